@@ -1,0 +1,89 @@
+"""Every error krt raises on purpose: each says when it occurs and carries data, not sentences for HTTP.
+
+A bug is not among them: it ends the process with its traceback.
+"""
+
+
+class KrtError(Exception):
+    """The base of all of them; never raised itself."""
+
+
+class SettingsInvalid(KrtError):
+    """The process cannot start as configured. `problems` holds every one of them, a sentence each."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class TokenRejected(KrtError):
+    """The bearer token does not prove who is calling. `reason` is a code for log and metrics, never an answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class KeysUnavailable(KrtError):
+    """No usable key set of the issuer is at hand: nothing can be verified. Not TokenRejected: a retry helps."""
+
+
+class EventInvalid(KrtError):
+    """The body of a known caller is no event. `field` names the part at fault, `problem` says what is wrong."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class NotAllowed(KrtError):
+    """No rule lets this caller announce this image. `field` is the one of the rule that got furthest."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+class TokenAlreadyUsed(KrtError):
+    """The token was spent on another event. Not a retry: a retry gets its first answer again."""
+
+
+class BrokerUnavailable(KrtError):
+    """Valkey did not do what was asked, in time or at all. Whether it was done is unknown. A retry helps."""
+
+
+class BrokerRefused(BrokerUnavailable):
+    """Valkey answered with an error: wrong credentials, no permission, out of memory, not a primary."""
+
+
+class JournalFull(BrokerUnavailable):
+    """The journal holds as many entries as it may: nothing was accepted."""
+
+
+class ClusterUnavailable(KrtError):
+    """The API server could not be asked: connection, deadline, 429 or 5xx. `retry_after_seconds` if it said so."""
+
+    def __init__(self, problem: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(problem)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ClusterDenied(KrtError):
+    """401, or a 403 of RBAC: a restarting API server answers it to everybody for a moment."""
+
+
+class ClusterRefused(KrtError):
+    """The API server will not do it, however often it is asked: 422, an admission policy, a malformed request."""
+
+
+class Conflict(KrtError):
+    """409: the object is no longer at the resource version that was read."""
+
+
+class Gone(KrtError):
+    """404: the object is not there (any more)."""
+
+
+class VersionExpired(KrtError):
+    """410: the resource version or the continue token is too old; list again."""
