@@ -1,0 +1,1 @@
+"""What several siblings stand on: the hardened Hypercorn, backoff, TLS contexts."""
