@@ -41,9 +41,7 @@ class Client:
         async with self._exchange(self._blocking_reads, command, block_seconds) as connection:
             return await connection.execute(*command)
 
-    async def eval_script(
-        self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]
-    ) -> Reply:
+    async def eval_script(self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]) -> Reply:
         """Run `script` by its digest, and by its text where Valkey does not know it: after a restart, say."""
         rest = (len(keys), *keys, *arguments)
         async with self._exchange(self._calls, ("EVALSHA",)) as connection:

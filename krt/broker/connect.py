@@ -80,9 +80,7 @@ async def _authenticate(connection: Connection, endpoint: Endpoint) -> None:
     except ResponseError as error:
         # Without its cause: an answer that quotes the command would quote the password.
         code = code if (code := code_of(error)) in _AUTH_CODES else "ERR"
-        raise BrokerRefused(
-            f"{endpoint} does not accept the user and password given ({code})", code=code
-        ) from None
+        raise BrokerRefused(f"{endpoint} does not accept the user and password given ({code})", code=code) from None
     if answer != b"OK":
         raise InvalidResponse("an answer to AUTH that is none")
 

@@ -106,9 +106,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _port(6379 if parts.port is None else parts.port)
     except ValueError:  # without its cause: that may quote a password
-        raise ValueError(
-            f"is no URL (in user and password / ? # @ % are written %2F and so on): {_FORMS}"
-        ) from None
+        raise ValueError(f"is no URL (in user and password / ? # @ % are written %2F and so on): {_FORMS}") from None
     return parts
 
 

@@ -77,9 +77,7 @@ class StrictProtocol(H11Protocol):
         deny: Callable[[Denial], None],
     ) -> None:
         state = ConnectionState({})
-        super().__init__(
-            service.app, service.config, service.context, tasks, state, False, client, server, send
-        )  # noqa: FBT003
+        super().__init__(service.app, service.config, service.context, tasks, state, False, client, server, send)  # noqa: FBT003
         self._service = service
         self._deny = deny
         self._head: HeadReader | None = HeadReader(service.listener.head_limits)

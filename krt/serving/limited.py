@@ -17,9 +17,7 @@ from hypercorn.typing import (
 from krt.serving.denial import Denial, OnDenied
 
 
-def limited(
-    app: ASGIFramework, *, max_body_bytes: int, body_seconds: float, on_denied: OnDenied
-) -> ASGIFramework:
+def limited(app: ASGIFramework, *, max_body_bytes: int, body_seconds: float, on_denied: OnDenied) -> ASGIFramework:
     """An app that is cancelled, and answered for, when the body grows too large (413) or comes too slowly (408).
 
     Once the app has begun its answer it is left alone and the rest of the body is thrown away.
