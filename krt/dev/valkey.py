@@ -182,7 +182,7 @@ def _free_port() -> int:
 
 
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Blocks for some 3 ms. trio.lowlevel.open_process uses a thread that idles out, and the server with it."""
+    """Blocks for 3 ms. trio.lowlevel.open_process uses a thread that idles out, and the server with it."""
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
             command,
