@@ -7,8 +7,8 @@ from pathlib import Path
 def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
     """The context for connections to a server whose name and chain are verified, with TLS 1.2 or newer.
 
-    `ca_file` replaces the system's authorities; `cert_file` says who we are, and holds the key, too, if that has no
-    file of its own. Blocking: it reads them. Raises ValueError, one sentence that names the file at fault.
+    `ca_file` replaces the system's authorities; `cert_file` says who we are, and holds the key if there is no
+    `key_file`. Blocking: it reads them. Raises ValueError, one sentence that names the file at fault.
     """
     for file in (ca_file, cert_file, key_file):
         _check_readable(file)
