@@ -1,0 +1,1 @@
+"""What `krt all --dev` embeds, and the tests with it: small working stand-ins, served on loopback only."""
