@@ -1,1 +1,1 @@
-"""What `krt all --dev` embeds, and the tests with it: small working stand-ins, served on loopback only."""
+"""What `--dev` embeds: a Valkey server, an issuer with a real key, a stand-in cluster."""

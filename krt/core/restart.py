@@ -1,0 +1,109 @@
+"""Restart now, later, or not: the decision for one workload as it was read. The rules are R1 to R3 of docs/correctness.md.
+
+The decision is made anew from the object whenever it was read anew; nothing is remembered between.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from krt.core import event_id as event_ids
+from krt.core.event_id import EventId
+from krt.core.workload import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the annotation `krt/event` says: the restart at `restarted_at` covers everything up to `covers`."""
+
+    journal: str
+    covers: EventId
+    restarted_at: str
+
+    def __str__(self) -> str:
+        return f"{self.journal} {self.covers} {self.restarted_at}"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPosition:
+    """The journal that ids are compared within, and the newest id it has given out."""
+
+    name: str
+    newest: EventId
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNow:
+    """Patch the object that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestartLater:
+    """The last restart is younger than the interval: read and decide again in so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyRestarted:
+    """A restart that covers the event is on the object."""
+
+    mark: Mark
+
+
+Decision = RestartNow | RestartLater | AlreadyRestarted
+
+
+def decide(
+    workload: Workload, event: EventId, position: JournalPosition, *, now: datetime, interval_seconds: float
+) -> Decision:
+    """What to do for `event`, a match of `workload`. `now` is aware, in UTC."""
+    mark = valid_mark(workload, position)
+    if mark and mark.covers >= event:
+        return AlreadyRestarted(mark)
+    seconds = _interval_left(workload, now, interval_seconds)
+    return RestartLater(seconds) if seconds > 0 else RestartNow()
+
+
+def valid_mark(workload: Workload, position: JournalPosition) -> Mark | None:
+    """The mark, if it may be believed: of this journal, not from its future, and its restart still in force.
+
+    Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind: old pods, and a mark that lies.
+    """
+    mark = parse_mark(workload.mark)
+    if mark is None or mark.journal != position.name or mark.covers > position.newest:
+        return None
+    written, in_force = parse_time(mark.restarted_at), parse_time(workload.restarted_at)
+    return mark if written and in_force and in_force >= written else None
+
+
+def parse_mark(text: str | None) -> Mark | None:
+    """The mark that the annotation spells; None for none and for a malformed one."""
+    parts = text.split(" ") if text else []
+    if len(parts) != 3 or parse_time(parts[2]) is None:
+        return None
+    try:
+        return Mark(journal=parts[0], covers=event_ids.parse(parts[1]), restarted_at=parts[2])
+    except ValueError:
+        return None
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """An RFC 3339 time with its offset, in UTC; None for none and for anything else."""
+    try:
+        time = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time and time.tzinfo else None
+
+
+def format_time(time: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: two restarts within one second differ (kubectl's own format cannot)."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _interval_left(workload: Workload, now: datetime, interval_seconds: float) -> float:
+    restarted_at = parse_time(workload.restarted_at)
+    if restarted_at is None:
+        return 0.0
+    left = (restarted_at + timedelta(seconds=interval_seconds) - now).total_seconds()
+    return min(left, interval_seconds)  # a clock that is ahead must not silence a workload

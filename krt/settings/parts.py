@@ -1,0 +1,181 @@
+"""The table: every setting of krt, one line each, in the parts that receive them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from krt.core.image import complete
+from krt.core.policy import ImagePattern, Who, parse_prefix
+from krt.errors import SettingsInvalid
+from krt.settings.address import Address, parse_address
+from krt.settings.endpoint import Endpoint, parse_endpoint
+from krt.settings.issuer import parse_audience, parse_issuer
+from krt.settings.table import Part, Reader, Setting, Value, setting, settings_of
+from krt.settings.values import Listed, Network, Secret, count, duration, log_level, name, network, readable_file, switch
+
+ROLES = ("web", "worker", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Of every role."""
+
+    log_level: str = setting("LOG_LEVEL", "--log-level", log_level, "what is logged: debug, info, warning or error", default="info")
+    grace_seconds: float = setting(
+        "KRT_GRACE", "--grace", duration, "how long requests and restarts in hand may take to finish after SIGTERM", default="25s", metavar="DURATION"
+    )
+    dev_mode: bool | None = setting(
+        "DEV_MODE", "--dev-mode", switch, "krt all: embed what is missing, as --dev; refused by web and worker", default="false", metavar="BOOL", switch=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Valkey:
+    """Of every role: the broker that web and worker meet at."""
+
+    addr: Endpoint = setting(
+        "VALKEY_ADDR", "--valkey-addr", parse_endpoint, "Valkey: host:port, or a valkey://, valkeys:// or unix:// URL", default=None, metavar="ADDRESS"
+    )
+    channel: str = setting("VALKEY_CHANNEL", "--valkey-channel", str, "the PubSub channel of events", default="kuberollouttrigger", metavar="NAME")
+    username: str | None = setting("VALKEY_USERNAME", "--valkey-username", str, "the ACL user to sign in as", metavar="NAME")
+    password: Secret | None = setting("VALKEY_PASSWORD", "--valkey-password", Secret, "its password", metavar="SECRET", secret=True)
+    password_file: Path | None = setting(
+        "VALKEY_PASSWORD_FILE", "--valkey-password-file", readable_file, "a file that holds the password, read again at each connect", metavar="FILE"
+    )
+    tls: bool = setting("VALKEY_TLS_ENABLED", "--valkey-tls", switch, "connect with TLS", default="false", metavar="BOOL", switch=True)
+    ca_file: Path | None = setting(
+        "KRT_VALKEY_CA_FILE", "--valkey-ca-file", readable_file, "the CA certificates to trust Valkey by, instead of the system's", metavar="FILE"
+    )
+    cert_file: Path | None = setting(
+        "KRT_VALKEY_CERT_FILE", "--valkey-cert-file", readable_file, "the client certificate to show to Valkey", metavar="FILE"
+    )
+    key_file: Path | None = setting("KRT_VALKEY_KEY_FILE", "--valkey-key-file", readable_file, "the key of that certificate", metavar="FILE")
+    key_prefix: str = setting(
+        "KRT_KEY_PREFIX", "--key-prefix", name, "what every key begins with, in braces: one for each krt on a shared Valkey", default="krt", metavar="NAME"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Of every role: the images that krt has to do with."""
+
+    images: tuple[ImagePattern, ...] = setting(
+        "ALLOWED_IMAGE_PREFIX",
+        "--allowed-image-prefix",
+        parse_prefix,
+        "the image, or the registry path above the images, that events may name, such as ghcr.io/acme",
+        default=None,
+        metavar="PREFIX",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Of `krt web`."""
+
+    listen: Address = setting("WEB_LISTEN_ADDR", "--listen-addr", parse_address, "where the public listener listens", default=":8080", metavar="ADDRESS")
+    trusted_proxies: tuple[Network, ...] = setting(
+        "KRT_TRUSTED_PROXIES",
+        "--trusted-proxies",
+        Listed(network),
+        "networks of the proxies in front: their connections are not capped per peer, and their X-Forwarded-For is believed",
+        metavar="CIDRS",
+    )
+    audience: str = setting(
+        "GITHUB_OIDC_AUDIENCE", "--github-oidc-audience", parse_audience, "the audience that tokens are made for: this installation's own URL", default=None, metavar="URL"
+    )
+    allowed_org: Who = setting(
+        "GITHUB_ALLOWED_ORG",
+        "--github-allowed-org",
+        lambda text: parse_owner(text),
+        "the GitHub organisation whose repositories may call, as acme@65 with its immutable id",
+        default=None,
+        metavar="OWNER[@ID]",
+    )
+    issuer: str = setting(
+        "KRT_OIDC_ISSUER",
+        "--oidc-issuer",
+        parse_issuer,
+        "who signs the tokens: GitHub, an Enterprise Server, Forgejo",
+        default="https://token.actions.githubusercontent.com",
+        metavar="URL",
+    )
+    issuer_proxy: str | None = setting("KRT_OIDC_PROXY", "--oidc-proxy", str, "the HTTP proxy on the way to the issuer", metavar="URL")
+    issuer_ca_file: Path | None = setting(
+        "KRT_OIDC_CA_FILE", "--oidc-ca-file", readable_file, "the CA certificates to trust the issuer by, instead of the system's", metavar="FILE"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Of `krt worker`: the Kubernetes API server."""
+
+    kubeconfig: Path | None = setting("KUBECONFIG", "--kubeconfig", readable_file, "a kubeconfig file; empty: the pod's own service account", metavar="FILE")
+    name: str = setting("KRT_CLUSTER", "--cluster", name, "this cluster's name among all that read the channel", default="default", metavar="NAME")
+    namespaces: tuple[str, ...] = setting(
+        "KRT_NAMESPACES", "--namespaces", Listed(name), "the only namespaces to watch, by namespaced calls; empty: the whole cluster", metavar="NAMES"
+    )
+    require_opt_in: bool = setting(
+        "KRT_REQUIRE_OPT_IN", "--require-opt-in", switch, 'restart only what is annotated krt/restart: "enabled"', default="false", metavar="BOOL", switch=True
+    )
+    min_interval_seconds: float = setting(
+        "KRT_MIN_INTERVAL", "--min-interval", duration, "the least time between two restarts of one workload", default="5s", metavar="DURATION"
+    )
+    max_event_age_seconds: float = setting(
+        "KRT_MAX_EVENT_AGE", "--max-event-age", duration, "how old an event may be when it is first matched, and how long its restarts are tried", default="1h", metavar="DURATION"
+    )
+    parallel_patches: int = setting("KRT_PARALLEL_PATCHES", "--parallel-patches", count(1, 256), "how many restarts are sent at a time", default="16", metavar="NUMBER")
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Of every role: the listener of probes and metrics, apart from the public one."""
+
+    listen: Address = setting(
+        "KRT_ADMIN_ADDR", "--admin-addr", parse_address, "where the admin listener listens; krt worker: :8082", default=":8081", metavar="ADDRESS"
+    )
+
+
+# The parts of each role, by the title that --help and the documentation give them.
+TITLES: Mapping[type[Part], str] = {
+    Process: "Process",
+    Valkey: "Valkey",
+    Admission: "Images",
+    Web: "Web",
+    Cluster: "Worker",
+    Admin: "Admin listener",
+}
+_OF: Mapping[str, tuple[type[Part], ...]] = {
+    "web": (Process, Valkey, Admission, Web, Admin),
+    "worker": (Process, Valkey, Admission, Cluster, Admin),
+    "all": (Process, Valkey, Admission, Web, Cluster, Admin),
+}
+OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE"})  # variables of `krt notify`
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one start was told. `web` or `worker` is None where that role does not run."""
+
+    process: Process
+    valkey: Valkey
+    admission: Admission
+    admin: Admin
+    web: Web | None
+    cluster: Cluster | None
+    values: tuple[Value, ...]
+
+
+def rows(role: str) -> dict[type[Part], dict[str, Setting]]:
+    """The settings of a role, by part and field."""
+    return {part: settings_of(part) for part in _OF[role]}
+
+
+def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
+    """The settings of a start of `krt ROLE`; `flags` by their names. Raises SettingsInvalid with every problem."""
+    reader = Reader(flags, environ, known={row.variable for part in rows("all").values() for row in part.values()} | OF_OTHERS)
+    admin_defaults = {"listen": ":8082"} if role == "worker" else {}
+    read = {part: reader.read(part, **(admin_defaults if part is Admin else {})) for part in _OF[role]}
+    reader.problems.extend(_contradictions(role, read))
+    reader.close()
+    return _assemble(read, reader)
