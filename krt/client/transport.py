@@ -1,7 +1,7 @@
 """One HTTP exchange with a token in it: TLS, proxies, no redirect, bounded answers; errors become values."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -29,6 +29,11 @@ class Answer:
     location: str
     wait_seconds: float
     body: bytes
+
+    def without(self, secret: str) -> "Answer":
+        """The same with *** for `secret`: a server that echoes its request must not bring it into the log."""
+        body = self.body.replace(secret.encode(), b"***")
+        return replace(self, location=self.location.replace(secret, "***"), body=body)
 
     def document(self, kind: type[T]) -> T | None:
         """The body's JSON as `kind`; None where it is anything else."""
@@ -68,17 +73,17 @@ async def exchange(http: httpx.AsyncClient, request: httpx.Request, *, seconds: 
                 await response.aclose()
     except trio.TooSlowError:
         return NotYet(f"{request.url.host} did not answer within {seconds:g} s", perhaps_accepted=True)
+    except UnicodeError:  # of the resolver, for a proxy's name; parse() refuses such names of servers
+        return NotYet(f"cannot look up {request.url.host} or the proxy on the way there")
     except httpx.TransportError as error:
         return NotYet(_problem(error, request.url.host), perhaps_accepted=not isinstance(error, NEVER_SENT))
 
 
 async def _body(response: httpx.Response) -> bytes:
     body = bytearray()
-    async for part in response.aiter_raw():
-        body += part
-        if len(body) >= LONGEST_ANSWER_BYTES:
-            break
-    return bytes(body[:LONGEST_ANSWER_BYTES])
+    async for part in response.aiter_raw():  # to the end: httpx leaves generators behind a `break` unclosed
+        body += part[: LONGEST_ANSWER_BYTES - len(body)]
+    return bytes(body)
 
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:

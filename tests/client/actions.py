@@ -43,13 +43,17 @@ def a_token(*, life_seconds: float = 300, **claims: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`cut`: so many bytes of it are sent, then the connection is dropped. `silent`: nothing is ever sent."""
+    """`cut`: so many bytes of it are sent, then the connection is dropped. `silent`: nothing is ever sent.
+
+    `raw`: sent as it is, instead of HTTP.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     cut: int | None = None
     silent: bool = False
+    raw: bytes | None = None
 
 
 def accepted(event_id: str = EVENT_ID) -> Reply:
@@ -150,8 +154,8 @@ def running(actions: Actions, tls: ssl.SSLContext | None = None) -> Iterator[Act
 async def _serve(actions: Actions, tls: ssl.SSLContext | None, stream: trio.abc.Stream) -> None:
     if tls:
         stream = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
-    async with stream:
-        with suppress(trio.BrokenResourceError, h11.RemoteProtocolError):
+    with suppress(trio.BrokenResourceError, h11.RemoteProtocolError):
+        async with stream:
             await _exchange(actions, stream)
 
 
@@ -172,7 +176,7 @@ async def _exchange(actions: Actions, stream: trio.abc.Stream) -> None:
             h11.EndOfMessage(),
         )
     )
-    await stream.send_all(sent[: reply.cut])
+    await stream.send_all((reply.raw or sent)[: reply.cut])
 
 
 async def _receive(connection: h11.Connection, stream: trio.abc.Stream) -> Seen:
@@ -188,6 +192,7 @@ async def _receive(connection: h11.Connection, stream: trio.abc.Stream) -> Seen:
                 body += data
             case _:
                 break
-    assert head is not None
+    if head is None:
+        raise trio.BrokenResourceError("the caller left without a request")
     headers = tuple((name.decode(), value.decode()) for name, value in head.headers)
     return Seen(head.method.decode(), head.target.decode(), headers, body)

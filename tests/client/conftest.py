@@ -1,9 +1,11 @@
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.client.actions import Actions, running
+from tests.client.runs import QUICK
 
 OURS = ("KRT_", "ACTIONS_", "GITHUB_", "SSL_CERT_", "NETRC")
 
@@ -19,3 +21,9 @@ def _nothing_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 def actions() -> Iterator[Actions]:
     with running(Actions()) as serving:
         yield serving
+
+
+@pytest.fixture
+def quick_end() -> dict[str, object]:
+    """Patience for a run that is to end without an answer."""
+    return {"patience": replace(QUICK, timeout_seconds=0.5)}
