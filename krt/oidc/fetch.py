@@ -1,0 +1,67 @@
+"""One look at the issuer's keys over HTTP: bounded in time and size, whatever answers."""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import trio
+
+from krt.oidc.keyset import MOST_BYTES, KeySet, KeySetInvalid, parse_key_set
+
+DEADLINE_SECONDS = 5.0
+
+Fetch = Callable[[], Awaitable[KeySet]]
+
+
+class FetchFailed(KeySetInvalid):
+    """No whole answer of status 200 came, in time and in bounds. KeySetInvalid itself: one did, of no keys."""
+
+
+def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
+    """A function that fetches the key set at `url` within its deadline; it raises KeySetInvalid.
+
+    Blocking: reads `ca_file`, whose authorities are then the only ones trusted; raises OSError where that
+    fails (ssl.SSLError is one).
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    route = None if proxy is None else httpx.Proxy(proxy, ssl_context=context)
+
+    async def fetch() -> KeySet:
+        try:
+            with trio.fail_after(deadline_seconds):
+                return parse_key_set(await _body(url, proxy=route, context=context))
+        except trio.TooSlowError as error:
+            raise FetchFailed("too_slow") from error
+        except httpx.HTTPError as error:
+            raise FetchFailed("connection") from error
+
+    return fetch
+
+
+async def _body(url: str, *, proxy: httpx.Proxy | None, context: ssl.SSLContext) -> bytes:
+    async with (
+        # A client for each look: one in ten minutes keeps no connection alive, and no cookie survives.
+        httpx.AsyncClient(
+            verify=context,
+            proxy=proxy,
+            trust_env=False,  # no proxy, no netrc and no certificates but those of the settings
+            follow_redirects=False,  # a redirect would let whoever answers name another issuer
+            timeout=None,  # noqa: S113 - httpx's limits are per read; the caller's scope is for all of it
+        ) as client,
+        client.stream("GET", url, headers={"accept-encoding": "identity"}) as response,
+    ):
+        if response.status_code != httpx.codes.OK:
+            raise FetchFailed("status")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise FetchFailed("encoded")  # 256 KiB of gzip may hold 256 MiB
+        return await _bounded(response)
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise FetchFailed("too_long")
+    return bytes(body)
