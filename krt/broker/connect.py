@@ -14,7 +14,7 @@ from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix
 from krt.broker.failures import quoted, translated
 from krt.errors import BrokerRefused, BrokerUnavailable
 from krt.serving.tls import client_context
-from krt.settings.values import Secret
+from krt.secret import Secret
 
 _AUTH_CODES = {"WRONGPASS", "NOPERM", "LOADING"}
 

@@ -72,9 +72,9 @@ def check(rules: Iterable[Rule], identity: Identity, event: Event) -> None:
     raise NotAllowed(_CHECKS[furthest][0])
 
 
-def admits_image(rules: Iterable[Rule], repository: Repository) -> bool:
-    """Whether some rule could admit this image for some caller: the worker, which knows no caller, asks this."""
-    return any(_matches(pattern, repository, None) for rule in rules for pattern in rule.images)
+def admits_image(patterns: Iterable[ImagePattern], repository: Repository) -> bool:
+    """Whether some caller could announce this image: the worker, which knows no caller, asks this."""
+    return any(_matches(pattern, repository, None) for pattern in patterns)
 
 
 def parse_owner(text: str) -> Who:

@@ -1,19 +1,19 @@
 """The table: every setting of krt, one line each, in the parts that receive them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from krt.core.policy import ImagePattern, Who, parse_owner, parse_prefix
 from krt.errors import SettingsInvalid
-from krt.broker.endpoint import Endpoint, parse_endpoint
+from krt.broker.endpoint import Endpoint, FromFile, Tls, Unix, parse_endpoint
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
+from krt.secret import Secret
 from krt.serving.address import Address, parse_address
 from krt.settings.table import Part, Reader, Setting, Value, setting, settings_of
 from krt.settings.values import (
     Listed,
     Network,
-    Secret,
     count,
     duration,
     log_level,
@@ -125,6 +125,15 @@ class Valkey:
     )
 
 
+    def endpoint(self) -> Endpoint:
+        """Where to connect, as whom; what is given by itself goes before what stands in the URL."""
+        tls = Tls(self.ca_file, self.cert_file, self.key_file) if self.tls or self.addr.tls else None
+        password = FromFile(self.password_file) if self.password_file else self.password
+        return replace(
+            self.addr, username=self.username or self.addr.username, password=password or self.addr.password, tls=tls
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """Of every role: the images that krt has to do with."""
@@ -183,7 +192,7 @@ class Web:
         metavar="URL",
     )
     issuer_proxy: str | None = setting(
-        "KRT_OIDC_PROXY", "--oidc-proxy", str, "the HTTP proxy on the way to the issuer", metavar="URL"
+        "KRT_OIDC_PROXY", "--oidc-proxy", parse_proxy, "the HTTP proxy on the way to the issuer", metavar="URL"
     )
     issuer_ca_file: Path | None = setting(
         "KRT_OIDC_CA_FILE",
@@ -327,6 +336,8 @@ def _contradictions(role: str, process: Process | None, valkey: Valkey | None) -
             f"DEV_MODE (or --dev-mode): krt {role} never runs without checking signatures, and no setting changes that; "
             "`krt all --dev` embeds an issuer whose tokens it checks"
         )
+    if valkey and valkey.tls and isinstance(valkey.addr.address, Unix):
+        yield "VALKEY_TLS_ENABLED (or --valkey-tls) is for host:port: a unix socket has no name to verify"
     if valkey and valkey.password and valkey.password_file:
         yield "VALKEY_PASSWORD and VALKEY_PASSWORD_FILE are both given: one of them is enough"
     if valkey and (valkey.cert_file is None) != (valkey.key_file is None):

@@ -16,22 +16,6 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
-class Secret:
-    """A text that no log, error or `repr` shows."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself: only for what is sent to the one who asked for it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
-
-
 def duration(text: str) -> float:
     """Seconds of `250ms`, `5s`, `15m`, `1h` or a plain number of seconds; more than zero."""
     found = _DURATION.fullmatch(text)
