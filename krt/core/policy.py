@@ -3,6 +3,7 @@
 There are no regular expressions: a pattern is exact, or ends in a star, and never crosses a separator unseen.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,7 +12,15 @@ from krt.core.identity import Identity
 from krt.core.image import Repository, complete, is_component
 from krt.errors import NotAllowed
 
-EVENTS = ("push", "workflow_dispatch", "release", "schedule")  # those that only people with write access cause
+_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
+_ID = re.compile(r"[1-9][0-9]{0,19}")
+
+EVENTS = (
+    "push",
+    "workflow_dispatch",
+    "release",
+    "schedule",
+)  # those that only people with write access cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +56,8 @@ def rules_for(rules: Iterable[Rule], identity: Identity) -> tuple[Rule, ...]:
 
 def names(who: Who, identity: Identity) -> bool:
     """Whether the caller is meant. Ids decide where they are written; names only where no id is."""
-    return (
-        _same(who.owner, who.owner_id, identity.repository_owner, identity.repository_owner_id)
-        and (who.repository is None or _same(who.repository, who.repository_id, _name(identity), identity.repository_id))
+    return _same(who.owner, who.owner_id, identity.repository_owner, identity.repository_owner_id) and (
+        who.repository is None or _same(who.repository, who.repository_id, _name(identity), identity.repository_id)
     )
 
 
@@ -67,6 +75,14 @@ def check(rules: Iterable[Rule], identity: Identity, event: Event) -> None:
 def admits_image(rules: Iterable[Rule], repository: Repository) -> bool:
     """Whether some rule could admit this image for some caller: the worker, which knows no caller, asks this."""
     return any(_matches(pattern, repository, None) for rule in rules for pattern in rule.images)
+
+
+def parse_owner(text: str) -> Who:
+    """GITHUB_ALLOWED_ORG: `acme`, or `acme@65` with the immutable id. Raises ValueError with a sentence."""
+    owner, at, number = text.partition("@")
+    if not _OWNER.fullmatch(owner) or (at and not _ID.fullmatch(number)):
+        raise ValueError("write a GitHub organisation or user, best with its id: acme@65")
+    return Who(owner=owner, owner_id=number if at else None)
 
 
 def parse_prefix(prefix: str) -> tuple[ImagePattern, ...]:

@@ -18,9 +18,7 @@ class FetchFailed(KeySetInvalid):
     """No whole answer of status 200 came, in time and in bounds. KeySetInvalid itself: one did, of no keys."""
 
 
-def fetcher(
-    url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS
-) -> Fetch:
+def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
     """A function that fetches the key set at `url` within its deadline; it raises KeySetInvalid.
 
     Blocking: reads `ca_file`, whose authorities are then the only ones trusted; raises OSError where that

@@ -68,10 +68,12 @@ def log_level(text: str) -> str:
     return word
 
 
-def name(text: str) -> str:
+def kubernetes_name(text: str) -> str:
     """A name as Kubernetes allows for labels, in lower case."""
     if not _NAME.fullmatch(text):
-        raise ValueError("write up to 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit")
+        raise ValueError(
+            "write up to 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
+        )
     return text
 
 
