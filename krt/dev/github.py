@@ -38,9 +38,7 @@ class Job:
         return f"repo:{self.owner}@{self.owner_id}/{self.repository}@{self.repository_id}:{what}"
 
 
-def github_claims(
-    issuer: str, audience: str, issued_at: int, job: Job, **overrides: object
-) -> dict[str, Any]:
+def github_claims(issuer: str, audience: str, issued_at: int, job: Job, **overrides: object) -> dict[str, Any]:
     """A complete set, with a `jti` never used before. `issued_at` is in seconds since the epoch.
 
     `overrides` replace claims; `...` takes one away.

@@ -63,17 +63,13 @@ class SigningKey:
 
 def make_key() -> SigningKey:
     """Takes about a tenth of a second of this process."""
-    return SigningKey(
-        rsa.generate_private_key(public_exponent=65537, key_size=2048), secrets.token_hex(20).upper()
-    )
+    return SigningKey(rsa.generate_private_key(public_exponent=65537, key_size=2048), secrets.token_hex(20).upper())
 
 
 class Issuer:
     """`url` is the `iss` claim and the base of every path; set it when the port is known."""
 
-    def __init__(
-        self, url: str = "", *, job: Job | None = None, now: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, url: str = "", *, job: Job | None = None, now: Callable[[], float] = time.time) -> None:
         self.url = url
         self.job = job or Job()
         self.request_token = secrets.token_urlsafe(24)

@@ -95,9 +95,7 @@ async def test_discovery_names_the_issuer_and_its_keys(issuer, client):
     assert document["jwks_uri"] == f"{issuer.url}/.well-known/jwks"
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/idtoken"), ("GET", "/"), ("GET", "/.well-known/jwks/")]
-)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/idtoken"), ("GET", "/"), ("GET", "/.well-known/jwks/")])
 async def test_nothing_else_is_there(issuer, client, method, path):
     assert (await client.request(method, f"{issuer.url}{path}")).status_code == 404
 
@@ -176,7 +174,7 @@ async def test_the_huge_answer_comes_in_pieces_and_can_be_left(issuer, client):
     issuer.keys_fault = KeysFault.HUGE
     async with client.stream("GET", f"{issuer.url}/.well-known/jwks") as answer:
         assert int(answer.headers["content-length"]) > 80_000_000
-        async with aclosing(answer.aiter_bytes()) as pieces:
+        async with aclosing(answer.aiter_raw()) as pieces:
             first = await anext(pieces)
     assert first.isspace()
 
