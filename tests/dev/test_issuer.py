@@ -1,5 +1,4 @@
 import itertools
-from contextlib import aclosing
 
 import httpx
 import jwt
@@ -170,13 +169,16 @@ async def test_who_follows_the_redirect_finds_keys_and_is_counted(issuer, client
     assert issuer.moved_fetches == 1
 
 
-async def test_the_huge_answer_comes_in_pieces_and_can_be_left(issuer, client):
+async def test_the_huge_answer_comes_in_pieces_and_can_be_left(issuer):
     issuer.keys_fault = KeysFault.HUGE
-    async with client.stream("GET", f"{issuer.url}/.well-known/jwks") as answer:
-        assert int(answer.headers["content-length"]) > 80_000_000
-        async with aclosing(answer.aiter_raw()) as pieces:
-            first = await anext(pieces)
-    assert first.isspace()
+    address = httpx.URL(issuer.url)
+    # Not by httpx: on Trio it leaves async generators behind when an answer is left before its end.
+    async with await trio.open_tcp_stream(address.host, address.port) as stream:
+        await stream.send_all(b"GET /.well-known/jwks HTTP/1.1\r\nHost: issuer\r\n\r\n")
+        received = b""
+        while b"\r\n\r\n  " not in received:
+            received += await stream.receive_some()
+    assert b"\r\ncontent-length: 80000" in received
 
 
 @pytest.mark.parametrize(("fault", "received"), [(KeysFault.DRIP, 3), (KeysFault.SILENT, 0)])
