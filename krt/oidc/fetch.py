@@ -15,7 +15,7 @@ Fetch = Callable[[], Awaitable[KeySet]]
 
 
 class FetchFailed(KeySetInvalid):
-    """No whole answer of status 200 came, in time and in bounds. KeySetInvalid itself: one did, of no keys."""
+    """No whole answer of status 200 came, in time and bounds. KeySetInvalid itself: one did, of no keys."""
 
 
 def fetcher(
