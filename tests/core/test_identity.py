@@ -6,13 +6,27 @@ from krt.core.identity import Identity, Rejection, VerifiedClaims, from_claims
 from krt.errors import TokenRejected
 from tests.oidc.tokens import claims
 
-REQUIRED = ["iss", "jti", "exp", "ref", "sha", "event_name", "run_id", "run_attempt"] + [
+REQUIRED = [
+    "iss",
+    "jti",
+    "exp",
+    "ref",
+    "sha",
+    "event_name",
+    "run_id",
+    "run_attempt",
     "repository",
     "repository_id",
     "repository_owner",
     "repository_owner_id",
 ]
-OPTIONAL = ["actor", "actor_id", "environment", "workflow_ref", "job_workflow_ref", "job_workflow_sha"] + [
+OPTIONAL = [
+    "actor",
+    "actor_id",
+    "environment",
+    "workflow_ref",
+    "job_workflow_ref",
+    "job_workflow_sha",
     "ref_protected",
     "runner_environment",
     "repository_visibility",
@@ -51,14 +65,33 @@ def test_a_claim_that_not_every_issuer_makes_may_be_absent(claim: str) -> None:
 
 
 @pytest.mark.parametrize("claim", OPTIONAL)
-@pytest.mark.parametrize("value", [1, True, ["x"], {}, "x" * 1025, "a\nb", "a\x1b[2J", "a\u2028b", "a\x85b", "\ud800"])
+@pytest.mark.parametrize(
+    "value", [1, True, ["x"], {}, "x" * 1025, "a\nb", "a\x1b[2J", "a\u2028b", "a\x85b", "\ud800"]
+)
 def test_an_optional_claim_of_another_form_is_refused(claim: str, value: object) -> None:
     assert_refused(**{claim: value})
 
 
 @pytest.mark.parametrize("claim", ["repository_id", "repository_owner_id", "run_id", "run_attempt"])
 @pytest.mark.parametrize(
-    "value", ["", "0", "065", "65 ", " 65", "65\n", "+65", "-65", "6_5", "6.5", "0x41", "٦٥", "６５", "²", "1" * 21]
+    "value",
+    [
+        "",
+        "0",
+        "065",
+        "65 ",
+        " 65",
+        "65\n",
+        "+65",
+        "-65",
+        "6_5",
+        "6.5",
+        "0x41",
+        "٦٥",
+        "\uff16\uff15",
+        "²",
+        "1" * 21,
+    ],
 )
 def test_an_id_is_a_number_in_ascii_written_in_one_way(claim: str, value: str) -> None:
     assert_refused(**{claim: value})
@@ -70,7 +103,8 @@ def test_a_jti_is_short_and_visible_ascii(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "shop", "acme/", "/shop", "acme/shop/x", "acme/shop\n", "acme/shóp", "a b/c", "a" * 101 + "/b"]
+    "value",
+    ["", "shop", "acme/", "/shop", "acme/shop/x", "acme/shop\n", "acme/shóp", "a b/c", "a" * 101 + "/b"],
 )
 def test_a_repository_is_an_owner_and_a_name(value: str) -> None:
     assert_refused(repository=value)

@@ -72,7 +72,13 @@ def test_an_issuer_is_taken_character_by_character_or_refused(text: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["https://krt.example.com", "krt", "https://github.com.example.com/", "https://githubXcom/x", "https://gitlab.com/a"],
+    [
+        "https://krt.example.com",
+        "krt",
+        "https://github.com.example.com/",
+        "https://githubXcom/x",
+        "https://gitlab.com/a",
+    ],
 )
 def test_an_audience_is_a_name_of_this_installation(text: str) -> None:
     assert parse_audience(text) == text
@@ -100,7 +106,13 @@ def test_an_audience_that_others_share_is_refused(text: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://proxy:3128", "https://proxy.example.com", "http://user:pass@10.0.0.1:8080/", "http://[fd00::1]:3128"]
+    "url",
+    [
+        "http://proxy:3128",
+        "https://proxy.example.com",
+        "http://user:pass@10.0.0.1:8080/",
+        "http://[fd00::1]:3128",
+    ],
 )
 def test_a_proxy_is_an_http_url(url: str) -> None:
     assert parse_proxy(url) == url
@@ -108,8 +120,20 @@ def test_a_proxy_is_an_http_url(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "proxy:3128", "socks5://proxy:1080", "http://", "http://:3128", "http://proxy:x", "http://proxy/path", "http://[x"]
-    + ["http://user:hunter2@proxy:99999", "http://user:hunter2@a b", "http://proxy?x", "http://proxy#x"],
+    [
+        "",
+        "proxy:3128",
+        "socks5://proxy:1080",
+        "http://",
+        "http://:3128",
+        "http://proxy:x",
+        "http://proxy/path",
+        "http://[x",
+        "http://user:hunter2@proxy:99999",
+        "http://user:hunter2@a b",
+        "http://proxy?x",
+        "http://proxy#x",
+    ],
 )
 def test_a_proxy_that_cannot_be_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ValueError, match="write the proxy as") as caught:
