@@ -65,15 +65,18 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
     """
     stopping = trio.Event()
     with trio.open_signal_receiver(SIGTERM, SIGINT) as signals:
-        async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as root:
+        async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
             daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), stopping)
             daemon.health.add(lambda: "stopping" if stopping.is_set() else None)
-            bound = {name: await root.start(partial(_until_stopping, name, role), daemon) for name, role in _roles(settings)}
-            log.info("started", **{f"{name}_at": addresses for name, addresses in bound.items() if addresses})
-            task_status.started(bound)
-            await _until_told(signals, settings.process.grace_seconds)
-            stopping.set()
-            root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
+            async with trio.open_nursery() as root:
+                bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
+                log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
+                support.start_soon(_say_readiness, daemon.health)
+                task_status.started(bound)
+                await _until_told(signals, settings.process.grace_seconds)
+                stopping.set()
+                root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
+            support.cancel_scope.cancel()
     log.info("stopped", in_time=not root.cancel_scope.cancelled_caught)
     return not root.cancel_scope.cancelled_caught
 
@@ -85,7 +88,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
 
     settings, told = daemon.settings, daemon.settings.web
     assert told is not None, "the role runs where its settings are"
-    keys = await key_ring_of(told.issuer, proxy=told.issuer_proxy, ca_file=told.issuer_ca_file)
+    keys = await key_ring_of(told.issuer.url, proxy=told.issuer_proxy, ca_file=told.issuer_ca_file)
     acceptor = Acceptor(daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=_MOST_JOURNAL_ENTRIES)
     door = Door(
         identify=partial(_identify, keys, issuer=told.issuer.url, audience=told.audience),
@@ -151,10 +154,22 @@ def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
     yield "admin", admin
 
 
-async def _until_stopping(name: str, role: Role, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+async def _until_stopping(
+    name: str, role: Role, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]
+) -> None:
     await role(daemon, task_status=task_status)
     if not daemon.stopping.is_set():
         raise RuntimeError(f"the role {name} ended, and nobody had asked it to")
+
+
+async def _say_readiness(health: Health) -> None:
+    said: tuple[str, ...] | None = None
+    while True:
+        problems = health.problems()
+        if problems != said:
+            said = problems
+            log.warning("not_ready", problems=problems) if problems else log.info("ready")
+        await trio.sleep(0.05 if problems else 1)
 
 
 async def _until_told(signals: AsyncIterator[int], grace_seconds: float) -> None:

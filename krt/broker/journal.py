@@ -1,4 +1,4 @@
-"""The journal as a worker reads it: a stream, one consumer group for all workers of a cluster, one consumer a process."""
+"""The journal as a worker reads it: a stream, one consumer group a cluster, one consumer a process."""
 
 from collections.abc import Sequence
 from secrets import token_hex
@@ -51,7 +51,7 @@ class Journal:
         return await self._client.eval_script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another worker holds the lease. Raises JournalFull."""
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
         fields = [part for field in to_fields(envelope).items() for part in field]
         keys = [self._keys.journal, self._keys.journal_name, self._keys.adopter]
         reply = await self._client.eval_script(ADOPT, keys, [self._consumer, self._most_entries, token_hex(8), *fields])
@@ -88,7 +88,7 @@ class Journal:
         return tuple(_delivered(entry, fields) for _, entries in streams for entry, fields in entries)
 
     async def _create_group(self) -> None:
-        # A new group begins with the oldest entry that is kept: what was announced before its first worker came is not lost.
+        # A new group begins with the oldest entry: what was announced before its first worker came is not lost.
         try:
             await self._client.call("XGROUP", "CREATE", self._keys.journal, self._group, "0", "MKSTREAM")
         except BrokerRefused as error:

@@ -6,7 +6,7 @@ They run under the caller's own ACL. Times are Valkey's own; lifetimes are relat
 from krt.broker.script import Script
 
 # KEYS 1 journal, 2 its name, 3 the spent token, 4 the retry key of an Idempotency-Key (or the third again)
-# ARGV 1 fingerprint of the call, 2 how long a spent token is remembered (ms), 3 how long a retry key is (ms),
+# ARGV 1 fingerprint of the call, 2 and 3 how long token and retry key are remembered (ms),
 #      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: publish nothing), 8… the fields
 # Answers "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" or "full".
 #

@@ -23,7 +23,12 @@ def _add(group: "argparse._ArgumentGroup", row: Setting, role: str) -> None:
     names = [row.flag, "--dev"] if row.variable == "DEV_MODE" and role == "all" else [row.flag]
     optional = {"nargs": "?", "const": "true"} if row.switch else {}
     group.add_argument(
-        *names, dest=row.flag, default=argparse.SUPPRESS, metavar=row.metavar, help=_help(row), **optional  # type: ignore[arg-type]
+        *names,
+        dest=row.flag,
+        default=argparse.SUPPRESS,
+        metavar=row.metavar,
+        help=_help(row),
+        **optional,  # type: ignore[arg-type]
     )
 
 

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 def _parser(command: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="krt",
-        description="Restart the Kubernetes workloads that run an image, when a GitHub Actions job says that it pushed it.",
+        description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
     )
     parser.add_argument("--version", action="version", version=f"krt {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)

@@ -35,7 +35,7 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class ImagePattern:
-    """`components` of a canonical repository; a last `*` is one component, a last `**` one or more, `{repo}` the caller's."""
+    """`components` of a canonical repository; `*` is any one, a last `**` one or more, `{repo}` the caller's name."""
 
     components: tuple[str, ...]
 
@@ -86,7 +86,7 @@ def parse_owner(text: str) -> Who:
 
 
 def parse_prefix(prefix: str) -> tuple[ImagePattern, ...]:
-    """ALLOWED_IMAGE_PREFIX: `P` admits P and all below `P/`, `P/` only what is below. Raises ValueError with a sentence."""
+    """ALLOWED_IMAGE_PREFIX: `P` admits P and all below `P/`, `P/` only what is below. Raises ValueError."""
     name = prefix.removesuffix("/")
     if "/" not in name:
         return (_everything_of(name, prefix),)

@@ -78,7 +78,7 @@ class Journal(Protocol):
         ...
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another worker holds the lease. Raises JournalFull."""
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
         ...
 
 

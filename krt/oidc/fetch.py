@@ -39,9 +39,7 @@ def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_secon
     return fetch
 
 
-async def _body(
-    url: str, proxy: httpx.Proxy | None, context: ssl.SSLContext, *, connect_seconds: float
-) -> bytes:
+async def _body(url: str, proxy: httpx.Proxy | None, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
     async with (
         # A client for each look: one in ten minutes keeps no connection alive, and no cookie survives.
         httpx.AsyncClient(

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from krt.broker.endpoint import Endpoint, FromFile, Tls, Unix, parse_endpoint
 from krt.core.policy import ImagePattern, Who, parse_owner, parse_prefix
 from krt.errors import SettingsInvalid
-from krt.broker.endpoint import Endpoint, FromFile, Tls, Unix, parse_endpoint
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
 from krt.secret import Secret
 from krt.serving.address import Address, parse_address
@@ -16,11 +16,13 @@ from krt.settings.values import (
     Network,
     count,
     duration,
-    log_level,
     kubernetes_name,
+    log_level,
     network,
     readable_file,
+    stars,
     switch,
+    without_password,
 )
 
 ROLES = ("web", "worker", "all")
@@ -63,6 +65,7 @@ class Valkey:
         "Valkey: host:port, or a valkey://, valkeys:// or unix:// URL",
         default=None,
         metavar="ADDRESS",
+        shown=without_password,
     )
     channel: str = setting(
         "VALKEY_CHANNEL",
@@ -76,7 +79,7 @@ class Valkey:
         "VALKEY_USERNAME", "--valkey-username", str, "the ACL user to sign in as", metavar="NAME"
     )
     password: Secret | None = setting(
-        "VALKEY_PASSWORD", "--valkey-password", Secret, "its password", metavar="SECRET", secret=True
+        "VALKEY_PASSWORD", "--valkey-password", Secret, "its password", metavar="SECRET", shown=stars
     )
     password_file: Path | None = setting(
         "VALKEY_PASSWORD_FILE",
@@ -123,7 +126,6 @@ class Valkey:
         default="krt",
         metavar="NAME",
     )
-
 
     def endpoint(self) -> Endpoint:
         """Where to connect, as whom; what is given by itself goes before what stands in the URL."""
@@ -192,7 +194,12 @@ class Web:
         metavar="URL",
     )
     issuer_proxy: str | None = setting(
-        "KRT_OIDC_PROXY", "--oidc-proxy", parse_proxy, "the HTTP proxy on the way to the issuer", metavar="URL"
+        "KRT_OIDC_PROXY",
+        "--oidc-proxy",
+        parse_proxy,
+        "the HTTP proxy on the way to the issuer",
+        metavar="URL",
+        shown=without_password,
     )
     issuer_ca_file: Path | None = setting(
         "KRT_OIDC_CA_FILE",

@@ -92,3 +92,14 @@ class Listed:
         if len(set(values)) != len(values):
             raise ValueError("a value stands there twice")
         return values
+
+
+def stars(_: str) -> str:
+    """How a secret is shown."""
+    return "***"
+
+
+def without_password(url: str) -> str:
+    """How a URL is shown that may hold user and password."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}***@{rest.rpartition('@')[2]}" if "@" in rest else url

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import trio
 
-from krt.core.envelope import Envelope, EntryFromTheFuture, EntryUnreadable, from_fields
+from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
 from krt.core.event import Event
 from krt.core.matching import Match, Skip, match
 from krt.core.ports import Delivered, Index, Journal

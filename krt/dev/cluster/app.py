@@ -212,7 +212,7 @@ def _document(body: bytes) -> Json:
 
 def _merged(before: Json, patch: Json) -> Json:
     merged = objects.merge(before, patch)
-    assert isinstance(merged, dict)  # noqa: S101  two objects merge into an object
+    assert isinstance(merged, dict)
     return merged
 
 
