@@ -51,7 +51,7 @@ class Daemon:
 
 
 class Role(Protocol):
-    """A part that runs until `stopping`. It has started when its sockets are bound; what it lacks makes it not ready."""
+    """A part that runs until `stopping`. It has started when its sockets are bound; what it lacks: not ready."""
 
     async def __call__(self, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
         """Starts with the addresses it listens at."""

@@ -7,7 +7,7 @@ from krt.broker.script import Script
 
 # KEYS 1 journal, 2 its name, 3 the spent token, 4 the retry key of an Idempotency-Key (or the third again)
 # ARGV 1 fingerprint of the call, 2 and 3 how long token and retry key are remembered (ms),
-#      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: publish nothing), 8… the fields
+#      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none), 8… the fields
 # Answers "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" or "full".
 #
 # Published last and by pcall: an event that stands in the journal is accepted, whether or not anybody was rung for.

@@ -166,7 +166,7 @@ class Web:
         "KRT_TRUSTED_PROXIES",
         "--trusted-proxies",
         Listed(network),
-        "networks of the proxies in front: their connections are not capped per peer, and their X-Forwarded-For is believed",
+        "networks of the proxies in front: their X-Forwarded-For is believed, their connections are not capped per peer",
         metavar="CIDRS",
     )
     audience: str = setting(
@@ -340,7 +340,7 @@ def _known_variables() -> frozenset[str]:
 def _contradictions(role: str, process: Process | None, valkey: Valkey | None) -> Iterator[str]:
     if process and process.dev_mode and role != "all":
         yield (
-            f"DEV_MODE (or --dev-mode): krt {role} never runs without checking signatures, and no setting changes that; "
+            f"DEV_MODE (or --dev-mode): krt {role} never runs without checking signatures; "
             "`krt all --dev` embeds an issuer whose tokens it checks"
         )
     if valkey and valkey.tls and isinstance(valkey.addr.address, Unix):

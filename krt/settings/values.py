@@ -1,4 +1,4 @@
-"""How single values are written: each function reads one form, or raises ValueError with a sentence of what it should be."""
+"""How single values are written: each function reads one form, or raises ValueError with a sentence."""
 
 import ipaddress
 import re

@@ -1,4 +1,4 @@
-"""Drains the journal: each entry is matched when it is read, in the journal's order, and acknowledged when it is settled."""
+"""Drains the journal: each entry is matched when it is read, in order, and acknowledged when it is settled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _READ_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How an event finds its workloads. `admits` is the worker's own policy: the channel and the journal are not trusted."""
+    """How an event finds its workloads. `admits` is the worker's own policy: it trusts neither channel nor journal."""
 
     index: Index
     admits: Callable[[Event], bool]
