@@ -6,10 +6,11 @@ import ssl
 import httpx
 import pytest
 import trio
+import trio.testing
 
 from tests.apiserver.objects import Object, a_deployment
 from tests.apiserver.server import ApiServer
-from tests.fakes.faults import Answer, Half, Silence
+from tests.fakes.faults import Answer, Half, Late, Silence
 from tests.fakes.https_proxy import HttpsProxy
 from tests.fakes.transport import closing_transport
 
@@ -70,11 +71,29 @@ async def test_silence_lasts_until_the_client_has_had_enough(
 ) -> None:
     api_proxy.faults.on("^GET /api/v1/nodes", Silence())
     async with through(api_proxy, apiserver) as client:
-        with trio.move_on_after(0.2) as scope:
-            await client.get("/api/v1/nodes")
-        assert scope.cancelled_caught
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.get, "/api/v1/nodes")
+            await api_proxy.faults.wait_request("/api/v1/nodes")
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            assert api_proxy.answering.value == 1
+            nursery.cancel_scope.cancel()
         api_proxy.faults.mend()
         assert (await client.get("/api/v1/nodes")).status_code == 200
+
+
+async def test_a_late_answer_is_the_right_one(apiserver: ApiServer, api_proxy: HttpsProxy) -> None:
+    api_proxy.faults.on("^GET /version", Late(0.05))
+    began = trio.current_time()
+    async with through(api_proxy, apiserver) as client:
+        assert (await client.get("/version")).json()["major"]
+    assert trio.current_time() - began >= 0.05
+
+
+async def test_half_an_answer_may_be_all_there_ever_is(apiserver: ApiServer, api_proxy: HttpsProxy) -> None:
+    api_proxy.faults.on("^GET /version", Half(10, held=True))
+    async with through(api_proxy, apiserver) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get("/version", timeout=0.2)
 
 
 async def test_a_watch_that_its_client_leaves_ends_at_the_server_too(
