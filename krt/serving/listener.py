@@ -18,10 +18,10 @@ def _ignore(_reason: Denial, _peer: str) -> None:
 class Listener:
     """Where to listen and how much any peer may ask for.
 
-    `lifetime_seconds` bounds a connection from its acceptance to its end whatever it does; None for listeners with
-    live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an IPv6 /64 as
-    one peer, and does not hold for `trusted_proxies`. Without `close_every_answer` connections are kept between
-    requests, at most `header_seconds` idle. `send_seconds` bounds each piece of an answer.
+    `lifetime_seconds` bounds a connection from its acceptance to its end whatever it does; None for listeners
+    with live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an
+    IPv6 /64 as one peer, and does not hold for `trusted_proxies`. Without `close_every_answer` a connection is
+    kept between requests, idle for `header_seconds` at most. `send_seconds` bounds each piece of an answer.
     """
 
     address: Address
@@ -55,8 +55,6 @@ def hypercorn_config(listener: Listener) -> Config:
     config.accesslog = None
     config.errorlog = None  # its lines quote requests; krt.serving.failures logs instead
     config.include_server_header = False
-    config.h11_max_incomplete_size = (
-        listener.max_header_line_bytes
-    )  # chunk headers and trailers; heads come whole
+    config.h11_max_incomplete_size = listener.max_header_line_bytes  # chunk headers and trailers; heads come whole
     config.max_app_queue_size = 2  # pieces of body per connection that wait in memory for the app
     return config
