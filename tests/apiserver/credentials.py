@@ -59,9 +59,7 @@ def mint_token(credentials: Credentials, genuine: str, *, valid_seconds: int) ->
     return jwt.encode(claims | moved, credentials.signing_key_file.read_text(), "ES256", headers)
 
 
-def write_kubeconfig(
-    path: Path, *, server: str, ca_file: Path, token: str, namespace: str = "default"
-) -> Path:
+def write_kubeconfig(path: Path, *, server: str, ca_file: Path, token: str, namespace: str = "default") -> Path:
     """One cluster, one user, one context. JSON, which is YAML too."""
     context = {"cluster": "test", "user": "test", "namespace": namespace}
     config = {

@@ -51,9 +51,7 @@ def workload(
     }
 
 
-def grant(
-    account: str, namespace: str, rules: Sequence[Object], *, everywhere: bool = False
-) -> tuple[Object, Object]:
+def grant(account: str, namespace: str, rules: Sequence[Object], *, everywhere: bool = False) -> tuple[Object, Object]:
     """Role and binding that give the service account these rules in its namespace, or everywhere."""
     prefix = "Cluster" if everywhere else ""
     metadata = {"name": f"{namespace}-{account}"} | ({} if everywhere else {"namespace": namespace})

@@ -90,8 +90,7 @@ def status_of(pod: Pod, fate: Fate) -> dict[str, Any]:
         "phase": "Pending" if isinstance(fate, Broken) else "Running",
         "reason": None if isinstance(fate, Ready) else fate.reason,
         "conditions": [
-            {"type": condition, "status": flag, "lastTransitionTime": now}
-            for condition in ("ContainersReady", "Ready")
+            {"type": condition, "status": flag, "lastTransitionTime": now} for condition in ("ContainersReady", "Ready")
         ],
         "containerStatuses": [_container_status(each, fate, now) for each in pod.spec.containers],
     }
@@ -106,7 +105,5 @@ def _container_status(container: Container, fate: Fate, now: str) -> dict[str, A
         "restartCount": 0,
         "ready": isinstance(fate, Ready),
         "started": not is_broken,
-        "state": {"waiting": {"reason": fate.reason}}
-        if isinstance(fate, Broken)
-        else {"running": {"startedAt": now}},
+        "state": {"waiting": {"reason": fate.reason}} if isinstance(fate, Broken) else {"running": {"startedAt": now}},
     }

@@ -44,9 +44,7 @@ class ApiServer:
         self._folder = folder
         self._plurals: dict[str, dict[str, str]] = {}
 
-    async def request(
-        self, method: str, path: str, body: Object | None = None, **parameters: str | int
-    ) -> Any:
+    async def request(self, method: str, path: str, body: Object | None = None, **parameters: str | int) -> Any:
         """The decoded answer. Raises ApiError unless it is a success."""
         response = await self.client.request(method, path, json=body, params=parameters)
         return _answer(response)
@@ -66,9 +64,7 @@ class ApiServer:
         prefix = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         if kind not in self._plurals.get(prefix, {}):
             resources = (await self.request("GET", prefix))["resources"]
-            self._plurals[prefix] = {
-                each["kind"]: each["name"] for each in resources if "/" not in each["name"]
-            }
+            self._plurals[prefix] = {each["kind"]: each["name"] for each in resources if "/" not in each["name"]}
         within = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
         return f"{prefix}{within}/{self._plurals[prefix][kind]}/{metadata['name']}"
 

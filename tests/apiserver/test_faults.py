@@ -25,18 +25,14 @@ def a_config_map(name: str, namespace: str) -> Object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace}}
 
 
-async def test_kubectl_works_through_the_proxy(
-    apiserver: ApiServer, namespace: str, api_proxy: HttpsProxy
-) -> None:
+async def test_kubectl_works_through_the_proxy(apiserver: ApiServer, namespace: str, api_proxy: HttpsProxy) -> None:
     token = apiserver.control_plane.credentials.admin_token
     kubeconfig = apiserver.kubeconfig(token, namespace=namespace, proxy=api_proxy)
     applied = await apiserver.kubectl(
         "apply", "-f", "-", stdin=json.dumps(a_deployment(namespace=namespace)), kubeconfig=kubeconfig
     )
     assert applied.code == 0, applied
-    assert f"/apis/apps/v1/namespaces/{namespace}/deployments" in {
-        each.path for each in api_proxy.faults.requests
-    }
+    assert f"/apis/apps/v1/namespaces/{namespace}/deployments" in {each.path for each in api_proxy.faults.requests}
     assert await apiserver.get("Deployment", namespace, "web")
 
 
@@ -66,9 +62,7 @@ async def test_a_watch_streams_and_may_be_cut_within_an_object(
             await anext(lines)
 
 
-async def test_silence_lasts_until_the_client_has_had_enough(
-    apiserver: ApiServer, api_proxy: HttpsProxy
-) -> None:
+async def test_silence_lasts_until_the_client_has_had_enough(apiserver: ApiServer, api_proxy: HttpsProxy) -> None:
     api_proxy.faults.on("^GET /api/v1/nodes", Silence())
     async with through(api_proxy, apiserver) as client:
         async with trio.open_nursery() as nursery:
@@ -106,9 +100,7 @@ async def test_a_watch_that_its_client_leaves_ends_at_the_server_too(
         await api_proxy.answering.wait_value(0)
 
 
-async def test_a_server_that_is_down_is_down_behind_the_proxy(
-    apiserver: ApiServer, api_proxy: HttpsProxy
-) -> None:
+async def test_a_server_that_is_down_is_down_behind_the_proxy(apiserver: ApiServer, api_proxy: HttpsProxy) -> None:
     async with through(api_proxy, apiserver) as client:
         await apiserver.control_plane.kill_apiserver()
         with pytest.raises(httpx.TransportError):

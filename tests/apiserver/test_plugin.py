@@ -81,9 +81,7 @@ async def test_missing_programs_fail_continuous_integration(tmp_path: Path) -> N
 
 @pytest.mark.apiserver
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-async def test_a_run_that_is_interrupted_or_killed_leaves_no_process(
-    tmp_path: Path, end: signal.Signals
-) -> None:
+async def test_a_run_that_is_interrupted_or_killed_leaves_no_process(tmp_path: Path, end: signal.Signals) -> None:
     async with run_of(HOLDS, tmp_path) as run:
         assert run.stdout is not None
         line = b""
@@ -98,9 +96,7 @@ async def test_a_run_that_is_interrupted_or_killed_leaves_no_process(
             os.close(descriptor)
 
 
-async def test_a_start_that_fails_says_what_the_process_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_start_that_fails_says_what_the_process_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     for name in PROGRAMS:
         (tmp_path / name).write_text(f"#!/bin/sh\necho {name} does not like $1\nexit 1\n")

@@ -121,9 +121,7 @@ async def test_a_paused_server_accepts_and_says_nothing(apiserver: ApiServer) ->
     assert (await apiserver.client.get("/readyz")).status_code == 200
 
 
-async def test_a_watch_and_a_list_from_a_compacted_version_are_gone(
-    apiserver: ApiServer, namespace: str
-) -> None:
+async def test_a_watch_and_a_list_from_a_compacted_version_are_gone(apiserver: ApiServer, namespace: str) -> None:
     objects = [a_deployment(name, namespace=namespace, replicas=0) for name in ("a", "b", "c")]
     [first, *_] = await apiserver.apply(*objects)
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
@@ -131,9 +129,7 @@ async def test_a_watch_and_a_list_from_a_compacted_version_are_gone(
     await apiserver.apply(a_deployment("d", namespace=namespace, replicas=0))
     await apiserver.control_plane.expire_versions()
     version = first["metadata"]["resourceVersion"]
-    watched = await apiserver.client.get(
-        path, params={"watch": 1, "resourceVersion": version, "timeoutSeconds": 5}
-    )
+    watched = await apiserver.client.get(path, params={"watch": 1, "resourceVersion": version, "timeoutSeconds": 5})
     assert watched.json()["object"]["code"] == 410  # a first event, in an answer of status 200
     with pytest.raises(ApiError, match="410"):
         await apiserver.request("GET", path, **{"continue": page["metadata"]["continue"]})

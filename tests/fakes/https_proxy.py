@@ -70,9 +70,7 @@ class HttpsProxy:
             case None:
                 await self._forward(client, asked, body)
 
-    async def _forward(
-        self, client: Peer, asked: h11.Request, body: bytes, *, body_bytes: int | None = None
-    ) -> None:
+    async def _forward(self, client: Peer, asked: h11.Request, body: bytes, *, body_bytes: int | None = None) -> None:
         """All of the answer, or `body_bytes` of its body and then no more."""
         async with self._connect() as server:
             headers = passed_on(asked.headers)
@@ -92,9 +90,7 @@ class HttpsProxy:
 
 
 @asynccontextmanager
-async def open_https_proxy(
-    server_url: str, server_context: ssl.SSLContext, folder: Path
-) -> AsyncIterator[HttpsProxy]:
+async def open_https_proxy(server_url: str, server_context: ssl.SSLContext, folder: Path) -> AsyncIterator[HttpsProxy]:
     """In front of that origin; the certificate of its own authority is written into the folder."""
     context, ca_file = _certificate(folder)
     proxy = HttpsProxy(server_url, server_context, ca_file)
