@@ -36,7 +36,8 @@ async def stream(
     try:
         watch = store.watch(call.kind, call.namespace, after)
     except LookupError:
-        await _refuse(send, status.expired(f"too old resource version: {after} ({store.floor(call.kind)})"))
+        await asgi.start(send, Answer(200), length=None)
+        await asgi.write(send, _expired(after, store.floor(call.kind)), more=False)
         return
     relay = _Relay(store, call, watch, send, faults, broken=broken)
     try:
@@ -49,10 +50,9 @@ async def stream(
         store.unwatch(call.kind, watch)
 
 
-async def _refuse(send: ASGISendCallable, refused: status.Refused) -> None:
-    await asgi.start(send, Answer(200), length=None)
-    error = b'{"type":"ERROR","object":' + msgspec.json.encode(refused.status) + b"}\n"
-    await asgi.write(send, error, more=False)
+def _expired(number: int, floor: int) -> bytes:
+    refused = status.expired(f"too old resource version: {number} ({floor})")
+    return b'{"type":"ERROR","object":%s}\n' % msgspec.json.encode(refused.status)
 
 
 class _Relay:
@@ -80,6 +80,7 @@ class _Relay:
             try:
                 change = await self._watch.next(until=min(due, end))
             except trio.EndOfChannel:
+                await self._close_expired()
                 return
             if change:
                 self._initial -= 1
@@ -88,6 +89,10 @@ class _Relay:
                 await self._bookmark({})
                 due = _next_bookmark(end, bookmark_seconds)
         await self._hush()
+
+    async def _close_expired(self) -> None:
+        if self._watch.expired:
+            await asgi.write(self._send, _expired(self._watch.seen, self._store.number), more=True)
 
     async def _close_initial(self) -> None:
         if self._initial == 0:
@@ -98,8 +103,8 @@ class _Relay:
         """Only what was sent counts: none while older changes wait, none at a version of the future."""
         number = self._watch.seen if self._watch.waiting else self._store.number
         if 0 < number >= self._watch.seen:
-            marked = {"metadata": {"resourceVersion": str(number), **metadata}, "spec": {}, "status": {}}
-            await self._line("BOOKMARK", msgspec.json.encode(marked))
+            marked = {"metadata": {"resourceVersion": str(number), **metadata}, "spec": self._kind.empty_spec}
+            await self._line("BOOKMARK", msgspec.json.encode(marked | {"status": {}}))
 
     async def _line(self, event: str, body: bytes) -> None:
         await self._hush()
