@@ -58,7 +58,10 @@ def _patch(store: Store, call: Call, body: bytes, content_type: str) -> Version:
 
 
 def _write(store: Store, call: Call, change: objects.Changing) -> Version:
-    return store.update(call.kind, call.namespace, call.name, change, manager=call.manager)
+    try:
+        return store.update(call.kind, call.namespace, call.name, change, manager=call.manager)
+    except RecursionError as error:
+        raise status.bad_request("error decoding patch: exceeded max depth") from error
 
 
 def _create(store: Store, call: Call, document: Json) -> Version:

@@ -16,7 +16,7 @@ from krt.dev.cluster.faults import Fault, Faults, denied
 from krt.dev.cluster.kinds import BY_NAME, NAMESPACE, Json
 from krt.dev.cluster.rollout import Rollouts
 from krt.dev.cluster.store import Store
-from krt.dev.cluster.stream import stream
+from krt.dev.cluster.stream import Window, stream
 
 
 class Cluster:
@@ -126,10 +126,11 @@ class Cluster:
             raise status.unauthorized()
 
     async def _watch(self, call: Call, fault: Fault, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        window = Window(call)  # may refuse, so before anything is open
         async with asgi.while_connected(receive):
             await stream(
                 self.store,
-                call,
+                window,
                 send,
                 self.faults,
                 broken=fault.broken,

@@ -7,7 +7,7 @@ from krt.dev.cluster import status
 from krt.dev.cluster.call import Call
 from krt.dev.cluster.status import Refused
 
-POLICY_DENIES = " is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: on purpose"
+POLICY_DENIES = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: on purpose"
 KRT_WORKER = "system:serviceaccount:krt:krt-worker"
 REASONS = {
     410: ("Expired", "The resourceVersion for the provided watch is too old."),
@@ -21,8 +21,8 @@ REASONS = {
 class Fault:
     """Befalls the calls it names (None: any; namespace "" is a cluster-wide call).
 
-    `message` stands for the one the real server would give. `delay_seconds` passes before anything is done. With a `status` nothing is done; with `broken` it is done,
-    and the connection breaks in the middle of the answer.
+    `delay_seconds` pass before anything is done. With a `status` nothing is done, and `message` stands for the one
+    that the real server would give; with `broken` it is done, and the connection breaks in the middle of the answer.
     """
 
     status: int | None = None
@@ -59,7 +59,8 @@ class Fault:
             case 403:
                 return denied(call, KRT_WORKER, self.message)
             case 422:
-                return Refused(422, "Invalid", self.message or status.subject(call.kind, call.name) + POLICY_DENIES)
+                told = f"{status.subject(call.kind, call.name)} is forbidden: {POLICY_DENIES}"
+                return Refused(422, "Invalid", self.message or told, details=status.about(call.kind, call.name))
             case _:
                 reason, message = REASONS.get(code, ("", "on purpose"))
                 return Refused(code, reason, self.message or message)

@@ -25,29 +25,35 @@ class _Broken(KrtError):
     """The connection is to break here."""
 
 
-async def stream(
-    store: Store, call: Call, send: ASGISendCallable, faults: Faults, *, broken: bool, bookmark_seconds: float
-) -> None:
-    """Serve the watch until it ends; `broken` breaks it in the middle of its first object.
+class Window:
+    """What a watch asks to see. Raises Refused for numbers that are none."""
 
-    Raises Refused before anything was sent.
-    """
-    after, end = call.version, trio.current_time() + (call.timeout_seconds or DEFAULT_TIMEOUT_SECONDS)
+    def __init__(self, call: Call) -> None:
+        self.kind, self.namespace = call.kind, call.namespace
+        self.after = call.version
+        self.seconds = call.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+        self.bookmarks = call.bookmarks
+
+
+async def stream(
+    store: Store, window: Window, send: ASGISendCallable, faults: Faults, *, broken: bool, bookmark_seconds: float
+) -> None:
+    """Serve the watch until it ends; `broken` breaks it in the middle of its first object."""
+    end = trio.current_time() + window.seconds
+    await asgi.start(send, Answer(200), length=None)
     try:
-        watch = store.watch(call.kind, call.namespace, after)
+        watch = store.watch(window.kind, window.namespace, window.after)
     except LookupError:
-        await asgi.start(send, Answer(200), length=None)
-        await asgi.write(send, _expired(after, store.floor(call.kind)), more=False)
+        await asgi.write(send, _expired(window.after, store.floor(window.kind)), more=False)
         return
-    relay = _Relay(store, call, watch, send, faults, broken=broken)
+    relay = _Relay(store, window, watch, send, faults, broken=broken)
     try:
-        await asgi.start(send, Answer(200), length=None)
-        await relay.run(end, bookmark_seconds if call.bookmarks else math.inf)
+        await relay.run(end, bookmark_seconds if window.bookmarks else math.inf)
         await asgi.write(send, b"", more=False)
     except _Broken:
         pass  # an application that returns before its last byte makes the server break the connection
     finally:
-        store.unwatch(call.kind, watch)
+        store.unwatch(window.kind, watch)
 
 
 def _expired(number: int, floor: int) -> bytes:
@@ -61,16 +67,16 @@ class _Relay:
     def __init__(
         self,
         store: Store,
-        call: Call,
+        window: Window,
         watch: Watch,
         send: ASGISendCallable,
         faults: Faults,
         *,
         broken: bool,
     ) -> None:
-        self._store, self._kind, self._watch = store, call.kind, watch
+        self._store, self._kind, self._watch = store, window.kind, watch
         self._send, self._faults, self._broken = send, faults, broken
-        self._initial = watch.waiting if call.bookmarks and not call.version else -1
+        self._initial = watch.waiting if window.bookmarks and not window.after else -1
 
     async def run(self, end: float, bookmark_seconds: float) -> None:
         """Until the clock shows `end` or the watch ends."""
