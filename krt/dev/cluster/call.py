@@ -36,11 +36,14 @@ class Call:
 
     @property
     def version(self) -> int:
-        """0: none given. Raises Refused (500) for what is no number, as the real server does."""
+        """0: none given. Raises Refused for what is no number: 500 on a watch, as the real server does."""
         given = self.query.get("resourceVersion") or "0"
         if not re.fullmatch("[0-9]+", given):
             problem = f'strconv.ParseUint: parsing "{given}": invalid syntax'
-            raise status.internal_error(f'resourceVersion: Invalid value: "{given}": {problem}')
+            problem = f'resourceVersion: Invalid value: "{given}": {problem}'
+            if self.verb == "watch":
+                raise status.internal_error(problem)
+            raise status.bad_request(f"invalid resource version: {problem}")
         return int(given)
 
     @property

@@ -1,6 +1,7 @@
 """What the API server does with a written object: merge, complete, refuse, count its generation. Pure."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 
@@ -10,20 +11,39 @@ from krt.dev.cluster.kinds import Json, Kind
 MAX_ANNOTATIONS_BYTES = 262_144
 ANNOTATION_NAME = re.compile(r"([a-z0-9A-Z.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 Changing = Callable[[Json], Json]
-KEPT = ("uid", "creationTimestamp", "managedFields", "deletionTimestamp")
+KEPT = ("name", "namespace", "uid", "creationTimestamp", "managedFields")
 
 
-def merge(target: object, patch: object) -> object:
-    """RFC 7396, section 2. Neither argument is changed; the result may share parts with both."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
+def merging(patch: Json) -> Changing:
+    """The change that an `application/merge-patch+json` body asks for."""
+    return lambda before: merge(before, patch)
+
+
+def merge(target: Json, patch: Json) -> Json:
+    """RFC 7396, section 2, for objects. Neither argument is changed; the result may share parts with both."""
+    result = dict(target)
     for name, value in patch.items():
         if value is None:
             result.pop(name, None)
+        elif isinstance(value, dict):
+            result[name] = merge(_map(result.get(name)), value)
         else:
-            result[name] = merge(result.get(name), value)
+            result[name] = value
     return result
+
+
+def new(kind: Kind, document: Json, time: str) -> Json:
+    """What is stored of a created object: a copy, with the status it brings. Raises Refused (422)."""
+    given = document["metadata"]
+    metadata = {name: given[name] for name in ("name", "namespace") if name in given}
+    metadata |= {"uid": str(uuid.uuid4()), "resourceVersion": ""}
+    metadata |= {"generation": 1} if kind.has_generation else {}
+    metadata |= {"creationTimestamp": time}
+    metadata |= {name: given[name] for name in ("labels", "annotations") if name in given}
+    parts = {"metadata": metadata, "spec": document.get("spec", {})}
+    created = complete(kind, deepcopy(parts | {"status": document.get("status") or kind.empty_status}))
+    check(kind, created)
+    return created
 
 
 def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Json:

@@ -40,6 +40,7 @@ class Watch:
         self.seen = seen
         """The newest version the reader took."""
         self.ended = trio.Event()
+        self.expired = False
         self._after = after
         self._prefix = f"{namespace}/" if namespace else ""
         backlog = [change for change in missed if change.version.key.startswith(self._prefix)]
@@ -70,7 +71,8 @@ class Watch:
             self.seen = max(self.seen, change.version.number)
         return change
 
-    def end(self) -> None:
-        """Close it; the reader gets what is in the buffer, then the end."""
+    def end(self, *, expired: bool = False) -> None:
+        """Close it; the reader gets what is in the buffer, then the end, or the news that its version is too old."""
         self._send.close()
+        self.expired = expired
         self.ended.set()
