@@ -51,7 +51,7 @@ async def _body(
             proxy=proxy,
             trust_env=False,  # no proxy, no netrc and no certificates but those of the settings
             follow_redirects=False,  # a redirect would let whoever answers name another issuer
-            # The caller's scope is for all of it, httpx's limits are for each read. But a TLS handshake leaves
+            # The caller's scope is for all of it, httpx's limits are for each read. But a handshake leaves
             # its socket to the garbage collector when cancelled (httpcore 1.0.9), and not when it times out.
             timeout=httpx.Timeout(None, connect=connect_seconds),
         ) as client,
