@@ -54,7 +54,14 @@ class BrokerUnavailable(KrtError):
 
 
 class BrokerRefused(BrokerUnavailable):
-    """Valkey answered with an error: wrong credentials, no permission, out of memory, not a primary."""
+    """Valkey answered with an error, nothing was done: credentials, permission, memory, not a primary.
+
+    `code` is the first word of its answer: NOPERM, OOM, NOGROUP, BUSYGROUP, READONLY, ERR…
+    """
+
+    def __init__(self, problem: str, *, code: str = "ERR") -> None:
+        super().__init__(problem)
+        self.code = code
 
 
 class JournalFull(BrokerUnavailable):
@@ -87,3 +94,12 @@ class Gone(KrtError):
 
 class VersionExpired(KrtError):
     """410: the resource version or the continue token is too old; list again."""
+
+
+class BindFailed(KrtError):
+    """A server cannot listen at `address`: it does not resolve, is taken or not allowed. `reason` says which."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"cannot listen on {address}: {reason}")
+        self.address = address
+        self.reason = reason

@@ -7,9 +7,7 @@ import json
 import math
 from typing import NoReturn
 
-DEEPEST = (
-    32  # the deepest that krt reads on purpose is 4 (a key set); beyond, comparing or printing may overflow
-)
+DEEPEST = 32  # the deepest that krt reads on purpose is 4 (a key set); beyond, comparing or printing may overflow
 MOST_DIGITS = 20  # of an integer: enough for 64 bits
 
 
@@ -87,7 +85,5 @@ def _check_text(text: str) -> None:
         return
     try:
         text.encode("utf-8")
-    except (
-        UnicodeEncodeError
-    ):  # JSON may write half a pair ("\ud800"), but it cannot be sent, stored or logged
+    except UnicodeEncodeError:  # JSON may write half a pair ("\ud800"), but it cannot be sent, stored or logged
         raise StrictJsonError("a text holds half a surrogate pair") from None

@@ -28,17 +28,11 @@ def parse_issuer(text: str) -> Issuer:
         url = urlsplit(text)
         port = url.port
     except ValueError as error:
-        raise ValueError(
-            f"write a URL such as https://token.actions.githubusercontent.com ({error})"
-        ) from error
+        raise ValueError(f"write a URL such as https://token.actions.githubusercontent.com ({error})") from error
     if url.scheme not in ("https", "http") or not _HOST.fullmatch(url.netloc.removesuffix(f":{port}")):
-        raise ValueError(
-            "write a URL such as https://token.actions.githubusercontent.com, in lower case, without user"
-        )
+        raise ValueError("write a URL such as https://token.actions.githubusercontent.com, in lower case, without user")
     if url.geturl() != text or not _PATH.fullmatch(url.path) or url.query or url.fragment:
-        raise ValueError(
-            "write the URL exactly as it stands in the tokens' iss claim, without a '/' at its end"
-        )
+        raise ValueError("write the URL exactly as it stands in the tokens' iss claim, without a '/' at its end")
     if url.scheme == "http" and not _is_loopback(url):
         raise ValueError(
             "http is for an issuer on this machine only: whoever answers for the issuer decides who may call"
@@ -61,9 +55,7 @@ def parse_audience(text: str) -> str:
 def parse_proxy(text: str) -> str:
     """The URL of an HTTP proxy. Raises ValueError with a sentence without it: it may hold a password."""
     if not _is_proxy(text):
-        raise ValueError(
-            "write the proxy as http://host:port, with user:password@ before the host if it asks"
-        )
+        raise ValueError("write the proxy as http://host:port, with user:password@ before the host if it asks")
     return text
 
 

@@ -18,9 +18,7 @@ class FetchFailed(KeySetInvalid):
     """No whole answer of status 200 came, in time and bounds. KeySetInvalid itself: one did, of no keys."""
 
 
-def fetcher(
-    url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS
-) -> Fetch:
+def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
     """A function that fetches the key set at `url` within its deadline; it raises KeySetInvalid.
 
     Blocking: reads `ca_file`, whose authorities are then the only ones trusted; raises OSError where that
@@ -41,9 +39,7 @@ def fetcher(
     return fetch
 
 
-async def _body(
-    url: str, proxy: httpx.Proxy | None, context: ssl.SSLContext, *, connect_seconds: float
-) -> bytes:
+async def _body(url: str, proxy: httpx.Proxy | None, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
     async with (
         # A client for each look: one in ten minutes keeps no connection alive, and no cookie survives.
         httpx.AsyncClient(
@@ -51,7 +47,7 @@ async def _body(
             proxy=proxy,
             trust_env=False,  # no proxy, no netrc and no certificates but those of the settings
             follow_redirects=False,  # a redirect would let whoever answers name another issuer
-            # The caller's scope is for all of it, httpx's limits are for each read. But a handshake leaves
+            # The caller's scope is for all of it, httpx's limits are for each read. But a TLS handshake leaves
             # its socket to the garbage collector when cancelled (httpcore 1.0.9), and not when it times out.
             timeout=httpx.Timeout(None, connect=connect_seconds),
         ) as client,

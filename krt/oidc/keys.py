@@ -22,9 +22,7 @@ class Schedule:
     """When the keys are fetched. A wait is up to a quarter longer than here, lest replicas march in step."""
 
     refresh_seconds: float = 600
-    cool_down_seconds: float = (
-        30  # between looks that strangers ask for, and failing ones while there are keys
-    )
+    cool_down_seconds: float = 30  # between looks that strangers ask for, and failing ones while there are keys
     first_retry_seconds: float = 1  # while there are none; doubles
     longest_retry_seconds: float = 60
     stale_seconds: float = 24 * 3600  # how long a set is used that could not be renewed

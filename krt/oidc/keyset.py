@@ -18,9 +18,7 @@ MOST_KEYS = 32  # GitHub's has 4
 
 KID = re.compile(r"[!-~]{1,128}")
 _FEWEST_BITS, _MOST_BITS = 2048, 8192
-_MODULUS = re.compile(
-    rf"[A-Za-z0-9_-]{{1,{_MOST_BITS // 6 + 4}}}"
-)  # looked at before any arithmetic is done on it
+_MODULUS = re.compile(rf"[A-Za-z0-9_-]{{1,{_MOST_BITS // 6 + 4}}}")  # looked at before any arithmetic is done on it
 _EXPONENT = "AQAB"  # 65537
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 

@@ -82,9 +82,7 @@ def _verify(token: str, keys: KeySet, *, issuer: str, audience: str, now: float)
     if key is None:
         raise UnknownKey
     try:
-        claims = _decoder.decode(
-            token, key, algorithms=["RS256"], options=_OPTIONS, issuer=issuer, audience=audience
-        )
+        claims = _decoder.decode(token, key, algorithms=["RS256"], options=_OPTIONS, issuer=issuer, audience=audience)
     except jwt.PyJWTError as error:
         raise TokenRejected(_rejection(error)) from error
     _check_times(claims, now)

@@ -65,9 +65,7 @@ def test_a_claim_that_not_every_issuer_makes_may_be_absent(claim: str) -> None:
 
 
 @pytest.mark.parametrize("claim", OPTIONAL)
-@pytest.mark.parametrize(
-    "value", [1, True, ["x"], {}, "x" * 1025, "a\nb", "a\x1b[2J", "a\u2028b", "a\x85b", "\ud800"]
-)
+@pytest.mark.parametrize("value", [1, True, ["x"], {}, "x" * 1025, "a\nb", "a\x1b[2J", "a\u2028b", "a\x85b", "\ud800"])
 def test_an_optional_claim_of_another_form_is_refused(claim: str, value: object) -> None:
     assert_refused(**{claim: value})
 

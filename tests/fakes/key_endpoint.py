@@ -56,9 +56,7 @@ async def key_endpoint(answer: Answer, tls: ssl.SSLContext | None = None) -> Asy
 
 def answering(body: bytes, *, status: str = "200 OK", headers: str = "") -> Answer:
     """A whole answer at once."""
-    head = (
-        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
-    )
+    head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
 
     async def answer(stream: trio.abc.Stream) -> None:
         await stream.send_all(head.encode() + body)

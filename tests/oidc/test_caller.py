@@ -63,9 +63,7 @@ async def test_nobody_can_be_known_without_keys(endpoint: KeyEndpoint) -> None:
         identify([], ring, issuer=endpoint.url, audience=AUDIENCE, now=NOW)
 
 
-async def test_a_known_key_asks_for_no_look_however_bad_the_token(
-    ring: KeyRing, endpoint: KeyEndpoint
-) -> None:
+async def test_a_known_key_asks_for_no_look_however_bad_the_token(ring: KeyRing, endpoint: KeyEndpoint) -> None:
     other = private_key(2048, 1)
     address = f"{endpoint.url}/evil"
     for text in (

@@ -28,9 +28,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
 
 
-async def fetched(
-    url: str, *, proxy: str | None = None, ca_file: Path | None = None, seconds: float = 5
-) -> KeySet:
+async def fetched(url: str, *, proxy: str | None = None, ca_file: Path | None = None, seconds: float = 5) -> KeySet:
     with trio.fail_after(seconds + 1):  # a look that outlives its deadline is a failure of its own kind
         return await fetcher(url + PATH, proxy=proxy, ca_file=ca_file, deadline_seconds=seconds)()
 
@@ -110,9 +108,7 @@ async def test_nobody_listening_is_a_failure_too() -> None:
     assert await reason_of(endpoint.url) == "connection"
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
-)
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 async def test_a_redirect_is_not_followed(status: str) -> None:
     async with key_endpoint(answering(key_set_body())) as elsewhere:
         moved = answering(b"", status=status, headers=f"location: {elsewhere.url}{PATH}\r\n")

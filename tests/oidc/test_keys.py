@@ -115,9 +115,7 @@ async def test_the_last_good_keys_serve_a_day_without_the_issuer_and_no_longer(
     assert ring.current() is SECOND
 
 
-@pytest.mark.parametrize(
-    "reason", ["status", "not_json", "duplicate_kid", "no_usable_key", "too_long", "too_slow"]
-)
+@pytest.mark.parametrize("reason", ["status", "not_json", "duplicate_kid", "no_usable_key", "too_long", "too_slow"])
 async def test_a_bad_answer_changes_no_key_and_is_counted(
     issuer: ScriptedIssuer, ring: KeyRing, reason: str, autojump_clock: MockClock
 ) -> None:

@@ -160,11 +160,7 @@ def test_a_set_may_hold_32_keys() -> None:
 
 
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text(max_size=9)
-    | st.sampled_from(["RSA", "sig", "AQAB", KID]),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.sampled_from(["RSA", "sig", "AQAB", KID]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )

@@ -111,9 +111,7 @@ def test_a_second_authorization_header_is_malformed_even_if_equal() -> None:
     assert authorization_reason(b"Bearer a.b.c", b"Basic x") == "malformed"
 
 
-@pytest.mark.parametrize(
-    "name", [b"cookie", b"x-authorization", b"proxy-authorization", b"x-forwarded-authorization"]
-)
+@pytest.mark.parametrize("name", [b"cookie", b"x-authorization", b"proxy-authorization", b"x-forwarded-authorization"])
 def test_a_token_elsewhere_is_not_seen(name: bytes) -> None:
     with pytest.raises(TokenRejected, match="missing"):
         bearer([(name, b"Bearer " + token().encode())])
@@ -173,19 +171,13 @@ def test_a_signed_payload_that_is_no_object_is_refused(payload: bytes) -> None:
 
 
 @settings(deadline=None)  # a busy machine is no failure
-@given(
-    st.text(max_size=200) | st.from_regex(r"[A-Za-z0-9_-]{1,80}(\.[A-Za-z0-9_-]{0,80}){0,4}", fullmatch=True)
-)
+@given(st.text(max_size=200) | st.from_regex(r"[A-Za-z0-9_-]{1,80}(\.[A-Za-z0-9_-]{0,80}){0,4}", fullmatch=True))
 def test_no_text_is_taken_for_a_token_or_surprises_the_verifier(text: str) -> None:
     assert reason_of(text) in {"malformed", "bad_header"}
 
 
 @settings(deadline=None)  # a busy machine is no failure
-@given(
-    st.dictionaries(
-        st.sampled_from([*HEADER, "crit", "b64"]), st.none() | st.integers() | st.text() | st.just([])
-    )
-)
+@given(st.dictionaries(st.sampled_from([*HEADER, "crit", "b64"]), st.none() | st.integers() | st.text() | st.just([])))
 def test_no_header_but_the_right_one_leads_to_a_key(fields: dict[str, object]) -> None:
     assert reason_of(token(header=fields)) in {"bad_header", "unknown_key"}
 
@@ -275,9 +267,7 @@ def test_a_header_that_changes_what_is_signed_is_refused(parameters: dict[str, o
 @pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c"])
 def test_a_key_or_its_address_in_the_header_is_not_looked_at(name: str) -> None:
     own = private_key(2048, 1)
-    value: object = (
-        jwk(own) if name == "jwk" else ["http://127.0.0.1:1/"] if name == "x5c" else "http://127.0.0.1:1/"
-    )
+    value: object = jwk(own) if name == "jwk" else ["http://127.0.0.1:1/"] if name == "x5c" else "http://127.0.0.1:1/"
     assert reason_of(token(header=header(**{name: value}), key=own)) == "bad_signature"
     assert verified(token(header=header(**{name: value})))
 
@@ -299,9 +289,7 @@ def test_a_key_id_of_another_form_is_refused(kid: object) -> None:
     assert reason_of(token(header=header(kid=kid))) == "bad_header"
 
 
-@pytest.mark.parametrize(
-    "kid", ["../../dev/null", "' OR 1=1 --", "x" * 128, KID.upper(), KID + "x", "__class__"]
-)
+@pytest.mark.parametrize("kid", ["../../dev/null", "' OR 1=1 --", "x" * 128, KID.upper(), KID + "x", "__class__"])
 def test_an_unknown_key_id_is_only_looked_up(kid: str) -> None:
     kid = kid.replace(" ", "_")
     with pytest.raises(UnknownKey) as caught:
@@ -376,9 +364,7 @@ def test_a_changed_part_breaks_the_signature(part: int) -> None:
     assert reason_of(".".join(parts)) == "bad_signature"
 
 
-@pytest.mark.parametrize(
-    "signature", ["AA", encoded(bytes(256)), encoded(b"\xff" * 256), encoded(bytes(257))]
-)
+@pytest.mark.parametrize("signature", ["AA", encoded(bytes(256)), encoded(b"\xff" * 256), encoded(bytes(257))])
 def test_a_made_up_signature_is_refused(signature: str) -> None:
     assert reason_of(f"{token().rpartition('.')[0]}.{signature}") == "bad_signature"
 
@@ -509,9 +495,7 @@ def test_an_id_of_another_form_is_refused(claim: str, value: object) -> None:
     assert reason_of(token(claims(**{claim: value}))) == "bad_claims"
 
 
-@pytest.mark.parametrize(
-    "sub", [..., None, "", 1, ["x"], "repo:acme@65/shop@74:ref:refs/heads/main", "anything"]
-)
+@pytest.mark.parametrize("sub", [..., None, "", 1, ["x"], "repo:acme@65/shop@74:ref:refs/heads/main", "anything"])
 def test_the_subject_makes_no_difference(sub: object) -> None:
     assert verified(token(claims(sub=sub))) == verified(token())
 
@@ -548,8 +532,7 @@ def test_a_rejection_says_its_code_and_nothing_of_the_token() -> None:
 def test_the_refusals_take_the_same_time() -> None:
     unknown, forged = token(header=header(kid="other")), token(key=private_key(2048, 1))
     medians = [
-        _median_seconds(call)
-        for call in (authorization_reason, lambda: reason_of(unknown), lambda: reason_of(forged))
+        _median_seconds(call) for call in (authorization_reason, lambda: reason_of(unknown), lambda: reason_of(forged))
     ]
     assert max(medians) - min(medians) < 0.002
 
