@@ -47,7 +47,7 @@ async def ring(endpoint: KeyEndpoint, nursery: trio.Nursery) -> KeyRing:
 def called(ring: KeyRing, endpoint: KeyEndpoint, text: str | None = None) -> Identity:
     text = text or token(claims(iss=endpoint.url))
     headers = [(b"host", b"krt"), (b"authorization", b"Bearer " + text.encode())]
-    return identify(headers, ring, issuer=endpoint.url, audience=AUDIENCE, now=NOW)
+    return identify(headers, ring=ring, issuer=endpoint.url, audience=AUDIENCE, clock=lambda: NOW)
 
 
 async def test_a_genuine_token_is_known_by_the_published_key(ring: KeyRing, endpoint: KeyEndpoint) -> None:
@@ -60,7 +60,7 @@ async def test_nobody_can_be_known_without_keys(endpoint: KeyEndpoint) -> None:
     with pytest.raises(KeysUnavailable):
         called(ring, endpoint)
     with pytest.raises(TokenRejected, match="missing"):
-        identify([], ring, issuer=endpoint.url, audience=AUDIENCE, now=NOW)
+        identify([], ring=ring, issuer=endpoint.url, audience=AUDIENCE)
 
 
 async def test_a_known_key_asks_for_no_look_however_bad_the_token(ring: KeyRing, endpoint: KeyEndpoint) -> None:

@@ -215,7 +215,7 @@ async def test_each_look_is_one_line_in_the_log(
     said: Callable[[logging.LogRecord], tuple[object, ...]] = lambda record: (record.levelname, record.msg)  # noqa: E731
     assert said(caplog.records[0]) == ("INFO", "keys_fetched")
     assert said(caplog.records[-1]) == ("WARNING", "keys_not_fetched")
-    assert caplog.records[-1].__dict__["reason"] == "connection"
+    assert caplog.records[-1].__dict__["fields"]["reason"] == "connection"
 
 
 async def test_wrong_settings_are_found_before_anything_runs() -> None:
