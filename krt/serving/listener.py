@@ -25,7 +25,7 @@ class Listener:
     """
 
     address: Address
-    max_connections: int = 1024
+    max_connections: int = 1536
     max_connections_per_peer: int | None = 64
     trusted_proxies: tuple[IPNetwork, ...] = ()
     max_headers: int = 50

@@ -4,7 +4,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import trio
@@ -45,6 +44,7 @@ class Running:
 
     address: Address
     stopping: trio.Event
+    ended: trio.Event
     clients: ExitStack
     denials: list[Denial] = field(default_factory=list)
 
@@ -104,11 +104,16 @@ async def running(app: Any = None, **limits: Any) -> AsyncIterator[Running]:
         **{"address": parse_address("127.0.0.1:0"), "on_denied": lambda reason, _peer: denials.append(reason)}
         | limits
     )
-    stopping = trio.Event()
+    stopping, ended = trio.Event(), trio.Event()
+
+    async def serve_to_the_end(*, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+        await serve(app or echo, listener, stopping=stopping, task_status=task_status)
+        ended.set()
+
     async with trio.open_nursery() as nursery:
-        addresses = await nursery.start(partial(serve, app or echo, listener, stopping=stopping))
+        addresses = await nursery.start(serve_to_the_end)
         with ExitStack() as clients:
-            yield Running(addresses[0], stopping, clients, denials)
+            yield Running(addresses[0], stopping, ended, clients, denials)
         nursery.cancel_scope.cancel()
 
 
