@@ -1,11 +1,10 @@
 """Which parts of krt run together, in what order they become ready, and how they stop."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from signal import SIGINT, SIGTERM, Signals
-from time import time
 from typing import Protocol
 
 import trio
@@ -18,12 +17,11 @@ from krt.broker.client import Client, open_client
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
 from krt.core.event import Event
-from krt.core.identity import Identity
 from krt.core.policy import Rule, admits_image
 from krt.errors import BrokerUnavailable, KeysUnavailable
 from krt.logs import Log
+from krt.oidc.caller import identify
 from krt.oidc.keys import KeyRing, key_ring_of
-from krt.oidc.token import UnknownKey, bearer, verify
 from krt.serving.address import Address
 from krt.serving.http import serve
 from krt.serving.listener import Listener
@@ -32,7 +30,6 @@ from krt.settings.parts import Settings
 
 log = Log("daemon")
 
-Headers = Iterable[tuple[bytes, bytes]]
 Bound = Mapping[str, tuple[Address, ...]]
 
 _MOST_JOURNAL_ENTRIES = 100_000
@@ -92,7 +89,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     keys = await key_ring_of(told.issuer.url, proxy=told.issuer_proxy, ca_file=told.issuer_ca_file)
     acceptor = Acceptor(daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=_MOST_JOURNAL_ENTRIES)
     door = Door(
-        identify=partial(_identify, keys, issuer=told.issuer.url, audience=told.audience),
+        identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
         rules=(Rule(told.allowed_org, settings.admission.images),),
         accept=acceptor.accept,
     )
@@ -182,15 +179,6 @@ async def _until_told(signals: AsyncIterator[int], grace_seconds: float) -> None
 async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -> None:
     await stopping.wait()
     scope.cancel()
-
-
-def _identify(keys: KeyRing, headers: Headers, *, issuer: str, audience: str) -> Identity:
-    token = bearer(headers)
-    try:
-        return verify(token, keys.current(), issuer=issuer, audience=audience, now=time())
-    except UnknownKey:
-        keys.unknown_kid()
-        raise
 
 
 def _group(told: ClusterSettings) -> str:

@@ -29,8 +29,8 @@ class Cluster:
 
     async def wait_listed(self) -> None:
         """Return when every scope that may be listed was listed once, and one at least."""
-        while not all(scope.listed.is_set() for scope in self._open_scopes()):
-            await trio.sleep(_LOOK_SECONDS)
+        while not all(scope.listed.is_set() for scope in self._open_scopes()):  # noqa: ASYNC110 - a scope closes
+            await trio.sleep(_LOOK_SECONDS)  # by time passing, which is no event
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is in the index; closed scopes aside."""
