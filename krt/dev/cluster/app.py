@@ -101,7 +101,8 @@ class Cluster:
 
     async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         body = await asgi.read_body(receive)
-        call = calls.parse(scope["method"], scope["path"], scope["query_string"])
+        agent = _header(scope, b"user-agent")
+        call = calls.parse(scope["method"], scope["path"], scope["query_string"], agent=agent)
         if call is None:
             await asgi.respond(send, _outside(scope["path"]))
             return

@@ -40,6 +40,8 @@ def new(kind: Kind, document: Json, time: str) -> Json:
     metadata |= {"generation": 1} if kind.has_generation else {}
     metadata |= {"creationTimestamp": time}
     metadata |= {name: given[name] for name in ("labels", "annotations") if name in given}
+    if not kind.namespaced:
+        metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": given["name"]}
     parts = {"metadata": metadata, "spec": document.get("spec", {})}
     created = complete(kind, deepcopy(parts | {"status": document.get("status") or kind.empty_status}))
     check(kind, created)
@@ -99,7 +101,9 @@ def _check_identity(kind: Kind, old: Json, new: Json) -> None:
 def _check_version(kind: Kind, old: Json, given: object) -> None:
     if given == old["resourceVersion"]:
         return
-    if not isinstance(given, str) or not re.fullmatch("[0-9]+", given):
+    if not isinstance(given, str):
+        raise status.invalid(kind, old["name"], [("metadata.resourceVersion", "Invalid value: must be a string")])
+    if not re.fullmatch("[0-9]+", given):
         raise status.internal_error(f'strconv.ParseUint: parsing "{given}": invalid syntax')
     raise status.conflict(kind, old["name"])
 
