@@ -16,7 +16,7 @@ from krt.dev.cluster.faults import Fault, Faults, denied
 from krt.dev.cluster.kinds import BY_NAME, NAMESPACE, Json
 from krt.dev.cluster.rollout import Rollouts
 from krt.dev.cluster.store import Store
-from krt.dev.cluster.stream import Window, stream
+from krt.dev.cluster.stream import stream, window_of
 
 
 class Cluster:
@@ -127,7 +127,7 @@ class Cluster:
             raise status.unauthorized()
 
     async def _watch(self, call: Call, fault: Fault, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        window = Window(call)  # may refuse, so before anything is open
+        window = window_of(call)  # may refuse, so before anything is open
         async with asgi.while_connected(receive):
             await stream(
                 self.store,
