@@ -1,7 +1,7 @@
 import pytest
 
 from krt.dev.cluster import Cluster, Refused, sample_deployments
-from tests.dev.cluster_client import RESTART, SHOP, connected, patch
+from tests.dev.cluster_client import MERGE_PATCH, RESTART, SHOP, connected, patch
 
 WEB = ("Deployment", "shop", "web")
 
@@ -109,6 +109,7 @@ async def test_only_merge_patches_are_taken(client, content_type, code):
         ({"spec": None}, 422),
         ({"spec": {"template": {"metadata": {"annotations": {"a": False}}}}}, 422),
         ({"metadata": {"resourceVersion": "abc"}}, 500),
+        ({"metadata": {"resourceVersion": 5}}, 422),
         ({"metadata": {"annotations": {"a": "x" * 4_000_000}}}, 413),
     ],
 )
@@ -147,6 +148,11 @@ async def test_who_set_a_field_last_is_told_from_managed_fields(cluster, client)
     cluster.patch(*WEB, {"spec": {"template": {"metadata": {"annotations": later}}}}, manager="kubectl-rollout")
     assert owner(cluster.get(*WEB), *RESTARTED_AT) == ["kubectl-rollout"]
     assert owner(cluster.get(*WEB), "spec", "replicas") == ["kubectl-create"]
+
+
+async def test_without_a_field_manager_the_user_agent_is_told(cluster, client):
+    await client.patch(f"{SHOP}/web", json=RESTART, headers=MERGE_PATCH | {"user-agent": "krt/1.0 (x)"})
+    assert owner(cluster.get(*WEB), *RESTARTED_AT) == ["krt"]
 
 
 async def test_a_replace_that_reverts_the_template_takes_the_field_from_its_owner(cluster, client):

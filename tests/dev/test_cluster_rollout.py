@@ -229,3 +229,11 @@ def test_never_are_fewer_available_than_the_strategy_allows(surge, desired):
         assert pods.available >= desired - (0 if surge else 1)
         assert pods.total <= desired + (-(-desired // 4) if surge else 0)
     assert pods == Pods(0, desired, desired)
+
+
+async def test_a_label_set_meanwhile_does_not_disturb_a_rollout(cluster):
+    cluster.patch(*WEB, RESTART)
+    cluster.patch(*WEB, {"metadata": {"labels": {"touched": "1"}}})
+    await cluster.step_rollouts()
+    cluster.patch(*WEB, {"metadata": {"labels": {"touched": "2"}}})
+    assert len(await steps(cluster, WEB)) == 9

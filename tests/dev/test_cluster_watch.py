@@ -136,6 +136,13 @@ async def test_open_watches_can_be_ended(cluster, client):
     assert cluster.open_watches == 0
 
 
+async def test_what_changes_after_a_watch_was_ended_is_not_told_by_it(cluster, client):
+    async with watching(client, resourceVersion=await version_of(client)) as events:
+        cluster.end_watches()
+        cluster.patch(*WEB, RESTART)
+        assert await collect(events) == []
+
+
 async def test_open_watches_can_expire(cluster, client):
     async with watching(client, resourceVersion=await version_of(client)) as events:
         await touch(client)

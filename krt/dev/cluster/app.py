@@ -16,7 +16,7 @@ from krt.dev.cluster.faults import Fault, Faults, denied
 from krt.dev.cluster.kinds import BY_NAME, NAMESPACE, Json
 from krt.dev.cluster.rollout import Rollouts
 from krt.dev.cluster.store import Store
-from krt.dev.cluster.stream import Window, stream
+from krt.dev.cluster.stream import stream, window_of
 
 
 class Cluster:
@@ -101,7 +101,8 @@ class Cluster:
 
     async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         body = await asgi.read_body(receive)
-        call = calls.parse(scope["method"], scope["path"], scope["query_string"])
+        agent = _header(scope, b"user-agent")
+        call = calls.parse(scope["method"], scope["path"], scope["query_string"], agent=agent)
         if call is None:
             await asgi.respond(send, _outside(scope["path"]))
             return
@@ -126,7 +127,7 @@ class Cluster:
             raise status.unauthorized()
 
     async def _watch(self, call: Call, fault: Fault, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        window = Window(call)  # may refuse, so before anything is open
+        window = window_of(call)  # may refuse, so before anything is open
         async with asgi.while_connected(receive):
             await stream(
                 self.store,

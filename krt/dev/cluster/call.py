@@ -24,6 +24,7 @@ class Call:
     namespace: str
     name: str
     query: dict[str, str]
+    agent: str = ""
 
     @property
     def limit(self) -> int:
@@ -52,7 +53,8 @@ class Call:
 
     @property
     def manager(self) -> str:
-        return self.query.get("fieldManager") or "unknown"
+        """Who writes: by default the User-Agent as far as its first slash."""
+        return self.query.get("fieldManager") or self.agent.partition("/")[0] or "unknown"
 
     def _integer(self, name: str) -> int:
         given = self.query.get(name) or "0"
@@ -61,7 +63,7 @@ class Call:
         return int(given)
 
 
-def parse(method: str, path: str, query: bytes) -> Call | None:
+def parse(method: str, path: str, query: bytes, *, agent: str = "") -> Call | None:
     """None for a path of no API group the stand-in has. Raises Refused (404, 405)."""
     if not path.startswith(("/api/v1/", "/apis/apps/v1/")):
         return None
@@ -79,7 +81,7 @@ def parse(method: str, path: str, query: bytes) -> Call | None:
         raise status.method_not_allowed()
     if verb == "list" and _true(parameters.get("watch")):
         verb = "watch"
-    return Call(verb, kind, namespace, name, parameters)
+    return Call(verb, kind, namespace, name, parameters, agent)
 
 
 def _true(value: str | None) -> bool:

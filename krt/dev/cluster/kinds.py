@@ -34,11 +34,8 @@ class Kind:
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
     @property
-    def has_template(self) -> bool:
-        return self.namespaced
-
-    @property
-    def has_generation(self) -> bool:
+    def is_workload(self) -> bool:
+        """It has a pod template, and a generation that counts its changes."""
         return self.namespaced
 
     def type_fields(self, suffix: str = "") -> bytes:

@@ -37,9 +37,11 @@ def new(kind: Kind, document: Json, time: str) -> Json:
     given = document["metadata"]
     metadata = {name: given[name] for name in ("name", "namespace") if name in given}
     metadata |= {"uid": str(uuid.uuid4()), "resourceVersion": ""}
-    metadata |= {"generation": 1} if kind.has_generation else {}
+    metadata |= {"generation": 1} if kind.is_workload else {}
     metadata |= {"creationTimestamp": time}
     metadata |= {name: given[name] for name in ("labels", "annotations") if name in given}
+    if not kind.namespaced:
+        metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": given["name"]}
     parts = {"metadata": metadata, "spec": document.get("spec", {})}
     created = complete(kind, deepcopy(parts | {"status": document.get("status") or kind.empty_status}))
     check(kind, created)
@@ -58,7 +60,7 @@ def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Js
     document[theirs] = before[theirs]
     document = complete(kind, document)
     check(kind, document, before)
-    if kind.has_generation:
+    if kind.is_workload:
         metadata["generation"] = old["generation"] + _bumps(kind, before, document, subresource)
     return document
 
@@ -66,7 +68,7 @@ def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Js
 def complete(kind: Kind, document: Json) -> Json:
     """Fill in what the real server defaults, as far as krt reads it."""
     spec = {**deepcopy(kind.spec_defaults), **_map(document.get("spec"))}
-    if kind.has_template:
+    if kind.is_workload:
         for container in _containers(spec):
             container.setdefault("imagePullPolicy", _pull_policy(str(container.get("image", ""))))
     return {**document, "spec": spec}
@@ -75,7 +77,7 @@ def complete(kind: Kind, document: Json) -> Json:
 def check(kind: Kind, document: Json, before: Json | None = None) -> None:
     """Raise 422 with every cause found."""
     causes = [*_annotation_causes(document["metadata"], "metadata")]
-    if kind.has_template:
+    if kind.is_workload:
         causes += _spec_causes(document["spec"], before["spec"] if before else None)
     if causes:
         raise status.invalid(kind, document["metadata"]["name"], causes)
@@ -99,7 +101,9 @@ def _check_identity(kind: Kind, old: Json, new: Json) -> None:
 def _check_version(kind: Kind, old: Json, given: object) -> None:
     if given == old["resourceVersion"]:
         return
-    if not isinstance(given, str) or not re.fullmatch("[0-9]+", given):
+    if not isinstance(given, str):
+        raise status.invalid(kind, old["name"], [("metadata.resourceVersion", "Invalid value: must be a string")])
+    if not re.fullmatch("[0-9]+", given):
         raise status.internal_error(f'strconv.ParseUint: parsing "{given}": invalid syntax')
     raise status.conflict(kind, old["name"])
 

@@ -71,7 +71,7 @@ class Rollouts:
                 await trio.lowlevel.checkpoint()
 
     def _observe(self, kind: Kind, before: Json | None, after: Json | None) -> None:
-        if not kind.has_template:
+        if not kind.is_workload:
             return
         if after is None:
             self._rolling.pop(before["metadata"]["uid"] if before else "", None)

@@ -1,6 +1,7 @@
 """A watch on the wire: one JSON object a line, bookmarks between them, an end at timeoutSeconds."""
 
 import math
+from dataclasses import dataclass
 
 import msgspec
 import trio
@@ -11,7 +12,7 @@ from krt.dev.asgi import Answer
 from krt.dev.cluster import status
 from krt.dev.cluster.call import Call
 from krt.dev.cluster.faults import Faults
-from krt.dev.cluster.kinds import Json
+from krt.dev.cluster.kinds import Json, Kind
 from krt.dev.cluster.store import Store
 from krt.dev.cluster.watch import Watch
 from krt.errors import KrtError
@@ -25,14 +26,21 @@ class _Broken(KrtError):
     """The connection is to break here."""
 
 
+@dataclass(frozen=True, slots=True)
 class Window:
-    """What a watch asks to see. Raises Refused for numbers that are none."""
+    """What a watch asks to see: the changes after a version, for so many seconds."""
 
-    def __init__(self, call: Call) -> None:
-        self.kind, self.namespace = call.kind, call.namespace
-        self.after = call.version
-        self.seconds = call.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
-        self.bookmarks = call.bookmarks
+    kind: Kind
+    namespace: str
+    after: int
+    seconds: float
+    bookmarks: bool
+
+
+def window_of(call: Call) -> Window:
+    """Raises Refused for numbers that are none."""
+    seconds = call.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+    return Window(call.kind, call.namespace, call.version, seconds, call.bookmarks)
 
 
 async def stream(

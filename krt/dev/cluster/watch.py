@@ -53,7 +53,9 @@ class Watch:
         return self._receive.statistics().current_buffer_used
 
     def offer(self, change: Change) -> bool:
-        """False: the buffer is full and the watch ends after what is in it."""
+        """False: it takes no more. It has ended, or ends now, after what is in its full buffer."""
+        if self.ended.is_set():
+            return False
         if change.version.number <= self._after or not change.version.key.startswith(self._prefix):
             return True
         try:
