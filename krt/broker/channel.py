@@ -88,7 +88,8 @@ class Subscription:
 
     async def _begin(self, connection: Connection) -> None:
         with trio.fail_after(self._endpoint.call_seconds):
-            await connection.execute("SUBSCRIBE", self._channel)
+            await connection.send(["SUBSCRIBE", self._channel])
+            _check_subscribed(await connection.receive())
         self.connected = True
         self.problem = None
         await self._sender.send(Subscribed())
@@ -137,3 +138,13 @@ async def subscribe(
         nursery.start_soon(subscription.listen)
         yield subscription
         nursery.cancel_scope.cancel()
+
+
+def _check_subscribed(answer: Answer) -> None:
+    match answer:
+        case [b"subscribe", *_]:
+            pass
+        case ResponseError():
+            raise answer
+        case _:
+            raise InvalidResponse("an answer to SUBSCRIBE that is none")

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import trio
 from valkey.exceptions import ConnectionError as ConnectionLost
-from valkey.exceptions import InvalidResponse
+from valkey.exceptions import InvalidResponse, ResponseError
 
 from krt.broker.connect import connect
-from krt.broker.connection import Connection
+from krt.broker.connection import Connection, code_of
 from krt.broker.endpoint import Endpoint
 
 # Shorter than what firewalls and balancers forget an idle connection after, without a word to either end.
 IDLE_SECONDS = 60.0
+
+# The answers of what was the primary: after a failover the address leads to another server, old connections do not.
+_DEMOTED = {"READONLY", "UNBLOCKED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Pool:
 
     def __init__(self, endpoint: Endpoint, size: int) -> None:
         self._endpoint = endpoint
-        self._turns = trio.CapacityLimiter(size)
+        self._turns = trio.Semaphore(size)
         self._idle: list[_Idle] = []
         self._closed = False
 
@@ -40,6 +43,11 @@ class Pool:
                 yield connection
             except (ConnectionLost, InvalidResponse, trio.TooSlowError):
                 self.drop_idle()
+                raise
+            except ResponseError as error:
+                if code_of(error) in _DEMOTED:
+                    connection.close()
+                    self.drop_idle()
                 raise
             finally:
                 self._take_back(connection)

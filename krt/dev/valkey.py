@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import trio
 
@@ -30,7 +31,7 @@ class Valkey:
 
     def __init__(self, directory: Path, port: int | None, arguments: Sequence[str]) -> None:
         self.directory = directory
-        self.address = f"unix://{directory}/valkey.sock" if port is None else f"127.0.0.1:{port}"
+        self.address = f"unix://{quote(str(directory))}/valkey.sock" if port is None else f"127.0.0.1:{port}"
         self._port = port
         self._command = (str(server_binary()), *_where(directory, port), *arguments)
         self._process: subprocess.Popen[bytes] | None = None
@@ -42,6 +43,8 @@ class Valkey:
 
     async def start(self) -> None:
         """Start it and wait until it answers. Raises BrokerUnavailable, with the end of its log."""
+        if self._process is not None:
+            raise RuntimeError("this Valkey is started already")
         self._process = _spawn(self._command, self._log)
         try:
             with trio.fail_after(_READY_SECONDS):
