@@ -52,14 +52,14 @@ class Subscription:
     `connected` and, while it is not, `problem` are for readiness; `dropped_messages` counts the too big ones.
     """
 
-    def __init__(self, endpoint: Endpoint, channel: str, ping_seconds: float) -> None:
+    def __init__(self, endpoint: Endpoint, channel: str, ping_seconds: float, retries: Backoff) -> None:
         self.connected = False
         self.problem: str | None = None
         self.dropped_messages = 0
         self._endpoint = endpoint
         self._channel = channel
         self._ping_seconds = ping_seconds
-        self._retries = Backoff(FIRST_RETRY_SECONDS, MOST_RETRY_SECONDS)
+        self._retries = retries
         self._sender, self._receiver = trio.open_memory_channel[Signal](SIGNALS_HELD)
 
     def __aiter__(self) -> AsyncIterator[Signal]:
@@ -130,10 +130,14 @@ class Subscription:
 
 @asynccontextmanager
 async def subscribe(
-    endpoint: Endpoint, channel: str, *, ping_seconds: float = PING_SECONDS
+    endpoint: Endpoint, channel: str, *, ping_seconds: float = PING_SECONDS, retries: Backoff | None = None
 ) -> AsyncIterator[Subscription]:
-    """Listen to `channel` until the end of the block, on a connection of its own, over all its reconnects."""
-    subscription = Subscription(endpoint, channel, ping_seconds)
+    """Listen to `channel` until the end of the block, on a connection of its own, over all its reconnects.
+
+    As from any nursery, what the block raises comes out in an ExceptionGroup.
+    """
+    retries = retries or Backoff(FIRST_RETRY_SECONDS, MOST_RETRY_SECONDS)
+    subscription = Subscription(endpoint, channel, ping_seconds, retries)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(subscription.listen)
         yield subscription

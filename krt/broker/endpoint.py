@@ -133,5 +133,3 @@ def _check_nothing_is_ignored(parts: SplitResult) -> None:
 
 def _tcp(options: Mapping[str, Any]) -> Tcp:
     return Tcp(options.get("host", "localhost"), options.get("port", 6379))
-
-

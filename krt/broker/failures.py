@@ -90,9 +90,12 @@ def _channel(command: tuple[Argument, ...]) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """Trio wraps what the system said when it tried one address."""
-    said = error.__cause__ if isinstance(error.__cause__, OSError) else error
-    return quoted(said.strerror or str(said))
+    """What the system said; Trio groups that, an error for each address of a host."""
+    if isinstance(error.__cause__, ExceptionGroup):
+        return ", ".join(
+            dict.fromkeys(_reason(e) for e in error.__cause__.exceptions if isinstance(e, OSError))
+        )
+    return quoted(error.strerror or str(error))
 
 
 def _name(command: tuple[Argument, ...]) -> str:

@@ -15,7 +15,7 @@ from krt.broker.endpoint import Endpoint
 # Shorter than what firewalls and balancers forget an idle connection after, without a word to either end.
 IDLE_SECONDS = 60.0
 
-# The answers of what was the primary: after a failover the address leads to another server, old connections do not.
+# The answers of a former primary: after a failover only new connections lead to the present one.
 _DEMOTED = {"READONLY", "UNBLOCKED"}
 
 
@@ -28,10 +28,11 @@ class _Idle:
 class Pool:
     """At most `size` connections, made when wanted. While all are lent, a task waits for its turn."""
 
-    def __init__(self, endpoint: Endpoint, size: int) -> None:
+    def __init__(self, endpoint: Endpoint, size: int, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._endpoint = endpoint
         self._turns = trio.Semaphore(size)
         self._idle: list[_Idle] = []
+        self._idle_seconds = idle_seconds
         self._closed = False
 
     @asynccontextmanager
@@ -66,7 +67,7 @@ class Pool:
         """The connection used last that is still good; those that are not are closed on the way."""
         while self._idle:
             idle = self._idle.pop()
-            if trio.current_time() - idle.since < IDLE_SECONDS and idle.connection.is_reusable():
+            if trio.current_time() - idle.since < self._idle_seconds and idle.connection.is_reusable():
                 return idle.connection
             idle.connection.close()
         return None

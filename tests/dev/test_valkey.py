@@ -12,6 +12,7 @@ import valkey as oracle
 from krt.dev import valkey as dev
 from krt.dev.valkey import Valkey, open_valkey
 from krt.errors import BrokerUnavailable, SettingsInvalid
+from tests.fakes.patience import until
 
 
 def ask(server: Valkey, *command: str, **options: str) -> object:
@@ -81,7 +82,7 @@ async def test_a_paused_server_can_be_stopped():
 
 
 async def test_a_server_that_does_not_start_is_reported_with_the_end_of_its_log():
-    with pytest.raises(BrokerUnavailable, match="(?i)no-such-option"):
+    with pytest.raises(BrokerUnavailable, match=r"(?i)no-such-option"):
         async with open_valkey(arguments=["--no-such-option", "1"]):
             pass
 
@@ -113,17 +114,18 @@ OWNER = textwrap.dedent("""
 """)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a process that its parent is gone")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="other systems do not tell a process that its parent is gone"
+)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 async def test_no_server_outlives_its_owner_however_that_ends(how, tmp_path):
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
-    owner = subprocess.Popen([sys.executable, "-c", OWNER], stdout=subprocess.PIPE, text=True, env=environ)
-    with owner:
-        pid = int((await trio.to_thread.run_sync(owner.stdout.readline)).split()[0])
-        owner.send_signal(how)
-    with trio.fail_after(5):
-        while runs(pid):
-            await trio.sleep(0.01)
+    command = [sys.executable, "-c", OWNER]
+    owner = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE, env=environ)
+    pid = int((await owner.stdout.receive_some()).split()[0])
+    owner.send_signal(how)
+    await owner.wait()
+    await until(lambda: not runs(pid))
 
 
 def runs(pid: int) -> bool:

@@ -28,7 +28,7 @@ async def _serve(handler: Behaviour, *, task_status: trio.TaskStatus[list[trio.S
 
 
 def saying(*answers: bytes) -> Behaviour:
-    """Answer whatever comes by the next of `answers`; after the last be silent until the other side closes."""
+    """Answer whatever comes by the next of `answers`; after the last wait for the other side to close."""
 
     async def behave(stream: trio.SocketStream) -> None:
         for answer in answers:
@@ -46,14 +46,16 @@ def passing_on_to(path: str, *, tls: ssl.SSLContext) -> Behaviour:
 
     async def behave(stream: trio.SocketStream) -> None:
         outer = trio.SSLStream(stream, tls, server_side=True)
-        async with await trio.open_unix_socket(path) as inner, outer, trio.open_nursery() as nursery:
-            nursery.start_soon(_copy, outer, inner)
-            await _copy(inner, outer)
-            nursery.cancel_scope.cancel()
+        async with await trio.open_unix_socket(path) as inner, trio.open_nursery() as nursery:
+            nursery.start_soon(_copy, outer, inner, nursery.cancel_scope)
+            nursery.start_soon(_copy, inner, outer, nursery.cancel_scope)
 
     return behave
 
 
-async def _copy(source: trio.abc.ReceiveStream, sink: trio.abc.SendStream) -> None:
-    async for chunk in source:
-        await sink.send_all(chunk)
+async def _copy(source: trio.abc.ReceiveStream, sink: trio.abc.SendStream, both: trio.CancelScope) -> None:
+    """Until one side ends, however it does."""
+    with suppress(trio.BrokenResourceError):
+        async for chunk in source:
+            await sink.send_all(chunk)
+    both.cancel()

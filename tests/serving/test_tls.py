@@ -54,24 +54,25 @@ def test_a_certificate_comes_with_its_key_or_with_a_key_file(files, cert, key):
 
 
 @pytest.mark.parametrize(
-    ("ca", "cert", "key", "at_fault", "problem"),
+    ("ca", "cert", "key", "complaint"),
     [
-        ("absent.pem", None, None, "absent.pem", "cannot be read: No such file"),
-        ("", None, None, "", "cannot be read: Is a directory"),
-        ("empty.pem", None, None, "empty.pem", "no certificate"),
-        ("garbage.pem", None, None, "garbage.pem", "no certificate"),
-        ("key.pem", None, None, "key.pem", "no certificate"),
-        ("ca.pem", "absent.pem", "key.pem", "absent.pem", "cannot be read"),
-        ("ca.pem", "cert.pem", "absent.pem", "absent.pem", "cannot be read"),
-        ("ca.pem", "cert.pem", None, "cert.pem", "no certificate with its unencrypted key"),
-        ("ca.pem", "garbage.pem", "key.pem", "garbage.pem", "no certificate, or"),
-        ("ca.pem", "cert.pem", "garbage.pem", "garbage.pem", "no unencrypted key"),
-        ("ca.pem", "cert.pem", "locked-key.pem", "locked-key.pem", "no unencrypted key"),
-        ("ca.pem", "cert.pem", "other-key.pem", "other-key.pem", "does not belong to"),
-        ("ca.pem", None, "key.pem", "key.pem", "without its certificate"),
+        ("absent.pem", None, None, ("absent.pem", "cannot be read: No such file")),
+        ("", None, None, ("", "cannot be read: Is a directory")),
+        ("empty.pem", None, None, ("empty.pem", "no certificate")),
+        ("garbage.pem", None, None, ("garbage.pem", "no certificate")),
+        ("key.pem", None, None, ("key.pem", "no certificate")),
+        ("ca.pem", "absent.pem", "key.pem", ("absent.pem", "cannot be read")),
+        ("ca.pem", "cert.pem", "absent.pem", ("absent.pem", "cannot be read")),
+        ("ca.pem", "cert.pem", None, ("cert.pem", "no certificate with its unencrypted key")),
+        ("ca.pem", "garbage.pem", "key.pem", ("garbage.pem", "no certificate, or")),
+        ("ca.pem", "cert.pem", "garbage.pem", ("garbage.pem", "no unencrypted key")),
+        ("ca.pem", "cert.pem", "locked-key.pem", ("locked-key.pem", "no unencrypted key")),
+        ("ca.pem", "cert.pem", "other-key.pem", ("other-key.pem", "does not belong to")),
+        ("ca.pem", None, "key.pem", ("key.pem", "without its certificate")),
     ],
 )
-def test_the_file_at_fault_is_named_in_one_sentence(files, ca, cert, key, at_fault, problem):
+def test_the_file_at_fault_is_named_in_one_sentence(files, ca, cert, key, complaint):
+    at_fault, problem = complaint
     with pytest.raises(ValueError, match=problem) as caught:
         client_context(*(name if name is None else files / name for name in (ca, cert, key)))
     assert str(files / at_fault) in str(caught.value)
