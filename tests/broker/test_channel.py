@@ -29,7 +29,7 @@ CONFIRMED = b"*3\r\n$9\r\nsubscribe\r\n$6\r\nevents\r\n:1\r\n"
 
 
 @asynccontextmanager
-async def subscribed(endpoint: Endpoint, **options: float) -> AsyncIterator[Subscription]:
+async def subscribed(endpoint: Endpoint, **options: float | Backoff) -> AsyncIterator[Subscription]:
     async with subscribe(endpoint, "events", **options) as subscription:
         assert await heard_by(subscription) == Subscribed()
         yield subscription
@@ -111,7 +111,7 @@ async def test_while_valkey_is_away_it_says_why_and_subscribed_again_when_it_is_
 
 
 async def test_it_subscribes_again_after_any_number_of_losses(client, endpoint):
-    async with subscribed(endpoint) as subscription:
+    async with subscribed(endpoint, retries=at_once()) as subscription:
         for _ in range(5):
             await client.call("CLIENT", "KILL", "TYPE", "pubsub")
             lost, again = await heard_until_subscribed(subscription)

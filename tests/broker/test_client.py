@@ -220,7 +220,7 @@ async def test_a_blocking_read_waits_its_time_and_no_call_waits_for_it(client):
 
 async def test_a_blocking_read_may_take_longer_than_a_call(endpoint):
     async with open_client(replace(endpoint, call_seconds=0.1, connect_seconds=0.1)) as client:
-        assert await client.blocking("BLPOP", "queue", "0.3", block_seconds=0.3) is None
+        assert await client.blocking("BLPOP", "queue", "0.25", block_seconds=0.25) is None
 
 
 async def test_a_blocking_read_of_a_silent_server_ends_at_its_deadline(valkey, endpoint):
@@ -267,6 +267,32 @@ async def test_replies_never_shift_however_calls_are_cut(client, seed):
                 await trio.sleep(0.0005)
     assert told > 100
     assert await connections_at(client) <= MOST_CALLS_AT_ONCE + 1
+
+
+async def test_through_any_number_of_crashes_a_call_is_answered_rightly_or_not_at_all(valkey, client):
+    outcomes: list[type] = []
+
+    async def call_for_ever() -> None:
+        while True:
+            number = len(outcomes)
+            try:
+                assert await client.call("ECHO", number) == str(number).encode()
+                outcomes.append(bytes)
+            except BrokerUnavailable as error:
+                outcomes.append(type(error))
+                await trio.sleep(0.001)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(12):
+            nursery.start_soon(call_for_ever)
+        for _ in range(5):
+            await until(lambda: outcomes[-50:].count(bytes) == 50)
+            await valkey.kill()
+            await until(lambda: BrokerUnavailable in outcomes[-5:])
+            await valkey.start()
+        await until(lambda: outcomes[-50:].count(bytes) == 50)
+        nursery.cancel_scope.cancel()
+    assert set(outcomes) == {bytes, BrokerUnavailable}
 
 
 REFUSE = Script("return server.error_reply('REFUSED ' .. ARGV[1])")

@@ -85,6 +85,12 @@ async def test_a_peer_that_sends_the_password_back_does_not_get_it_into_a_messag
     assert "s3cret" not in everything_said_by(caught.value)
 
 
+async def test_a_server_with_too_many_clients_says_so_and_nothing_of_the_password():
+    async with open_peer(saying(b"-ERR max number of clients reached\r\n")) as port:
+        with pytest.raises(BrokerRefused, match="refused CONNECT: ERR max number of clients reached"):
+            await connect(a_web(f"127.0.0.1:{port}"))
+
+
 @pytest.mark.parametrize("end_of_line", ["", "\n", "\r\n"])
 async def test_user_and_password_files_are_read_without_their_line_end(tmp_path, end_of_line):
     user, password = tmp_path / "user", tmp_path / "password"
@@ -143,6 +149,13 @@ async def test_nobody_listening_is_said_with_address_and_reason():
         BrokerUnavailable, match=f"Valkey at 127.0.0.1:{port} cannot be reached: .*Connection refused"
     ):
         await connect(parse_endpoint(f"127.0.0.1:{port}"))
+
+
+async def test_each_address_of_a_host_is_tried():
+    async with open_valkey(port=0) as valkey:  # on IPv4, while localhost is often IPv6, too
+        endpoint = parse_endpoint(valkey.address.replace("127.0.0.1", "localhost"))
+        async with open_client(endpoint) as client:
+            assert await client.call("PING") == b"PONG"
 
 
 @pytest.mark.parametrize("path", ["/nonexistent/valkey.sock", "/" + "a" * 200])

@@ -87,6 +87,18 @@ async def test_a_server_that_does_not_start_is_reported_with_the_end_of_its_log(
             pass
 
 
+async def test_a_port_that_another_server_has_is_not_taken_for_ones_own():
+    async with open_valkey(port=0) as server:
+        with pytest.raises(BrokerUnavailable, match="ended at once"):
+            async with open_valkey(port=int(server.address.rpartition(":")[2])):
+                pass
+
+
+async def test_an_interrupt_from_the_terminal_is_not_for_the_server():
+    async with open_valkey() as server:
+        assert os.getpgid(server.pid) != os.getpgrp()
+
+
 async def test_a_server_is_started_once():
     async with open_valkey() as server:
         with pytest.raises(RuntimeError, match="already"):
