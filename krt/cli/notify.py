@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 BAD_INPUT = 2
 T = TypeVar("T")
 
-DESCRIPTION = (
-    "Tell krt web, from a GitHub Actions job with `permissions: id-token: write`, that an image was pushed."
-)
+DESCRIPTION = "Tell krt web, from a GitHub Actions job with `permissions: id-token: write`, that an image was pushed."
 EPILOG = """\
 exit codes: 0 accepted; 2 refused, or bad input; 3 not accepted within the timeout; 130 interrupted
 
@@ -49,9 +47,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from krt.client import command
     from krt.client.console import Console
 
-    console = Console(
-        sys.stdout, sys.stderr, github=bool(environ.get("GITHUB_ACTIONS")), as_json=args.as_json
-    )
+    console = Console(sys.stdout, sys.stderr, github=bool(environ.get("GITHUB_ACTIONS")), as_json=args.as_json)
     try:
         return command.run(read(args, environ), console)
     except SettingsInvalid as error:
@@ -70,9 +66,7 @@ def read(args: argparse.Namespace, environ: Mapping[str, str]) -> "Notification"
     audience = args.audience or environ.get("KRT_AUDIENCE") or (server.origin if server else "")
     service = _collect(problems, lambda: _token_service(environ, audience))
     timeout_seconds = _collect(problems, lambda: _named("--timeout", duration, args.timeout))
-    ca_file = _collect(
-        problems, lambda: _named("--ca-file", readable_file, args.ca_file) if args.ca_file else None
-    )
+    ca_file = _collect(problems, lambda: _named("--ca-file", readable_file, args.ca_file) if args.ca_file else None)
     if announced is None or server is None or service is None or timeout_seconds is None or problems:
         raise SettingsInvalid(tuple(problems))
     message = Message(server, announced, dry_run=args.dry_run)
@@ -80,9 +74,7 @@ def read(args: argparse.Namespace, environ: Mapping[str, str]) -> "Notification"
 
 
 def _add_event(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "image", metavar="IMAGE", help="the image, such as ghcr.io/acme/shop or ghcr.io/acme/shop:dev"
-    )
+    group.add_argument("image", metavar="IMAGE", help="the image, such as ghcr.io/acme/shop or ghcr.io/acme/shop:dev")
     group.add_argument("--tags", metavar="TAG,TAG", help="the tags that were pushed, if IMAGE names none")
     group.add_argument("--dry-run", action="store_true", help="only record what would be restarted")
 
@@ -134,9 +126,7 @@ def _named(name: str, parse: Callable[[str], T], text: str) -> T:
 
 
 def _event(args: argparse.Namespace) -> event.Event:
-    return event.build(
-        args.image, None if args.tags is None else [tag.strip() for tag in args.tags.split(",")]
-    )
+    return event.build(args.image, None if args.tags is None else [tag.strip() for tag in args.tags.split(",")])
 
 
 def _server(url: str) -> "Server":

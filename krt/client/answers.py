@@ -28,9 +28,7 @@ def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused |
             return Refused("krt web does not know this caller (401)", status=401, claims=claims)
         case 408 | 429:
             return _not_yet(answer, perhaps_accepted=False)
-        case status if (
-            status >= 500
-        ):  # a 503 may have been accepted (docs: delivery), a proxy's 502 or 504 too
+        case status if status >= 500:  # a 503 may have been accepted (docs: delivery), a proxy's 502 or 504 too
             return _not_yet(answer, perhaps_accepted=True)
         case status if status < 400 or status == 404:
             return Refused(_not_krt(answer, server), status=status)
@@ -61,9 +59,7 @@ def _not_krt(answer: Answer, server: Server) -> str:
 
 def _refused(answer: Answer) -> Refused:
     problem = answer.document(_Problem) or _Problem()
-    return Refused(
-        f"krt web refused the event ({answer.status}){_said(problem)}", answer.status, problem.field
-    )
+    return Refused(f"krt web refused the event ({answer.status}){_said(problem)}", answer.status, problem.field)
 
 
 def _said(problem: _Problem) -> str:

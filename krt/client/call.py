@@ -54,9 +54,7 @@ class Call:
     `accepted` and `perhaps_accepted` hold at any moment, also after an interrupt.
     """
 
-    def __init__(
-        self, message: Message, service: TokenService, patience: Patience, listener: Listener
-    ) -> None:
+    def __init__(self, message: Message, service: TokenService, patience: Patience, listener: Listener) -> None:
         self.accepted: Accepted | None = None
         self.perhaps_accepted = False
         self._message = message
@@ -112,12 +110,8 @@ class Call:
             "Content-Type": "application/json",
             "Idempotency-Key": self._key,
         }
-        request = http.build_request(
-            "POST", self._message.url, content=to_json(self._message.event), headers=headers
-        )
+        request = http.build_request("POST", self._message.url, content=to_json(self._message.event), headers=headers)
         answer = await exchange(http, request, seconds=self._patience.attempt_seconds)
-        return (
-            answer
-            if isinstance(answer, NotYet)
-            else answers.read(answer, self._message.server, bearer.claims)
-        )
+        if isinstance(answer, NotYet):
+            return answer
+        return answers.read(answer.without(bearer.value), self._message.server, bearer.claims)

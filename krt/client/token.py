@@ -62,9 +62,7 @@ async def ask(http: httpx.AsyncClient, service: TokenService, *, seconds: float)
 def _token(answer: Answer) -> Token | Refused:
     value = (answer.document(_Body) or _Body()).value
     if len(value) > LONGEST_TOKEN or not TOKEN.fullmatch(value):
-        return Refused(
-            "GitHub's token service answered without a token: is ACTIONS_ID_TOKEN_REQUEST_URL right?"
-        )
+        return Refused("GitHub's token service answered without a token: is ACTIONS_ID_TOKEN_REQUEST_URL right?")
     its = claims.read(value)
     life_seconds = claims.lifetime_seconds(its, time.time())
     return Token(value, its, stale_at=trio.current_time() + life_seconds - MARGIN_SECONDS)

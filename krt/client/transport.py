@@ -51,9 +51,7 @@ def open_http(*, ca_file: Path | None, connect_seconds: float) -> httpx.AsyncCli
             follow_redirects=False,  # a redirect would carry the token to somebody else
             mounts={"http://": None},  # plain http is loopback only: a proxy would see the token
             timeout=httpx.Timeout(None, connect=connect_seconds),
-            limits=httpx.Limits(
-                max_keepalive_connections=0
-            ),  # a kept connection may be closed under a request
+            limits=httpx.Limits(max_keepalive_connections=0),  # a kept connection may be closed under a request
             headers={"User-Agent": f"krt/{krt.__version__}", "Accept-Encoding": "identity"},
         )
     except (ValueError, ImportError, httpx.InvalidURL):  # their texts may hold the proxy's password

@@ -36,9 +36,7 @@ def a_token(*, life_seconds: float = 300, **claims: object) -> str:
         **claims,
     }
     parts = json.dumps({"alg": "RS256", "typ": "JWT", "kid": "k"}).encode(), json.dumps(payload).encode()
-    return ".".join(
-        base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (*parts, secrets.token_bytes(64))
-    )
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (*parts, secrets.token_bytes(64)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,13 @@ SERVER = parse_server("https://krt.example.com/krt/event")
 CLAIMS = Claims(repository="acme/shop")
 
 
-def read(
-    status: int, body: bytes = b"", *, location: str = "", wait_seconds: float = 0
-) -> Accepted | Refused | NotYet:
+def read(status: int, body: bytes = b"", *, location: str = "", wait_seconds: float = 0) -> Accepted | Refused | NotYet:
     return answers.read(Answer(status, location, wait_seconds, body), SERVER, CLAIMS)
 
 
 def test_a_202_names_the_event_and_where_its_report_is() -> None:
     body = b'{"id": "1763690000123-7", "status": "/events/1763690000123-7"}'
-    assert read(202, body) == Accepted(
-        "1763690000123-7", "https://krt.example.com/krt/events/1763690000123-7"
-    )
+    assert read(202, body) == Accepted("1763690000123-7", "https://krt.example.com/krt/events/1763690000123-7")
 
 
 @pytest.mark.parametrize(
@@ -46,9 +42,7 @@ def test_a_202_without_a_readable_id_is_accepted_as_the_go_peer_accepts(body: by
 def test_a_problem_is_told_with_its_field(status: int) -> None:
     body = json.dumps({"title": "Not allowed", "detail": "no rule admits it", "field": "images"}).encode()
     refused = read(status, body)
-    assert refused == Refused(
-        f"krt web refused the event ({status}): Not allowed: no rule admits it", status, "images"
-    )
+    assert refused == Refused(f"krt web refused the event ({status}): Not allowed: no rule admits it", status, "images")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"title": 1}', b"\xff", b"[]"])

@@ -71,9 +71,7 @@ def test_a_private_authority_is_trusted_by_ssl_cert_file(
     assert run(secured).code == 0
 
 
-def test_an_untrusted_certificate_is_named_as_the_reason(
-    secured: Actions, quick_end: dict[str, object]
-) -> None:
+def test_an_untrusted_certificate_is_named_as_the_reason(secured: Actions, quick_end: dict[str, object]) -> None:
     ended = run(secured, **quick_end)
     assert ended.code == 3
     assert "the certificate of localhost is not trusted: " in ended.err
@@ -99,9 +97,7 @@ def test_an_unusable_ssl_cert_file_is_one_problem(tmp_path: Path, monkeypatch: p
     "proxy",
     ["socks5://user:secret@proxy.example.com", "ftp://user:secret@proxy.example.com"],
 )
-def test_an_unusable_proxy_is_one_problem_without_its_password(
-    proxy: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unusable_proxy_is_one_problem_without_its_password(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(SettingsInvalid, match="HTTPS_PROXY") as caught:
         open_http(ca_file=None, connect_seconds=1)
@@ -115,9 +111,7 @@ def test_https_goes_through_the_proxy_of_the_environment(
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         ended = run(actions, url="https://krt.example.com", **quick_end)
     assert ended.code == 3
-    assert {(request.method, request.target) for request in proxy.seen} == {
-        ("CONNECT", "krt.example.com:443")
-    }
+    assert {(request.method, request.target) for request in proxy.seen} == {("CONNECT", "krt.example.com:443")}
 
 
 def test_no_proxy_is_honoured(secured: Actions, ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
