@@ -97,7 +97,7 @@ class VersionExpired(KrtError):
 
 
 class BindFailed(KrtError):
-    """A server cannot listen at `address`: it does not resolve, is taken, or is not allowed. `reason` says which."""
+    """A server cannot listen at `address`: it does not resolve, is taken or not allowed. `reason` says which."""
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(f"cannot listen on {address}: {reason}")

@@ -1,8 +1,8 @@
 """One Valkey channel, listened to for ever: what is heard, and when krt could not listen.
 
 Pub/sub keeps nothing for those who are away. So being subscribed (again) is told in the same stream as the
-messages: whoever hears it looks into the journal. When the listener is slow, nothing more is read from the socket;
-what comes meanwhile waits at Valkey, which hangs up when that grows too big (its client-output-buffer-limit).
+messages: whoever hears it looks into the journal. When the listener is slow, nothing more is read from the
+socket; what comes meanwhile waits at Valkey, which hangs up when it is too much (client-output-buffer-limit).
 """
 
 from collections.abc import AsyncIterator

@@ -19,8 +19,8 @@ MOST_BLOCKING_READS = 4
 class Client:
     """Every call raises BrokerRefused if Valkey answers with an error: then nothing was done.
 
-    It raises BrokerUnavailable if Valkey does not answer in time or at all: then, as after a cancellation, it may
-    have been done. Nothing is tried twice here: only the caller knows what may be done twice.
+    It raises BrokerUnavailable if Valkey does not answer in time or at all: then, as after a cancellation, it
+    may have been done. Nothing is tried twice here: only the caller knows what may be done twice.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -37,7 +37,7 @@ class Client:
             return await connection.execute(*command)
 
     async def blocking(self, *command: Argument, block_seconds: float) -> Reply:
-        """A command that waits at Valkey (XREADGROUP … BLOCK), for the `block_seconds` that it says itself."""
+        """A command that waits at Valkey (XREADGROUP … BLOCK), for `block_seconds` as it says itself."""
         async with self._exchange(self._blocking_reads, command, block_seconds) as connection:
             return await connection.execute(*command)
 

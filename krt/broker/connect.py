@@ -1,6 +1,7 @@
 """How a connection to Valkey comes to be: address, TLS, user, database."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from socket import SO_KEEPALIVE, SOL_SOCKET
 from ssl import SSLCertVerificationError, SSLContext
@@ -9,10 +10,11 @@ import trio
 from valkey.exceptions import InvalidResponse, ResponseError
 
 from krt.broker.connection import Connection, code_of
-from krt.broker.endpoint import Credential, Endpoint, FromFile, Given, Tcp, Unix
+from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix
 from krt.broker.failures import quoted, translated
 from krt.errors import BrokerRefused, BrokerUnavailable
-from krt.serving.tls import TlsFiles, client_context
+from krt.serving.tls import client_context
+from krt.settings.values import Secret
 
 _AUTH_CODES = {"WRONGPASS", "NOPERM", "LOADING"}
 
@@ -54,10 +56,11 @@ async def _secured(stream: trio.SocketStream, endpoint: Endpoint) -> trio.abc.St
     return secured
 
 
-async def _context(files: TlsFiles) -> SSLContext:
+async def _context(tls: Tls) -> SSLContext:
     """Made anew for each connection, so that certificates can be rotated."""
+    make = partial(client_context, tls.ca_file, tls.cert_file, tls.key_file)
     try:
-        return await trio.to_thread.run_sync(client_context, files, abandon_on_cancel=True)
+        return await trio.to_thread.run_sync(make, abandon_on_cancel=True)
     except ValueError as error:
         raise BrokerUnavailable(str(error)) from error
 
@@ -91,10 +94,12 @@ async def _select(connection: Connection, endpoint: Endpoint) -> None:
             await connection.execute("SELECT", endpoint.database)
 
 
-async def _read(credential: Credential) -> str:
+async def _read(credential: str | Secret | FromFile) -> str:
     match credential:
-        case Given(value):
-            return value
+        case str():
+            return credential
+        case Secret():
+            return credential.reveal()
         case FromFile(path):
             return await trio.to_thread.run_sync(_content, path, abandon_on_cancel=True)
 

@@ -1,8 +1,8 @@
 """One connection to Valkey over a Trio stream: commands out, checked replies in.
 
-RESP2, which every Valkey speaks unasked: it saves the HELLO, and as a subscription has a connection of its own,
-RESP3's push messages would buy nothing. No CLIENT SETINFO: krt's ACLs do not grant it.
-Errors here are those of `valkey.exceptions`: after a ResponseError, which is Valkey's answer, the connection is fit
+RESP2, which every Valkey speaks unasked: it saves the HELLO, and as a subscription has a connection of its
+own, RESP3's push messages would buy nothing. No CLIENT SETINFO: krt's ACLs do not grant it.
+Errors here are those of `valkey.exceptions`: after a ResponseError, which is an answer, the connection is fit
 for the next command; after any other it is gone. `failures` translates both for the rest of krt.
 """
 
@@ -41,7 +41,7 @@ class Connection:
         )
 
     async def execute(self, *command: Argument) -> Reply:
-        """One command and its reply. Raises ResponseError for an error reply, ConnectionLost, InvalidResponse."""
+        """One command and its reply. Raises ResponseError (a reply, too), ConnectionLost, InvalidResponse."""
         (reply,) = await self.execute_all([command])
         if isinstance(reply, ResponseError):
             raise reply
@@ -60,7 +60,7 @@ class Connection:
         return replies
 
     async def send(self, *commands: Sequence[Argument]) -> None:
-        """Write commands whose replies somebody will `receive`. Whoever interrupts it must close the connection."""
+        """Write commands whose replies are to be `receive`d. Who interrupts it must close the connection."""
         packed = b"".join(libvalkey.pack_command(tuple(command)) for command in commands)
         try:
             await self._stream.send_all(packed)
@@ -68,7 +68,7 @@ class Connection:
             raise ConnectionLost("the connection was lost") from error
 
     async def receive(self) -> Answer:
-        """The next reply, whole and checked. Cancelled, nothing is lost: the next call goes on with what arrived."""
+        """The next reply, whole and checked. Cancelled it loses nothing: the next call goes on from there."""
         while (reply := self._parsed()) is _INCOMPLETE:
             await self._feed()
         self._fed_bytes = 0

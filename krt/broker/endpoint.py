@@ -2,21 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from valkey.connection import parse_url
 
-from krt.serving.tls import TlsFiles
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A user's name or password, written in the settings themselves."""
-
-    value: str = field(repr=False)
+from krt.settings.values import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +19,13 @@ class FromFile:
     path: Path
 
 
-Credential = Given | FromFile
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Speak TLS, with these files, read again at each connect, too; see `krt.serving.tls.client_context`."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,9 @@ class Endpoint:
 
     address: Tcp | Unix
     database: int = 0
-    username: Credential | None = None
-    password: Credential | None = None
-    tls: TlsFiles | None = None
+    username: str | FromFile | None = None
+    password: Secret | FromFile | None = None
+    tls: Tls | None = None
     connect_seconds: float = 3.0
     call_seconds: float = 2.0
 
@@ -95,9 +94,9 @@ def _parse_url(url: str) -> Endpoint:
     return Endpoint(
         Unix(Path(options["path"])) if parts.scheme == "unix" else _tcp(options),
         database=options.get("db", 0),
-        username=_given(options.get("username")),
-        password=_given(options.get("password")),
-        tls=TlsFiles() if parts.scheme in _SCHEMES_WITH_TLS else None,
+        username=options.get("username"),
+        password=Secret(options["password"]) if "password" in options else None,
+        tls=Tls() if parts.scheme in _SCHEMES_WITH_TLS else None,
     )
 
 
@@ -130,7 +129,3 @@ def _port(port: int) -> int:
     if not 0 < port < 65536:
         raise ValueError("has a port that is none: they go from 1 to 65535")
     return port
-
-
-def _given(value: str | None) -> Given | None:
-    return None if value is None else Given(value)

@@ -1,4 +1,4 @@
-"""What went wrong between krt and Valkey, as krt's own errors: sentences with a remedy and without secrets."""
+"""What goes wrong between krt and Valkey, as krt's own errors: sentences with a remedy and no secret."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import trio
 from valkey.exceptions import ResponseError, ValkeyError
 
 from krt.broker.connection import Argument, code_of
-from krt.broker.endpoint import Endpoint, Given
+from krt.broker.endpoint import Endpoint, FromFile
 from krt.errors import BrokerRefused, BrokerUnavailable
 
 _MOST_QUOTED_CHARACTERS = 200
@@ -77,10 +77,10 @@ def _user(endpoint: Endpoint) -> str:
     match endpoint.username:
         case None:
             return "default"
-        case Given(name):
+        case FromFile(path):
+            return f"USER (its name is in {path})"
+        case name:
             return quoted(name)
-        case file:
-            return f"USER (its name is in {file.path})"
 
 
 def _channel(command: tuple[Argument, ...]) -> str:

@@ -12,7 +12,10 @@ _MAX_NAME_CHARACTERS = 253
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens. An empty host means every address of the machine, IPv6 and IPv4; port 0 any free one."""
+    """Where a server listens.
+
+    An empty host means every address of the machine, IPv6 and IPv4; port 0 any free port.
+    """
 
     host: str
     port: int
@@ -22,7 +25,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """`:8080`, `127.0.0.1:0`, `localhost:8080`, `[::1]:8080`. Raises ValueError with a sentence for the operator."""
+    """Reads `:8080`, `127.0.0.1:0`, `localhost:8080` or `[::1]:8080`. Raises ValueError with a sentence."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         raise ValueError(f"{text!r} is no listen address: {_what_is_wrong(text)}")

@@ -1,8 +1,8 @@
 """How long to wait before trying again: exponential with full jitter, for ever, under Trio's clock.
 
-Ours and not tenacity's or stamina's: both run on Trio, but their loop ends with the first success, while krt's
-loops lose and regain a connection for months and start anew after each good one; stamina's jitter is added to the
-wait instead of spread over all of it. What would be left to take over is one line of arithmetic.
+Ours and not tenacity's or stamina's: both run on Trio, but their loop ends with the first success, while
+krt's loops lose and regain a connection for months and start anew after each good one; stamina's jitter is
+added to the wait instead of spread over all of it. What would be left to take over is one line of arithmetic.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""One accepted socket from its first byte to its end: what bounds it in time, and that its faults stay its own.
+"""One accepted socket from its first byte to its end: what bounds it, and that its faults stay its own.
 
 It stands where Hypercorn has TCPServer; krt.serving.hardened says why.
 """
@@ -7,7 +7,6 @@ import math
 
 import trio
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.utils import parse_socket_addr
 
 from krt.serving.denial import Denial
 from krt.serving.hardened import AppTasks, Service, StrictProtocol
@@ -18,16 +17,16 @@ _LINGER_BYTES = 1024 * 1024
 
 
 async def handle_connection(service: Service, stream: trio.SocketStream) -> None:
-    """Serves one connection to its end and raises nothing of its own. The caller closes the stream forcefully."""
+    """Serves one connection to its end and raises no Exception. The caller closes the stream forcefully."""
     try:
-        peer = str(stream.socket.getpeername()[0])
+        client = stream.socket.getpeername()[:2]
     except OSError:
         return  # gone before it was looked at
-    with service.connections.admit(peer) as denial:
+    with service.connections.admit(client[0]) as denial:
         if denial is not None:
-            service.listener.on_denied(denial, peer)
+            service.listener.on_denied(denial, client[0])
             return
-        connection = Connection(service, stream, peer)
+        connection = Connection(service, stream, client)
         try:
             await connection.run()
         except* Exception as failure:  # noqa: BLE001 - the HTTP edge: no fault of one connection is another's
@@ -35,19 +34,19 @@ async def handle_connection(service: Service, stream: trio.SocketStream) -> None
 
 
 class Connection:
-    def __init__(self, service: Service, stream: trio.SocketStream, peer: str) -> None:
+    def __init__(self, service: Service, stream: trio.SocketStream, client: tuple[str, int]) -> None:
         self._service = service
         self._listener = service.listener
         self._stream = stream
-        self._peer = peer
+        self._peer, _ = client
         self._tasks = AppTasks(self.report)
         self._protocol = StrictProtocol(
             service,
-            self._tasks,
-            _address_of(stream, peer=True),
-            _address_of(stream, peer=False),
-            self._act,
-            self._deny,
+            tasks=self._tasks,
+            client=client,
+            server=stream.socket.getsockname()[:2],
+            send=self._act,
+            deny=self._deny,
         )
         self._reading = trio.CancelScope()  # its deadline is the head's; none while a request is in hand
         self._writing = trio.Lock()
@@ -55,14 +54,15 @@ class Connection:
         self._answered = False
 
     async def run(self) -> None:
-        with trio.move_on_after(self._listener.lifetime_seconds or math.inf) as life:
+        lifetime_seconds = self._listener.lifetime_seconds or math.inf
+        with trio.move_on_after(lifetime_seconds) as life, trio.CancelScope() as answering:
             async with self._tasks:
                 await self._read()
                 unanswered = self._protocol.stream is not None
                 await self._protocol.handle(Closed())
                 await self._close()
                 if unanswered:
-                    self._tasks.cancel()
+                    answering.cancel()
         if life.cancelled_caught:
             self._deny(Denial.LIFETIME_OVER)
 
@@ -75,11 +75,13 @@ class Connection:
 
     async def _read(self) -> None:
         self._set_idle(idle=True)
-        with self._reading:
-            while not self._peer_ended:
-                data = await self._receive()
-                await self._protocol.handle(RawData(data))
-        self._service.connections.set_idle(self._reading, idle=False)
+        try:
+            with self._reading:
+                while not self._peer_ended:
+                    data = await self._receive()
+                    await self._protocol.handle(RawData(data))
+        finally:
+            self._service.connections.set_idle(self._reading, idle=False)
         if trio.current_time() >= self._reading.deadline and not self._protocol.awaits_first_byte:
             self._deny(Denial.HEAD_TOO_SLOW)
 
@@ -140,8 +142,3 @@ class Connection:
             await self._stream.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
             self._peer_ended = True
-
-
-def _address_of(stream: trio.SocketStream, *, peer: bool) -> tuple[str, int] | None:
-    where = stream.socket.getpeername() if peer else stream.socket.getsockname()
-    return parse_socket_addr(stream.socket.family, where)

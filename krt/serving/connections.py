@@ -14,7 +14,7 @@ _NOBODY = ""  # the key of those who are counted together only
 
 
 class Connections:
-    """Counts a connection from its acceptance until its app has ended; knows the reading scope of each idle one."""
+    """Counts a connection from its acceptance until its app has ended; knows how to end the idle ones."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener

@@ -1,17 +1,18 @@
 """The part of Hypercorn 0.18 that krt replaces; krt knows Hypercorn only through krt.serving.
 
-Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Replaced, each for a measured fault:
+Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Replaced, for measured faults:
 
-- trio.run.worker_serve and trio.tcp_server.TCPServer -> krt.serving.http and .connection. There an exception of one
-  connection ends the process (pgjones/hypercorn#225), sending is shielded from every deadline, and nothing bounds the
-  number and the life of connections.
-- protocol.ProtocolWrapper -> nothing. It changes to HTTP/2, by prior knowledge or upgrade, whatever ALPN says.
-- trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and is told
-  once, and an app's failure is logged with what it quotes of the request.
-- protocol.h11.H11Protocol, by override: `handle` lets krt.serving.head judge every head first; `_check_protocol`
-  changes to nothing; `_create_stream` names the request; `stream_send` and `_send_error_response` seal each answer;
-  `_maybe_recycle` closes before the app hears of it: told first, Quart-Trio cancels the very task that was about to
-  close, and an answer given before its body was read keeps its socket for ever.
+- trio.run.worker_serve and trio.tcp_server.TCPServer -> krt.serving.http and .connection. There an exception
+  of one connection ends the process (pgjones/hypercorn#225), sending is shielded from every deadline, and
+  nothing bounds the number and the life of connections.
+- protocol.ProtocolWrapper -> nothing. It goes over to HTTP/2, by prior knowledge or upgrade, despite ALPN.
+- trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and is
+  told once, and an app's failure is logged with what it quotes of the request.
+- protocol.h11.H11Protocol, by override: `handle` lets krt.serving.head judge every head first;
+  `_check_protocol` goes over to nothing; `_create_stream` names the request; `stream_send` and
+  `_send_error_response` seal each answer; `_maybe_recycle` closes before the app hears of it: told first,
+  Quart-Trio cancels the very task that was about to close, and an answer given before its body was read keeps
+  its socket for ever.
 
 tests/serving/test_hypercorn.py fails when a new Hypercorn needs this no longer, or no longer fits it.
 """
@@ -43,17 +44,17 @@ from hypercorn.typing import (
 from krt.serving.connections import Connections
 from krt.serving.denial import Denial
 from krt.serving.failures import FailureLog
-from krt.serving.head import HeadReader, HeadRefused
+from krt.serving.head import BadHeadError, HeadReader
 from krt.serving.listener import Listener
 
-_Peer = tuple[str, int] | None
+_SocketName = tuple[str, int] | None
 _HeaderList = list[tuple[bytes, bytes]]
 _OURS = frozenset({b"connection", b"server", b"x-request-id"})
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What the connections of one listener share. `state` is what the app's lifespan left for its requests."""
+    """What the connections of one listener share. `state` is what the app's lifespan left for them."""
 
     app: AppWrapper
     listener: Listener
@@ -70,14 +71,24 @@ class StrictProtocol(H11Protocol):
     def __init__(
         self,
         service: Service,
+        *,
         tasks: TaskGroup,
-        client: _Peer,
-        server: _Peer,
+        client: _SocketName,
+        server: _SocketName,
         send: Callable[[Event], Awaitable[None]],
         deny: Callable[[Denial], None],
     ) -> None:
-        state = ConnectionState({})
-        super().__init__(service.app, service.config, service.context, tasks, state, False, client, server, send)  # noqa: FBT003
+        super().__init__(
+            app=service.app,
+            config=service.config,
+            context=service.context,
+            task_group=tasks,
+            connection_state=ConnectionState({}),
+            ssl=False,
+            client=client,
+            server=server,
+            send=send,
+        )
         self._service = service
         self._deny = deny
         self._head: HeadReader | None = HeadReader(service.listener.head_limits)
@@ -99,7 +110,7 @@ class StrictProtocol(H11Protocol):
             self._deny(Denial.HEAD_INCOMPLETE)
         try:
             received = head.feed(data)
-        except HeadRefused as refused:
+        except BadHeadError as refused:
             self.request_id = token_hex(8)
             self._deny(refused.reason)
             await self._answer_empty(refused.status)
@@ -136,24 +147,27 @@ class StrictProtocol(H11Protocol):
     def _sealed(self, headers: _HeaderList, request_id: str) -> _HeaderList:
         sealed = [(name, value) for name, value in headers if name.lower() not in _OURS]
         sealed.append((b"x-request-id", request_id.encode()))
-        if self._must_close or self.connection.their_state is not h11.DONE:
+        if self._must_close:
             sealed.append((b"connection", b"close"))
         return sealed
 
     async def _maybe_recycle(self) -> None:
-        connection = self.connection
-        complete = connection.our_state is h11.DONE and connection.their_state is h11.DONE
-        pipelined, _ = connection.trailing_data
-        if complete and not pipelined and not self._must_close:
-            await super()._maybe_recycle()
-            self._head = HeadReader(self._service.listener.head_limits)
-        else:
+        if self._must_close or self.connection.our_state is not h11.DONE:
             await self.send(Closed())
             await self._close_stream()
+        else:
+            await super()._maybe_recycle()
+            self._head = HeadReader(self._service.listener.head_limits)
 
     @property
     def _must_close(self) -> bool:
-        return self._service.listener.close_every_answer or self._service.connections.draining
+        pipelined, _ = self.connection.trailing_data
+        return (
+            self._service.listener.close_every_answer
+            or self._service.connections.draining
+            or self.connection.their_state is not h11.DONE  # the rest of the body will not be read
+            or bool(pipelined)  # nothing may be judged by h11 alone
+        )
 
 
 class AppTasks(TaskGroup):
@@ -188,11 +202,6 @@ class AppTasks(TaskGroup):
         self.spawn(self._run, app, scope, receive, send)
         return put
 
-    def cancel(self) -> None:
-        """Ends the app's tasks: nobody is left to be answered."""
-        assert self._nursery is not None
-        self._nursery.cancel_scope.cancel()
-
     async def _run(
         self,
         app: AppWrapper,
@@ -202,6 +211,6 @@ class AppTasks(TaskGroup):
     ) -> None:
         try:
             await app(scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
-        except* Exception as failure:  # the HTTP edge: answered with 500 where that is still possible
+        except* Exception as failure:  # noqa: BLE001 - the HTTP edge: answered with 500 where still possible
             self._failed(failure)
         await send(None)

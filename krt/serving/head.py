@@ -1,7 +1,7 @@
 """Judges the bytes of a request's head before h11 sees them; no I/O and no clock.
 
-h11 forgives what proxies in front may read otherwise: bare line feeds, folded lines, HTTP/9.9, two framings at once.
-What is not exactly RFC 9112 is refused here.
+h11 forgives what a proxy in front may read otherwise: bare line feeds, folded lines, HTTP/9.9, two
+framings at once. What is not exactly RFC 9112 is refused here.
 """
 
 import re
@@ -19,12 +19,12 @@ _METHODS_REFUSED = frozenset({b"CONNECT", b"TRACE", b"TRACK"})
 _FIELD = re.compile(rb"(?P<name>%b):[\t ]*(?P<value>[\t\x20-\x7e\x80-\xff]*)" % _TOKEN)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]*)(?::[0-9]{0,5})?")
-# A line feed without its carriage return, the reverse, and NUL: seen as they come, without waiting for an end.
+# A line feed without its carriage return, the reverse, and NUL: refused as they come, not at the head's end.
 _BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\x00")
 
 
-class HeadRefused(Exception):
-    """Answered with `status`, an empty body and the end of the connection."""
+class BadHeadError(Exception):
+    """Is answered with `status`, an empty body and the end of the connection."""
 
     def __init__(self, status: int, reason: Denial) -> None:
         super().__init__(status, reason)
@@ -53,15 +53,15 @@ class HeadReader:
         return bool(self._received)
 
     def feed(self, data: bytes) -> bytes | None:
-        """Gives everything received, once it holds a whole and acceptable head. Raises HeadRefused."""
+        """Gives everything received, once it holds a whole and acceptable head. Raises BadHeadError."""
         seen = max(len(self._received) - len(_END), 0)
         self._received += data
         end = self._received.find(_END, seen)
         head = self._received if end < 0 else self._received[: end + len(_END)]
         if _BROKEN_LINE.search(head, seen) or not _may_begin_a_request(head):
-            raise HeadRefused(400, Denial.HEAD_MALFORMED)
+            raise BadHeadError(400, Denial.HEAD_MALFORMED)
         if len(head) > self._limits.max_bytes:
-            raise HeadRefused(431 if b"\r\n" in head else 414, Denial.HEAD_TOO_LARGE)
+            raise BadHeadError(431 if b"\r\n" in head else 414, Denial.HEAD_TOO_LARGE)
         if end < 0:
             return None
         judge_head(bytes(head[: -len(_END)]), self._limits)
@@ -69,11 +69,11 @@ class HeadReader:
 
 
 def judge_head(head: bytes, limits: HeadLimits) -> None:
-    """Judges a head without its empty line. Raises HeadRefused."""
+    """Judges a head without its empty line. Raises BadHeadError."""
     request_line, *lines = head.split(b"\r\n")
     version = _judge_request_line(request_line)
     if len(lines) > limits.max_fields or any(len(line) > limits.max_line_bytes for line in lines):
-        raise HeadRefused(431, Denial.HEAD_TOO_LARGE)
+        raise BadHeadError(431, Denial.HEAD_TOO_LARGE)
     fields = [_field(line) for line in lines]
     _judge_fields(fields, version)
 
@@ -86,22 +86,22 @@ def _may_begin_a_request(head: bytes | bytearray) -> bool:
 def _judge_request_line(line: bytes) -> bytes:
     parsed = _REQUEST_LINE.fullmatch(line)
     if parsed is None:
-        raise HeadRefused(400, Denial.HEAD_MALFORMED)
+        raise BadHeadError(400, Denial.HEAD_MALFORMED)
     if parsed["version"] not in (b"1.1", b"1.0"):
-        raise HeadRefused(400, Denial.NOT_HTTP_1)
+        raise BadHeadError(400, Denial.NOT_HTTP_1)
     if not _METHOD.fullmatch(parsed["method"]) or parsed["method"] in _METHODS_REFUSED:
-        raise HeadRefused(400, Denial.TARGET_REFUSED)
+        raise BadHeadError(400, Denial.TARGET_REFUSED)
     if not parsed["target"].startswith(b"/"):  # absolute, authority and asterisk forms
-        raise HeadRefused(400, Denial.TARGET_REFUSED)
+        raise BadHeadError(400, Denial.TARGET_REFUSED)
     if len(parsed["target"]) > _MAX_TARGET_BYTES:
-        raise HeadRefused(414, Denial.HEAD_TOO_LARGE)
+        raise BadHeadError(414, Denial.HEAD_TOO_LARGE)
     return bytes(parsed["version"])
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
     parsed = _FIELD.fullmatch(line)
     if parsed is None:  # also a folded line, and white space before the colon
-        raise HeadRefused(400, Denial.HEAD_MALFORMED)
+        raise BadHeadError(400, Denial.HEAD_MALFORMED)
     return parsed["name"].lower(), parsed["value"].rstrip(b"\t ")
 
 
@@ -109,21 +109,21 @@ def _judge_fields(fields: list[tuple[bytes, bytes]], version: bytes) -> None:
     count = Counter(name for name, _ in fields)
     values = dict(fields)
     if count[b"upgrade"]:
-        raise HeadRefused(400, Denial.UPGRADE)
+        raise BadHeadError(400, Denial.UPGRADE)
     if count[b"expect"]:
-        raise HeadRefused(417, Denial.EXPECTATION)
+        raise BadHeadError(417, Denial.EXPECTATION)
     if count[b"host"] > 1 or (version == b"1.1" and not count[b"host"]):
-        raise HeadRefused(400, Denial.HEAD_MALFORMED)
+        raise BadHeadError(400, Denial.HEAD_MALFORMED)
     if not _HOST.fullmatch(values.get(b"host", b"")):
-        raise HeadRefused(400, Denial.HEAD_MALFORMED)
+        raise BadHeadError(400, Denial.HEAD_MALFORMED)
     _judge_framing(count, values, version)
 
 
 def _judge_framing(count: Counter[bytes], values: dict[bytes, bytes], version: bytes) -> None:
     lengths, codings = count[b"content-length"], count[b"transfer-encoding"]
-    if lengths and codings or lengths > 1 or (codings and version == b"1.0"):
-        raise HeadRefused(400, Denial.BODY_FRAMING)
+    if (lengths and codings) or lengths > 1 or (codings and version == b"1.0"):
+        raise BadHeadError(400, Denial.BODY_FRAMING)
     if lengths and not _LENGTH.fullmatch(values[b"content-length"]):
-        raise HeadRefused(400, Denial.BODY_FRAMING)
+        raise BadHeadError(400, Denial.BODY_FRAMING)
     if codings > 1 or (codings and values[b"transfer-encoding"].lower() != b"chunked"):
-        raise HeadRefused(501, Denial.BODY_FRAMING)
+        raise BadHeadError(501, Denial.BODY_FRAMING)

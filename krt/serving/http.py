@@ -30,11 +30,11 @@ async def serve(
     stopping: trio.Event,
     task_status: trio.TaskStatus[tuple[Address, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serves `app` until `stopping` is set, then takes no more, and returns when the requests in hand are answered.
+    """Serves `app` until `stopping` is set, then accepts no more and returns when all requests are answered.
 
-    Starts with the bound addresses. Raises BindFailed before that. Requests that are not answered `grace_seconds`
-    after `stopping` are cut. Every request carries `scope["state"]["request_id"]`, which its answer shows as
-    X-Request-Id. The app is asked for its lifespan once: one that has none must return.
+    Starts with the bound addresses; raises BindFailed before that. What is not answered `grace_seconds` after
+    `stopping` is cut. Every request has `scope["state"]["request_id"]`, shown in its answer as X-Request-Id.
+    The app is called with a lifespan scope once: one that has no lifespan must return.
     """
     sockets = await open_listeners(listener.address)
     try:
@@ -58,14 +58,8 @@ async def serve(
 
 
 def _service(app: ASGIFramework, listener: Listener, state: dict[str, object]) -> Service:
-    bounded = limited(
-        app,
-        max_body_bytes=listener.max_body_bytes,
-        body_seconds=listener.body_seconds,
-        on_denied=listener.on_denied,
-    )
     return Service(
-        app=ASGIWrapper(bounded),
+        app=ASGIWrapper(limited(app, listener)),
         listener=listener,
         config=hypercorn_config(listener),
         state=state,

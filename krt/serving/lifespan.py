@@ -12,7 +12,7 @@ from hypercorn.typing import ASGIFramework, ASGIReceiveEvent, ASGISendEvent, Lif
 async def lifespan(app: ASGIFramework) -> AsyncIterator[dict[str, Any]]:
     """Gives the state that the app left for its requests. An app that returns at once has no lifespan.
 
-    An exception of the app ends the server: unlike Hypercorn, which goes on without what the app could not start.
+    An exception of the app ends the server. (Hypercorn goes on without what the app could not start.)
     """
     state: dict[str, Any] = {}
     scope: LifespanScope = {

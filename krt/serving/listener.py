@@ -18,10 +18,10 @@ def _ignore(_reason: Denial, _peer: str) -> None:
 class Listener:
     """Where to listen and how much any peer may ask for.
 
-    `lifetime_seconds` bounds a connection from its acceptance to its end whatever it does; None for listeners with
-    live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an IPv6 /64 as
-    one peer, and does not hold for `trusted_proxies`. Without `close_every_answer` connections are kept between
-    requests, at most `header_seconds` idle. `send_seconds` bounds each piece of an answer.
+    `lifetime_seconds` bounds a connection from its acceptance to its end whatever it does; None for listeners
+    with live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an
+    IPv6 /64 as one peer, and does not hold for `trusted_proxies`. Without `close_every_answer` a connection is
+    kept between requests, idle for `header_seconds` at most. `send_seconds` bounds each piece of an answer.
     """
 
     address: Address

@@ -15,7 +15,7 @@ _WITH_PORT = re.compile(r"\[(?P<ipv6>[^\]]+)\](?::\d{1,5})?|(?P<ipv4>[\d.]+):\d{
 
 
 def parse_peer(text: str) -> IPAddress | None:
-    """None when it is no address. An IPv4 address written inside IPv6 is that IPv4 address; zones are dropped."""
+    """None when it is no address. IPv4 written inside IPv6 is that IPv4 address; zones are dropped."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -37,7 +37,8 @@ def peer_key(address: IPAddress | None) -> str:
 def client_address(scope: HTTPScope, trusted_proxies: Iterable[IPNetwork]) -> str:
     """The peer, or if that is a trusted proxy the rightmost untrusted address of X-Forwarded-For.
 
-    An entry that is no address ends the search: the proxy right of it is the last one known. Empty without a peer.
+    An entry that is no address ends the search: the proxy right of it is the last one known.
+    Empty without a peer.
     """
     trusted = tuple(trusted_proxies)
     client = parse_peer((scope["client"] or ("", 0))[0])

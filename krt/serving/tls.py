@@ -1,35 +1,23 @@
 """TLS contexts for the connections krt makes, from files, checked so that a mistake names its file."""
 
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """Whom an outgoing connection trusts and who it is; all None: the system's authorities, nobody.
+def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
+    """The context for connections to a server whose name and chain are verified, with TLS 1.2 or newer.
 
-    `ca_file` replaces the system's authorities. `key_file` may be None when `cert_file` holds the key, too.
+    `ca_file` replaces the system's authorities; `cert_file` says who we are, and holds the key if there is no
+    `key_file`. Blocking: it reads them. Raises ValueError, one sentence that names the file at fault.
     """
-
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
-
-
-def client_context(files: TlsFiles) -> ssl.SSLContext:
-    """The context for a connection to a server whose name and chain are verified, TLS 1.2 or newer.
-
-    Blocking: it reads the files. Raises ValueError, one sentence that names the file at fault.
-    """
-    for file in (files.ca_file, files.cert_file, files.key_file):
+    for file in (ca_file, cert_file, key_file):
         _check_readable(file)
-    context = _trusting(files.ca_file)
+    context = _trusting(ca_file)
     # The defaults of `create_default_context`, said again because everything rests on them.
     context.check_hostname = True
     context.verify_mode = ssl.CERT_REQUIRED
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _identify(context, files.cert_file, files.key_file)
+    _identify(context, cert_file, key_file)
     return context
 
 

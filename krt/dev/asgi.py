@@ -1,0 +1,69 @@
+"""The little of ASGI that the stand-ins need: read a capped body, send one answer, live through lifespan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+
+from krt.errors import KrtError
+
+MAX_BODY_BYTES = 3_145_728  # the API server's own limit
+
+
+class BodyTooLarge(KrtError):
+    """The request's body is longer than MAX_BODY_BYTES."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer, whole."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+async def read_body(receive: ASGIReceiveCallable) -> bytes:
+    """The whole body, read to its end. Raises BodyTooLarge; what a client that went away had sent."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return bytes(body)
+        body += message["body"]
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        if not message["more_body"]:
+            return bytes(body)
+
+
+async def start(send: ASGISendCallable, answer: Answer, *, length: int | None) -> None:
+    """Send the head; `length` None means chunks until the end."""
+    headers = {"content-type": answer.content_type, **answer.headers}
+    if length is not None:
+        headers["content-length"] = str(length)
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw, "trailers": False})
+
+
+async def write(send: ASGISendCallable, data: bytes, *, more: bool) -> None:
+    await send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+async def respond(send: ASGISendCallable, answer: Answer) -> None:
+    await start(send, answer, length=len(answer.body))
+    await write(send, answer.body, more=False)
+
+
+async def wait_disconnect(receive: ASGIReceiveCallable) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def live(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    """Answer the lifespan protocol; there is nothing to start or stop in it."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})
