@@ -104,6 +104,15 @@ def test_an_unusable_proxy_is_one_problem_without_its_password(proxy: str, monke
     assert "secret" not in str(caught.value)
 
 
+def test_a_proxy_that_cannot_be_looked_up_is_a_failed_connection(
+    actions: Actions, monkeypatch: pytest.MonkeyPatch, quick_end: dict[str, object]
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy..example.com:3128")
+    ended = run(actions, url="https://krt.example.com", **quick_end)
+    assert ended.code == 3
+    assert "cannot look up krt.example.com or the proxy on the way there" in ended.err
+
+
 def test_https_goes_through_the_proxy_of_the_environment(
     actions: Actions, monkeypatch: pytest.MonkeyPatch, quick_end: dict[str, object]
 ) -> None:
