@@ -315,12 +315,9 @@ def test_errors_are_annotations_of_the_run_on_github(actions: Actions) -> None:
         [Reply(silent=True)],
     ],
 )
-@pytest.mark.parametrize("github", [False, True])
-def test_no_outcome_prints_the_token(
-    actions: Actions, replies: list[Reply], github: bool, quick_end: dict[str, object]
-) -> None:
+def test_no_outcome_prints_the_token(actions: Actions, replies: list[Reply], quick_end: dict[str, object]) -> None:
     actions.events = replies
-    ended = run(actions, github=github, as_json=True, **quick_end)
+    ended = run(actions, as_json=True, **quick_end)
     assert ended.code != 0
     assert actions.given
     assert_no_secret(ended, actions)

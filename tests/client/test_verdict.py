@@ -33,8 +33,8 @@ def test_an_interrupt_says_whether_the_event_was_accepted(
     call, console = a_call(), Console(io.StringIO(), io.StringIO(), as_json=True)
     call.accepted, call.perhaps_accepted = accepted, perhaps_accepted
     assert tell_interrupted(call, console) == 130
-    assert console.err.getvalue() == f"krt notify: interrupted: {state}\n"  # type: ignore[attr-defined]
-    assert json.loads(console.out.getvalue())["accepted"] is known  # type: ignore[attr-defined]
+    assert console.err.getvalue() == f"krt notify: interrupted: {state}\n"
+    assert json.loads(console.out.getvalue())["accepted"] is known
 
 
 def test_a_call_shows_no_secret() -> None:
