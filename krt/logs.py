@@ -41,7 +41,7 @@ class Log:
 
 
 def configure(level: str, *, readable: bool = False) -> None:
-    """Send every log of krt and of its libraries to standard error, as JSON or (`readable`) for people at a terminal."""
+    """Send the logs of krt and its libraries to standard error, as JSON or (`readable`) for people at a terminal."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Readable() if readable else _Json())
     root = logging.getLogger()
@@ -55,7 +55,7 @@ def shown(value: object) -> object:
     match value:
         case None | bool() | int() | float():
             return value
-        case list() | tuple() | set() | frozenset():
+        case list() | tuple() | set() | frozenset() if not hasattr(value, "_fields"):  # a NamedTuple has its own text
             return [shown(item) for item in value]
         case _:
             text = str(value)

@@ -43,6 +43,8 @@ class Acceptor:
                 token_hex(8),
                 self._channel,
                 to_message(envelope.event),
+                keys.report(""),
+                _RETRY_MILLISECONDS,
                 *(part for field in to_fields(envelope).items() for part in field),
             ],
         )

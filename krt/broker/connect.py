@@ -13,8 +13,8 @@ from krt.broker.connection import Connection, code_of
 from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix
 from krt.broker.failures import quoted, translated
 from krt.errors import BrokerRefused, BrokerUnavailable
+from krt.secret import Secret
 from krt.serving.tls import client_context
-from krt.settings.values import Secret
 
 _AUTH_CODES = {"WRONGPASS", "NOPERM", "LOADING"}
 

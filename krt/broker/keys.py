@@ -24,6 +24,14 @@ class Keys:
         """The lease of the one worker that takes messages without a journal entry into the journal."""
         return f"{{{self.prefix}}}:adopter"
 
+    def group_made(self, group: str) -> str:
+        """When a consumer group was made, in milliseconds of Valkey's clock."""
+        return f"{{{self.prefix}}}:group-made:{group}"
+
+    def report(self, event: str) -> str:
+        """The report of one event; of the empty text, what all their keys begin with."""
+        return f"{{{self.prefix}}}:report:{event}"
+
     def token(self, digest: str) -> str:
         """The record of a spent token."""
         return f"{{{self.prefix}}}:token:{digest}"

@@ -27,11 +27,10 @@ HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are honoured.
 """
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
     """Add `notify` to the commands of krt."""
     parser = subparsers.add_parser(
-        "notify",
-        help="tell krt web, from a GitHub Actions job, that an image was pushed",
+        name,
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

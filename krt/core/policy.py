@@ -35,7 +35,7 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class ImagePattern:
-    """`components` of a canonical repository; a last `*` is one component, a last `**` one or more, `{repo}` the caller's."""
+    """`components` of a canonical repository; `*` is any one, a last `**` one or more, `{repo}` the caller's name."""
 
     components: tuple[str, ...]
 
@@ -72,9 +72,9 @@ def check(rules: Iterable[Rule], identity: Identity, event: Event) -> None:
     raise NotAllowed(_CHECKS[furthest][0])
 
 
-def admits_image(rules: Iterable[Rule], repository: Repository) -> bool:
-    """Whether some rule could admit this image for some caller: the worker, which knows no caller, asks this."""
-    return any(_matches(pattern, repository, None) for rule in rules for pattern in rule.images)
+def admits_image(patterns: Iterable[ImagePattern], repository: Repository) -> bool:
+    """Whether some caller could announce this image: the worker, which knows no caller, asks this."""
+    return any(_matches(pattern, repository, None) for pattern in patterns)
 
 
 def parse_owner(text: str) -> Who:
@@ -86,7 +86,7 @@ def parse_owner(text: str) -> Who:
 
 
 def parse_prefix(prefix: str) -> tuple[ImagePattern, ...]:
-    """ALLOWED_IMAGE_PREFIX: `P` admits P and all below `P/`, `P/` only what is below. Raises ValueError with a sentence."""
+    """ALLOWED_IMAGE_PREFIX: `P` admits P and all below `P/`, `P/` only what is below. Raises ValueError."""
     name = prefix.removesuffix("/")
     if "/" not in name:
         return (_everything_of(name, prefix),)

@@ -1,6 +1,6 @@
 """What the roles ask of the broker and of the cluster: the adapters fit these, and so do the tests' fakes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,10 +52,20 @@ class Workloads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An entry of the journal as it was read: its id and its fields, not yet understood."""
+    """An entry of the journal as it was read: not yet understood, and delivered for the how manieth time."""
 
     id: EventId
     fields: Mapping[str, str]
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was taken over from dead workers; `deleted` entries are in the journal no more. `cursor` goes on from here."""
+
+    entries: tuple[Delivered, ...]
+    deleted: tuple[EventId, ...]
+    cursor: str
 
 
 class Journal(Protocol):
@@ -65,12 +75,48 @@ class Journal(Protocol):
         """Entries that no worker of the group was given yet; they are this one's now."""
         ...
 
-    async def acknowledge(self, entry: EventId) -> None:
-        """The entry is settled: nobody of the group gets it again."""
+    async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
+        """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
+        ...
+
+    async def claim(self, cursor: str, most: int) -> Claimed:
+        """Entries that another worker has left alone; they are this one's now."""
+        ...
+
+    async def renew(self, most: int) -> frozenset[EventId]:
+        """Say that this worker lives, and hear which entries are still its own."""
+        ...
+
+    async def release(self, most: int) -> None:
+        """Let others claim at once what this worker holds."""
+        ...
+
+    async def record(self, entry: EventId, fields: Mapping[str, str]) -> None:
+        """Write into the entry's report, before what is written is done."""
+        ...
+
+    async def recorded(self, entry: EventId, field: str) -> str | None:
+        """What the entry's report says in one field."""
+        ...
+
+    async def settle(self, entry: EventId, fields: Mapping[str, str]) -> None:
+        """Write the outcome into the report and acknowledge the entry: nobody of the group gets it again."""
+        ...
+
+    async def tidy(self) -> None:
+        """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
         ...
 
     async def position(self) -> JournalPosition:
         """The journal's name and the newest id it has given out."""
+        ...
+
+    async def now(self) -> float:
+        """Valkey's clock, in seconds since the epoch."""
+        ...
+
+    async def group_made(self) -> float:
+        """When this worker's group was made, by Valkey's clock."""
         ...
 
     async def hold_lease(self) -> bool:
@@ -78,7 +124,7 @@ class Journal(Protocol):
         ...
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another worker holds the lease. Raises JournalFull."""
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
         ...
 
 
@@ -104,8 +150,19 @@ class Lost:
 Signal = Subscribed | Message | Lost
 
 
+Changed = Callable[[Workload | None, Workload | None], None]  # before and after; None: not there
+
+
 class Index(Protocol):
-    """What is known of the cluster's workloads."""
+    """What is known of the cluster's workloads, and since when."""
+
+    def fresh_at(self) -> float:
+        """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""
+        ...
+
+    def listen(self, changed: Changed) -> None:
+        """Call this with every change from now on."""
+        ...
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:
         """The workloads that run some image of the repository."""

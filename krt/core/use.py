@@ -1,4 +1,4 @@
-"""One use of a token: what makes a second call a retry of the first, and not a second event. J2 of docs/correctness.md."""
+"""One use of a token: what makes a second call a retry and not a second event (docs/correctness.md, J2)."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,7 +9,7 @@ from krt.core.identity import Identity
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Digests in hexadecimal, so that nothing of a caller stands in a key. `retry` is None without an Idempotency-Key."""
+    """Digests, so that nothing of a caller stands in a key. `retry` is None without an Idempotency-Key."""
 
     token: str
     fingerprint: str

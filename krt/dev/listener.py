@@ -1,4 +1,4 @@
-"""How the stand-ins listen: loopback only, and as generous to krt's own clients as the servers they stand in for."""
+"""How the stand-ins listen: on loopback, and as generous as the servers they stand in for."""
 
 from krt.serving.address import Address
 from krt.serving.listener import Listener

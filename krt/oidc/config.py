@@ -53,7 +53,7 @@ def parse_audience(text: str) -> str:
 
 
 def parse_proxy(text: str) -> str:
-    """The URL of an HTTP proxy. Raises ValueError with a sentence without it, since it may hold a password."""
+    """The URL of an HTTP proxy. Raises ValueError with a sentence without it: it may hold a password."""
     if not _is_proxy(text):
         raise ValueError("write the proxy as http://host:port, with user:password@ before the host if it asks")
     return text

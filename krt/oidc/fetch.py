@@ -15,7 +15,7 @@ Fetch = Callable[[], Awaitable[KeySet]]
 
 
 class FetchFailed(KeySetInvalid):
-    """No whole answer of status 200 came, in time and in bounds. KeySetInvalid itself: one did, of no keys."""
+    """No whole answer of status 200 came, in time and bounds. KeySetInvalid itself: one did, of no keys."""
 
 
 def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
@@ -25,13 +25,13 @@ def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_secon
     fails (ssl.SSLError is one).
     """
     context = ssl.create_default_context(cafile=ca_file)
-    route = None if proxy is None else httpx.Proxy(proxy, ssl_context=context)
+    route = httpx.Proxy(proxy, ssl_context=context if proxy.startswith("https:") else None) if proxy else None
 
     async def fetch() -> KeySet:
         try:
             with trio.fail_after(deadline_seconds):
-                return parse_key_set(await _body(url, proxy=route, context=context))
-        except trio.TooSlowError as error:
+                return parse_key_set(await _body(url, route, context, connect_seconds=deadline_seconds / 2))
+        except (trio.TooSlowError, httpx.TimeoutException) as error:
             raise FetchFailed("too_slow") from error
         except httpx.HTTPError as error:
             raise FetchFailed("connection") from error
@@ -39,7 +39,7 @@ def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_secon
     return fetch
 
 
-async def _body(url: str, *, proxy: httpx.Proxy | None, context: ssl.SSLContext) -> bytes:
+async def _body(url: str, proxy: httpx.Proxy | None, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
     async with (
         # A client for each look: one in ten minutes keeps no connection alive, and no cookie survives.
         httpx.AsyncClient(
@@ -47,7 +47,9 @@ async def _body(url: str, *, proxy: httpx.Proxy | None, context: ssl.SSLContext)
             proxy=proxy,
             trust_env=False,  # no proxy, no netrc and no certificates but those of the settings
             follow_redirects=False,  # a redirect would let whoever answers name another issuer
-            timeout=None,  # noqa: S113 - httpx's limits are per read; the caller's scope is for all of it
+            # The caller's scope is for all of it, httpx's limits are for each read. But a TLS handshake leaves
+            # its socket to the garbage collector when cancelled (httpcore 1.0.9), and not when it times out.
+            timeout=httpx.Timeout(None, connect=connect_seconds),
         ) as client,
         client.stream("GET", url, headers={"accept-encoding": "identity"}) as response,
     ):
@@ -60,8 +62,12 @@ async def _body(url: str, *, proxy: httpx.Proxy | None, context: ssl.SSLContext)
 
 async def _bounded(response: httpx.Response) -> bytes:
     body = bytearray()
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise FetchFailed("too_long")
+    # Cancelled, not left: on Trio, httpx's generators want to be unwound from the inside.
+    with trio.CancelScope() as reading:
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                reading.cancel(reason="the key set is too long")
+    if len(body) > MOST_BYTES:
+        raise FetchFailed("too_long")
     return bytes(body)

@@ -1,26 +1,28 @@
 """The table: every setting of krt, one line each, in the parts that receive them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from krt.broker.endpoint import Endpoint, FromFile, Tls, Unix, parse_endpoint
 from krt.core.policy import ImagePattern, Who, parse_owner, parse_prefix
 from krt.errors import SettingsInvalid
-from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
+from krt.secret import Secret
 from krt.serving.address import Address, parse_address
 from krt.settings.table import Part, Reader, Setting, Value, setting, settings_of
 from krt.settings.values import (
     Listed,
     Network,
-    Secret,
     count,
     duration,
-    log_level,
     kubernetes_name,
+    log_level,
     network,
     readable_file,
+    stars,
     switch,
+    without_password,
 )
 
 ROLES = ("web", "worker", "all")
@@ -63,6 +65,7 @@ class Valkey:
         "Valkey: host:port, or a valkey://, valkeys:// or unix:// URL",
         default=None,
         metavar="ADDRESS",
+        shown=without_password,
     )
     channel: str = setting(
         "VALKEY_CHANNEL",
@@ -76,7 +79,7 @@ class Valkey:
         "VALKEY_USERNAME", "--valkey-username", str, "the ACL user to sign in as", metavar="NAME"
     )
     password: Secret | None = setting(
-        "VALKEY_PASSWORD", "--valkey-password", Secret, "its password", metavar="SECRET", secret=True
+        "VALKEY_PASSWORD", "--valkey-password", Secret, "its password", metavar="SECRET", shown=stars
     )
     password_file: Path | None = setting(
         "VALKEY_PASSWORD_FILE",
@@ -124,6 +127,14 @@ class Valkey:
         metavar="NAME",
     )
 
+    def endpoint(self) -> Endpoint:
+        """Where to connect, as whom; what is given by itself goes before what stands in the URL."""
+        tls = Tls(self.ca_file, self.cert_file, self.key_file) if self.tls or self.addr.tls else None
+        password = FromFile(self.password_file) if self.password_file else self.password
+        return replace(
+            self.addr, username=self.username or self.addr.username, password=password or self.addr.password, tls=tls
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -155,7 +166,7 @@ class Web:
         "KRT_TRUSTED_PROXIES",
         "--trusted-proxies",
         Listed(network),
-        "networks of the proxies in front: their connections are not capped per peer, and their X-Forwarded-For is believed",
+        "networks of the proxies in front: their X-Forwarded-For is believed, their connections are not capped per peer",
         metavar="CIDRS",
     )
     audience: str = setting(
@@ -183,7 +194,12 @@ class Web:
         metavar="URL",
     )
     issuer_proxy: str | None = setting(
-        "KRT_OIDC_PROXY", "--oidc-proxy", str, "the HTTP proxy on the way to the issuer", metavar="URL"
+        "KRT_OIDC_PROXY",
+        "--oidc-proxy",
+        parse_proxy,
+        "the HTTP proxy on the way to the issuer",
+        metavar="URL",
+        shown=without_password,
     )
     issuer_ca_file: Path | None = setting(
         "KRT_OIDC_CA_FILE",
@@ -324,9 +340,11 @@ def _known_variables() -> frozenset[str]:
 def _contradictions(role: str, process: Process | None, valkey: Valkey | None) -> Iterator[str]:
     if process and process.dev_mode and role != "all":
         yield (
-            f"DEV_MODE (or --dev-mode): krt {role} never runs without checking signatures, and no setting changes that; "
+            f"DEV_MODE (or --dev-mode): krt {role} never runs without checking signatures; "
             "`krt all --dev` embeds an issuer whose tokens it checks"
         )
+    if valkey and valkey.tls and isinstance(valkey.addr.address, Unix):
+        yield "VALKEY_TLS_ENABLED (or --valkey-tls) is for host:port: a unix socket has no name to verify"
     if valkey and valkey.password and valkey.password_file:
         yield "VALKEY_PASSWORD and VALKEY_PASSWORD_FILE are both given: one of them is enough"
     if valkey and (valkey.cert_file is None) != (valkey.key_file is None):

@@ -32,7 +32,7 @@ class Setting:
     help: str
     default: str | None = ""
     metavar: str = "TEXT"
-    secret: bool = False
+    shown: Callable[[str], str] | None = None  # how a value that may hold a secret is printed; None: as it is
     switch: bool = False
 
 
@@ -47,7 +47,7 @@ class Value:
     @property
     def shown(self) -> str:
         """What may be printed of it."""
-        return "***" if self.setting.secret and self.text else self.text
+        return self.setting.shown(self.text) if self.setting.shown and self.text else self.text
 
 
 def setting(variable: str, flag: str, parse: Callable[[str], Any], help: str, **more: Any) -> Any:  # noqa: A002
@@ -84,8 +84,7 @@ class Reader:
         try:
             return row.parse(value.text) if value.text else _nothing(row)
         except ValueError as error:
-            shown = "" if row.secret else f" {value.text!r}"
-            self.problems.append(f"{row.variable} (or {row.flag}){shown}: {error}")
+            self.problems.append(f"{row.variable} (or {row.flag}): {error}")  # the value itself may hold a secret
             return None
 
     def _value(self, row: Setting, default: str | None) -> Value | None:

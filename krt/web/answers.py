@@ -78,6 +78,11 @@ def _unavailable(reason: str) -> Answer:
 
 
 def _problem(status: int, reason: str, detail: str, at: str | None = None) -> Answer:
-    problem = {"type": f"urn:krt:problem:{reason}", "title": reason.replace("-", " "), "status": status, "detail": detail}
+    problem = {
+        "type": f"urn:krt:problem:{reason}",
+        "title": reason.replace("-", " "),
+        "status": status,
+        "detail": detail,
+    }
     body = json.dumps(problem | ({"field": at} if at else {})).encode()
     return Answer(status, reason, {"Content-Type": "application/problem+json"}, body)

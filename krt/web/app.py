@@ -51,8 +51,9 @@ def build_app(door: Door) -> Asgi:
 
 
 async def _body() -> bytes:
-    body: bytes = await request.get_data(cache=False)
-    return body
+    data = await request.get_data(cache=False)
+    assert isinstance(data, bytes), "text was not asked for"
+    return data
 
 
 async def _not_found(send: Asgi) -> None:

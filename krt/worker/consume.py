@@ -1,11 +1,11 @@
-"""Drains the journal: each entry is matched when it is read, in the journal's order, and acknowledged when it is settled."""
+"""Drains the journal: each entry is matched when it is read, in order, and acknowledged when it is settled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
 
-from krt.core.envelope import Envelope, EntryFromTheFuture, EntryUnreadable, from_fields
+from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
 from krt.core.event import Event
 from krt.core.matching import Match, Skip, match
 from krt.core.ports import Delivered, Index, Journal
@@ -24,7 +24,7 @@ _READ_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How an event finds its workloads. `admits` is the worker's own policy: the channel and the journal are not trusted."""
+    """How an event finds its workloads. `admits` is the worker's own policy: it trusts neither channel nor journal."""
 
     index: Index
     admits: Callable[[Event], bool]

@@ -1,4 +1,4 @@
-"""Hears the channel: a journaled message rings the bell; any other is adopted into the journal, by one of the workers."""
+"""Hears the channel: a journaled message rings the bell; any other is adopted into the journal by one worker."""
 
 from collections import deque
 from collections.abc import AsyncIterable

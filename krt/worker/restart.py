@@ -120,6 +120,7 @@ class Restarter:
             mark = Mark(position.name, position.newest, restarted_at)
             with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch begun is finished
                 return await self._workloads.restart(workload, Stamp(restarted_at, str(mark), cause(entry.envelope)))
+        raise AssertionError("a shield without a deadline is never cancelled")
 
     async def _read(self, workload: Workload, entry: Entry) -> Workload:
         """The workload as it is now, matched again. Raises Gone where it is another one by now."""

@@ -17,7 +17,7 @@ PROGRAM = """
 import argparse, os, sys
 from krt.cli import notify
 parser = argparse.ArgumentParser("krt")
-notify.add_parser(parser.add_subparsers(required=True))
+notify.add_parser(parser.add_subparsers(required=True), "notify")
 args = parser.parse_args()
 sys.exit(args.run(args, os.environ))
 """
@@ -38,7 +38,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(*argv: str, environ: Mapping[str, str]) -> int:
     parser = argparse.ArgumentParser("krt")
-    notify.add_parser(parser.add_subparsers(required=True))
+    notify.add_parser(parser.add_subparsers(required=True), "notify")
     args = parser.parse_args(["notify", *argv])
     code: int = args.run(args, environ)
     return code

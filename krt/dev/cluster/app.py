@@ -120,9 +120,7 @@ class Cluster:
             raise status.version_too_large(call.version, self.store.number)
         number, start = _continue(call.query.get("continue", ""))
         try:
-            page = self.store.page(
-                call.kind, call.namespace, limit=call.limit, number=max(number, 0), start=start
-            )
+            page = self.store.page(call.kind, call.namespace, limit=call.limit, number=max(number, 0), start=start)
         except KeyError:
             raise status.expired(status.TOO_OLD_TO_CONTINUE, continue_token=_token(-1, start)) from None
         metadata: Json = {"resourceVersion": str(page.number)}
@@ -171,9 +169,7 @@ class Cluster:
     def _object(self, call: Call, body: bytes, *, code: int = 200) -> Answer:
         return Answer(code, call.kind.type_fields() + body[1:] + b"\n")
 
-    async def _watch(
-        self, call: Call, fault: Fault, receive: ASGIReceiveCallable, send: ASGISendCallable
-    ) -> None:
+    async def _watch(self, call: Call, fault: Fault, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_cancel_on_disconnect, receive, nursery.cancel_scope)
             await stream(
@@ -216,7 +212,7 @@ def _document(body: bytes) -> Json:
 
 def _merged(before: Json, patch: Json) -> Json:
     merged = objects.merge(before, patch)
-    assert isinstance(merged, dict)  # noqa: S101  two objects merge into an object
+    assert isinstance(merged, dict)
     return merged
 
 

@@ -54,9 +54,7 @@ class Fault:
             case 503:
                 return Refused(503, "ServiceUnavailable", self.message or "apiserver not ready")
             case 504:
-                return Refused(
-                    504, "Timeout", self.message or "request did not complete within the allotted timeout"
-                )
+                return Refused(504, "Timeout", self.message or "request did not complete within the allotted timeout")
             case code:
                 return Refused(code or 500, "", self.message or "on purpose")
 

@@ -17,9 +17,7 @@ def sample_deployments() -> list[Json]:
         deployment("worker", "shop", f"{shop}:dev", replicas=2, init_image=f"{shop}-migrate:dev"),
         deployment("search", "shop", f"{shop}:stable"),
         deployment("blog", "blog", f"{blog}:dev", replicas=2),
-        deployment(
-            "preview", "blog", f"{blog}:dev", annotations={FAILS: "fails"}, progress_deadline_seconds=10
-        ),
+        deployment("preview", "blog", f"{blog}:dev", annotations={FAILS: "fails"}, progress_deadline_seconds=10),
         deployment("shop-mirror", "ops", f"{shop}:dev", annotations={"krt/restart": "disabled"}),
         deployment("shop-pinned", "ops", f"{shop}:dev@{DIGEST}"),
     ]
@@ -71,9 +69,7 @@ def deployment(
 
 
 def _rolled_out(name: str, replicas: int) -> Json:
-    counts = {
-        n: replicas for n in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas") if replicas
-    }
+    counts = {n: replicas for n in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas") if replicas}
     since = "2026-01-05T09:00:00Z"
     stamps = {"lastUpdateTime": since, "lastTransitionTime": since}
     available = {"reason": "MinimumReplicasAvailable", "message": "Deployment has minimum availability."}

@@ -170,16 +170,12 @@ class Store:
             table.floor = self.number
 
     def _new(self, kind: Kind, document: Json) -> Json:
-        metadata = {
-            name: document["metadata"][name] for name in ("name", "namespace") if name in document["metadata"]
-        }
+        metadata = {name: document["metadata"][name] for name in ("name", "namespace") if name in document["metadata"]}
         metadata |= {"uid": str(uuid.uuid4()), "resourceVersion": "0"}
         metadata |= {"generation": 1} if kind.has_generation else {}
         metadata |= {"creationTimestamp": self.time()}
         metadata |= {
-            name: document["metadata"][name]
-            for name in ("labels", "annotations")
-            if name in document["metadata"]
+            name: document["metadata"][name] for name in ("labels", "annotations") if name in document["metadata"]
         }
         given = {
             "spec": document.get("spec", {}),
@@ -189,9 +185,7 @@ class Store:
             metadata["generation"] = document["metadata"]["generation"]
         return objects.complete(kind, {"metadata": metadata, **given})
 
-    def _commit(
-        self, kind: Kind, before: Json, after: Json, *, manager: str, subresource: str = ""
-    ) -> Version:
+    def _commit(self, kind: Kind, before: Json, after: Json, *, manager: str, subresource: str = "") -> Version:
         metadata = after["metadata"]
         metadata["managedFields"] = fields.record(
             before["metadata"].get("managedFields", []),

@@ -117,8 +117,4 @@ class _Relay:
 def _next_bookmark(end: float, bookmark_seconds: float) -> float:
     now = trio.current_time()
     last = end - LAST_BOOKMARK_SECONDS
-    return (
-        min(now + bookmark_seconds, last)
-        if now < last and bookmark_seconds < math.inf
-        else now + bookmark_seconds
-    )
+    return min(now + bookmark_seconds, last) if now < last and bookmark_seconds < math.inf else now + bookmark_seconds
