@@ -19,6 +19,7 @@ _READ_AGAIN_SECONDS = 60.0  # projected service-account tokens are replaced well
 _RENEW_AT_MOST_EVERY_SECONDS = (
     5.0  # a refused token asks for a new one; a refused account must not run a plugin in a loop
 )
+_CONNECT_SECONDS = 4.0
 _READ_SECONDS = 30.0  # an exec plugin may ask a cloud for its token
 
 
@@ -128,13 +129,16 @@ def _where(kubeconfig: Path | None) -> str:
 
 
 def http_client(server: Server, *, connections: int) -> httpx.AsyncClient:
-    """A client of the API server. It has no deadlines of its own: those are scopes where the calls are made."""
+    """A client of the API server. Its deadlines are scopes where the calls are made, except for connecting.
+
+    A scope that ends in the middle of a TLS handshake leaves httpcore's socket open; its own timeout closes it.
+    """
     return httpx.AsyncClient(
         base_url=server.url,
         verify=server.tls,
         proxy=server.proxy,
         trust_env=False,
-        timeout=None,  # noqa: S113 - see above
+        timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         follow_redirects=False,
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60),
         headers={"User-Agent": "krt", "Accept": "application/json", "Accept-Encoding": "identity"},

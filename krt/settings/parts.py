@@ -166,7 +166,7 @@ class Web:
         "KRT_TRUSTED_PROXIES",
         "--trusted-proxies",
         Listed(network),
-        "networks of the proxies in front: their X-Forwarded-For is believed, their connections are not capped per peer",
+        "networks of the proxies in front: their X-Forwarded-For is believed, their connections have no cap per peer",
         metavar="CIDRS",
     )
     audience: str = setting(
@@ -260,6 +260,22 @@ class Cluster:
         "how old an event may be when it is first matched, and how long its restarts are tried",
         default="1h",
         metavar="DURATION",
+    )
+    restarts_per_second: int = setting(
+        "KRT_RESTARTS_PER_SECOND",
+        "--restarts-per-second",
+        count(1, 10_000),
+        "how many restarts a second at most, of all workloads together",
+        default="20",
+        metavar="NUMBER",
+    )
+    in_hand: int = setting(
+        "KRT_IN_HAND",
+        "--in-hand",
+        count(1, 5000),
+        "how many events one worker takes at a time",
+        default="2000",
+        metavar="NUMBER",
     )
     parallel_patches: int = setting(
         "KRT_PARALLEL_PATCHES",
