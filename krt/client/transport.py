@@ -26,6 +26,7 @@ NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 class Answer:
     """`body` is cut at LONGEST_ANSWER_BYTES: a proxy's error page may be longer, its status still counts."""
 
+    url: str
     status: int
     location: str
     wait_seconds: float
@@ -113,7 +114,7 @@ async def _keep_location(response: httpx.Response) -> None:
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:
     wait_seconds = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
-    return Answer(response.status_code, response.extensions["location"], wait_seconds, body)
+    return Answer(str(response.url), response.status_code, response.extensions["location"], wait_seconds, body)
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:
