@@ -134,7 +134,7 @@ def _problem(error: httpx.TransportError, host: str) -> str:
             return f"the certificate of {host} is not trusted: {cause.verify_message} (see --ca-file)"
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, NOT_CONNECTED):
-        return f"cannot connect to {host} ({error or type(error).__name__})"
+        return f"cannot connect to {host} ({str(error) or type(error).__name__})"
     return f"no whole answer from {host} ({type(error).__name__})"  # its text may quote what the server sent
 
 
