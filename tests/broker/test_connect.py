@@ -13,7 +13,7 @@ from krt.broker.connect import connect
 from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix, parse_endpoint
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable
-from krt.settings.values import Secret
+from krt.secret import Secret
 from tests.fakes.peers import open_peer, passing_on_to, saying
 
 USERS = (

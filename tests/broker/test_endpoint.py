@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix, parse_endpoint
-from krt.settings.values import Secret
+from krt.secret import Secret
 
 
 @pytest.mark.parametrize(
