@@ -96,3 +96,12 @@ class Gone(KrtError):
 
 class VersionExpired(KrtError):
     """410: the resource version or the continue token is too old; list again."""
+
+
+class BindFailed(KrtError):
+    """A server cannot listen at `address`: it does not resolve, is taken or not allowed. `reason` says which."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"cannot listen on {address}: {reason}")
+        self.address = address
+        self.reason = reason

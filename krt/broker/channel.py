@@ -7,7 +7,6 @@ socket; what comes meanwhile waits at Valkey, which hangs up when it is too much
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import trio
 from valkey.exceptions import InvalidResponse, ResponseError
@@ -16,6 +15,7 @@ from krt.broker.connect import connect
 from krt.broker.connection import Answer, Connection
 from krt.broker.endpoint import Endpoint
 from krt.broker.failures import translated
+from krt.core.ports import Lost, Message, Signal, Subscribed
 from krt.errors import BrokerUnavailable
 from krt.serving.backoff import Backoff
 
@@ -24,26 +24,6 @@ SIGNALS_HELD = 64
 PING_SECONDS = 15.0
 FIRST_RETRY_SECONDS = 0.1
 MOST_RETRY_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """From here on every message is heard; before, some may not have been."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Nothing is heard, and why. Said once for each reason until Subscribed; it is tried again by itself."""
-
-    problem: str
-
-
-Signal = Subscribed | Message | Lost
 
 
 class Subscription:

@@ -36,9 +36,7 @@ class Client:
         async with self._for_a_call(command) as connection:
             return await connection.execute(*command)
 
-    async def eval_script(
-        self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]
-    ) -> Reply:
+    async def eval_script(self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]) -> Reply:
         """As `call`. The script goes as its digest, and as text where Valkey does not know it (yet)."""
         rest = (len(keys), *keys, *arguments)
         async with self._for_a_call(["EVALSHA"]) as connection:

@@ -13,8 +13,8 @@ from krt.broker.connection import Connection, code_of
 from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix
 from krt.broker.failures import quoted, translated
 from krt.errors import BrokerRefused, BrokerUnavailable
+from krt.secret import Secret
 from krt.serving.tls import client_context
-from krt.settings.values import Secret
 
 _AUTH_CODES = {"WRONGPASS", "LOADING", "DENIED"}
 _CROWDED = "ERR max number of clients reached"
@@ -86,9 +86,7 @@ async def _authenticate(connection: Connection, endpoint: Endpoint) -> None:
             raise
         # Without its cause: an answer that quotes the command would quote the password.
         code = code if (code := code_of(error)) in _AUTH_CODES else "ERR"
-        raise BrokerRefused(
-            f"{endpoint} does not accept the user and password given ({code})", code=code
-        ) from None
+        raise BrokerRefused(f"{endpoint} does not accept the user and password given ({code})", code=code) from None
     if answer != b"OK":
         raise InvalidResponse("an answer to AUTH that is none")
 

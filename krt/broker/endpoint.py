@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from valkey.connection import parse_url
 
-from krt.settings.values import Secret
+from krt.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)

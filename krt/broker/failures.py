@@ -92,9 +92,7 @@ def _channel(command: tuple[Argument, ...]) -> str:
 def _reason(error: OSError) -> str:
     """What the system said; Trio groups that, an error for each address of a host."""
     if isinstance(error.__cause__, ExceptionGroup):
-        return ", ".join(
-            dict.fromkeys(_reason(e) for e in error.__cause__.exceptions if isinstance(e, OSError))
-        )
+        return ", ".join(dict.fromkeys(_reason(e) for e in error.__cause__.exceptions if isinstance(e, OSError)))
     return quoted(error.strerror or str(error))
 
 

@@ -10,7 +10,5 @@ class Script:
     sha: str = field(init=False)
 
     def __post_init__(self) -> None:
-        digest = sha1(
-            self.text.encode(), usedforsecurity=False
-        ).hexdigest()  # the name Valkey gives it, no seal
+        digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()  # the name Valkey gives it, no seal
         object.__setattr__(self, "sha", digest)

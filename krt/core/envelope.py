@@ -52,7 +52,12 @@ class Envelope:
 def to_fields(envelope: Envelope) -> dict[str, str]:
     """The fields of the journal entry."""
     event = envelope.event
-    own = {"schema": str(SCHEMA), "image": event.image, "tags": json.dumps(event.tags), "request_id": envelope.request_id}
+    own = {
+        "schema": str(SCHEMA),
+        "image": event.image,
+        "tags": json.dumps(event.tags),
+        "request_id": envelope.request_id,
+    }
     origin = envelope.origin
     return own | ({f.name: getattr(origin, f.name) for f in fields(origin)} if origin else {})
 

@@ -3,6 +3,7 @@
 There are no regular expressions: a pattern is exact, or ends in a star, and never crosses a separator unseen.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,7 +12,15 @@ from krt.core.identity import Identity
 from krt.core.image import Repository, complete, is_component
 from krt.errors import NotAllowed
 
-EVENTS = ("push", "workflow_dispatch", "release", "schedule")  # those that only people with write access cause
+_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
+_ID = re.compile(r"[1-9][0-9]{0,19}")
+
+EVENTS = (
+    "push",
+    "workflow_dispatch",
+    "release",
+    "schedule",
+)  # those that only people with write access cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,7 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class ImagePattern:
-    """`components` of a canonical repository; a last `*` is one component, a last `**` one or more, `{repo}` the caller's."""
+    """`components` of a canonical repository; `*` is any one, a last `**` one or more, `{repo}` the caller's name."""
 
     components: tuple[str, ...]
 
@@ -47,9 +56,8 @@ def rules_for(rules: Iterable[Rule], identity: Identity) -> tuple[Rule, ...]:
 
 def names(who: Who, identity: Identity) -> bool:
     """Whether the caller is meant. Ids decide where they are written; names only where no id is."""
-    return (
-        _same(who.owner, who.owner_id, identity.repository_owner, identity.repository_owner_id)
-        and (who.repository is None or _same(who.repository, who.repository_id, _name(identity), identity.repository_id))
+    return _same(who.owner, who.owner_id, identity.repository_owner, identity.repository_owner_id) and (
+        who.repository is None or _same(who.repository, who.repository_id, _name(identity), identity.repository_id)
     )
 
 
@@ -64,13 +72,21 @@ def check(rules: Iterable[Rule], identity: Identity, event: Event) -> None:
     raise NotAllowed(_CHECKS[furthest][0])
 
 
-def admits_image(rules: Iterable[Rule], repository: Repository) -> bool:
-    """Whether some rule could admit this image for some caller: the worker, which knows no caller, asks this."""
-    return any(_matches(pattern, repository, None) for rule in rules for pattern in rule.images)
+def admits_image(patterns: Iterable[ImagePattern], repository: Repository) -> bool:
+    """Whether some caller could announce this image: the worker, which knows no caller, asks this."""
+    return any(_matches(pattern, repository, None) for pattern in patterns)
+
+
+def parse_owner(text: str) -> Who:
+    """GITHUB_ALLOWED_ORG: `acme`, or `acme@65` with the immutable id. Raises ValueError with a sentence."""
+    owner, at, number = text.partition("@")
+    if not _OWNER.fullmatch(owner) or (at and not _ID.fullmatch(number)):
+        raise ValueError("write a GitHub organisation or user, best with its id: acme@65")
+    return Who(owner=owner, owner_id=number if at else None)
 
 
 def parse_prefix(prefix: str) -> tuple[ImagePattern, ...]:
-    """ALLOWED_IMAGE_PREFIX: `P` admits P and all below `P/`, `P/` only what is below. Raises ValueError with a sentence."""
+    """ALLOWED_IMAGE_PREFIX: `P` admits P and all below `P/`, `P/` only what is below. Raises ValueError."""
     name = prefix.removesuffix("/")
     if "/" not in name:
         return (_everything_of(name, prefix),)

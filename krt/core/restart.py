@@ -1,4 +1,4 @@
-"""Restart now, later, or not: the decision for one workload as it was read. The rules are R1 to R3 of docs/correctness.md.
+"""Restart now, later, or not: the decision for one workload as it was read (docs/correctness.md, R1 to R3).
 
 The decision is made anew from the object whenever it was read anew; nothing is remembered between.
 """
@@ -67,7 +67,7 @@ def decide(
 def valid_mark(workload: Workload, position: JournalPosition) -> Mark | None:
     """The mark, if it may be believed: of this journal, not from its future, and its restart still in force.
 
-    Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind: old pods, and a mark that lies.
+    Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind, and it lies.
     """
     mark = parse_mark(workload.mark)
     if mark is None or mark.journal != position.name or mark.covers > position.newest:

@@ -1,1 +1,1 @@
-"""What several siblings stand on: the hardened Hypercorn, backoff, TLS contexts."""
+"""What several parts of krt stand on: the hardened HTTP server, backoff, TLS contexts."""

@@ -3,12 +3,10 @@
 Every problem of one start is collected and reported at once; what a secret holds is never part of a sentence.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, ClassVar, Protocol, TypeVar
-
-from krt.errors import SettingsInvalid
 
 # What Kubernetes injects for each Service of the namespace: one called `krt-web` must not stop the pod.
 _INJECTED_ENDINGS = ("_SERVICE_HOST", "_PORT")
@@ -34,7 +32,7 @@ class Setting:
     help: str
     default: str | None = ""
     metavar: str = "TEXT"
-    secret: bool = False
+    shown: Callable[[str], str] | None = None  # how a value that may hold a secret is printed; None: as it is
     switch: bool = False
 
 
@@ -49,7 +47,7 @@ class Value:
     @property
     def shown(self) -> str:
         """What may be printed of it."""
-        return "***" if self.setting.secret and self.text else self.text
+        return self.setting.shown(self.text) if self.setting.shown and self.text else self.text
 
 
 def setting(variable: str, flag: str, parse: Callable[[str], Any], help: str, **more: Any) -> Any:  # noqa: A002
@@ -63,28 +61,19 @@ def settings_of(part: type[Part]) -> dict[str, Setting]:
 
 
 class Reader:
-    """Reads parts, one after another, from one start's flags and environment; then `close` reports all problems."""
+    """Reads parts, one after another, from one start's flags and environment. `problems` are a sentence each."""
 
-    def __init__(self, flags: Mapping[str, str], environ: Mapping[str, str], known: Iterable[Setting]) -> None:
+    def __init__(self, flags: Mapping[str, str], environ: Mapping[str, str], known: frozenset[str]) -> None:
         self._flags = flags
         self._environ = environ
-        self.problems: list[str] = list(_unknown_variables(environ, {row.variable for row in known}))
+        self.problems: list[str] = list(_unknown_variables(environ, known))
         self.values: list[Value] = []
 
     def read(self, part: type[P], **defaults: str) -> P | None:
-        """The part; None if it has a problem, which is kept for `close`. `defaults` replace the table's, by field."""
+        """The part; None if it has a problem, which joins `problems`. `defaults` replace the table's, by field."""
         before = len(self.problems)
         read = {name: self._read(row, defaults.get(name, row.default)) for name, row in settings_of(part).items()}
         return part(**read) if len(self.problems) == before else None
-
-    def close(self) -> None:
-        """Raises SettingsInvalid with every problem met so far."""
-        if self.problems:
-            raise SettingsInvalid(tuple(self.problems))
-
-    def given(self, row: Setting) -> str | None:
-        """What was said of a setting, by flag or variable; an empty variable says nothing."""
-        return self._flags.get(row.flag) or self._environ.get(row.variable) or None
 
     def _read(self, row: Setting, default: str | None) -> Any:
         value = self._value(row, default)
@@ -95,8 +84,7 @@ class Reader:
         try:
             return row.parse(value.text) if value.text else _nothing(row)
         except ValueError as error:
-            shown = "" if row.secret else f" {value.text!r}"
-            self.problems.append(f"{row.variable} (or {row.flag}){shown}: {error}")
+            self.problems.append(f"{row.variable} (or {row.flag}): {error}")  # the value itself may hold a secret
             return None
 
     def _value(self, row: Setting, default: str | None) -> Value | None:
@@ -112,11 +100,11 @@ def _nothing(row: Setting) -> Any:
     return getattr(row.parse, "nothing", None)
 
 
-def _unknown_variables(environ: Mapping[str, str], known: set[str]) -> Iterable[str]:
+def _unknown_variables(environ: Mapping[str, str], known: frozenset[str]) -> Iterator[str]:
     for name in sorted(environ):
         if name.startswith("KRT_") and name not in known and not _injected(name):
             near = get_close_matches(name, sorted(known), n=1, cutoff=0.0)
-            yield f"{name} is no setting of krt; did you mean {near[0]}?" if near else f"{name} is no setting of krt"
+            yield (f"{name} is no setting of krt; did you mean {near[0]}?" if near else f"{name} is no setting of krt")
 
 
 def _injected(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""How single values are written: each function reads one form, or raises ValueError with a sentence of what it should be."""
+"""How single values are written: each function reads one form, or raises ValueError with a sentence."""
 
 import ipaddress
 import re
@@ -14,22 +14,6 @@ _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _TRUE, _FALSE = {"1", "t", "true", "yes", "on"}, {"0", "f", "false", "no", "off"}
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 _LOG_LEVELS = ("debug", "info", "warning", "error")
-
-
-class Secret:
-    """A text that no log, error or `repr` shows."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself: only for what is sent to the one who asked for it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
 
 
 def duration(text: str) -> float:
@@ -68,10 +52,12 @@ def log_level(text: str) -> str:
     return word
 
 
-def name(text: str) -> str:
+def kubernetes_name(text: str) -> str:
     """A name as Kubernetes allows for labels, in lower case."""
     if not _NAME.fullmatch(text):
-        raise ValueError("write up to 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit")
+        raise ValueError(
+            "write up to 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
+        )
     return text
 
 
@@ -106,3 +92,14 @@ class Listed:
         if len(set(values)) != len(values):
             raise ValueError("a value stands there twice")
         return values
+
+
+def stars(_: str) -> str:
+    """How a secret is shown."""
+    return "***"
+
+
+def without_password(url: str) -> str:
+    """How a URL is shown that may hold user and password."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}***@{rest.rpartition('@')[2]}" if "@" in rest else url

@@ -93,9 +93,7 @@ async def test_a_message_right_behind_the_confirmation_is_heard():
         assert await heard_by(subscription) == Message(b"hi")
 
 
-async def test_while_valkey_is_away_it_says_why_and_subscribed_again_when_it_is_back(
-    valkey, endpoint, client
-):
+async def test_while_valkey_is_away_it_says_why_and_subscribed_again_when_it_is_back(valkey, endpoint, client):
     async with subscribed(endpoint) as subscription:
         assert subscription.connected
         await valkey.kill()
@@ -148,10 +146,7 @@ async def test_a_channel_that_the_acl_does_not_grant_is_named_with_the_line_that
         subscribe(parse_endpoint(valkey.address), "events") as subscription,
     ):
         lost = await heard_by(subscription)
-    assert (
-        "does not let user default do this (SUBSCRIBE): grant it by ACL SETUSER default &events"
-        in lost.problem
-    )
+    assert "does not let user default do this (SUBSCRIBE): grant it by ACL SETUSER default &events" in lost.problem
 
 
 async def test_a_living_but_idle_valkey_is_pinged_and_stays_connected(client, endpoint):

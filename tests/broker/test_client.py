@@ -58,9 +58,7 @@ async def test_an_error_answer_is_a_refusal_with_its_code_and_the_connection_is_
 async def test_what_the_acl_does_not_grant_is_named_with_the_line_that_would():
     users = ["user default on nopass ~{krt}:* +ping +set"]
     async with open_valkey(users=users) as valkey, open_client(parse_endpoint(valkey.address)) as client:
-        with pytest.raises(
-            BrokerRefused, match=r"user default .*\(GET\): grant it by ACL SETUSER default \+get"
-        ):
+        with pytest.raises(BrokerRefused, match=r"user default .*\(GET\): grant it by ACL SETUSER default \+get"):
             await client.call("GET", "{krt}:key")
         with pytest.raises(BrokerRefused, match=r"grant it by ACL SETUSER default ~\{krt\}:\*"):
             await client.call("SET", "other", "value")
@@ -106,9 +104,7 @@ async def test_a_call_that_gets_no_connection_in_time_is_unavailable(valkey, end
     assert failures == 20 * MOST_CALLS_AT_ONCE
 
 
-async def test_a_silent_server_is_given_up_at_the_deadline_and_its_connection_never_used_again(
-    valkey, endpoint
-):
+async def test_a_silent_server_is_given_up_at_the_deadline_and_its_connection_never_used_again(valkey, endpoint):
     async with open_client(replace(endpoint, call_seconds=0.1)) as client:
         before = await client.call("CLIENT", "ID")
         valkey.pause()

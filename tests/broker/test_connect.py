@@ -13,7 +13,7 @@ from krt.broker.connect import connect
 from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix, parse_endpoint
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable
-from krt.settings.values import Secret
+from krt.secret import Secret
 from tests.fakes.peers import open_peer, passing_on_to, saying
 
 USERS = (
@@ -98,9 +98,7 @@ async def test_user_and_password_files_are_read_without_their_line_end(tmp_path,
     password.write_bytes(f"s3cret{end_of_line}".encode())
     async with open_valkey(users=USERS) as valkey:
         endpoint = parse_endpoint(valkey.address)
-        async with open_client(
-            replace(endpoint, username=FromFile(user), password=FromFile(password))
-        ) as client:
+        async with open_client(replace(endpoint, username=FromFile(user), password=FromFile(password))) as client:
             assert await client.call("PING") == b"PONG"
 
 
@@ -145,9 +143,7 @@ async def test_nobody_listening_is_said_with_address_and_reason():
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
-    with pytest.raises(
-        BrokerUnavailable, match=f"Valkey at 127.0.0.1:{port} cannot be reached: .*Connection refused"
-    ):
+    with pytest.raises(BrokerUnavailable, match=f"Valkey at 127.0.0.1:{port} cannot be reached: .*Connection refused"):
         await connect(parse_endpoint(f"127.0.0.1:{port}"))
 
 

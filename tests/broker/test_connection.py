@@ -56,9 +56,7 @@ async def test_every_kind_of_reply_is_read(answer, reply):
         (b"-\xff\xfe\r\n", ResponseError, "\ufffd\ufffd"),
     ],
 )
-async def test_an_error_reply_is_raised_and_leaves_the_connection_fit_for_the_next_command(
-    answer, kind, code
-):
+async def test_an_error_reply_is_raised_and_leaves_the_connection_fit_for_the_next_command(answer, kind, code):
     async with connected_to(saying(answer, b"+PONG\r\n")) as connection:
         with pytest.raises(kind) as caught:
             await connection.execute("PING")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix, parse_endpoint
-from krt.settings.values import Secret
+from krt.secret import Secret
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,4 @@ def test_tls_over_a_unix_socket_is_refused():
 
 
 def test_a_credential_from_a_file_shows_its_path_only():
-    assert (
-        repr(FromFile(Path("/run/secrets/password"))) == "FromFile(path=PosixPath('/run/secrets/password'))"
-    )
+    assert repr(FromFile(Path("/run/secrets/password"))) == "FromFile(path=PosixPath('/run/secrets/password'))"

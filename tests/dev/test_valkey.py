@@ -127,9 +127,7 @@ OWNER = textwrap.dedent("""
 """)
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="other systems do not tell a process that its parent is gone"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell a process that its parent is gone")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 async def test_no_server_outlives_its_owner_however_that_ends(how, tmp_path):
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}

@@ -1,0 +1,147 @@
+"""One accepted socket from its first byte to its end: what bounds it, and that its faults stay its own.
+
+It stands where Hypercorn has TCPServer; krt.serving.hardened says why.
+"""
+
+import math
+
+import trio
+from hypercorn.events import Closed, Event, RawData, Updated
+
+from krt.serving.denial import Denial
+from krt.serving.hardened import AppTasks, Service, SocketName, StrictProtocol
+
+_RECEIVE_BYTES = 16 * 1024
+_LINGER_SECONDS = 0.5
+_LINGER_BYTES = 1024 * 1024
+
+
+async def handle_connection(service: Service, stream: trio.SocketStream) -> None:
+    """Serves one connection to its end and raises no Exception. The caller closes the stream forcefully."""
+    try:
+        client, server = stream.socket.getpeername()[:2], stream.socket.getsockname()[:2]
+    except OSError:
+        return  # gone before it was looked at
+    with service.connections.admit(client[0]) as denial:
+        if denial is not None:
+            service.listener.on_denied(denial, client[0])
+            return
+        connection = Connection(service, stream, client=client, server=server)
+        try:
+            await connection.run()
+        except* Exception as failure:  # noqa: BLE001 - the HTTP edge: no fault of one connection is another's
+            connection.report(failure)
+
+
+class Connection:
+    def __init__(self, service: Service, stream: trio.SocketStream, *, client: SocketName, server: SocketName) -> None:
+        self._service = service
+        self._listener = service.listener
+        self._stream = stream
+        self._peer, _ = client
+        self._tasks = AppTasks(self.report)
+        self._protocol = StrictProtocol(
+            service,
+            tasks=self._tasks,
+            client=client,
+            server=server,
+            send=self._act,
+            deny=self._deny,
+        )
+        self._reading = trio.CancelScope()  # its deadline is the head's; none while a request is in hand
+        self._writing = trio.Lock()
+        self._peer_ended = False
+        self._answered = False
+
+    async def run(self) -> None:
+        seconds = self._listener.lifetime_seconds
+        life = trio.CancelScope(deadline=math.inf if seconds is None else trio.current_time() + seconds)
+        with life, trio.CancelScope() as answering:
+            async with self._tasks:
+                await self._read()
+                unanswered = self._protocol.stream is not None
+                await self._protocol.handle(Closed())
+                await self._close()
+                if unanswered:
+                    answering.cancel()
+        if life.cancelled_caught:
+            self._deny(Denial.LIFETIME_OVER)
+
+    def report(self, failure: Exception) -> None:
+        self._deny(Denial.CRASHED)
+        self._service.failures.report(failure, request_id=self._protocol.request_id)
+
+    def _deny(self, reason: Denial) -> None:
+        self._listener.on_denied(reason, self._peer)
+
+    async def _read(self) -> None:
+        self._set_idle(idle=True)
+        try:
+            with self._reading:
+                while not self._peer_ended:
+                    data = await self._receive()
+                    await self._protocol.handle(RawData(data))
+        finally:
+            self._service.connections.set_idle(self._reading, idle=False)
+        if trio.current_time() >= self._reading.deadline and not self._protocol.awaits_first_byte:
+            self._deny(Denial.HEAD_TOO_SLOW)
+
+    async def _receive(self) -> bytes:
+        try:
+            data = await self._stream.receive_some(_RECEIVE_BYTES)
+        except trio.BrokenResourceError:
+            data = b""
+        self._peer_ended = not data
+        return bytes(data)
+
+    async def _act(self, event: Event) -> None:
+        """What the protocol wants done with the socket."""
+        match event:
+            case RawData(data=data):
+                await self._write(data)
+            case Updated(idle=idle):
+                self._answered = False  # what was answered before is not waited for at the end
+                self._set_idle(idle=idle)
+            case Closed():
+                self._reading.cancel()
+
+    def _set_idle(self, *, idle: bool) -> None:
+        self._reading.deadline = trio.current_time() + self._listener.header_seconds if idle else math.inf
+        self._service.connections.set_idle(self._reading, idle=idle)
+
+    async def _write(self, data: bytes) -> None:
+        if not data:
+            return
+        sent = False
+        try:
+            async with self._writing:
+                with trio.move_on_after(self._listener.send_seconds) as patience:
+                    await self._stream.send_all(data)
+                    sent = self._answered = True
+            if patience.cancelled_caught:
+                self._deny(Denial.READER_TOO_SLOW)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._peer_ended = True
+        finally:
+            if not sent:  # half an answer is on the wire: nothing may follow it
+                self._reading.cancel()
+
+    async def _close(self) -> None:
+        """Ends our side at once, then takes in what is still coming, for a moment (RFC 9112, section 9.6).
+
+        Closing with bytes unread makes the kernel reset the connection, and the peer may lose the answer.
+        """
+        bytes_left = _LINGER_BYTES
+        with trio.move_on_after(_LINGER_SECONDS):
+            if self._answered and not self._peer_ended:
+                await self._send_end()
+            while self._answered and not self._peer_ended and bytes_left > 0:
+                bytes_left -= len(await self._receive())
+        await trio.aclose_forcefully(self._stream)
+
+    async def _send_end(self) -> None:
+        async with self._writing:  # an answer may still be under way when a broken body ends the reading
+            try:
+                await self._stream.send_eof()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._peer_ended = True

@@ -1,0 +1,28 @@
+"""Why the transport turned a connection or a request away: a closed set, fit for metric labels."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Denial(StrEnum):
+    TOO_MANY_CONNECTIONS = "too-many-connections"
+    TOO_MANY_CONNECTIONS_OF_PEER = "too-many-connections-of-peer"
+    HEAD_TOO_SLOW = "head-too-slow"
+    HEAD_TOO_LARGE = "head-too-large"
+    HEAD_MALFORMED = "head-malformed"
+    HEAD_INCOMPLETE = "head-incomplete"
+    NOT_HTTP_1 = "not-http-1"
+    TARGET_REFUSED = "target-refused"
+    UPGRADE = "upgrade"
+    EXPECTATION = "expectation"
+    BODY_FRAMING = "body-framing"
+    BODY_INCOMPLETE = "body-incomplete"
+    BODY_TOO_LARGE = "body-too-large"
+    BODY_TOO_SLOW = "body-too-slow"
+    READER_TOO_SLOW = "reader-too-slow"
+    LIFETIME_OVER = "lifetime-over"
+    CRASHED = "crashed"
+
+
+# Called with the reason and the peer's address as the socket has it. Must not raise.
+OnDenied = Callable[[Denial, str], None]

@@ -1,0 +1,45 @@
+"""Logs the bugs that one connection ran into: where, never with what the peer sent."""
+
+import logging
+import math
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import trio
+
+_log = logging.getLogger("krt.serving")
+_QUIET_SECONDS = 60.0
+_FRAMES = 6
+
+
+class FailureLog:
+    """Logs a failure at the place where it occurred, and the same place again only after a minute.
+
+    The exception's own text is left out: h11 and others quote the request in it.
+    Places are lines of code, so their number is bounded.
+    """
+
+    def __init__(self) -> None:
+        self._logged_at: dict[str, float] = {}
+
+    def report(self, failure: Exception, *, request_id: str) -> None:
+        for leaf in _leaves(failure):
+            frames = traceback.extract_tb(leaf.__traceback__)[-_FRAMES:]
+            where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+            self._log(f"{type(leaf).__qualname__} at {where}", request_id)
+
+    def _log(self, fault: str, request_id: str) -> None:
+        now = trio.current_time()
+        if now < self._logged_at.get(fault, -math.inf) + _QUIET_SECONDS:
+            return
+        self._logged_at[fault] = now
+        _log.error("connection_failed", extra={"fault": fault, "request_id": request_id})
+
+
+def _leaves(failure: Exception) -> Iterator[Exception]:
+    if isinstance(failure, ExceptionGroup):
+        for inner in failure.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield failure

@@ -1,0 +1,216 @@
+"""The part of Hypercorn 0.18 that krt replaces; krt knows Hypercorn only through krt.serving.
+
+Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Replaced, for measured faults:
+
+- trio.run.worker_serve and trio.tcp_server.TCPServer -> krt.serving.http and .connection. There an exception
+  of one connection ends the process (pgjones/hypercorn#225), sending is shielded from every deadline, and
+  nothing bounds the number and the life of connections.
+- protocol.ProtocolWrapper -> nothing. It goes over to HTTP/2, by prior knowledge or upgrade, despite ALPN.
+- trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and is
+  told once, and an app's failure is logged with what it quotes of the request.
+- protocol.h11.H11Protocol, by override: `handle` lets krt.serving.head judge every head first;
+  `_check_protocol` goes over to nothing; `_create_stream` names the request; `stream_send` and
+  `_send_error_response` seal each answer; `_maybe_recycle` closes before the app hears of it: told first,
+  Quart-Trio cancels the very task that was about to close, and an answer given before its body was read keeps
+  its socket for ever.
+
+tests/serving/test_hypercorn.py fails when a new Hypercorn needs this no longer, or no longer fits it.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from secrets import token_hex
+from typing import Any
+
+import h11
+import trio
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Response
+from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import (
+    AppWrapper,
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendEvent,
+    ConnectionState,
+    Scope,
+)
+
+from krt.serving.connections import Connections
+from krt.serving.denial import Denial
+from krt.serving.failures import FailureLog
+from krt.serving.head import BadHeadError, HeadReader
+from krt.serving.listener import Listener
+
+SocketName = tuple[str, int]
+_HeaderList = list[tuple[bytes, bytes]]
+_OURS = frozenset({b"connection", b"server", b"x-request-id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the connections of one listener share. `state` is what the app's lifespan left for them."""
+
+    app: AppWrapper
+    listener: Listener
+    config: Config
+    state: dict[str, Any]
+    connections: Connections
+    context: WorkerContext
+    failures: FailureLog
+
+
+class StrictProtocol(H11Protocol):
+    """HTTP/1.1 and 1.0 and nothing else, one connection of it."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        tasks: TaskGroup,
+        client: SocketName,
+        server: SocketName,
+        send: Callable[[Event], Awaitable[None]],
+        deny: Callable[[Denial], None],
+    ) -> None:
+        super().__init__(
+            app=service.app,
+            config=service.config,
+            context=service.context,
+            task_group=tasks,
+            connection_state=ConnectionState({}),
+            ssl=False,
+            client=client,
+            server=server,
+            send=send,
+        )
+        self._service = service
+        self._deny = deny
+        self._head: HeadReader | None = HeadReader(service.listener.head_limits)
+        self.request_id = ""
+
+    @property
+    def awaits_first_byte(self) -> bool:
+        """Between two requests of one connection."""
+        return bool(self.request_id) and self._head is not None and not self._head.started
+
+    async def handle(self, event: Event) -> None:
+        if isinstance(event, RawData) and self._head is not None:
+            await self._handle_head(self._head, event.data)
+        else:
+            await super().handle(event)
+
+    async def _handle_head(self, head: HeadReader, data: bytes) -> None:
+        if not data and head.started:
+            self._deny(Denial.HEAD_INCOMPLETE)
+        try:
+            received = head.feed(data)
+        except BadHeadError as refused:
+            self.request_id = token_hex(8)
+            self._deny(refused.reason)
+            await self._answer_empty(refused.status)
+            await self.send(Closed())
+            return
+        if received is not None:
+            self._head = None
+            await super().handle(RawData(received))
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        pass
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        self.request_id = token_hex(8)
+        self.connection_state = ConnectionState({**self._service.state, "request_id": self.request_id})
+        await super()._create_stream(request)
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        if isinstance(event, Response):
+            event = replace(event, headers=self._sealed(event.headers, self.request_id))
+        await super().stream_send(event)
+
+    async def _send_error_response(self, status_code: int) -> None:
+        _, peer_ended = self.connection.trailing_data
+        self._deny(Denial.BODY_INCOMPLETE if peer_ended else Denial.BODY_FRAMING)
+        await self._answer_empty(status_code)
+
+    async def _answer_empty(self, status_code: int) -> None:
+        headers = self._sealed([(b"content-length", b"0")], self.request_id)
+        headers += self.config.response_headers("h11")
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        await self._send_h11_event(h11.EndOfMessage())
+
+    def _sealed(self, headers: _HeaderList, request_id: str) -> _HeaderList:
+        sealed = [(name, value) for name, value in headers if name.lower() not in _OURS]
+        sealed.append((b"x-request-id", request_id.encode()))
+        if self._must_close:
+            sealed.append((b"connection", b"close"))
+        return sealed
+
+    async def _maybe_recycle(self) -> None:
+        if self._must_close or self.connection.our_state is not h11.DONE:
+            await self.send(Closed())
+            await self._close_stream()
+        else:
+            await super()._maybe_recycle()
+            self._head = HeadReader(self._service.listener.head_limits)
+
+    @property
+    def _must_close(self) -> bool:
+        pipelined, _ = self.connection.trailing_data
+        return (
+            self._service.listener.close_every_answer
+            or self._service.connections.draining
+            or self.connection.their_state is not h11.DONE  # the rest of the body will not be read
+            or bool(pipelined)  # nothing may be judged by h11 alone
+        )
+
+
+class AppTasks(TaskGroup):
+    """The nursery of one connection: the app's task of each of its requests."""
+
+    def __init__(self, failed: Callable[[Exception], None]) -> None:
+        super().__init__()
+        self._failed = failed
+
+    async def spawn_app(
+        self,
+        app: AppWrapper,
+        config: Config,
+        scope: Scope,
+        send: Callable[[ASGISendEvent | None], Awaitable[None]],
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        inbox, outbox = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
+
+        async def put(event: ASGIReceiveEvent) -> None:
+            if event["type"] == "http.disconnect":
+                inbox.close()
+                return
+            with suppress(trio.ClosedResourceError):  # the app has answered without the rest of the body
+                await inbox.send(event)
+
+        async def receive() -> ASGIReceiveEvent:
+            try:
+                return await outbox.receive()
+            except trio.EndOfChannel:
+                return {"type": "http.disconnect"}
+
+        self.spawn(self._run, app, scope, receive, send)
+        return put
+
+    async def _run(
+        self,
+        app: AppWrapper,
+        scope: Scope,
+        receive: ASGIReceiveCallable,
+        send: Callable[[ASGISendEvent | None], Awaitable[None]],
+    ) -> None:
+        try:
+            await app(scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)
+        except* Exception as failure:  # noqa: BLE001 - the HTTP edge: answered with 500 where still possible
+            self._failed(failure)
+        await send(None)

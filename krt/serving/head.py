@@ -1,0 +1,129 @@
+"""Judges the bytes of a request's head before h11 sees them; no I/O and no clock.
+
+h11 forgives what a proxy in front may read otherwise: bare line feeds, folded lines, HTTP/9.9, two
+framings at once. What is not exactly RFC 9112 is refused here.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from krt.serving.denial import Denial
+
+_END = b"\r\n\r\n"
+_MAX_TARGET_BYTES = 8 * 1024
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(?P<method>%b) (?P<target>[\x21-\x7e]+) HTTP/(?P<version>[0-9](?:\.[0-9])?)" % _TOKEN)
+_METHOD = re.compile(rb"[A-Z]{1,20}")
+_METHODS_REFUSED = frozenset({b"CONNECT", b"TRACE", b"TRACK"})
+_FIELD = re.compile(rb"(?P<name>%b):[\t ]*(?P<value>[\t\x20-\x7e\x80-\xff]*)" % _TOKEN)
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]*)(?::[0-9]{0,5})?")
+# A line feed without its carriage return, the reverse, and NUL: refused as they come, not at the head's end.
+_BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\x00")
+
+
+class BadHeadError(Exception):
+    """Is answered with `status`, an empty body and the end of the connection."""
+
+    def __init__(self, status: int, reason: Denial) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """`max_bytes` in total, `max_line_bytes` each, `max_fields` header lines."""
+
+    max_bytes: int
+    max_line_bytes: int
+    max_fields: int
+
+
+class HeadReader:
+    """Collects the bytes of one head."""
+
+    def __init__(self, limits: HeadLimits) -> None:
+        self._limits = limits
+        self._received = bytearray()
+
+    @property
+    def started(self) -> bool:
+        return bool(self._received)
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Gives everything received, once it holds a whole and acceptable head. Raises BadHeadError."""
+        seen = max(len(self._received) - len(_END), 0)
+        self._received += data
+        end = self._received.find(_END, seen)
+        head = self._received if end < 0 else self._received[: end + len(_END)]
+        if _BROKEN_LINE.search(head, seen) or not _may_begin_a_request(head):
+            raise BadHeadError(400, Denial.HEAD_MALFORMED)
+        if len(head) > self._limits.max_bytes:
+            raise BadHeadError(431 if b"\r\n" in head else 414, Denial.HEAD_TOO_LARGE)
+        if end < 0:
+            return None
+        judge_head(bytes(head[: -len(_END)]), self._limits)
+        return bytes(self._received)
+
+
+def judge_head(head: bytes, limits: HeadLimits) -> None:
+    """Judges a head without its empty line. Raises BadHeadError."""
+    request_line, *lines = head.split(b"\r\n")
+    version = _judge_request_line(request_line)
+    if len(lines) > limits.max_fields or any(len(line) > limits.max_line_bytes for line in lines):
+        raise BadHeadError(431, Denial.HEAD_TOO_LARGE)
+    fields = [_field(line) for line in lines]
+    _judge_fields(fields, version)
+
+
+def _may_begin_a_request(head: bytes | bytearray) -> bool:
+    # A TLS client or an HTTP/2 one would otherwise wait out the header time.
+    return not head or head[:1].isalpha()
+
+
+def _judge_request_line(line: bytes) -> bytes:
+    parsed = _REQUEST_LINE.fullmatch(line)
+    if parsed is None:
+        raise BadHeadError(400, Denial.HEAD_MALFORMED)
+    if parsed["version"] not in (b"1.1", b"1.0"):
+        raise BadHeadError(400, Denial.NOT_HTTP_1)
+    if not _METHOD.fullmatch(parsed["method"]) or parsed["method"] in _METHODS_REFUSED:
+        raise BadHeadError(400, Denial.TARGET_REFUSED)
+    if not parsed["target"].startswith(b"/"):  # absolute, authority and asterisk forms
+        raise BadHeadError(400, Denial.TARGET_REFUSED)
+    if len(parsed["target"]) > _MAX_TARGET_BYTES:
+        raise BadHeadError(414, Denial.HEAD_TOO_LARGE)
+    return bytes(parsed["version"])
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    parsed = _FIELD.fullmatch(line)
+    if parsed is None:  # also a folded line, and white space before the colon
+        raise BadHeadError(400, Denial.HEAD_MALFORMED)
+    return parsed["name"].lower(), parsed["value"].rstrip(b"\t ")
+
+
+def _judge_fields(fields: list[tuple[bytes, bytes]], version: bytes) -> None:
+    count = Counter(name for name, _ in fields)
+    values = dict(fields)
+    if count[b"upgrade"]:
+        raise BadHeadError(400, Denial.UPGRADE)
+    if count[b"expect"]:
+        raise BadHeadError(417, Denial.EXPECTATION)
+    if count[b"host"] > 1 or (version == b"1.1" and not count[b"host"]):
+        raise BadHeadError(400, Denial.HEAD_MALFORMED)
+    if not _HOST.fullmatch(values.get(b"host", b"")):
+        raise BadHeadError(400, Denial.HEAD_MALFORMED)
+    _judge_framing(count, values, version)
+
+
+def _judge_framing(count: Counter[bytes], values: dict[bytes, bytes], version: bytes) -> None:
+    lengths, codings = count[b"content-length"], count[b"transfer-encoding"]
+    if (lengths and codings) or lengths > 1 or (codings and version == b"1.0"):
+        raise BadHeadError(400, Denial.BODY_FRAMING)
+    if lengths and not _LENGTH.fullmatch(values[b"content-length"]):
+        raise BadHeadError(400, Denial.BODY_FRAMING)
+    if codings > 1 or (codings and values[b"transfer-encoding"].lower() != b"chunked"):
+        raise BadHeadError(501, Denial.BODY_FRAMING)

@@ -1,0 +1,69 @@
+"""Serves an ASGI app on one listener: binds, accepts, and drains when told to stop."""
+
+import logging
+from functools import partial
+
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ASGIFramework
+
+from krt.serving.address import Address
+from krt.serving.connection import handle_connection
+from krt.serving.connections import Connections
+from krt.serving.failures import FailureLog
+from krt.serving.hardened import Service
+from krt.serving.lifespan import lifespan
+from krt.serving.limited import limited
+from krt.serving.listener import Listener, hypercorn_config
+from krt.serving.sockets import bound_addresses, open_listeners
+
+__all__ = ["Listener", "serve"]
+
+_log = logging.getLogger("krt.serving")
+
+
+async def serve(
+    app: ASGIFramework,
+    listener: Listener,
+    *,
+    stopping: trio.Event,
+    task_status: trio.TaskStatus[tuple[Address, ...]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serves `app` until `stopping` is set, then accepts no more and returns when all requests are answered.
+
+    Starts with the bound addresses; raises BindFailed before that. What is not answered `grace_seconds` after
+    `stopping` is cut. Every request has `scope["state"]["request_id"]`, shown in its answer as X-Request-Id.
+    The app is called with a lifespan scope once: one that has no lifespan must return.
+    """
+    sockets = await open_listeners(listener.address)
+    try:
+        async with lifespan(app) as state, trio.open_nursery() as connections_nursery:
+            service = _service(app, listener, state)
+            async with trio.open_nursery() as accepting:
+                handle = partial(handle_connection, service)
+                accepting.start_soon(
+                    partial(trio.serve_listeners, handle, sockets, handler_nursery=connections_nursery)
+                )
+                task_status.started(bound_addresses(sockets))
+                await stopping.wait()
+                accepting.cancel_scope.cancel()
+            service.connections.drain()
+            connections_nursery.cancel_scope.deadline = trio.current_time() + listener.grace_seconds
+        if connections_nursery.cancel_scope.cancelled_caught:
+            _log.warning("requests_cut", extra={"grace_seconds": listener.grace_seconds})
+    finally:
+        for bound in sockets:
+            bound.socket.close()
+
+
+def _service(app: ASGIFramework, listener: Listener, state: dict[str, object]) -> Service:
+    return Service(
+        app=ASGIWrapper(limited(app, listener)),
+        listener=listener,
+        config=hypercorn_config(listener),
+        state=state,
+        connections=Connections(listener),
+        context=WorkerContext(max_requests=None),
+        failures=FailureLog(),
+    )

@@ -1,0 +1,49 @@
+"""The ASGI lifespan of an app: started before its first request, ended after its last."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+from hypercorn.typing import ASGIFramework, ASGIReceiveEvent, ASGISendEvent, LifespanScope
+
+
+@asynccontextmanager
+async def lifespan(app: ASGIFramework) -> AsyncIterator[dict[str, Any]]:
+    """Gives the state that the app left for its requests. An app that returns at once has no lifespan.
+
+    An exception of the app ends the server. (Hypercorn goes on without what the app could not start.)
+    """
+    state: dict[str, Any] = {}
+    scope: LifespanScope = {
+        "type": "lifespan",
+        "asgi": {"spec_version": "2.0", "version": "3.0"},
+        "state": state,
+    }
+    events_in, events_out = trio.open_memory_channel[ASGIReceiveEvent](2)
+    answers_in, answers_out = trio.open_memory_channel[ASGISendEvent](2)
+
+    async def run() -> None:
+        with answers_in, events_out:
+            await app(scope, events_out.receive, answers_in.send)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run, name="lifespan")
+        await _tell(events_in, answers_out, {"type": "lifespan.startup"})
+        yield state
+        await _tell(events_in, answers_out, {"type": "lifespan.shutdown"})
+        nursery.cancel_scope.cancel()
+
+
+async def _tell(
+    events: trio.MemorySendChannel[ASGIReceiveEvent],
+    answers: trio.MemoryReceiveChannel[ASGISendEvent],
+    event: ASGIReceiveEvent,
+) -> None:
+    try:
+        await events.send(event)
+        answer = await answers.receive()
+    except (trio.BrokenResourceError, trio.EndOfChannel):
+        return  # the app has no lifespan
+    if answer["type"].endswith(".failed"):
+        raise RuntimeError(f"{event['type']}: the app failed to follow")
