@@ -94,6 +94,7 @@ class Restarter:
         raise AssertionError("a backoff does not end")
 
     async def _try(self, workload: Workload, entry: Entry) -> Outcome:
+        waited_out: str | None = None
         while True:
             position = await self._position()
             match decide(
@@ -102,11 +103,13 @@ class Restarter:
                 position,
                 now=self._now(),
                 interval_seconds=self._rules.min_interval_seconds,
+                waited_out=waited_out,
             ):
                 case AlreadyRestarted(mark):
                     return Covered(mark.covers)
                 case RestartLater(seconds):
                     await trio.sleep(seconds)
+                    waited_out = workload.restarted_at
                 case RestartNow():
                     try:
                         return Restarted(await self._patch(workload, entry, position))
