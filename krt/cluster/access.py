@@ -6,6 +6,7 @@ The `kubernetes` package reads all of that, in a thread, for it may block or run
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ _READ_AGAIN_SECONDS = 60.0  # projected service-account tokens are replaced well
 _RENEW_AT_MOST_EVERY_SECONDS = (
     5.0  # a refused token asks for a new one; a refused account must not run a plugin in a loop
 )
+_CONNECT_SECONDS = 4.0
 _READ_SECONDS = 30.0  # an exec plugin may ask a cloud for its token
 
 
@@ -27,6 +29,7 @@ class Server:
     """Where the API server is and how to speak TLS with it."""
 
     url: str
+    identity: str  # the same for every worker of this cluster, and for no other cluster's
     tls: ssl.SSLContext | bool
     server_name: str | None
     proxy: str | None
@@ -128,13 +131,16 @@ def _where(kubeconfig: Path | None) -> str:
 
 
 def http_client(server: Server, *, connections: int) -> httpx.AsyncClient:
-    """A client of the API server. It has no deadlines of its own: those are scopes where the calls are made."""
+    """A client of the API server. Its deadlines are scopes where the calls are made, except for connecting.
+
+    A scope that ends in the middle of a TLS handshake leaves httpcore's socket open; its own timeout closes it.
+    """
     return httpx.AsyncClient(
         base_url=server.url,
         verify=server.tls,
         proxy=server.proxy,
         trust_env=False,
-        timeout=None,  # noqa: S113 - see above
+        timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         follow_redirects=False,
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60),
         headers={"User-Agent": "krt", "Accept": "application/json", "Accept-Encoding": "identity"},
@@ -144,10 +150,16 @@ def http_client(server: Server, *, connections: int) -> httpx.AsyncClient:
 def _server(configuration: Any) -> Server:
     return Server(
         url=configuration.host,
+        identity=_identity(configuration),
         tls=_tls(configuration),
         server_name=configuration.tls_server_name,
         proxy=configuration.proxy,
     )
+
+
+def _identity(configuration: Any) -> str:
+    ca_file = configuration.ssl_ca_cert
+    return sha256(configuration.host.encode() + (Path(ca_file).read_bytes() if ca_file else b"")).hexdigest()
 
 
 def _tls(configuration: Any) -> ssl.SSLContext:

@@ -73,7 +73,11 @@ class Api:
         }
         with _translated():
             async with self._sent("GET", kind.path(namespace), params=params, stream=True) as response:
-                yield _lines(response)
+                lines = _lines(response)
+                try:
+                    yield lines
+                finally:
+                    await _exhaust(lines)
 
     async def _call(self, method: str, path: str, *, seconds: float = _CALL_SECONDS, **request: Any) -> bytes:
         with _translated(), _deadline(seconds):
@@ -158,3 +162,11 @@ async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
             yield line
         if len(kept) > _MOST_LINE_BYTES:
             raise ClusterUnavailable(f"the watch sent a line of more than {_MOST_LINE_BYTES} bytes")
+
+
+async def _exhaust(lines: AsyncIterator[bytes]) -> None:
+    # Left where they stand, the generators within httpx would wait for the garbage collector, which cannot close them.
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        async for _ in lines:
+            pass

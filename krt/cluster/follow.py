@@ -3,6 +3,7 @@
 Nothing but a complete list or a DELETED removes a workload: an API server that refuses or stumbles empties no index.
 """
 
+import math
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ log = Log("cluster")
 # The server sends a bookmark every minute. After a restore of etcd a watch from a version of its future is silent
 # for ever, without an error: so silence ends the watch.
 _SILENCE_SECONDS = 130.0
+_DENIED_SECONDS = 60.0
 _WATCH_SECONDS = (240.0, 360.0)
 
 
@@ -35,6 +37,17 @@ class Scope:
     version: str | None = None  # what the next watch begins after; None: list first
     listed: trio.Event = field(default_factory=trio.Event)  # set for ever after the first complete list
     problem: str | None = "not listed yet"  # why the index may be behind in this scope
+    denied_since: float | None = None  # on Trio's clock, while it may not be listed or watched
+    heard_at: float = -math.inf  # on Trio's clock: the last list, bookmark or change
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is denied for longer than an API server denies everybody while it starts."""
+        return self.denied_since is not None and trio.current_time() - self.denied_since >= _DENIED_SECONDS
+
+    def note_denial(self, *, denied: bool) -> None:
+        """Remember since when it is denied; anything else that is heard of it ends that."""
+        self.denied_since = (self.denied_since or trio.current_time()) if denied else None
 
     def __str__(self) -> str:
         return f"{self.kind.plural} in {self.namespace or 'all namespaces'}"
@@ -53,10 +66,12 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
             log.info("watch_expired", scope=scope, problem=error)
         except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
             scope.problem = str(error)
+            scope.note_denial(denied=isinstance(error, ClusterDenied))
             log.warning("scope_unavailable", scope=scope, problem=error)
 
 
 async def _list(scope: Scope, api: Api, index: Index) -> None:
+    began = trio.current_time()
     page = await api.list_page(scope.kind, scope.namespace, None)
     workloads = page.workloads
     while page.continue_token:
@@ -64,6 +79,7 @@ async def _list(scope: Scope, api: Api, index: Index) -> None:
         workloads += page.workloads
     index.replace(scope.kind.name, scope.namespace, workloads)
     scope.version = page.resource_version
+    scope.heard_at = began
     scope.listed.set()
     log.info("scope_listed", scope=scope, workloads=len(workloads))
 
@@ -72,8 +88,10 @@ async def _watch(scope: Scope, api: Api, index: Index, backoff: Backoff) -> None
     seconds = random.uniform(*_WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing
     async with api.watch(scope.kind, scope.namespace, scope.version or "", seconds) as lines:
         scope.problem = None
+        scope.note_denial(denied=False)
         while (line := await _next(lines)) is not None:
             _apply(scope, index, line)
+            scope.heard_at = trio.current_time()
             backoff.reset()
 
 

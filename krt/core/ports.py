@@ -61,7 +61,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What was taken over from dead workers; `deleted` entries are in the journal no more. `cursor` goes on from here."""
+    """What was taken over from dead workers; `deleted` entries are in the journal no more. Go on from `cursor`."""
 
     entries: tuple[Delivered, ...]
     deleted: tuple[EventId, ...]

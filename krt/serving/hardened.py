@@ -47,7 +47,7 @@ from krt.serving.failures import FailureLog
 from krt.serving.head import BadHeadError, HeadReader
 from krt.serving.listener import Listener
 
-_SocketName = tuple[str, int] | None
+SocketName = tuple[str, int]
 _HeaderList = list[tuple[bytes, bytes]]
 _OURS = frozenset({b"connection", b"server", b"x-request-id"})
 
@@ -73,8 +73,8 @@ class StrictProtocol(H11Protocol):
         service: Service,
         *,
         tasks: TaskGroup,
-        client: _SocketName,
-        server: _SocketName,
+        client: SocketName,
+        server: SocketName,
         send: Callable[[Event], Awaitable[None]],
         deny: Callable[[Denial], None],
     ) -> None:

@@ -118,6 +118,14 @@ class Valkey:
         "the key of that certificate",
         metavar="FILE",
     )
+    most_journal_entries: int = setting(
+        "KRT_MAX_JOURNAL",
+        "--max-journal",
+        count(100, 10_000_000),
+        "how many events the journal may hold; above it, 503: well before Valkey is full",
+        default="100000",
+        metavar="NUMBER",
+    )
     key_prefix: str = setting(
         "KRT_KEY_PREFIX",
         "--key-prefix",
@@ -166,7 +174,7 @@ class Web:
         "KRT_TRUSTED_PROXIES",
         "--trusted-proxies",
         Listed(network),
-        "networks of the proxies in front: their X-Forwarded-For is believed, their connections are not capped per peer",
+        "networks of the proxies in front: their X-Forwarded-For is believed, their connections have no cap per peer",
         metavar="CIDRS",
     )
     audience: str = setting(
@@ -229,6 +237,15 @@ class Cluster:
         default="default",
         metavar="NAME",
     )
+    replace: bool = setting(
+        "KRT_CLUSTER_REPLACE",
+        "--cluster-replace",
+        switch,
+        "take over the name of this cluster from another one",
+        default="false",
+        metavar="BOOL",
+        switch=True,
+    )
     namespaces: tuple[str, ...] = setting(
         "KRT_NAMESPACES",
         "--namespaces",
@@ -260,6 +277,22 @@ class Cluster:
         "how old an event may be when it is first matched, and how long its restarts are tried",
         default="1h",
         metavar="DURATION",
+    )
+    restarts_per_second: int = setting(
+        "KRT_RESTARTS_PER_SECOND",
+        "--restarts-per-second",
+        count(1, 10_000),
+        "how many restarts a second at most, of all workloads together",
+        default="20",
+        metavar="NUMBER",
+    )
+    in_hand: int = setting(
+        "KRT_IN_HAND",
+        "--in-hand",
+        count(1, 5000),
+        "how many events one worker takes at a time",
+        default="2000",
+        metavar="NUMBER",
     )
     parallel_patches: int = setting(
         "KRT_PARALLEL_PATCHES",
