@@ -14,6 +14,8 @@ from krt.admin.health import Health
 from krt.broker.accept import Acceptor
 from krt.broker.channel import subscribe
 from krt.broker.client import Client, open_client
+from krt.broker.clusters import claim_name
+from krt.broker.durability import durability_problems
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
 from krt.core.event import Event
@@ -32,8 +34,8 @@ log = Log("daemon")
 
 Bound = Mapping[str, tuple[Address, ...]]
 
-_MOST_JOURNAL_ENTRIES = 100_000
 _PING_SECONDS = 5.0
+_DURABILITY_SECONDS = 60.0
 _READING_CALLS = 16
 
 
@@ -70,6 +72,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
                 bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
                 log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
                 support.start_soon(_say_readiness, daemon.health)
+                support.start_soon(_watch_durability, broker)
                 task_status.started(bound)
                 await _until_told(signals, settings.process.grace_seconds)
                 stopping.set()
@@ -87,7 +90,9 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     settings, told = daemon.settings, daemon.settings.web
     assert told is not None, "the role runs where its settings are"
     keys = await key_ring_of(told.issuer.url, proxy=told.issuer_proxy, ca_file=told.issuer_ca_file)
-    acceptor = Acceptor(daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=_MOST_JOURNAL_ENTRIES)
+    acceptor = Acceptor(
+        daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=settings.valkey.most_journal_entries
+    )
     door = Door(
         identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
         rules=(Rule(told.allowed_org, settings.admission.images),),
@@ -113,7 +118,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
 
     settings, told = daemon.settings, daemon.settings.cluster
     assert told is not None, "the role runs where its settings are"
-    journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=_MOST_JOURNAL_ENTRIES)
+    journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
     rules = Rules(told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in)
     bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
     calls_at_once = told.parallel_patches + _READING_CALLS
@@ -129,6 +134,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
             cluster, partial(_admits, settings), told.require_opt_in, told.name, told.max_event_age_seconds
         )
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
+        await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
         await work(journal, channel, cluster.api, matching, rules, bounds)
 
@@ -169,6 +175,20 @@ async def _say_readiness(health: Health) -> None:
             said = problems
             log.warning("not_ready", problems=problems) if problems else log.info("ready")
         await trio.sleep(0.05 if problems else 1)
+
+
+async def _watch_durability(broker: Client) -> None:
+    said: tuple[str, ...] | None = None
+    while True:
+        try:
+            problems = await durability_problems(broker)
+        except BrokerUnavailable:
+            await trio.sleep(_PING_SECONDS)  # others say that it is away
+            continue
+        if problems != said and (problems or said):
+            log.warning("journal_not_durable", problems=problems) if problems else log.info("journal_durable")
+        said = problems
+        await trio.sleep(_DURABILITY_SECONDS)
 
 
 async def _until_told(signals: AsyncIterator[int], grace_seconds: float) -> None:

@@ -24,6 +24,10 @@ class Keys:
         """The lease of the one worker that takes messages without a journal entry into the journal."""
         return f"{{{self.prefix}}}:adopter"
 
+    def cluster(self, name: str) -> str:
+        """Which cluster goes by a name."""
+        return f"{{{self.prefix}}}:cluster:{name}"
+
     def group_made(self, group: str) -> str:
         """When a consumer group was made, in milliseconds of Valkey's clock."""
         return f"{{{self.prefix}}}:group-made:{group}"

@@ -6,6 +6,7 @@ The `kubernetes` package reads all of that, in a thread, for it may block or run
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Server:
     """Where the API server is and how to speak TLS with it."""
 
     url: str
+    identity: str  # the same for every worker of this cluster, and for no other cluster's
     tls: ssl.SSLContext | bool
     server_name: str | None
     proxy: str | None
@@ -148,10 +150,16 @@ def http_client(server: Server, *, connections: int) -> httpx.AsyncClient:
 def _server(configuration: Any) -> Server:
     return Server(
         url=configuration.host,
+        identity=_identity(configuration),
         tls=_tls(configuration),
         server_name=configuration.tls_server_name,
         proxy=configuration.proxy,
     )
+
+
+def _identity(configuration: Any) -> str:
+    ca_file = configuration.ssl_ca_cert
+    return sha256(configuration.host.encode() + (Path(ca_file).read_bytes() if ca_file else b"")).hexdigest()
 
 
 def _tls(configuration: Any) -> ssl.SSLContext:

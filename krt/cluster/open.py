@@ -23,6 +23,7 @@ _LOOK_SECONDS = 0.02
 class Cluster:
     """One cluster: what it is asked through, and what is known of it."""
 
+    identity: str  # the same for every worker of this cluster, and for no other cluster's
     api: Api
     index: Index
     scopes: tuple[Scope, ...]
@@ -64,7 +65,7 @@ async def open_cluster(
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
     scopes = tuple(Scope(DEPLOYMENT, namespace) for namespace in namespaces or (None,))
     async with http_client(server, connections=calls_at_once + len(scopes)) as client:
-        cluster = Cluster(Api(client, server, credentials), Index(), scopes)
+        cluster = Cluster(server.identity, Api(client, server, credentials), Index(), scopes)
         async with trio.open_nursery() as nursery:
             for scope in scopes:
                 nursery.start_soon(keep, scope, cluster.api, cluster.index, name=f"keep {scope}")

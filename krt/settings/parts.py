@@ -118,6 +118,14 @@ class Valkey:
         "the key of that certificate",
         metavar="FILE",
     )
+    most_journal_entries: int = setting(
+        "KRT_MAX_JOURNAL",
+        "--max-journal",
+        count(100, 10_000_000),
+        "how many events the journal may hold; above it, 503: well before Valkey is full",
+        default="100000",
+        metavar="NUMBER",
+    )
     key_prefix: str = setting(
         "KRT_KEY_PREFIX",
         "--key-prefix",
@@ -228,6 +236,15 @@ class Cluster:
         "this cluster's name among all that read the channel",
         default="default",
         metavar="NAME",
+    )
+    replace: bool = setting(
+        "KRT_CLUSTER_REPLACE",
+        "--cluster-replace",
+        switch,
+        "take over the name of this cluster from another one",
+        default="false",
+        metavar="BOOL",
+        switch=True,
     )
     namespaces: tuple[str, ...] = setting(
         "KRT_NAMESPACES",
