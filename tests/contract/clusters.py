@@ -54,10 +54,11 @@ class Subject(ABC):
     def key(self, name: str = "web") -> WorkloadKey:
         return WorkloadKey("Deployment", self.namespace, name)
 
-    async def create(self, name: str = "web", **more: Any) -> Object:
+    async def create(self, name: str = "web", *, namespace: str | None = None, **more: Any) -> Object:
         """`more` is what `a_deployment` takes."""
-        document = a_deployment(name, namespace=self.namespace, **more)
-        return _decoded(await self.client.post(self.path, json=document))
+        document = a_deployment(name, namespace=namespace or self.namespace, **more)
+        path = f"/apis/apps/v1/namespaces/{namespace or self.namespace}/deployments"
+        return _decoded(await self.client.post(path, json=document))
 
     async def get(self, name: str = "web") -> Object:
         return _decoded(await self.client.get(f"{self.path}/{name}"))
@@ -70,6 +71,10 @@ class Subject(ABC):
 
     async def delete(self, name: str = "web") -> None:
         _decoded(await self.client.delete(f"{self.path}/{name}"))
+
+    @abstractmethod
+    def second_namespace(self) -> AbstractAsyncContextManager[str]:
+        """Another one, as empty."""
 
     @abstractmethod
     async def expire_versions(self) -> None:
@@ -102,6 +107,11 @@ class StandIn(Subject):
     def __init__(self, cluster: Cluster, admin: Caller, worker: Caller, stranger: Caller, namespace: str) -> None:
         super().__init__(admin, namespace)
         self._cluster, self._worker, self._stranger = cluster, worker, stranger
+
+    @asynccontextmanager
+    async def second_namespace(self) -> AsyncIterator[str]:
+        _decoded(await self.client.post("/api/v1/namespaces", json={"metadata": {"name": "second"}}))
+        yield "second"
 
     async def expire_versions(self) -> None:
         self._cluster.store.compact()
@@ -140,8 +150,15 @@ class Real(Subject):
         super().__init__(admin, namespace)
         self._server, self._stack = server, stack
 
+    @asynccontextmanager
+    async def second_namespace(self) -> AsyncIterator[str]:
+        namespace = await self._server.create_namespace()
+        yield namespace
+        await self._server.delete_namespace(namespace)
+
     async def expire_versions(self) -> None:
         await self._server.control_plane.expire_versions()
+        self._server.control_plane.controller_manager.pause()
 
     async def worker(self) -> Caller:
         account = await self._server.account(self.namespace, "krt-worker", WORKER_RULES)

@@ -24,7 +24,7 @@ async def policy_refusing(server: ApiServer, namespace: str, code: int) -> Async
     await server.apply(_binding())
     try:
         with trio.fail_after(30):
-            while (await _try(server, namespace)).status_code != code:
+            while (await _try(server, namespace)).status_code != code:  # noqa: ASYNC110 - nobody says when
                 await trio.sleep(POLL_SECONDS)
         yield
     finally:

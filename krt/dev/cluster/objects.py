@@ -168,7 +168,7 @@ def _containers(spec: Json) -> Iterator[Json]:
 def _pull_policy(image: str) -> str:
     name, at, _digest = image.partition("@")
     _repository, colon, tag = name.rpartition("/")[2].partition(":")
-    latest = not at and (not colon or tag == "latest")
+    latest = tag == "latest" if colon else not at
     return "Always" if latest else "IfNotPresent"
 
 
