@@ -35,9 +35,7 @@ async def handle_connection(service: Service, stream: trio.SocketStream) -> None
 
 
 class Connection:
-    def __init__(
-        self, service: Service, stream: trio.SocketStream, *, client: SocketName, server: SocketName
-    ) -> None:
+    def __init__(self, service: Service, stream: trio.SocketStream, *, client: SocketName, server: SocketName) -> None:
         self._service = service
         self._listener = service.listener
         self._stream = stream

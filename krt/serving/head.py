@@ -13,9 +13,7 @@ from krt.serving.denial import Denial
 _END = b"\r\n\r\n"
 _MAX_TARGET_BYTES = 8 * 1024
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(
-    rb"(?P<method>%b) (?P<target>[\x21-\x7e]+) HTTP/(?P<version>[0-9](?:\.[0-9])?)" % _TOKEN
-)
+_REQUEST_LINE = re.compile(rb"(?P<method>%b) (?P<target>[\x21-\x7e]+) HTTP/(?P<version>[0-9](?:\.[0-9])?)" % _TOKEN)
 _METHOD = re.compile(rb"[A-Z]{1,20}")
 _METHODS_REFUSED = frozenset({b"CONNECT", b"TRACE", b"TRACK"})
 _FIELD = re.compile(rb"(?P<name>%b):[\t ]*(?P<value>[\t\x20-\x7e\x80-\xff]*)" % _TOKEN)

@@ -55,8 +55,6 @@ def hypercorn_config(listener: Listener) -> Config:
     config.accesslog = None
     config.errorlog = None  # its lines quote requests; krt.serving.failures logs instead
     config.include_server_header = False
-    config.h11_max_incomplete_size = (
-        listener.max_header_line_bytes
-    )  # chunk headers and trailers; heads come whole
+    config.h11_max_incomplete_size = listener.max_header_line_bytes  # chunk headers and trailers; heads come whole
     config.max_app_queue_size = 2  # pieces of body per connection that wait in memory for the app
     return config

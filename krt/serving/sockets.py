@@ -71,9 +71,7 @@ async def _bind(family: int, where: tuple[str | int | bytes, ...]) -> trio.socke
     with ExitStack() as opened:
         bound = opened.enter_context(trio.socket.socket(family, socket.SOCK_STREAM))
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if (
-            family == socket.AF_INET6
-        ):  # IPv4 has a socket of its own, so that peers keep their plain addresses
+        if family == socket.AF_INET6:  # IPv4 has a socket of its own, so that peers keep their plain addresses
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         await bound.bind(where)
         bound.listen(_BACKLOG)

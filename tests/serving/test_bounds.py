@@ -75,9 +75,7 @@ async def test_an_app_that_takes_its_time_after_the_body_is_not_hurried(patient_
 async def test_a_refusal_is_readable_while_megabytes_are_still_coming(patient_clock):
     async with running() as server:
         stream = await server.connect()
-        await stream.send_all(
-            (POST % b"/unauthorized").replace(b"Content-Length: 100", b"Transfer-Encoding: chunked")
-        )
+        await stream.send_all((POST % b"/unauthorized").replace(b"Content-Length: 100", b"Transfer-Encoding: chunked"))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(send_megabytes, stream)
             with trio.fail_after(2):

@@ -32,9 +32,7 @@ def two_thousand_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-async def test_800_idle_connections_are_capped_and_leave_no_descriptor(
-    two_thousand_descriptors, patient_clock
-):
+async def test_800_idle_connections_are_capped_and_leave_no_descriptor(two_thousand_descriptors, patient_clock):
     async with running(max_connections=300, max_connections_per_peer=None) as server, running() as other:
         before = open_descriptors()
         idle = [await server.connect() for _ in range(800)]

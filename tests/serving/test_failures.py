@@ -58,9 +58,7 @@ async def test_an_app_that_says_nothing_is_answered_for(patient_clock):
 
 async def test_each_of_several_faults_is_logged(caplog):
     failures = FailureLog()
-    failures.report(
-        ExceptionGroup("s3cret", [ValueError("a"), ExceptionGroup("", [KeyError("b")])]), request_id="1"
-    )
+    failures.report(ExceptionGroup("s3cret", [ValueError("a"), ExceptionGroup("", [KeyError("b")])]), request_id="1")
     assert [record.fault for record in caplog.records] == ["ValueError at ", "KeyError at "]
 
 

@@ -87,9 +87,7 @@ async def test_an_early_refusal_by_quart_ends_at_once(patient_clock):
 async def test_a_body_that_quart_waits_for_is_bounded(patient_clock):
     async with running(quart_app()) as server:
         assert (await server.send(UNREAD.replace(b"/refused", b"/read"), within_seconds=5.1)).status == 408
-        chunked = UNREAD.replace(b"/refused", b"/read").replace(
-            b"Content-Length: 100", b"Transfer-Encoding: chunked"
-        )
+        chunked = UNREAD.replace(b"/refused", b"/read").replace(b"Content-Length: 100", b"Transfer-Encoding: chunked")
         assert (await server.send(chunked, b"2001\r\n" + bytes(8193))).status == 413
         assert (await server.send(chunked, b"2000\r\n" + bytes(8192) + b"\r\n0\r\n\r\n")).body == b"8192"
 

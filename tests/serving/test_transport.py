@@ -14,9 +14,7 @@ SETTINGS = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 H2_POST = b"\x00\x00\x06\x01\x04\x00\x00\x00\x01\x83\x86\x84\x41\x01a"
 H2_DATA = b"\x00\x00\x01\x00\x00\x00\x00\x00\x01x"
 WEBSOCKET = (
-    b"GET /ok HTTP/1.1\r\n"
-    + H
-    + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"GET /ok HTTP/1.1\r\n" + H + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 H2C = b"GET /ok HTTP/1.1\r\n" + H + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
@@ -35,26 +33,17 @@ def get(*fields: bytes, target: bytes = b"/ok", version: bytes = b"HTTP/1.1") ->
 
 
 def priority_frames(count: int) -> bytes:
-    return b"".join(
-        b"\x00\x00\x05\x02\x00" + (2 * i + 1).to_bytes(4) + b"\x00\x00\x00\x00\x10" for i in range(count)
-    )
+    return b"".join(b"\x00\x00\x05\x02\x00" + (2 * i + 1).to_bytes(4) + b"\x00\x00\x00\x00\x10" for i in range(count))
 
 
 def reset_frames(count: int) -> bytes:
     return b"".join(
-        b"\x00\x00\x06\x01\x05"
-        + n
-        + b"\x82\x86\x84\x41\x01a"
-        + b"\x00\x00\x04\x03\x00"
-        + n
-        + b"\x00\x00\x00\x08"
+        b"\x00\x00\x06\x01\x05" + n + b"\x82\x86\x84\x41\x01a" + b"\x00\x00\x04\x03\x00" + n + b"\x00\x00\x00\x08"
         for n in ((2 * i + 1).to_bytes(4) for i in range(count))
     )
 
 
-CONTINUATION = (
-    b"\x00\x00\x01\x01\x00\x00\x00\x00\x01\x82" + b"\x00\x00\x01\x09\x00\x00\x00\x00\x01\x82" * 5000
-)
+CONTINUATION = b"\x00\x00\x01\x01\x00\x00\x00\x00\x01\x82" + b"\x00\x00\x01\x09\x00\x00\x00\x00\x01\x82" * 5000
 PING = b"\x00\x00\x08\x06\x00\x00\x00\x00\x00" + bytes(8)
 
 REFUSED = {
@@ -174,9 +163,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "status"), REFUSED.values(), ids=REFUSED)
-async def test_what_is_not_plain_http_1_is_refused_with_an_empty_closing_answer(
-    sent, status, patient_clock, caplog
-):
+async def test_what_is_not_plain_http_1_is_refused_with_an_empty_closing_answer(sent, status, patient_clock, caplog):
     async with running() as server:
         reply = await server.send(sent)
         assert reply.status == status

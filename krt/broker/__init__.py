@@ -1,0 +1,1 @@
+"""Valkey over Trio streams: connections, the channel, the journal with its scripts, the reports."""

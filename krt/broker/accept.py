@@ -1,0 +1,67 @@
+"""Accepting an event: the one step after which it cannot be lost."""
+
+from secrets import token_hex
+
+from krt.broker.client import Client
+from krt.broker.keys import Keys
+from krt.broker.scripts import ACCEPT
+from krt.core import event_id as event_ids
+from krt.core.envelope import Envelope, to_fields
+from krt.core.event import to_message
+from krt.core.ports import Accepted
+from krt.core.use import Use
+from krt.errors import BrokerUnavailable, JournalFull, TokenAlreadyUsed
+
+# A token lives 900 s at most and a clock may be 10 s off either way; what is kept longer costs nothing but memory.
+_TOKEN_MILLISECONDS = 1_200_000
+_RETRY_MILLISECONDS = 24 * 3600 * 1000  # as long as the journal keeps the event
+
+
+class Acceptor:
+    """Writes events into the journal and rings for them, under the rules of J1 and J2 (docs/correctness.md)."""
+
+    def __init__(self, client: Client, keys: Keys, *, channel: str, most_entries: int) -> None:
+        self._client = client
+        self._keys = keys
+        self._channel = channel
+        self._most_entries = most_entries
+
+    async def accept(self, envelope: Envelope, use: Use) -> Accepted:
+        """Journal the event, spend the token and ring. Raises TokenAlreadyUsed, JournalFull, BrokerUnavailable.
+
+        After BrokerUnavailable the event may have been accepted: the same call again answers with its id.
+        """
+        keys, token = self._keys, self._keys.token(use.token)
+        reply = await self._client.eval_script(
+            ACCEPT,
+            [keys.journal, keys.journal_name, token, keys.retry(use.retry) if use.retry else token],
+            [
+                use.fingerprint,
+                _TOKEN_MILLISECONDS,
+                _RETRY_MILLISECONDS,
+                self._most_entries,
+                token_hex(8),
+                self._channel,
+                to_message(envelope.event),
+                keys.report(""),
+                _RETRY_MILLISECONDS,
+                *(part for field in to_fields(envelope).items() for part in field),
+            ],
+        )
+        return _accepted(reply)
+
+
+def _accepted(reply: object) -> Accepted:
+    match reply:
+        case [b"accepted", bytes(entry), int(receivers)]:
+            return Accepted(
+                event_ids.parse(entry.decode()), again=False, receivers=None if receivers < 0 else receivers
+            )
+        case [b"again", bytes(entry)]:
+            return Accepted(event_ids.parse(entry.decode()), again=True, receivers=0)
+        case [b"used"]:
+            raise TokenAlreadyUsed
+        case [b"full"]:
+            raise JournalFull("the journal holds as many events as it may (KRT_MAX_JOURNAL)")
+        case _:
+            raise BrokerUnavailable("the accept script gave an answer that is none of its own")

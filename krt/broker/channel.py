@@ -1,0 +1,134 @@
+"""One Valkey channel, listened to for ever: what is heard, and when krt could not listen.
+
+Pub/sub keeps nothing for those who are away. So being subscribed (again) is told in the same stream as the
+messages: whoever hears it looks into the journal. When the listener is slow, nothing more is read from the
+socket; what comes meanwhile waits at Valkey, which hangs up when it is too much (client-output-buffer-limit).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+from valkey.exceptions import InvalidResponse, ResponseError
+
+from krt.broker.connect import connect
+from krt.broker.connection import Answer, Connection
+from krt.broker.endpoint import Endpoint
+from krt.broker.failures import translated
+from krt.core.ports import Lost, Message, Signal, Subscribed
+from krt.errors import BrokerUnavailable
+from krt.serving.backoff import Backoff
+
+MOST_MESSAGE_BYTES = 64 * 1024
+SIGNALS_HELD = 64
+PING_SECONDS = 15.0
+FIRST_RETRY_SECONDS = 0.1
+MOST_RETRY_SECONDS = 10.0
+
+
+class Subscription:
+    """What is heard on one channel, for one listener: `async for signal in subscription`.
+
+    `connected` and, while it is not, `problem` are for readiness; `dropped_messages` counts the too big ones.
+    """
+
+    def __init__(self, endpoint: Endpoint, channel: str, ping_seconds: float, retries: Backoff) -> None:
+        self.connected = False
+        self.problem: str | None = None
+        self.dropped_messages = 0
+        self._endpoint = endpoint
+        self._channel = channel
+        self._ping_seconds = ping_seconds
+        self._retries = retries
+        self._sender, self._receiver = trio.open_memory_channel[Signal](SIGNALS_HELD)
+
+    def __aiter__(self) -> AsyncIterator[Signal]:
+        return aiter(self._receiver)
+
+    async def receive(self) -> Signal:
+        return await self._receiver.receive()
+
+    async def listen(self) -> None:
+        """Fill the stream of signals, for ever."""
+        async for _ in self._retries:
+            try:
+                await self._listen_once()
+            except BrokerUnavailable as error:
+                await self._say_lost(str(error))
+
+    async def _listen_once(self) -> None:
+        connection = await connect(self._endpoint)
+        try:
+            with translated(self._endpoint, "SUBSCRIBE", self._channel):
+                await self._begin(connection)
+                await self._hear(connection)
+        finally:
+            self.connected = False
+            connection.close()
+
+    async def _begin(self, connection: Connection) -> None:
+        with trio.fail_after(self._endpoint.call_seconds):
+            await connection.send(["SUBSCRIBE", self._channel])
+            _check_subscribed(await connection.receive())
+        self.connected = True
+        self.problem = None
+        await self._sender.send(Subscribed())
+
+    async def _hear(self, connection: Connection) -> None:
+        good_from = trio.current_time() + MOST_RETRY_SECONDS
+        while True:
+            await self._take(await self._next_frame(connection))
+            if trio.current_time() > good_from:
+                self._retries.reset()
+
+    async def _next_frame(self, connection: Connection) -> Answer:
+        """What comes next; of a silent peer it is asked whether there still is one."""
+        with trio.move_on_after(self._ping_seconds):
+            return await connection.receive()
+        with translated(self._endpoint, "PING"), trio.fail_after(self._endpoint.call_seconds):
+            await connection.send(["PING"])
+            return await connection.receive()
+
+    async def _take(self, frame: Answer) -> None:
+        match frame:
+            case [b"message", bytes(), bytes() as payload] if len(payload) <= MOST_MESSAGE_BYTES:
+                await self._sender.send(Message(payload))
+            case [b"message", bytes(), bytes()]:
+                self.dropped_messages += 1
+            case [b"pong", bytes()]:
+                pass
+            case ResponseError():
+                raise frame
+            case _:
+                raise InvalidResponse("something that was not subscribed to")
+
+    async def _say_lost(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            await self._sender.send(Lost(problem))
+
+
+@asynccontextmanager
+async def subscribe(
+    endpoint: Endpoint, channel: str, *, ping_seconds: float = PING_SECONDS, retries: Backoff | None = None
+) -> AsyncIterator[Subscription]:
+    """Listen to `channel` until the end of the block, on a connection of its own, over all its reconnects.
+
+    As from any nursery, what the block raises comes out in an ExceptionGroup.
+    """
+    retries = retries or Backoff(FIRST_RETRY_SECONDS, MOST_RETRY_SECONDS)
+    subscription = Subscription(endpoint, channel, ping_seconds, retries)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(subscription.listen)
+        yield subscription
+        nursery.cancel_scope.cancel()
+
+
+def _check_subscribed(answer: Answer) -> None:
+    match answer:
+        case [b"subscribe", *_]:
+            pass
+        case ResponseError():
+            raise answer
+        case _:
+            raise InvalidResponse("an answer to SUBSCRIBE that is none")

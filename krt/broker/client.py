@@ -1,0 +1,84 @@
+"""Commands to Valkey, each under a deadline, over a bounded number of connections."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import trio
+from valkey.exceptions import NoScriptError
+
+from krt.broker.connection import Argument, Connection, Reply
+from krt.broker.endpoint import Endpoint
+from krt.broker.failures import translated
+from krt.broker.pool import Pool
+from krt.broker.script import Script
+
+MOST_CALLS_AT_ONCE = 8
+MOST_BLOCKING_READS = 4
+
+
+class Client:
+    """Every call raises BrokerRefused if Valkey answers with an error: then nothing was done.
+
+    It raises BrokerUnavailable if Valkey does not answer in time or at all: then, as after a cancellation, it
+    may have been done. Nothing is tried twice here: only the caller knows what may be done twice.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._calls = Pool(endpoint, MOST_CALLS_AT_ONCE)
+        self._blocking_reads = Pool(endpoint, MOST_BLOCKING_READS)  # of their own: they never hold up a call
+
+    async def call(self, *command: Argument) -> Reply:
+        """One command and its reply, `endpoint.call_seconds` long at most.
+
+        Where it has to wait for its turn or to connect first: max(connect_seconds, call_seconds) in all.
+        """
+        async with self._for_a_call(command) as connection:
+            return await connection.execute(*command)
+
+    async def eval_script(self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]) -> Reply:
+        """As `call`. The script goes as its digest, and as text where Valkey does not know it (yet)."""
+        rest = (len(keys), *keys, *arguments)
+        async with self._for_a_call(["EVALSHA"]) as connection:
+            try:
+                return await connection.execute("EVALSHA", script.sha, *rest)
+            except NoScriptError:
+                return await connection.execute("EVAL", script.text, *rest)
+
+    async def blocking(self, *command: Argument, block_seconds: float) -> Reply:
+        """A command that waits at Valkey (XREADGROUP … BLOCK), for `block_seconds` as it says itself.
+
+        At most `call_seconds` longer; to get a connection, it may take `connect_seconds` more.
+        """
+        most = block_seconds + self.endpoint.call_seconds
+        in_all = most + self.endpoint.connect_seconds
+        async with self._borrowed(self._blocking_reads, command, in_all, most) as connection:
+            return await connection.execute(*command)
+
+    def close(self) -> None:
+        self._calls.close()
+        self._blocking_reads.close()
+
+    def _for_a_call(self, command: Sequence[Argument]) -> AbstractAsyncContextManager[Connection]:
+        most = self.endpoint.call_seconds
+        in_all = max(most, self.endpoint.connect_seconds)
+        return self._borrowed(self._calls, command, in_all, most)
+
+    @asynccontextmanager
+    async def _borrowed(
+        self, pool: Pool, command: Sequence[Argument], all_seconds: float, exchange_seconds: float
+    ) -> AsyncIterator[Connection]:
+        with translated(self.endpoint, *command), trio.fail_after(all_seconds):
+            async with pool.borrowed() as connection:
+                with trio.fail_after(exchange_seconds):
+                    yield connection
+
+
+@asynccontextmanager
+async def open_client(endpoint: Endpoint) -> AsyncIterator[Client]:
+    """A client until the end of the block. It connects when it is called: Valkey may still be absent."""
+    client = Client(endpoint)
+    try:
+        yield client
+    finally:
+        client.close()

@@ -1,0 +1,118 @@
+"""How a connection to Valkey comes to be: address, TLS, user, database."""
+
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from socket import SO_KEEPALIVE, SOL_SOCKET
+from ssl import SSLCertVerificationError, SSLContext
+
+import trio
+from valkey.exceptions import InvalidResponse, ResponseError
+
+from krt.broker.connection import Connection, code_of
+from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix
+from krt.broker.failures import quoted, translated
+from krt.errors import BrokerRefused, BrokerUnavailable
+from krt.secret import Secret
+from krt.serving.tls import client_context
+
+_AUTH_CODES = {"WRONGPASS", "LOADING", "DENIED"}
+_CROWDED = "ERR max number of clients reached"
+
+
+async def connect(endpoint: Endpoint) -> Connection:
+    """A connection at rest, authenticated, in its database, within `endpoint.connect_seconds`.
+
+    Raises BrokerUnavailable, BrokerRefused for user, password or database; no message holds a secret.
+    """
+    with translated(endpoint, "CONNECT"), trio.fail_after(endpoint.connect_seconds), ExitStack() as undo:
+        socket_stream = await _open(endpoint.address)
+        undo.callback(socket_stream.socket.close)
+        stream = await _secured(socket_stream, endpoint)
+        connection = Connection(stream, socket_stream.socket)
+        await _authenticate(connection, endpoint)
+        await _select(connection, endpoint)
+        undo.pop_all()
+        return connection
+
+
+async def _open(address: Tcp | Unix) -> trio.SocketStream:
+    match address:
+        case Unix(path):
+            return await trio.open_unix_socket(path)
+        case Tcp(host, port):
+            stream = await trio.open_tcp_stream(host, port)
+            stream.setsockopt(SOL_SOCKET, SO_KEEPALIVE, 1)
+            return stream
+
+
+async def _secured(stream: trio.SocketStream, endpoint: Endpoint) -> trio.abc.Stream:
+    if endpoint.tls is None or isinstance(endpoint.address, Unix):
+        return stream
+    secured = trio.SSLStream(stream, await _context(endpoint.tls), server_hostname=endpoint.address.host)
+    try:
+        await secured.do_handshake()
+    except trio.BrokenResourceError as error:
+        raise BrokerUnavailable(f"{endpoint}: no TLS: {_why(error)}") from error
+    return secured
+
+
+async def _context(tls: Tls) -> SSLContext:
+    """Made anew for each connection, so that certificates can be rotated."""
+    make = partial(client_context, tls.ca_file, tls.cert_file, tls.key_file)
+    try:
+        return await trio.to_thread.run_sync(make, abandon_on_cancel=True)
+    except ValueError as error:
+        raise BrokerUnavailable(str(error)) from error
+
+
+def _why(error: trio.BrokenResourceError) -> str:
+    match error.__cause__:
+        case SSLCertVerificationError() as cause:
+            return f"its certificate is not accepted: {quoted(cause.verify_message)}"
+        case cause:
+            return f"the handshake failed: {quoted(str(cause))}"
+
+
+async def _authenticate(connection: Connection, endpoint: Endpoint) -> None:
+    if endpoint.username is None and endpoint.password is None:
+        return
+    user = () if endpoint.username is None else (await _read(endpoint.username),)
+    password = "" if endpoint.password is None else await _read(endpoint.password)
+    try:
+        answer = await connection.execute("AUTH", *user, password)
+    except ResponseError as error:
+        if str(error) == _CROWDED:
+            raise
+        # Without its cause: an answer that quotes the command would quote the password.
+        code = code if (code := code_of(error)) in _AUTH_CODES else "ERR"
+        raise BrokerRefused(f"{endpoint} does not accept the user and password given ({code})", code=code) from None
+    if answer != b"OK":
+        raise InvalidResponse("an answer to AUTH that is none")
+
+
+async def _select(connection: Connection, endpoint: Endpoint) -> None:
+    if endpoint.database:
+        with translated(endpoint, "SELECT"):
+            await connection.execute("SELECT", endpoint.database)
+
+
+async def _read(credential: str | Secret | FromFile) -> str:
+    match credential:
+        case str():
+            return credential
+        case Secret():
+            return credential.reveal()
+        case FromFile(path):
+            return await trio.to_thread.run_sync(_content, path, abandon_on_cancel=True)
+
+
+def _content(path: Path) -> str:
+    """A mounted secret: the file without the line end that editors add."""
+    try:
+        content = path.read_text().removesuffix("\n").removesuffix("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokerUnavailable(f"{path} cannot be read") from error
+    if not content:
+        raise BrokerUnavailable(f"{path} is empty")
+    return content

@@ -1,0 +1,104 @@
+"""What goes wrong between krt and Valkey, as krt's own errors: sentences with a remedy and no secret."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+from valkey.exceptions import ResponseError, ValkeyError
+
+from krt.broker.connection import Argument, code_of
+from krt.broker.endpoint import Endpoint, FromFile
+from krt.errors import BrokerRefused, BrokerUnavailable
+
+_MOST_QUOTED_CHARACTERS = 200
+_CLUSTER_CODES = {"MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN"}
+_COMMAND_DENIED = re.compile(r"User (?P<user>\S+) has no permissions to run the '(?P<command>\S+)' command")
+_KEY_DENIED = "No permissions to access a key"
+_CHANNEL_DENIED = "No permissions to access a channel"
+
+
+@contextmanager
+def translated(endpoint: Endpoint, *command: Argument) -> Iterator[None]:
+    """Raise BrokerRefused for an error reply within, BrokerUnavailable for a lost, late or unreadable one.
+
+    `command` is what was asked; its first word goes into the messages, of the rest a channel's name at most.
+    """
+    try:
+        yield
+    except ResponseError as error:
+        raise refusal(endpoint, command, error) from error
+    except trio.TooSlowError as error:
+        raise BrokerUnavailable(f"{endpoint} did not answer {_name(command)} in time") from error
+    except OSError as error:
+        raise BrokerUnavailable(f"{endpoint} cannot be reached: {_reason(error)}") from error
+    except ValkeyError as error:
+        raise BrokerUnavailable(f"{endpoint}: {quoted(str(error))}") from error
+
+
+def refusal(endpoint: Endpoint, command: tuple[Argument, ...], error: ResponseError) -> BrokerRefused:
+    """The error reply `error` to `command` as a sentence with its remedy, where one is known."""
+    problem = _problem(endpoint, command, str(error))
+    return BrokerRefused(f"{endpoint} {problem}", code=quoted(code_of(error)))
+
+
+def quoted(text: str) -> str:
+    """Text from outside, fit for one line of a log: escaped to ASCII and cut."""
+    return ascii(text)[1:-1][:_MOST_QUOTED_CHARACTERS]
+
+
+def _problem(endpoint: Endpoint, command: tuple[Argument, ...], text: str) -> str:
+    code = text.partition(" ")[0]
+    if code in _CLUSTER_CODES:
+        return (
+            f"answered {_name(command)} with {code}: krt is no cluster client,"
+            " it needs the one primary that holds the hash slot of its keys"
+        )
+    if code == "READONLY":
+        return f"refused {_name(command)}: it is a replica, krt needs the primary"
+    if code == "NOAUTH":
+        return "asks for a password: VALKEY_PASSWORD, and VALKEY_USERNAME if its user has a name"
+    if (rule := _missing_rule(endpoint, command, text)) is not None:
+        user, grant = rule
+        return f"does not let user {user} do this ({_name(command)}): grant it by ACL SETUSER {user} {grant}"
+    return f"refused {_name(command)}: {quoted(text)}"
+
+
+def _missing_rule(endpoint: Endpoint, command: tuple[Argument, ...], text: str) -> tuple[str, str] | None:
+    """Who lacks which ACL rule; also when it was a script of krt's that ran into it."""
+    if denied := _COMMAND_DENIED.search(text):
+        return quoted(denied["user"]), f"+{quoted(denied['command'])}"
+    if _KEY_DENIED in text:
+        return _user(endpoint), "~{krt}:* (or ~KRT_KEY_PREFIX:*)"
+    if _CHANNEL_DENIED in text:
+        return _user(endpoint), f"&{_channel(command)}"
+    return None
+
+
+def _user(endpoint: Endpoint) -> str:
+    match endpoint.username:
+        case None:
+            return "default"
+        case FromFile(path):
+            return f"USER (its name is in {path})"
+        case name:
+            return quoted(name)
+
+
+def _channel(command: tuple[Argument, ...]) -> str:
+    return _text(command[1]) if _name(command) in {"SUBSCRIBE", "PUBLISH"} else "CHANNEL"
+
+
+def _reason(error: OSError) -> str:
+    """What the system said; Trio groups that, an error for each address of a host."""
+    if isinstance(error.__cause__, ExceptionGroup):
+        return ", ".join(dict.fromkeys(_reason(e) for e in error.__cause__.exceptions if isinstance(e, OSError)))
+    return quoted(error.strerror or str(error))
+
+
+def _name(command: tuple[Argument, ...]) -> str:
+    return _text(command[0]).upper()
+
+
+def _text(argument: Argument) -> str:
+    return quoted(argument.decode(errors="replace") if isinstance(argument, bytes) else str(argument))

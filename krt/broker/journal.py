@@ -1,0 +1,155 @@
+"""The journal as a worker uses it: a stream, one consumer group for each cluster and scope, one consumer a process."""
+
+from collections.abc import Mapping, Sequence
+from secrets import token_hex
+from typing import Any, cast
+
+from krt.broker.client import Client
+from krt.broker.keys import Keys
+from krt.broker.scripts import ADOPT, CLAIM, CREATE_GROUP, HOLD, LEASE, RECORD, SETTLE, TIDY
+from krt.core import event_id as event_ids
+from krt.core.envelope import Envelope, to_fields
+from krt.core.event_id import EventId
+from krt.core.ports import Claimed, Delivered
+from krt.core.restart import JournalPosition
+from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull
+
+IDLE_SECONDS = 15.0  # an entry that its worker did not renew for so long belongs to whoever claims it
+KEPT_SECONDS = 24 * 3600.0
+_LEASE_MILLISECONDS = 3000
+_RELEASED_MILLISECONDS = 24 * 3600 * 1000
+
+_Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
+
+
+class Journal:
+    """One worker's view. Every call raises BrokerUnavailable."""
+
+    def __init__(self, client: Client, keys: Keys, *, group: str, most_entries: int) -> None:
+        self._client = client
+        self._keys = keys
+        self._group = group
+        self._most_entries = most_entries
+        self._consumer = token_hex(8)  # of this process alone: a namesake would be handed this one's entries
+
+    async def read_new(self, most: int) -> tuple[Delivered, ...]:
+        """Entries that no worker of the group was given yet; they are this one's now."""
+        return tuple(Delivered(entry, fields, 1) for entry, fields in await self._read(">", most))
+
+    async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
+        """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
+        return tuple(Delivered(entry, fields, 2) for entry, fields in await self._read(str(after or 0), most))
+
+    async def claim(self, cursor: str, most: int) -> Claimed:
+        """Entries that another worker has left alone; they are this one's now."""
+        arguments = [self._group, self._consumer, int(IDLE_SECONDS * 1000), cursor, most]
+        reply = await self._script(CLAIM, [self._keys.journal], arguments)
+        following, entries, deliveries, deleted = reply
+        found = zip(_entries(entries), deliveries, strict=True)
+        return Claimed(
+            entries=tuple(Delivered(entry, fields, count) for (entry, fields), count in found),
+            deleted=tuple(_id(entry) for entry in deleted),
+            cursor=following.decode(),
+        )
+
+    async def renew(self, most: int) -> frozenset[EventId]:
+        """Say that this worker lives, and hear which entries are still its own."""
+        return frozenset(_id(entry) for entry in await self._hold(most, idle_milliseconds=0))
+
+    async def release(self, most: int) -> None:
+        """Let others claim at once what this worker holds."""
+        await self._hold(most, idle_milliseconds=_RELEASED_MILLISECONDS)
+
+    async def record(self, entry: EventId, fields: Mapping[str, str]) -> None:
+        """Write into the entry's report, before what is written is done."""
+        await self._client.eval_script(RECORD, [self._keys.report(str(entry))], _flat(fields))
+
+    async def recorded(self, entry: EventId, field: str) -> str | None:
+        """What the entry's report says in one field."""
+        value = await self._client.call("HGET", self._keys.report(str(entry)), field)
+        return cast("bytes", value).decode() if value else None
+
+    async def settle(self, entry: EventId, fields: Mapping[str, str]) -> None:
+        """Write the outcome into the report and acknowledge the entry: nobody of the group gets it again."""
+        keys = [self._keys.journal, self._keys.report(str(entry))]
+        await self._client.eval_script(SETTLE, keys, [self._group, str(entry), *_flat(fields)])
+
+    async def tidy(self) -> None:
+        """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
+        day = int(KEPT_SECONDS * 1000)
+        await self._client.eval_script(TIDY, [self._keys.journal], [self._group, day, day])
+
+    async def position(self) -> JournalPosition:
+        """The journal's name and the newest id it has given out."""
+        name = await self._client.call("GET", self._keys.journal_name)
+        info = cast("list[object]", await self._client.call("XINFO", "STREAM", self._keys.journal))
+        newest = cast("bytes", info[info.index(b"last-generated-id") + 1])
+        return JournalPosition(cast("bytes", name or b"").decode(), _id(newest))
+
+    async def now(self) -> float:
+        """Valkey's clock, in seconds since the epoch."""
+        seconds, microseconds = cast("list[bytes]", await self._client.call("TIME"))
+        return int(seconds) + int(microseconds) / 1e6
+
+    async def group_made(self) -> float:
+        """When this worker's group was made, by Valkey's clock: it has seen everything since."""
+        made = cast("bytes | None", await self._client.call("GET", self._keys.group_made(self._group)))
+        return int(made or 0) / 1000
+
+    async def hold_lease(self) -> bool:
+        """Whether this worker is the one that adopts; renewed by asking."""
+        return bool(await self._script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1)
+
+    async def adopt(self, envelope: Envelope) -> EventId | None:
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
+        keys = [self._keys.journal, self._keys.journal_name, self._keys.adopter]
+        reports = [self._keys.report(""), int(KEPT_SECONDS * 1000)]
+        arguments = [self._consumer, self._most_entries, token_hex(8), *reports, *_flat(to_fields(envelope))]
+        match await self._script(ADOPT, keys, arguments):
+            case [b"adopted", bytes(entry)]:
+                return _id(entry)
+            case [b"lost"]:
+                return None
+            case [b"full"]:
+                raise JournalFull("the journal holds as many events as it may (KRT_MAX_JOURNAL)")
+            case _:
+                raise BrokerUnavailable("the adopt script gave an answer that is none of its own")
+
+    async def _read(self, after: str, most: int) -> tuple[tuple[EventId, dict[str, str]], ...]:
+        group = ("GROUP", self._group, self._consumer, "COUNT", most, "STREAMS", self._keys.journal, after)
+        reply = await self._with_group(lambda: self._client.call("XREADGROUP", *group))
+        return tuple(found for _, entries in reply or () for found in _entries(entries))
+
+    async def _hold(self, most: int, *, idle_milliseconds: int) -> Sequence[bytes]:
+        arguments = [self._group, self._consumer, most, idle_milliseconds]
+        return cast("Sequence[bytes]", await self._script(HOLD, [self._keys.journal], arguments))
+
+    async def _script(self, script: Any, keys: list[str], arguments: Sequence[Any]) -> Any:
+        return await self._with_group(lambda: self._client.eval_script(script, keys, arguments))
+
+    async def _with_group(self, ask: Any) -> Any:
+        try:
+            return await ask()
+        except BrokerRefused as error:
+            if error.code != "NOGROUP":
+                raise
+        keys = [self._keys.journal, self._keys.group_made(self._group)]
+        await self._client.eval_script(CREATE_GROUP, keys, [self._group])
+        return await ask()
+
+
+def _entries(pairs: _Pairs) -> list[tuple[EventId, dict[str, str]]]:
+    return [(_id(entry), _texts(fields)) for entry, fields in pairs]
+
+
+def _texts(fields: Sequence[bytes] | None) -> dict[str, str]:
+    texts = [field.decode(errors="replace") for field in fields or ()]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def _id(text: bytes) -> EventId:
+    return event_ids.parse(text.decode())
+
+
+def _flat(fields: Mapping[str, str]) -> list[str]:
+    return [part for field in fields.items() for part in field]

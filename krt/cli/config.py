@@ -1,0 +1,30 @@
+"""krt config: every setting of a role as it is in force, and where each came from."""
+
+import argparse
+from collections.abc import Mapping
+
+from krt.cli.flags import add_settings, given_flags
+from krt.cli.roles import bad_input
+from krt.errors import SettingsInvalid
+from krt.settings import parts
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
+    """Add `config` to the commands of krt."""
+    parser = subparsers.add_parser(name, description="Show every setting of a role: value, variable, flag, source.")
+    parser.set_defaults(run=run)
+    roles = parser.add_subparsers(title="roles", metavar="ROLE", dest="role", required=True)
+    for role in parts.ROLES:
+        add_settings(roles.add_parser(role), role)
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the settings; the exit code."""
+    try:
+        settings = parts.load(args.role, given_flags(args), environ)
+    except SettingsInvalid as error:
+        return bad_input(error)
+    width = max(len(value.setting.variable) for value in settings.values)
+    for value in settings.values:
+        print(f"{value.setting.variable:{width}}  {value.shown or '-'}  ({value.source}; {value.setting.flag})")
+    return 0

@@ -1,0 +1,90 @@
+"""krt all --dev: the daemon with everything it needs embedded, and a line to paste that sends it an event."""
+
+import ipaddress
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from krt import daemon, logs
+from krt.daemon import Bound
+from krt.dev.embed import Embedded, embedded
+from krt.errors import SettingsInvalid
+from krt.serving.address import Address
+from krt.settings import parts
+from krt.settings.parts import Settings
+
+# What is embedded unless a flag names another: a variable left in a shell must not lead --dev to a real cluster.
+_EMBEDDED = {
+    "KUBECONFIG",
+    "VALKEY_ADDR",
+    "VALKEY_USERNAME",
+    "VALKEY_PASSWORD",
+    "VALKEY_PASSWORD_FILE",
+    "VALKEY_TLS_ENABLED",
+    "KRT_OIDC_ISSUER",
+    "KRT_OIDC_PROXY",
+    "KRT_OIDC_CA_FILE",
+    "KRT_NAMESPACES",
+}
+_LISTEN = {"WEB_LISTEN_ADDR": "127.0.0.1:8080", "KRT_ADMIN_ADDR": "127.0.0.1:8081"}
+
+
+async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    """Run until told to stop; whether everything in hand was finished. Raises as krt.daemon.run does."""
+    own = {name: value for name, value in environ.items() if name not in _EMBEDDED}
+    with_valkey, with_cluster = "--valkey-addr" not in flags, "--kubeconfig" not in flags
+    async with embedded(valkey=with_valkey, cluster=with_cluster) as parts_of_dev:
+        settings = parts.load("all", flags, {**_LISTEN, **own, **parts_of_dev.environ})
+        _check_loopback(settings)
+        logs.configure(settings.process.log_level, readable=sys.stderr.isatty())
+        return await daemon.run(settings, task_status=_Greeting(parts_of_dev))
+
+
+@dataclass(frozen=True, slots=True)
+class _Greeting:
+    """Says what runs, once the daemon has started."""
+
+    embedded: Embedded
+
+    def started(self, value: Bound | None = None) -> None:
+        """Print where krt listens, and the line that sends an event."""
+        assert value is not None, "the daemon says where it listens"
+        web, admin = value["web"][0], value["admin"][0]
+        print("krt all --dev, for trying krt out; this machine alone can reach it. It started:")
+        for part in self.embedded.started:
+            print(f"  {part}")
+        print(f"  krt itself at http://{web}, with probes at http://{admin}")
+        print("Send it an event from a second terminal:\n")
+        print(f"{self._line(web)}\n", flush=True)
+
+    def _line(self, web: Address) -> str:
+        variables = {"KRT_URL": f"http://{web}", **self.embedded.job_environ}
+        words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+        return " ".join([*words, *_this_krt(), "notify", self.embedded.image, "--tags", ",".join(self.embedded.tags)])
+
+
+def _this_krt() -> list[str]:
+    command = Path(sys.argv[0])
+    if command.name == "__main__.py":
+        return [shlex.quote(sys.executable), "-m", "krt"]
+    return [shlex.quote(str(command.absolute()))]
+
+
+def _check_loopback(settings: Settings) -> None:
+    listening = {"WEB_LISTEN_ADDR (or --listen-addr)": settings.web, "KRT_ADMIN_ADDR (or --admin-addr)": settings.admin}
+    problems = tuple(
+        f"{name}: --dev listens on this machine only, such as 127.0.0.1:8080; {part.listen} is open to others"
+        for name, part in listening.items()
+        if part and not _is_loopback(part.listen)
+    )
+    if problems:
+        raise SettingsInvalid(problems)
+
+
+def _is_loopback(address: Address) -> bool:
+    try:
+        return address.host == "localhost" or ipaddress.ip_address(address.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,37 @@
+"""The settings table as command-line flags: what is given is text; what it means, the table's reader says."""
+
+import argparse
+
+from krt.settings.parts import TITLES, rows
+from krt.settings.table import Setting
+
+
+def add_settings(parser: argparse.ArgumentParser, role: str) -> None:
+    """A flag for each setting of a role, in groups by part. What was not given is absent from the namespace."""
+    for part, settings in rows(role).items():
+        group = parser.add_argument_group(TITLES[part])
+        for row in settings.values():
+            _add(group, row, role)
+
+
+def given_flags(args: argparse.Namespace) -> dict[str, str]:
+    """The flags that were given, by their names."""
+    return {name: value for name, value in vars(args).items() if name.startswith("--")}
+
+
+def _add(group: "argparse._ArgumentGroup", row: Setting, role: str) -> None:
+    names = [row.flag, "--dev"] if row.variable == "DEV_MODE" and role == "all" else [row.flag]
+    optional = {"nargs": "?", "const": "true"} if row.switch else {}
+    group.add_argument(
+        *names,
+        dest=row.flag,
+        default=argparse.SUPPRESS,
+        metavar=row.metavar,
+        help=_help(row),
+        **optional,  # type: ignore[arg-type]
+    )
+
+
+def _help(row: Setting) -> str:
+    default = "required" if row.default is None else f"default: {row.default}" if row.default else "default: none"
+    return f"{row.help} [{row.variable}; {default}]".replace("%", "%%")

@@ -1,0 +1,40 @@
+"""The command line: which command is meant. Only that one's module is imported."""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+from krt import __version__
+
+_COMMANDS = {
+    "web": ("krt.cli.roles", "accept events over HTTP"),
+    "worker": ("krt.cli.roles", "restart the workloads that events name"),
+    "all": ("krt.cli.roles", "both in one process; with --dev, everything they need as well"),
+    "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
+    "config": ("krt.cli.config", "show every setting in force and where it came from"),
+}
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run the command that `argv` names; the exit code. Bad arguments end in SystemExit(2), as argparse does it."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
+    code: int = args.run(args, os.environ if environ is None else environ)
+    return code
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="krt",
+        description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
+    )
+    parser.add_argument("--version", action="version", version=f"krt {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for name, (module, summary) in _COMMANDS.items():
+        if name == command:
+            import_module(module).add_parser(subparsers, name)
+        else:
+            subparsers.add_parser(name, help=summary)
+    return parser

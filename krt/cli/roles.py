@@ -1,0 +1,84 @@
+"""krt web, krt worker, krt all: settings in, a daemon until it is told to stop, an exit code out."""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+
+import trio
+
+from krt import logs
+from krt.cli.flags import add_settings, given_flags
+from krt.errors import BindFailed, SettingsInvalid
+from krt.settings import parts
+from krt.settings.values import switch
+
+BAD_INPUT = 2
+CUT = 1
+
+_DESCRIPTIONS = {
+    "web": "Accept events over HTTP: verify the caller's token, journal the event, ring for the workers.",
+    "worker": "Restart the workloads that run the images of journaled events.",
+    "all": "krt web and krt worker in one process.",
+}
+_EPILOG = (
+    "Each setting is read from its variable, in brackets; the flag wins. "
+    "Exit codes: 0 stopped in time, 1 cut at the end of the grace, 2 bad settings."
+)
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", role: str) -> None:
+    """Add the role to the commands of krt."""
+    parser = subparsers.add_parser(role, description=_DESCRIPTIONS[role], epilog=_EPILOG)
+    parser.set_defaults(run=run)
+    add_settings(parser, role)
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Run the role that was named; the exit code."""
+    flags = given_flags(args)
+    try:
+        return 0 if _run(args.command, flags, environ) else CUT
+    except (SettingsInvalid, BindFailed) as error:
+        return bad_input(error)
+    except BaseExceptionGroup as group:
+        told, _ = group.split((SettingsInvalid, BindFailed))
+        if told is None:
+            raise
+        return bad_input(*leaves(told))
+
+
+def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    if role == "all" and _is_dev(flags, environ):
+        from krt.cli import dev
+
+        return trio.run(dev.run, flags, environ)
+    from krt import daemon
+
+    settings = parts.load(role, flags, environ)
+    logs.configure(settings.process.log_level)
+    return trio.run(daemon.run, settings)
+
+
+def _is_dev(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    told = flags.get("--dev-mode") or environ.get("DEV_MODE")
+    try:
+        return bool(told) and switch(str(told))
+    except ValueError as error:
+        raise SettingsInvalid((f"DEV_MODE (or --dev-mode): {error}",)) from error
+
+
+def bad_input(*errors: BaseException) -> int:
+    """Say on standard error what is wrong with what was given, a line each; the exit code."""
+    problems = [p for error in errors for p in (error.problems if isinstance(error, SettingsInvalid) else (error,))]
+    for problem in problems:
+        print(f"krt: {problem}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """The errors in a group, however deep they stand."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves(error)
+        else:
+            yield error

@@ -1,0 +1,67 @@
+"""What krt web's answers mean to the caller (behaviour of the HTTP call: docs, RFC 9110, RFC 9457)."""
+
+import msgspec
+
+from krt.client.address import Server
+from krt.client.claims import Claims
+from krt.client.outcome import Accepted, NotYet, Refused
+from krt.client.transport import Answer
+from krt.core import event_id
+
+
+class _Receipt(msgspec.Struct):
+    id: str = ""
+
+
+class _Problem(msgspec.Struct):
+    title: str = ""
+    detail: str = ""
+    field: str | None = None
+
+
+def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused | NotYet:
+    """What `answer` to a POST decides. `claims` are those of the token that was sent."""
+    match answer.status:
+        case 202:
+            return _accepted(answer, server)
+        case 401:
+            return Refused("krt web does not know this caller (401)", status=401, claims=claims)
+        case 408 | 429:
+            return _not_yet(answer, not_taken=True)
+        case status if status >= 500:  # a 503 may have been accepted (docs: delivery), a proxy's 502 or 504 too
+            return _not_yet(answer, not_taken=False)
+        case status if status < 400 or status == 404:
+            return Refused(_not_krt(answer), status=status)
+        case status:
+            return _refused(answer)
+
+
+def _accepted(answer: Answer, server: Server) -> Accepted:
+    receipt = answer.document(_Receipt) or _Receipt()
+    try:
+        its_id = str(event_id.parse(receipt.id))
+    except ValueError:
+        return Accepted(event_id=None, status_url=None)  # the Go peer's 202 is empty
+    return Accepted(event_id=its_id, status_url=server.status_url(its_id))
+
+
+def _not_yet(answer: Answer, *, not_taken: bool) -> NotYet:
+    said = _said(answer.document(_Problem) or _Problem())
+    return NotYet(f"krt web answered {answer.status}{said}", answer.wait_seconds, not_taken)
+
+
+def _not_krt(answer: Answer) -> str:
+    if answer.location:
+        there = f"to {answer.location}: a token follows no redirect, use the final URL"
+        return f"{answer.url} redirects ({answer.status}) {there}"
+    return f"{answer.url} answered {answer.status}: is krt web there?"
+
+
+def _refused(answer: Answer) -> Refused:
+    problem = answer.document(_Problem) or _Problem()
+    return Refused(f"krt web refused the event ({answer.status}){_said(problem)}", answer.status, problem.field)
+
+
+def _said(problem: _Problem) -> str:
+    said = problem.detail or problem.title
+    return f": {said}" if said else ""

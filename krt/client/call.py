@@ -1,0 +1,122 @@
+"""One event on its way to krt web: attempts until one decides, under one Idempotency-Key."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import trio
+
+from krt.client import answers, token
+from krt.client.address import Server
+from krt.client.outcome import Accepted, NotYet, Refused, Unanswered
+from krt.client.token import Token, TokenService
+from krt.client.transport import Outgoing, exchange
+from krt.core.event import Event, to_json
+from krt.serving.backoff import Backoff
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is posted where."""
+
+    server: Server
+    event: Event
+    dry_run: bool
+
+    @property
+    def url(self) -> str:
+        return self.server.dry_run_url if self.dry_run else self.server.event_url
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to try: the whole call, one attempt of it, its connection, and the pauses between two."""
+
+    timeout_seconds: float = 60
+    attempt_seconds: float = 15
+    connect_seconds: float = 10
+    first_pause_seconds: float = 1
+    longest_pause_seconds: float = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Hears of each token before its first use, and of each attempt that decided nothing."""
+
+    on_token: Callable[[str], None]
+    on_not_yet: Callable[[NotYet], None]
+
+
+class Call:
+    """Keeps its key and its token for the life of the command: krt web knows a retry by either of them.
+
+    `accepted` and `perhaps_accepted` hold at any moment, also after an interrupt.
+    """
+
+    def __init__(self, message: Message, service: TokenService, patience: Patience, listener: Listener) -> None:
+        self.accepted: Accepted | None = None
+        self.perhaps_accepted = False
+        self._message = message
+        self._service = service
+        self._patience = patience
+        self._listener = listener
+        self._key = str(uuid.uuid4())
+        self._token: Token | None = None
+
+    async def send(self, http: httpx.AsyncClient) -> Accepted | Refused | Unanswered:
+        """The answer that decides, or Unanswered when the time is over."""
+        patience = self._patience
+        last = NotYet("the time was over before the first answer")
+        with trio.move_on_after(patience.timeout_seconds):
+            async for _ in Backoff(patience.first_pause_seconds, patience.longest_pause_seconds):
+                outcome = await self._attempt(http)
+                if not isinstance(outcome, NotYet):
+                    return outcome
+                last = outcome
+                self._listener.on_not_yet(outcome)
+                await trio.sleep(outcome.wait_seconds)
+        return Unanswered(last.problem, patience.timeout_seconds, self.perhaps_accepted)
+
+    async def _attempt(self, http: httpx.AsyncClient) -> Accepted | Refused | NotYet:
+        fresh = await self._fresh_token(http)
+        return await self._post(http, fresh) if isinstance(fresh, Token) else fresh
+
+    async def _fresh_token(self, http: httpx.AsyncClient) -> Token | Refused | NotYet:
+        if self._token is not None and trio.current_time() < self._token.stale_at:
+            return self._token
+        fresh = await token.ask(http, self._service, seconds=self._patience.attempt_seconds)
+        if isinstance(fresh, Token):
+            self._listener.on_token(fresh.value)
+            self._token = fresh
+        return fresh
+
+    async def _post(self, http: httpx.AsyncClient, bearer: Token) -> Accepted | Refused | NotYet:
+        before = self.perhaps_accepted
+        outcome = await self._answer_to(http, bearer)
+        match outcome:
+            case Accepted():
+                self.accepted = outcome
+            case Refused() | NotYet(not_taken=True):
+                self.perhaps_accepted = before
+        return outcome
+
+    async def _answer_to(self, http: httpx.AsyncClient, bearer: Token) -> Accepted | Refused | NotYet:
+        answer = await exchange(http, self._request(http, bearer), seconds=self._patience.attempt_seconds)
+        if isinstance(answer, NotYet):
+            return answer
+        return answers.read(answer.without(bearer.value), self._message.server, bearer.claims)
+
+    def _request(self, http: httpx.AsyncClient, bearer: Token) -> httpx.Request:
+        content = to_json(self._message.event)
+        headers = {
+            "Authorization": f"Bearer {bearer.value}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": self._key,
+        }
+        request = http.build_request("POST", self._message.url, content=content, headers=headers)
+        request.stream = Outgoing(content, self._on_sending)
+        return request
+
+    def _on_sending(self) -> None:
+        self.perhaps_accepted = True  # until the answer says otherwise

@@ -1,0 +1,76 @@
+"""What the reader of a job's log sees: results on stdout, everything else on stderr.
+
+GitHub's runner reads commands on both streams: `::name::` at the start of a line, `##[name]` anywhere in one.
+So nothing from outside reaches a stream unescaped, and stdout stays clean for `--json`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TextIO
+
+MOST_CHARACTERS = 500  # of one text from outside
+
+
+def plain(text: str) -> str:
+    """`text` as one line of printable ASCII that the runner takes for no command."""
+    cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+    escaped = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cut)
+    return escaped.encode("ascii", "backslashreplace").decode("ascii").replace("##[", "# #[")
+
+
+def to_json(document: Mapping[str, object]) -> str:
+    """`document` as one line of ASCII that the runner takes for no command."""
+    return json.dumps(document).replace("##[", "##\\u005b")
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """`github`: the reader is GitHub's runner. `as_json`: stdout holds one JSON object, whatever happened."""
+
+    out: TextIO
+    err: TextIO
+    github: bool = False
+    as_json: bool = False
+
+    def mask(self, secret: str) -> None:
+        """Have the runner show *** for `secret` from now on; the runner does not log the command itself."""
+        if self.github:
+            self._command("add-mask", secret)
+
+    def note(self, text: str) -> None:
+        """One line about what is going on."""
+        print(f"krt notify: {plain(text)}", file=self.err, flush=True)
+
+    def detail(self, name: str, value: str) -> None:
+        """One row of a table that explains the error above it."""
+        self.line(f"  {name:<12} {plain(value)}")
+
+    def line(self, text: str) -> None:
+        """A line of our own making; what it quotes went through `plain`."""
+        print(text, file=self.err, flush=True)
+
+    def fail(self, *sentences: str, **facts: object) -> None:
+        """Why the command ends without success: annotations on GitHub, and the document for programs."""
+        for sentence in sentences:
+            self._error(plain(sentence))
+        self.result({"error": plain("; ".join(sentences)), **facts})
+
+    def result(self, document: Mapping[str, object], *lines: str) -> None:
+        """The outcome on stdout: `document` for programs, or `lines` for people."""
+        for line in (to_json(document),) if self.as_json else lines:
+            print(line, file=self.out, flush=True)
+
+    def _error(self, sentence: str) -> None:
+        if self.github:
+            self._command("error", sentence, properties=" title=krt notify")
+        else:
+            self.note(sentence)
+
+    def _command(self, name: str, data: str, properties: str = "") -> None:
+        self.line(f"::{name}{properties}::{escape(data)}")
+
+
+def escape(data: str) -> str:
+    """The data of a workflow command (docs.github.com, "Workflow commands"; the runner's own table)."""
+    return data.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,41 @@
+"""How one attempt, and the whole call, to krt web can end."""
+
+from dataclasses import dataclass
+
+from krt.client.claims import Claims
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """krt web answered 202: the event is journaled. The Go peer answers 202 without an id."""
+
+    event_id: str | None
+    status_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No repetition would change the answer. `claims` are the refused token's own, after a 401 only."""
+
+    sentence: str
+    status: int | None = None
+    field: str | None = None
+    claims: Claims | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """This attempt decided nothing, another may. `not_taken`: the answer says that the event is not journaled."""
+
+    problem: str
+    wait_seconds: float = 0
+    not_taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The time ended without a 202. `problem` is the last attempt's."""
+
+    problem: str
+    seconds: float
+    perhaps_accepted: bool

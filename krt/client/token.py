@@ -1,0 +1,72 @@
+"""The job's own token, asked of GitHub's token service (docs.github.com, "OpenID Connect reference")."""
+
+import re
+import time
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import trio
+
+from krt.client import claims
+from krt.client.outcome import NotYet, Refused
+from krt.client.transport import Answer, exchange
+
+MARGIN_SECONDS = 60.0  # covers one attempt, its queue in a proxy and a clock that is a little off
+TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+LONGEST_TOKEN = 8192  # krt web takes no longer one
+
+PERMISSION = "the job needs `permissions: id-token: write`"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenService:
+    """ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN of the job, and the audience to ask for."""
+
+    url: str
+    secret: str = field(repr=False)
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token for krt web; after `stale_at` (Trio's clock) it is too near its end to be sent."""
+
+    value: str = field(repr=False)
+    claims: claims.Claims
+    stale_at: float
+
+
+class _Body(msgspec.Struct):
+    value: str = ""
+
+
+async def ask(http: httpx.AsyncClient, service: TokenService, *, seconds: float) -> Token | NotYet | Refused:
+    """One request to the token service, within `seconds`."""
+    url = f"{service.url}{'&' if '?' in service.url else '?'}audience={quote(service.audience, safe='')}"
+    request = http.build_request("GET", url, headers={"Authorization": f"bearer {service.secret}"})
+    match await exchange(http, request, seconds=seconds):
+        case Answer(status=200) as answer:
+            return _token(answer)
+        case Answer(status=408 | 429) as answer:
+            return _again(answer)
+        case Answer(status=status) as answer if status >= 500:
+            return _again(answer)
+        case Answer(status=status):
+            return Refused(f"GitHub's token service refused to give a token ({status}): {PERMISSION}")
+        case NotYet(problem=problem):
+            return NotYet(f"GitHub's token service: {problem}")
+
+
+def _token(answer: Answer) -> Token | Refused:
+    value = (answer.document(_Body) or _Body()).value
+    if len(value) > LONGEST_TOKEN or not TOKEN.fullmatch(value):
+        return Refused("GitHub's token service answered without a token: is ACTIONS_ID_TOKEN_REQUEST_URL right?")
+    its = claims.read(value)
+    life_seconds = claims.lifetime_seconds(its, time.time())
+    return Token(value, its, stale_at=trio.current_time() + life_seconds - MARGIN_SECONDS)
+
+
+def _again(answer: Answer) -> NotYet:
+    return NotYet(f"GitHub's token service answered {answer.status}", wait_seconds=answer.wait_seconds)

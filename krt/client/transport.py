@@ -1,0 +1,151 @@
+"""One HTTP exchange with a token in it: TLS, proxies, no redirect, bounded answers; errors become values."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Self, TypeVar
+
+import httpx
+import msgspec
+import trio
+
+import krt
+from krt.client.outcome import NotYet
+from krt.errors import SettingsInvalid
+
+T = TypeVar("T")
+
+LONGEST_ANSWER_BYTES = 64 * 1024
+NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` is cut at LONGEST_ANSWER_BYTES: a proxy's error page may be longer, its status still counts."""
+
+    url: str
+    status: int
+    location: str
+    wait_seconds: float
+    body: bytes
+
+    def without(self, secret: str) -> "Answer":
+        """The same with *** for `secret`: a server that echoes its request must not bring it into the log."""
+        body = self.body.replace(secret.encode(), b"***")
+        return replace(self, location=self.location.replace(secret, "***"), body=body)
+
+    def document(self, kind: type[T]) -> T | None:
+        """The body's JSON as `kind`; None where it is anything else."""
+        try:
+            return msgspec.json.decode(self.body, type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+
+
+def open_http(*, ca_file: Path | None, connect_seconds: float) -> httpx.AsyncClient:
+    """The client of one command. SettingsInvalid where certificates or proxy variables cannot be used."""
+    try:
+        return httpx.AsyncClient(
+            verify=_tls(ca_file),
+            follow_redirects=False,  # a redirect would carry the token to somebody else
+            mounts={"http://": None},  # plain http is loopback only: a proxy would see the token
+            timeout=httpx.Timeout(None, connect=connect_seconds),
+            limits=httpx.Limits(max_keepalive_connections=0),  # a kept connection may be closed under a request
+            event_hooks={"response": [_keep_location]},
+            headers={"User-Agent": f"krt/{krt.__version__}", "Accept-Encoding": "identity"},
+        )
+    except (ValueError, ImportError, httpx.InvalidURL):  # their texts may hold the proxy's password
+        raise SettingsInvalid(
+            ("HTTPS_PROXY, ALL_PROXY or NO_PROXY cannot be used: proxies are http:// or https:// URLs",)
+        ) from None
+
+
+async def exchange(http: httpx.AsyncClient, request: httpx.Request, *, seconds: float) -> Answer | NotYet:
+    """One request, one answer within `seconds`. A connection that fails is a NotYet."""
+    try:
+        with trio.fail_after(seconds):
+            response = await http.send(request, stream=True)
+            try:
+                return _answer(response, await _body(response))
+            finally:
+                await response.aclose()
+    except trio.TooSlowError:
+        return NotYet(f"{request.url.host} did not answer within {seconds:g} s")
+    except UnicodeError:  # of the resolver, for a proxy's name; parse() refuses such names of servers
+        return NotYet(f"cannot look up {request.url.host} or the proxy on the way there")
+    except httpx.TransportError as error:
+        return NotYet(_problem(error, request.url.host))
+
+
+class Outgoing(httpx.AsyncByteStream):
+    """A request's body; `on_sending` hears when the connection stands and it is about to leave.
+
+    An iterator and no generator, as httpx's own is: one that is left in the middle wants to be closed.
+    """
+
+    def __init__(self, content: bytes, on_sending: Callable[[], None]) -> None:
+        self._left = [content]
+        self._on_sending = on_sending
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        self._on_sending()
+        return self._left.pop()
+
+
+async def _body(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for part in response.aiter_raw():  # to the end: httpx leaves generators behind a `break` unclosed
+        body += part[: LONGEST_ANSWER_BYTES - len(body)]
+    return bytes(body)
+
+
+async def _keep_location(response: httpx.Response) -> None:
+    """Take the Location away: httpx prepares redirects that it is told not to follow, and fails on hostile ones."""
+    response.extensions["location"] = response.headers.pop("Location", "")
+
+
+def _answer(response: httpx.Response, body: bytes) -> Answer:
+    wait_seconds = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
+    return Answer(str(response.url), response.status_code, response.extensions["location"], wait_seconds, body)
+
+
+def retry_after_seconds(value: str, now: datetime) -> float:
+    """Retry-After in seconds or as a date (RFC 9110, section 10.2.3); 0 where it says nothing readable."""
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds())
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _problem(error: httpx.TransportError, host: str) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"the certificate of {host} is not trusted: {cause.verify_message} (see --ca-file)"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, NOT_CONNECTED):
+        return f"cannot connect to {host} ({str(error) or type(error).__name__})"
+    return f"no whole answer from {host} ({type(error).__name__})"  # its text may quote what the server sent
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        context = httpx.create_ssl_context()  # SSL_CERT_FILE and SSL_CERT_DIR are its to read
+    except OSError as error:
+        raise SettingsInvalid((f"SSL_CERT_FILE cannot be read: {error}",)) from error
+    try:
+        if ca_file is not None:
+            context.load_verify_locations(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise SettingsInvalid((f"--ca-file {ca_file} cannot be read: {error}",)) from error
+    return context

@@ -1,0 +1,172 @@
+"""The calls that krt makes of the API server: prepare, send within a deadline, and read what came back."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import httpx
+import msgspec
+import trio
+
+from krt.cluster import wire
+from krt.cluster.access import Credentials, Server
+from krt.cluster.kinds import KINDS, Kind
+from krt.cluster.refusal import refusal
+from krt.core.ports import Stamp
+from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
+from krt.errors import ClusterUnavailable
+
+T = TypeVar("T")
+
+PAGE_ITEMS = 250  # a page is decoded in one piece: 500 Deployments hold the loop for 23 ms, 100 for 1 ms
+_CALL_SECONDS = 10.0
+_PAGE_SECONDS = 60.0  # a page of a busy server's list
+_MOST_LINE_BYTES = 4 * 1024 * 1024  # etcd holds no object above 1.5 MiB
+
+
+class Api:
+    """The calls. Each raises ClusterUnavailable, ClusterDenied or ClusterRefused, besides what it names."""
+
+    def __init__(self, client: httpx.AsyncClient, server: Server, credentials: Credentials) -> None:
+        self._client = client
+        self._credentials = credentials
+        self._extensions = {"sni_hostname": server.server_name} if server.server_name else {}
+
+    async def read(self, key: WorkloadKey) -> Workload:
+        """The workload as it is now. Raises Gone."""
+        kind = KINDS[key.kind]
+        body = await self._call("GET", kind.path(key.namespace, key.name))
+        return _decoded(wire.read_workload, kind, body)
+
+    async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
+        """Restart the workload if it is still at the version that was read. Raises Conflict and Gone.
+
+        One merge patch: no other field is sent, so no other field can change.
+        """
+        kind, key = KINDS[workload.key.kind], workload.key
+        body = await self._call(
+            "PATCH",
+            kind.path(key.namespace, key.name),
+            params={"fieldManager": "krt"},
+            content=json.dumps(restart_patch(workload.resource_version, stamp)).encode(),
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+        return _decoded(wire.read_workload, kind, body)
+
+    async def list_page(self, kind: Kind, namespace: str | None, continue_token: str | None) -> wire.Page:
+        """One page of all workloads of a kind. Raises VersionExpired where the token is too old."""
+        params = {"limit": str(PAGE_ITEMS)} | ({"continue": continue_token} if continue_token else {})
+        body = await self._call("GET", kind.path(namespace), params=params, seconds=_PAGE_SECONDS)
+        return _decoded(wire.read_page, kind, body)
+
+    @asynccontextmanager
+    async def watch(
+        self, kind: Kind, namespace: str | None, version: str, seconds: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The changes since `version`, as lines; the server ends it after `seconds`. Raises VersionExpired."""
+        params = {
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": f"{seconds:.0f}",
+        }
+        with _translated():
+            async with self._sent("GET", kind.path(namespace), params=params, stream=True) as response:
+                lines = _lines(response)
+                try:
+                    yield lines
+                finally:
+                    await _exhaust(lines)
+
+    async def _call(self, method: str, path: str, *, seconds: float = _CALL_SECONDS, **request: Any) -> bytes:
+        with _translated(), _deadline(seconds):
+            async with self._sent(method, path, **request) as response:
+                return response.content
+        raise ClusterUnavailable(f"no answer within {seconds:g} s")
+
+    @asynccontextmanager
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        *,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+        **request: Any,
+    ) -> AsyncIterator[httpx.Response]:
+        authorization = await self._credentials.header()
+        prepared = self._client.build_request(
+            method,
+            path,
+            headers={**(headers or {}), **({"Authorization": authorization} if authorization else {})},
+            extensions=self._extensions,
+            **request,
+        )
+        response = await self._answered(prepared, stream=stream)
+        try:
+            if response.status_code not in {200, 201}:
+                raise await self._refused(response)
+            yield response
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await response.aclose()
+
+    async def _answered(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
+        with _deadline(_CALL_SECONDS if stream else float("inf")):
+            return await self._client.send(request, stream=stream)
+        raise ClusterUnavailable(f"the watch was not answered within {_CALL_SECONDS:g} s")
+
+    async def _refused(self, response: httpx.Response) -> Exception:
+        body = await response.aread()
+        if response.status_code == 401:
+            await self._credentials.renew()
+        return refusal(response.status_code, wire.read_status(body), response.headers.get("Retry-After"))
+
+
+def restart_patch(resource_version: str, stamp: Stamp) -> dict[str, Any]:
+    """The whole of what krt ever changes, as a JSON merge patch (RFC 7396) that a newer object refuses."""
+    return {
+        "metadata": {
+            "resourceVersion": resource_version,
+            "annotations": {MARK: stamp.mark, CAUSE: stamp.cause},
+        },
+        "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: stamp.restarted_at}}}},
+    }
+
+
+def _deadline(seconds: float) -> trio.CancelScope:
+    return trio.move_on_after(seconds) if seconds != float("inf") else trio.CancelScope()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.TransportError, httpx.StreamError) as error:
+        raise ClusterUnavailable(f"{type(error).__name__}: {error}") from error
+
+
+def _decoded(read: Callable[[str, bytes], T], kind: Kind, body: bytes) -> T:
+    try:
+        return read(kind.name, body)
+    except msgspec.DecodeError as error:
+        raise ClusterUnavailable(f"the answer is not the expected JSON: {error}") from error
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+    kept = b""
+    async for chunk in response.aiter_bytes():
+        *whole, kept = (kept + chunk).split(b"\n")
+        for line in whole:
+            yield line
+        if len(kept) > _MOST_LINE_BYTES:
+            raise ClusterUnavailable(f"the watch sent a line of more than {_MOST_LINE_BYTES} bytes")
+
+
+async def _exhaust(lines: AsyncIterator[bytes]) -> None:
+    # Left where they stand, the generators within httpx would wait for the garbage collector, which cannot close them.
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        async for _ in lines:
+            pass

@@ -1,0 +1,68 @@
+"""Which workloads run an image: the answer is kept, so that an event costs no call."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from krt.core.image import Repository
+from krt.core.ports import Changed
+from krt.core.workload import Workload, WorkloadKey
+
+
+class Index:
+    """Workloads by key and by the repositories they run. Filled scope by scope (a kind, in a namespace or in all)."""
+
+    def __init__(self) -> None:
+        self._workloads: dict[WorkloadKey, Workload] = {}
+        self._running: defaultdict[Repository, set[WorkloadKey]] = defaultdict(set)
+        self._listeners: list[Changed] = []
+
+    def listen(self, changed: Changed) -> None:
+        """Call this with every change from now on, before and after."""
+        self._listeners.append(changed)
+
+    def __len__(self) -> int:
+        return len(self._workloads)
+
+    def get(self, key: WorkloadKey) -> Workload | None:
+        """The workload as last seen."""
+        return self._workloads.get(key)
+
+    def running(self, repository: Repository) -> tuple[Workload, ...]:
+        """The workloads that run some image of the repository, in the order of their keys."""
+        return tuple(self._workloads[key] for key in sorted(self._running.get(repository, ())))
+
+    def put(self, workload: Workload) -> None:
+        """Take in a workload as it is now."""
+        before = self._forget(workload.key)
+        self._workloads[workload.key] = workload
+        for repository in workload.repositories:
+            self._running[repository].add(workload.key)
+        self._tell(before, workload)
+
+    def remove(self, key: WorkloadKey) -> None:
+        """Forget a workload, known or not."""
+        self._tell(self._forget(key), None)
+
+    def _tell(self, before: Workload | None, after: Workload | None) -> None:
+        for listener in self._listeners:
+            listener(before, after)
+
+    def _forget(self, key: WorkloadKey) -> Workload | None:
+        workload = self._workloads.pop(key, None)
+        for repository in workload.repositories if workload else ():
+            self._running[repository].discard(key)
+            if not self._running[repository]:
+                del self._running[repository]
+        return workload
+
+    def replace(self, kind: str, namespace: str | None, workloads: Iterable[Workload]) -> None:
+        """Make one scope hold exactly these: a step without a checkpoint, so nobody sees it half done."""
+        fresh = {workload.key: workload for workload in workloads}
+        for key in [key for key in self._workloads if _within(key, kind, namespace) and key not in fresh]:
+            self.remove(key)
+        for workload in fresh.values():
+            self.put(workload)
+
+
+def _within(key: WorkloadKey, kind: str, namespace: str | None) -> bool:
+    return key.kind == kind and namespace in {None, key.namespace}

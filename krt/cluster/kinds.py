@@ -1,0 +1,22 @@
+"""The kinds of workload that krt can restart: a row each. What differs between them is here and nowhere else."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind by the name that manifests give it, and where its objects are served."""
+
+    name: str
+    group_path: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str | None = None) -> str:
+        """The path of the collection (in one namespace, or `None`: the whole cluster) or of one object in it."""
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        return f"{self.group_path}{scope}/{self.plural}" + (f"/{name}" if name else "")
+
+
+DEPLOYMENT = Kind("Deployment", "/apis/apps/v1", "deployments")
+
+KINDS = {kind.name: kind for kind in (DEPLOYMENT,)}

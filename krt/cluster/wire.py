@@ -1,0 +1,191 @@
+"""The few fields of Kubernetes objects that krt reads, as they stand in JSON, and what it makes of them.
+
+Decoding takes only what is declared: managedFields, the last applied configuration and the environment of containers
+are never kept. A page that holds one odd object is decoded object by object, and only that one is left out.
+"""
+
+from sys import intern
+from typing import Any
+
+import msgspec
+
+from krt.core.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, Workload, WorkloadKey, read_image
+from krt.logs import Log
+
+log = Log("cluster")
+
+
+class _Annotations(msgspec.Struct):
+    mark: str | None = msgspec.field(name=MARK, default=None)
+    cause: str | None = msgspec.field(name=CAUSE, default=None)
+    opt: str | None = msgspec.field(name=OPT, default=None)
+    restarted_at: str | None = msgspec.field(name=RESTARTED_AT, default=None)
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: str | None = None
+    annotations: _Annotations | None = None
+
+
+class _Container(msgspec.Struct, rename="camel"):
+    name: str
+    image: str = ""
+    image_pull_policy: str = ""
+
+
+class _PodSpec(msgspec.Struct, rename="camel"):
+    containers: list[_Container] | None = None
+    init_containers: list[_Container] | None = None
+
+
+class _TemplateMetadata(msgspec.Struct):
+    annotations: _Annotations | None = None
+
+
+class _Template(msgspec.Struct):
+    metadata: _TemplateMetadata | None = None
+    spec: _PodSpec | None = None
+
+
+class _Spec(msgspec.Struct):
+    template: _Template = msgspec.field(default_factory=_Template)
+    replicas: int = 1
+    paused: bool = False
+
+
+class WireWorkload(msgspec.Struct):
+    """A Deployment, or another kind with a pod template."""
+
+    metadata: _Metadata
+    spec: _Spec = msgspec.field(default_factory=_Spec)
+
+
+class _ListMetadata(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    continue_: str | None = msgspec.field(name="continue", default=None)
+
+
+class _Page(msgspec.Struct):
+    metadata: _ListMetadata
+    items: list[WireWorkload] | None = None
+
+
+class _RawPage(msgspec.Struct):
+    metadata: _ListMetadata
+    items: list[msgspec.Raw] | None = None
+
+
+class WatchLine(msgspec.Struct):
+    """One line of a watch: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR."""
+
+    type: str
+    object: msgspec.Raw
+
+
+class Status(msgspec.Struct):
+    """The API server's own account of a refusal."""
+
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+
+
+class _Bookmark(msgspec.Struct):
+    metadata: _ListMetadata
+
+
+class Page(msgspec.Struct):
+    """One page of a list; `continue_token` asks for the next."""
+
+    workloads: list[Workload]
+    resource_version: str
+    continue_token: str | None
+
+
+_page = msgspec.json.Decoder(_Page)
+_raw_page = msgspec.json.Decoder(_RawPage)
+_workload = msgspec.json.Decoder(WireWorkload)
+_line = msgspec.json.Decoder(WatchLine)
+_status = msgspec.json.Decoder(Status)
+_bookmark = msgspec.json.Decoder(_Bookmark)
+
+
+def read_page(kind: str, body: bytes) -> Page:
+    """A page of workloads. Raises msgspec.DecodeError where it is no list at all."""
+    try:
+        page = _page.decode(body)
+        items = page.items or []
+    except msgspec.ValidationError:
+        raw = _raw_page.decode(body)
+        return _assembled(kind, raw.metadata, [w for w in map(_one_or_none, raw.items or []) if w])
+    return _assembled(kind, page.metadata, items)
+
+
+def read_workload(kind: str, body: bytes | msgspec.Raw) -> Workload:
+    """One object. Raises msgspec.DecodeError."""
+    return _to_workload(kind, _workload.decode(body))
+
+
+def read_line(line: bytes) -> WatchLine:
+    """One line of a watch. Raises msgspec.DecodeError."""
+    return _line.decode(line)
+
+
+def read_bookmark(body: msgspec.Raw) -> str:
+    """The resource version that a bookmark vouches for."""
+    return _bookmark.decode(body).metadata.resource_version
+
+
+def read_status(body: bytes | msgspec.Raw) -> Status:
+    """The Status that a refusal carries; an empty one where it carries none (a proxy in between)."""
+    try:
+        return _status.decode(body)
+    except msgspec.DecodeError:
+        return Status()
+
+
+def _assembled(kind: str, metadata: _ListMetadata, items: list[WireWorkload]) -> Page:
+    workloads = [_to_workload(kind, item) for item in items]
+    return Page(workloads, metadata.resource_version, metadata.continue_ or None)
+
+
+def _one_or_none(raw: msgspec.Raw) -> WireWorkload | None:
+    try:
+        return _workload.decode(raw)
+    except msgspec.ValidationError as error:
+        log.warning("object_unreadable", problem=error)
+        return None
+
+
+def _to_workload(kind: str, item: WireWorkload) -> Workload:
+    metadata, spec = item.metadata, item.spec
+    own, template = metadata.annotations or _Annotations(), _template_annotations(spec.template)
+    return Workload(
+        key=WorkloadKey(kind, intern(metadata.namespace), metadata.name),
+        uid=metadata.uid,
+        resource_version=metadata.resource_version,
+        generation=metadata.generation,
+        created_at=metadata.creation_timestamp or "",
+        containers=_containers(spec.template.spec),
+        replicas=spec.replicas,
+        paused=spec.paused,
+        restarted_at=template.restarted_at,
+        mark=own.mark,
+        opt=own.opt,
+    )
+
+
+def _template_annotations(template: _Template) -> _Annotations:
+    return (template.metadata and template.metadata.annotations) or _Annotations()
+
+
+def _containers(spec: _PodSpec | None) -> tuple[Container, ...]:
+    every: list[Any] = [*(spec.init_containers or []), *(spec.containers or [])] if spec else []
+    return tuple(
+        Container(intern(c.name), intern(c.image), read_image(c.image), intern(c.image_pull_policy)) for c in every
+    )

@@ -1,0 +1,81 @@
+"""An event with what is known of its origin: what the journal keeps. No type here has a place for a token."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from krt.core.event import MOST_BYTES, Event, build
+from krt.core.identity import Identity
+from krt.core.strict_json import StrictJsonError, loads
+from krt.errors import EventInvalid, KrtError
+
+SCHEMA = 1  # of a journal entry's fields; a worker leaves a higher one for a newer worker
+_SCHEMA_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+
+
+class EntryUnreadable(KrtError):
+    """A journal entry is none that krt ever wrote."""
+
+
+class EntryFromTheFuture(KrtError):
+    """A journal entry was written by a newer krt: left for a newer worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who announced an event, verified: the claims of the token that people ask for afterwards."""
+
+    repository: str
+    repository_id: str
+    repository_owner_id: str
+    ref: str
+    sha: str
+    run_id: str
+    run_attempt: str
+    run_url: str
+    actor: str
+
+    @classmethod
+    def of(cls, identity: Identity) -> "Origin":
+        """The part of a verified identity that stays with its event."""
+        return cls(**{field.name: getattr(identity, field.name) or "" for field in fields(cls)})
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """`origin` is None where the event was read from the channel and nobody vouches for it."""
+
+    event: Event
+    origin: Origin | None
+    request_id: str
+
+
+def to_fields(envelope: Envelope) -> dict[str, str]:
+    """The fields of the journal entry."""
+    event = envelope.event
+    own = {
+        "schema": str(SCHEMA),
+        "image": event.image,
+        "tags": json.dumps(event.tags),
+        "request_id": envelope.request_id,
+    }
+    origin = envelope.origin
+    return own | ({f.name: getattr(origin, f.name) for f in fields(origin)} if origin else {})
+
+
+def from_fields(entry: Mapping[str, str]) -> Envelope:
+    """The envelope that an entry holds. Raises EntryUnreadable and EntryFromTheFuture."""
+    schema = entry.get("schema", "")
+    if not _SCHEMA_NUMBER.fullmatch(schema):
+        raise EntryUnreadable("its schema is no number")
+    if int(schema) > SCHEMA:
+        raise EntryFromTheFuture(schema)
+    try:
+        event = build(entry["image"], loads(entry["tags"].encode(), max_bytes=MOST_BYTES))
+        origin = Origin(**{f.name: entry[f.name] for f in fields(Origin)}) if "repository" in entry else None
+        return Envelope(event, origin, entry["request_id"])
+    except KeyError as error:
+        raise EntryUnreadable(f"it has no field {error}") from error
+    except (EventInvalid, StrictJsonError, UnicodeEncodeError) as error:
+        raise EntryUnreadable(str(error)) from error

@@ -1,0 +1,86 @@
+"""An event: somebody pushed these tags of this image. Its JSON is the same at both ends of the broker."""
+
+import json
+from dataclasses import dataclass
+from typing import cast
+
+from krt.core import image as images
+from krt.core.strict_json import StrictJsonError, loads
+from krt.errors import EventInvalid
+
+MOST_BYTES = 8192
+MOST_TAGS = 16
+
+# Appended to the JSON on the channel where the event stands in the journal too. Readers of JSON skip it, and
+# nobody types it by accident: a lone newline comes from `valkey-cli -x` and some encoders.
+JOURNALED = b"\n \n"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`image` as written, without a tag; `repository` what it stands for; `tags` at least one, none twice."""
+
+    image: str
+    repository: images.Repository
+    tags: tuple[str, ...]
+
+
+def parse(body: bytes) -> Event:
+    """The event that `{"image": …, "tags": […]}` or `{"image": "name:tag"}` announces. Raises EventInvalid."""
+    try:
+        value = loads(body, max_bytes=MOST_BYTES)
+    except StrictJsonError as error:
+        raise EventInvalid("body", str(error)) from error
+    if not isinstance(value, dict):
+        raise EventInvalid("body", 'not a JSON object like {"image": "ghcr.io/acme/shop", "tags": ["dev"]}')
+    fields = cast("dict[str, object]", value)
+    if fields.keys() - {"image", "tags"}:
+        raise EventInvalid("body", 'only "image" and "tags" are known fields')
+    return build(fields.get("image"), fields.get("tags"))
+
+
+def build(image: object, tags: object) -> Event:
+    """The event of these two values, whatever they are. Raises EventInvalid."""
+    if not isinstance(image, str) or not image:
+        raise EventInvalid("image", "a non-empty string is required")
+    if "@" in image:
+        raise EventInvalid("image", "an event names tags, no digest")
+    name, tag = images.split_tag(image)
+    if tag is not None and tags is not None:
+        raise EventInvalid("image", 'write the tag in "image" or in "tags", not in both')
+    return Event(image=name, repository=_repository(name), tags=_tags([tag] if tag is not None else tags))
+
+
+def to_json(event: Event) -> bytes:
+    """The Go peer's form of the event, made from its values: `{"image":…,"tags":[…]}`."""
+    return json.dumps({"image": event.image, "tags": list(event.tags)}, separators=(",", ":")).encode()
+
+
+def to_message(event: Event) -> bytes:
+    """What is published for an event that the journal holds."""
+    return to_json(event) + JOURNALED
+
+
+def is_journaled(message: bytes) -> bool:
+    """Whether a message only rings for an event that the journal holds."""
+    return message.endswith(JOURNALED)
+
+
+def _repository(name: str) -> images.Repository:
+    try:
+        return images.complete(name)
+    except ValueError as error:
+        raise EventInvalid("image", str(error)) from error
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise EventInvalid("tags", "a non-empty array of strings is required")
+    if len(value) > MOST_TAGS:
+        raise EventInvalid("tags", f"at most {MOST_TAGS} tags in one event")
+    tags = tuple(tag for tag in value if isinstance(tag, str) and images.is_tag(tag))
+    if len(tags) != len(value):
+        raise EventInvalid("tags", "a tag is up to 128 letters, digits, '_', '.' and '-', not starting with '.' or '-'")
+    if len(set(tags)) != len(tags):
+        raise EventInvalid("tags", "a tag stands there twice")
+    return tags

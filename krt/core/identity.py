@@ -1,0 +1,134 @@
+"""Who is calling: the verified claims of a token, and the codes for what can be wrong with one."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+from urllib.parse import urlsplit
+
+from krt.errors import TokenRejected
+
+# The claims of a token whose signature, issuer, audience and times hold: made in krt.oidc.token, which
+# checked them, and by `krt check-policy`, whose operator vouches for the file.
+VerifiedClaims = NewType("VerifiedClaims", Mapping[str, object])
+
+_ID = re.compile(r"[1-9][0-9]{0,19}", re.ASCII)
+_JTI = re.compile(r"[!-~]{1,128}")
+_OWNER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_REPOSITORY = re.compile(rf"{_OWNER.pattern}/{_OWNER.pattern}")
+# What breaks a line or steers a terminal, in ASCII and Unicode. git allows none of the ASCII ones in a ref.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_MOST_CHARACTERS = 1024  # the longest seen are workflow refs: repository, path and ref, each up to 255
+
+
+class Rejection(StrEnum):
+    """Every `reason` of a TokenRejected: the label values of a metric, so there are no others."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    TOO_LONG = "too_long"
+    BAD_HEADER = "bad_header"
+    UNKNOWN_KEY = "unknown_key"
+    BAD_SIGNATURE = "bad_signature"
+    WRONG_ISSUER = "wrong_issuer"
+    WRONG_AUDIENCE = "wrong_audience"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    BAD_TIMES = "bad_times"
+    BAD_CLAIMS = "bad_claims"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A job of GitHub Actions, as its issuer vouches for it. Built by `from_claims` and nowhere else.
+
+    Names of repository and owner are for people and can be recycled; ids cannot. None: the token is silent.
+    Source: https://docs.github.com/en/actions/reference/security/oidc
+    """
+
+    issuer: str
+    jti: str
+    expires_at: int  # seconds since the epoch
+    repository: str  # owner/name
+    repository_id: str
+    repository_owner: str
+    repository_owner_id: str
+    ref: str  # empty for a deployment by sha
+    sha: str
+    event_name: str
+    run_id: str
+    run_attempt: str
+    actor: str | None
+    actor_id: str | None
+    environment: str | None
+    workflow_ref: str | None
+    job_workflow_ref: str | None
+    job_workflow_sha: str | None
+    ref_protected: str | None  # "true" or "false"
+    runner_environment: str | None
+    repository_visibility: str | None
+
+    @property
+    def run_url(self) -> str:
+        """The page of this attempt of this run, for people."""
+        run = f"{self.repository}/actions/runs/{self.run_id}/attempts/{self.run_attempt}"
+        return f"{_server_url(self.issuer)}/{run}"
+
+
+def from_claims(payload: VerifiedClaims) -> Identity:
+    """The identity that these claims describe; others are ignored. Raises TokenRejected ("bad_claims")."""
+    expires_at = payload.get("exp")
+    if type(expires_at) is not int:  # not isinstance: a bool is one
+        raise TokenRejected(Rejection.BAD_CLAIMS)
+    return Identity(
+        issuer=_text(payload, "iss"),
+        jti=_text(payload, "jti", _JTI),
+        expires_at=expires_at,
+        repository=_text(payload, "repository", _REPOSITORY),
+        repository_id=_text(payload, "repository_id", _ID),
+        repository_owner=_text(payload, "repository_owner", _OWNER),
+        repository_owner_id=_text(payload, "repository_owner_id", _ID),
+        ref=_text(payload, "ref"),
+        sha=_text(payload, "sha"),
+        event_name=_text(payload, "event_name"),
+        run_id=_text(payload, "run_id", _ID),
+        run_attempt=_text(payload, "run_attempt", _ID),
+        actor=_optional(payload, "actor"),
+        actor_id=_optional(payload, "actor_id"),
+        environment=_optional(payload, "environment"),
+        workflow_ref=_optional(payload, "workflow_ref"),
+        job_workflow_ref=_optional(payload, "job_workflow_ref"),
+        job_workflow_sha=_optional(payload, "job_workflow_sha"),
+        ref_protected=_optional(payload, "ref_protected"),
+        runner_environment=_optional(payload, "runner_environment"),
+        repository_visibility=_optional(payload, "repository_visibility"),
+    )
+
+
+def _text(payload: VerifiedClaims, claim: str, form: re.Pattern[str] | None = None) -> str:
+    value = _optional(payload, claim)
+    if value is None or (form is not None and not form.fullmatch(value)):
+        raise TokenRejected(Rejection.BAD_CLAIMS)
+    return value
+
+
+def _optional(payload: VerifiedClaims, claim: str) -> str | None:
+    value = payload.get(claim)
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > _MOST_CHARACTERS or _CONTROL.search(value):
+        raise TokenRejected(Rejection.BAD_CLAIMS)
+    return value
+
+
+def _server_url(issuer: str) -> str:
+    """Where people see the repositories of this issuer; no claim says it.
+
+    github.com and ghe.com sign as `token.actions.…`, an Enterprise Server under a path of its own host.
+    """
+    url = urlsplit(issuer)
+    if url.hostname == "token.actions.githubusercontent.com":
+        return "https://github.com"
+    return f"{url.scheme}://{url.netloc.removeprefix('token.actions.')}"

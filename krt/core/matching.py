@@ -1,0 +1,86 @@
+"""Event and workload in, verdict out: is it to be restarted, and if not, why not. `krt explain` asks the same."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from krt.core.event import Event
+from krt.core.image import ImageReference
+from krt.core.workload import Container, Workload
+
+
+class SkipReason(StrEnum):
+    """Why a workload that runs an image of the event's repository is left alone."""
+
+    OTHER_TAG = "runs another tag"
+    PINNED = "pinned by digest"
+    OPTED_OUT = "opted out by krt/restart"
+    NOT_OPTED_IN = "krt/restart is not enabled"
+
+
+class Warning(StrEnum):  # noqa: A001 - the field's word for it; the builtin is not used here
+    """Why a restart may not bring the new image."""
+
+    PULL_POLICY = "imagePullPolicy is not Always: a node that has the tag keeps the old image"
+    PAUSED = "the rollout is paused"
+    NO_REPLICAS = "zero replicas"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`workload` is to be restarted."""
+
+    workload: Workload
+    warnings: tuple[Warning, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """`workload` runs the repository, but is not to be restarted."""
+
+    workload: Workload
+    reason: SkipReason
+
+
+Verdict = Match | Skip
+
+
+def match(event: Event, workloads: Iterable[Workload], *, require_opt_in: bool) -> tuple[Verdict, ...]:
+    """A verdict for each workload that runs an image of the event's repository; no word on the others."""
+    verdicts = (judge(event, workload, require_opt_in=require_opt_in) for workload in workloads)
+    return tuple(verdict for verdict in verdicts if verdict is not None)
+
+
+def judge(event: Event, workload: Workload, *, require_opt_in: bool) -> Verdict | None:
+    """The verdict on one workload; None where it runs nothing of the event's repository."""
+    running = [(c, c.reference) for c in workload.containers if c.reference]
+    same = [(c, reference) for c, reference in running if reference.repository == event.repository]
+    if not same:
+        return None
+    hit = [container for container, reference in same if _names(event, reference)]
+    if not hit:
+        return Skip(workload, _why_not(event, [reference for _, reference in same]))
+    if workload.opt == "disabled":
+        return Skip(workload, SkipReason.OPTED_OUT)
+    if require_opt_in and workload.opt != "enabled":
+        return Skip(workload, SkipReason.NOT_OPTED_IN)
+    return Match(workload, _warnings(workload, hit))
+
+
+def _names(event: Event, reference: ImageReference) -> bool:
+    return reference.digest is None and reference.tag in event.tags
+
+
+def _why_not(event: Event, references: list[ImageReference]) -> SkipReason:
+    # A digest without a tag names no tag that could be another: what holds it is the pin.
+    pinned = any(r.digest and (r.tag is None or r.tag in event.tags) for r in references)
+    return SkipReason.PINNED if pinned else SkipReason.OTHER_TAG
+
+
+def _warnings(workload: Workload, hit: list[Container]) -> tuple[Warning, ...]:
+    found = (
+        (Warning.PULL_POLICY, any(container.pull_policy != "Always" for container in hit)),
+        (Warning.PAUSED, workload.paused),
+        (Warning.NO_REPLICAS, workload.replicas == 0),
+    )
+    return tuple(warning for warning, holds in found if holds)

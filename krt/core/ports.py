@@ -1,0 +1,169 @@
+"""What the roles ask of the broker and of the cluster: the adapters fit these, and so do the tests' fakes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from krt.core.envelope import Envelope
+from krt.core.event_id import EventId
+from krt.core.image import Repository
+from krt.core.restart import JournalPosition
+from krt.core.use import Use
+from krt.core.workload import Workload, WorkloadKey
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`again`: the call repeats one that was accepted. `receivers` is None where the bell could not be rung."""
+
+    id: EventId
+    again: bool
+    receivers: int | None
+
+
+class Accept(Protocol):
+    """Journal an event and spend the token. Raises TokenAlreadyUsed, JournalFull, BrokerUnavailable."""
+
+    async def __call__(self, envelope: Envelope, use: Use) -> Accepted:
+        """After BrokerUnavailable the event may have been accepted: the same call again answers with its id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a restart writes: the template's time, and on the workload itself what it covers and who asked."""
+
+    restarted_at: str
+    mark: str
+    cause: str
+
+
+class Workloads(Protocol):
+    """The API server, for one workload. Raises ClusterUnavailable, ClusterDenied and ClusterRefused besides."""
+
+    async def read(self, key: WorkloadKey) -> Workload:
+        """The workload as it is now. Raises Gone."""
+        ...
+
+    async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
+        """Restart it if it is still at the version that was read. Raises Conflict and Gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An entry of the journal as it was read: not yet understood, and delivered for the how manieth time."""
+
+    id: EventId
+    fields: Mapping[str, str]
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was taken over from dead workers; `deleted` entries are in the journal no more. Go on from `cursor`."""
+
+    entries: tuple[Delivered, ...]
+    deleted: tuple[EventId, ...]
+    cursor: str
+
+
+class Journal(Protocol):
+    """The journal, for one worker. Every call raises BrokerUnavailable."""
+
+    async def read_new(self, most: int) -> tuple[Delivered, ...]:
+        """Entries that no worker of the group was given yet; they are this one's now."""
+        ...
+
+    async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
+        """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
+        ...
+
+    async def claim(self, cursor: str, most: int) -> Claimed:
+        """Entries that another worker has left alone; they are this one's now."""
+        ...
+
+    async def renew(self, most: int) -> frozenset[EventId]:
+        """Say that this worker lives, and hear which entries are still its own."""
+        ...
+
+    async def release(self, most: int) -> None:
+        """Let others claim at once what this worker holds."""
+        ...
+
+    async def record(self, entry: EventId, fields: Mapping[str, str]) -> None:
+        """Write into the entry's report, before what is written is done."""
+        ...
+
+    async def recorded(self, entry: EventId, field: str) -> str | None:
+        """What the entry's report says in one field."""
+        ...
+
+    async def settle(self, entry: EventId, fields: Mapping[str, str]) -> None:
+        """Write the outcome into the report and acknowledge the entry: nobody of the group gets it again."""
+        ...
+
+    async def tidy(self) -> None:
+        """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
+        ...
+
+    async def position(self) -> JournalPosition:
+        """The journal's name and the newest id it has given out."""
+        ...
+
+    async def now(self) -> float:
+        """Valkey's clock, in seconds since the epoch."""
+        ...
+
+    async def group_made(self) -> float:
+        """When this worker's group was made, by Valkey's clock."""
+        ...
+
+    async def hold_lease(self) -> bool:
+        """Whether this worker is the one that adopts; renewed by asking."""
+        ...
+
+    async def adopt(self, envelope: Envelope) -> EventId | None:
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """From here on every message is heard; before, some may not have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What somebody published."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Nothing is heard, and why. Said once for each reason until Subscribed; it is tried again by itself."""
+
+    problem: str
+
+
+Signal = Subscribed | Message | Lost
+
+
+Changed = Callable[[Workload | None, Workload | None], None]  # before and after; None: not there
+
+
+class Index(Protocol):
+    """What is known of the cluster's workloads, and since when."""
+
+    def fresh_at(self) -> float:
+        """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""
+        ...
+
+    def listen(self, changed: Changed) -> None:
+        """Call this with every change from now on."""
+        ...
+
+    def running(self, repository: Repository) -> tuple[Workload, ...]:
+        """The workloads that run some image of the repository."""
+        ...

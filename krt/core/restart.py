@@ -1,0 +1,126 @@
+"""Restart now, later, or not: the decision for one workload as it was read (docs/correctness.md, R1 to R3).
+
+The decision is made anew from the object whenever it was read anew; nothing is remembered between.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from krt.core import event_id as event_ids
+from krt.core.event_id import EventId
+from krt.core.workload import Workload
+
+# RFC 3339, section 5.6, as Kubernetes writes and reads it: upper case, an offset, no leap second.
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-5][0-9])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the annotation `krt/event` says: the restart at `restarted_at` covers everything up to `covers`."""
+
+    journal: str
+    covers: EventId
+    restarted_at: str
+
+    def __str__(self) -> str:
+        return f"{self.journal} {self.covers} {self.restarted_at}"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalPosition:
+    """The journal that ids are compared within, and the newest id it has given out."""
+
+    name: str
+    newest: EventId
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNow:
+    """Patch the object that was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestartLater:
+    """The last restart is younger than the interval: read and decide again in so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyRestarted:
+    """A restart that covers the event is on the object."""
+
+    mark: Mark
+
+
+Decision = RestartNow | RestartLater | AlreadyRestarted
+
+
+def decide(
+    workload: Workload,
+    event: EventId,
+    position: JournalPosition,
+    *,
+    now: datetime,
+    interval_seconds: float,
+    waited_out: str | None = None,
+) -> Decision:
+    """What to do for `event`, a match of `workload`. `now` is aware, in UTC.
+
+    `waited_out` is the `restarted_at` that RestartLater was answered for, when so many seconds have passed since.
+    A time in the future, from a clock that is ahead, thus delays a restart by one interval and never silences it.
+    """
+    mark = valid_mark(workload, position)
+    if mark and mark.covers >= event:
+        return AlreadyRestarted(mark)
+    seconds = 0.0 if workload.restarted_at == waited_out else _interval_left(workload, now, interval_seconds)
+    return RestartLater(seconds) if seconds > 0 else RestartNow()
+
+
+def valid_mark(workload: Workload, position: JournalPosition) -> Mark | None:
+    """The mark, if it may be believed: of this journal, not from its future, and its restart still in force.
+
+    Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind, and it lies.
+    """
+    mark = parse_mark(workload.mark)
+    if mark is None or mark.journal != position.name or mark.covers > position.newest:
+        return None
+    written, in_force = parse_time(mark.restarted_at), parse_time(workload.restarted_at)
+    return mark if written and in_force and in_force >= written else None
+
+
+def parse_mark(text: str | None) -> Mark | None:
+    """The mark that the annotation spells; None for none and for a malformed one."""
+    parts = text.split(" ") if text else []
+    if len(parts) != 3 or not parts[0] or parse_time(parts[2]) is None:
+        return None
+    try:
+        return Mark(journal=parts[0], covers=event_ids.parse(parts[1]), restarted_at=parts[2])
+    except ValueError:
+        return None
+
+
+def parse_time(text: str | None) -> datetime | None:
+    """An RFC 3339 time with its offset, in UTC and cut to microseconds; None for none and for anything else."""
+    if not text or not _TIME.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):  # no such day, or one before year 1 in UTC
+        return None
+
+
+def format_time(time: datetime) -> str:
+    """RFC 3339 in UTC with microseconds: two restarts within one second differ (kubectl's own format cannot)."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _interval_left(workload: Workload, now: datetime, interval_seconds: float) -> float:
+    restarted_at = parse_time(workload.restarted_at)
+    if restarted_at is None:
+        return 0.0
+    left = interval_seconds - (now - restarted_at).total_seconds()
+    return min(left, interval_seconds)

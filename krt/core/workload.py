@@ -1,0 +1,64 @@
+"""What krt knows of a Deployment, StatefulSet or DaemonSet: the few fields that matching and restarting read."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from krt.core.image import ImageReference, Repository, parse
+
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # on the pod template, as `kubectl rollout restart` writes it
+MARK = "krt/event"  # on the workload's own metadata: what its last restart covers
+CAUSE = "krt/cause"  # on the workload's own metadata: who asked for it, for people
+OPT = "krt/restart"  # on the workload's own metadata: "disabled", or "enabled" where opt-in is asked for
+
+
+class WorkloadKey(NamedTuple):
+    """What names a workload in one cluster."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container or init container of the pod template. `reference` is None where the image cannot be parsed."""
+
+    name: str
+    image: str
+    reference: ImageReference | None
+    pull_policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One workload at one resource version. Absent annotations are None; times are as written, RFC 3339."""
+
+    key: WorkloadKey
+    uid: str
+    resource_version: str
+    generation: int
+    created_at: str
+    containers: tuple[Container, ...]
+    replicas: int
+    paused: bool
+    restarted_at: str | None
+    mark: str | None
+    opt: str | None
+
+    @property
+    def repositories(self) -> frozenset[Repository]:
+        """Every repository that some container runs an image of."""
+        return frozenset(c.reference.repository for c in self.containers if c.reference)
+
+
+@lru_cache(maxsize=8192)  # clusters run the same images many times over: one object for each spelling
+def read_image(text: str) -> ImageReference | None:
+    """The parsed form of a running image, or None: Kubernetes admits spellings that krt cannot compare."""
+    try:
+        return parse(text)
+    except ValueError:
+        return None

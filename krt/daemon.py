@@ -1,0 +1,231 @@
+"""Which parts of krt run together, in what order they become ready, and how they stop."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from signal import SIGINT, SIGTERM, Signals
+from typing import Protocol
+
+import trio
+
+from krt.admin.app import build_admin
+from krt.admin.health import Health
+from krt.broker.accept import Acceptor
+from krt.broker.channel import subscribe
+from krt.broker.client import Client, open_client
+from krt.broker.clusters import claim_name
+from krt.broker.durability import durability_problems
+from krt.broker.journal import Journal
+from krt.broker.keys import Keys
+from krt.core.event import Event
+from krt.core.policy import Rule, admits_image
+from krt.errors import BrokerUnavailable, KeysUnavailable
+from krt.logs import Log
+from krt.oidc.caller import identify
+from krt.oidc.keys import KeyRing, key_ring_of
+from krt.serving.address import Address
+from krt.serving.http import serve
+from krt.serving.listener import Listener
+from krt.settings.parts import Cluster as ClusterSettings
+from krt.settings.parts import Settings
+
+log = Log("daemon")
+
+Bound = Mapping[str, tuple[Address, ...]]
+
+_PING_SECONDS = 5.0
+_DURABILITY_SECONDS = 60.0
+_READING_CALLS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """What the roles of one process share. `stopping` is set once; whoever drains waits for it."""
+
+    settings: Settings
+    broker: Client
+    keys: Keys
+    health: Health
+    stopping: trio.Event
+
+
+class Role(Protocol):
+    """A part that runs until `stopping`. It has started when its sockets are bound; what it lacks: not ready."""
+
+    async def __call__(self, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+        """Starts with the addresses it listens at."""
+        ...
+
+
+async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED) -> bool:
+    """Run the roles that the settings name until SIGTERM or SIGINT; whether everything in hand was finished.
+
+    Raises SettingsInvalid and BindFailed where the process cannot start as it was told, within exception groups.
+    """
+    stopping = trio.Event()
+    with trio.open_signal_receiver(SIGTERM, SIGINT) as signals:
+        async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
+            daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), stopping)
+            daemon.health.add(lambda: "stopping" if stopping.is_set() else None)
+            async with trio.open_nursery() as root:
+                bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
+                log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
+                support.start_soon(_say_readiness, daemon.health)
+                support.start_soon(_watch_durability, broker)
+                task_status.started(bound)
+                await _until_told(signals, settings.process.grace_seconds)
+                stopping.set()
+                root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
+            support.cancel_scope.cancel()
+    log.info("stopped", in_time=not root.cancel_scope.cancelled_caught)
+    return not root.cancel_scope.cancelled_caught
+
+
+async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+    """Accept events. Before the issuer's keys are there, every call is told to come again."""
+    from krt.web.app import build_app
+    from krt.web.call import Door
+
+    settings, told = daemon.settings, daemon.settings.web
+    assert told is not None, "the role runs where its settings are"
+    keys = await key_ring_of(told.issuer.url, proxy=told.issuer_proxy, ca_file=told.issuer_ca_file)
+    acceptor = Acceptor(
+        daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=settings.valkey.most_journal_entries
+    )
+    door = Door(
+        identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
+        rules=(Rule(told.allowed_org, settings.admission.images),),
+        accept=acceptor.accept,
+    )
+    listener = Listener(
+        address=told.listen, trusted_proxies=told.trusted_proxies, grace_seconds=settings.process.grace_seconds
+    )
+    async with trio.open_nursery() as support:
+        await support.start(keys.keep_fresh)
+        daemon.health.add(lambda: _missing_keys(keys))
+        daemon.health.add(await support.start(_watch_broker, daemon.broker))
+        await serve(build_app(door), listener, stopping=daemon.stopping, task_status=task_status)
+        support.cancel_scope.cancel()
+
+
+async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+    """Restart what the journal names. Nothing is read from it before the cluster has been listed once."""
+    from krt.cluster.open import open_cluster
+    from krt.worker.restart import Rules
+    from krt.worker.role import Bounds, work
+    from krt.worker.take import Matching
+
+    settings, told = daemon.settings, daemon.settings.cluster
+    assert told is not None, "the role runs where its settings are"
+    journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
+    rules = Rules(told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in)
+    bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
+    calls_at_once = told.parallel_patches + _READING_CALLS
+    async with (
+        open_cluster(told.kubeconfig, namespaces=told.namespaces, calls_at_once=calls_at_once) as cluster,
+        subscribe(daemon.broker.endpoint, settings.valkey.channel) as channel,
+        trio.open_nursery() as nursery,
+    ):
+        daemon.health.add(lambda: "; ".join(cluster.problems()) or None)
+        daemon.health.add(lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}")
+        task_status.started(())
+        matching = Matching(
+            cluster, partial(_admits, settings), told.require_opt_in, told.name, told.max_event_age_seconds
+        )
+        nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
+        await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
+        await cluster.wait_listed()
+        await work(journal, channel, cluster.api, matching, rules, bounds)
+
+
+async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+    """Answer probes until the process has drained."""
+    listener = Listener(
+        address=daemon.settings.admin.listen,
+        max_connections_per_peer=None,
+        lifetime_seconds=None,
+        close_every_answer=False,
+        grace_seconds=1,
+    )
+    await serve(build_admin(daemon.health), listener, stopping=daemon.stopping, task_status=task_status)
+
+
+def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
+    if settings.cluster:
+        yield "worker", worker
+    if settings.web:
+        yield "web", web
+    yield "admin", admin
+
+
+async def _until_stopping(
+    name: str, role: Role, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]
+) -> None:
+    await role(daemon, task_status=task_status)
+    if not daemon.stopping.is_set():
+        raise RuntimeError(f"the role {name} ended, and nobody had asked it to")
+
+
+async def _say_readiness(health: Health) -> None:
+    said: tuple[str, ...] | None = None
+    while True:
+        problems = health.problems()
+        if problems != said:
+            said = problems
+            log.warning("not_ready", problems=problems) if problems else log.info("ready")
+        await trio.sleep(0.05 if problems else 1)
+
+
+async def _watch_durability(broker: Client) -> None:
+    said: tuple[str, ...] | None = None
+    while True:
+        try:
+            problems = await durability_problems(broker)
+        except BrokerUnavailable:
+            await trio.sleep(_PING_SECONDS)  # others say that it is away
+            continue
+        if problems != said and (problems or said):
+            log.warning("journal_not_durable", problems=problems) if problems else log.info("journal_durable")
+        said = problems
+        await trio.sleep(_DURABILITY_SECONDS)
+
+
+async def _until_told(signals: AsyncIterator[int], grace_seconds: float) -> None:
+    signal = await anext(signals)
+    log.info("stopping", signal=Signals(signal).name, grace_seconds=grace_seconds)
+
+
+async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -> None:
+    await stopping.wait()
+    scope.cancel()
+
+
+def _group(told: ClusterSettings) -> str:
+    """One consumer group for all workers that see the same workloads: others would take events that are not theirs."""
+    scope = [sorted(told.namespaces), told.require_opt_in]
+    return f"{told.name}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
+
+
+def _admits(settings: Settings, event: Event) -> bool:
+    return admits_image(settings.admission.images, event.repository)
+
+
+def _missing_keys(keys: KeyRing) -> str | None:
+    try:
+        keys.current()
+    except KeysUnavailable:
+        return f"keys: {keys.last_failure or 'not fetched yet'}"
+    return None
+
+
+async def _watch_broker(broker: Client, *, task_status: trio.TaskStatus[Callable[[], str | None]]) -> None:
+    problem: str | None = "Valkey: not asked yet"
+    task_status.started(lambda: problem)
+    while True:
+        try:
+            await broker.call("PING")
+            problem = None
+        except BrokerUnavailable as error:
+            problem = str(error)
+        await trio.sleep(_PING_SECONDS)

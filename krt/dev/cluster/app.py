@@ -1,0 +1,156 @@
+"""The stand-in cluster: an ASGI application for krt, and plain methods for whoever plays the rest of the world."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+from krt.dev import asgi
+from krt.dev.asgi import Answer
+from krt.dev.cluster import call as calls
+from krt.dev.cluster import objects, status
+from krt.dev.cluster.answers import answer
+from krt.dev.cluster.call import Call
+from krt.dev.cluster.faults import Fault, Faults, denied
+from krt.dev.cluster.kinds import BY_NAME, NAMESPACE, Json
+from krt.dev.cluster.rollout import Rollouts
+from krt.dev.cluster.store import Store
+from krt.dev.cluster.stream import stream, window_of
+
+
+class Cluster:
+    """Serve it as an ASGI app; run `roll_out` beside it, or call `step_rollouts`.
+
+    `requests` counts the calls by (verb, resource). `tokens` are the bearer tokens that are accepted, all of
+    them for everything; None accepts everybody. Change the set to rotate them.
+    """
+
+    def __init__(
+        self,
+        documents: Iterable[Json] = (),
+        *,
+        step_seconds: float = 0.5,
+        bookmark_seconds: float = 60,
+        tokens: set[str] | None = None,
+        store: Store | None = None,
+    ) -> None:
+        self.store = store or Store()
+        self.faults = Faults()
+        self.tokens = tokens
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self._bookmark_seconds = bookmark_seconds
+        self._rollouts = Rollouts(self.store, step_seconds)
+        for document in documents:
+            self.add(document)
+
+    def add(self, document: Json) -> None:
+        """Create an object, and its namespace if that is not there yet. Raises Refused."""
+        namespace = document["metadata"].get("namespace", "")
+        if namespace and namespace not in self.store.table(NAMESPACE).objects:
+            self.store.create({"kind": "Namespace", "metadata": {"name": namespace}})
+        self.store.create(document)
+
+    def get(self, kind: str, namespace: str, name: str) -> Json:
+        """A copy of `Deployment`, namespace, name. Raises Refused (404)."""
+        return self.store.read(BY_NAME[kind], namespace, name).document()
+
+    def patch(self, kind: str, namespace: str, name: str, patch: Json, *, manager: str = "kubectl-edit") -> Json:
+        """Merge-patch it as somebody else would. Raises Refused."""
+        change = objects.merging(patch)
+        return self.store.update(BY_NAME[kind], namespace, name, change, manager=manager).document()
+
+    def replace(self, kind: str, namespace: str, name: str, document: Json, *, manager: str = "argocd") -> Json:
+        """Put `document` in its place, as GitOps does; its status stays. Raises Refused."""
+        return self.store.update(BY_NAME[kind], namespace, name, lambda _before: document, manager=manager).document()
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Raises Refused (404)."""
+        self.store.delete(BY_NAME[kind], namespace, name)
+
+    async def roll_out(self) -> None:
+        """Roll out what changes, a step every `step_seconds`, for ever."""
+        await self._rollouts.run()
+
+    async def step_rollouts(self) -> None:
+        """Move every rollout on by one step, now."""
+        await self._rollouts.step()
+
+    @property
+    def open_watches(self) -> int:
+        return sum(1 for _watch in self.store.watches())
+
+    def end_watches(self, *, expired: bool = False) -> None:
+        """End every open watch as its timeout would, or as one whose version has been compacted away.
+
+        A server that is to stop stops the sooner for it.
+        """
+        for watch in list(self.store.watches()):
+            watch.end(expired=expired)
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "lifespan":
+            await asgi.live(receive, send)
+        elif scope["type"] == "http":
+            try:
+                await self._serve(scope, receive, send)
+            except asgi.BodyTooLarge:
+                await asgi.respond(send, status.too_large().answer())
+            except status.Refused as refused:
+                await asgi.respond(send, refused.answer())
+
+    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        body = await asgi.read_body(receive)
+        agent = _header(scope, b"user-agent")
+        call = calls.parse(scope["method"], scope["path"], scope["query_string"], agent=agent)
+        if call is None:
+            await asgi.respond(send, _outside(scope["path"]))
+            return
+        self.requests[call.verb, call.kind.resource] += 1
+        self._check_token(call, _header(scope, b"authorization"))
+        fault = self.faults.take(call)
+        await trio.sleep(fault.delay_seconds)
+        if refusal := fault.answer(call):
+            await asgi.respond(send, refusal)
+        elif call.verb == "watch":
+            await self._watch(call, fault, receive, send)
+        else:
+            await _finish(send, answer(self.store, call, body, _header(scope, b"content-type")), fault)
+
+    def _check_token(self, call: Call, authorization: str) -> None:
+        if self.tokens is None:
+            return
+        scheme, _space, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise denied(call, "system:anonymous")
+        if token not in self.tokens:
+            raise status.unauthorized()
+
+    async def _watch(self, call: Call, fault: Fault, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        window = window_of(call)  # may refuse, so before anything is open
+        async with asgi.while_connected(receive):
+            await stream(
+                self.store,
+                window,
+                send,
+                self.faults,
+                broken=fault.broken,
+                bookmark_seconds=self._bookmark_seconds,
+            )
+
+
+async def _finish(send: ASGISendCallable, whole: Answer, fault: Fault) -> None:
+    if fault.broken:
+        await asgi.break_off(send, whole)
+    else:
+        await asgi.respond(send, whole)
+
+
+def _outside(path: str) -> Answer:
+    if path in ("/healthz", "/livez", "/readyz"):
+        return Answer(200, b"ok", "text/plain; charset=utf-8")
+    return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8")
+
+
+def _header(scope: HTTPScope, name: bytes) -> str:
+    return next((value.decode("latin-1") for given, value in scope["headers"] if given.lower() == name), "")

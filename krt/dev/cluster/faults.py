@@ -1,0 +1,104 @@
+"""What goes wrong on purpose: answers that refuse, dawdle or break off, and watches that fall silent."""
+
+from dataclasses import dataclass
+
+from krt.dev.asgi import Answer
+from krt.dev.cluster import status
+from krt.dev.cluster.call import Call
+from krt.dev.cluster.status import Refused
+
+POLICY_DENIES = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: on purpose"
+KRT_WORKER = "system:serviceaccount:krt:krt-worker"
+REASONS = {
+    410: ("Expired", "The resourceVersion for the provided watch is too old."),
+    500: ("InternalError", "Internal error occurred: on purpose"),
+    503: ("ServiceUnavailable", "apiserver not ready"),
+    504: ("Timeout", "request did not complete within the allotted timeout"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Befalls the calls it names (None: any; namespace "" is a cluster-wide call).
+
+    `delay_seconds` pass before anything is done. With a `status` nothing is done, and `message` stands for the one
+    that the real server would give; with `broken` it is done, and the connection breaks in the middle of the answer.
+    """
+
+    status: int | None = None
+    message: str = ""
+    retry_after_seconds: int | None = None
+    delay_seconds: float = 0
+    broken: bool = False
+    verb: str | None = None
+    resource: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+
+    def befalls(self, call: Call) -> bool:
+        wanted = (self.verb, self.resource, self.namespace, self.name)
+        given = (call.verb, call.kind.resource, call.namespace, call.name)
+        return all(want in (None, have) for want, have in zip(wanted, given, strict=True))
+
+    def answer(self, call: Call) -> Answer | None:
+        """What the real server says with that status; None if the call goes on."""
+        if self.status is None:
+            return None
+        pause = {} if self.retry_after_seconds is None else {"retry-after": str(self.retry_after_seconds)}
+        if self.status == 429:  # priority and fairness answers in plain text
+            text = b"Too many requests, please try again later.\n"
+            return Answer(429, text, "text/plain; charset=utf-8", pause)
+        refusal = self._refusal(call, self.status)
+        refusal.headers |= pause
+        return refusal.answer()
+
+    def _refusal(self, call: Call, code: int) -> Refused:
+        match code:
+            case 401:
+                return status.unauthorized()
+            case 403:
+                return denied(call, KRT_WORKER, self.message)
+            case 422:
+                told = f"{status.subject(call.kind, call.name)} is forbidden: {POLICY_DENIES}"
+                return Refused(422, "Invalid", self.message or told, details=status.about(call.kind, call.name))
+            case _:
+                reason, message = REASONS.get(code, ("", "on purpose"))
+                return Refused(code, reason, self.message or message)
+
+
+class Faults:
+    """The faults in force.
+
+    `silent_watches`: open watches say nothing more, not even that they end; they stay so when it is reset.
+    `cut_watches`: each breaks in the middle of the next object it sends.
+    """
+
+    def __init__(self) -> None:
+        self.silent_watches = False
+        self.cut_watches = False
+        self._pending: list[tuple[Fault, int | None]] = []
+
+    def add(self, fault: Fault, *, times: int | None = 1) -> None:
+        """For the next `times` calls it names; None: until `clear`. The one added first comes first."""
+        self._pending.append((fault, times))
+
+    def clear(self) -> None:
+        self.silent_watches = self.cut_watches = False
+        self._pending.clear()
+
+    def take(self, call: Call) -> Fault:
+        """The fault of this call, used up by it; one that does nothing if there is none."""
+        for index, (fault, times) in enumerate(self._pending):
+            if fault.befalls(call):
+                if times is not None:
+                    self._pending[index : index + 1] = [(fault, times - 1)] if times > 1 else []
+                return fault
+        return Fault()
+
+
+def denied(call: Call, user: str, message: str = "") -> Refused:
+    """403, as RBAC words it or as somebody else does."""
+    scope = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
+    rule = f'cannot {call.verb} resource "{call.kind.resource}" in API group "{call.kind.group}" {scope}'
+    told = f'{status.subject(call.kind, call.name)} is forbidden: User "{user}" {rule}'
+    return status.forbidden(call.kind, call.name, message or told)

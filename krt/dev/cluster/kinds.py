@@ -1,0 +1,110 @@
+"""The kinds the stand-in serves: a table. Another kind is another row."""
+
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]  # a Kubernetes object is its JSON: the stand-in keeps fields it knows nothing of
+
+EMPTY_TEMPLATE: Json = {"metadata": {}, "spec": {"containers": None}}
+STRATEGY: Json = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One row. `spec_defaults` is what the real server fills in and krt reads."""
+
+    name: str
+    resource: str
+    api_version: str
+    namespaced: bool
+    spec_defaults: Json
+    empty_status: Json
+    empty_spec: Json
+    """What a bookmark carries. A list that is null there is the real server's, and no typed reader expects it."""
+    annotations_bump: bool = False
+    """A Deployment's generation grows with its own annotations, too (its strategy's PrepareForUpdate)."""
+
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def qualified(self) -> str:
+        """As error messages name it: `deployments.apps`."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+    @property
+    def is_workload(self) -> bool:
+        """It has a pod template, and a generation that counts its changes."""
+        return self.namespaced
+
+    def type_fields(self, suffix: str = "") -> bytes:
+        """How an object or a list of this kind opens."""
+        return f'{{"kind":"{self.name}{suffix}","apiVersion":"{self.api_version}",'.encode()
+
+
+DEPLOYMENT = Kind(
+    "Deployment",
+    "deployments",
+    "apps/v1",
+    namespaced=True,
+    spec_defaults={
+        "replicas": 1,
+        "strategy": STRATEGY,
+        "revisionHistoryLimit": 10,
+        "progressDeadlineSeconds": 600,
+    },
+    empty_status={},
+    empty_spec={"replicas": 0, "selector": None, "template": EMPTY_TEMPLATE, "strategy": {}},
+    annotations_bump=True,
+)
+STATEFULSET = Kind(
+    "StatefulSet",
+    "statefulsets",
+    "apps/v1",
+    namespaced=True,
+    spec_defaults={
+        "replicas": 1,
+        "podManagementPolicy": "OrderedReady",
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}},
+        "revisionHistoryLimit": 10,
+    },
+    empty_status={"replicas": 0, "availableReplicas": 0},
+    empty_spec={
+        "replicas": 0,
+        "selector": None,
+        "template": EMPTY_TEMPLATE,
+        "serviceName": "",
+        "updateStrategy": {},
+    },
+)
+DAEMONSET = Kind(
+    "DaemonSet",
+    "daemonsets",
+    "apps/v1",
+    namespaced=True,
+    spec_defaults={
+        "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
+        "revisionHistoryLimit": 10,
+    },
+    empty_status={
+        "currentNumberScheduled": 0,
+        "numberMisscheduled": 0,
+        "desiredNumberScheduled": 0,
+        "numberReady": 0,
+    },
+    empty_spec={"selector": None, "template": EMPTY_TEMPLATE, "updateStrategy": {}},
+)
+NAMESPACE = Kind(
+    "Namespace",
+    "namespaces",
+    "v1",
+    namespaced=False,
+    spec_defaults={"finalizers": ["kubernetes"]},
+    empty_status={"phase": "Active"},
+    empty_spec={},
+)
+
+KINDS = (DEPLOYMENT, STATEFULSET, DAEMONSET, NAMESPACE)
+BY_RESOURCE = {(kind.api_version, kind.resource): kind for kind in KINDS}
+BY_NAME = {kind.name: kind for kind in KINDS}

@@ -1,0 +1,155 @@
+"""How pods are replaced, a step at a time, and how each kind's status tells it. Pure.
+
+Orders and reasons as observed on kube-controller-manager 1.36.3.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from krt.dev.cluster.kinds import Json
+
+NODES = 2  # a DaemonSet wants one pod on each
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """`old` ones are all ready; of the `new` ones `ready` are."""
+
+    old: int
+    new: int
+    ready: int
+
+    @property
+    def total(self) -> int:
+        return self.old + self.new
+
+    @property
+    def available(self) -> int:
+        return self.old + self.ready
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a status is made of."""
+
+    document: Json
+    pods: Pods
+    desired: int
+    now: str
+    timed_out: bool = False
+
+    @property
+    def complete(self) -> bool:
+        return self.pods == Pods(0, self.desired, self.desired)
+
+    @property
+    def revision(self) -> str:
+        template = msgspec.json.encode(self.document["spec"]["template"], order="sorted")
+        return f"{self.document['metadata']['name']}-{hashlib.sha256(template).hexdigest()[:10]}"
+
+
+def outdated(pods: Pods) -> Pods:
+    """After a change of the template: what was ready is old, what was not is given up."""
+    return Pods(pods.available, 0, 0)
+
+
+def advance(pods: Pods, desired: int, *, surge: bool, fails: bool) -> Pods:
+    """The next step: a new pod gets ready, an old one goes, a new one comes. With `surge` it comes first."""
+    if pods.new > desired:
+        return replace(pods, new=desired, ready=min(pods.ready, desired))
+    if pods.ready < pods.new:
+        return pods if fails else replace(pods, ready=pods.new)
+    batch = max(1, -(-desired // 4)) if surge else 1  # 25 %, rounded up
+    full = pods.total > desired or (pods.total == desired and not surge)
+    if pods.old and full:
+        return replace(pods, old=max(0, pods.old - batch))
+    if not pods.old and surge:
+        return replace(pods, new=desired)
+    return replace(pods, new=min(desired, pods.new + batch))
+
+
+def deployment_status(moment: Moment) -> Json:
+    pods = moment.pods
+    counts = {
+        "observedGeneration": moment.document["metadata"]["generation"],
+        "replicas": pods.total,
+        "updatedReplicas": pods.new,
+        "readyReplicas": pods.available,
+        "availableReplicas": pods.available,
+        "unavailableReplicas": max(0, max(pods.total, moment.desired) - pods.available),
+    }
+    conditions = [_condition(moment, *_available(moment)), _condition(moment, *_progressing(moment))]
+    return {**{name: count for name, count in counts.items() if count}, "conditions": conditions}
+
+
+def statefulset_status(moment: Moment) -> Json:
+    pods, revision = moment.pods, moment.revision
+    current = revision if moment.complete else moment.document["status"].get("currentRevision", revision)
+    counts = {
+        "readyReplicas": pods.available,
+        "currentReplicas": pods.new if moment.complete or current == revision else pods.old,
+        "updatedReplicas": pods.new,
+    }
+    return {
+        "observedGeneration": moment.document["metadata"]["generation"],
+        "replicas": pods.total,
+        **{name: count for name, count in counts.items() if count},
+        "currentRevision": current,
+        "updateRevision": revision,
+        "collisionCount": 0,
+        "availableReplicas": pods.available,
+    }
+
+
+def daemonset_status(moment: Moment) -> Json:
+    pods = moment.pods
+    counts = {
+        "updatedNumberScheduled": pods.new,
+        "numberAvailable": pods.available,
+        "numberUnavailable": moment.desired - pods.available,
+    }
+    return {
+        "currentNumberScheduled": min(pods.total, moment.desired),
+        "numberMisscheduled": 0,
+        "desiredNumberScheduled": moment.desired,
+        "numberReady": pods.available,
+        "observedGeneration": moment.document["metadata"]["generation"],
+        **{name: count for name, count in counts.items() if count},
+    }
+
+
+def _available(moment: Moment) -> tuple[str, str, str, str]:
+    if moment.pods.available >= moment.desired - moment.desired // 4:
+        return "Available", "True", "MinimumReplicasAvailable", "Deployment has minimum availability."
+    return (
+        "Available",
+        "False",
+        "MinimumReplicasUnavailable",
+        "Deployment does not have minimum availability.",
+    )
+
+
+def _progressing(moment: Moment) -> tuple[str, str, str, str]:
+    subject = f'ReplicaSet "{moment.revision}"'
+    if moment.timed_out:
+        return "Progressing", "False", "ProgressDeadlineExceeded", f"{subject} has timed out progressing."
+    if moment.document["spec"].get("paused"):
+        return "Progressing", "Unknown", "DeploymentPaused", "Deployment is paused"
+    if moment.complete:
+        return "Progressing", "True", "NewReplicaSetAvailable", f"{subject} has successfully progressed."
+    if not moment.pods.new:
+        message = f'Created new replica set "{moment.revision}"'
+        return "Progressing", "True", "NewReplicaSetCreated", message
+    return "Progressing", "True", "ReplicaSetUpdated", f"{subject} is progressing."
+
+
+def _condition(moment: Moment, name: str, value: str, reason: str, message: str) -> Json:
+    known = moment.document["status"].get("conditions", ())
+    last: Json = next((condition for condition in known if condition["type"] == name), {})
+    if (last.get("status"), last.get("reason"), last.get("message")) == (value, reason, message):
+        return last
+    since = last.get("lastTransitionTime", moment.now) if last.get("status") == value else moment.now
+    stamps = {"lastUpdateTime": moment.now, "lastTransitionTime": since}
+    return {"type": name, "status": value, **stamps, "reason": reason, "message": message}

@@ -1,0 +1,80 @@
+"""One watch: the changes after a version, in order, in a bounded buffer; who falls behind is dropped."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import trio
+
+from krt.dev.cluster.kinds import Json
+
+BUFFER = 1_000  # changes; then the watch ends, as the real server ends it, instead of growing
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One state of one object. `body` is its JSON as a list holds it: without kind and apiVersion."""
+
+    key: str
+    number: int
+    body: bytes
+
+    def document(self) -> Json:
+        """A fresh copy, the caller's own."""
+        decoded: Json = msgspec.json.decode(self.body)
+        return decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    type: Literal["ADDED", "MODIFIED", "DELETED"]
+    version: Version
+
+
+class Watch:
+    """The changes after version `after`; `missed` are those between the reader's version `seen` and now."""
+
+    def __init__(self, namespace: str, *, seen: int, after: int, missed: Iterable[Change]) -> None:
+        self.seen = seen
+        """The newest version the reader took."""
+        self.ended = trio.Event()
+        self.expired = False
+        self._after = after
+        self._prefix = f"{namespace}/" if namespace else ""
+        backlog = [change for change in missed if change.version.key.startswith(self._prefix)]
+        self._send, self._receive = trio.open_memory_channel[Change](max(BUFFER, len(backlog)))
+        for change in backlog:
+            self._send.send_nowait(change)
+
+    @property
+    def waiting(self) -> int:
+        return self._receive.statistics().current_buffer_used
+
+    def offer(self, change: Change) -> bool:
+        """False: it takes no more. It has ended, or ends now, after what is in its full buffer."""
+        if self.ended.is_set():
+            return False
+        if change.version.number <= self._after or not change.version.key.startswith(self._prefix):
+            return True
+        try:
+            self._send.send_nowait(change)
+        except trio.WouldBlock:
+            self.end()
+            return False
+        return True
+
+    async def next(self, *, until: float = math.inf) -> Change | None:
+        """The next change, or None at `until` (Trio's clock). Raises trio.EndOfChannel once it has ended."""
+        change = None
+        with trio.move_on_at(until):
+            change = await self._receive.receive()
+            self.seen = max(self.seen, change.version.number)
+        return change
+
+    def end(self, *, expired: bool = False) -> None:
+        """Close it; the reader gets what is in the buffer, then the end, or the news that its version is too old."""
+        self._send.close()
+        self.expired = expired
+        self.ended.set()

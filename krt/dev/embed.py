@@ -1,0 +1,89 @@
+"""Starts what `krt all --dev` embeds, all of it on loopback, and says how krt reaches it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import trio
+import yaml
+from hypercorn.typing import ASGIFramework
+
+from krt.dev.cluster import Cluster, sample_deployments
+from krt.dev.issuer import Issuer
+from krt.dev.listener import stand_in_listener
+from krt.dev.valkey import open_valkey
+from krt.serving.http import serve
+
+_AUDIENCE = "http://krt.dev.localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What runs. `environ` holds krt's settings for it, `job_environ` what GitHub would give a job."""
+
+    started: tuple[str, ...]
+    environ: Mapping[str, str]
+    job_environ: Mapping[str, str]
+    image: str
+    tags: tuple[str, ...]
+
+
+@asynccontextmanager
+async def embedded(*, valkey: bool = True, cluster: bool = True) -> AsyncIterator[Embedded]:
+    """An issuer and, unless others are used, a Valkey and a stand-in cluster, until the end of the block."""
+    async with AsyncExitStack() as stack:
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        stack.callback(nursery.cancel_scope.cancel)
+        issuer = Issuer()
+        issuer.url = await _serve(nursery, issuer)
+        environ = {
+            "KRT_OIDC_ISSUER": issuer.url,
+            "GITHUB_OIDC_AUDIENCE": _AUDIENCE,
+            "GITHUB_ALLOWED_ORG": f"{issuer.job.owner}@{issuer.job.owner_id}",
+            "ALLOWED_IMAGE_PREFIX": f"ghcr.io/{issuer.job.owner}/",
+        }
+        started = [f"an OIDC issuer with a key of its own at {issuer.url}"]
+        if valkey:
+            server = await stack.enter_async_context(open_valkey())
+            environ["VALKEY_ADDR"] = server.address
+            started.append(f"Valkey at {server.address}")
+        if cluster:
+            environ["KUBECONFIG"], url = await _serve_cluster(nursery, stack)
+            started.append(f"a stand-in for a cluster with sample Deployments at {url}")
+        job_environ = {
+            "KRT_AUDIENCE": _AUDIENCE,
+            "ACTIONS_ID_TOKEN_REQUEST_URL": issuer.request_url,
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": issuer.request_token,
+        }
+        yield Embedded(tuple(started), environ, job_environ, f"ghcr.io/{issuer.job.owner}/shop", ("dev",))
+
+
+async def _serve_cluster(nursery: trio.Nursery, stack: AsyncExitStack) -> tuple[str, str]:
+    cluster = Cluster(sample_deployments())
+    nursery.start_soon(cluster.roll_out)
+    url = await _serve(nursery, cluster)
+    directory = stack.enter_context(TemporaryDirectory(prefix="krt-dev-"))
+    return str(_write_kubeconfig(Path(directory), url)), url
+
+
+async def _serve(nursery: trio.Nursery, app: ASGIFramework) -> str:
+    # Never told to stop: cancelled with the nursery, when krt itself has drained.
+    bound = await nursery.start(partial(serve, app, stand_in_listener(), stopping=trio.Event()))
+    return f"http://{bound[0]}"
+
+
+def _write_kubeconfig(directory: Path, url: str) -> Path:
+    path = directory / "kubeconfig"
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "dev",
+        "clusters": [{"name": "dev", "cluster": {"server": url}}],
+        "users": [{"name": "dev", "user": {}}],
+        "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "dev"}}],
+    }
+    path.write_text(yaml.safe_dump(document))
+    return path

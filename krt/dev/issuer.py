@@ -1,0 +1,176 @@
+"""An OIDC issuer with a real key, and the service that gives GitHub's jobs their tokens, as one ASGI app.
+
+Its answers follow token.actions.githubusercontent.com. Whoever knows `request_token` is the job.
+"""
+
+import hmac
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+from urllib.parse import parse_qs
+
+import jwt
+import msgspec
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+
+from krt.dev import asgi, github
+from krt.dev.asgi import Answer
+from krt.dev.github import Job
+from krt.dev.signing_key import SigningKey, make_key
+
+KEYS_PATH = "/.well-known/jwks"
+DISCOVERY_PATH = "/.well-known/openid-configuration"
+TOKEN_PATH = "/idtoken"  # noqa: S105  a path, no secret
+MOVED_PATH = "/moved/jwks"
+CHUNK_BYTES, HUGE_BYTES = 65_536, 80_000_000
+
+
+class KeysFault(StrEnum):
+    """What the key endpoint does instead of answering; a client that trusts it gets to regret it."""
+
+    NONE = "none"
+    ERROR = "error"  # 500
+    SILENT = "silent"  # takes the request and never answers
+    DRIP = "drip"  # the right body, a byte a second
+    GARBAGE = "garbage"  # 200 and a page of HTML
+    HUGE = "huge"  # the right body after 80 MB of white space
+    REDIRECT = "redirect"  # 302 to a place that has the right body
+
+
+class Issuer:
+    """`url` is the `iss` claim and the base of every path; set it when the port is known."""
+
+    def __init__(self, url: str = "", *, job: Job | None = None, now: Callable[[], float] = time.time) -> None:
+        self.url = url
+        self.job = job or Job()
+        self.request_token = secrets.token_urlsafe(24)
+        self.keys_fault = KeysFault.NONE
+        self.keys_body: bytes | None = None
+        """Published instead of the keys, if set."""
+        self.keys_fetches = 0
+        self.moved_fetches = 0
+        self.tokens_given = 0
+        self._keys = (make_key(),)
+        self._now = now
+
+    @property
+    def key(self) -> SigningKey:
+        """The one that signs."""
+        return self._keys[-1]
+
+    @property
+    def request_url(self) -> str:
+        """What GitHub calls ACTIONS_ID_TOKEN_REQUEST_URL; `&audience=…` is appended to it."""
+        return f"{self.url}{TOKEN_PATH}?api-version=2.0"
+
+    def sign(
+        self,
+        claims: Mapping[str, Any],
+        *,
+        headers: Mapping[str, Any] | None = None,
+        key: SigningKey | None = None,
+    ) -> str:
+        """A token of these claims. `headers` are added to GitHub's four, or replace them."""
+        key = key or self.key
+        own = {"kid": key.kid, "x5t": key.thumbprint}
+        return jwt.encode(dict(claims), key.private, algorithm="RS256", headers={**own, **(headers or {})})
+
+    def github_claims(self, audience: str, **overrides: object) -> dict[str, Any]:
+        """The job's claims as of now; `...` takes one away."""
+        return github.github_claims(self.url, audience, int(self._now()), self.job, **overrides)
+
+    def token(self, audience: str, **overrides: object) -> str:
+        """What the job would get."""
+        return self.sign(self.github_claims(audience, **overrides))
+
+    def rotate(self, *, keep_old: bool = True) -> SigningKey:
+        """Sign with a new key from now on; publish the older ones still, or no longer."""
+        self._keys = (*(self._keys if keep_old else ()), make_key())
+        return self.key
+
+    def key_set(self) -> bytes:
+        """What is published."""
+        return msgspec.json.encode({"keys": [key.public() for key in self._keys]})
+
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] == "lifespan":
+            await asgi.live(receive, send)
+        elif scope["type"] == "http":
+            await asgi.read_body(receive)
+            await self._serve(scope, send)
+
+    async def _serve(self, scope: HTTPScope, send: ASGISendCallable) -> None:
+        match scope["method"], scope["path"]:
+            case "GET", "/.well-known/jwks":
+                self.keys_fetches += 1
+                await self._publish(send)
+            case "GET", "/moved/jwks":
+                self.moved_fetches += 1
+                await asgi.respond(send, Answer(200, self.key_set()))
+            case "GET", "/.well-known/openid-configuration":
+                await asgi.respond(send, Answer(200, self._discovery()))
+            case "GET", "/idtoken":
+                await asgi.respond(send, self._give_token(scope))
+            case _:
+                await asgi.respond(send, Answer(404))
+
+    async def _publish(self, send: ASGISendCallable) -> None:
+        body = self.key_set() if self.keys_body is None else self.keys_body
+        match self.keys_fault:
+            case KeysFault.ERROR:
+                await asgi.respond(send, Answer(500))
+            case KeysFault.SILENT:
+                await trio.sleep_forever()
+            case KeysFault.DRIP:
+                await _drip(send, body)
+            case KeysFault.GARBAGE:
+                await asgi.respond(send, Answer(200, b"<!doctype html><title>Unicorn!</title>", "text/html"))
+            case KeysFault.HUGE:
+                await _pad(send, body)
+            case KeysFault.REDIRECT:
+                await asgi.respond(send, Answer(302, headers={"location": f"{self.url}{MOVED_PATH}"}))
+            case KeysFault.NONE:
+                await asgi.respond(send, Answer(200, body))
+
+    def _give_token(self, scope: HTTPScope) -> Answer:
+        given = b"".join(value for name, value in scope["headers"] if name == b"authorization")
+        scheme, _, token = given.partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token, self.request_token.encode()):
+            return Answer(401)
+        query = parse_qs(scope["query_string"].decode("ascii", "replace"))
+        if query.get("api-version") != ["2.0"]:
+            return Answer(400)
+        (audience,) = query.get("audience", [f"https://github.com/{self.job.owner}"])[:1]
+        value = self.token(audience)
+        self.tokens_given += 1
+        return Answer(200, msgspec.json.encode({"count": len(value), "value": value}))
+
+    def _discovery(self) -> bytes:
+        return msgspec.json.encode(
+            {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}{KEYS_PATH}",
+                "subject_types_supported": ["public", "pairwise"],
+                "response_types_supported": ["id_token"],
+                "claims_supported": sorted(self.github_claims("")),
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "scopes_supported": ["openid"],
+            }
+        )
+
+
+async def _drip(send: ASGISendCallable, body: bytes) -> None:
+    await asgi.start(send, Answer(200), length=len(body))
+    for position in range(len(body)):
+        await trio.sleep(1)
+        await asgi.write(send, body[position : position + 1], more=position + 1 < len(body))
+
+
+async def _pad(send: ASGISendCallable, body: bytes) -> None:
+    await asgi.start(send, Answer(200), length=HUGE_BYTES + len(body))
+    for sent in range(0, HUGE_BYTES, CHUNK_BYTES):
+        await asgi.write(send, b" " * min(CHUNK_BYTES, HUGE_BYTES - sent), more=True)
+    await asgi.write(send, body, more=False)

@@ -1,0 +1,91 @@
+"""One line of JSON per fact: a stable event name in the past tense, and its fields.
+
+Whatever a field holds, its line stays one line of ASCII with bounded values: tokens of strangers, image names and user
+agents pass through here. Request headers and bodies never do.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_MOST_CHARACTERS = 200  # of one value; tracebacks are exempt
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class Log:
+    """The log of one part of krt. An event is a name like `event_accepted`; its fields say the rest."""
+
+    def __init__(self, part: str) -> None:
+        self._logger = logging.getLogger(f"krt.{part}")
+
+    def debug(self, event: str, **fields: object) -> None:
+        """What only a search for a fault asks for."""
+        self._write(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        """What went as it should."""
+        self._write(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """What krt copes with, and somebody should know."""
+        self._write(logging.WARNING, event, fields)
+
+    def error(self, event: str, *, exception: BaseException | None = None, **fields: object) -> None:
+        """What somebody must look at, with the traceback of `exception`."""
+        self._write(logging.ERROR, event, fields, exception)
+
+    def _write(self, level: int, event: str, fields: dict[str, object], exception: BaseException | None = None) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, event, extra={"fields": fields}, exc_info=exception)
+
+
+def configure(level: str, *, readable: bool = False) -> None:
+    """Send the logs of krt and its libraries to standard error, as JSON or (`readable`) for people at a terminal."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Readable() if readable else _Json())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("krt").setLevel(_LEVELS[level])
+
+
+def shown(value: object) -> object:
+    """A value as a log may show it: numbers and truth as they are, texts cut, lists of them, anything else as text."""
+    match value:
+        case dict():
+            return {str(name): shown(item) for name, item in value.items()}
+        case None | bool() | int() | float():
+            return value
+        case list() | tuple() | set() | frozenset() if not hasattr(value, "_fields"):  # a NamedTuple has its own text
+            return [shown(item) for item in value]
+        case _:
+            text = str(value)
+            return text if len(text) <= _MOST_CHARACTERS else text[:_MOST_CHARACTERS] + "…"
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "part": record.name.removeprefix("krt."),
+            "event": shown(record.getMessage()),
+        }
+        line |= {name: shown(value) for name, value in getattr(record, "fields", {}).items()}
+        if record.exc_info and record.exc_info[0]:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+class _Readable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        fields = " ".join(f"{n}={json.dumps(shown(v))}" for n, v in getattr(record, "fields", {}).items())
+        line = (
+            f"{time} {record.levelname.lower():7} {json.dumps(shown(record.getMessage()))[1:-1]:24} {fields}".rstrip()
+        )
+        has_traceback = record.exc_info and record.exc_info[0]
+        return f"{line}\n{self.formatException(record.exc_info)}" if has_traceback and record.exc_info else line

@@ -1,0 +1,77 @@
+"""Which issuer, audience and proxy may be set. Imports nothing of krt, so that the settings can hold it."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
+_PATH = re.compile(r"(?:/[A-Za-z0-9_.~-]+)*")
+_AUDIENCE = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who signs the tokens: `url` is their `iss` claim, character by character."""
+
+    url: str
+
+    @property
+    def keys_url(self) -> str:
+        """Where the issuer's keys are. Fixed by `url` alone: no token and no document has a say in it."""
+        return f"{self.url}/.well-known/jwks"
+
+
+def parse_issuer(text: str) -> Issuer:
+    """The issuer whose URL is `text`. Raises ValueError with a sentence."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        raise ValueError(f"write a URL such as https://token.actions.githubusercontent.com ({error})") from error
+    if url.scheme not in ("https", "http") or not _HOST.fullmatch(url.netloc.removesuffix(f":{port}")):
+        raise ValueError("write a URL such as https://token.actions.githubusercontent.com, in lower case, without user")
+    if url.geturl() != text or not _PATH.fullmatch(url.path) or url.query or url.fragment:
+        raise ValueError("write the URL exactly as it stands in the tokens' iss claim, without a '/' at its end")
+    if url.scheme == "http" and not _is_loopback(url):
+        raise ValueError(
+            "http is for an issuer on this machine only: whoever answers for the issuer decides who may call"
+        )
+    return Issuer(text)
+
+
+def parse_audience(text: str) -> str:
+    """The audience that tokens must be made for. Raises ValueError with a sentence."""
+    if not _AUDIENCE.fullmatch(text):
+        raise ValueError("write this installation's own URL: 1 to 255 ASCII characters without spaces")
+    if re.match(r"https?://github\.com(?:[:/?#]|\Z)", text, re.IGNORECASE):
+        raise ValueError(
+            "tokens are made for an audience under https://github.com/ by default and sent to many services, "
+            "each of which could call krt with them; write this installation's own URL"
+        )
+    return text
+
+
+def parse_proxy(text: str) -> str:
+    """The URL of an HTTP proxy. Raises ValueError with a sentence without it: it may hold a password."""
+    if not _is_proxy(text):
+        raise ValueError("write the proxy as http://host:port, with user:password@ before the host if it asks")
+    return text
+
+
+def _is_proxy(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return False
+    host = url.netloc.rpartition("@")[2].removesuffix(f":{port}")
+    rest = (url.path.strip("/"), url.query, url.fragment)
+    return url.scheme in ("http", "https") and _HOST.fullmatch(host.lower()) is not None and not any(rest)
+
+
+def _is_loopback(url: SplitResult) -> bool:
+    try:
+        return url.hostname == "localhost" or ipaddress.ip_address(url.hostname or "").is_loopback
+    except ValueError:
+        return False

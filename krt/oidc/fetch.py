@@ -1,0 +1,73 @@
+"""One look at the issuer's keys over HTTP: bounded in time and size, whatever answers."""
+
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import trio
+
+from krt.oidc.keyset import MOST_BYTES, KeySet, KeySetInvalid, parse_key_set
+from krt.serving.tls import client_context
+
+DEADLINE_SECONDS = 5.0
+
+Fetch = Callable[[], Awaitable[KeySet]]
+
+
+class FetchFailed(KeySetInvalid):
+    """No whole answer of status 200 came, in time and bounds. KeySetInvalid itself: one did, of no keys."""
+
+
+def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
+    """A function that fetches the key set at `url` within its deadline; it raises KeySetInvalid.
+
+    Blocking: reads `ca_file`, whose authorities are then the only ones trusted. Raises ValueError where that fails.
+    """
+    context = client_context(ca_file, None, None)
+    route = httpx.Proxy(proxy, ssl_context=context if proxy.startswith("https:") else None) if proxy else None
+
+    async def fetch() -> KeySet:
+        try:
+            with trio.fail_after(deadline_seconds):
+                return parse_key_set(await _body(url, route, context, connect_seconds=deadline_seconds / 2))
+        except (trio.TooSlowError, httpx.TimeoutException) as error:
+            raise FetchFailed("too_slow") from error
+        except httpx.HTTPError as error:
+            raise FetchFailed("connection") from error
+
+    return fetch
+
+
+async def _body(url: str, proxy: httpx.Proxy | None, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
+    async with (
+        # A client for each look: one in ten minutes keeps no connection alive, and no cookie survives.
+        httpx.AsyncClient(
+            verify=context,
+            proxy=proxy,
+            trust_env=False,  # no proxy, no netrc and no certificates but those of the settings
+            follow_redirects=False,  # a redirect would let whoever answers name another issuer
+            # The caller's scope is for all of it, httpx's limits are for each read. But a TLS handshake leaves
+            # its socket to the garbage collector when cancelled (httpcore 1.0.9), and not when it times out.
+            timeout=httpx.Timeout(None, connect=connect_seconds),
+        ) as client,
+        client.stream("GET", url, headers={"accept-encoding": "identity"}) as response,
+    ):
+        if response.status_code != httpx.codes.OK:
+            raise FetchFailed("status")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise FetchFailed("encoded")  # 256 KiB of gzip may hold 256 MiB
+        return await _bounded(response)
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    body = bytearray()
+    # Cancelled, not left: on Trio, httpx's generators want to be unwound from the inside.
+    with trio.CancelScope() as reading:
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > MOST_BYTES:
+                reading.cancel(reason="the key set is too long")
+    if len(body) > MOST_BYTES:
+        raise FetchFailed("too_long")
+    return bytes(body)

@@ -1,0 +1,384 @@
+"""The table: every setting of krt, one line each, in the parts that receive them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from krt.broker.endpoint import Endpoint, FromFile, Tls, Unix, parse_endpoint
+from krt.core.policy import ImagePattern, Who, parse_owner, parse_prefix
+from krt.errors import SettingsInvalid
+from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
+from krt.secret import Secret
+from krt.serving.address import Address, parse_address
+from krt.settings.table import Part, Reader, Setting, Value, setting, settings_of
+from krt.settings.values import (
+    Listed,
+    Network,
+    count,
+    duration,
+    kubernetes_name,
+    log_level,
+    network,
+    readable_file,
+    stars,
+    switch,
+    without_password,
+)
+
+ROLES = ("web", "worker", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """Of every role."""
+
+    log_level: str = setting(
+        "LOG_LEVEL", "--log-level", log_level, "what is logged: debug, info, warning or error", default="info"
+    )
+    grace_seconds: float = setting(
+        "KRT_GRACE",
+        "--grace",
+        duration,
+        "how long requests and restarts in hand may take to finish after SIGTERM",
+        default="25s",
+        metavar="DURATION",
+    )
+    dev_mode: bool | None = setting(
+        "DEV_MODE",
+        "--dev-mode",
+        switch,
+        "krt all: embed what is missing, as --dev; refused by web and worker",
+        default="false",
+        metavar="BOOL",
+        switch=True,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Valkey:
+    """Of every role: the broker that web and worker meet at."""
+
+    addr: Endpoint = setting(
+        "VALKEY_ADDR",
+        "--valkey-addr",
+        parse_endpoint,
+        "Valkey: host:port, or a valkey://, valkeys:// or unix:// URL",
+        default=None,
+        metavar="ADDRESS",
+        shown=without_password,
+    )
+    channel: str = setting(
+        "VALKEY_CHANNEL",
+        "--valkey-channel",
+        str,
+        "the PubSub channel of events",
+        default="kuberollouttrigger",
+        metavar="NAME",
+    )
+    username: str | None = setting(
+        "VALKEY_USERNAME", "--valkey-username", str, "the ACL user to sign in as", metavar="NAME"
+    )
+    password: Secret | None = setting(
+        "VALKEY_PASSWORD", "--valkey-password", Secret, "its password", metavar="SECRET", shown=stars
+    )
+    password_file: Path | None = setting(
+        "VALKEY_PASSWORD_FILE",
+        "--valkey-password-file",
+        readable_file,
+        "a file that holds the password, read again at each connect",
+        metavar="FILE",
+    )
+    tls: bool = setting(
+        "VALKEY_TLS_ENABLED",
+        "--valkey-tls",
+        switch,
+        "connect with TLS",
+        default="false",
+        metavar="BOOL",
+        switch=True,
+    )
+    ca_file: Path | None = setting(
+        "KRT_VALKEY_CA_FILE",
+        "--valkey-ca-file",
+        readable_file,
+        "the CA certificates to trust Valkey by, instead of the system's",
+        metavar="FILE",
+    )
+    cert_file: Path | None = setting(
+        "KRT_VALKEY_CERT_FILE",
+        "--valkey-cert-file",
+        readable_file,
+        "the client certificate to show to Valkey",
+        metavar="FILE",
+    )
+    key_file: Path | None = setting(
+        "KRT_VALKEY_KEY_FILE",
+        "--valkey-key-file",
+        readable_file,
+        "the key of that certificate",
+        metavar="FILE",
+    )
+    most_journal_entries: int = setting(
+        "KRT_MAX_JOURNAL",
+        "--max-journal",
+        count(100, 10_000_000),
+        "how many events the journal may hold; above it, 503: well before Valkey is full",
+        default="100000",
+        metavar="NUMBER",
+    )
+    key_prefix: str = setting(
+        "KRT_KEY_PREFIX",
+        "--key-prefix",
+        kubernetes_name,
+        "what every key begins with, in braces: one for each krt on a shared Valkey",
+        default="krt",
+        metavar="NAME",
+    )
+
+    def endpoint(self) -> Endpoint:
+        """Where to connect, as whom; what is given by itself goes before what stands in the URL."""
+        tls = Tls(self.ca_file, self.cert_file, self.key_file) if self.tls or self.addr.tls else None
+        password = FromFile(self.password_file) if self.password_file else self.password
+        return replace(
+            self.addr, username=self.username or self.addr.username, password=password or self.addr.password, tls=tls
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Of every role: the images that krt has to do with."""
+
+    images: tuple[ImagePattern, ...] = setting(
+        "ALLOWED_IMAGE_PREFIX",
+        "--allowed-image-prefix",
+        parse_prefix,
+        "the image, or the registry path above the images, that events may name, such as ghcr.io/acme",
+        default=None,
+        metavar="PREFIX",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Of `krt web`."""
+
+    listen: Address = setting(
+        "WEB_LISTEN_ADDR",
+        "--listen-addr",
+        parse_address,
+        "where the public listener listens",
+        default=":8080",
+        metavar="ADDRESS",
+    )
+    trusted_proxies: tuple[Network, ...] = setting(
+        "KRT_TRUSTED_PROXIES",
+        "--trusted-proxies",
+        Listed(network),
+        "networks of the proxies in front: their X-Forwarded-For is believed, their connections have no cap per peer",
+        metavar="CIDRS",
+    )
+    audience: str = setting(
+        "GITHUB_OIDC_AUDIENCE",
+        "--github-oidc-audience",
+        parse_audience,
+        "the audience that tokens are made for: this installation's own URL",
+        default=None,
+        metavar="URL",
+    )
+    allowed_org: Who = setting(
+        "GITHUB_ALLOWED_ORG",
+        "--github-allowed-org",
+        parse_owner,
+        "the GitHub organisation whose repositories may call, as acme@65 with its immutable id",
+        default=None,
+        metavar="OWNER[@ID]",
+    )
+    issuer: Issuer = setting(
+        "KRT_OIDC_ISSUER",
+        "--oidc-issuer",
+        parse_issuer,
+        "who signs the tokens: GitHub, an Enterprise Server, Forgejo",
+        default="https://token.actions.githubusercontent.com",
+        metavar="URL",
+    )
+    issuer_proxy: str | None = setting(
+        "KRT_OIDC_PROXY",
+        "--oidc-proxy",
+        parse_proxy,
+        "the HTTP proxy on the way to the issuer",
+        metavar="URL",
+        shown=without_password,
+    )
+    issuer_ca_file: Path | None = setting(
+        "KRT_OIDC_CA_FILE",
+        "--oidc-ca-file",
+        readable_file,
+        "the CA certificates to trust the issuer by, instead of the system's",
+        metavar="FILE",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Of `krt worker`: the Kubernetes API server."""
+
+    kubeconfig: Path | None = setting(
+        "KUBECONFIG",
+        "--kubeconfig",
+        readable_file,
+        "a kubeconfig file; empty: the pod's own service account",
+        metavar="FILE",
+    )
+    name: str = setting(
+        "KRT_CLUSTER",
+        "--cluster",
+        kubernetes_name,
+        "this cluster's name among all that read the channel",
+        default="default",
+        metavar="NAME",
+    )
+    replace: bool = setting(
+        "KRT_CLUSTER_REPLACE",
+        "--cluster-replace",
+        switch,
+        "take over the name of this cluster from another one",
+        default="false",
+        metavar="BOOL",
+        switch=True,
+    )
+    namespaces: tuple[str, ...] = setting(
+        "KRT_NAMESPACES",
+        "--namespaces",
+        Listed(kubernetes_name),
+        "the only namespaces to watch, by namespaced calls; empty: the whole cluster",
+        metavar="NAMES",
+    )
+    require_opt_in: bool = setting(
+        "KRT_REQUIRE_OPT_IN",
+        "--require-opt-in",
+        switch,
+        'restart only what is annotated krt/restart: "enabled"',
+        default="false",
+        metavar="BOOL",
+        switch=True,
+    )
+    min_interval_seconds: float = setting(
+        "KRT_MIN_INTERVAL",
+        "--min-interval",
+        duration,
+        "the least time between two restarts of one workload",
+        default="5s",
+        metavar="DURATION",
+    )
+    max_event_age_seconds: float = setting(
+        "KRT_MAX_EVENT_AGE",
+        "--max-event-age",
+        duration,
+        "how old an event may be when it is first matched, and how long its restarts are tried",
+        default="1h",
+        metavar="DURATION",
+    )
+    restarts_per_second: int = setting(
+        "KRT_RESTARTS_PER_SECOND",
+        "--restarts-per-second",
+        count(1, 10_000),
+        "how many restarts a second at most, of all workloads together",
+        default="20",
+        metavar="NUMBER",
+    )
+    in_hand: int = setting(
+        "KRT_IN_HAND",
+        "--in-hand",
+        count(1, 5000),
+        "how many events one worker takes at a time",
+        default="2000",
+        metavar="NUMBER",
+    )
+    parallel_patches: int = setting(
+        "KRT_PARALLEL_PATCHES",
+        "--parallel-patches",
+        count(1, 256),
+        "how many restarts are sent at a time",
+        default="16",
+        metavar="NUMBER",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Of every role: the listener of probes and metrics, apart from the public one."""
+
+    listen: Address = setting(
+        "KRT_ADMIN_ADDR",
+        "--admin-addr",
+        parse_address,
+        "where the admin listener listens; krt worker: :8082",
+        default=":8081",
+        metavar="ADDRESS",
+    )
+
+
+# The parts of each role, by the title that --help and the documentation give them.
+TITLES: Mapping[type[Part], str] = {
+    Process: "Process",
+    Valkey: "Valkey",
+    Admission: "Images",
+    Web: "Web",
+    Cluster: "Worker",
+    Admin: "Admin listener",
+}
+_OF: Mapping[str, tuple[type[Part], ...]] = {
+    "web": (Process, Valkey, Admission, Web, Admin),
+    "worker": (Process, Valkey, Admission, Cluster, Admin),
+    "all": (Process, Valkey, Admission, Web, Cluster, Admin),
+}
+OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE"})  # variables of `krt notify`
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one start was told. `web` or `worker` is None where that role does not run."""
+
+    process: Process
+    valkey: Valkey
+    admission: Admission
+    admin: Admin
+    web: Web | None
+    cluster: Cluster | None
+    values: tuple[Value, ...]
+
+
+def rows(role: str) -> dict[type[Part], dict[str, Setting]]:
+    """The settings of a role, by part and field."""
+    return {part: settings_of(part) for part in _OF[role]}
+
+
+def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
+    """The settings of a start of `krt ROLE`; `flags` by their names. Raises SettingsInvalid with every problem."""
+    reader = Reader(flags, environ, known=_known_variables())
+    process, valkey, admission = reader.read(Process), reader.read(Valkey), reader.read(Admission)
+    web = reader.read(Web) if Web in _OF[role] else None
+    cluster = reader.read(Cluster) if Cluster in _OF[role] else None
+    admin = reader.read(Admin, listen=":8082") if role == "worker" else reader.read(Admin)
+    reader.problems.extend(_contradictions(role, process, valkey))
+    if not (process and valkey and admission and admin) or reader.problems:
+        raise SettingsInvalid(tuple(reader.problems))
+    return Settings(process, valkey, admission, admin, web, cluster, tuple(reader.values))
+
+
+def _known_variables() -> frozenset[str]:
+    return frozenset(row.variable for part in rows("all").values() for row in part.values()) | OF_OTHERS
+
+
+def _contradictions(role: str, process: Process | None, valkey: Valkey | None) -> Iterator[str]:
+    if process and process.dev_mode and role != "all":
+        yield (
+            f"DEV_MODE (or --dev-mode): krt {role} never runs without checking signatures; "
+            "`krt all --dev` embeds an issuer whose tokens it checks"
+        )
+    if valkey and valkey.tls and isinstance(valkey.addr.address, Unix):
+        yield "VALKEY_TLS_ENABLED (or --valkey-tls) is for host:port: a unix socket has no name to verify"
+    if valkey and valkey.password and valkey.password_file:
+        yield "VALKEY_PASSWORD and VALKEY_PASSWORD_FILE are both given: one of them is enough"
+    if valkey and (valkey.cert_file is None) != (valkey.key_file is None):
+        yield "KRT_VALKEY_CERT_FILE and KRT_VALKEY_KEY_FILE go together: one of them is not given"

@@ -1,0 +1,105 @@
+"""How single values are written: each function reads one form, or raises ValueError with a sentence."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)")
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+_TRUE, _FALSE = {"1", "t", "true", "yes", "on"}, {"0", "f", "false", "no", "off"}
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def duration(text: str) -> float:
+    """Seconds of `250ms`, `5s`, `15m`, `1h` or a plain number of seconds; more than zero."""
+    found = _DURATION.fullmatch(text)
+    seconds = float(found[1]) * _UNIT_SECONDS[found[2]] if found else 0.0
+    if not 0 < seconds <= 30 * 24 * 3600:
+        raise ValueError("write a duration such as 5s, 15m or 1h")
+    return seconds
+
+
+def switch(text: str) -> bool:
+    """True or false, in any of the usual words."""
+    word = text.lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("write true or false")
+    return word in _TRUE
+
+
+def count(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers within bounds."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or not least <= int(text[:12]) <= most:
+            raise ValueError(f"write a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def log_level(text: str) -> str:
+    """One of debug, info, warning and error, in lower case; `warn` as the Go peer writes it."""
+    word = {"warn": "warning"}.get(text.lower(), text.lower())
+    if word not in _LOG_LEVELS:
+        raise ValueError(f"write one of {', '.join(_LOG_LEVELS)}")
+    return word
+
+
+def kubernetes_name(text: str) -> str:
+    """A name as Kubernetes allows for labels, in lower case."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(
+            "write up to 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
+        )
+    return text
+
+
+def readable_file(text: str) -> Path:
+    """A path at which a file can be read now."""
+    path = Path(text)
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise ValueError(f"the file cannot be read ({error.strerror})") from error
+
+
+def network(text: str) -> Network:
+    """A network in CIDR notation, or one address."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"write networks such as 10.0.0.0/8 ({error})") from error
+
+
+class Listed:
+    """A reader of comma-separated values, none twice; nothing given is an empty tuple."""
+
+    nothing: tuple[Any, ...] = ()
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        self._read = read
+
+    def __call__(self, text: str) -> tuple[Any, ...]:
+        values = tuple(self._read(part.strip()) for part in text.split(",") if part.strip())
+        if len(set(values)) != len(values):
+            raise ValueError("a value stands there twice")
+        return values
+
+
+def stars(_: str) -> str:
+    """How a secret is shown."""
+    return "***"
+
+
+def without_password(url: str) -> str:
+    """How a URL is shown that may hold user and password."""
+    scheme, separator, rest = url.rpartition("://")
+    return f"{scheme}{separator}***@{rest.rpartition('@')[2]}" if "@" in rest else url

@@ -1,0 +1,88 @@
+"""What the public listener answers. One place turns errors into answers; nothing of policy, keys or tokens is in any.
+
+A caller that is not known gets one constant; a known one is told, as application/problem+json (RFC 9457), which field
+to mend.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from krt.core.event_id import EventId
+from krt.errors import (
+    BrokerUnavailable,
+    EventInvalid,
+    KeysUnavailable,
+    KrtError,
+    NotAllowed,
+    TokenAlreadyUsed,
+    TokenRejected,
+)
+
+_RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, headers and a body. `reason` is a code for log and metrics; it is not sent."""
+
+    status: int
+    reason: str
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def accepted(event: EventId) -> Answer:
+    """The event stands in the journal."""
+    where = f"/events/{event}"
+    body = json.dumps({"id": str(event), "status": where}, separators=(",", ":")).encode()
+    return Answer(202, "accepted", {"Location": where, "Content-Type": "application/json"}, body)
+
+
+def unauthorized(reason: str) -> Answer:
+    """The one answer to everybody who is not known."""
+    return Answer(401, reason, {"WWW-Authenticate": "Bearer"})
+
+
+def unsupported_media_type() -> Answer:
+    """The body of a known caller is no plain JSON."""
+    return _problem(415, "media-type", "the body must be application/json, unencoded", "Content-Type")
+
+
+def of_error(error: KrtError) -> Answer:
+    """What a caller gets to see of an error. Raises what is no caller's business."""
+    match error:
+        case TokenRejected(reason=reason):
+            return unauthorized(reason)
+        case KeysUnavailable():
+            return _unavailable("keys-unavailable")
+        case EventInvalid(field=field, problem=problem):
+            return _problem(400, "invalid-event", f"{field}: {problem}", field)
+        case NotAllowed(field=field):
+            return _problem(403, "not-allowed", _NOT_ALLOWED[field], field)
+        case TokenAlreadyUsed():
+            return _problem(403, "token-already-used", "this token announced another event: request a new one per call")
+        case BrokerUnavailable():
+            return _unavailable("broker-unavailable")
+        case _:
+            raise error
+
+
+_NOT_ALLOWED = {
+    "events": "the event that started this workflow may not announce images",
+    "images": "this repository may not announce this image",
+}
+
+
+def _unavailable(reason: str) -> Answer:
+    return Answer(503, reason, {"Retry-After": str(_RETRY_AFTER_SECONDS)})
+
+
+def _problem(status: int, reason: str, detail: str, at: str | None = None) -> Answer:
+    problem = {
+        "type": f"urn:krt:problem:{reason}",
+        "title": reason.replace("-", " "),
+        "status": status,
+        "detail": detail,
+    }
+    body = json.dumps(problem | ({"field": at} if at else {})).encode()
+    return Answer(status, reason, {"Content-Type": "application/problem+json"}, body)

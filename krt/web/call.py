@@ -1,0 +1,88 @@
+"""One call of `POST /event`, in the order that costs a stranger's request the least."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+import trio
+
+from krt.core.envelope import Envelope, Origin
+from krt.core.event import parse
+from krt.core.identity import Identity
+from krt.core.policy import Rule, check, rules_for
+from krt.core.ports import Accept, Accepted
+from krt.core.use import use_of
+from krt.errors import KrtError, TokenRejected
+from krt.logs import Log
+from krt.web.answers import Answer, accepted, of_error, unsupported_media_type
+
+log = Log("web")
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+_JSON = re.compile(rb"application/json(?:; ?charset=utf-8)?", re.IGNORECASE)
+_IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a call is judged by. `identify` raises TokenRejected and KeysUnavailable."""
+
+    identify: Callable[[Headers], Identity]
+    rules: tuple[Rule, ...]
+    accept: Accept
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request as it came: header names in lower case."""
+
+    path: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    request_id: str
+
+
+async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> Answer:
+    """Journal the event that the call announces, or say why not. The body of a stranger is never read."""
+    try:
+        identity = door.identify(call.headers)
+        rules = rules_for(door.rules, identity)
+        if not rules:
+            raise TokenRejected("no_rule")
+        if not _is_plain_json(call.headers):
+            return unsupported_media_type()
+        event = parse(await read_body())
+        check(rules, identity, event)
+        envelope = Envelope(event, Origin.of(identity), call.request_id)
+        use = use_of(identity, call.path, event, _idempotency_key(call.headers))
+        with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
+            done = await door.accept(envelope, use)
+    except KrtError as error:
+        return of_error(error)
+    _say(envelope, done)
+    return accepted(done.id)
+
+
+def _say(envelope: Envelope, done: Accepted) -> None:
+    event, origin = envelope.event, envelope.origin
+    log.info(
+        "event_repeated" if done.again else "event_accepted",
+        event_id=done.id,
+        request_id=envelope.request_id,
+        image=event.image,
+        tags=event.tags,
+        repository=origin and origin.repository,
+        run=origin and origin.run_url,
+        receivers=done.receivers,
+    )
+
+
+def _is_plain_json(headers: Headers) -> bool:
+    types = [value for name, value in headers if name == b"content-type"]
+    encoded = any(name == b"content-encoding" for name, _ in headers)
+    return len(types) == 1 and not encoded and _JSON.fullmatch(types[0]) is not None
+
+
+def _idempotency_key(headers: Headers) -> str | None:
+    keys = [value for name, value in headers if name == b"idempotency-key"]
+    return keys[0].decode() if len(keys) == 1 and _IDEMPOTENCY_KEY.fullmatch(keys[0]) else None

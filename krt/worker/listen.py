@@ -1,0 +1,84 @@
+"""Hears the channel: a journaled message rings the bell; any other is adopted into the journal by one worker."""
+
+from collections import deque
+from collections.abc import AsyncIterable
+from secrets import token_hex
+from typing import assert_never
+
+import trio
+
+from krt.core.envelope import Envelope
+from krt.core.event import is_journaled, parse
+from krt.core.ports import Journal, Lost, Message, Signal, Subscribed
+from krt.errors import BrokerUnavailable, EventInvalid
+from krt.logs import Log
+from krt.worker.bell import Bell
+
+log = Log("worker")
+
+_RENEW_SECONDS = 1.0  # the lease lasts three of these
+_KEPT_SECONDS = 5.0  # what a worker without the lease remembers, for the case that the one with it has just died
+_MOST_KEPT = 1000  # the oldest go first: the lease's holder has had the longest time for them
+
+
+class Listener:
+    """One worker's ear."""
+
+    def __init__(self, journal: Journal, bell: Bell) -> None:
+        self._journal = journal
+        self._bell = bell
+        self._foreign: deque[tuple[float, Envelope]] = deque(maxlen=_MOST_KEPT)
+        self._heard = trio.Event()
+
+    async def hear(self, signals: AsyncIterable[Signal]) -> None:
+        """Take in what the channel says, for ever."""
+        async for signal in signals:
+            match signal:
+                case Subscribed():
+                    log.info("channel_subscribed")
+                    self._bell.ring()
+                case Lost(problem):
+                    log.warning("channel_lost", problem=problem)
+                case Message(payload) if is_journaled(payload):
+                    self._bell.ring()
+                case Message(payload):
+                    self._keep(payload)
+                case _:
+                    assert_never(signal)
+
+    async def adopt(self) -> None:
+        """Hold the lease if nobody does, and while it is held take foreign messages into the journal, for ever."""
+        while True:
+            try:
+                if await self._journal.hold_lease():
+                    await self._adopt_kept()
+            except BrokerUnavailable as error:
+                log.warning("adoption_delayed", waiting=len(self._foreign), problem=error)
+            self._forget_old()
+            with trio.move_on_after(_RENEW_SECONDS):
+                await self._heard.wait()
+            self._heard = trio.Event()
+
+    def _keep(self, payload: bytes) -> None:
+        try:
+            event = parse(payload)
+        except EventInvalid as error:
+            log.warning("message_refused", field=error.field, problem=error.problem)
+            return
+        self._foreign.append((trio.current_time(), Envelope(event, None, token_hex(8))))
+        self._heard.set()
+
+    async def _adopt_kept(self) -> None:
+        while self._foreign:
+            heard_at, envelope = self._foreign[0]
+            adopted = await self._journal.adopt(envelope)
+            if adopted is None:
+                return
+            if self._foreign and self._foreign[0] == (heard_at, envelope):
+                self._foreign.popleft()
+            log.info("message_adopted", event_id=adopted, image=envelope.event.image, tags=envelope.event.tags)
+            self._bell.ring()
+
+    def _forget_old(self) -> None:
+        while self._foreign and trio.current_time() - self._foreign[0][0] > _KEPT_SECONDS:
+            self._foreign.popleft()

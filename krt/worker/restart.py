@@ -1,0 +1,180 @@
+"""Settles one workload for one event: decide on the object as read, patch it, and decide again whenever it has changed.
+
+Nothing is remembered between two tries: the mark on the object and the journal say all there is to know.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import trio
+
+from krt.core.envelope import Envelope
+from krt.core.matching import Match, judge
+from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
+from krt.core.ports import Stamp, Workloads
+from krt.core.restart import (
+    AlreadyRestarted,
+    Decision,
+    JournalPosition,
+    Mark,
+    RestartLater,
+    RestartNow,
+    decide,
+    format_time,
+)
+from krt.core.workload import Workload
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
+from krt.logs import Log
+from krt.serving.backoff import Backoff
+from krt.worker.entry import Entry
+from krt.worker.pace import Pace
+
+log = Log("worker")
+
+_DENIED_SECONDS = 60.0  # a restarting API server answers 403 to everybody first
+_FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.2, 15.0
+_MOST_CAUSE_CHARACTERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How restarts are made. `max_seconds` is how long one workload is tried for one event."""
+
+    min_interval_seconds: float
+    max_seconds: float
+    require_opt_in: bool
+
+
+@dataclass(slots=True)
+class _Case:
+    """One workload to be settled for one event, while it is tried."""
+
+    workload: Workload  # as read last
+    entry: Entry
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    has_turn: bool = False
+    waited_out: str | None = None
+    denied_since: float | None = None
+
+
+class Restarter:
+    """Makes restarts: so many calls at a time, and no faster than the pace."""
+
+    def __init__(
+        self,
+        workloads: Workloads,
+        position: Callable[[], Awaitable[JournalPosition]],
+        rules: Rules,
+        pace: Pace,
+        *,
+        calls_at_once: int,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._workloads = workloads
+        self._position = position
+        self._rules = rules
+        self._pace = pace
+        self._calls = trio.CapacityLimiter(calls_at_once)
+        self._now = now
+
+    async def settle(self, seen: Workload, entry: Entry) -> Outcome:
+        """Restart `seen`, a match of the entry's event, unless that is done already or proves impossible."""
+        case = _Case(seen, entry)
+        case.scope.deadline = trio.current_time() + self._rules.max_seconds
+        with case.scope:
+            return await self._persist(case)
+        return Expired(f"not restarted within {self._rules.max_seconds:g} s")
+
+    async def _persist(self, case: _Case) -> Outcome:
+        backoff = Backoff(_FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS)
+        async for attempt in backoff:
+            try:
+                if attempt > 1:
+                    await self._read(case)
+                return await self._try(case)
+            except _NoMatch as error:
+                return Unmatched(str(error))
+            except Gone:
+                return Unmatched("deleted or recreated")
+            except ClusterRefused as error:
+                return Failed(str(error))
+            except ClusterDenied as error:
+                if not self._may_pass(case):
+                    return Failed(str(error))
+                self._say_retry(case, error)
+            except ClusterUnavailable as error:
+                case.denied_since = None
+                self._say_retry(case, error)
+                await trio.sleep(error.retry_after_seconds or 0)
+        raise AssertionError("a backoff does not end")
+
+    async def _try(self, case: _Case) -> Outcome:
+        while True:
+            async with self._calls:
+                position = await self._position()
+                decision = self._decide(case, position)
+                if isinstance(decision, RestartNow) and (case.has_turn or self._pace.take()):
+                    case.has_turn = True
+                    try:
+                        return Restarted(await self._patch(case, position), position.newest)
+                    except Conflict as error:
+                        log.debug("restart_conflicted", workload=case.workload.key, problem=error)
+            if isinstance(decision, AlreadyRestarted):
+                return Covered(decision.mark.covers)
+            await self._wait(case, decision)
+            await self._read(case)
+
+    def _decide(self, case: _Case, position: JournalPosition) -> Decision:
+        return decide(
+            case.workload,
+            case.entry.id,
+            position,
+            now=self._now(),
+            interval_seconds=self._rules.min_interval_seconds,
+            waited_out=case.waited_out,
+        )
+
+    async def _wait(self, case: _Case, decision: RestartNow | RestartLater) -> None:
+        if isinstance(decision, RestartLater):
+            await trio.sleep(decision.seconds)
+            case.waited_out = case.workload.restarted_at
+        elif not case.has_turn:
+            case.scope.deadline += await self._pace.turn()  # to wait for the pace is no fault of the workload
+            case.has_turn = True
+
+    async def _patch(self, case: _Case, position: JournalPosition) -> Workload:
+        restarted_at = format_time(self._now())
+        stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), cause(case.entry.envelope))
+        with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch that was begun is finished
+            return await self._workloads.restart(case.workload, stamp)
+        raise AssertionError("a shield without a deadline is never cancelled")
+
+    async def _read(self, case: _Case) -> None:
+        """Look at the workload as it is now. Raises Gone where it is another one by now."""
+        async with self._calls:
+            fresh = await self._workloads.read(case.workload.key)
+        if fresh.uid != case.workload.uid:
+            raise Gone("recreated")
+        verdict = judge(case.entry.envelope.event, fresh, require_opt_in=self._rules.require_opt_in)
+        if not isinstance(verdict, Match):
+            raise _NoMatch(verdict.reason if verdict else "runs no image of this name any more")
+        case.workload = fresh
+
+    def _may_pass(self, case: _Case) -> bool:
+        case.denied_since = case.denied_since or trio.current_time()
+        return trio.current_time() - case.denied_since < _DENIED_SECONDS
+
+    def _say_retry(self, case: _Case, error: Exception) -> None:
+        log.warning("restart_retried", workload=case.workload.key, event_id=case.entry.id, problem=error)
+
+
+class _NoMatch(Exception):
+    """Read again, the workload is no match any more."""
+
+
+def cause(envelope: Envelope) -> str:
+    """The annotation that tells people who asked; bounded, for refs are as long as their authors like."""
+    origin = envelope.origin
+    said = f"{origin.repository} {origin.ref} {origin.run_url}" if origin else "a message on the channel"
+    return said[:_MOST_CAUSE_CHARACTERS]

@@ -1,0 +1,57 @@
+"""Runs of krt notify's command, in this process, with pauses short enough for tests."""
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from krt.client import command
+from krt.client.address import parse_server
+from krt.client.call import Message, Patience
+from krt.client.command import Notification
+from krt.client.console import Console
+from krt.client.token import TokenService
+from krt.core import event
+from tests.client.actions import REQUEST_TOKEN, Actions
+
+QUICK = Patience(
+    timeout_seconds=10,
+    attempt_seconds=5,
+    connect_seconds=5,
+    first_pause_seconds=0.01,
+    longest_pause_seconds=0.02,
+)
+
+
+@dataclass
+class Run:
+    """How a run ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def both(self) -> str:
+        return self.out + self.err
+
+
+def a_notification(actions: Actions, **changes: Any) -> Notification:
+    url = changes.pop("url", actions.url)
+    announced = event.build("ghcr.io/acme/shop", ["dev", "v1"])
+    return Notification(
+        message=Message(parse_server(url), announced, dry_run=changes.pop("dry_run", False)),
+        service=TokenService(
+            changes.pop("token_url", f"{actions.url}/token?api-version=2.0"),
+            REQUEST_TOKEN,
+            changes.pop("audience", "https://krt.example.com"),
+        ),
+        ca_file=changes.pop("ca_file", None),
+        patience=changes.pop("patience", QUICK),
+    )
+
+
+def run(actions: Actions, *, github: bool = False, as_json: bool = False, **changes: Any) -> Run:
+    out, err = io.StringIO(), io.StringIO()
+    console = Console(out, err, github=github, as_json=as_json)
+    code = command.run(a_notification(actions, **changes), console)
+    return Run(code, out.getvalue(), err.getvalue())
