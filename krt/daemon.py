@@ -123,7 +123,9 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
     calls_at_once = told.parallel_patches + _READING_CALLS
     async with (
-        open_cluster(told.kubeconfig, namespaces=told.namespaces, calls_at_once=calls_at_once) as cluster,
+        open_cluster(
+            told.kubeconfig, kinds=told.kinds, namespaces=told.namespaces, calls_at_once=calls_at_once
+        ) as cluster,
         subscribe(daemon.broker.endpoint, settings.valkey.channel) as channel,
         trio.open_nursery() as nursery,
     ):
@@ -203,7 +205,7 @@ async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -
 
 def _group(told: ClusterSettings) -> str:
     """One consumer group for all workers that see the same workloads: others would take events that are not theirs."""
-    scope = [sorted(told.namespaces), told.require_opt_in]
+    scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]
     return f"{told.name}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
 
 

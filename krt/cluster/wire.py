@@ -9,7 +9,17 @@ from typing import Any
 
 import msgspec
 
-from krt.core.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, Status, Workload, WorkloadKey, read_image
+from krt.core.workload import (
+    CAUSE,
+    MARK,
+    OPT,
+    RESTARTED_AT,
+    Container,
+    RolloutStatus,
+    Workload,
+    WorkloadKey,
+    read_image,
+)
 from krt.logs import Log
 
 log = Log("cluster")
@@ -229,9 +239,9 @@ def _partition(strategy: _UpdateStrategy | None) -> int:
     return strategy.rolling_update.partition if strategy and strategy.rolling_update else 0
 
 
-def _to_status(status: _Status) -> Status:
+def _to_status(status: _Status) -> RolloutStatus:
     # Each kind leaves the others' counters out, so their sum is the one that is there.
-    return Status(
+    return RolloutStatus(
         observed_generation=status.observed_generation,
         replicas=status.replicas,
         updated=status.updated_replicas + status.updated_number_scheduled,

@@ -34,7 +34,7 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class RolloutStatus:
     """What the workload's controller says of its pods. Absent numbers are 0; each kind uses some of them."""
 
     observed_generation: int = 0
@@ -62,7 +62,7 @@ class Workload:
     paused: bool
     on_delete: bool  # pods are replaced only when somebody deletes them
     partition: int  # StatefulSet: pods below this ordinal keep the old template
-    status: Status
+    status: RolloutStatus
     restarted_at: str | None
     mark: str | None
     opt: str | None

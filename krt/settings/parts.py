@@ -18,6 +18,7 @@ from krt.settings.values import (
     duration,
     kubernetes_name,
     log_level,
+    one_of,
     network,
     readable_file,
     stars,
@@ -252,6 +253,14 @@ class Cluster:
         Listed(kubernetes_name),
         "the only namespaces to watch, by namespaced calls; empty: the whole cluster",
         metavar="NAMES",
+    )
+    kinds: tuple[str, ...] = setting(
+        "KRT_KINDS",
+        "--kinds",
+        Listed(one_of("Deployment", "StatefulSet", "DaemonSet")),
+        "the kinds of workload to restart: Deployment, StatefulSet, DaemonSet",
+        default="Deployment",
+        metavar="KINDS",
     )
     require_opt_in: bool = setting(
         "KRT_REQUIRE_OPT_IN",
