@@ -18,6 +18,7 @@ from krt.broker.clusters import claim_name
 from krt.broker.durability import durability_problems
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
+from krt.broker.rollouts import Rollouts
 from krt.core.event import Event
 from krt.core.policy import Rule, admits_image
 from krt.errors import BrokerUnavailable, KeysUnavailable
@@ -119,7 +120,10 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     settings, told = daemon.settings, daemon.settings.cluster
     assert told is not None, "the role runs where its settings are"
     journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
-    rules = Rules(told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in)
+    rollouts = Rollouts(daemon.broker, daemon.keys, group=_group(told))
+    rules = Rules(
+        told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in, told.rollout_deadline_seconds
+    )
     bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
     calls_at_once = told.parallel_patches + _READING_CALLS
     async with (
@@ -132,13 +136,11 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         daemon.health.add(lambda: "; ".join(cluster.problems()) or None)
         daemon.health.add(lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}")
         task_status.started(())
-        matching = Matching(
-            cluster, partial(_admits, settings), told.require_opt_in, told.name, told.max_event_age_seconds
-        )
+        matching = Matching(cluster, partial(_admits, settings), told.require_opt_in, told.max_event_age_seconds)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
         await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
-        await work(journal, channel, cluster.api, matching, rules, bounds)
+        await work(journal, rollouts, channel, cluster.api, matching, rules, bounds)
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:

@@ -14,7 +14,7 @@ from krt.cluster.index import Index
 from krt.cluster.kinds import KINDS
 from krt.core.image import Repository
 from krt.core.ports import Changed
-from krt.core.workload import Workload
+from krt.core.workload import Workload, WorkloadKey
 
 _LOOK_SECONDS = 0.02
 
@@ -40,6 +40,10 @@ class Cluster:
     def _open_scopes(self) -> tuple[Scope, ...]:
         # A namespace that krt may not list delays no other; but if all are closed, nothing is known at all.
         return tuple(scope for scope in self.scopes if not scope.is_closed) or self.scopes
+
+    def get(self, key: WorkloadKey) -> Workload | None:
+        """The workload as last seen."""
+        return self.index.get(key)
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:
         """The workloads that run some image of the repository."""

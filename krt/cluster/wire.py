@@ -24,12 +24,20 @@ from krt.logs import Log
 
 log = Log("cluster")
 
+FIELD_MANAGER = "krt"  # as which krt writes
+
 
 class _Annotations(msgspec.Struct):
     mark: str | None = msgspec.field(name=MARK, default=None)
     cause: str | None = msgspec.field(name=CAUSE, default=None)
     opt: str | None = msgspec.field(name=OPT, default=None)
     restarted_at: str | None = msgspec.field(name=RESTARTED_AT, default=None)
+
+
+class _ManagedFields(msgspec.Struct):
+    manager: str = ""
+    time: str = ""
+    subresource: str = ""
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -40,6 +48,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
     generation: int = 0
     creation_timestamp: str | None = None
     annotations: _Annotations | None = None
+    managed_fields: list[_ManagedFields] | None = None
 
 
 class _Container(msgspec.Struct, rename="camel"):
@@ -220,6 +229,7 @@ def _to_workload(kind: str, item: WireWorkload) -> Workload:
         status=_to_status(item.status),
         restarted_at=template.restarted_at,
         mark=own.mark,
+        last_manager=_last_manager(metadata),
         opt=own.opt,
     )
 
@@ -254,3 +264,10 @@ def _to_status(status: _Status) -> RolloutStatus:
             (c.message for c in status.conditions or () if c.reason == "ProgressDeadlineExceeded"), None
         ),
     )
+
+
+def _last_manager(metadata: _Metadata) -> str:
+    others = [
+        (m.time, m.manager) for m in metadata.managed_fields or () if m.manager != FIELD_MANAGER and not m.subresource
+    ]
+    return intern(max(others)[1]) if others else ""

@@ -87,6 +87,9 @@ class Group:
         return json.dumps({name: getattr(self, name) for name in self.__slots__ if getattr(self, name)})
 
 
+GONE = Target(TargetState.FAILED, reason="deleted or recreated", version=2**53, final=True)
+
+
 def group_field(group: str) -> str:
     """The field of one group of workers: `CLUSTER:SCOPE`."""
     return f"group/{group}"

@@ -65,6 +65,7 @@ class Workload:
     status: RolloutStatus
     restarted_at: str | None
     mark: str | None
+    last_manager: str  # who else but krt wrote to it last, by the field manager's name
     opt: str | None
 
     @property

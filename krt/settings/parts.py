@@ -18,8 +18,8 @@ from krt.settings.values import (
     duration,
     kubernetes_name,
     log_level,
-    one_of,
     network,
+    one_of,
     readable_file,
     stars,
     switch,
@@ -285,6 +285,14 @@ class Cluster:
         duration,
         "how old an event may be when it is first matched, and how long its restarts are tried",
         default="1h",
+        metavar="DURATION",
+    )
+    rollout_deadline_seconds: float = setting(
+        "KRT_ROLLOUT_DEADLINE",
+        "--rollout-deadline",
+        duration,
+        "after what time a rollout that has neither succeeded nor failed is reported as failed",
+        default="15m",
         metavar="DURATION",
     )
     restarts_per_second: int = setting(
