@@ -51,12 +51,12 @@ class Rollouts:
         ended = [
             p for key, target in done.items() for p in (_name(key), target_field(self._group, key), target.to_json())
         ]
-        own = [self._group, str(event), *self._where, group_field(self._group), group.to_json()]
+        own: list[str] = [self._group, str(event), *self._where, group_field(self._group), group.to_json()]
         await self._client.eval_script(SETTLE, keys, [*own, *ended])
 
     async def tell(self, key: WorkloadKey, upto: EventId, target: Target) -> None:
         """Say how a rollout goes on, for every followed event up to one; with the last word, follow it no more."""
-        said = [_name(key), str(upto), target_field(self._group, key), target.to_json(), int(target.final)]
+        said: list[str | int] = [_name(key), str(upto), target_field(self._group, key), target.to_json(), int(target.final)]
         await self._client.eval_script(TELL, [self._keys.followed(self._group)], [*said, *self._where])
 
     async def followed(self) -> dict[WorkloadKey, Followed]:

@@ -10,7 +10,7 @@ from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, fro
 from krt.core.event import Event
 from krt.core.event_id import EventId
 from krt.core.matching import Match, Skip, Verdict, judge, match
-from krt.core.ports import Delivered, Index, Journal
+from krt.core.ports import Delivered, Index, Journal, Rollouts
 from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
 from krt.core.restart import parse_time
 from krt.core.workload import Workload
