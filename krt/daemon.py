@@ -18,6 +18,7 @@ from krt.broker.clusters import claim_name
 from krt.broker.durability import durability_problems
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
+from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.core.event import Event
 from krt.core.policy import Rule, admits_image
@@ -87,6 +88,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     """Accept events. Before the issuer's keys are there, every call is told to come again."""
     from krt.web.app import build_app
     from krt.web.call import Door
+    from krt.web.watch import ReportWatch
 
     settings, told = daemon.settings, daemon.settings.web
     assert told is not None, "the role runs where its settings are"
@@ -98,11 +100,16 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
         rules=(Rule(told.allowed_org, settings.admission.images),),
         accept=acceptor.accept,
+        read_report=Reports(daemon.broker, daemon.keys).read,
+        watch=ReportWatch(told.max_waiting, daemon.stopping),
     )
     listener = Listener(
         address=told.listen, trusted_proxies=told.trusted_proxies, grace_seconds=settings.process.grace_seconds
     )
-    async with trio.open_nursery() as support:
+    reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)
+    async with reports_channel as reports, trio.open_nursery() as support:
+        support.start_soon(door.watch.hear, reports)
+        support.start_soon(door.watch.end_when_stopping)
         await support.start(keys.keep_fresh)
         daemon.health.add(lambda: _missing_keys(keys))
         daemon.health.add(await support.start(_watch_broker, daemon.broker))

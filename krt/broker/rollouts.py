@@ -56,7 +56,13 @@ class Rollouts:
 
     async def tell(self, key: WorkloadKey, upto: EventId, target: Target) -> None:
         """Say how a rollout goes on, for every followed event up to one; with the last word, follow it no more."""
-        said: list[str | int] = [_name(key), str(upto), target_field(self._group, key), target.to_json(), int(target.final)]
+        said: list[str | int] = [
+            _name(key),
+            str(upto),
+            target_field(self._group, key),
+            target.to_json(),
+            int(target.final),
+        ]
         await self._client.eval_script(TELL, [self._keys.followed(self._group)], [*said, *self._where])
 
     async def followed(self) -> dict[WorkloadKey, Followed]:

@@ -7,7 +7,7 @@ from typing import Protocol
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.image import Repository
-from krt.core.report import Group, Target
+from krt.core.report import Group, Report, Seen, Target
 from krt.core.restart import JournalPosition
 from krt.core.use import Use
 from krt.core.workload import Workload, WorkloadKey
@@ -20,6 +20,14 @@ class Accepted:
     id: EventId
     again: bool
     receivers: int | None
+
+
+class ReadReport(Protocol):
+    """Read an event's report and the clusters it is waited for. Raises BrokerUnavailable."""
+
+    async def __call__(self, event: EventId) -> tuple[Report, Seen] | None:
+        """None where there is no such event (any more)."""
+        ...
 
 
 class Accept(Protocol):

@@ -178,6 +178,14 @@ class Web:
         "networks of the proxies in front: their X-Forwarded-For is believed, their connections have no cap per peer",
         metavar="CIDRS",
     )
+    max_waiting: int = setting(
+        "KRT_MAX_WAITING",
+        "--max-waiting",
+        count(0, 100_000),
+        "how many calls may wait for a report to change; one more is answered at once",
+        default="1000",
+        metavar="NUMBER",
+    )
     audience: str = setting(
         "GITHUB_OIDC_AUDIENCE",
         "--github-oidc-audience",
