@@ -1,5 +1,6 @@
 """Takes one entry into the hand: understand it, match it, record that, and ask for its restarts."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -97,7 +98,8 @@ class Taker:
 
     async def _begin(self, delivered: Delivered, envelope: Envelope, *, since: float | None) -> None:
         self._position.seen(delivered.id)
-        entry = Entry(delivered.id, envelope, trio.current_time() + FRESH_SECONDS, self._hand.settled)
+        fresh_after = -math.inf if envelope.dry_run else trio.current_time() + FRESH_SECONDS
+        entry = Entry(delivered.id, envelope, fresh_after, self._hand.settled)
         self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
         verdicts = self._match(entry)
         wanted = [v.workload for v in verdicts if isinstance(v, Match) and not _is_served(v.workload, entry.id, since)]
