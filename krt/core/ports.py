@@ -91,6 +91,10 @@ class Journal(Protocol):
         """Let others claim at once what this worker holds."""
         ...
 
+    async def leave(self, entry: EventId) -> None:
+        """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
+        ...
+
     async def record(self, entry: EventId, fields: Mapping[str, str]) -> None:
         """Write into the entry's report, before what is written is done."""
         ...

@@ -29,6 +29,11 @@ def matched(cluster: str) -> dict[str, str]:
     return {field(cluster): json.dumps({"state": State.MATCHED})}
 
 
+def is_open(said: str | None) -> bool:
+    """Whether the field says that the event was taken on, and not yet how it ended."""
+    return said is not None and json.loads(said)["state"] == State.MATCHED
+
+
 def settled(cluster: str, state: State, counts: Mapping[str, int], reason: str = "") -> dict[str, str]:
     """Written with the acknowledgement. `counts` are the workloads by outcome."""
     said = {"state": state, **({"workloads": dict(counts)} if counts else {}), **({"reason": reason} if reason else {})}
