@@ -8,13 +8,14 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import msgspec
 import trio
 
 from krt.cluster.api import Api
 from krt.cluster.index import Index
 from krt.cluster.kinds import Kind
 from krt.cluster.refusal import refusal
-from krt.cluster.wire import read_bookmark, read_line, read_status, read_workload
+from krt.cluster.wire import WatchLine, read_bookmark, read_line, read_status, read_workload_or_none
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
 from krt.logs import Log
 from krt.serving.backoff import Backoff
@@ -68,6 +69,7 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
             scope.problem = str(error)
             scope.note_denial(denied=isinstance(error, ClusterDenied))
             log.warning("scope_unavailable", scope=scope, problem=error)
+            await trio.sleep(getattr(error, "retry_after_seconds", None) or 0)
 
 
 async def _list(scope: Scope, api: Api, index: Index) -> None:
@@ -90,7 +92,7 @@ async def _watch(scope: Scope, api: Api, index: Index, backoff: Backoff) -> None
         scope.problem = None
         scope.note_denial(denied=False)
         while (line := await _next(lines)) is not None:
-            _apply(scope, index, line)
+            _take(scope, index, line)
             scope.heard_at = trio.current_time()
             backoff.reset()
 
@@ -101,8 +103,14 @@ async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
     raise VersionExpired(f"the watch was silent for {_SILENCE_SECONDS:g} s")
 
 
-def _apply(scope: Scope, index: Index, line: bytes) -> None:
-    change = read_line(line)
+def _take(scope: Scope, index: Index, line: bytes) -> None:
+    try:
+        _apply(scope, index, read_line(line))
+    except msgspec.DecodeError as error:  # some proxy's own words
+        raise ClusterUnavailable(f"the watch sent what is not the expected JSON: {error}") from error
+
+
+def _apply(scope: Scope, index: Index, change: WatchLine) -> None:
     match change.type:
         case "BOOKMARK":
             scope.version = read_bookmark(change.object)
@@ -110,7 +118,9 @@ def _apply(scope: Scope, index: Index, line: bytes) -> None:
         case "ERROR":
             status = read_status(change.object)
             raise refusal(status.code, status)
-    workload = read_workload(scope.kind.name, change.object)
+    workload = read_workload_or_none(scope.kind.name, change.object)
+    if workload is None:
+        return
     scope.version = workload.resource_version
     if change.type == "DELETED":
         index.remove(workload.key)

@@ -181,6 +181,12 @@ def read_workload(kind: str, body: bytes | msgspec.Raw) -> Workload:
     return _to_workload(kind, _workload.decode(body))
 
 
+def read_workload_or_none(kind: str, body: msgspec.Raw) -> Workload | None:
+    """One object of many; None for an odd one, which is said in the log and must not take the others with it."""
+    item = _one_or_none(body)
+    return _to_workload(kind, item) if item else None
+
+
 def read_line(line: bytes) -> WatchLine:
     """One line of a watch. Raises msgspec.DecodeError."""
     return _line.decode(line)
