@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from krt.cli.parser import BAD_INPUT
 from krt.core import event
 from krt.errors import EventInvalid, SettingsInvalid
 from krt.settings.values import duration, readable_file
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from krt.client.command import Notification
     from krt.client.token import TokenService
 
-BAD_INPUT = 2
 T = TypeVar("T")
 
 DESCRIPTION = "Tell krt web, from a GitHub Actions job with `permissions: id-token: write`, that an image was pushed."

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from krt.serving.tls import client_context
+
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _TRUE, _FALSE = {"1", "t", "true", "yes", "on"}, {"0", "f", "false", "no", "off"}
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+_URL_WITH_USER = re.compile(r"([a-z]+://)?.*@(.*)", re.DOTALL)
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -37,7 +41,7 @@ def count(least: int, most: int) -> Callable[[str], int]:
     """A reader of whole numbers within bounds."""
 
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdecimal() or not least <= int(text[:12]) <= most:
+        if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
             raise ValueError(f"write a whole number from {least} to {most}")
         return int(text)
 
@@ -50,6 +54,13 @@ def log_level(text: str) -> str:
     if word not in _LOG_LEVELS:
         raise ValueError(f"write one of {', '.join(_LOG_LEVELS)}")
     return word
+
+
+def channel_name(text: str) -> str:
+    """A name of a PubSub channel: whatever can be seen when it is logged."""
+    if not text or not text.isprintable():
+        raise ValueError("write a name without control characters")
+    return text
 
 
 def kubernetes_name(text: str) -> str:
@@ -69,6 +80,13 @@ def readable_file(text: str) -> Path:
             return path
     except OSError as error:
         raise ValueError(f"the file cannot be read ({error.strerror})") from error
+
+
+def authorities_file(text: str) -> Path:
+    """A path of a file in PEM form whose certificates can be trusted from now on."""
+    path = readable_file(text)
+    client_context(path, None, None)
+    return path
 
 
 def network(text: str) -> Network:
@@ -101,5 +119,5 @@ def stars(_: str) -> str:
 
 def without_password(url: str) -> str:
     """How a URL is shown that may hold user and password."""
-    scheme, separator, rest = url.rpartition("://")
-    return f"{scheme}{separator}***@{rest.rpartition('@')[2]}" if "@" in rest else url
+    found = _URL_WITH_USER.fullmatch(url)
+    return f"{found[1] or ''}***@{found[2]}" if found else url
