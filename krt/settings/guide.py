@@ -14,28 +14,30 @@ _INTRODUCTION = """\
 
 <!-- Made from the table in krt/settings/parts.py by `python -m krt.settings.guide > docs/configuration.md`. -->
 
-`krt web`, `krt worker` and `krt all` are told what to do by environment variables. `krt all` takes the settings of both
-others. `krt config web` (or `worker`, `all`) prints every setting in force and where it came from; `krt web --help` lists
-them as well.
+`krt web`, `krt worker` and `krt all` are told what to do by environment variables. `krt all` takes the settings of
+both others. `krt config web` (or `worker`, `all`) prints every setting in force and where it came from; `krt web
+--help` lists them as well.
 
 - **Precedence.** Each variable has exactly one flag, `--flag value` or `--flag=value`; the flag wins. A flag is never
   abbreviated.
-- **Empty.** A variable that is empty counts as not given. An empty flag (`--kubeconfig=`) takes back what its variable says,
-  where a setting may be left out.
-- **Secrets.** `VALKEY_USERNAME_FILE` and `VALKEY_PASSWORD_FILE` name mounted files; a line end at their end is not part of the
-  secret. No secret is ever printed or logged.
-- **Mistakes.** Whatever is wrong with a start is said at once, a line each, naming variable and flag; the exit code is 2.
-- **Unknown variables.** A variable that begins with `KRT_` and is no setting is a mistake too, lest a misspelt one be passed
-  over. What Kubernetes injects for a Service called `krt-…` (`KRT_WEB_SERVICE_HOST`, `KRT_WEB_PORT_80_TCP_ADDR` and so on) is
-  not.
-- **Durations** are a number with a unit: `250ms`, `5s`, `15m`, `1h`; without a unit, seconds. **Times** are UTC everywhere.
-- **Yes or no** is `true` or `false` (also `1`, `yes`, `on`, `0`, `no`, `off`, in any case). A flag alone, as in `--valkey-tls`,
-  is `true`; `--valkey-tls=true` is the same.
+- **Empty.** A variable that is empty counts as not given. An empty flag (`--kubeconfig=`) takes back what its
+  variable says, where a setting may be left out.
+- **Secrets.** `VALKEY_USERNAME_FILE` and `VALKEY_PASSWORD_FILE` name mounted files; a line end at their end is not
+  part of the secret. No secret is ever printed or logged.
+- **Mistakes.** Whatever is wrong with a start is said at once, a line each, naming variable and flag; the exit code
+  is 2.
+- **Unknown variables.** A variable that begins with `KRT_` and is no setting is a mistake too, lest a misspelt one be
+  passed over. What Kubernetes injects for a Service called `krt-…` (`KRT_WEB_SERVICE_HOST`,
+  `KRT_WEB_PORT_80_TCP_ADDR` and so on) is not.
+- **Durations** are a number with a unit: `250ms`, `5s`, `15m`, `1h`; without a unit, seconds. **Times** are UTC
+  everywhere.
+- **Yes or no** is `true` or `false` (also `1`, `yes`, `on`, `0`, `no`, `off`, in any case). A flag alone, as in
+  `--valkey-tls`, is `true`; `--valkey-tls=true` is the same.
 - **Lists** are separated by commas.
-- **Addresses to listen at** are `host:port`. Without a host, `:8080`, they mean every address of the machine, IPv6 and IPv4. IPv6
-  addresses stand in brackets: `[::1]:8080`.
-- **Changes** take effect at the next start. The files of Valkey's user, password and certificates are read again at each
-  connect, so that they can be rotated.
+- **Addresses to listen at** are `host:port`. Without a host, `:8080`, they mean every address of the machine, IPv6
+  and IPv4. IPv6 addresses stand in brackets: `[::1]:8080`.
+- **Changes** take effect at the next start. The files of Valkey's user, password and certificates are read again at
+  each connect, so that they can be rotated.
 """
 
 _NOTES: Mapping[type[Part], str] = {
@@ -44,12 +46,13 @@ _NOTES: Mapping[type[Part], str] = {
 `unix:///path/of/socket?db=0`. What is given by a setting of its own goes before what stands in the URL.
 """,
     Admission: """\
-`ghcr.io/acme` admits the image `ghcr.io/acme` and everything below `ghcr.io/acme/`; `ghcr.io/acme/` only what is below; neither
-admits `ghcr.io/acme-evil/shop`. Names mean what Kubernetes resolves them to: `docker.io/library/` admits `nginx`.
+`ghcr.io/acme` admits the image `ghcr.io/acme` and everything below `ghcr.io/acme/`; `ghcr.io/acme/` only what is
+below; neither admits `ghcr.io/acme-evil/shop`. Names mean what Kubernetes resolves them to: `docker.io/library/`
+admits `nginx`.
 """,
     Web: """\
-`GITHUB_ALLOWED_ORG=acme@65` names the owner by its id, which stays when names change: without it, whoever takes over the name
-`acme` may call. The id is in `https://api.github.com/users/acme`.
+`GITHUB_ALLOWED_ORG=acme@65` names the owner by its id, which stays when names change: without it, whoever takes over
+the name `acme` may call. The id is in `https://api.github.com/users/acme`.
 """,
     Cluster: """\
 A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here.
@@ -58,9 +61,10 @@ A workload annotated `krt/restart: "disabled"` is left alone, whatever is set he
 _END = """\
 ## Other commands
 
-`krt all --dev` embeds a Valkey, an issuer and a stand-in for a cluster. It takes the same settings, except that it listens at
-`127.0.0.1:8080` and `127.0.0.1:8081` unless it is told otherwise, refuses every address that others can reach, and passes over
-the variables of what it embeds: a flag (`--valkey-addr`, `--kubeconfig`) is needed to have it use another.
+`krt all --dev` embeds a Valkey, an issuer and a stand-in for a cluster. It takes the same settings, except that it
+listens at `127.0.0.1:8080` and `127.0.0.1:8081` unless it is told otherwise, refuses every address that others can
+reach, and passes over the variables of what it embeds: a flag (`--valkey-addr`, `--kubeconfig`) is needed to have it
+use another.
 
 `krt notify` has its own: [Announcing an image from GitHub Actions](github-actions.md).
 """
