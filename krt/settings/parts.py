@@ -276,7 +276,7 @@ class Cluster:
     kinds: tuple[str, ...] = setting(
         "KRT_KINDS",
         "--kinds",
-        Listed(one_of("Deployment", "StatefulSet", "DaemonSet")),
+        Listed(one_of("Deployment", "StatefulSet", "DaemonSet"), least=1),
         "the kinds of workload to restart: Deployment, StatefulSet, DaemonSet",
         default="Deployment",
         metavar="KINDS",

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from krt.serving.tls import client_context
-
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -96,6 +94,8 @@ def readable_file(text: str) -> Path:
 
 def authorities_file(text: str) -> Path:
     """A path of a file in PEM form whose certificates can be trusted from now on."""
+    from krt.serving.tls import client_context  # imports ssl, which `krt notify` does without until it calls
+
     path = readable_file(text)
     client_context(path, None, None)
     return path
@@ -114,11 +114,14 @@ class Listed:
 
     nothing: tuple[Any, ...] = ()
 
-    def __init__(self, read: Callable[[str], Any]) -> None:
+    def __init__(self, read: Callable[[str], Any], *, least: int = 0) -> None:
         self._read = read
+        self._least = least
 
     def __call__(self, text: str) -> tuple[Any, ...]:
         values = tuple(self._read(part.strip()) for part in text.split(",") if part.strip())
+        if len(values) < self._least:
+            raise ValueError(f"write {self._least} or more, separated by commas")
         if len(set(values)) != len(values):
             raise ValueError("a value stands there twice")
         return values

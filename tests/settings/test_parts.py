@@ -206,7 +206,7 @@ def test_an_empty_flag_of_a_required_setting_is_a_problem_too(role: str) -> None
 @pytest.mark.parametrize("name", [name for name, row in EVERY.items() if row.default])
 def test_an_empty_flag_never_leaves_a_setting_without_its_value(name: str) -> None:
     (problem,) = problems("all", WEB, {EVERY[name].flag: ""})
-    assert problem.startswith(f"{name} (or {EVERY[name].flag}): write") or name in ("WEB_LISTEN_ADDR", "KRT_ADMIN_ADDR")
+    assert problem.startswith(f"{name} (or {EVERY[name].flag}): ")
 
 
 def test_settings_of_the_other_role_are_no_mistake() -> None:
@@ -245,6 +245,8 @@ def test_a_misspelt_variable_is_a_mistake(role: str) -> None:
         ("KUBECONFIG", "/absent", "the file cannot be read"),
         ("KRT_CLUSTER", "Prod", "write up to 63"),
         ("KRT_NAMESPACES", "shop,shop", "stands there twice"),
+        ("KRT_KINDS", "Pod", "write Deployment or StatefulSet or DaemonSet"),
+        ("KRT_KINDS", ",", "write 1 or more"),
         ("KRT_MIN_INTERVAL", "5 s", "write a duration"),
         ("KRT_PARALLEL_PATCHES", "257", "write a whole number from 1 to 256"),
         ("KRT_ADMIN_ADDR", ":99999", "ports end at 65535"),

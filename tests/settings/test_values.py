@@ -15,6 +15,7 @@ from krt.settings.values import (
     kubernetes_name,
     log_level,
     network,
+    one_of,
     readable_file,
     switch,
     without_password,
@@ -159,6 +160,23 @@ def test_a_list_is_separated_by_commas(text: str, values: tuple[str, ...]) -> No
 def test_a_list_with_a_value_that_is_none_or_twice_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Listed(kubernetes_name)(text)
+
+
+@pytest.mark.parametrize("text", ["", ",", " , "])
+def test_a_list_that_must_not_be_empty_is_not(text: str) -> None:
+    with pytest.raises(ValueError, match="write 1 or more, separated by commas"):
+        Listed(str, least=1)(text)
+
+
+@pytest.mark.parametrize("text", ["StatefulSet", "statefulset", "STATEFULSET"])
+def test_one_of_a_few_words_is_read_in_any_case(text: str) -> None:
+    assert one_of("Deployment", "StatefulSet")(text) == "StatefulSet"
+
+
+@pytest.mark.parametrize("text", ["", "StatefulSets", "Stateful Set", "sts"])
+def test_another_word_is_refused_with_those_there_are(text: str) -> None:
+    with pytest.raises(ValueError, match="write Deployment or StatefulSet"):
+        one_of("Deployment", "StatefulSet")(text)
 
 
 def test_a_file_must_be_readable_now(tmp_path: Path) -> None:
