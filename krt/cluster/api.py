@@ -73,7 +73,11 @@ class Api:
         }
         with _translated():
             async with self._sent("GET", kind.path(namespace), params=params, stream=True) as response:
-                yield _lines(response)
+                lines = _lines(response)
+                try:
+                    yield lines
+                finally:
+                    await _abandon(lines)
 
     async def _call(self, method: str, path: str, *, seconds: float = _CALL_SECONDS, **request: Any) -> bytes:
         with _translated(), _deadline(seconds):
@@ -148,6 +152,14 @@ def _decoded(read: Callable[[str, bytes], T], kind: Kind, body: bytes) -> T:
         return read(kind.name, body)
     except msgspec.DecodeError as error:
         raise ClusterUnavailable(f"the answer is not the expected JSON: {error}") from error
+
+
+async def _abandon(lines: AsyncIterator[bytes]) -> None:
+    # httpx reads through a chain of generators, none of which closes the next; only a cancellation ends all of them.
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        async for _ in lines:
+            pass
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:

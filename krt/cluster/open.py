@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trio
+from trio_util import wait_any
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
@@ -23,9 +24,12 @@ class Cluster:
     scopes: tuple[Scope, ...]
 
     async def wait_listed(self) -> None:
-        """Return when every scope has been listed once."""
-        for scope in self.scopes:
-            await scope.listed.wait()
+        """Return when every scope has been listed once, but for those that krt may not list."""
+        # An API server that starts denies everything to everybody: until it has listed one scope, no denial counts.
+        await wait_any(*(scope.listed.wait for scope in self.scopes))
+        async with trio.open_nursery() as nursery:
+            for scope in self.scopes:
+                nursery.start_soon(wait_any, scope.listed.wait, scope.denied.wait)
 
     def problems(self) -> tuple[str, ...]:
         """Why the index may be behind; empty when it follows the cluster."""

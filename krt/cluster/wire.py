@@ -4,6 +4,7 @@ Decoding takes only what is declared: managedFields, the last applied configurat
 are never kept. A page that holds one odd object is decoded object by object, and only that one is left out.
 """
 
+from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
@@ -95,6 +96,16 @@ class Status(msgspec.Struct):
     code: int = 0
 
 
+class _Named(msgspec.Struct, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+
+
+class _Odd(msgspec.Struct):
+    metadata: _Named
+
+
 class _Bookmark(msgspec.Struct):
     metadata: _ListMetadata
 
@@ -112,6 +123,7 @@ _raw_page = msgspec.json.Decoder(_RawPage)
 _workload = msgspec.json.Decoder(WireWorkload)
 _line = msgspec.json.Decoder(WatchLine)
 _status = msgspec.json.Decoder(Status)
+_odd = msgspec.json.Decoder(_Odd)
 _bookmark = msgspec.json.Decoder(_Bookmark)
 
 
@@ -129,6 +141,24 @@ def read_page(kind: str, body: bytes) -> Page:
 def read_workload(kind: str, body: bytes | msgspec.Raw) -> Workload:
     """One object. Raises msgspec.DecodeError."""
     return _to_workload(kind, _workload.decode(body))
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object of which no more than this could be read."""
+
+    key: WorkloadKey
+    resource_version: str
+    problem: str
+
+
+def read_changed(kind: str, body: msgspec.Raw) -> Workload | Unreadable:
+    """One object of a watch. Raises msgspec.DecodeError where not even its name can be read."""
+    try:
+        return read_workload(kind, body)
+    except msgspec.ValidationError as error:
+        metadata = _odd.decode(body).metadata
+        return Unreadable(WorkloadKey(kind, metadata.namespace, metadata.name), metadata.resource_version, str(error))
 
 
 def read_line(line: bytes) -> WatchLine:

@@ -52,7 +52,9 @@ class Watch:
         return self._receive.statistics().current_buffer_used
 
     def offer(self, change: Change) -> bool:
-        """False: the buffer is full and the watch ends after what is in it."""
+        """False: the watch has ended, or ends after what is in the buffer, since that is full."""
+        if self.ended.is_set():
+            return False
         if change.version.number <= self._after or not change.version.key.startswith(self._prefix):
             return True
         try:
