@@ -7,14 +7,13 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
-import msgspec
 import trio
 
 from krt.cluster.api import Api
 from krt.cluster.index import Index
 from krt.cluster.kinds import Kind
 from krt.cluster.refusal import refusal
-from krt.cluster.wire import Unreadable, read_bookmark, read_changed, read_line, read_status
+from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
 from krt.core.workload import Workload
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, KrtError, VersionExpired
 from krt.logs import Log
@@ -105,7 +104,7 @@ def _apply(scope: Scope, index: Index, line: bytes) -> None:
                 raise refusal(status.code, status)
             case _:
                 _take(scope, index, read_changed(scope.kind.name, change.object), deleted=change.type == "DELETED")
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise ClusterUnavailable(f"the watch sent a line that is none: {error}") from error
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from krt.cluster.open import Cluster, open_cluster
 from krt.core.workload import WorkloadKey
@@ -122,8 +122,9 @@ async def test_a_silent_watch_is_cut_and_everything_listed_anew(stand_in, web, c
         await follow(cluster)
         stand_in.cluster.faults.silent_watches = True
         stand_in.set_image("web", f"{BLOG}:dev")
+        await wait_all_tasks_blocked(0.02)
         clock.jump(129)
-        await eventually(lambda: True)
+        await wait_all_tasks_blocked(0.02)
         assert stand_in.calls("list") == 1
         stand_in.cluster.faults.silent_watches = False
         clock.jump(2)
@@ -139,6 +140,7 @@ async def test_bookmarks_are_no_silence(stand_in, web, clock: MockClock):
             stand_in.cluster.store.create(
                 {"kind": "Namespace", "metadata": {"name": f"n{stand_in.cluster.store.number}"}}
             )
+            await wait_all_tasks_blocked(0.02)
             clock.jump(61)
             await eventually(lambda: cluster.scopes[0].version == str(stand_in.cluster.store.number))
         assert (stand_in.calls("list"), stand_in.calls("watch")) == (1, 1)
