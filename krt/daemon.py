@@ -1,10 +1,10 @@
 """Which parts of krt run together, in what order they become ready, and how they stop."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from signal import SIGINT, SIGTERM, Signals
-from time import time
 from typing import Protocol
 
 import trio
@@ -14,28 +14,30 @@ from krt.admin.health import Health
 from krt.broker.accept import Acceptor
 from krt.broker.channel import subscribe
 from krt.broker.client import Client, open_client
+from krt.broker.clusters import claim_name
+from krt.broker.durability import durability_problems
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
+from krt.broker.reports import Reports
+from krt.broker.rollouts import Rollouts
 from krt.core.event import Event
-from krt.core.identity import Identity
 from krt.core.policy import Rule, admits_image
 from krt.errors import BrokerUnavailable, KeysUnavailable
 from krt.logs import Log
+from krt.oidc.caller import identify
 from krt.oidc.keys import KeyRing, key_ring_of
-from krt.oidc.token import UnknownKey, bearer, verify
 from krt.serving.address import Address
 from krt.serving.http import serve
 from krt.serving.listener import Listener
+from krt.settings.parts import Cluster as ClusterSettings
 from krt.settings.parts import Settings
 
 log = Log("daemon")
 
-Headers = Iterable[tuple[bytes, bytes]]
 Bound = Mapping[str, tuple[Address, ...]]
 
-_MOST_JOURNAL_ENTRIES = 100_000
-_IN_HAND = 1000
 _PING_SECONDS = 5.0
+_DURABILITY_SECONDS = 60.0
 _READING_CALLS = 16
 
 
@@ -72,6 +74,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
                 bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
                 log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
                 support.start_soon(_say_readiness, daemon.health)
+                support.start_soon(_watch_durability, broker)
                 task_status.started(bound)
                 await _until_told(signals, settings.process.grace_seconds)
                 stopping.set()
@@ -85,20 +88,28 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     """Accept events. Before the issuer's keys are there, every call is told to come again."""
     from krt.web.app import build_app
     from krt.web.call import Door
+    from krt.web.watch import ReportWatch
 
     settings, told = daemon.settings, daemon.settings.web
     assert told is not None, "the role runs where its settings are"
     keys = await key_ring_of(told.issuer.url, proxy=told.issuer_proxy, ca_file=told.issuer_ca_file)
-    acceptor = Acceptor(daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=_MOST_JOURNAL_ENTRIES)
+    acceptor = Acceptor(
+        daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=settings.valkey.most_journal_entries
+    )
     door = Door(
-        identify=partial(_identify, keys, issuer=told.issuer.url, audience=told.audience),
+        identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
         rules=(Rule(told.allowed_org, settings.admission.images),),
         accept=acceptor.accept,
+        read_report=Reports(daemon.broker, daemon.keys).read,
+        watch=ReportWatch(told.max_waiting, daemon.stopping),
     )
     listener = Listener(
         address=told.listen, trusted_proxies=told.trusted_proxies, grace_seconds=settings.process.grace_seconds
     )
-    async with trio.open_nursery() as support:
+    reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)
+    async with reports_channel as reports, trio.open_nursery() as support:
+        support.start_soon(door.watch.hear, reports)
+        support.start_soon(door.watch.end_when_stopping)
         await support.start(keys.keep_fresh)
         daemon.health.add(lambda: _missing_keys(keys))
         daemon.health.add(await support.start(_watch_broker, daemon.broker))
@@ -109,29 +120,34 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
 async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
     """Restart what the journal names. Nothing is read from it before the cluster has been listed once."""
     from krt.cluster.open import open_cluster
-    from krt.worker.consume import Matching
     from krt.worker.restart import Rules
-    from krt.worker.role import work
+    from krt.worker.role import Bounds, work
+    from krt.worker.take import Matching
 
     settings, told = daemon.settings, daemon.settings.cluster
     assert told is not None, "the role runs where its settings are"
-    journal = Journal(daemon.broker, daemon.keys, group=told.name, most_entries=_MOST_JOURNAL_ENTRIES)
-    rules = Rules(told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in)
+    journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
+    rollouts = Rollouts(daemon.broker, daemon.keys, group=_group(told))
+    rules = Rules(
+        told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in, told.rollout_deadline_seconds
+    )
+    bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
     calls_at_once = told.parallel_patches + _READING_CALLS
     async with (
-        open_cluster(told.kubeconfig, namespaces=told.namespaces, calls_at_once=calls_at_once) as cluster,
+        open_cluster(
+            told.kubeconfig, kinds=told.kinds, namespaces=told.namespaces, calls_at_once=calls_at_once
+        ) as cluster,
         subscribe(daemon.broker.endpoint, settings.valkey.channel) as channel,
         trio.open_nursery() as nursery,
     ):
         daemon.health.add(lambda: "; ".join(cluster.problems()) or None)
         daemon.health.add(lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}")
         task_status.started(())
-        matching = Matching(cluster.index, partial(_admits, settings), told.require_opt_in)
+        matching = Matching(cluster, partial(_admits, settings), told.require_opt_in, told.max_event_age_seconds)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
+        await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
-        await work(
-            journal, channel, cluster.api, matching, rules, calls_at_once=told.parallel_patches, in_hand=_IN_HAND
-        )
+        await work(journal, rollouts, channel, cluster.api, matching, rules, bounds)
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
@@ -172,6 +188,20 @@ async def _say_readiness(health: Health) -> None:
         await trio.sleep(0.05 if problems else 1)
 
 
+async def _watch_durability(broker: Client) -> None:
+    said: tuple[str, ...] | None = None
+    while True:
+        try:
+            problems = await durability_problems(broker)
+        except BrokerUnavailable:
+            await trio.sleep(_PING_SECONDS)  # others say that it is away
+            continue
+        if problems != said and (problems or said):
+            log.warning("journal_not_durable", problems=problems) if problems else log.info("journal_durable")
+        said = problems
+        await trio.sleep(_DURABILITY_SECONDS)
+
+
 async def _until_told(signals: AsyncIterator[int], grace_seconds: float) -> None:
     signal = await anext(signals)
     log.info("stopping", signal=Signals(signal).name, grace_seconds=grace_seconds)
@@ -182,13 +212,10 @@ async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -
     scope.cancel()
 
 
-def _identify(keys: KeyRing, headers: Headers, *, issuer: str, audience: str) -> Identity:
-    token = bearer(headers)
-    try:
-        return verify(token, keys.current(), issuer=issuer, audience=audience, now=time())
-    except UnknownKey:
-        keys.unknown_kid()
-        raise
+def _group(told: ClusterSettings) -> str:
+    """One consumer group for all workers that see the same workloads: others would take events that are not theirs."""
+    scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]
+    return f"{told.name}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
 
 
 def _admits(settings: Settings, event: Event) -> bool:

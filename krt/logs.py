@@ -53,6 +53,8 @@ def configure(level: str, *, readable: bool = False) -> None:
 def shown(value: object) -> object:
     """A value as a log may show it: numbers and truth as they are, texts cut, lists of them, anything else as text."""
     match value:
+        case dict():
+            return {str(name): shown(item) for name, item in value.items()}
         case None | bool() | int() | float():
             return value
         case list() | tuple() | set() | frozenset() if not hasattr(value, "_fields"):  # a NamedTuple has its own text

@@ -1,20 +1,25 @@
-"""The journal as a worker reads it: a stream, one consumer group a cluster, one consumer a process."""
+"""The journal as a worker uses it: a stream, one consumer group for each cluster and scope, one consumer a process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from secrets import token_hex
-from typing import cast
+from typing import Any, cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.scripts import ADOPT, LEASE
+from krt.broker.scripts import ADOPT, CLAIM, CREATE_GROUP, HOLD, LEASE, TIDY
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
-from krt.core.ports import Delivered
+from krt.core.ports import Claimed, Delivered
 from krt.core.restart import JournalPosition
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull
 
+IDLE_SECONDS = 15.0  # an entry that its worker did not renew for so long belongs to whoever claims it
+KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
+_RELEASED_MILLISECONDS = 24 * 3600 * 1000
+
+_Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
 
 
 class Journal:
@@ -29,35 +34,66 @@ class Journal:
 
     async def read_new(self, most: int) -> tuple[Delivered, ...]:
         """Entries that no worker of the group was given yet; they are this one's now."""
-        return await self._read(">", most)
+        return tuple(Delivered(entry, fields, 1) for entry, fields in await self._read(">", most))
 
-    async def read_own(self, most: int, after: EventId | None) -> tuple[Delivered, ...]:
-        """Entries that are this worker's already: a reply lost with its connection leaves them so."""
-        return await self._read(str(after or "0"), most)
+    async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
+        """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
+        return tuple(Delivered(entry, fields, 2) for entry, fields in await self._read(str(after or 0), most))
 
-    async def acknowledge(self, entry: EventId) -> None:
-        """The entry is settled: nobody of the group gets it again."""
-        await self._client.call("XACK", self._keys.journal, self._group, str(entry))
+    async def claim(self, cursor: str, most: int) -> Claimed:
+        """Entries that another worker has left alone; they are this one's now."""
+        arguments = [self._group, self._consumer, int(IDLE_SECONDS * 1000), cursor, most]
+        reply = await self._script(CLAIM, [self._keys.journal], arguments)
+        following, entries, deliveries, deleted = reply
+        found = zip(_entries(entries), deliveries, strict=True)
+        return Claimed(
+            entries=tuple(Delivered(entry, fields, count) for (entry, fields), count in found),
+            deleted=tuple(_id(entry) for entry in deleted),
+            cursor=following.decode(),
+        )
+
+    async def renew(self, most: int) -> frozenset[EventId]:
+        """Say that this worker lives, and hear which entries are still its own."""
+        return frozenset(_id(entry) for entry in await self._hold(most, idle_milliseconds=0))
+
+    async def release(self, most: int) -> None:
+        """Let others claim at once what this worker holds."""
+        await self._hold(most, idle_milliseconds=_RELEASED_MILLISECONDS)
+
+    async def tidy(self) -> None:
+        """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
+        day = int(KEPT_SECONDS * 1000)
+        await self._client.eval_script(TIDY, [self._keys.journal], [self._group, day, day])
 
     async def position(self) -> JournalPosition:
         """The journal's name and the newest id it has given out."""
         name = await self._client.call("GET", self._keys.journal_name)
         info = cast("list[object]", await self._client.call("XINFO", "STREAM", self._keys.journal))
         newest = cast("bytes", info[info.index(b"last-generated-id") + 1])
-        return JournalPosition(cast("bytes", name or b"").decode(), event_ids.parse(newest.decode()))
+        return JournalPosition(cast("bytes", name or b"").decode(), _id(newest))
+
+    async def now(self) -> float:
+        """Valkey's clock, in seconds since the epoch."""
+        seconds, microseconds = cast("list[bytes]", await self._client.call("TIME"))
+        return int(seconds) + int(microseconds) / 1e6
+
+    async def group_made(self) -> float:
+        """When this worker's group was made, by Valkey's clock: it has seen everything since."""
+        made = cast("bytes | None", await self._client.call("GET", self._keys.group_made(self._group)))
+        return int(made or 0) / 1000
 
     async def hold_lease(self) -> bool:
         """Whether this worker is the one that adopts; renewed by asking."""
-        return await self._client.eval_script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1
+        return bool(await self._script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1)
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
         """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
-        fields = [part for field in to_fields(envelope).items() for part in field]
         keys = [self._keys.journal, self._keys.journal_name, self._keys.adopter]
-        reply = await self._client.eval_script(ADOPT, keys, [self._consumer, self._most_entries, token_hex(8), *fields])
-        match reply:
+        reports = [self._keys.report(""), int(KEPT_SECONDS * 1000)]
+        arguments = [self._consumer, self._most_entries, token_hex(8), *reports, *_flat(to_fields(envelope))]
+        match await self._script(ADOPT, keys, arguments):
             case [b"adopted", bytes(entry)]:
-                return event_ids.parse(entry.decode())
+                return _id(entry)
             case [b"lost"]:
                 return None
             case [b"full"]:
@@ -65,37 +101,41 @@ class Journal:
             case _:
                 raise BrokerUnavailable("the adopt script gave an answer that is none of its own")
 
-    async def _read(self, after: str, most: int) -> tuple[Delivered, ...]:
-        read = (
-            "XREADGROUP",
-            "GROUP",
-            self._group,
-            self._consumer,
-            "COUNT",
-            most,
-            "STREAMS",
-            self._keys.journal,
-            after,
-        )
+    async def _read(self, after: str, most: int) -> tuple[tuple[EventId, dict[str, str]], ...]:
+        group = ("GROUP", self._group, self._consumer, "COUNT", most, "STREAMS", self._keys.journal, after)
+        reply = await self._with_group(lambda: self._client.call("XREADGROUP", *group))
+        return tuple(found for _, entries in reply or () for found in _entries(entries))
+
+    async def _hold(self, most: int, *, idle_milliseconds: int) -> Sequence[bytes]:
+        arguments = [self._group, self._consumer, most, idle_milliseconds]
+        return cast("Sequence[bytes]", await self._script(HOLD, [self._keys.journal], arguments))
+
+    async def _script(self, script: Any, keys: list[str], arguments: Sequence[Any]) -> Any:
+        return await self._with_group(lambda: self._client.eval_script(script, keys, arguments))
+
+    async def _with_group(self, ask: Any) -> Any:
         try:
-            reply = await self._client.call(*read)
+            return await ask()
         except BrokerRefused as error:
-            if "NOGROUP" not in str(error):
+            if error.code != "NOGROUP":
                 raise
-            await self._create_group()
-            reply = await self._client.call(*read)
-        streams = cast("Sequence[tuple[bytes, Sequence[tuple[bytes, Sequence[bytes] | None]]]]", reply or ())
-        return tuple(_delivered(entry, fields) for _, entries in streams for entry, fields in entries)
-
-    async def _create_group(self) -> None:
-        # A new group begins with the oldest entry: what was announced before its first worker came is not lost.
-        try:
-            await self._client.call("XGROUP", "CREATE", self._keys.journal, self._group, "0", "MKSTREAM")
-        except BrokerRefused as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+        keys = [self._keys.journal, self._keys.group_made(self._group)]
+        await self._client.eval_script(CREATE_GROUP, keys, [self._group])
+        return await ask()
 
 
-def _delivered(entry: bytes, fields: Sequence[bytes] | None) -> Delivered:
+def _entries(pairs: _Pairs) -> list[tuple[EventId, dict[str, str]]]:
+    return [(_id(entry), _texts(fields)) for entry, fields in pairs]
+
+
+def _texts(fields: Sequence[bytes] | None) -> dict[str, str]:
     texts = [field.decode(errors="replace") for field in fields or ()]
-    return Delivered(event_ids.parse(entry.decode()), dict(zip(texts[::2], texts[1::2], strict=True)))
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def _id(text: bytes) -> EventId:
+    return event_ids.parse(text.decode())
+
+
+def _flat(fields: Mapping[str, str]) -> list[str]:
+    return [part for field in fields.items() for part in field]

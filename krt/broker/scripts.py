@@ -7,7 +7,8 @@ from krt.broker.script import Script
 
 # KEYS 1 journal, 2 its name, 3 the spent token, 4 the retry key of an Idempotency-Key (or the third again)
 # ARGV 1 fingerprint of the call, 2 and 3 how long token and retry key are remembered (ms),
-#      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none), 8… the fields
+#      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none),
+#      8 what report keys begin with, 9 how long a report is kept (ms), 10… the fields
 # Answers "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" or "full".
 #
 # Published last and by pcall: an event that stands in the journal is accepted, whether or not anybody was rung for.
@@ -19,7 +20,8 @@ end
 local spent = redis.call('GET', KEYS[3])
 if spent then
   local print, id = string.match(spent, '^(%S+) (%S+)$')
-  return print == ARGV[1] and {'again', id} or {'used'}
+  if print == ARGV[1] then return {'again', id} end
+  return {'used'}
 end
 local retried = KEYS[4] ~= KEYS[3] and redis.call('GET', KEYS[4])
 if retried then
@@ -29,20 +31,27 @@ if retried then
 end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[4]) then return {'full'} end
 redis.call('SET', KEYS[2], ARGV[5], 'NX')
-local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 8))
+local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 10))
+redis.call('HSET', ARGV[8] .. id, unpack(ARGV, 10))
+redis.call('PEXPIRE', ARGV[8] .. id, ARGV[9])
 remember(id)
 if ARGV[7] == '' then return {'accepted', id, 0} end
 local receivers = redis.pcall('PUBLISH', ARGV[6], ARGV[7])
 return {'accepted', id, type(receivers) == 'number' and receivers or -1}
 """)
 
-# KEYS 1 journal, 2 its name, 3 the lease; ARGV 1 who should hold it, 2 the most entries, 3 a random name, 4… the fields
+# KEYS 1 journal, 2 its name, 3 the lease
+# ARGV 1 who should hold the lease, 2 the most entries, 3 a random name, 4 what report keys begin with,
+#      5 how long a report is kept (ms), 6… the fields
 # Answers "adopted ID", "lost" (another one holds the lease now) or "full".
 ADOPT = Script("""
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'lost'} end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return {'full'} end
 redis.call('SET', KEYS[2], ARGV[3], 'NX')
-return {'adopted', redis.call('XADD', KEYS[1], '*', unpack(ARGV, 4))}
+local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 6))
+redis.call('HSET', ARGV[4] .. id, unpack(ARGV, 6))
+redis.call('PEXPIRE', ARGV[4] .. id, ARGV[5])
+return {'adopted', id}
 """)
 
 # KEYS 1 the lease; ARGV 1 who asks, 2 how long it lasts (ms). Answers 1 if the asker holds it now.
@@ -51,4 +60,61 @@ local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
+""")
+
+# KEYS 1 journal, 2 when the group was made; ARGV 1 group. A new group begins with the oldest entry: what was announced
+# before its first worker came is not lost.
+CREATE_GROUP = Script("""
+local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+if made.err then
+  if string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
+  return made
+end
+local now = redis.call('TIME')
+redis.call('SET', KEYS[2], now[1] * 1000 + math.floor(now[2] / 1000))
+return 1
+""")
+
+# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 how long an entry must have been left alone (ms), 4 cursor, 5 the most.
+# Answers the next cursor, the entries, how often each was delivered, and the ids that are in the journal no more.
+CLAIM = Script("""
+local found = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5])
+local deliveries = {}
+for i, entry in ipairs(found[2]) do
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)
+  deliveries[i] = pending[1] and pending[1][4] or 1
+end
+return {found[1], found[2], deliveries, found[3]}
+""")
+
+# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the most, 4 for how long they count as left alone already (ms).
+# Renews (0) or releases (more than any idle time) what is the consumer's; answers the ids.
+HOLD = Script("""
+local ids = {}
+for i, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[3], ARGV[2])) do
+  ids[i] = pending[1]
+end
+if #ids == 0 then return ids end
+local claim = {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], '0'}
+for _, id in ipairs(ids) do claim[#claim + 1] = id end
+for _, word in ipairs({'IDLE', ARGV[4], 'JUSTID'}) do claim[#claim + 1] = word end
+return redis.call(unpack(claim))
+""")
+
+# KEYS 1 journal; ARGV 1 group, 2 how long entries are kept (ms), 3 how long a consumer may be gone (ms).
+# Trims by Valkey's own clock, and forgets consumers that hold nothing: deleting one deletes what it holds.
+TIDY = Script("""
+local now = redis.call('TIME')
+local oldest = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2])
+local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', oldest)
+local info = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
+if info.err then return trimmed end
+for _, consumer in ipairs(info) do
+  local fields = {}
+  for i = 1, #consumer, 2 do fields[consumer[i]] = consumer[i + 1] end
+  if fields['pending'] == 0 and fields['idle'] > tonumber(ARGV[3]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], fields['name'])
+  end
+end
+return trimmed
 """)

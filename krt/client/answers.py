@@ -27,11 +27,11 @@ def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused |
         case 401:
             return Refused("krt web does not know this caller (401)", status=401, claims=claims)
         case 408 | 429:
-            return _not_yet(answer, perhaps_accepted=False)
+            return _not_yet(answer, not_taken=True)
         case status if status >= 500:  # a 503 may have been accepted (docs: delivery), a proxy's 502 or 504 too
-            return _not_yet(answer, perhaps_accepted=True)
+            return _not_yet(answer, not_taken=False)
         case status if status < 400 or status == 404:
-            return Refused(_not_krt(answer, server), status=status)
+            return Refused(_not_krt(answer), status=status)
         case status:
             return _refused(answer)
 
@@ -45,16 +45,16 @@ def _accepted(answer: Answer, server: Server) -> Accepted:
     return Accepted(event_id=its_id, status_url=server.status_url(its_id))
 
 
-def _not_yet(answer: Answer, *, perhaps_accepted: bool) -> NotYet:
+def _not_yet(answer: Answer, *, not_taken: bool) -> NotYet:
     said = _said(answer.document(_Problem) or _Problem())
-    return NotYet(f"krt web answered {answer.status}{said}", answer.wait_seconds, perhaps_accepted)
+    return NotYet(f"krt web answered {answer.status}{said}", answer.wait_seconds, not_taken)
 
 
-def _not_krt(answer: Answer, server: Server) -> str:
+def _not_krt(answer: Answer) -> str:
     if answer.location:
         there = f"to {answer.location}: a token follows no redirect, use the final URL"
-        return f"{server.base} redirects ({answer.status}) {there}"
-    return f"{server.base} answered {answer.status}: is that the URL of krt web?"
+        return f"{answer.url} redirects ({answer.status}) {there}"
+    return f"{answer.url} answered {answer.status}: is krt web there?"
 
 
 def _refused(answer: Answer) -> Refused:
@@ -63,4 +63,5 @@ def _refused(answer: Answer) -> Refused:
 
 
 def _said(problem: _Problem) -> str:
-    return "".join(f": {part}" for part in (problem.title, problem.detail) if part)
+    said = problem.detail or problem.title
+    return f": {said}" if said else ""

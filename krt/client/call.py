@@ -11,7 +11,7 @@ from krt.client import answers, token
 from krt.client.address import Server
 from krt.client.outcome import Accepted, NotYet, Refused, Unanswered
 from krt.client.token import Token, TokenService
-from krt.client.transport import exchange
+from krt.client.transport import Outgoing, exchange
 from krt.core.event import Event, to_json
 from krt.serving.backoff import Backoff
 
@@ -92,24 +92,31 @@ class Call:
         return fresh
 
     async def _post(self, http: httpx.AsyncClient, bearer: Token) -> Accepted | Refused | NotYet:
-        before, self.perhaps_accepted = (
-            self.perhaps_accepted,
-            True,
-        )  # from now on, until the answer says otherwise
+        before = self.perhaps_accepted
         outcome = await self._answer_to(http, bearer)
         match outcome:
             case Accepted():
                 self.accepted = outcome
-            case Refused() | NotYet(perhaps_accepted=False):
+            case Refused() | NotYet(not_taken=True):
                 self.perhaps_accepted = before
         return outcome
 
     async def _answer_to(self, http: httpx.AsyncClient, bearer: Token) -> Accepted | Refused | NotYet:
+        answer = await exchange(http, self._request(http, bearer), seconds=self._patience.attempt_seconds)
+        if isinstance(answer, NotYet):
+            return answer
+        return answers.read(answer.without(bearer.value), self._message.server, bearer.claims)
+
+    def _request(self, http: httpx.AsyncClient, bearer: Token) -> httpx.Request:
+        content = to_json(self._message.event)
         headers = {
             "Authorization": f"Bearer {bearer.value}",
             "Content-Type": "application/json",
             "Idempotency-Key": self._key,
         }
-        request = http.build_request("POST", self._message.url, content=to_json(self._message.event), headers=headers)
-        answer = await exchange(http, request, seconds=self._patience.attempt_seconds)
-        return answer if isinstance(answer, NotYet) else answers.read(answer, self._message.server, bearer.claims)
+        request = http.build_request("POST", self._message.url, content=content, headers=headers)
+        request.stream = Outgoing(content, self._on_sending)
+        return request
+
+    def _on_sending(self) -> None:
+        self.perhaps_accepted = True  # until the answer says otherwise

@@ -25,11 +25,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """This attempt decided nothing, another may. `perhaps_accepted`: the event may yet be journaled."""
+    """This attempt decided nothing, another may. `not_taken`: the answer says that the event is not journaled."""
 
     problem: str
     wait_seconds: float = 0
-    perhaps_accepted: bool = False
+    not_taken: bool = False
 
 
 @dataclass(frozen=True, slots=True)

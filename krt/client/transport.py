@@ -1,11 +1,12 @@
 """One HTTP exchange with a token in it: TLS, proxies, no redirect, bounded answers; errors become values."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import httpx
 import msgspec
@@ -18,13 +19,14 @@ from krt.errors import SettingsInvalid
 T = TypeVar("T")
 
 LONGEST_ANSWER_BYTES = 64 * 1024
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError, httpx.PoolTimeout)
+NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`body` is cut at LONGEST_ANSWER_BYTES: a proxy's error page may be longer, its status still counts."""
 
+    url: str
     status: int
     location: str
     wait_seconds: float
@@ -52,6 +54,7 @@ def open_http(*, ca_file: Path | None, connect_seconds: float) -> httpx.AsyncCli
             mounts={"http://": None},  # plain http is loopback only: a proxy would see the token
             timeout=httpx.Timeout(None, connect=connect_seconds),
             limits=httpx.Limits(max_keepalive_connections=0),  # a kept connection may be closed under a request
+            event_hooks={"response": [_keep_location]},
             headers={"User-Agent": f"krt/{krt.__version__}", "Accept-Encoding": "identity"},
         )
     except (ValueError, ImportError, httpx.InvalidURL):  # their texts may hold the proxy's password
@@ -70,11 +73,31 @@ async def exchange(http: httpx.AsyncClient, request: httpx.Request, *, seconds: 
             finally:
                 await response.aclose()
     except trio.TooSlowError:
-        return NotYet(f"{request.url.host} did not answer within {seconds:g} s", perhaps_accepted=True)
+        return NotYet(f"{request.url.host} did not answer within {seconds:g} s")
     except UnicodeError:  # of the resolver, for a proxy's name; parse() refuses such names of servers
         return NotYet(f"cannot look up {request.url.host} or the proxy on the way there")
     except httpx.TransportError as error:
-        return NotYet(_problem(error, request.url.host), perhaps_accepted=not isinstance(error, NEVER_SENT))
+        return NotYet(_problem(error, request.url.host))
+
+
+class Outgoing(httpx.AsyncByteStream):
+    """A request's body; `on_sending` hears when the connection stands and it is about to leave.
+
+    An iterator and no generator, as httpx's own is: one that is left in the middle wants to be closed.
+    """
+
+    def __init__(self, content: bytes, on_sending: Callable[[], None]) -> None:
+        self._left = [content]
+        self._on_sending = on_sending
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        self._on_sending()
+        return self._left.pop()
 
 
 async def _body(response: httpx.Response) -> bytes:
@@ -84,10 +107,14 @@ async def _body(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
+async def _keep_location(response: httpx.Response) -> None:
+    """Take the Location away: httpx prepares redirects that it is told not to follow, and fails on hostile ones."""
+    response.extensions["location"] = response.headers.pop("Location", "")
+
+
 def _answer(response: httpx.Response, body: bytes) -> Answer:
-    headers = response.headers
-    wait_seconds = retry_after_seconds(headers.get("Retry-After", ""), datetime.now(UTC))
-    return Answer(response.status_code, headers.get("Location", ""), wait_seconds, body)
+    wait_seconds = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
+    return Answer(str(response.url), response.status_code, response.extensions["location"], wait_seconds, body)
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:
@@ -106,8 +133,9 @@ def _problem(error: httpx.TransportError, host: str) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate of {host} is not trusted: {cause.verify_message} (see --ca-file)"
         cause = cause.__cause__ or cause.__context__
-    what = "cannot connect to" if isinstance(error, NEVER_SENT) else "lost the connection to"
-    return f"{what} {host} ({type(error).__name__}: {error})"
+    if isinstance(error, NOT_CONNECTED):
+        return f"cannot connect to {host} ({str(error) or type(error).__name__})"
+    return f"no whole answer from {host} ({type(error).__name__})"  # its text may quote what the server sent
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:

@@ -30,7 +30,8 @@ def tell(outcome: Accepted | Refused | Unanswered, message: Message, console: Co
 def tell_interrupted(call: Call, console: Console) -> int:
     """Print what an interrupt leaves behind; the exit code."""
     if call.accepted is not None:
-        state = f"the event was accepted as {call.accepted.event_id or 'sent'}"
+        its_id = call.accepted.event_id
+        state = f"the event was accepted{f' as {its_id}' if its_id else ''}"
     elif call.perhaps_accepted:
         state = f"the event was sent and not answered: {PERHAPS}"
     else:

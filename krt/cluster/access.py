@@ -5,6 +5,7 @@ The `kubernetes` package reads all of that, in a thread, for it may block or run
 
 import ssl
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from krt.cluster.source import Source, Unusable
 from krt.errors import SettingsInvalid
 from krt.serving.tls import client_context
 
+_CONNECT_SECONDS = 4.0
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where the API server is and how to speak TLS with it."""
 
     url: str
+    identity: str  # the same for every worker of this cluster, and for no other cluster's
     tls: ssl.SSLContext
     server_name: str | None
     proxy: str | None
@@ -39,13 +43,16 @@ def load_access(kubeconfig: Path | None) -> tuple[Server, Credentials]:
 
 
 def http_client(server: Server, *, connections: int) -> httpx.AsyncClient:
-    """A client of the API server. It has no deadlines of its own: those are scopes where the calls are made."""
+    """A client of the API server. Its deadlines are scopes where the calls are made, except for connecting.
+
+    A scope that ends in the middle of a TLS handshake leaves httpcore's socket open; its own timeout closes it.
+    """
     return httpx.AsyncClient(
         base_url=server.url,
         verify=server.tls,
         proxy=server.proxy,
         trust_env=False,
-        timeout=None,  # noqa: S113 - see above
+        timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         follow_redirects=False,
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60),
         headers={"User-Agent": "krt", "Accept": "application/json", "Accept-Encoding": "identity"},
@@ -62,9 +69,11 @@ def _server(configuration: Any) -> Server:
     _check_url(configuration.host, "its server")
     if configuration.proxy:
         _check_url(configuration.proxy, "the proxy on the way to its server")
+    tls = _tls(configuration)
     return Server(
         url=configuration.host,
-        tls=_tls(configuration),
+        identity=_identity(configuration),
+        tls=tls,
         server_name=configuration.tls_server_name,
         proxy=configuration.proxy,
     )
@@ -77,6 +86,11 @@ def _check_url(text: str | None, what: str) -> None:
         url = httpx.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
         raise Unusable(f"{what} is no http:// or https:// URL")
+
+
+def _identity(configuration: Any) -> str:
+    ca_file = configuration.ssl_ca_cert
+    return sha256(configuration.host.encode() + (Path(ca_file).read_bytes() if ca_file else b"")).hexdigest()
 
 
 def _tls(configuration: Any) -> ssl.SSLContext:

@@ -48,7 +48,7 @@ class Api:
         body = await self._call(
             "PATCH",
             kind.path(key.namespace, key.name),
-            params={"fieldManager": "krt"},
+            params={"fieldManager": wire.FIELD_MANAGER},
             content=json.dumps(restart_patch(workload.resource_version, stamp)).encode(),
             headers={"Content-Type": "application/merge-patch+json"},
         )
@@ -76,7 +76,7 @@ class Api:
             async with AsyncExitStack() as stack:
                 with _deadline(_CALL_SECONDS):
                     lines = _lines(await stack.enter_async_context(self._answered(request)))
-                stack.push_async_callback(_abandon, lines)
+                stack.push_async_callback(_exhaust, lines)
                 yield lines
 
     async def _call(self, method: str, path: str, *, seconds: float = _CALL_SECONDS, **more: Any) -> bytes:
@@ -161,14 +161,6 @@ async def _body(response: httpx.Response) -> bytes:
     return b"".join([chunk async for chunk in response.aiter_raw()])
 
 
-async def _abandon(lines: AsyncIterator[bytes]) -> None:
-    # httpx reads through a chain of generators, none of which closes the next; only a cancellation ends all of them.
-    with trio.CancelScope() as scope:
-        scope.cancel()
-        async for _ in lines:
-            pass
-
-
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
     kept = b""
     async for chunk in response.aiter_raw():
@@ -177,3 +169,11 @@ async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
             yield line
         if len(kept) > _MOST_LINE_BYTES:
             raise ClusterUnavailable(f"the watch sent a line of more than {_MOST_LINE_BYTES} bytes")
+
+
+async def _exhaust(lines: AsyncIterator[bytes]) -> None:
+    # Left where they stand, the generators within httpx would wait for the garbage collector, which cannot close them.
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        async for _ in lines:
+            pass

@@ -3,6 +3,7 @@
 Nothing but a complete list or a DELETED removes a workload: an API server that refuses or stumbles empties no index.
 """
 
+import math
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ log = Log("cluster")
 # The server sends a bookmark every minute. After a restore of etcd a watch from a version of its future is silent
 # for ever, without an error: so silence ends the watch.
 _SILENCE_SECONDS = 130.0
+_DENIED_SECONDS = 60.0
 _WATCH_SECONDS = (240.0, 360.0)
 
 
@@ -37,15 +39,27 @@ class Scope:
     listed: trio.Event = field(default_factory=trio.Event)  # set for ever after the first complete list
     denied: trio.Event = field(default_factory=trio.Event)  # set at the next denial, and then another one
     problem: str | None = "not listed yet"  # why the index may be behind in this scope
+    denied_since: float | None = None  # on Trio's clock, while it may not be listed or watched
+    heard_at: float = -math.inf  # on Trio's clock: the last list, bookmark or change
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is denied for longer than an API server denies everybody while it starts."""
+        return self.denied_since is not None and trio.current_time() - self.denied_since >= _DENIED_SECONDS
+
+    def note_denial(self, *, denied: bool) -> None:
+        """Remember since when it is denied; anything else that is heard of it ends that."""
+        self.denied_since = (self.denied_since or trio.current_time()) if denied else None
+        if denied:
+            self.denied.set()
+            self.denied = trio.Event()
 
     def fail(self, error: KrtError) -> None:
         """Take note of why it cannot be followed just now."""
         if str(error) != self.problem:
             self.problem = str(error)
             log.warning("scope_unavailable", scope=self, problem=error)
-        if isinstance(error, ClusterDenied):
-            self.denied.set()
-            self.denied = trio.Event()
+        self.note_denial(denied=isinstance(error, ClusterDenied))
 
     def __str__(self) -> str:
         return f"{self.kind.plural} in {self.namespace or 'all namespaces'}"
@@ -67,6 +81,7 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
 
 
 async def _list(scope: Scope, api: Api, index: Index) -> None:
+    began = trio.current_time()
     page = await api.list_page(scope.kind, scope.namespace, None)
     workloads = page.workloads
     while page.continue_token:
@@ -74,6 +89,7 @@ async def _list(scope: Scope, api: Api, index: Index) -> None:
         workloads += page.workloads
     index.replace(scope.kind.name, scope.namespace, workloads)
     scope.version = page.resource_version
+    scope.heard_at = began
     scope.listed.set()
     log.info("scope_listed", scope=scope, workloads=len(workloads))
 
@@ -82,8 +98,10 @@ async def _watch(scope: Scope, api: Api, index: Index, backoff: Backoff) -> None
     seconds = random.uniform(*_WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing
     async with api.watch(scope.kind, scope.namespace, scope.version or "", seconds) as lines:
         scope.problem = None
+        scope.note_denial(denied=False)
         while (line := await _next(lines)) is not None:
             _apply(scope, index, line)
+            scope.heard_at = trio.current_time()
             backoff.reset()
 
 

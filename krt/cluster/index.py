@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from krt.core.image import Repository
+from krt.core.ports import Changed
 from krt.core.workload import Workload, WorkloadKey
 
 
@@ -13,6 +14,11 @@ class Index:
     def __init__(self) -> None:
         self._workloads: dict[WorkloadKey, Workload] = {}
         self._running: defaultdict[Repository, set[WorkloadKey]] = defaultdict(set)
+        self._listeners: list[Changed] = []
+
+    def listen(self, changed: Changed) -> None:
+        """Call this with every change from now on, before and after."""
+        self._listeners.append(changed)
 
     def __len__(self) -> int:
         return len(self._workloads)
@@ -27,18 +33,27 @@ class Index:
 
     def put(self, workload: Workload) -> None:
         """Take in a workload as it is now."""
-        self.remove(workload.key)
+        before = self._forget(workload.key)
         self._workloads[workload.key] = workload
         for repository in workload.repositories:
             self._running[repository].add(workload.key)
+        self._tell(before, workload)
 
     def remove(self, key: WorkloadKey) -> None:
         """Forget a workload, known or not."""
+        self._tell(self._forget(key), None)
+
+    def _tell(self, before: Workload | None, after: Workload | None) -> None:
+        for listener in self._listeners:
+            listener(before, after)
+
+    def _forget(self, key: WorkloadKey) -> Workload | None:
         workload = self._workloads.pop(key, None)
         for repository in workload.repositories if workload else ():
             self._running[repository].discard(key)
             if not self._running[repository]:
                 del self._running[repository]
+        return workload
 
     def replace(self, kind: str, namespace: str | None, workloads: Iterable[Workload]) -> None:
         """Make one scope hold exactly these: a step without a checkpoint, so nobody sees it half done."""

@@ -8,14 +8,15 @@ from krt.core.workload import Workload
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The workload was patched and is now this."""
+    """The workload was patched and is now this; the restart covers every event up to `by`."""
 
     workload: Workload
+    by: EventId
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A restart that was made after the event was accepted is on the workload; `by` is the newest event it covers."""
+    """A restart that was made after the event was accepted is on the workload; it covers every event up to `by`."""
 
     by: EventId
 
@@ -41,4 +42,11 @@ class Failed:
     reason: str
 
 
-Outcome = Restarted | Covered | Superseded | Unmatched | Failed
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """It was tried for as long as an event is worth it."""
+
+    reason: str
+
+
+Outcome = Restarted | Covered | Superseded | Unmatched | Failed | Expired

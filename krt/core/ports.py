@@ -1,12 +1,13 @@
 """What the roles ask of the broker and of the cluster: the adapters fit these, and so do the tests' fakes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.image import Repository
+from krt.core.report import Group, Report, Seen, Target
 from krt.core.restart import JournalPosition
 from krt.core.use import Use
 from krt.core.workload import Workload, WorkloadKey
@@ -19,6 +20,14 @@ class Accepted:
     id: EventId
     again: bool
     receivers: int | None
+
+
+class ReadReport(Protocol):
+    """Read an event's report and the clusters it is waited for. Raises BrokerUnavailable."""
+
+    async def __call__(self, event: EventId) -> tuple[Report, Seen] | None:
+        """None where there is no such event (any more)."""
+        ...
 
 
 class Accept(Protocol):
@@ -52,10 +61,20 @@ class Workloads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An entry of the journal as it was read: its id and its fields, not yet understood."""
+    """An entry of the journal as it was read: not yet understood, and delivered for the how manieth time."""
 
     id: EventId
     fields: Mapping[str, str]
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What was taken over from dead workers; `deleted` entries are in the journal no more. Go on from `cursor`."""
+
+    entries: tuple[Delivered, ...]
+    deleted: tuple[EventId, ...]
+    cursor: str
 
 
 class Journal(Protocol):
@@ -65,12 +84,36 @@ class Journal(Protocol):
         """Entries that no worker of the group was given yet; they are this one's now."""
         ...
 
-    async def acknowledge(self, entry: EventId) -> None:
-        """The entry is settled: nobody of the group gets it again."""
+    async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
+        """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
+        ...
+
+    async def claim(self, cursor: str, most: int) -> Claimed:
+        """Entries that another worker has left alone; they are this one's now."""
+        ...
+
+    async def renew(self, most: int) -> frozenset[EventId]:
+        """Say that this worker lives, and hear which entries are still its own."""
+        ...
+
+    async def release(self, most: int) -> None:
+        """Let others claim at once what this worker holds."""
+        ...
+
+    async def tidy(self) -> None:
+        """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
         ...
 
     async def position(self) -> JournalPosition:
         """The journal's name and the newest id it has given out."""
+        ...
+
+    async def now(self) -> float:
+        """Valkey's clock, in seconds since the epoch."""
+        ...
+
+    async def group_made(self) -> float:
+        """When this worker's group was made, by Valkey's clock."""
         ...
 
     async def hold_lease(self) -> bool:
@@ -79,6 +122,48 @@ class Journal(Protocol):
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
         """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A workload whose rollout is followed for events, oldest first; none of them has heard the last word."""
+
+    uid: str
+    events: tuple[EventId, ...]
+
+
+class Rollouts(Protocol):
+    """What workers keep of rollouts, beside the journal. Every call raises BrokerUnavailable."""
+
+    async def record(
+        self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+    ) -> None:
+        """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
+        ...
+
+    async def was_matched(self, event: EventId) -> bool:
+        """Whether a worker of this group has recorded the event before."""
+        ...
+
+    async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
+        """Write the outcome and acknowledge: nobody of the group gets the entry again. `done` is followed no more."""
+        ...
+
+    async def tell(self, key: WorkloadKey, upto: EventId, target: Target) -> None:
+        """Say how a rollout goes on, for every followed event up to one; with the last word, follow it no more."""
+        ...
+
+    async def followed(self) -> Mapping[WorkloadKey, Followed]:
+        """What the workers of this group follow."""
+        ...
+
+    async def hold_lease(self) -> bool:
+        """Whether this worker is the one that tells; renewed by asking."""
+        ...
+
+    async def say_alive(self) -> None:
+        """Events wait for the clusters whose workers say this."""
         ...
 
 
@@ -104,8 +189,23 @@ class Lost:
 Signal = Subscribed | Message | Lost
 
 
+Changed = Callable[[Workload | None, Workload | None], None]  # before and after; None: not there
+
+
 class Index(Protocol):
-    """What is known of the cluster's workloads."""
+    """What is known of the cluster's workloads, and since when."""
+
+    def get(self, key: WorkloadKey) -> Workload | None:
+        """The workload as last seen."""
+        ...
+
+    def fresh_at(self) -> float:
+        """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""
+        ...
+
+    def listen(self, changed: Changed) -> None:
+        """Call this with every change from now on."""
+        ...
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:
         """The workloads that run some image of the repository."""

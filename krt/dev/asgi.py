@@ -1,8 +1,10 @@
 """The little of ASGI that the stand-ins need: read a capped body, send one answer, live through lifespan."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 
 from krt.errors import KrtError
@@ -56,9 +58,25 @@ async def respond(send: ASGISendCallable, answer: Answer) -> None:
     await write(send, answer.body, more=False)
 
 
-async def wait_disconnect(receive: ASGIReceiveCallable) -> None:
+async def break_off(send: ASGISendCallable, answer: Answer) -> None:
+    """Send half of it: a server breaks the connection when its application returns before the last byte."""
+    await start(send, answer, length=len(answer.body))
+    await write(send, answer.body[: len(answer.body) // 2], more=True)
+
+
+@asynccontextmanager
+async def while_connected(receive: ASGIReceiveCallable) -> AsyncIterator[None]:
+    """The body of the `async with` is cancelled when the client goes away."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_cancel_on_disconnect, receive, nursery.cancel_scope)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def _cancel_on_disconnect(receive: ASGIReceiveCallable, scope: trio.CancelScope) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    scope.cancel()
 
 
 async def live(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

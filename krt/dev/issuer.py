@@ -3,13 +3,10 @@
 Its answers follow token.actions.githubusercontent.com. Whoever knows `request_token` is the job.
 """
 
-import base64
-import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,12 +14,12 @@ from urllib.parse import parse_qs
 import jwt
 import msgspec
 import trio
-from cryptography.hazmat.primitives.asymmetric import rsa
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from krt.dev import asgi, github
 from krt.dev.asgi import Answer
 from krt.dev.github import Job
+from krt.dev.signing_key import SigningKey, make_key
 
 KEYS_PATH = "/.well-known/jwks"
 DISCOVERY_PATH = "/.well-known/openid-configuration"
@@ -41,29 +38,6 @@ class KeysFault(StrEnum):
     GARBAGE = "garbage"  # 200 and a page of HTML
     HUGE = "huge"  # the right body after 80 MB of white space
     REDIRECT = "redirect"  # 302 to a place that has the right body
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """An RSA key of 2,048 bits and the name the key set has for it."""
-
-    private: rsa.RSAPrivateKey = field(repr=False)
-    kid: str
-
-    @property
-    def thumbprint(self) -> str:
-        return _base64url(hashlib.sha1(self.kid.encode(), usedforsecurity=False).digest())
-
-    def public(self) -> dict[str, str]:
-        """The JWK (RFC 7517, RFC 7518 section 6.3.1) as GitHub writes it."""
-        numbers = self.private.public_key().public_numbers()
-        parts = {"n": _base64url(_bytes(numbers.n)), "e": _base64url(_bytes(numbers.e))}
-        return {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": self.kid, **parts}
-
-
-def make_key() -> SigningKey:
-    """Takes about a tenth of a second of this process."""
-    return SigningKey(rsa.generate_private_key(public_exponent=65537, key_size=2048), secrets.token_hex(20).upper())
 
 
 class Issuer:
@@ -200,11 +174,3 @@ async def _pad(send: ASGISendCallable, body: bytes) -> None:
     for sent in range(0, HUGE_BYTES, CHUNK_BYTES):
         await asgi.write(send, b" " * min(CHUNK_BYTES, HUGE_BYTES - sent), more=True)
     await asgi.write(send, body, more=False)
-
-
-def _bytes(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8, "big")
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

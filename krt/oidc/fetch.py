@@ -8,6 +8,7 @@ import httpx
 import trio
 
 from krt.oidc.keyset import MOST_BYTES, KeySet, KeySetInvalid, parse_key_set
+from krt.serving.tls import client_context
 
 DEADLINE_SECONDS = 5.0
 
@@ -21,10 +22,9 @@ class FetchFailed(KeySetInvalid):
 def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
     """A function that fetches the key set at `url` within its deadline; it raises KeySetInvalid.
 
-    Blocking: reads `ca_file`, whose authorities are then the only ones trusted; raises OSError where that
-    fails (ssl.SSLError is one).
+    Blocking: reads `ca_file`, whose authorities are then the only ones trusted. Raises ValueError where that fails.
     """
-    context = ssl.create_default_context(cafile=ca_file)
+    context = client_context(ca_file, None, None)
     route = httpx.Proxy(proxy, ssl_context=context if proxy.startswith("https:") else None) if proxy else None
 
     async def fetch() -> KeySet:

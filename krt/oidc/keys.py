@@ -1,6 +1,5 @@
 """The issuer's keys, kept fresh: one task does all fetching, and no request ever waits for it."""
 
-import logging
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from pathlib import Path
 import trio
 
 from krt.errors import KeysUnavailable
+from krt.logs import Log
 from krt.oidc.config import parse_issuer, parse_proxy
 from krt.oidc.fetch import Fetch, fetcher
 from krt.oidc.keyset import KeySet, KeySetInvalid
 
-log = logging.getLogger(__name__)
+log = Log("oidc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,12 @@ class KeyRing:
             self._failures += 1
             self.last_failure = error.reason
             self.fetches[error.reason] += 1
-            log.warning("keys_not_fetched", extra={"reason": error.reason, "failures": self._failures})
+            log.warning("keys_not_fetched", reason=error.reason, failures=self._failures)
             return
         self._keys, self._fetched_at = keys, trio.current_time()
         self._failures, self.last_failure = 0, None
         self.fetches["ok"] += 1
-        log.info("keys_fetched", extra={"keys": len(keys.keys), "ignored": keys.ignored})
+        log.info("keys_fetched", keys=len(keys.keys), ignored=keys.ignored)
 
     async def _wait_next(self, began: float) -> None:
         with trio.move_on_at(began + self._pause_seconds() * random.uniform(1, 1.25)):  # noqa: S311 - no secret
@@ -106,7 +106,7 @@ class KeyRing:
 async def key_ring_of(issuer: str, *, proxy: str | None = None, ca_file: Path | None = None) -> KeyRing:
     """The key ring of an issuer, empty until its `keep_fresh` runs.
 
-    Raises ValueError for an issuer or proxy that cannot be, OSError for a file that cannot be read.
+    Raises ValueError with a sentence for an issuer or a proxy that cannot be, or a file that cannot be used.
     """
     url, route = parse_issuer(issuer).keys_url, parse_proxy(proxy) if proxy else None
     return KeyRing(await trio.to_thread.run_sync(partial(fetcher, url, proxy=route, ca_file=ca_file)))

@@ -9,7 +9,8 @@ import trio
 from hypercorn.events import Closed, Event, RawData, Updated
 
 from krt.serving.denial import Denial
-from krt.serving.hardened import AppTasks, Service, StrictProtocol
+from krt.serving.hardened import AppTasks, SocketName, StrictProtocol
+from krt.serving.service import Service
 
 _RECEIVE_BYTES = 16 * 1024
 _LINGER_SECONDS = 0.5
@@ -19,14 +20,14 @@ _LINGER_BYTES = 1024 * 1024
 async def handle_connection(service: Service, stream: trio.SocketStream) -> None:
     """Serves one connection to its end and raises no Exception. The caller closes the stream forcefully."""
     try:
-        client = stream.socket.getpeername()[:2]
+        client, server = stream.socket.getpeername()[:2], stream.socket.getsockname()[:2]
     except OSError:
         return  # gone before it was looked at
     with service.connections.admit(client[0]) as denial:
         if denial is not None:
             service.listener.on_denied(denial, client[0])
             return
-        connection = Connection(service, stream, client)
+        connection = Connection(service, stream, client=client, server=server)
         try:
             await connection.run()
         except* Exception as failure:  # noqa: BLE001 - the HTTP edge: no fault of one connection is another's
@@ -34,7 +35,7 @@ async def handle_connection(service: Service, stream: trio.SocketStream) -> None
 
 
 class Connection:
-    def __init__(self, service: Service, stream: trio.SocketStream, client: tuple[str, int]) -> None:
+    def __init__(self, service: Service, stream: trio.SocketStream, *, client: SocketName, server: SocketName) -> None:
         self._service = service
         self._listener = service.listener
         self._stream = stream
@@ -44,7 +45,7 @@ class Connection:
             service,
             tasks=self._tasks,
             client=client,
-            server=stream.socket.getsockname()[:2],
+            server=server,
             send=self._act,
             deny=self._deny,
         )
@@ -54,8 +55,9 @@ class Connection:
         self._answered = False
 
     async def run(self) -> None:
-        lifetime_seconds = self._listener.lifetime_seconds or math.inf
-        with trio.move_on_after(lifetime_seconds) as life, trio.CancelScope() as answering:
+        seconds = self._listener.lifetime_seconds
+        life = trio.CancelScope(deadline=math.inf if seconds is None else trio.current_time() + seconds)
+        with life, trio.CancelScope() as answering:
             async with self._tasks:
                 await self._read()
                 unanswered = self._protocol.stream is not None
@@ -74,14 +76,11 @@ class Connection:
         self._listener.on_denied(reason, self._peer)
 
     async def _read(self) -> None:
-        self._set_idle(idle=True)
-        try:
-            with self._reading:
-                while not self._peer_ended:
-                    data = await self._receive()
-                    await self._protocol.handle(RawData(data))
-        finally:
-            self._service.connections.set_idle(self._reading, idle=False)
+        self._reading.deadline = trio.current_time() + self._listener.header_seconds
+        with self._service.connections.tracked(self._reading), self._reading:
+            while not self._peer_ended:
+                data = await self._receive()
+                await self._protocol.handle(RawData(data))
         if trio.current_time() >= self._reading.deadline and not self._protocol.awaits_first_byte:
             self._deny(Denial.HEAD_TOO_SLOW)
 
@@ -99,13 +98,11 @@ class Connection:
             case RawData(data=data):
                 await self._write(data)
             case Updated(idle=idle):
-                self._set_idle(idle=idle)
+                self._answered = False  # what was answered before is not waited for at the end
+                idle_until = trio.current_time() + self._listener.header_seconds
+                self._reading.deadline = idle_until if idle else math.inf
             case Closed():
                 self._reading.cancel()
-
-    def _set_idle(self, *, idle: bool) -> None:
-        self._reading.deadline = trio.current_time() + self._listener.header_seconds if idle else math.inf
-        self._service.connections.set_idle(self._reading, idle=idle)
 
     async def _write(self, data: bytes) -> None:
         if not data:
@@ -138,7 +135,8 @@ class Connection:
         await trio.aclose_forcefully(self._stream)
 
     async def _send_end(self) -> None:
-        try:
-            await self._stream.send_eof()
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
-            self._peer_ended = True
+        async with self._writing:  # an answer may still be under way when a broken body ends the reading
+            try:
+                await self._stream.send_eof()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._peer_ended = True

@@ -20,12 +20,12 @@ class Listener:
 
     `lifetime_seconds` bounds a connection from its acceptance to its end whatever it does; None for listeners
     with live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an
-    IPv6 /64 as one peer, and does not hold for `trusted_proxies`. Without `close_every_answer` a connection is
-    kept between requests, idle for `header_seconds` at most. `send_seconds` bounds each piece of an answer.
+    IPv6 /64 as one peer; it does not hold for `trusted_proxies`. Without `close_every_answer` connections are
+    kept between requests, `header_seconds` at most. `send_seconds` bounds each piece of an answer.
     """
 
     address: Address
-    max_connections: int = 1024
+    max_connections: int = 1536
     max_connections_per_peer: int | None = 64
     trusted_proxies: tuple[IPNetwork, ...] = ()
     max_headers: int = 50

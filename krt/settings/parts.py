@@ -19,6 +19,7 @@ from krt.settings.values import (
     kubernetes_name,
     log_level,
     network,
+    one_of,
     readable_file,
     stars,
     switch,
@@ -118,6 +119,14 @@ class Valkey:
         "the key of that certificate",
         metavar="FILE",
     )
+    most_journal_entries: int = setting(
+        "KRT_MAX_JOURNAL",
+        "--max-journal",
+        count(100, 10_000_000),
+        "how many events the journal may hold; above it, 503: well before Valkey is full",
+        default="100000",
+        metavar="NUMBER",
+    )
     key_prefix: str = setting(
         "KRT_KEY_PREFIX",
         "--key-prefix",
@@ -166,8 +175,16 @@ class Web:
         "KRT_TRUSTED_PROXIES",
         "--trusted-proxies",
         Listed(network),
-        "networks of the proxies in front: their X-Forwarded-For is believed, their connections are not capped per peer",
+        "networks of the proxies in front: their X-Forwarded-For is believed, their connections have no cap per peer",
         metavar="CIDRS",
+    )
+    max_waiting: int = setting(
+        "KRT_MAX_WAITING",
+        "--max-waiting",
+        count(0, 100_000),
+        "how many calls may wait for a report to change; one more is answered at once",
+        default="1000",
+        metavar="NUMBER",
     )
     audience: str = setting(
         "GITHUB_OIDC_AUDIENCE",
@@ -229,12 +246,29 @@ class Cluster:
         default="default",
         metavar="NAME",
     )
+    replace: bool = setting(
+        "KRT_CLUSTER_REPLACE",
+        "--cluster-replace",
+        switch,
+        "take over the name of this cluster from another one",
+        default="false",
+        metavar="BOOL",
+        switch=True,
+    )
     namespaces: tuple[str, ...] = setting(
         "KRT_NAMESPACES",
         "--namespaces",
         Listed(kubernetes_name),
         "the only namespaces to watch, by namespaced calls; empty: the whole cluster",
         metavar="NAMES",
+    )
+    kinds: tuple[str, ...] = setting(
+        "KRT_KINDS",
+        "--kinds",
+        Listed(one_of("Deployment", "StatefulSet", "DaemonSet")),
+        "the kinds of workload to restart: Deployment, StatefulSet, DaemonSet",
+        default="Deployment",
+        metavar="KINDS",
     )
     require_opt_in: bool = setting(
         "KRT_REQUIRE_OPT_IN",
@@ -260,6 +294,30 @@ class Cluster:
         "how old an event may be when it is first matched, and how long its restarts are tried",
         default="1h",
         metavar="DURATION",
+    )
+    rollout_deadline_seconds: float = setting(
+        "KRT_ROLLOUT_DEADLINE",
+        "--rollout-deadline",
+        duration,
+        "after what time a rollout that has neither succeeded nor failed is reported as failed",
+        default="15m",
+        metavar="DURATION",
+    )
+    restarts_per_second: int = setting(
+        "KRT_RESTARTS_PER_SECOND",
+        "--restarts-per-second",
+        count(1, 10_000),
+        "how many restarts a second at most, of all workloads together",
+        default="20",
+        metavar="NUMBER",
+    )
+    in_hand: int = setting(
+        "KRT_IN_HAND",
+        "--in-hand",
+        count(1, 5000),
+        "how many events one worker takes at a time",
+        default="2000",
+        metavar="NUMBER",
     )
     parallel_patches: int = setting(
         "KRT_PARALLEL_PATCHES",

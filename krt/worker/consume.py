@@ -1,111 +1,113 @@
-"""Drains the journal: each entry is matched when it is read, in order, and acknowledged when it is settled."""
+"""Reads the journal: what is this worker's own after a lost reply, what dead workers left, and what is new.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+Each entry is matched when it is read, in the order of the journal, and recorded before anything is done for it.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import trio
 
-from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
-from krt.core.event import Event
-from krt.core.matching import Match, Skip, match
-from krt.core.ports import Delivered, Index, Journal
+from krt.core.event_id import EventId
+from krt.core.ports import Delivered, Journal
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 from krt.worker.bell import Bell
-from krt.worker.entry import Entry
-from krt.worker.waiting import Waiting
+from krt.worker.hand import Hand
+from krt.worker.take import Taker
 
 log = Log("worker")
+T = TypeVar("T")
 
-_LOOK_SECONDS = 5.0  # a ring can be lost with its connection
+_LOOK_SECONDS = 5.0  # a ring can be lost with its connection; and how soon dead workers' entries are looked for
 _READ_AT_ONCE = 100
+_MOST_DELIVERIES = 10  # an entry that was handed on so often may be what its workers died of
 
 
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """How an event finds its workloads. `admits` is the worker's own policy: it trusts neither channel nor journal."""
+class Consumer:
+    """One worker's reading of the journal."""
 
-    index: Index
-    admits: Callable[[Event], bool]
-    require_opt_in: bool
+    def __init__(self, journal: Journal, hand: Hand, bell: Bell, taker: Taker) -> None:
+        self._journal = journal
+        self._hand = hand
+        self._bell = bell
+        self._taker = taker
+        self._reply_lost = False  # entries may have been given to this worker in a reply that never came
+        self._cursor = "0-0"
+        self._claim_at = -1.0
+        self._suspects: deque[Delivered] = deque()
 
-
-async def consume(journal: Journal, matching: Matching, waiting: Waiting, bell: Bell, *, in_hand: int) -> None:
-    """Handle entries for ever, at most `in_hand` of them at a time."""
-    places = trio.Semaphore(in_hand)
-    async with trio.open_nursery() as nursery:
+    async def consume(self) -> None:
+        """Take entries for ever, no more than the hand has room for."""
         while True:
-            for delivered in await _read(journal, bell, places):
-                places.acquire_nowait()
-                try:
-                    entry = await _take(delivered, matching, waiting)
-                except EntryFromTheFuture as error:  # stays pending, for a newer worker
-                    log.warning("entry_left", event_id=delivered.id, schema=error)
-                else:
-                    nursery.start_soon(_see_through, journal, delivered, entry, places)
+            await self._hand.wait_room()
+            found = await self._patiently(self._read)
+            for delivered in found:
+                await self._take(delivered)
+            if not found and not await self._take_suspect():
+                await self._bell.wait(_LOOK_SECONDS)
 
+    async def _read(self) -> tuple[Delivered, ...]:
+        if self._reply_lost:
+            own = await self._read_own()
+            self._reply_lost = False
+            if own:
+                return own
+        if trio.current_time() >= self._claim_at and (claimed := await self._claim()):
+            return claimed
+        return await self._journal.read_new(self._at_once)
 
-async def _read(journal: Journal, bell: Bell, places: trio.Semaphore) -> tuple[Delivered, ...]:
-    """The next entries, no more than there are places for; waits for both. Valkey's absence is waited out."""
-    async with places:  # for one at least
-        pass
-    async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
+    async def _read_own(self) -> tuple[Delivered, ...]:
+        """All that is this worker's and not in its hand: at most one reply's worth."""
+        after: EventId | None = None
+        lost: list[Delivered] = []
+        while own := await self._journal.read_own(after, _READ_AT_ONCE):
+            lost += (delivered for delivered in own if delivered.id not in self._hand)
+            after = own[-1].id
+        return tuple(lost)
+
+    async def _claim(self) -> tuple[Delivered, ...]:
+        claimed = await self._journal.claim(self._cursor, self._at_once)
+        self._cursor = claimed.cursor
+        for gone in claimed.deleted:
+            await self._taker.expire(gone)
+        if claimed.cursor == "0-0":  # once round
+            self._claim_at = trio.current_time() + _LOOK_SECONDS
+        return tuple(delivered for delivered in claimed.entries if delivered.id not in self._hand)
+
+    async def _take(self, delivered: Delivered) -> None:
+        if delivered.deliveries >= _MOST_DELIVERIES:
+            self._suspects.append(delivered)
+        else:
+            await self._handle(delivered)
+
+    async def _take_suspect(self) -> bool:
+        """Handle an entry that may be poison: alone, after all others."""
+        if not self._suspects or len(self._hand):
+            return False
+        suspect = self._suspects.popleft()
+        log.warning("suspect_taken", event_id=suspect.id, deliveries=suspect.deliveries)
+        await self._handle(suspect)
+        return True
+
+    async def _handle(self, delivered: Delivered) -> None:
         try:
-            delivered = await journal.read_new(min(places.value, _READ_AT_ONCE))
-        except BrokerUnavailable as error:
-            log.warning("journal_unavailable", problem=error)
-            continue
-        if not delivered:
-            await bell.wait(_LOOK_SECONDS)
-        return delivered
-    raise AssertionError("a backoff does not end")
+            await self._patiently(lambda: self._taker.take(delivered))
+        except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
+            log.error("entry_crashed", event_id=delivered.id, exception=error)
+            await self._patiently(lambda: self._taker.give_up(delivered.id))
 
+    @property
+    def _at_once(self) -> int:
+        return min(self._hand.room, _READ_AT_ONCE)
 
-async def _take(delivered: Delivered, matching: Matching, waiting: Waiting) -> Entry | None:
-    """Match an entry and ask for its restarts. None: nothing is to be done for it."""
-    try:
-        envelope = from_fields(delivered.fields)
-    except EntryUnreadable as error:
-        log.error("entry_unreadable", event_id=delivered.id, problem=error)
-        return None
-    matches = _matches(delivered, envelope, matching)
-    entry = Entry(delivered.id, envelope, frozenset(found.workload.key for found in matches))
-    for found in matches:
-        await waiting.want(found.workload, entry)
-    return entry
-
-
-def _matches(delivered: Delivered, envelope: Envelope, matching: Matching) -> tuple[Match, ...]:
-    event = envelope.event
-    said = {
-        "event_id": delivered.id,
-        "request_id": envelope.request_id,
-        "image": event.image,
-        "tags": event.tags,
-    }
-    if not matching.admits(event):
-        log.warning("event_refused", **said)
-        return ()
-    verdicts = match(event, matching.index.running(event.repository), require_opt_in=matching.require_opt_in)
-    for verdict in verdicts:
-        match verdict:
-            case Skip(workload, reason):
-                log.debug("workload_skipped", workload=workload.key, reason=reason, event_id=delivered.id)
-            case Match(workload, warnings) if warnings:
-                log.warning("restart_may_not_help", workload=workload.key, warnings=warnings, event_id=delivered.id)
-    matches = tuple(verdict for verdict in verdicts if isinstance(verdict, Match))
-    log.info("event_matched", **said, by=envelope.origin and envelope.origin.repository, workloads=len(matches))
-    return matches
-
-
-async def _see_through(journal: Journal, delivered: Delivered, entry: Entry | None, places: trio.Semaphore) -> None:
-    if entry:
-        await entry.settled.wait()
-    async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
-        try:
-            await journal.acknowledge(delivered.id)
-            break
-        except BrokerUnavailable as error:
-            log.warning("journal_unavailable", event_id=delivered.id, problem=error)
-    places.release()
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
+            try:
+                return await ask()
+            except BrokerUnavailable as error:
+                self._reply_lost = True
+                log.warning("journal_unavailable", problem=error)
+        raise AssertionError("a backoff does not end")

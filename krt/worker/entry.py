@@ -1,59 +1,73 @@
-"""An event in this worker's hand, until every workload it names is settled."""
+"""An event in this worker's hand: which workloads are still open for it, and how the others ended."""
 
-import trio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
-from krt.core.outcome import Covered, Failed, Outcome, Restarted, Superseded, Unmatched
+from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.core.workload import WorkloadKey
 from krt.logs import Log
 
 log = Log("worker")
 
-_NAMES = {
+_NAMES: dict[type, str] = {
     Restarted: "workload_restarted",
     Covered: "restart_covered",
     Superseded: "restart_superseded",
     Unmatched: "workload_unmatched",
     Failed: "restart_failed",
+    Expired: "restart_expired",
 }
 
 
+@dataclass(eq=False, slots=True)
 class Entry:
-    """One entry of the journal. It is `settled` when no workload is open any more."""
+    """One entry of the journal. Whoever settles its last open workload has `settled` called."""
 
-    def __init__(self, id: EventId, envelope: Envelope, workloads: frozenset[WorkloadKey]) -> None:  # noqa: A002
-        self.id = id
-        self.envelope = envelope
-        self.settled = trio.Event()
-        self._open = set(workloads)
-        self._look()
+    id: EventId
+    envelope: Envelope
+    fresh_after: float  # on Trio's clock: what the index knows later than this includes all that the event may name
+    settled: Callable[["Entry"], None]
+    open: set[WorkloadKey] = field(default_factory=set)
+    outcomes: dict[WorkloadKey, Outcome] = field(default_factory=dict)
+    dropped: bool = False  # another worker has it now
+
+    def want(self, key: WorkloadKey) -> None:
+        """One more workload is open for this event."""
+        self.open.add(key)
 
     def settle(self, key: WorkloadKey, outcome: Outcome) -> None:
-        """The business with one workload has ended; said once for each, whatever comes later."""
-        if key not in self._open:
+        """The business with one workload has ended; said once, whatever comes later."""
+        if key not in self.open:
             return
-        self._open.remove(key)
-        say = log.warning if isinstance(outcome, Failed) else log.info
-        say(
-            _NAMES[type(outcome)],
-            workload=key,
-            event_id=self.id,
-            request_id=self.envelope.request_id,
-            **_details(outcome),
-        )
-        self._look()
+        self.open.remove(key)
+        self.outcomes[key] = outcome
+        self._say(key, outcome)
+        if not self.open:
+            self.settled(self)
 
-    def _look(self) -> None:
-        if not self._open:
-            self.settled.set()
+    def drop(self) -> None:
+        """Somebody else sees to it: nothing is open here any more, and nothing is said."""
+        self.dropped = True
+        self.open.clear()
+
+    def counts(self) -> Counter[str]:
+        """How many workloads ended how, by the names of the outcomes in lower case."""
+        return Counter(type(outcome).__name__.lower() for outcome in self.outcomes.values())
+
+    def _say(self, key: WorkloadKey, outcome: Outcome) -> None:
+        say = log.warning if isinstance(outcome, Failed | Expired) else log.info
+        own = {"workload": key, "event_id": self.id, "request_id": self.envelope.request_id}
+        say(_NAMES[type(outcome)], **own, **_details(outcome))
 
 
 def _details(outcome: Outcome) -> dict[str, object]:
     match outcome:
-        case Restarted(workload):
-            return {"generation": workload.generation, "restarted_at": workload.restarted_at}
+        case Restarted(workload, by):
+            return {"generation": workload.generation, "restarted_at": workload.restarted_at, "covers": by}
         case Covered(by) | Superseded(by):
             return {"by": by}
-        case Unmatched(reason) | Failed(reason):
+        case Unmatched(reason) | Failed(reason) | Expired(reason):
             return {"reason": reason}

@@ -4,17 +4,18 @@ Nothing is remembered between two tries: the mark on the object and the journal 
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import trio
 
 from krt.core.envelope import Envelope
 from krt.core.matching import Match, judge
-from krt.core.outcome import Covered, Failed, Outcome, Restarted, Unmatched
+from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
 from krt.core.ports import Stamp, Workloads
 from krt.core.restart import (
     AlreadyRestarted,
+    Decision,
     JournalPosition,
     Mark,
     RestartLater,
@@ -23,15 +24,17 @@ from krt.core.restart import (
     format_time,
 )
 from krt.core.workload import Workload
-from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 from krt.worker.entry import Entry
+from krt.worker.pace import Pace
 
 log = Log("worker")
 
 _DENIED_SECONDS = 60.0  # a restarting API server answers 403 to everybody first
 _FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.2, 15.0
+_MOST_CAUSE_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +44,30 @@ class Rules:
     min_interval_seconds: float
     max_seconds: float
     require_opt_in: bool
+    rollout_deadline_seconds: float  # ends what has no end of its own
+
+
+@dataclass(slots=True)
+class _Case:
+    """One workload to be settled for one event, while it is tried."""
+
+    workload: Workload  # as read last
+    entry: Entry
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    has_turn: bool = False
+    waited_out: str | None = None
+    denied_since: float | None = None
 
 
 class Restarter:
-    """Makes restarts, so many calls at a time."""
+    """Makes restarts: so many calls at a time, and no faster than the pace."""
 
     def __init__(
         self,
         workloads: Workloads,
         position: Callable[[], Awaitable[JournalPosition]],
         rules: Rules,
+        pace: Pace,
         *,
         calls_at_once: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -58,83 +75,99 @@ class Restarter:
         self._workloads = workloads
         self._position = position
         self._rules = rules
+        self._pace = pace
         self._calls = trio.CapacityLimiter(calls_at_once)
         self._now = now
 
     async def settle(self, seen: Workload, entry: Entry) -> Outcome:
         """Restart `seen`, a match of the entry's event, unless that is done already or proves impossible."""
-        outcome: Outcome | None = None
-        with trio.move_on_after(self._rules.max_seconds):
-            outcome = await self._persist(seen, entry)
-        return outcome or Failed(f"expired: not restarted within {self._rules.max_seconds:g} s")
+        case = _Case(seen, entry)
+        case.scope.deadline = trio.current_time() + self._rules.max_seconds
+        with case.scope:
+            return await self._persist(case)
+        return Expired(f"not restarted within {self._rules.max_seconds:g} s")
 
-    async def _persist(self, seen: Workload, entry: Entry) -> Outcome:
+    async def _persist(self, case: _Case) -> Outcome:
         backoff = Backoff(_FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS)
-        denied_since: float | None = None
-        workload: Workload | None = seen
-        async for _ in backoff:
+        async for attempt in backoff:
             try:
-                return await self._try(workload or await self._read(seen, entry), entry)
+                if attempt > 1:
+                    await self._read(case)
+                return await self._try(case)
             except _NoMatch as error:
                 return Unmatched(str(error))
             except Gone:
-                return Unmatched("deleted")
+                return Unmatched("deleted or recreated")
             except ClusterRefused as error:
                 return Failed(str(error))
             except ClusterDenied as error:
-                denied_since = denied_since or trio.current_time()
-                if trio.current_time() - denied_since >= _DENIED_SECONDS:
+                if not self._may_pass(case):
                     return Failed(str(error))
-                self._log_retry(seen, entry, error)
-            except (ClusterUnavailable, BrokerUnavailable) as error:
-                denied_since = None
-                self._log_retry(seen, entry, error)
-                await trio.sleep(getattr(error, "retry_after_seconds", None) or 0)
-            workload = None
+                self._say_retry(case, error)
+            except ClusterUnavailable as error:
+                case.denied_since = None
+                self._say_retry(case, error)
+                await trio.sleep(error.retry_after_seconds or 0)
         raise AssertionError("a backoff does not end")
 
-    async def _try(self, workload: Workload, entry: Entry) -> Outcome:
+    async def _try(self, case: _Case) -> Outcome:
         while True:
-            position = await self._position()
-            match decide(
-                workload,
-                entry.id,
-                position,
-                now=self._now(),
-                interval_seconds=self._rules.min_interval_seconds,
-            ):
-                case AlreadyRestarted(mark):
-                    return Covered(mark.covers)
-                case RestartLater(seconds):
-                    await trio.sleep(seconds)
-                case RestartNow():
+            async with self._calls:
+                position = await self._position()
+                decision = self._decide(case, position)
+                if isinstance(decision, RestartNow) and (case.has_turn or self._pace.take()):
+                    case.has_turn = True
                     try:
-                        return Restarted(await self._patch(workload, entry, position))
+                        return Restarted(await self._patch(case, position), position.newest)
                     except Conflict as error:
-                        log.debug("restart_conflicted", workload=workload.key, problem=error)
-            workload = await self._read(workload, entry)
+                        log.debug("restart_conflicted", workload=case.workload.key, problem=error)
+            if isinstance(decision, AlreadyRestarted):
+                return Covered(decision.mark.covers)
+            await self._wait(case, decision)
+            await self._read(case)
 
-    async def _patch(self, workload: Workload, entry: Entry, position: JournalPosition) -> Workload:
-        async with self._calls:
-            restarted_at = format_time(self._now())
-            mark = Mark(position.name, position.newest, restarted_at)
-            with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch begun is finished
-                return await self._workloads.restart(workload, Stamp(restarted_at, str(mark), cause(entry.envelope)))
+    def _decide(self, case: _Case, position: JournalPosition) -> Decision:
+        return decide(
+            case.workload,
+            case.entry.id,
+            position,
+            now=self._now(),
+            interval_seconds=self._rules.min_interval_seconds,
+            waited_out=case.waited_out,
+        )
+
+    async def _wait(self, case: _Case, decision: RestartNow | RestartLater) -> None:
+        if isinstance(decision, RestartLater):
+            await trio.sleep(decision.seconds)
+            case.waited_out = case.workload.restarted_at
+        elif not case.has_turn:
+            case.scope.deadline += await self._pace.turn()  # to wait for the pace is no fault of the workload
+            case.has_turn = True
+
+    async def _patch(self, case: _Case, position: JournalPosition) -> Workload:
+        restarted_at = format_time(self._now())
+        stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), cause(case.entry.envelope))
+        with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch that was begun is finished
+            return await self._workloads.restart(case.workload, stamp)
         raise AssertionError("a shield without a deadline is never cancelled")
 
-    async def _read(self, workload: Workload, entry: Entry) -> Workload:
-        """The workload as it is now, matched again. Raises Gone where it is another one by now."""
+    async def _read(self, case: _Case) -> None:
+        """Look at the workload as it is now. Raises Gone where it is another one by now."""
         async with self._calls:
-            fresh = await self._workloads.read(workload.key)
-        if fresh.uid != workload.uid:
+            fresh = await self._workloads.read(case.workload.key)
+        if fresh.uid != case.workload.uid:
             raise Gone("recreated")
-        verdict = judge(entry.envelope.event, fresh, require_opt_in=self._rules.require_opt_in)
-        if isinstance(verdict, Match):
-            return fresh
-        raise _NoMatch(verdict.reason if verdict else "runs no image of this name any more")
+        verdict = judge(case.entry.envelope.event, fresh, require_opt_in=self._rules.require_opt_in)
+        if not isinstance(verdict, Match):
+            raise _NoMatch(verdict.reason if verdict else "runs no image of this name any more")
+        case.workload = fresh
 
-    def _log_retry(self, workload: Workload, entry: Entry, error: Exception) -> None:
-        log.warning("restart_retried", workload=workload.key, event_id=entry.id, problem=error)
+    def _may_pass(self, case: _Case) -> bool:
+        case.denied_since = case.denied_since or trio.current_time()
+        return trio.current_time() - case.denied_since < _DENIED_SECONDS
+
+    def _say_retry(self, case: _Case, error: Exception) -> None:
+        log.warning("restart_retried", workload=case.workload.key, event_id=case.entry.id, problem=error)
 
 
 class _NoMatch(Exception):
@@ -144,4 +177,5 @@ class _NoMatch(Exception):
 def cause(envelope: Envelope) -> str:
     """The annotation that tells people who asked; bounded, for refs are as long as their authors like."""
     origin = envelope.origin
-    return f"{origin.repository} {origin.ref} {origin.run_url}"[:1024] if origin else "a message on the channel"
+    said = f"{origin.repository} {origin.ref} {origin.run_url}" if origin else "a message on the channel"
+    return said[:_MOST_CAUSE_CHARACTERS]

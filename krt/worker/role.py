@@ -1,33 +1,64 @@
 """The worker: what it consists of, and how it stops."""
 
 from collections.abc import AsyncIterable
+from dataclasses import dataclass
 
 import trio
 
-from krt.core.ports import Journal, Signal, Workloads
+from krt.core.ports import Journal, Rollouts, Signal, Workloads
+from krt.worker import keep
 from krt.worker.bell import Bell
-from krt.worker.consume import Matching, consume
+from krt.worker.clock import ValkeyClock
+from krt.worker.consume import Consumer
+from krt.worker.follow import Follower
+from krt.worker.hand import Hand
 from krt.worker.listen import Listener
+from krt.worker.pace import Pace
+from krt.worker.position import LastPosition
 from krt.worker.restart import Restarter, Rules
+from krt.worker.take import Matching, Taker
 from krt.worker.waiting import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a worker takes on: API calls at a time, restarts a second, events in hand."""
+
+    calls_at_once: int
+    restarts_per_second: float
+    in_hand: int
 
 
 async def work(
     journal: Journal,
+    rollouts: Rollouts,
     signals: AsyncIterable[Signal],
     workloads: Workloads,
     matching: Matching,
     rules: Rules,
-    *,
-    calls_at_once: int,
-    in_hand: int,
+    bounds: Bounds,
 ) -> None:
-    """Restart what the journal's events name, until cancelled. A patch that was begun is finished first."""
-    bell = Bell()
+    """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
+    bell, hand = Bell(), Hand(bounds.in_hand)
+    position = LastPosition(journal)
+    pace = Pace(bounds.restarts_per_second)
+    restarter = Restarter(workloads, position.read, rules, pace, calls_at_once=bounds.calls_at_once)
+    waiting = Waiting(restarter)
+    taker = Taker(journal, rollouts, matching, hand, waiting, ValkeyClock(journal), position)
     listener = Listener(journal, bell)
-    waiting = Waiting(Restarter(workloads, journal.position, rules, calls_at_once=calls_at_once))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(listener.hear, signals)
-        nursery.start_soon(listener.adopt)
-        nursery.start_soon(waiting.work_off)
-        nursery.start_soon(lambda: consume(journal, matching, waiting, bell, in_hand=in_hand), name="consume")
+    follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds)
+    matching.index.listen(taker.late)
+    matching.index.listen(follower.changed)
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listener.hear, signals)
+            nursery.start_soon(listener.adopt)
+            nursery.start_soon(waiting.work_off)
+            nursery.start_soon(keep.renew, journal, hand)
+            nursery.start_soon(keep.close, rollouts, matching.index, hand)
+            nursery.start_soon(keep.say_alive, rollouts)
+            nursery.start_soon(follower.follow)
+            nursery.start_soon(keep.tidy, journal)
+            nursery.start_soon(Consumer(journal, hand, bell, taker).consume)
+    finally:
+        await keep.release(journal, hand)

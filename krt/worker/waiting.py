@@ -1,49 +1,47 @@
 """The workloads that wait for their restart: one record each, however many events name them."""
 
-from dataclasses import dataclass
+import math
 
 import trio
 
-from krt.core.outcome import Superseded
+from krt.core.outcome import Covered, Failed, Outcome, Restarted, Superseded
 from krt.core.workload import Workload, WorkloadKey
+from krt.logs import Log
 from krt.worker.entry import Entry
 from krt.worker.restart import Restarter
 
-_NEW_HELD = 64  # workloads whose task is not started yet; whoever adds more waits a moment
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    workload: Workload
-    entry: Entry
+log = Log("worker")
 
 
 class Waiting:
     """Settles workloads, each by a task of its own, so that none delays another.
 
-    Bounded by the number of workloads times one: a newer event takes an older one's place, whose share is settled then.
+    Bounded by the number of workloads: a newer event takes an older one's place, whose share is settled with that.
     """
 
     def __init__(self, restarter: Restarter) -> None:
         self._restarter = restarter
-        self._wanted: dict[WorkloadKey, _Wanted] = {}
-        self._new_in, self._new_out = trio.open_memory_channel[WorkloadKey](_NEW_HELD)
+        self._wanted: dict[WorkloadKey, Entry] = {}
+        self._seen: dict[WorkloadKey, Workload] = {}
+        # Holds a key at most once, while its task is not started yet: never more than there are workloads.
+        self._new_in, self._new_out = trio.open_memory_channel[WorkloadKey](math.inf)
 
     def __len__(self) -> int:
         return len(self._wanted)
 
-    async def want(self, workload: Workload, entry: Entry) -> None:
+    def want(self, workload: Workload, entry: Entry) -> None:
         """Ask for a restart of a match. The entry hears of its end by `settle`."""
         key = workload.key
+        entry.want(key)
         before = self._wanted.get(key)
-        if before and before.entry.id >= entry.id:
-            entry.settle(key, Superseded(before.entry.id))
+        if before and before.id > entry.id and not before.dropped:
+            entry.settle(key, Superseded(before.id))
             return
-        self._wanted[key] = _Wanted(workload, entry)
-        if before:
-            before.entry.settle(key, Superseded(entry.id))
-        else:
-            await self._new_in.send(key)
+        self._wanted[key], self._seen[key] = entry, workload
+        if before is None:
+            self._new_in.send_nowait(key)
+        elif before is not entry:
+            before.settle(key, Superseded(entry.id))
 
     async def work_off(self) -> None:
         """Settle what is asked for, for ever."""
@@ -52,8 +50,25 @@ class Waiting:
                 nursery.start_soon(self._settle, key, name=f"restart {key}")
 
     async def _settle(self, key: WorkloadKey) -> None:
-        while wanted := self._wanted.get(key):
-            outcome = await self._restarter.settle(wanted.workload, wanted.entry)
-            if self._wanted[key] is wanted:
-                del self._wanted[key]
-            wanted.entry.settle(key, outcome)
+        while True:
+            entry = self._wanted[key]
+            outcome: Outcome | None = None
+            if not entry.dropped:
+                outcome = await self._try(key, entry)
+            newest = self._wanted[key]
+            if newest is entry or _covers(outcome, newest):
+                del self._wanted[key], self._seen[key]
+                if outcome:
+                    newest.settle(key, outcome)
+                return
+
+    async def _try(self, key: WorkloadKey, entry: Entry) -> Outcome:
+        try:
+            return await self._restarter.settle(self._seen[key], entry)
+        except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
+            log.error("restart_crashed", workload=key, event_id=entry.id, exception=error)
+            return Failed("internal")
+
+
+def _covers(outcome: Outcome | None, entry: Entry) -> bool:
+    return isinstance(outcome, Restarted | Covered) and outcome.by >= entry.id

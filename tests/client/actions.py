@@ -2,6 +2,7 @@
 
 import base64
 import json
+import queue
 import secrets
 import ssl
 import threading
@@ -24,12 +25,27 @@ def a_token(*, life_seconds: float = 300, **claims: object) -> str:
     payload = {
         "iss": "https://token.actions.githubusercontent.com",
         "aud": "https://krt.example.com",
+        "sub": "repo:acme@65/shop@74:ref:refs/heads/main",
         "repository": "acme/shop",
         "repository_id": "74",
         "repository_owner": "acme",
         "repository_owner_id": "65",
         "ref": "refs/heads/main",
+        "ref_type": "branch",
+        "ref_protected": "true",
+        "sha": "1" * 40,
         "event_name": "push",
+        "environment": "dev",
+        "workflow_ref": "acme/shop/.github/workflows/push.yml@refs/heads/main",
+        "job_workflow_ref": "acme/ci/.github/workflows/push.yml@refs/heads/main",
+        "job_workflow_sha": "2" * 40,
+        "runner_environment": "github-hosted",
+        "repository_visibility": "private",
+        "actor": "eve",
+        "actor_id": "7",
+        "run_id": "19500000000",
+        "run_number": "10",
+        "run_attempt": "1",
         "jti": secrets.token_hex(8),
         "iat": now,
         "exp": now + int(life_seconds),
@@ -89,7 +105,7 @@ class Actions:
     events: list[Reply] = field(default_factory=lambda: [accepted()])
     tokens: list[Reply] | None = None
     seen: list[Seen] = field(default_factory=list)
-    arrived: threading.Event = field(default_factory=threading.Event)
+    arrivals: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
     given: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -108,6 +124,12 @@ class Actions:
     @property
     def asked(self) -> list[Seen]:
         return [request for request in self.seen if request.target.startswith("/token")]
+
+    def saw(self, path: str) -> bool:
+        """Wait until a request for `path` has arrived."""
+        while not self.arrivals.get(timeout=20).startswith(path):
+            pass
+        return True
 
     def reply_to(self, request: Seen) -> Reply:
         if not request.target.startswith("/token"):
@@ -161,7 +183,7 @@ async def _exchange(actions: Actions, stream: trio.abc.Stream) -> None:
     connection = h11.Connection(h11.SERVER)
     request = await _receive(connection, stream)
     actions.seen.append(request)
-    actions.arrived.set()
+    actions.arrivals.put(request.target)
     reply = actions.reply_to(request)
     if reply.silent:
         await trio.sleep_forever()

@@ -26,4 +26,4 @@ def actions() -> Iterator[Actions]:
 @pytest.fixture
 def quick_end() -> dict[str, object]:
     """Patience for a run that is to end without an answer."""
-    return {"patience": replace(QUICK, timeout_seconds=0.5)}
+    return {"patience": replace(QUICK, timeout_seconds=1)}

@@ -8,6 +8,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
+from krt.client.call import Patience
 from krt.client.transport import LONGEST_ANSWER_BYTES, open_http, retry_after_seconds
 from krt.errors import SettingsInvalid
 from tests.client.actions import REQUEST_TOKEN, Actions, Reply, accepted, running
@@ -71,8 +72,9 @@ def test_a_private_authority_is_trusted_by_ssl_cert_file(
     assert run(secured).code == 0
 
 
-def test_an_untrusted_certificate_is_named_as_the_reason(secured: Actions, quick_end: dict[str, object]) -> None:
-    ended = run(secured, **quick_end)
+def test_an_untrusted_certificate_is_named_as_the_reason(secured: Actions) -> None:
+    # One attempt, then a pause to the end: httpcore leaves the socket of a handshake that is cut unclosed.
+    ended = run(secured, patience=Patience(timeout_seconds=1, first_pause_seconds=1000, longest_pause_seconds=1000))
     assert ended.code == 3
     assert "the certificate of localhost is not trusted: " in ended.err
     assert secured.seen == []
@@ -102,6 +104,15 @@ def test_an_unusable_proxy_is_one_problem_without_its_password(proxy: str, monke
     with pytest.raises(SettingsInvalid, match="HTTPS_PROXY") as caught:
         open_http(ca_file=None, connect_seconds=1)
     assert "secret" not in str(caught.value)
+
+
+def test_a_proxy_that_cannot_be_looked_up_is_a_failed_connection(
+    actions: Actions, monkeypatch: pytest.MonkeyPatch, quick_end: dict[str, object]
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy..example.com:3128")
+    ended = run(actions, url="https://krt.example.com", **quick_end)
+    assert ended.code == 3
+    assert "cannot look up krt.example.com or the proxy on the way there" in ended.err
 
 
 def test_https_goes_through_the_proxy_of_the_environment(

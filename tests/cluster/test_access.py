@@ -220,6 +220,7 @@ async def test_a_plugin_of_another_user_is_not_run(stand_in, plugin: Plugin, clo
 
 async def test_calls_at_once_share_one_reading(stand_in, plugin: Plugin):
     plugin.give("first")
-    async with open_cluster(with_user(stand_in, plugin.user), namespaces=("shop", "blog"), calls_at_once=4) as cluster:
+    kubeconfig = with_user(stand_in, plugin.user)
+    async with open_cluster(kubeconfig, kinds=("Deployment",), namespaces=("shop", "blog"), calls_at_once=4) as cluster:
         await cluster.wait_listed()
         assert plugin.runs == 1

@@ -1,11 +1,14 @@
 """The index against the plainest model of it: a dictionary that is searched from end to end."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from krt.cluster.index import Index
+from krt.cluster.wire import read_workload
 from krt.core.image import Repository, complete
-from krt.core.workload import Container, Workload, WorkloadKey, read_image
+from krt.core.workload import Workload, WorkloadKey
 
 IMAGES = ("nginx", "ghcr.io/acme/shop:dev", "ghcr.io/acme/blog:v1", "Not An Image")
 KEYS = [WorkloadKey("Deployment", namespace, name) for namespace in ("blog", "shop") for name in ("web", "jobs")]
@@ -14,20 +17,11 @@ REPOSITORIES = [complete(name) for name in ("nginx", "ghcr.io/acme/shop", "ghcr.
 
 
 def a_workload(key: WorkloadKey, images: list[str]) -> Workload:
-    containers = tuple(Container(f"c{n}", image, read_image(image), "Always") for n, image in enumerate(images))
-    return Workload(
-        key=key,
-        uid="",
-        resource_version="1",
-        generation=1,
-        created_at="",
-        containers=containers,
-        replicas=1,
-        paused=False,
-        restarted_at=None,
-        mark=None,
-        opt=None,
-    )
+    """As the API server spells it."""
+    containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
+    metadata = {"name": key.name, "namespace": key.namespace}
+    document = {"metadata": metadata, "spec": {"template": {"spec": {"containers": containers}}}}
+    return read_workload(key.kind, json.dumps(document).encode())
 
 
 workloads = st.builds(a_workload, st.sampled_from(KEYS), st.lists(st.sampled_from(IMAGES), max_size=3))

@@ -17,7 +17,7 @@ SHOP = "ghcr.io/acme/shop"
 
 
 def opened(stand_in: StandIn, *namespaces: str):
-    return open_cluster(stand_in.kubeconfig, namespaces=namespaces, calls_at_once=4)
+    return open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=namespaces, calls_at_once=4)
 
 
 def running(cluster: Cluster, image: str) -> list[WorkloadKey]:

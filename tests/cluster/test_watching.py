@@ -16,7 +16,7 @@ SHOP, BLOG = "ghcr.io/acme/shop", "ghcr.io/acme/blog"
 
 
 def opened(stand_in: StandIn):
-    return open_cluster(stand_in.kubeconfig, namespaces=(), calls_at_once=4)
+    return open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=(), calls_at_once=4)
 
 
 def running(cluster: Cluster, image: str = SHOP) -> list[WorkloadKey]:

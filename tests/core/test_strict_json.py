@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from krt.core.strict_json import DEEPEST, StrictJsonError, loads
@@ -59,11 +59,13 @@ nearly = st.lists(
 ).map("".join)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(values)
 def test_what_json_writes_is_read_alike(value: object) -> None:
     assert loads(json.dumps(value).encode(), max_bytes=10**6) == value
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(nearly.map(str.encode) | st.binary(max_size=60) | nearly.map(lambda text: text.encode("utf-16")))
 def test_an_accepted_text_means_what_json_says_and_others_fail_in_one_way(data: bytes) -> None:
     try:

@@ -24,6 +24,7 @@ class Call:
     namespace: str
     name: str
     query: dict[str, str]
+    agent: str = ""
 
     @property
     def limit(self) -> int:
@@ -36,11 +37,14 @@ class Call:
 
     @property
     def version(self) -> int:
-        """0: none given. Raises Refused (500) for what is no number, as the real server does."""
+        """0: none given. Raises Refused for what is no number: 500 on a watch, as the real server does."""
         given = self.query.get("resourceVersion") or "0"
         if not re.fullmatch("[0-9]+", given):
             problem = f'strconv.ParseUint: parsing "{given}": invalid syntax'
-            raise status.internal_error(f'resourceVersion: Invalid value: "{given}": {problem}')
+            problem = f'resourceVersion: Invalid value: "{given}": {problem}'
+            if self.verb == "watch":
+                raise status.internal_error(problem)
+            raise status.bad_request(f"invalid resource version: {problem}")
         return int(given)
 
     @property
@@ -49,7 +53,8 @@ class Call:
 
     @property
     def manager(self) -> str:
-        return self.query.get("fieldManager") or "unknown"
+        """Who writes: by default the User-Agent as far as its first slash."""
+        return self.query.get("fieldManager") or self.agent.partition("/")[0] or "unknown"
 
     def _integer(self, name: str) -> int:
         given = self.query.get(name) or "0"
@@ -58,7 +63,7 @@ class Call:
         return int(given)
 
 
-def parse(method: str, path: str, query: bytes) -> Call | None:
+def parse(method: str, path: str, query: bytes, *, agent: str = "") -> Call | None:
     """None for a path of no API group the stand-in has. Raises Refused (404, 405)."""
     if not path.startswith(("/api/v1/", "/apis/apps/v1/")):
         return None
@@ -76,7 +81,7 @@ def parse(method: str, path: str, query: bytes) -> Call | None:
         raise status.method_not_allowed()
     if verb == "list" and _true(parameters.get("watch")):
         verb = "watch"
-    return Call(verb, kind, namespace, name, parameters)
+    return Call(verb, kind, namespace, name, parameters, agent)
 
 
 def _true(value: str | None) -> bool:

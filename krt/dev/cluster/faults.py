@@ -7,13 +7,22 @@ from krt.dev.cluster import status
 from krt.dev.cluster.call import Call
 from krt.dev.cluster.status import Refused
 
+POLICY_DENIES = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: on purpose"
+KRT_WORKER = "system:serviceaccount:krt:krt-worker"
+REASONS = {
+    410: ("Expired", "The resourceVersion for the provided watch is too old."),
+    500: ("InternalError", "Internal error occurred: on purpose"),
+    503: ("ServiceUnavailable", "apiserver not ready"),
+    504: ("Timeout", "request did not complete within the allotted timeout"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Befalls the calls it names (None: any; namespace "" is a cluster-wide call).
 
-    `delay_seconds` passes before anything is done. With a `status` nothing is done; with `broken` it is done,
-    and the connection breaks in the middle of the answer.
+    `delay_seconds` pass before anything is done. With a `status` nothing is done, and `message` stands for the one
+    that the real server would give; with `broken` it is done, and the connection breaks in the middle of the answer.
     """
 
     status: int | None = None
@@ -39,24 +48,22 @@ class Fault:
         if self.status == 429:  # priority and fairness answers in plain text
             text = b"Too many requests, please try again later.\n"
             return Answer(429, text, "text/plain; charset=utf-8", pause)
-        refusal = self._refusal(call)
+        refusal = self._refusal(call, self.status)
         refusal.headers |= pause
         return refusal.answer()
 
-    def _refusal(self, call: Call) -> Refused:
-        match self.status:
+    def _refusal(self, call: Call, code: int) -> Refused:
+        match code:
             case 401:
                 return status.unauthorized()
             case 403:
-                return denied(call, "system:serviceaccount:krt:krt-worker", self.message)
-            case 500:
-                return Refused(500, "InternalError", self.message or "Internal error occurred: on purpose")
-            case 503:
-                return Refused(503, "ServiceUnavailable", self.message or "apiserver not ready")
-            case 504:
-                return Refused(504, "Timeout", self.message or "request did not complete within the allotted timeout")
-            case code:
-                return Refused(code or 500, "", self.message or "on purpose")
+                return denied(call, KRT_WORKER, self.message)
+            case 422:
+                told = f"{status.subject(call.kind, call.name)} is forbidden: {POLICY_DENIES}"
+                return Refused(422, "Invalid", self.message or told, details=status.about(call.kind, call.name))
+            case _:
+                reason, message = REASONS.get(code, ("", "on purpose"))
+                return Refused(code, reason, self.message or message)
 
 
 class Faults:
@@ -90,9 +97,8 @@ class Faults:
 
 
 def denied(call: Call, user: str, message: str = "") -> Refused:
-    """403 as RBAC words it, or with an admission's own message."""
-    subject = call.kind.qualified + (f' "{call.name}"' if call.name else "")
+    """403, as RBAC words it or as somebody else does."""
     scope = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
     rule = f'cannot {call.verb} resource "{call.kind.resource}" in API group "{call.kind.group}" {scope}'
-    text = message or f'User "{user}" {rule}'
-    return status.forbidden(f"{subject} is forbidden: {text}", call.kind, call.name)
+    told = f'{status.subject(call.kind, call.name)} is forbidden: User "{user}" {rule}'
+    return status.forbidden(call.kind, call.name, message or told)

@@ -5,6 +5,7 @@ from typing import Any
 
 Json = dict[str, Any]  # a Kubernetes object is its JSON: the stand-in keeps fields it knows nothing of
 
+EMPTY_TEMPLATE: Json = {"metadata": {}, "spec": {"containers": None}}
 STRATEGY: Json = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}
 
 
@@ -18,6 +19,8 @@ class Kind:
     namespaced: bool
     spec_defaults: Json
     empty_status: Json
+    empty_spec: Json
+    """What a bookmark carries. A list that is null there is the real server's, and no typed reader expects it."""
     annotations_bump: bool = False
     """A Deployment's generation grows with its own annotations, too (its strategy's PrepareForUpdate)."""
 
@@ -31,11 +34,8 @@ class Kind:
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
     @property
-    def has_template(self) -> bool:
-        return self.namespaced
-
-    @property
-    def has_generation(self) -> bool:
+    def is_workload(self) -> bool:
+        """It has a pod template, and a generation that counts its changes."""
         return self.namespaced
 
     def type_fields(self, suffix: str = "") -> bytes:
@@ -55,6 +55,7 @@ DEPLOYMENT = Kind(
         "progressDeadlineSeconds": 600,
     },
     empty_status={},
+    empty_spec={"replicas": 0, "selector": None, "template": EMPTY_TEMPLATE, "strategy": {}},
     annotations_bump=True,
 )
 STATEFULSET = Kind(
@@ -69,6 +70,13 @@ STATEFULSET = Kind(
         "revisionHistoryLimit": 10,
     },
     empty_status={"replicas": 0, "availableReplicas": 0},
+    empty_spec={
+        "replicas": 0,
+        "selector": None,
+        "template": EMPTY_TEMPLATE,
+        "serviceName": "",
+        "updateStrategy": {},
+    },
 )
 DAEMONSET = Kind(
     "DaemonSet",
@@ -85,6 +93,7 @@ DAEMONSET = Kind(
         "desiredNumberScheduled": 0,
         "numberReady": 0,
     },
+    empty_spec={"selector": None, "template": EMPTY_TEMPLATE, "updateStrategy": {}},
 )
 NAMESPACE = Kind(
     "Namespace",
@@ -93,6 +102,7 @@ NAMESPACE = Kind(
     namespaced=False,
     spec_defaults={"finalizers": ["kubernetes"]},
     empty_status={"phase": "Active"},
+    empty_spec={},
 )
 
 KINDS = (DEPLOYMENT, STATEFULSET, DAEMONSET, NAMESPACE)

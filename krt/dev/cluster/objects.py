@@ -1,6 +1,7 @@
 """What the API server does with a written object: merge, complete, refuse, count its generation. Pure."""
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 
@@ -10,20 +11,41 @@ from krt.dev.cluster.kinds import Json, Kind
 MAX_ANNOTATIONS_BYTES = 262_144
 ANNOTATION_NAME = re.compile(r"([a-z0-9A-Z.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 Changing = Callable[[Json], Json]
-KEPT = ("uid", "creationTimestamp", "managedFields", "deletionTimestamp")
+KEPT = ("name", "namespace", "uid", "creationTimestamp", "managedFields")
 
 
-def merge(target: object, patch: object) -> object:
-    """RFC 7396, section 2. Neither argument is changed; the result may share parts with both."""
-    if not isinstance(patch, dict):
-        return patch
-    result = dict(target) if isinstance(target, dict) else {}
+def merging(patch: Json) -> Changing:
+    """The change that an `application/merge-patch+json` body asks for."""
+    return lambda before: merge(before, patch)
+
+
+def merge(target: Json, patch: Json) -> Json:
+    """RFC 7396, section 2, for objects. Neither argument is changed; the result may share parts with both."""
+    result = dict(target)
     for name, value in patch.items():
         if value is None:
             result.pop(name, None)
+        elif isinstance(value, dict):
+            result[name] = merge(_map(result.get(name)), value)
         else:
-            result[name] = merge(result.get(name), value)
+            result[name] = value
     return result
+
+
+def new(kind: Kind, document: Json, time: str) -> Json:
+    """What is stored of a created object: a copy, with the status it brings. Raises Refused (422)."""
+    given = document["metadata"]
+    metadata = {name: given[name] for name in ("name", "namespace") if name in given}
+    metadata |= {"uid": str(uuid.uuid4()), "resourceVersion": ""}
+    metadata |= {"generation": 1} if kind.is_workload else {}
+    metadata |= {"creationTimestamp": time}
+    metadata |= {name: given[name] for name in ("labels", "annotations") if name in given}
+    if not kind.namespaced:
+        metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": given["name"]}
+    parts = {"metadata": metadata, "spec": document.get("spec", {})}
+    created = complete(kind, deepcopy(parts | {"status": document.get("status") or kind.empty_status}))
+    check(kind, created)
+    return created
 
 
 def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Json:
@@ -38,7 +60,7 @@ def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Js
     document[theirs] = before[theirs]
     document = complete(kind, document)
     check(kind, document, before)
-    if kind.has_generation:
+    if kind.is_workload:
         metadata["generation"] = old["generation"] + _bumps(kind, before, document, subresource)
     return document
 
@@ -46,7 +68,7 @@ def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Js
 def complete(kind: Kind, document: Json) -> Json:
     """Fill in what the real server defaults, as far as krt reads it."""
     spec = {**deepcopy(kind.spec_defaults), **_map(document.get("spec"))}
-    if kind.has_template:
+    if kind.is_workload:
         for container in _containers(spec):
             container.setdefault("imagePullPolicy", _pull_policy(str(container.get("image", ""))))
     return {**document, "spec": spec}
@@ -55,7 +77,7 @@ def complete(kind: Kind, document: Json) -> Json:
 def check(kind: Kind, document: Json, before: Json | None = None) -> None:
     """Raise 422 with every cause found."""
     causes = [*_annotation_causes(document["metadata"], "metadata")]
-    if kind.has_template:
+    if kind.is_workload:
         causes += _spec_causes(document["spec"], before["spec"] if before else None)
     if causes:
         raise status.invalid(kind, document["metadata"]["name"], causes)
@@ -79,7 +101,9 @@ def _check_identity(kind: Kind, old: Json, new: Json) -> None:
 def _check_version(kind: Kind, old: Json, given: object) -> None:
     if given == old["resourceVersion"]:
         return
-    if not isinstance(given, str) or not re.fullmatch("[0-9]+", given):
+    if not isinstance(given, str):
+        raise status.invalid(kind, old["name"], [("metadata.resourceVersion", "Invalid value: must be a string")])
+    if not re.fullmatch("[0-9]+", given):
         raise status.internal_error(f'strconv.ParseUint: parsing "{given}": invalid syntax')
     raise status.conflict(kind, old["name"])
 

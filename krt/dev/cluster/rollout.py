@@ -55,18 +55,23 @@ class Rollouts:
         store.observers.append(self._observe)
 
     async def run(self) -> None:
+        """For ever; asleep while nothing rolls."""
         while True:
-            if not any(not rolling.resting for rolling in self._rolling.values()):
+            if all(rolling.resting for rolling in self._rolling.values()):
                 self._wake = trio.Event()
                 await self._wake.wait()
             await trio.sleep(self._step_seconds)
-            for uid, rolling in list(self._rolling.items()):
-                if not rolling.resting and uid in self._rolling:
-                    self._step(uid, rolling)
-                    await trio.lowlevel.checkpoint()
+            await self.step()
+
+    async def step(self) -> None:
+        """One step of every rollout."""
+        for uid, rolling in list(self._rolling.items()):
+            if not rolling.resting and uid in self._rolling:
+                self._step(uid, rolling)
+                await trio.lowlevel.checkpoint()
 
     def _observe(self, kind: Kind, before: Json | None, after: Json | None) -> None:
-        if not kind.has_template:
+        if not kind.is_workload:
             return
         if after is None:
             self._rolling.pop(before["metadata"]["uid"] if before else "", None)

@@ -51,13 +51,12 @@ def unauthorized() -> Refused:
     return Refused(401, "Unauthorized", "Unauthorized")
 
 
-def forbidden(message: str, kind: Kind | None = None, name: str = "") -> Refused:
-    details = _about(kind, name, kind.resource) if kind else {}
-    return Refused(403, "Forbidden", message, details=details)
+def forbidden(kind: Kind, name: str, message: str) -> Refused:
+    return Refused(403, "Forbidden", message, details=about(kind, name))
 
 
 def not_found(kind: Kind, name: str) -> Refused:
-    return Refused(404, "NotFound", f'{kind.qualified} "{name}" not found', details=_about(kind, name))
+    return Refused(404, "NotFound", f"{subject(kind, name)} not found", details=about(kind, name))
 
 
 def no_such_resource() -> Refused:
@@ -71,15 +70,15 @@ def method_not_allowed() -> Refused:
 
 def conflict(kind: Kind, name: str) -> Refused:
     message = (
-        f'Operation cannot be fulfilled on {kind.qualified} "{name}": the object has been modified; '
+        f"Operation cannot be fulfilled on {subject(kind, name)}: the object has been modified; "
         "please apply your changes to the latest version and try again"
     )
-    return Refused(409, "Conflict", message, details=_about(kind, name))
+    return Refused(409, "Conflict", message, details=about(kind, name))
 
 
 def already_exists(kind: Kind, name: str) -> Refused:
-    message = f'{kind.qualified} "{name}" already exists'
-    return Refused(409, "AlreadyExists", message, details=_about(kind, name))
+    message = f"{subject(kind, name)} already exists"
+    return Refused(409, "AlreadyExists", message, details=about(kind, name))
 
 
 def expired(message: str, *, continue_token: str | None = None) -> Refused:
@@ -101,7 +100,7 @@ def invalid(kind: Kind, name: str, causes: list[tuple[str, str]]) -> Refused:
     texts = [f"{field}: {message}" for field, message in causes]
     told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     listed = [{"reason": "FieldValueInvalid", "message": m, "field": field} for field, m in causes]
-    details = {**_about(kind, name, kind.name), "causes": listed}
+    details = {**about(kind, name, kind.name), "causes": listed}
     title = f"{kind.name}.{kind.group}" if kind.group else kind.name
     return Refused(422, "Invalid", f'{title} "{name}" is invalid: {told}', details=details)
 
@@ -122,7 +121,12 @@ def version_too_large(asked: int, current: int) -> Refused:
     )
 
 
-def _about(kind: Kind, name: str, kind_name: str | None = None) -> Json:
+def subject(kind: Kind, name: str) -> str:
+    """How a message names what it is about; `name` is empty for a collection."""
+    return f'{kind.qualified} "{name}"' if name else kind.qualified
+
+
+def about(kind: Kind, name: str, kind_name: str | None = None) -> Json:
     named = {"name": name} if name else {}
     grouped = {"group": kind.group} if kind.group else {}
     return {**named, **grouped, "kind": kind_name or kind.resource}

@@ -1,10 +1,7 @@
 """All objects, the versions of them, and who watches: the one place that counts resource versions."""
 
-import uuid
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -13,40 +10,10 @@ import msgspec
 
 from krt.dev.cluster import fields, objects, status
 from krt.dev.cluster.kinds import BY_NAME, KINDS, Json, Kind
+from krt.dev.cluster.table import Table
 from krt.dev.cluster.watch import Change, Version, Watch
 
 Observer = Callable[[Kind, Json | None, Json | None], None]
-
-
-class Table:
-    """One kind's objects in the order of their keys, its recent changes and its watches."""
-
-    def __init__(self, kind: Kind, history: int) -> None:
-        self.kind = kind
-        self.objects: dict[str, Version] = {}
-        self.history: deque[Change] = deque(maxlen=history)
-        self.floor = 0
-        """The newest version whose successors are no longer all known."""
-        self.watches: set[Watch] = set()
-        self._in_order = True
-
-    def put(self, version: Version) -> None:
-        self._in_order = self._in_order and version.key in self.objects
-        self.objects[version.key] = version
-
-    def ordered(self, namespace: str) -> tuple[Version, ...]:
-        if not self._in_order:
-            self.objects = dict(sorted(self.objects.items()))
-            self._in_order = True
-        if not namespace:
-            return tuple(self.objects.values())
-        return tuple(version for key, version in self.objects.items() if key.startswith(f"{namespace}/"))
-
-    def tell(self, change: Change) -> None:
-        if len(self.history) == self.history.maxlen:
-            self.floor = self.history[0].version.number
-        self.history.append(change)
-        self.watches -= {watch for watch in self.watches if not watch.offer(change)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +55,7 @@ class Store:
             raise status.already_exists(kind, name)
         if kind.namespaced and namespace not in self.table(BY_NAME["Namespace"]).objects:
             raise status.not_found(BY_NAME["Namespace"], namespace)
-        created = self._new(kind, deepcopy(document))
-        objects.check(kind, created)
+        created = objects.new(kind, document, self.time())
         return self._commit(kind, {"metadata": {}}, created, manager=manager)
 
     def update(
@@ -123,15 +89,15 @@ class Store:
         return version
 
     def page(self, kind: Kind, namespace: str, *, limit: int, number: int, start: str) -> Page:
-        """The objects from key `start` on, of snapshot `number` (0: of now). KeyError when that is gone."""
+        """The objects from key `start` on, of snapshot `number` (none: of now). KeyError when that is gone."""
         snapshot = (kind.name, namespace, number)
-        versions = self._snapshots[snapshot] if number else self.table(kind).ordered(namespace)
+        versions = self._snapshots[snapshot] if number > 0 else self.table(kind).ordered(namespace)
         first = bisect_left(versions, start, key=attrgetter("key")) if start else 0
         taken = versions[first : first + limit] if limit else versions[first:]
         remaining = len(versions) - first - len(taken)
+        number = number if number > 0 else self.number
         if not remaining:
-            return Page(taken, number or self.number)
-        number = number or self.number
+            return Page(taken, number)
         self._keep((kind.name, namespace, number), versions)
         return Page(taken, number, versions[first + len(taken)].key, remaining)
 
@@ -168,22 +134,6 @@ class Store:
         for table in self._tables.values():
             table.history.clear()
             table.floor = self.number
-
-    def _new(self, kind: Kind, document: Json) -> Json:
-        metadata = {name: document["metadata"][name] for name in ("name", "namespace") if name in document["metadata"]}
-        metadata |= {"uid": str(uuid.uuid4()), "resourceVersion": "0"}
-        metadata |= {"generation": 1} if kind.has_generation else {}
-        metadata |= {"creationTimestamp": self.time()}
-        metadata |= {
-            name: document["metadata"][name] for name in ("labels", "annotations") if name in document["metadata"]
-        }
-        given = {
-            "spec": document.get("spec", {}),
-            "status": document.get("status") or dict(kind.empty_status),
-        }
-        if "generation" in document["metadata"] and kind.has_generation:
-            metadata["generation"] = document["metadata"]["generation"]
-        return objects.complete(kind, {"metadata": metadata, **given})
 
     def _commit(self, kind: Kind, before: Json, after: Json, *, manager: str, subresource: str = "") -> Version:
         metadata = after["metadata"]

@@ -1,6 +1,7 @@
 """A watch on the wire: one JSON object a line, bookmarks between them, an end at timeoutSeconds."""
 
 import math
+from dataclasses import dataclass
 
 import msgspec
 import trio
@@ -11,7 +12,7 @@ from krt.dev.asgi import Answer
 from krt.dev.cluster import status
 from krt.dev.cluster.call import Call
 from krt.dev.cluster.faults import Faults
-from krt.dev.cluster.kinds import Json
+from krt.dev.cluster.kinds import Json, Kind
 from krt.dev.cluster.store import Store
 from krt.dev.cluster.watch import Watch
 from krt.errors import KrtError
@@ -25,34 +26,47 @@ class _Broken(KrtError):
     """The connection is to break here."""
 
 
-async def stream(
-    store: Store, call: Call, send: ASGISendCallable, faults: Faults, *, broken: bool, bookmark_seconds: float
-) -> None:
-    """Serve the watch until it ends; `broken` breaks it in the middle of its first object.
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a watch asks to see: the changes after a version, for so many seconds."""
 
-    Raises Refused before anything was sent.
-    """
-    after, end = call.version, trio.current_time() + (call.timeout_seconds or DEFAULT_TIMEOUT_SECONDS)
+    kind: Kind
+    namespace: str
+    after: int
+    seconds: float
+    bookmarks: bool
+
+
+def window_of(call: Call) -> Window:
+    """Raises Refused for numbers that are none."""
+    seconds = call.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+    return Window(call.kind, call.namespace, call.version, seconds, call.bookmarks)
+
+
+async def stream(
+    store: Store, window: Window, send: ASGISendCallable, faults: Faults, *, broken: bool, bookmark_seconds: float
+) -> None:
+    """Serve the watch until it ends; `broken` breaks it in the middle of its first object."""
+    end = trio.current_time() + window.seconds
+    await asgi.start(send, Answer(200), length=None)
     try:
-        watch = store.watch(call.kind, call.namespace, after)
+        watch = store.watch(window.kind, window.namespace, window.after)
     except LookupError:
-        await _refuse(send, status.expired(f"too old resource version: {after} ({store.floor(call.kind)})"))
+        await asgi.write(send, _expired(window.after, store.floor(window.kind)), more=False)
         return
-    relay = _Relay(store, call, watch, send, faults, broken=broken)
+    relay = _Relay(store, window, watch, send, faults, broken=broken)
     try:
-        await asgi.start(send, Answer(200), length=None)
-        await relay.run(end, bookmark_seconds if call.bookmarks else math.inf)
+        await relay.run(end, bookmark_seconds if window.bookmarks else math.inf)
         await asgi.write(send, b"", more=False)
     except _Broken:
         pass  # an application that returns before its last byte makes the server break the connection
     finally:
-        store.unwatch(call.kind, watch)
+        store.unwatch(window.kind, watch)
 
 
-async def _refuse(send: ASGISendCallable, refused: status.Refused) -> None:
-    await asgi.start(send, Answer(200), length=None)
-    error = b'{"type":"ERROR","object":' + msgspec.json.encode(refused.status) + b"}\n"
-    await asgi.write(send, error, more=False)
+def _expired(number: int, floor: int) -> bytes:
+    refused = status.expired(f"too old resource version: {number} ({floor})")
+    return b'{"type":"ERROR","object":%s}\n' % msgspec.json.encode(refused.status)
 
 
 class _Relay:
@@ -61,16 +75,16 @@ class _Relay:
     def __init__(
         self,
         store: Store,
-        call: Call,
+        window: Window,
         watch: Watch,
         send: ASGISendCallable,
         faults: Faults,
         *,
         broken: bool,
     ) -> None:
-        self._store, self._kind, self._watch = store, call.kind, watch
+        self._store, self._kind, self._watch = store, window.kind, watch
         self._send, self._faults, self._broken = send, faults, broken
-        self._initial = watch.waiting if call.bookmarks and not call.version else -1
+        self._initial = watch.waiting if window.bookmarks and not window.after else -1
 
     async def run(self, end: float, bookmark_seconds: float) -> None:
         """Until the clock shows `end` or the watch ends."""
@@ -80,6 +94,7 @@ class _Relay:
             try:
                 change = await self._watch.next(until=min(due, end))
             except trio.EndOfChannel:
+                await self._close_expired()
                 return
             if change:
                 self._initial -= 1
@@ -88,6 +103,10 @@ class _Relay:
                 await self._bookmark({})
                 due = _next_bookmark(end, bookmark_seconds)
         await self._hush()
+
+    async def _close_expired(self) -> None:
+        if self._watch.expired:
+            await asgi.write(self._send, _expired(self._watch.seen, self._store.number), more=True)
 
     async def _close_initial(self) -> None:
         if self._initial == 0:
@@ -98,8 +117,8 @@ class _Relay:
         """Only what was sent counts: none while older changes wait, none at a version of the future."""
         number = self._watch.seen if self._watch.waiting else self._store.number
         if 0 < number >= self._watch.seen:
-            marked = {"metadata": {"resourceVersion": str(number), **metadata}, "spec": {}, "status": {}}
-            await self._line("BOOKMARK", msgspec.json.encode(marked))
+            marked = {"metadata": {"resourceVersion": str(number), **metadata}, "spec": self._kind.empty_spec}
+            await self._line("BOOKMARK", msgspec.json.encode(marked | {"status": {}}))
 
     async def _line(self, event: str, body: bytes) -> None:
         await self._hush()

@@ -40,6 +40,7 @@ class Watch:
         self.seen = seen
         """The newest version the reader took."""
         self.ended = trio.Event()
+        self.expired = False
         self._after = after
         self._prefix = f"{namespace}/" if namespace else ""
         backlog = [change for change in missed if change.version.key.startswith(self._prefix)]
@@ -52,7 +53,7 @@ class Watch:
         return self._receive.statistics().current_buffer_used
 
     def offer(self, change: Change) -> bool:
-        """False: the watch has ended, or ends after what is in the buffer, since that is full."""
+        """False: it takes no more. It has ended, or ends now, after what is in its full buffer."""
         if self.ended.is_set():
             return False
         if change.version.number <= self._after or not change.version.key.startswith(self._prefix):
@@ -72,7 +73,8 @@ class Watch:
             self.seen = max(self.seen, change.version.number)
         return change
 
-    def end(self) -> None:
-        """Close it; the reader gets what is in the buffer, then the end."""
+    def end(self, *, expired: bool = False) -> None:
+        """Close it; the reader gets what is in the buffer, then the end, or the news that its version is too old."""
         self._send.close()
+        self.expired = expired
         self.ended.set()

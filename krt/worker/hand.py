@@ -1,0 +1,86 @@
+"""The entries that this worker holds, found by id and by repository; complete only when the index is fresh.
+
+The watch may lag behind the call that announced an image. So an entry stays in the hand, and workloads that come to
+run its image are restarted for it too, until the index has heard of everything that had happened by then (I3).
+"""
+
+from collections import defaultdict
+
+import trio
+
+from krt.core.event_id import EventId
+from krt.core.image import Repository
+from krt.core.workload import Workload
+from krt.worker.entry import Entry
+
+FRESH_SECONDS = 2.0  # the watch was seen to lag behind by 10 ms; clocks and loaded servers get the rest
+
+
+class Hand:
+    """At most `most` entries. `completed` are those with nothing open, of which nothing more can come."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._entries: dict[EventId, Entry] = {}
+        self._by_repository: defaultdict[Repository, set[Entry]] = defaultdict(set)
+        self._settled: set[Entry] = set()
+        self._changed = trio.Event()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, entry: EventId) -> bool:
+        return entry in self._entries
+
+    @property
+    def room(self) -> int:
+        """How many more entries may be taken."""
+        return self.most - len(self._entries)
+
+    async def wait_room(self) -> None:
+        """Return when there is room for one entry at least."""
+        while not self.room:
+            await self._changed.wait()
+
+    def take(self, entry: Entry) -> None:
+        """Hold an entry. What is open for it is asked for afterwards."""
+        self._entries[entry.id] = entry
+        self._by_repository[entry.envelope.event.repository].add(entry)
+
+    def settled(self, entry: Entry) -> None:
+        """Nothing is open for the entry; a late match may still come."""
+        if not entry.open and entry.id in self._entries:
+            self._settled.add(entry)
+
+    def release(self, entry: Entry) -> None:
+        """The entry is acknowledged, or another worker's."""
+        if self._entries.pop(entry.id, None) is None:
+            return
+        repository = entry.envelope.event.repository
+        self._by_repository[repository].discard(entry)
+        if not self._by_repository[repository]:
+            del self._by_repository[repository]
+        self._settled.discard(entry)
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def keep_only(self, own: frozenset[EventId], held: frozenset[EventId]) -> None:
+        """Let go of what was `held` before the journal was asked and is not among this worker's `own` any more."""
+        for lost in held - own:
+            if entry := self._entries.get(lost):
+                entry.drop()
+                self.release(entry)
+
+    def ids(self) -> frozenset[EventId]:
+        """What is held now."""
+        return frozenset(self._entries)
+
+    def naming(self, workload: Workload) -> list[Entry]:
+        """The entries that name a repository the workload runs, oldest first."""
+        found = {entry for repository in workload.repositories for entry in self._by_repository.get(repository, ())}
+        return sorted(found, key=lambda entry: entry.id)
+
+    def complete(self, fresh_at: float) -> list[Entry]:
+        """The settled entries that an index as fresh as this can add nothing to, oldest first."""
+        done = [entry for entry in self._settled if not entry.open and entry.fresh_after <= fresh_at]
+        return sorted(done, key=lambda entry: entry.id)

@@ -1,0 +1,31 @@
+"""Where the journal stands; while Valkey is away, where it stood at least."""
+
+from krt.core.event_id import EventId
+from krt.core.ports import Journal
+from krt.core.restart import JournalPosition
+from krt.errors import BrokerUnavailable
+
+
+class LastPosition:
+    """The journal's newest id, read immediately before a patch, so that the restart covers all that came before it.
+
+    Without Valkey a restart is made all the same: it then covers what this worker has seen.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._last: JournalPosition | None = None
+
+    def seen(self, entry: EventId) -> None:
+        """The journal has given out this id."""
+        if self._last and entry > self._last.newest:
+            self._last = JournalPosition(self._last.name, entry)
+
+    async def read(self) -> JournalPosition:
+        """The position as of now. Raises BrokerUnavailable where none was ever read."""
+        try:
+            self._last = await self._journal.position()
+        except BrokerUnavailable:
+            if self._last is None:
+                raise
+        return self._last

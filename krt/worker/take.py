@@ -1,0 +1,192 @@
+"""Takes one entry into the hand: understand it, match it, record that, and ask for its restarts."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import trio
+
+from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
+from krt.core.event import Event
+from krt.core.event_id import EventId
+from krt.core.matching import Match, Skip, Verdict, judge, match
+from krt.core.ports import Delivered, Index, Journal, Rollouts
+from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
+from krt.core.restart import parse_time
+from krt.core.workload import Workload
+from krt.errors import BrokerUnavailable
+from krt.logs import Log
+from krt.worker.clock import ValkeyClock
+from krt.worker.entry import Entry
+from krt.worker.hand import FRESH_SECONDS, Hand
+from krt.worker.position import LastPosition
+from krt.worker.waiting import Waiting
+
+log = Log("worker")
+
+_BACKLOG_SECONDS = 60.0  # C2: what a new group finds that is older was news to those who are gone
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """How an event finds its workloads. `admits` is the worker's own policy: it trusts neither channel nor journal."""
+
+    index: Index
+    admits: Callable[[Event], bool]
+    require_opt_in: bool
+    max_event_age_seconds: float
+
+
+class Taker:
+    """Takes entries, one after another."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        rollouts: Rollouts,
+        matching: Matching,
+        hand: Hand,
+        waiting: Waiting,
+        clock: ValkeyClock,
+        position: LastPosition,
+    ) -> None:
+        self._journal = journal
+        self._rollouts = rollouts
+        self._matching = matching
+        self._hand = hand
+        self._waiting = waiting
+        self._clock = clock
+        self._position = position
+
+    async def take(self, delivered: Delivered) -> None:
+        """Hold the entry and have its workloads restarted, or settle it if there is nothing to hold. Safe to repeat."""
+        try:
+            envelope = from_fields(delivered.fields)
+        except EntryFromTheFuture as error:  # stays pending, for a newer worker
+            log.warning("entry_left", event_id=delivered.id, schema=error)
+            return
+        except EntryUnreadable as error:
+            log.error("entry_unreadable", event_id=delivered.id, problem=error)
+            await self.give_up(delivered.id)
+            return
+        if not self._matching.admits(envelope.event):
+            log.warning("event_refused", event_id=delivered.id, image=envelope.event.image)
+            await self._settle(delivered.id, GroupState.FAILED, "the worker's policy admits no such image")
+        elif await self._is_too_old(delivered):
+            await self.expire(delivered.id)
+        else:
+            await self._begin(delivered, envelope, since=await self._backlog_since(delivered))
+
+    async def expire(self, entry: EventId) -> None:
+        """The event is of no use any more: settle it as that."""
+        log.warning("event_expired", event_id=entry)
+        await self._settle(entry, GroupState.EXPIRED, "older than KRT_MAX_EVENT_AGE")
+
+    async def give_up(self, entry: EventId) -> None:
+        """The event cannot be handled: settle it as that."""
+        await self._settle(entry, GroupState.FAILED, "internal")
+
+    def late(self, before: Workload | None, after: Workload | None) -> None:
+        """A workload changed: restart it for each event in hand that it matches now and did not before (I3)."""
+        if after is None:
+            return
+        for entry in self._hand.naming(after):
+            gained = self._matches(entry, after) and not (before and self._matches(entry, before))
+            if gained and not entry.dropped and not _is_after(after.created_at, entry.id):
+                self._waiting.want(after, entry)
+
+    async def _begin(self, delivered: Delivered, envelope: Envelope, *, since: float | None) -> None:
+        self._position.seen(delivered.id)
+        fresh_after = -math.inf if envelope.dry_run else trio.current_time() + FRESH_SECONDS
+        entry = Entry(delivered.id, envelope, fresh_after, self._hand.settled)
+        self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
+        verdicts = self._match(entry)
+        wanted = [v.workload for v in verdicts if isinstance(v, Match) and not _is_served(v.workload, entry.id, since)]
+        for workload in [] if envelope.dry_run else wanted:
+            entry.want(workload.key)  # all of them before the first: an entry with nothing open is settled
+        try:
+            await self._record(entry, verdicts, [] if envelope.dry_run else wanted)
+        except BrokerUnavailable:
+            self._hand.release(entry)  # it is taken again, from the start
+            raise
+        if entry.open:
+            for workload in wanted:
+                self._waiting.want(workload, entry)
+        self._hand.settled(entry)
+
+    async def _record(self, entry: Entry, verdicts: Sequence[Verdict], wanted: list[Workload]) -> None:
+        """T2: what is about to be restarted is written down before, so that whoever takes over goes on with it."""
+        dry_run = entry.envelope.dry_run
+        targets = {v.workload.key: _target(v, dry_run=dry_run) for v in verdicts[:MOST_TARGETS]}
+        follow = {workload.key: workload.uid for workload in wanted if workload.key in targets}
+        group = Group(GroupState.MATCHED, more=len(verdicts) - len(targets))
+        await self._rollouts.record(entry.id, group, targets, follow)
+
+    def _match(self, entry: Entry) -> tuple[Verdict, ...]:
+        event, envelope = entry.envelope.event, entry.envelope
+        running = self._matching.index.running(event.repository)
+        verdicts = match(event, running, require_opt_in=self._matching.require_opt_in)
+        for verdict in verdicts:
+            _say_odd(entry.id, verdict)
+        log.info(
+            "event_matched",
+            event_id=entry.id,
+            request_id=envelope.request_id,
+            image=event.image,
+            tags=event.tags,
+            by=envelope.origin and envelope.origin.repository,
+            workloads=sum(isinstance(verdict, Match) for verdict in verdicts),
+        )
+        return verdicts
+
+    def _matches(self, entry: Entry, workload: Workload) -> bool:
+        return isinstance(judge(entry.envelope.event, workload, require_opt_in=self._matching.require_opt_in), Match)
+
+    async def _is_too_old(self, delivered: Delivered) -> bool:
+        if await self._age_seconds(delivered.id) <= self._matching.max_event_age_seconds:
+            return False
+        # Decided once: what was young enough when a worker first matched it is tried on by the next one.
+        return not await self._rollouts.was_matched(delivered.id)
+
+    async def _backlog_since(self, delivered: Delivered) -> float | None:
+        """When the group was made, if the entry is much older than it; None otherwise."""
+        if await self._age_seconds(delivered.id) <= _BACKLOG_SECONDS:
+            return None
+        made = await self._journal.group_made()
+        return made if delivered.id.milliseconds / 1000 < made - _BACKLOG_SECONDS else None
+
+    async def _age_seconds(self, entry: EventId) -> float:
+        return await self._clock.now() - entry.milliseconds / 1000
+
+    async def _settle(self, entry: EventId, state: GroupState, reason: str) -> None:
+        await self._rollouts.settle(entry, Group(state, reason=reason, final=True), {})
+
+
+def _say_odd(entry: EventId, verdict: Match | Skip) -> None:
+    match verdict:
+        case Skip(workload, reason):
+            log.debug("workload_skipped", workload=workload.key, reason=reason, event_id=entry)
+        case Match(workload, warnings) if warnings:
+            log.warning("restart_may_not_help", workload=workload.key, warnings=warnings, event_id=entry)
+
+
+def _target(verdict: Verdict, *, dry_run: bool) -> Target:
+    match verdict:
+        case Skip(_, reason):
+            return Target(TargetState.SKIPPED, reason=reason, final=True)
+        case Match(_, warnings):
+            state = TargetState.WOULD_RESTART if dry_run else TargetState.WAITING
+            return Target(state, warnings=tuple(warnings), final=dry_run)
+
+
+def _is_served(workload: Workload, event: EventId, group_made: float | None) -> bool:
+    """C2: whether an event of a new group's backlog is old news to the workload."""
+    if group_made is None:
+        return False
+    return _is_after(workload.created_at, event) or _is_after(workload.restarted_at, event)
+
+
+def _is_after(time: str | None, event: EventId) -> bool:
+    parsed = parse_time(time)
+    return parsed is not None and parsed > datetime.fromtimestamp(event.milliseconds / 1000, UTC)

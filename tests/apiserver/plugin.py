@@ -1,0 +1,103 @@
+"""Fixtures of the real API server, and what becomes of the tests that need it where its programs are missing.
+
+    async def test_something(apiserver, namespace, kubelet):
+        await apiserver.apply(a_deployment(namespace=namespace, replicas=2))
+
+Missing programs skip those tests, or fail them where CI=true; one line at the end of the run says so.
+"""
+
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import trio
+
+from tests.apiserver.binaries import FILL_COMMAND, missing_programs
+from tests.apiserver.control_plane import ControlPlane
+from tests.apiserver.kubelet import Kubelet, open_kubelet
+from tests.apiserver.server import ApiServer, open_apiserver
+from tests.fakes.https_proxy import HttpsProxy, open_https_proxy
+
+MARKER = "apiserver"
+_COUNTS = pytest.StashKey[Counter[str]]()
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """The processes, one set for the whole run. Synchronous: a fixture chosen at run time can ask for it."""
+    with TemporaryDirectory(prefix="krt-apiserver-") as folder:
+        processes = ControlPlane(Path(folder))
+        try:
+            trio.run(processes.start)
+            yield processes
+        finally:
+            processes.stop()
+
+
+@pytest.fixture
+async def apiserver(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[ApiServer]:
+    async with open_apiserver(control_plane, tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def namespace(apiserver: ApiServer) -> AsyncIterator[str]:
+    """A new one; with all that is in it gone from every list before the next test begins."""
+    name = await apiserver.create_namespace()
+    yield name
+    await apiserver.control_plane.heal()
+    await apiserver.delete_namespace(name)
+
+
+@pytest.fixture
+async def kubelet(apiserver: ApiServer, namespace: str) -> AsyncIterator[Kubelet]:
+    """Of this namespace; its pods become ready at once unless the test decides otherwise."""
+    async with open_kubelet(apiserver.client, namespace) as tests_own:
+        yield tests_own
+
+
+@pytest.fixture
+async def api_proxy(apiserver: ApiServer, tmp_path: Path) -> AsyncIterator[HttpsProxy]:
+    """In front of the API server, for faults; `apiserver.kubeconfig(token, proxy=api_proxy)` leads here."""
+    context = apiserver.control_plane.ssl_context
+    async with open_https_proxy(apiserver.url, context, tmp_path) as proxy:
+        yield proxy
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_COUNTS] = Counter()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Whoever asks for the server bears the marker, written or not."""
+    if "control_plane" in getattr(item, "fixturenames", ()):
+        item.add_marker(MARKER)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker(MARKER) is None or not (missing := missing_programs()):
+        return
+    sentence = f"no {', '.join(missing)}: {FILL_COMMAND} fills the folder"
+    if os.environ.get("CI") == "true":
+        pytest.fail(sentence, pytrace=False)
+    item.config.stash[_COUNTS]["skipped"] += 1
+    pytest.skip(sentence)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    if item.get_closest_marker(MARKER):
+        item.config.stash[_COUNTS]["ran"] += 1
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts = config.stash[_COUNTS]
+    sentence = f"real API server: {counts['ran']} tests ran against it"
+    if counts["skipped"]:
+        sentence += f", {counts['skipped']} SKIPPED: run {FILL_COMMAND}"
+    terminalreporter.write_line(sentence, yellow=bool(counts["skipped"]))

@@ -1,0 +1,89 @@
+"""Child processes that never outlive the test run, whether it ends, is interrupted or is killed.
+
+Spawn from the main thread only: the kernel ends the child with the *thread* that made it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import trio
+
+# Not a preexec_fn: Python code between fork and exec may deadlock once Trio has worker threads.
+# It asks for its death first and checks its parent then: a parent that dies in between is noticed too.
+_LAUNCHER = """
+import ctypes, os, sys
+PR_SET_PDEATHSIG, SIGKILL = 1, 9
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit("the test run is gone")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Process:
+    """One program that can be spawned again with the same arguments; its output goes to one file."""
+
+    def __init__(self, program: Path, arguments: list[str], log: Path) -> None:
+        self.name = program.name
+        self._command = [str(program), *arguments]
+        self._log = log
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._popen is not None, f"{self.name} was never spawned"
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def ended_by_itself(self) -> bool:
+        return self._popen is not None and self._popen.poll() not in (None, -signal.SIGKILL)
+
+    def spawn(self) -> None:
+        """Return at once. A process group of its own: Ctrl-C reaches only the test run, which stops it."""
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]
+        with self._log.open("ab") as log:
+            self._popen = subprocess.Popen(
+                launcher + self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+            )
+
+    def pause(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def kill(self) -> None:
+        """SIGKILL, and return when the process is gone, its listening ports with it."""
+        self.send_kill()
+        await self.wait_exit()
+
+    async def wait_exit(self) -> None:
+        if not self.running:
+            return
+        descriptor = os.pidfd_open(self.pid)
+        try:
+            await trio.lowlevel.wait_readable(descriptor)
+        finally:
+            os.close(descriptor)
+        self.reap()
+
+    def send_kill(self) -> None:
+        if self.running:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def reap(self) -> None:
+        if self._popen is not None:
+            self._popen.wait()
+
+    def last_output(self, lines: int = 30) -> str:
+        with suppress(FileNotFoundError):
+            return "\n".join(self._log.read_text(errors="replace").splitlines()[-lines:])
+        return ""

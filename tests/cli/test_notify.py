@@ -1,0 +1,205 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from krt.cli.main import main
+from tests.client.actions import EVENT_ID, REQUEST_TOKEN, Actions, Reply, running
+
+
+@pytest.fixture
+def actions() -> Iterator[Actions]:
+    with running(Actions()) as serving:
+        yield serving
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+
+
+def run(*argv: str, environ: Mapping[str, str]) -> int:
+    return main(["notify", *argv], environ)
+
+
+def start(actions: Actions, *argv: str, **environ: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "krt", "notify", *argv],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd()), **actions.environ, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_image_and_tags_are_announced(actions: Actions, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("ghcr.io/acme/shop", "--tags", "dev, v1", environ=actions.environ) == 0
+    assert json.loads(actions.posts[0].body) == {"image": "ghcr.io/acme/shop", "tags": ["dev", "v1"]}
+    assert capsys.readouterr().out.startswith(f"accepted: event {EVENT_ID}\n")
+
+
+def test_the_tag_may_stand_in_the_image(actions: Actions) -> None:
+    assert run("localhost:5001/shop:dev", environ=actions.environ) == 0
+    assert json.loads(actions.posts[0].body) == {"image": "localhost:5001/shop", "tags": ["dev"]}
+
+
+def test_the_audience_is_the_origin_of_the_url(actions: Actions) -> None:
+    run("shop:dev", "--url", f"{actions.url}/event", environ=actions.environ)
+    assert actions.asked[0].target.endswith(f"&audience=http%3A%2F%2F127.0.0.1%3A{actions.url.rpartition(':')[2]}")
+
+
+@pytest.mark.parametrize(("argv", "audience"), [((), "from-variable"), (("--audience", "from-flag"), "from-flag")])
+def test_a_flag_wins_over_its_variable(actions: Actions, argv: tuple[str, ...], audience: str) -> None:
+    run("shop:dev", *argv, environ={**actions.environ, "KRT_AUDIENCE": "from-variable"})
+    assert actions.asked[0].target.endswith(f"&audience={audience}")
+
+
+def test_the_url_flag_wins_over_its_variable(actions: Actions) -> None:
+    environ = {**actions.environ, "KRT_URL": "https://unused.example.com"}
+    assert run("shop:dev", "--url", actions.url, environ=environ) == 0
+
+
+def test_a_dry_run_is_posted_to_its_own_path(actions: Actions) -> None:
+    assert run("shop:dev", "--dry-run", environ=actions.environ) == 0
+    assert actions.posts[0].target == "/event/dry-run"
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (("Shop:dev",), "image: "),
+        (("shop",), "tags: "),
+        (("shop:dev", "--tags", "v1"), "image: write the tag"),
+        (("shop", "--tags", ""), "tags: "),
+        (("shop", "--tags", "a,,b"), "tags: "),
+        (("shop", "--tags", "a,a"), "tags: "),
+        (("shop", "--tags", ",".join(map(str, range(17)))), "tags: "),
+        (("shop@sha256:" + "0" * 64,), "image: an event names tags, no digest"),
+        (("shop:dev\n::error::x",), "image: "),
+        (("\ud800",), "image: "),
+        (("shop:dev", "--timeout", "soon"), "--timeout: write a duration"),
+        (("shop:dev", "--timeout", "0"), "--timeout: write a duration"),
+        (("shop:dev", "--ca-file", "/nonexistent/ca.pem"), "--ca-file: the file cannot be read"),
+        (("shop:dev", "--url", "http://krt.example.com"), "KRT_URL (or --url): plain http"),
+        (("shop:dev", "--url", "https://eve:secret@krt.example.com"), "KRT_URL (or --url): it holds a user"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_ends_with_2(
+    argv: tuple[str, ...], sentence: str, actions: Actions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*argv, environ=actions.environ) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert line.startswith(f"krt notify: {sentence}")
+    assert "secret" not in line
+    assert actions.seen == []
+
+
+def test_bad_input_is_an_annotation_and_an_object_where_asked_for(
+    actions: Actions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("shop", "--json", environ={**actions.environ, "GITHUB_ACTIONS": "true"}) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith("::error title=krt notify::tags: ")
+    assert json.loads(printed.out)["accepted"] is False
+
+
+def test_all_problems_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("Shop", "--timeout", "soon", environ={}) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix("krt notify: ").split(" ")[0] for line in lines] == [
+        "image:", "KRT_URL", "ACTIONS_ID_TOKEN_REQUEST_URL", "--timeout:"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("missing", ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
+@pytest.mark.parametrize("empty", [True, False])
+def test_a_job_without_the_permission_is_told_which(
+    missing: str, empty: bool, actions: Actions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {name: value for name, value in actions.environ.items() if name != missing}
+    assert run("shop:dev", environ={**environ, missing: ""} if empty else environ) == 2
+    assert "the job needs `permissions: id-token: write`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "http://tokens.example.com/?a=b"),
+        ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://eve:hidden@tokens.example.com/"),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hidden\nX-Injected: 1"),
+        ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hidden é"),
+    ],
+)
+def test_unusable_variables_of_the_job_are_told_without_their_value(
+    name: str, value: str, actions: Actions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("shop:dev", environ={**actions.environ, name: value}) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"krt notify: {name}")
+    assert "hidden" not in printed
+
+
+def test_an_unusable_proxy_is_one_sentence(
+    actions: Actions, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example.com")
+    assert run("shop:dev", environ=actions.environ) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ALL_PROXY" in line
+
+
+def test_help_names_every_variable(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run("--help", environ={})
+    text = capsys.readouterr().out
+    for name in ("KRT_URL", "KRT_AUDIENCE", "SSL_CERT_FILE", "HTTPS_PROXY", "NO_PROXY", "GITHUB_ACTIONS"):
+        assert name in text
+
+
+def test_a_process_masks_the_token_and_keeps_stdout_for_json(actions: Actions) -> None:
+    process = start(actions, "shop:dev", "--json", GITHUB_ACTIONS="true")
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert json.loads(out)["id"] == EVENT_ID
+    assert err == f"::add-mask::{actions.given[0]}\n"
+
+
+def test_a_process_without_github_prints_no_token_at_all(actions: Actions) -> None:
+    actions.events = [Reply(401)]
+    process = start(actions, "shop:dev")
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    for part in (*actions.given[0].split(".")[1:], REQUEST_TOKEN):
+        assert part not in out + err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.parametrize(
+    ("silent", "sentence"),
+    [
+        ("/token", "interrupted: the event was not accepted"),
+        ("/event", "interrupted: the event was sent and not answered: it may have been accepted all the same"),
+    ],
+)
+def test_an_interrupted_process_says_whether_the_event_was_accepted(
+    silent: str, sentence: str, actions: Actions
+) -> None:
+    if silent == "/token":
+        actions.tokens = [Reply(silent=True)]
+    else:
+        actions.events = [Reply(silent=True)]
+    process = start(actions, "shop:dev")
+    assert actions.saw(silent)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err == f"krt notify: {sentence}\n"

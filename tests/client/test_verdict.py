@@ -1,0 +1,41 @@
+import io
+import json
+
+import pytest
+
+from krt.client.address import parse_server
+from krt.client.call import Call, Listener, Message, Patience
+from krt.client.console import Console
+from krt.client.outcome import Accepted
+from krt.client.token import TokenService
+from krt.client.verdict import tell_interrupted
+from krt.core import event
+
+
+def a_call() -> Call:
+    message = Message(parse_server("https://krt.example.com"), event.build("shop:dev", None), dry_run=False)
+    service = TokenService("https://tokens.example.com/?a=b", "secret", "https://krt.example.com")
+    return Call(message, service, Patience(), Listener(lambda _: None, lambda _: None))
+
+
+@pytest.mark.parametrize(
+    ("accepted", "perhaps_accepted", "state", "known"),
+    [
+        (None, False, "the event was not accepted", False),
+        (None, True, "the event was sent and not answered: it may have been accepted all the same", None),
+        (Accepted("1-0", "https://krt.example.com/events/1-0"), True, "the event was accepted as 1-0", True),
+        (Accepted(None, None), True, "the event was accepted", True),
+    ],
+)
+def test_an_interrupt_says_whether_the_event_was_accepted(
+    accepted: Accepted | None, perhaps_accepted: bool, state: str, known: bool | None
+) -> None:
+    call, console = a_call(), Console(io.StringIO(), io.StringIO(), as_json=True)
+    call.accepted, call.perhaps_accepted = accepted, perhaps_accepted
+    assert tell_interrupted(call, console) == 130
+    assert console.err.getvalue() == f"krt notify: interrupted: {state}\n"
+    assert json.loads(console.out.getvalue())["accepted"] is known
+
+
+def test_a_call_shows_no_secret() -> None:
+    assert "secret" not in repr(TokenService("https://tokens.example.com/", "secret", "a"))
