@@ -54,7 +54,9 @@ class BrokerUnavailable(KrtError):
 
 
 class BrokerRefused(BrokerUnavailable):
-    """Valkey answered with an error, nothing was done: credentials, permission, memory, not a primary.
+    """Valkey answered with an error: credentials, permission, memory, not a primary. Nothing was done.
+
+    Of a script nothing more was done than what came before the error.
 
     `code` is the first word of its answer: NOPERM, OOM, NOGROUP, BUSYGROUP, READONLY, ERR…
     """

@@ -32,14 +32,14 @@ class Subscription:
     `connected` and, while it is not, `problem` are for readiness; `dropped_messages` counts the too big ones.
     """
 
-    def __init__(self, endpoint: Endpoint, channel: str, ping_seconds: float) -> None:
+    def __init__(self, endpoint: Endpoint, channel: str, ping_seconds: float, retries: Backoff) -> None:
         self.connected = False
         self.problem: str | None = None
         self.dropped_messages = 0
         self._endpoint = endpoint
         self._channel = channel
         self._ping_seconds = ping_seconds
-        self._retries = Backoff(FIRST_RETRY_SECONDS, MOST_RETRY_SECONDS)
+        self._retries = retries
         self._sender, self._receiver = trio.open_memory_channel[Signal](SIGNALS_HELD)
 
     def __aiter__(self) -> AsyncIterator[Signal]:
@@ -68,7 +68,8 @@ class Subscription:
 
     async def _begin(self, connection: Connection) -> None:
         with trio.fail_after(self._endpoint.call_seconds):
-            await connection.execute("SUBSCRIBE", self._channel)
+            await connection.send(["SUBSCRIBE", self._channel])
+            _check_subscribed(await connection.receive())
         self.connected = True
         self.problem = None
         await self._sender.send(Subscribed())
@@ -109,11 +110,25 @@ class Subscription:
 
 @asynccontextmanager
 async def subscribe(
-    endpoint: Endpoint, channel: str, *, ping_seconds: float = PING_SECONDS
+    endpoint: Endpoint, channel: str, *, ping_seconds: float = PING_SECONDS, retries: Backoff | None = None
 ) -> AsyncIterator[Subscription]:
-    """Listen to `channel` until the end of the block, on a connection of its own, over all its reconnects."""
-    subscription = Subscription(endpoint, channel, ping_seconds)
+    """Listen to `channel` until the end of the block, on a connection of its own, over all its reconnects.
+
+    As from any nursery, what the block raises comes out in an ExceptionGroup.
+    """
+    retries = retries or Backoff(FIRST_RETRY_SECONDS, MOST_RETRY_SECONDS)
+    subscription = Subscription(endpoint, channel, ping_seconds, retries)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(subscription.listen)
         yield subscription
         nursery.cancel_scope.cancel()
+
+
+def _check_subscribed(answer: Answer) -> None:
+    match answer:
+        case [b"subscribe", *_]:
+            pass
+        case ResponseError():
+            raise answer
+        case _:
+            raise InvalidResponse("an answer to SUBSCRIBE that is none")

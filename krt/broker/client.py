@@ -1,7 +1,7 @@
 """Commands to Valkey, each under a deadline, over a bounded number of connections."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import trio
 from valkey.exceptions import NoScriptError
@@ -33,38 +33,44 @@ class Client:
 
         Where it has to wait for its turn or to connect first: max(connect_seconds, call_seconds) in all.
         """
-        async with self._exchange(self._calls, command) as connection:
-            return await connection.execute(*command)
-
-    async def blocking(self, *command: Argument, block_seconds: float) -> Reply:
-        """A command that waits at Valkey (XREADGROUP … BLOCK), for `block_seconds` as it says itself."""
-        async with self._exchange(self._blocking_reads, command, block_seconds) as connection:
+        async with self._for_a_call(command) as connection:
             return await connection.execute(*command)
 
     async def eval_script(self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]) -> Reply:
-        """Run `script` by its digest, and by its text where Valkey does not know it: after a restart, say."""
+        """As `call`. The script goes as its digest, and as text where Valkey does not know it (yet)."""
         rest = (len(keys), *keys, *arguments)
-        async with self._exchange(self._calls, ("EVALSHA",)) as connection:
+        async with self._for_a_call(["EVALSHA"]) as connection:
             try:
                 return await connection.execute("EVALSHA", script.sha, *rest)
             except NoScriptError:
                 return await connection.execute("EVAL", script.text, *rest)
 
+    async def blocking(self, *command: Argument, block_seconds: float) -> Reply:
+        """A command that waits at Valkey (XREADGROUP … BLOCK), for `block_seconds` as it says itself.
+
+        At most `call_seconds` longer; to get a connection, it may take `connect_seconds` more.
+        """
+        most = block_seconds + self.endpoint.call_seconds
+        in_all = most + self.endpoint.connect_seconds
+        async with self._borrowed(self._blocking_reads, command, in_all, most) as connection:
+            return await connection.execute(*command)
+
     def close(self) -> None:
         self._calls.close()
         self._blocking_reads.close()
 
+    def _for_a_call(self, command: Sequence[Argument]) -> AbstractAsyncContextManager[Connection]:
+        most = self.endpoint.call_seconds
+        in_all = max(most, self.endpoint.connect_seconds)
+        return self._borrowed(self._calls, command, in_all, most)
+
     @asynccontextmanager
-    async def _exchange(
-        self, pool: Pool, command: Sequence[Argument], block_seconds: float = 0
+    async def _borrowed(
+        self, pool: Pool, command: Sequence[Argument], all_seconds: float, exchange_seconds: float
     ) -> AsyncIterator[Connection]:
-        call_seconds = self.endpoint.call_seconds + block_seconds
-        with (
-            translated(self.endpoint, *command),
-            trio.fail_after(max(self.endpoint.connect_seconds, call_seconds)),
-        ):
+        with translated(self.endpoint, *command), trio.fail_after(all_seconds):
             async with pool.borrowed() as connection:
-                with trio.fail_after(call_seconds):
+                with trio.fail_after(exchange_seconds):
                     yield connection
 
 

@@ -16,7 +16,8 @@ from krt.errors import BrokerRefused, BrokerUnavailable
 from krt.secret import Secret
 from krt.serving.tls import client_context
 
-_AUTH_CODES = {"WRONGPASS", "NOPERM", "LOADING"}
+_AUTH_CODES = {"WRONGPASS", "LOADING", "DENIED"}
+_CROWDED = "ERR max number of clients reached"
 
 
 async def connect(endpoint: Endpoint) -> Connection:
@@ -81,6 +82,8 @@ async def _authenticate(connection: Connection, endpoint: Endpoint) -> None:
     try:
         answer = await connection.execute("AUTH", *user, password)
     except ResponseError as error:
+        if str(error) == _CROWDED:
+            raise
         # Without its cause: an answer that quotes the command would quote the password.
         code = code if (code := code_of(error)) in _AUTH_CODES else "ERR"
         raise BrokerRefused(f"{endpoint} does not accept the user and password given ({code})", code=code) from None

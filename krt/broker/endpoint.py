@@ -33,6 +33,12 @@ class Tcp:
     host: str
     port: int
 
+    def __post_init__(self) -> None:
+        if not _HOST.fullmatch(self.host) or len(self.host) > 253:
+            raise ValueError("names no host")
+        if not 0 < self.port < 65536:
+            raise ValueError("has a port that is none: they go from 1 to 65535")
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -75,13 +81,16 @@ def parse_endpoint(addr: str) -> Endpoint:
     """
     if plain := _HOST_AND_PORT.fullmatch(addr):
         host = plain["host"].strip("[]") or "localhost"
-        return Endpoint(Tcp(host, _port(int(plain["port"]))))
+        return Endpoint(Tcp(host, int(plain["port"])))
     if "://" not in addr:
         raise ValueError(f"is no address with a port: {_FORMS}")
     return _parse_url(addr)
 
 
-_HOST_AND_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+(%[\w.]+)?\]|[A-Za-z0-9_.-]*):(?P<port>[0-9]{1,5})")
+_LABEL = r"[A-Za-z0-9_-]{1,63}"
+_IPV6 = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_.-]+)?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?|{_IPV6}")
+_HOST_AND_PORT = re.compile(rf"(?P<host>\[{_IPV6}\]|[^:/@\[\]]*):(?P<port>[0-9]{{1,5}})")
 _FORMS = "write host:port, [::1]:6379, valkey://user:password@host:6379/0, valkeys://… or unix:///path?db=0"
 _SCHEMES_WITH_TLS = {"valkeys", "rediss"}
 _SCHEMES = {"valkey", "redis", "unix"} | _SCHEMES_WITH_TLS
@@ -103,10 +112,11 @@ def _parse_url(url: str) -> Endpoint:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _port(6379 if parts.port is None else parts.port)
-    except ValueError:  # without its cause: that may quote a password
-        raise ValueError(f"is no URL (in user and password / ? # @ % are written %2F and so on): {_FORMS}") from None
-    return parts
+        if parts.port != 0:
+            return parts
+    except ValueError:  # dropped: it may quote a password
+        pass
+    raise ValueError(f"is no URL (in user and password, / ? # @ % are written %2F and so on): {_FORMS}")
 
 
 def _check_nothing_is_ignored(parts: SplitResult) -> None:
@@ -115,7 +125,7 @@ def _check_nothing_is_ignored(parts: SplitResult) -> None:
         raise ValueError(f"has a scheme krt does not know: {_FORMS}")
     if parts.fragment or not re.fullmatch(r"(db=[0-9]{1,5})?", parts.query):
         raise ValueError(f"has options krt does not know, db is the only one: {_FORMS}")
-    if parts.scheme == "unix" and (parts.hostname or not parts.path):
+    if parts.scheme == "unix" and (parts.hostname or not parts.path.strip("/")):
         raise ValueError(f"names no absolute path: {_FORMS}")
     if parts.scheme != "unix" and not re.fullmatch(r"/?|/[0-9]{1,5}", parts.path):
         raise ValueError(f"has a path that is no number of a database: {_FORMS}")
@@ -123,9 +133,3 @@ def _check_nothing_is_ignored(parts: SplitResult) -> None:
 
 def _tcp(options: Mapping[str, Any]) -> Tcp:
     return Tcp(options.get("host", "localhost"), options.get("port", 6379))
-
-
-def _port(port: int) -> int:
-    if not 0 < port < 65536:
-        raise ValueError("has a port that is none: they go from 1 to 65535")
-    return port

@@ -30,7 +30,9 @@ def translated(endpoint: Endpoint, *command: Argument) -> Iterator[None]:
         raise refusal(endpoint, command, error) from error
     except trio.TooSlowError as error:
         raise BrokerUnavailable(f"{endpoint} did not answer {_name(command)} in time") from error
-    except (ValkeyError, OSError) as error:
+    except OSError as error:
+        raise BrokerUnavailable(f"{endpoint} cannot be reached: {_reason(error)}") from error
+    except ValkeyError as error:
         raise BrokerUnavailable(f"{endpoint}: {quoted(str(error))}") from error
 
 
@@ -85,6 +87,13 @@ def _user(endpoint: Endpoint) -> str:
 
 def _channel(command: tuple[Argument, ...]) -> str:
     return _text(command[1]) if _name(command) in {"SUBSCRIBE", "PUBLISH"} else "CHANNEL"
+
+
+def _reason(error: OSError) -> str:
+    """What the system said; Trio groups that, an error for each address of a host."""
+    if isinstance(error.__cause__, ExceptionGroup):
+        return ", ".join(dict.fromkeys(_reason(e) for e in error.__cause__.exceptions if isinstance(e, OSError)))
+    return quoted(error.strerror or str(error))
 
 
 def _name(command: tuple[Argument, ...]) -> str:

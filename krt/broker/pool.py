@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import trio
 from valkey.exceptions import ConnectionError as ConnectionLost
-from valkey.exceptions import InvalidResponse
+from valkey.exceptions import InvalidResponse, ResponseError
 
 from krt.broker.connect import connect
-from krt.broker.connection import Connection
+from krt.broker.connection import Connection, code_of
 from krt.broker.endpoint import Endpoint
 
 # Shorter than what firewalls and balancers forget an idle connection after, without a word to either end.
 IDLE_SECONDS = 60.0
+
+# The answers of a former primary: after a failover only new connections lead to the present one.
+_DEMOTED = {"READONLY", "UNBLOCKED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,11 @@ class _Idle:
 class Pool:
     """At most `size` connections, made when wanted. While all are lent, a task waits for its turn."""
 
-    def __init__(self, endpoint: Endpoint, size: int) -> None:
+    def __init__(self, endpoint: Endpoint, size: int, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._endpoint = endpoint
-        self._turns = trio.CapacityLimiter(size)
+        self._turns = trio.Semaphore(size)
         self._idle: list[_Idle] = []
+        self._idle_seconds = idle_seconds
         self._closed = False
 
     @asynccontextmanager
@@ -40,6 +44,11 @@ class Pool:
                 yield connection
             except (ConnectionLost, InvalidResponse, trio.TooSlowError):
                 self.drop_idle()
+                raise
+            except ResponseError as error:
+                if code_of(error) in _DEMOTED:
+                    connection.close()
+                    self.drop_idle()
                 raise
             finally:
                 self._take_back(connection)
@@ -58,7 +67,7 @@ class Pool:
         """The connection used last that is still good; those that are not are closed on the way."""
         while self._idle:
             idle = self._idle.pop()
-            if trio.current_time() - idle.since < IDLE_SECONDS and idle.connection.is_reusable():
+            if trio.current_time() - idle.since < self._idle_seconds and idle.connection.is_reusable():
                 return idle.connection
             idle.connection.close()
         return None

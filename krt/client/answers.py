@@ -31,7 +31,7 @@ def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused |
         case status if status >= 500:  # a 503 may have been accepted (docs: delivery), a proxy's 502 or 504 too
             return _not_yet(answer, not_taken=False)
         case status if status < 400 or status == 404:
-            return Refused(_not_krt(answer, server), status=status)
+            return Refused(_not_krt(answer), status=status)
         case status:
             return _refused(answer)
 
@@ -50,11 +50,11 @@ def _not_yet(answer: Answer, *, not_taken: bool) -> NotYet:
     return NotYet(f"krt web answered {answer.status}{said}", answer.wait_seconds, not_taken)
 
 
-def _not_krt(answer: Answer, server: Server) -> str:
+def _not_krt(answer: Answer) -> str:
     if answer.location:
         there = f"to {answer.location}: a token follows no redirect, use the final URL"
-        return f"{server.base} redirects ({answer.status}) {there}"
-    return f"{server.base} answered {answer.status}: is that the URL of krt web?"
+        return f"{answer.url} redirects ({answer.status}) {there}"
+    return f"{answer.url} answered {answer.status}: is krt web there?"
 
 
 def _refused(answer: Answer) -> Refused:

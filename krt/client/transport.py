@@ -26,6 +26,7 @@ NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 class Answer:
     """`body` is cut at LONGEST_ANSWER_BYTES: a proxy's error page may be longer, its status still counts."""
 
+    url: str
     status: int
     location: str
     wait_seconds: float
@@ -113,7 +114,7 @@ async def _keep_location(response: httpx.Response) -> None:
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:
     wait_seconds = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
-    return Answer(response.status_code, response.extensions["location"], wait_seconds, body)
+    return Answer(str(response.url), response.status_code, response.extensions["location"], wait_seconds, body)
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:
@@ -133,7 +134,7 @@ def _problem(error: httpx.TransportError, host: str) -> str:
             return f"the certificate of {host} is not trusted: {cause.verify_message} (see --ca-file)"
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, NOT_CONNECTED):
-        return f"cannot connect to {host} ({type(error).__name__}: {error})"
+        return f"cannot connect to {host} ({str(error) or type(error).__name__})"
     return f"no whole answer from {host} ({type(error).__name__})"  # its text may quote what the server sent
 
 

@@ -1,6 +1,7 @@
 """A Valkey server of one's own, on this machine only, that goes away with its owner."""
 
 import ctypes
+import random
 import shutil
 import signal
 import socket
@@ -8,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import trio
 
@@ -30,8 +32,7 @@ class Valkey:
 
     def __init__(self, directory: Path, port: int | None, arguments: Sequence[str]) -> None:
         self.directory = directory
-        self.address = f"unix://{directory}/valkey.sock" if port is None else f"127.0.0.1:{port}"
-        self._port = port
+        self.address = f"unix://{quote(str(directory))}/valkey.sock" if port is None else f"127.0.0.1:{port}"
         self._command = (str(server_binary()), *_where(directory, port), *arguments)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,6 +43,8 @@ class Valkey:
 
     async def start(self) -> None:
         """Start it and wait until it answers. Raises BrokerUnavailable, with the end of its log."""
+        if self._process is not None:
+            raise RuntimeError("this Valkey is started already")
         self._process = _spawn(self._command, self._log)
         try:
             with trio.fail_after(_READY_SECONDS):
@@ -84,18 +87,16 @@ class Valkey:
             raise BrokerUnavailable(f"the embedded Valkey ended at once: {self._log_end()}")
 
     async def _answers(self) -> bool:
-        """Whether it takes commands: the answer to PING is PONG, or NOAUTH where it has users."""
+        """Whether it takes commands: the answer to PING is PONG, or NOAUTH where it has users.
+
+        Asked on the unix socket, which it always has: on a port somebody else might answer.
+        """
         try:
-            async with await self._connected() as stream:
+            async with await trio.open_unix_socket(self.directory / "valkey.sock") as stream:
                 await stream.send_all(b"PING\r\n")
                 return (await stream.receive_some(64)).startswith((b"+PONG", b"-NOAUTH"))
         except (OSError, trio.BrokenResourceError):
             return False
-
-    async def _connected(self) -> trio.SocketStream:
-        if self._port is None:
-            return await trio.open_unix_socket(self.directory / "valkey.sock")
-        return await trio.open_tcp_stream("127.0.0.1", self._port)
 
     async def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
@@ -121,7 +122,7 @@ async def open_valkey(
 ) -> AsyncIterator[Valkey]:
     """A started, empty server until the end of the block; its directory goes, too.
 
-    `port`: on 127.0.0.1 instead of a unix socket; 0 for any free one. `users`: lines of an ACL file.
+    `port`: reached on 127.0.0.1, not on the unix socket; 0 for any free one. `users`: lines of an ACL file.
     `durable`: what was answered is in the append-only file, and there again after `kill` and `start`.
     """
     with tempfile.TemporaryDirectory(prefix="krt-valkey-") as name:
@@ -159,12 +160,9 @@ def _packaged_binary() -> Path | None:
 
 
 def _where(directory: Path, port: int | None) -> tuple[str, ...]:
-    place: tuple[str, ...]
-    if port is None:
-        place = ("--port", "0", "--unixsocket", str(directory / "valkey.sock"), "--unixsocketperm", "700")
-    else:
-        place = ("--port", str(port), "--bind", "127.0.0.1")
-    return (*place, "--dir", str(directory), "--save", "")
+    tcp = ("--port", str(port or 0), "--bind", "127.0.0.1")
+    unix = ("--unixsocket", str(directory / "valkey.sock"), "--unixsocketperm", "700")
+    return (*tcp, *unix, "--dir", str(directory), "--save", "")
 
 
 def _durability(*, durable: bool) -> tuple[str, ...]:
@@ -180,10 +178,12 @@ def _access(directory: Path, users: Sequence[str]) -> tuple[str, ...]:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Not one of the kernel's choice: such are given away to others between its stops and starts."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise BrokerUnavailable("no free port on 127.0.0.1")
 
 
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
@@ -194,6 +194,7 @@ def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            process_group=0,  # Ctrl-C is for its owner, who still needs it while stopping
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - it is one system call, looked up before the fork
         )
 

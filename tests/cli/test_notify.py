@@ -1,4 +1,3 @@
-import argparse
 import json
 import os
 import signal
@@ -9,18 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from krt.cli import notify
+from krt.cli.main import main
 from tests.client.actions import EVENT_ID, REQUEST_TOKEN, Actions, Reply, running
-
-# The command as the integrating main would run it, without its other commands.
-PROGRAM = """
-import argparse, os, sys
-from krt.cli import notify
-parser = argparse.ArgumentParser("krt")
-notify.add_parser(parser.add_subparsers(required=True), "notify")
-args = parser.parse_args()
-sys.exit(args.run(args, os.environ))
-"""
 
 
 @pytest.fixture
@@ -37,16 +26,12 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(*argv: str, environ: Mapping[str, str]) -> int:
-    parser = argparse.ArgumentParser("krt")
-    notify.add_parser(parser.add_subparsers(required=True), "notify")
-    args = parser.parse_args(["notify", *argv])
-    code: int = args.run(args, environ)
-    return code
+    return main(["notify", *argv], environ)
 
 
 def start(actions: Actions, *argv: str, **environ: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", PROGRAM, "notify", *argv],
+        [sys.executable, "-W", "error", "-m", "krt", "notify", *argv],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd()), **actions.environ, **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

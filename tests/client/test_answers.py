@@ -13,7 +13,7 @@ CLAIMS = Claims(repository="acme/shop")
 
 
 def read(status: int, body: bytes = b"", *, location: str = "", wait_seconds: float = 0) -> Accepted | Refused | NotYet:
-    return answers.read(Answer(status, location, wait_seconds, body), SERVER, CLAIMS)
+    return answers.read(Answer(SERVER.event_url, status, location, wait_seconds, body), SERVER, CLAIMS)
 
 
 def test_a_202_names_the_event_and_where_its_report_is() -> None:
@@ -80,7 +80,7 @@ def test_a_redirect_is_told_and_not_followed(status: int) -> None:
 def test_what_no_krt_web_answers_asks_for_the_right_url(status: int) -> None:
     refused = read(status)
     assert isinstance(refused, Refused)
-    assert refused.sentence == f"https://krt.example.com/krt answered {status}: is that the URL of krt web?"
+    assert refused.sentence == f"https://krt.example.com/krt/event answered {status}: is krt web there?"
 
 
 @pytest.mark.parametrize("status", [405, 414, 417, 431])

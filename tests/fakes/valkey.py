@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from krt.broker.client import Client, open_client
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.dev.valkey import Valkey, open_valkey
 
@@ -18,3 +19,9 @@ async def valkey() -> AsyncIterator[Valkey]:
 @pytest.fixture
 def endpoint(valkey: Valkey) -> Endpoint:
     return parse_endpoint(valkey.address)
+
+
+@pytest.fixture
+async def client(endpoint: Endpoint) -> AsyncIterator[Client]:
+    async with open_client(endpoint) as opened:
+        yield opened
