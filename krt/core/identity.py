@@ -71,6 +71,11 @@ class Identity:
     repository_visibility: str | None
 
     @property
+    def repository_name(self) -> str:
+        """The part of `repository` after its owner."""
+        return self.repository.partition("/")[2]
+
+    @property
     def run_url(self) -> str:
         """The page of this attempt of this run, for people."""
         run = f"{self.repository}/actions/runs/{self.run_id}/attempts/{self.run_attempt}"
