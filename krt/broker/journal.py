@@ -131,7 +131,7 @@ class Journal:
         try:
             return await ask()
         except BrokerRefused as error:
-            if "NOGROUP" not in str(error):
+            if error.code != "NOGROUP":
                 raise
         keys = [self._keys.journal, self._keys.group_made(self._group)]
         await self._client.eval_script(CREATE_GROUP, keys, [self._group])

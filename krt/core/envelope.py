@@ -1,15 +1,17 @@
 """An event with what is known of its origin: what the journal keeps. No type here has a place for a token."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from krt.core.event import Event, build
+from krt.core.event import MOST_BYTES, Event, build
 from krt.core.identity import Identity
 from krt.core.strict_json import StrictJsonError, loads
 from krt.errors import EventInvalid, KrtError
 
 SCHEMA = 1  # of a journal entry's fields; a worker leaves a higher one for a newer worker
+_SCHEMA_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class EntryUnreadable(KrtError):
@@ -65,11 +67,15 @@ def to_fields(envelope: Envelope) -> dict[str, str]:
 def from_fields(entry: Mapping[str, str]) -> Envelope:
     """The envelope that an entry holds. Raises EntryUnreadable and EntryFromTheFuture."""
     schema = entry.get("schema", "")
-    if schema.isdecimal() and int(schema) > SCHEMA:
+    if not _SCHEMA_NUMBER.fullmatch(schema):
+        raise EntryUnreadable("its schema is no number")
+    if int(schema) > SCHEMA:
         raise EntryFromTheFuture(schema)
     try:
-        event = build(entry["image"], loads(entry["tags"].encode(), max_bytes=8192))
+        event = build(entry["image"], loads(entry["tags"].encode(), max_bytes=MOST_BYTES))
         origin = Origin(**{f.name: entry[f.name] for f in fields(Origin)}) if "repository" in entry else None
         return Envelope(event, origin, entry["request_id"])
-    except (KeyError, EventInvalid, StrictJsonError) as error:
+    except KeyError as error:
+        raise EntryUnreadable(f"it has no field {error}") from error
+    except (EventInvalid, StrictJsonError, UnicodeEncodeError) as error:
         raise EntryUnreadable(str(error)) from error

@@ -1,4 +1,4 @@
-"""The patterns of a policy: exact, or with a star at the end. There are no regular expressions for users to get wrong."""
+"""The patterns of a policy: exact, or with a star at the end. No regular expressions for users to get wrong."""
 
 import re
 from dataclasses import dataclass

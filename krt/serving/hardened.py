@@ -8,11 +8,11 @@ Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Rep
 - protocol.ProtocolWrapper -> nothing. It goes over to HTTP/2, by prior knowledge or upgrade, despite ALPN.
 - trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and is
   told once, and an app's failure is logged with what it quotes of the request.
-- protocol.h11.H11Protocol, by override: `handle` lets krt.serving.head judge every head first;
-  `_check_protocol` goes over to nothing; `_create_stream` names the request; `stream_send` and
-  `_send_error_response` seal each answer; `_maybe_recycle` closes before the app hears of it: told first,
-  Quart-Trio cancels the very task that was about to close, and an answer given before its body was read keeps
-  its socket for ever.
+- protocol.h11.H11Protocol, by override: `handle` lets krt.serving.head judge every head first, and nothing
+  that would change protocols or be told to continue gets past it; `_create_stream` names the request;
+  `stream_send` and `_send_error_response` seal each answer; `_maybe_recycle` closes before the app hears of it:
+  told first, Quart-Trio cancels the very task that was about to close, and an answer given before its body was
+  read keeps its socket for ever.
 
 tests/serving/test_hypercorn.py fails when a new Hypercorn needs this no longer, or no longer fits it.
 """
@@ -119,9 +119,6 @@ class StrictProtocol(H11Protocol):
         if received is not None:
             self._head = None
             await super().handle(RawData(received))
-
-    async def _check_protocol(self, event: h11.Request) -> None:
-        pass
 
     async def _create_stream(self, request: h11.Request) -> None:
         self.request_id = token_hex(8)

@@ -54,6 +54,7 @@ class _Case:
     entry: Entry
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     has_turn: bool = False
+    waited_out: str | None = None
     denied_since: float | None = None
 
 
@@ -125,12 +126,19 @@ class Restarter:
             await self._read(case)
 
     def _decide(self, case: _Case, position: JournalPosition) -> Decision:
-        interval = self._rules.min_interval_seconds
-        return decide(case.workload, case.entry.id, position, now=self._now(), interval_seconds=interval)
+        return decide(
+            case.workload,
+            case.entry.id,
+            position,
+            now=self._now(),
+            interval_seconds=self._rules.min_interval_seconds,
+            waited_out=case.waited_out,
+        )
 
     async def _wait(self, case: _Case, decision: RestartNow | RestartLater) -> None:
         if isinstance(decision, RestartLater):
             await trio.sleep(decision.seconds)
+            case.waited_out = case.workload.restarted_at
         elif not case.has_turn:
             case.scope.deadline += await self._pace.turn()  # to wait for the pace is no fault of the workload
             case.has_turn = True
