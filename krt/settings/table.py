@@ -8,6 +8,8 @@ from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from krt.errors import SettingsInvalid
+
 # What Kubernetes injects for each Service of the namespace: one called `krt-web` must not stop the pod.
 _INJECTED_ENDINGS = ("_SERVICE_HOST", "_PORT")
 _INJECTED_PARTS = ("_SERVICE_PORT", "_PORT_")
@@ -34,6 +36,9 @@ class Setting:
     metavar: str = "TEXT"
     shown: Callable[[str], str] | None = None  # how a value that may hold a secret is printed; None: as it is
     switch: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.variable} (or {self.flag})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +80,23 @@ class Reader:
         read = {name: self._read(row, defaults.get(name, row.default)) for name, row in settings_of(part).items()}
         return part(**read) if len(self.problems) == before else None
 
+    def given(self) -> frozenset[str]:
+        """The variables of the settings read so far that have a value, good or bad."""
+        return frozenset(value.setting.variable for value in self.values if value.text)
+
     def _read(self, row: Setting, default: str | None) -> Any:
         value = self._value(row, default)
         if value is None:
-            self.problems.append(f"{row.variable} (or {row.flag}) is required: {row.help}")
+            self.problems.append(f"{row} is required: {row.help}")
             return None
         self.values.append(value)
         try:
             return row.parse(value.text) if value.text else _nothing(row)
         except ValueError as error:
-            self.problems.append(f"{row.variable} (or {row.flag}): {error}")  # the value itself may hold a secret
-            return None
+            self.problems.append(f"{row}: {error}")  # the value itself may hold a secret
+        except SettingsInvalid as error:
+            self.problems.extend(f"{row}: {problem}" for problem in error.problems)
+        return None
 
     def _value(self, row: Setting, default: str | None) -> Value | None:
         if row.flag in self._flags:
