@@ -38,6 +38,7 @@ class Rejection(StrEnum):
     BAD_TIMES = "bad_times"
     BAD_CLAIMS = "bad_claims"
     INTERNAL = "internal"
+    NO_RULE = "no_rule"  # a genuine token, but no rule of the policy names its owner
 
 
 @dataclass(frozen=True, slots=True)
