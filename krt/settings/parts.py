@@ -165,7 +165,7 @@ class Admission:
         "--allowed-image-prefix",
         parse_prefix,
         "the image, or the registry path above the images, that events may name, such as ghcr.io/acme; "
-        "required without a policy file",
+        "not needed with KRT_POLICY",
         metavar="PREFIX",
     )
 
@@ -210,7 +210,7 @@ class Web:
         "--github-allowed-org",
         parse_owner,
         "the GitHub organisation whose repositories may call, as acme@65 with its immutable id; "
-        "required without a policy file",
+        "not needed with KRT_POLICY",
         metavar="OWNER[@ID]",
     )
     issuer: Issuer = setting(
