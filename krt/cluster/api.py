@@ -48,7 +48,7 @@ class Api:
         body = await self._call(
             "PATCH",
             kind.path(key.namespace, key.name),
-            params={"fieldManager": "krt"},
+            params={"fieldManager": wire.FIELD_MANAGER},
             content=json.dumps(restart_patch(workload.resource_version, stamp)).encode(),
             headers={"Content-Type": "application/merge-patch+json"},
         )

@@ -11,10 +11,10 @@ from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
-from krt.cluster.kinds import DEPLOYMENT
+from krt.cluster.kinds import KINDS
 from krt.core.image import Repository
 from krt.core.ports import Changed
-from krt.core.workload import Workload
+from krt.core.workload import Workload, WorkloadKey
 
 _LOOK_SECONDS = 0.02
 
@@ -41,6 +41,10 @@ class Cluster:
         # A namespace that krt may not list delays no other; but if all are closed, nothing is known at all.
         return tuple(scope for scope in self.scopes if not scope.is_closed) or self.scopes
 
+    def get(self, key: WorkloadKey) -> Workload | None:
+        """The workload as last seen."""
+        return self.index.get(key)
+
     def running(self, repository: Repository) -> tuple[Workload, ...]:
         """The workloads that run some image of the repository."""
         return self.index.running(repository)
@@ -56,14 +60,14 @@ class Cluster:
 
 @asynccontextmanager
 async def open_cluster(
-    kubeconfig: Path | None, *, namespaces: tuple[str, ...], calls_at_once: int
+    kubeconfig: Path | None, *, kinds: tuple[str, ...], namespaces: tuple[str, ...], calls_at_once: int
 ) -> AsyncIterator[Cluster]:
     """The cluster of a kubeconfig (None: the pod's own); its index fills while the body runs. Raises SettingsInvalid.
 
     Without `namespaces` the whole cluster is listed and watched; with them, each of them and nothing else.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
-    scopes = tuple(Scope(DEPLOYMENT, namespace) for namespace in namespaces or (None,))
+    scopes = tuple(Scope(KINDS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
     async with http_client(server, connections=calls_at_once + len(scopes)) as client:
         cluster = Cluster(server.identity, Api(client, server, credentials), Index(), scopes)
         async with trio.open_nursery() as nursery:

@@ -9,10 +9,22 @@ from typing import Any
 
 import msgspec
 
-from krt.core.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, Workload, WorkloadKey, read_image
+from krt.core.workload import (
+    CAUSE,
+    MARK,
+    OPT,
+    RESTARTED_AT,
+    Container,
+    RolloutStatus,
+    Workload,
+    WorkloadKey,
+    read_image,
+)
 from krt.logs import Log
 
 log = Log("cluster")
+
+FIELD_MANAGER = "krt"  # as which krt writes
 
 
 class _Annotations(msgspec.Struct):
@@ -20,6 +32,12 @@ class _Annotations(msgspec.Struct):
     cause: str | None = msgspec.field(name=CAUSE, default=None)
     opt: str | None = msgspec.field(name=OPT, default=None)
     restarted_at: str | None = msgspec.field(name=RESTARTED_AT, default=None)
+
+
+class _ManagedFields(msgspec.Struct):
+    manager: str = ""
+    time: str = ""
+    subresource: str = ""
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -30,6 +48,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
     generation: int = 0
     creation_timestamp: str | None = None
     annotations: _Annotations | None = None
+    managed_fields: list[_ManagedFields] | None = None
 
 
 class _Container(msgspec.Struct, rename="camel"):
@@ -52,10 +71,40 @@ class _Template(msgspec.Struct):
     spec: _PodSpec | None = None
 
 
-class _Spec(msgspec.Struct):
+class _RollingUpdate(msgspec.Struct):
+    partition: int = 0
+
+
+class _UpdateStrategy(msgspec.Struct, rename="camel"):
+    type: str = ""
+    rolling_update: _RollingUpdate | None = None
+
+
+class _Spec(msgspec.Struct, rename="camel"):
     template: _Template = msgspec.field(default_factory=_Template)
     replicas: int = 1
     paused: bool = False
+    update_strategy: _UpdateStrategy | None = None
+
+
+class _Condition(msgspec.Struct):
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    observed_generation: int = 0
+    replicas: int = 0
+    updated_replicas: int = 0
+    available_replicas: int = 0
+    ready_replicas: int = 0
+    desired_number_scheduled: int = 0
+    updated_number_scheduled: int = 0
+    number_available: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+    conditions: list[_Condition] | None = None
 
 
 class WireWorkload(msgspec.Struct):
@@ -63,6 +112,7 @@ class WireWorkload(msgspec.Struct):
 
     metadata: _Metadata
     spec: _Spec = msgspec.field(default_factory=_Spec)
+    status: _Status = msgspec.field(default_factory=_Status)
 
 
 class _ListMetadata(msgspec.Struct, rename="camel"):
@@ -174,8 +224,12 @@ def _to_workload(kind: str, item: WireWorkload) -> Workload:
         containers=_containers(spec.template.spec),
         replicas=spec.replicas,
         paused=spec.paused,
+        on_delete=spec.update_strategy is not None and spec.update_strategy.type == "OnDelete",
+        partition=_partition(spec.update_strategy),
+        status=_to_status(item.status),
         restarted_at=template.restarted_at,
         mark=own.mark,
+        last_manager=_last_manager(metadata),
         opt=own.opt,
     )
 
@@ -189,3 +243,31 @@ def _containers(spec: _PodSpec | None) -> tuple[Container, ...]:
     return tuple(
         Container(intern(c.name), intern(c.image), read_image(c.image), intern(c.image_pull_policy)) for c in every
     )
+
+
+def _partition(strategy: _UpdateStrategy | None) -> int:
+    return strategy.rolling_update.partition if strategy and strategy.rolling_update else 0
+
+
+def _to_status(status: _Status) -> RolloutStatus:
+    # Each kind leaves the others' counters out, so their sum is the one that is there.
+    return RolloutStatus(
+        observed_generation=status.observed_generation,
+        replicas=status.replicas,
+        updated=status.updated_replicas + status.updated_number_scheduled,
+        available=status.available_replicas + status.number_available,
+        ready=status.ready_replicas,
+        scheduled=status.desired_number_scheduled,
+        current_revision=intern(status.current_revision),
+        update_revision=intern(status.update_revision),
+        deadline_exceeded=next(
+            (c.message for c in status.conditions or () if c.reason == "ProgressDeadlineExceeded"), None
+        ),
+    )
+
+
+def _last_manager(metadata: _Metadata) -> str:
+    others = [
+        (m.time, m.manager) for m in metadata.managed_fields or () if m.manager != FIELD_MANAGER and not m.subresource
+    ]
+    return intern(max(others)[1]) if others else ""

@@ -23,6 +23,7 @@ from krt.settings.values import (
     kubernetes_name,
     log_level,
     network,
+    one_of,
     readable_file,
     stars,
     switch,
@@ -197,6 +198,14 @@ class Web:
         "networks of the proxies in front: their X-Forwarded-For is believed, their connections have no cap per peer",
         metavar="CIDRS",
     )
+    max_waiting: int = setting(
+        "KRT_MAX_WAITING",
+        "--max-waiting",
+        count(0, 100_000),
+        "how many calls may wait for a report to change; one more is answered at once",
+        default="1000",
+        metavar="NUMBER",
+    )
     audience: str = setting(
         "GITHUB_OIDC_AUDIENCE",
         "--github-oidc-audience",
@@ -273,6 +282,14 @@ class Cluster:
         "the only namespaces to watch, by namespaced calls; empty: the whole cluster",
         metavar="NAMES",
     )
+    kinds: tuple[str, ...] = setting(
+        "KRT_KINDS",
+        "--kinds",
+        Listed(one_of("Deployment", "StatefulSet", "DaemonSet")),
+        "the kinds of workload to restart: Deployment, StatefulSet, DaemonSet",
+        default="Deployment",
+        metavar="KINDS",
+    )
     require_opt_in: bool = setting(
         "KRT_REQUIRE_OPT_IN",
         "--require-opt-in",
@@ -296,6 +313,14 @@ class Cluster:
         duration,
         "how old an event may be when it is first matched, and how long its restarts are tried",
         default="1h",
+        metavar="DURATION",
+    )
+    rollout_deadline_seconds: float = setting(
+        "KRT_ROLLOUT_DEADLINE",
+        "--rollout-deadline",
+        duration,
+        "after what time a rollout that has neither succeeded nor failed is reported as failed",
+        default="15m",
         metavar="DURATION",
     )
     restarts_per_second: int = setting(

@@ -44,6 +44,18 @@ def count(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """A reader of one of a few words, in any case."""
+    by_folded = {word.lower(): word for word in words}
+
+    def read(text: str) -> str:
+        if text.lower() not in by_folded:
+            raise ValueError(f"write {' or '.join(words)}")
+        return by_folded[text.lower()]
+
+    return read
+
+
 def log_level(text: str) -> str:
     """One of debug, info, warning and error, in lower case; `warn` as the Go peer writes it."""
     word = {"warn": "warning"}.get(text.lower(), text.lower())

@@ -1,21 +1,28 @@
 """The public app: which requests exist, and that each of them is recorded."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from krt.web.answers import Answer, not_found
-from krt.web.call import Call, Door, post_event
+from krt.core import event_id as event_ids
+from krt.web.answers import Answer, no_such_event, not_found
+from krt.web.call import DRY_RUN, EVENT, Call, Door, post_event
 from krt.web.requests import Record, RequestLog
+from krt.web.status import get_event
 
 Asgi = Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
 
-# Compared with the bytes of the request line: what Quart's router makes of them is never asked.
-_ROUTES = {("POST", b"/event", b""): "event", ("GET", b"/healthz", b""): "health"}
+# Compared with the bytes of the request line: what Quart's router makes of them is never asked. The groups are the
+# kinds of path that log and metrics know.
+_ROUTES = re.compile(
+    rb"(?P<event>POST /event\?)|(?P<dry_run>POST /event/dry-run\?)|(?P<health>GET /healthz\?)"
+    rb"|(?P<report>GET /events/[0-9]{1,20}-[0-9]{1,20}\?(?:wait=[0-9]{1,4})?)"
+)
 _RECORD = "krt.record"  # in a request's scope
 
 
@@ -25,35 +32,50 @@ def build_app(door: Door, requests: RequestLog) -> Asgi:
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)  # krt.serving bounds both
     app.config["PROPAGATE_EXCEPTIONS"] = True  # to krt.serving, which logs a crash without quoting anybody
 
-    @app.post("/event")
+    @app.post(EVENT)
+    @app.post(DRY_RUN)
     async def event() -> Response:
-        headers = tuple((name.lower(), value) for name, value in request.scope["headers"])
-        record = _record()
-        return _response(record.ends_with(await post_event(door, Call("/event", headers, record), _body)))
+        return _response(await post_event(door, _call(), _body))
+
+    @app.get("/events/<id>")
+    async def status(id: str) -> Response:  # noqa: A002 - as the path names it
+        try:
+            event = event_ids.parse(id)
+        except ValueError:  # digits, but no id: 00-1
+            return _response(no_such_event())
+        return _response(await get_event(door, _call(), event, float(request.args.get("wait", 0))))
 
     @app.get("/healthz")
     async def healthz() -> Response:
-        ok = Answer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok")
-        return _response(_record().ends_with(ok))
+        return _response(Answer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok"))
 
     @app.errorhandler(HTTPException)
     async def refuse(error: HTTPException) -> Response:
-        return _response(_record().ends_with(Answer(error.code or 500, "refused")))
+        return _response(Answer(error.code or 500, "refused"))
 
     async def public(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        path = _ROUTES.get((scope["method"], scope["raw_path"], scope["query_string"]))
-        with requests.record(scope, path=path or "other") as record:
-            if path is None:
-                record.ends_with(not_found())
-                await _send_not_found(send)
-            else:
+        route = _ROUTES.fullmatch(_line(scope))
+        with requests.record(scope, path=(route and route.lastgroup) or "other") as record:
+            if route:
                 cast("dict[str, object]", scope)[_RECORD] = record
                 await app(scope, receive, send)
+            else:
+                record.ends_with(not_found())
+                await _send_not_found(send)
 
     return public
+
+
+def _line(scope: HTTPScope) -> bytes:
+    return scope["method"].encode() + b" " + scope["raw_path"] + b"?" + scope["query_string"]
+
+
+def _call() -> Call:
+    headers = tuple((name.lower(), value) for name, value in request.scope["headers"])
+    return Call(request.scope["path"], headers, _record())
 
 
 def _record() -> Record:
@@ -72,6 +94,7 @@ async def _send_not_found(send: ASGISendCallable) -> None:
 
 
 def _response(answer: Answer) -> Response:
+    _record().ends_with(answer)
     response = Response(answer.body, answer.status, answer.headers)
     if "Content-Type" not in answer.headers:
         del response.headers["Content-Type"]

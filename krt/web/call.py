@@ -1,4 +1,4 @@
-"""One call of `POST /event`, in the order that costs a stranger's request the least."""
+"""One call of `POST /event` or `POST /event/dry-run`, in the order that costs a stranger's request the least."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,7 +10,7 @@ from krt.core.envelope import Envelope, Origin
 from krt.core.event import Event, parse
 from krt.core.identity import Identity, Rejection
 from krt.core.policy import Rule, check, rules_for
-from krt.core.ports import Accept, Accepted
+from krt.core.ports import Accept, Accepted, ReadReport
 from krt.core.use import use_of
 from krt.errors import KrtError, TokenAlreadyUsed, TokenRejected
 from krt.logs import Log
@@ -19,6 +19,7 @@ from krt.web.answers import Answer, accepted, of_error, unsupported_media_type
 from krt.web.drift import Drift
 from krt.web.limit import RateLimit
 from krt.web.requests import Record, verified
+from krt.web.watch import ReportWatch
 
 log = Log("web")
 
@@ -26,6 +27,9 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 _JSON = re.compile(rb"application/json(?:; ?charset=utf-8)?", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
+
+
+EVENT, DRY_RUN = "/event", "/event/dry-run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Door:
     rules: tuple[Rule, ...]
     limit: RateLimit
     accept: Accept
+    read_report: ReadReport
+    watch: ReportWatch
     drift: Drift
     metrics: WebMetrics
 
@@ -70,7 +76,7 @@ async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[b
 
 
 async def _accept(door: Door, call: Call, identity: Identity, event: Event) -> Accepted:
-    envelope = Envelope(event, Origin.of(identity), call.record.request_id)
+    envelope = Envelope(event, Origin.of(identity), call.record.request_id, dry_run=call.path == DRY_RUN)
     use = use_of(identity, call.path, event, _idempotency_key(call.headers))
     try:
         with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline

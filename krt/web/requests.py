@@ -17,7 +17,7 @@ from krt.web.denials import DenialLog
 
 log = Log("web")
 
-_QUIET = {"health"}
+_QUIET = {("health", 200), ("report", 200)}
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class RequestLog:
     def _end(self, record: Record, seconds: float) -> None:
         self._metrics.request_ended(path=record.path, status=record.status, reason=record.reason, seconds=seconds)
         fields = _fields(record, seconds)
-        if record.path in _QUIET:
+        if (record.path, record.status) in _QUIET:
             log.debug("request_ended", reason=record.reason, **fields)
         elif record.identity is None or record.status in {401, 404}:
             self._denials.say("request_ended", record.reason, **fields)
