@@ -18,7 +18,7 @@ from krt.metrics import WebMetrics
 from krt.web.answers import Answer, accepted, of_error, unsupported_media_type
 from krt.web.drift import Drift
 from krt.web.limit import RateLimit
-from krt.web.requests import Record, verified
+from krt.web.requests import Record
 from krt.web.watch import ReportWatch
 
 log = Log("web")
@@ -71,7 +71,7 @@ async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[b
     except KrtError as error:
         return of_error(error)
     door.drift.look(rule, identity)
-    _say(call.record, rule, event, done)
+    _say(call.record.request_id, rule, identity, event, done)
     return accepted(done.id)
 
 
@@ -89,16 +89,17 @@ async def _accept(door: Door, call: Call, identity: Identity, event: Event) -> A
     return done
 
 
-def _say(record: Record, rule: Rule, event: Event, done: Accepted) -> None:
+def _say(request_id: str, rule: Rule, identity: Identity, event: Event, done: Accepted) -> None:
     log.info(
         "event_repeated" if done.again else "event_accepted",
         event_id=done.id,
-        request_id=record.request_id,
+        request_id=request_id,
         image=event.image,
         tags=event.tags,
         rule=rule.number,
+        repository=identity.repository,
+        run=identity.run_url,
         receivers=done.receivers,
-        **(verified(record.identity) if record.identity else {}),
     )
 
 

@@ -94,11 +94,11 @@ def _fields(record: Record, seconds: float) -> dict[str, object]:
         "request_id": record.request_id,
     }
     found = {name: value for name, value in fields.items() if value is not None}
-    return found | (verified(record.identity) if record.identity else {})
+    return found | (_verified(record.identity) if record.identity else {})
 
 
-def verified(identity: Identity) -> dict[str, object]:
-    """What the log says of a caller: nothing but what the issuer vouches for."""
+def _verified(identity: Identity) -> dict[str, object]:
+    # Nothing but what the issuer vouches for is ever said of a caller.
     return {
         "repository": identity.repository,
         "repository_id": identity.repository_id,
