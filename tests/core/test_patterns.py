@@ -18,6 +18,7 @@ from krt.core.patterns import (
 )
 from krt.core.who import Who, parse_who
 from tests.core.test_image import component, host, path
+from tests.fakes.raised import raised
 
 SHA = "796a6cfb48152b077701fced55d480bf1d90e1e2"
 
@@ -131,10 +132,8 @@ nearly = st.text(alphabet="abcA19/.:@*{}repo_-\n \x00é", max_size=40)
 @pytest.mark.parametrize("parse", PARSERS)
 @given(text=st.text(max_size=40) | nearly)
 def test_any_text_is_a_pattern_or_a_value_error(parse: Callable[[str], object], text: str) -> None:
-    try:
-        parse(text)
-    except ValueError as error:
-        assert str(error)
+    error = raised(parse, text)
+    assert error is None or type(error) is ValueError
 
 
 @pytest.mark.parametrize("text", ["refs/heads/main", "refs/tags/v1", "refs/heads/a@b", "refs/heads/é", "refs/heads/*"])
@@ -203,7 +202,7 @@ def test_a_workflow_is_a_file_pinned_or_not(text: str) -> None:
     ],
 )
 def test_whatever_is_no_workflow_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="write the file as|what follows @"):
+    with pytest.raises(ValueError, match=r"write the file as|what follows @"):
         parse_workflow_pattern(text)
 
 
@@ -253,7 +252,7 @@ def test_a_caller_is_written_with_ids(text: str, who: Who) -> None:
         *((f"acme@65/{name}", "write acme@65/*") for name in ("", "**", "shop*", "a/b@1", "@74", "sh op@1", "*@1")),
         *(
             (text, "write acme@65/*")
-            for text in ("", "/", "*", "*/*", "@65/*", "аcme@65/*", "acme\n@65/*", " acme@65/*")
+            for text in ("", "/", "*", "*/*", "@65/*", "\u0430cme@65/*", "acme\n@65/*", " acme@65/*")
         ),
     ],
 )

@@ -10,6 +10,7 @@ from krt.core.policy import EVENTS, Rule
 from krt.core.policy_file import MOST_BYTES, MOST_RULES, parse_policy
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
+from tests.fakes.raised import raised
 
 WHOLE = """
 [[allow]]
@@ -180,10 +181,11 @@ def test_a_file_cut_or_changed_anywhere_is_rules_or_named_mistakes(data: st.Data
 
 
 def check(data: bytes) -> None:
-    try:
-        rules = parse_policy(data)
-    except SettingsInvalid as error:
+    error = raised(parse_policy, data)
+    if error is not None:
+        assert isinstance(error, SettingsInvalid)
         assert error.problems
         return
+    rules = parse_policy(data)
     assert rules
     assert all(isinstance(rule, Rule) and rule.who.owner_id and rule.images and rule.events for rule in rules)

@@ -1,4 +1,4 @@
-"""Rows D10 to D15 and E7 of the security checklist: what each field of a rule holds for, and which one a refusal names."""
+"""Rows D10 to D15 and E7 of the security checklist: what each field of a rule holds for, and which a refusal names."""
 
 from itertools import combinations
 
@@ -30,7 +30,7 @@ def holds(rule: Rule, **claims: object) -> bool:
     return field_at_fault(rule, an_identity(**claims), an_event()) is None
 
 
-# D10: names and ids
+# Row D10, names and ids
 
 
 @pytest.mark.parametrize("who", ["acme@65/*", "acme@65/shop@74"])
@@ -64,7 +64,7 @@ def test_a_transferred_repository_is_its_new_owners() -> None:
     assert rules_for([rule], an_identity(repository_owner_id="66", repository_owner="emca")) == ()
 
 
-# D11: events
+# Row D11, events
 
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "issue_comment", "workflow_run"])
@@ -74,7 +74,7 @@ def test_what_strangers_cause_holds_only_where_it_is_listed(event: str) -> None:
     assert not holds(a_rule(events=(event,)))
 
 
-# D12: refs
+# Row D12, refs
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_deployment_by_commit_has_no_ref_and_satisfies_no_rule_that_names_one(
     assert not holds(a_rule(ref=(parse_ref_pattern("refs/heads/*"),)), ref="")
 
 
-# D13: workflows
+# Row D13, workflows
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def test_a_web_with_both_does_not_start(role: str, policy: Path) -> None:
 @pytest.mark.parametrize("role", ["web", "all"])
 def test_a_web_with_neither_or_half_does_not_start(role: str) -> None:
     assert [problem.split(" ")[0] for problem in problems_of(role)] == [*SIMPLE]
-    for name in SIMPLE:
-        [problem] = problems_of(role, **{name: SIMPLE[name]})
+    for name, value in SIMPLE.items():
+        [problem] = problems_of(role, **{name: value})
         assert "is required" in problem
 
 
