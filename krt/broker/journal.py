@@ -38,7 +38,9 @@ class Journal:
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
         """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
-        return tuple(Delivered(entry, fields, 2) for entry, fields in await self._read(str(after or 0), most))
+        found = await self._read(str(after or 0), most)
+        counts = await self._deliveries(found[0][0], found[-1][0], most) if found else {}
+        return tuple(Delivered(entry, fields, counts.get(entry, 2)) for entry, fields in found)
 
     async def claim(self, cursor: str, most: int) -> Claimed:
         """Entries that another worker has left alone; they are this one's now."""
@@ -59,6 +61,11 @@ class Journal:
     async def release(self, most: int) -> None:
         """Let others claim at once what this worker holds."""
         await self._hold(most, idle_milliseconds=_RELEASED_MILLISECONDS)
+
+    async def leave(self, entry: EventId) -> None:
+        """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
+        whose = (self._keys.journal, self._group, "left", 0, str(entry))
+        await self._client.call("XCLAIM", *whose, "IDLE", 0, "RETRYCOUNT", 0, "JUSTID")
 
     async def tidy(self) -> None:
         """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
@@ -105,6 +112,11 @@ class Journal:
         group = ("GROUP", self._group, self._consumer, "COUNT", most, "STREAMS", self._keys.journal, after)
         reply = await self._with_group(lambda: self._client.call("XREADGROUP", *group))
         return tuple(found for _, entries in reply or () for found in _entries(entries))
+
+    async def _deliveries(self, first: EventId, last: EventId, most: int) -> dict[EventId, int]:
+        where = (self._keys.journal, self._group, str(first), str(last), most, self._consumer)
+        pending = cast("list[tuple[bytes, bytes, int, int]]", await self._client.call("XPENDING", *where))
+        return {_id(entry): count for entry, _, _, count in pending}
 
     async def _hold(self, most: int, *, idle_milliseconds: int) -> Sequence[bytes]:
         arguments = [self._group, self._consumer, most, idle_milliseconds]

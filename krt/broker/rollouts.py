@@ -11,7 +11,7 @@ from krt.broker.scripts import LEASE
 from krt.core import event_id as event_ids
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
-from krt.core.report import GONE, Group, Target, group_field, target_field
+from krt.core.report import GONE, Group, Target, group_field, parse_group, target_field
 from krt.core.workload import WorkloadKey
 
 _LEASE_MILLISECONDS = 3000
@@ -40,10 +40,10 @@ class Rollouts:
             RECORD, keys, [str(event), *self._where, GONE.to_json(), len(said), *flat, *followed]
         )
 
-    async def was_matched(self, event: EventId) -> bool:
-        """Whether a worker of this group has recorded the event before."""
-        found = await self._client.call("HEXISTS", self._keys.report(str(event)), group_field(self._group))
-        return found == 1
+    async def is_open(self, event: EventId) -> bool:
+        """Whether a worker of this group has recorded the event, and none has settled it."""
+        said = await self._client.call("HGET", self._keys.report(str(event)), group_field(self._group))
+        return said is not None and not parse_group(cast("bytes", said).decode()).final
 
     async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
         """Write the outcome and acknowledge: nobody of the group gets the entry again. `done` is followed no more."""

@@ -56,7 +56,18 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
 
     settings = parts.load(role, flags, environ)
     logs.configure(settings.process.log_level)
+    _allow_many_files()
     return trio.run(daemon.run, settings)
+
+
+def _allow_many_files() -> None:
+    """Raise the limit of open files as far as is allowed: the public listener alone takes 1,536 connections."""
+    try:
+        import resource
+    except ImportError:  # Windows, where no such limit is
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _is_dev(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:

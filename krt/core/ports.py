@@ -100,6 +100,10 @@ class Journal(Protocol):
         """Let others claim at once what this worker holds."""
         ...
 
+    async def leave(self, entry: EventId) -> None:
+        """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
+        ...
+
     async def tidy(self) -> None:
         """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
         ...
@@ -142,8 +146,8 @@ class Rollouts(Protocol):
         """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
         ...
 
-    async def was_matched(self, event: EventId) -> bool:
-        """Whether a worker of this group has recorded the event before."""
+    async def is_open(self, event: EventId) -> bool:
+        """Whether a worker of this group has recorded the event, and none has settled it."""
         ...
 
     async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:

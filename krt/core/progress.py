@@ -10,9 +10,12 @@ from datetime import datetime
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
 from krt.core.report import GONE, Target, TargetState
-from krt.core.restart import JournalPosition, Mark, parse_mark, parse_time, valid_mark
+from krt.core.restart import JournalPosition, Mark, parse_time, undone_mark, valid_mark
 from krt.core.rollout import Counts, Progressing, Ready, Stage, Stuck, Untracked, stage_of
 from krt.core.workload import Workload
+
+# While the event is in a worker's hand, a restart that was undone is made again (R1); so long nothing is said of it.
+UNDONE_SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +35,23 @@ def say(
     mark = valid_mark(workload, position)
     if mark and mark.covers >= followed.events[0]:
         return Said(mark.covers, _target(workload, mark, now, deadline_seconds))
-    undone = parse_mark(workload.mark)
-    if (
-        undone
-        and mark is None
-        and undone.journal == position.name
-        and followed.events[0] <= undone.covers <= position.newest
-    ):
+    undone = undone_mark(workload)
+    if undone and _is_told(undone, followed, position) and _seconds_since(undone, now) >= UNDONE_SECONDS:
         return Said(undone.covers, _undone(workload))
     return None
 
 
+def _is_told(mark: Mark, followed: Followed, position: JournalPosition) -> bool:
+    return mark.journal == position.name and followed.events[0] <= mark.covers <= position.newest
+
+
+def _seconds_since(mark: Mark, now: datetime) -> float:
+    began = parse_time(mark.restarted_at)
+    return max(0.0, (now - began).total_seconds()) if began else 0.0
+
+
 def _target(workload: Workload, mark: Mark, now: datetime, deadline_seconds: float) -> Target:
-    stage, began = stage_of(workload), parse_time(mark.restarted_at)
-    seconds = max(0.0, (now - began).total_seconds()) if began else 0.0
+    stage, seconds = stage_of(workload), _seconds_since(mark, now)
     if isinstance(stage, Progressing) and seconds > deadline_seconds:
         return _made(workload, stage, TargetState.FAILED, seconds, f"no end within {deadline_seconds:g} s")
     match stage:

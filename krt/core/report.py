@@ -112,9 +112,15 @@ class Report:
 
 def parse(event: EventId, fields: Mapping[str, str]) -> Report:
     """The report that these fields of the hash are."""
-    groups = {_rest(name): _group(text) for name, text in fields.items() if name.startswith("group/")}
+    groups = {_rest(name): parse_group(text) for name, text in fields.items() if name.startswith("group/")}
     targets = {_target_of(name): _target(text) for name, text in fields.items() if name.startswith("target/")}
     return Report(event, {name: text for name, text in fields.items() if "/" not in name}, groups, targets)
+
+
+def parse_group(text: str) -> Group:
+    """A group's field, as `to_json` wrote it."""
+    fields = json.loads(text)
+    return Group(**{**fields, "state": GroupState(fields["state"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,11 +227,6 @@ def _target_of(name: str) -> tuple[str, WorkloadKey]:
 
 def _rest(name: str) -> str:
     return name.partition("/")[2]
-
-
-def _group(text: str) -> Group:
-    fields = json.loads(text)
-    return Group(**{**fields, "state": GroupState(fields["state"])})
 
 
 def _target(text: str) -> Target:

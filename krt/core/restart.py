@@ -81,15 +81,31 @@ def decide(
 
 
 def valid_mark(workload: Workload, position: JournalPosition) -> Mark | None:
-    """The mark, if it may be believed: of this journal, not from its future, and its restart still in force.
+    """The mark, if it may be believed: of this journal, not from its future, and its restart still in force."""
+    mark = parse_mark(workload.mark)
+    if mark is None or mark.journal != position.name or mark.covers > position.newest:
+        return None
+    return None if undone_mark(workload) else mark
+
+
+def undone_mark(workload: Workload) -> Mark | None:
+    """The mark of a restart that is in force no more, if that is what stands there.
 
     Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind, and it lies.
     """
     mark = parse_mark(workload.mark)
-    if mark is None or mark.journal != position.name or mark.covers > position.newest:
-        return None
-    written, in_force = parse_time(mark.restarted_at), parse_time(workload.restarted_at)
-    return mark if written and in_force and in_force >= written else None
+    written, in_force = parse_time(mark.restarted_at if mark else None), parse_time(workload.restarted_at)
+    return mark if written and (in_force is None or in_force < written) else None
+
+
+def odd_mark(workload: Workload, position: JournalPosition) -> str | None:
+    """What is wrong with a mark that no worker of this journal can have written; None where one may have."""
+    mark = parse_mark(workload.mark)
+    if mark is None:
+        return "malformed" if workload.mark else None
+    if mark.journal == position.name and mark.covers > position.newest:
+        return f"it covers {mark.covers}, the journal's newest is {position.newest}"
+    return None
 
 
 def parse_mark(text: str | None) -> Mark | None:
@@ -111,6 +127,12 @@ def parse_time(text: str | None) -> datetime | None:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):  # no such day, or one before year 1 in UTC
         return None
+
+
+def is_after(time: str | None, event: EventId) -> bool:
+    """Whether the RFC 3339 `time` is later than the event; not if it is none."""
+    parsed = parse_time(time)
+    return parsed is not None and parsed > datetime.fromtimestamp(event.milliseconds / 1000, UTC)
 
 
 def format_time(time: datetime) -> str:

@@ -3,7 +3,8 @@
 What is followed stands in Valkey, how far it is on the objects. Here is only what was said last, to say nothing twice.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 
 import trio
 
@@ -24,11 +25,20 @@ _PAUSE_SECONDS = 0.1  # between two looks, however fast the objects change
 class Follower:
     """The eye of one worker; it tells only while it holds the lease."""
 
-    def __init__(self, rollouts: Rollouts, index: Index, position: LastPosition, *, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        rollouts: Rollouts,
+        index: Index,
+        position: LastPosition,
+        *,
+        deadline_seconds: float,
+        now: Callable[[], datetime],
+    ) -> None:
         self._rollouts = rollouts
         self._index = index
         self._position = position
         self._deadline_seconds = deadline_seconds
+        self._now = now
         self._said: dict[WorkloadKey, Said] = {}
         self._bell = Bell()
 
@@ -58,9 +68,7 @@ class Follower:
             return
         position = await self._position.read()
         for key, one in followed.items():
-            said = say(
-                self._index.get(key), one, position, now=datetime.now(UTC), deadline_seconds=self._deadline_seconds
-            )
+            said = say(self._index.get(key), one, position, now=self._now(), deadline_seconds=self._deadline_seconds)
             if said and said != self._said.get(key):
                 await self._tell(key, said)
 

@@ -1,13 +1,15 @@
 """The worker: what it consists of, and how it stops."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import trio
 
 from krt.core.ports import Journal, Rollouts, Signal, Workloads
 from krt.worker import keep
 from krt.worker.bell import Bell
+from krt.worker.changes import Changes
 from krt.worker.clock import ValkeyClock
 from krt.worker.consume import Consumer
 from krt.worker.follow import Follower
@@ -37,17 +39,19 @@ async def work(
     matching: Matching,
     rules: Rules,
     bounds: Bounds,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
     bell, hand = Bell(), Hand(bounds.in_hand)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
-    restarter = Restarter(workloads, position.read, rules, pace, calls_at_once=bounds.calls_at_once)
+    restarter = Restarter(workloads, position.read, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
     waiting = Waiting(restarter)
     taker = Taker(journal, rollouts, matching, hand, waiting, ValkeyClock(journal), position)
     listener = Listener(journal, bell)
-    follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds)
-    matching.index.listen(taker.late)
+    follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds, now=now)
+    matching.index.listen(Changes(hand, waiting, require_opt_in=matching.require_opt_in).hear)
     matching.index.listen(follower.changed)
     try:
         async with trio.open_nursery() as nursery:

@@ -3,17 +3,16 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import trio
 
 from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
 from krt.core.event import Event
 from krt.core.event_id import EventId
-from krt.core.matching import Match, Skip, Verdict, judge, match
+from krt.core.matching import Match, Skip, Verdict, match
 from krt.core.ports import Delivered, Index, Journal, Rollouts
 from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
-from krt.core.restart import parse_time
+from krt.core.restart import is_after
 from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
@@ -61,10 +60,14 @@ class Taker:
 
     async def take(self, delivered: Delivered) -> None:
         """Hold the entry and have its workloads restarted, or settle it if there is nothing to hold. Safe to repeat."""
+        if not delivered.fields:  # this worker's, and trimmed meanwhile
+            await self.expire(delivered.id)
+            return
         try:
             envelope = from_fields(delivered.fields)
         except EntryFromTheFuture as error:  # stays pending, for a newer worker
             log.warning("entry_left", event_id=delivered.id, schema=error)
+            await self._journal.leave(delivered.id)
             return
         except EntryUnreadable as error:
             log.error("entry_unreadable", event_id=delivered.id, problem=error)
@@ -86,15 +89,6 @@ class Taker:
     async def give_up(self, entry: EventId) -> None:
         """The event cannot be handled: settle it as that."""
         await self._settle(entry, GroupState.FAILED, "internal")
-
-    def late(self, before: Workload | None, after: Workload | None) -> None:
-        """A workload changed: restart it for each event in hand that it matches now and did not before (I3)."""
-        if after is None:
-            return
-        for entry in self._hand.naming(after):
-            gained = self._matches(entry, after) and not (before and self._matches(entry, before))
-            if gained and not entry.dropped and not _is_after(after.created_at, entry.id):
-                self._waiting.want(after, entry)
 
     async def _begin(self, delivered: Delivered, envelope: Envelope, *, since: float | None) -> None:
         self._position.seen(delivered.id)
@@ -140,14 +134,11 @@ class Taker:
         )
         return verdicts
 
-    def _matches(self, entry: Entry, workload: Workload) -> bool:
-        return isinstance(judge(entry.envelope.event, workload, require_opt_in=self._matching.require_opt_in), Match)
-
     async def _is_too_old(self, delivered: Delivered) -> bool:
         if await self._age_seconds(delivered.id) <= self._matching.max_event_age_seconds:
             return False
         # Decided once: what was young enough when a worker first matched it is tried on by the next one.
-        return not await self._rollouts.was_matched(delivered.id)
+        return not await self._rollouts.is_open(delivered.id)
 
     async def _backlog_since(self, delivered: Delivered) -> float | None:
         """When the group was made, if the entry is much older than it; None otherwise."""
@@ -184,9 +175,4 @@ def _is_served(workload: Workload, event: EventId, group_made: float | None) -> 
     """C2: whether an event of a new group's backlog is old news to the workload."""
     if group_made is None:
         return False
-    return _is_after(workload.created_at, event) or _is_after(workload.restarted_at, event)
-
-
-def _is_after(time: str | None, event: EventId) -> bool:
-    parsed = parse_time(time)
-    return parsed is not None and parsed > datetime.fromtimestamp(event.milliseconds / 1000, UTC)
+    return is_after(workload.created_at, event) or is_after(workload.restarted_at, event)

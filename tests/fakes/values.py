@@ -7,7 +7,7 @@ from krt.core.event import Event, build
 from krt.core.event_id import EventId
 from krt.core.identity import Identity, VerifiedClaims, from_claims
 from krt.core.restart import JournalPosition, Mark, format_time
-from krt.core.workload import Container, Workload, WorkloadKey, read_image
+from krt.core.workload import Container, RolloutStatus, Workload, WorkloadKey, read_image
 from tests.oidc.tokens import claims
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
@@ -52,6 +52,10 @@ def a_workload(*images: str | Container, key: str = "Deployment shop/web", **cha
         "paused": False,
         "restarted_at": None,
         "mark": None,
+        "last_manager": "",
+        "on_delete": False,
+        "partition": 0,
+        "status": RolloutStatus(),
         "opt": None,
     }
     return Workload(**{**values, **changes})
