@@ -5,7 +5,8 @@ So nothing from outside reaches a stream unescaped, and stdout stays clean for `
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -33,6 +34,11 @@ class Console:
     github: bool = False
     as_json: bool = False
 
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person looks on while it is written."""
+        return not self.github and self.err.isatty()
+
     def mask(self, secret: str) -> None:
         """Have the runner show *** for `secret` from now on; the runner does not log the command itself."""
         if self.github:
@@ -41,6 +47,29 @@ class Console:
     def note(self, text: str) -> None:
         """One line about what is going on."""
         print(f"krt notify: {plain(text)}", file=self.err, flush=True)
+
+    def notice(self, text: str) -> None:
+        """One line that is worth being seen later: an annotation on GitHub."""
+        if self.github:
+            self._command("notice", plain(text), properties=" title=krt notify")
+        else:
+            self.note(text)
+
+    def progress(self, seconds: float, text: str) -> None:
+        """One line about something that has happened after `seconds`."""
+        self.line(f"{seconds:7.1f} s  {plain(text)}")
+
+    @contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """What is written meanwhile is folded on GitHub."""
+        if not self.github:
+            yield
+            return
+        self._command("group", plain(title))
+        try:
+            yield
+        finally:
+            self._command("endgroup", "")
 
     def detail(self, name: str, value: str) -> None:
         """One row of a table that explains the error above it."""
