@@ -39,7 +39,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from krt.client import command
     from krt.client.console import Console
 
-    console = Console(sys.stdout, sys.stderr, github=bool(environ.get("GITHUB_ACTIONS")), as_json=args.as_json)
+    github = bool(environ.get("GITHUB_ACTIONS"))
+    animated = sys.stderr.isatty() and not github and environ.get("TERM") != "dumb"
+    console = Console(sys.stdout, sys.stderr, github=github, as_json=args.as_json, animated=animated)
     try:
         return command.run(read(args, environ), console)
     except SettingsInvalid as error:

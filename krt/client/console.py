@@ -27,17 +27,16 @@ def to_json(document: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """`github`: the reader is GitHub's runner. `as_json`: stdout holds one JSON object, whatever happened."""
+    """`github`: the reader is GitHub's runner. `as_json`: stdout holds one JSON object, whatever happened.
+
+    `animated`: `err` is a terminal that can be drawn on.
+    """
 
     out: TextIO
     err: TextIO
     github: bool = False
     as_json: bool = False
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether a person looks on while it is written."""
-        return not self.github and self.err.isatty()
+    animated: bool = False
 
     def mask(self, secret: str) -> None:
         """Have the runner show *** for `secret` from now on; the runner does not log the command itself."""

@@ -30,7 +30,7 @@ class Display(Protocol):
 def open_display(console: Console, event: Event) -> Iterator[Display]:
     """The display that suits the reader. Rich is the extra `terminal`: without it a terminal gets lines too."""
     title = f"{event.image} ({', '.join(event.tags)})"
-    if console.is_terminal and find_spec("rich"):
+    if console.animated and find_spec("rich"):
         from krt.client import live
 
         with live.open_live(console.err, title) as display:
@@ -64,8 +64,8 @@ class Lines:
 
 
 def _lines(report: Report) -> Iterator[tuple[tuple[str, ...], str]]:
-    yield ("event",), f"event {report.state}"
     for number, cluster in enumerate(report.clusters):
         yield ("cluster", str(number), cluster.name), wording.cluster(cluster)
     for target in report.targets:
         yield ("target", *target.key), wording.target(target)
+    yield ("event",), f"event {report.state}"

@@ -22,20 +22,19 @@ _STYLES = {"ready": "green", "failed": "red", "progressing": "cyan", "waiting": 
 @contextmanager
 def open_live(stream: TextIO, title: str) -> Iterator["Picture"]:
     """A picture on the terminal behind `stream`; its last state stays there."""
-    picture = Picture(title)
     console = Console(file=stream, highlight=False)
-    with Live(console=console, get_renderable=picture.render, refresh_per_second=4) as live:
-        picture.console = live.console
+    picture = Picture(title, console)
+    with Live(console=console, get_renderable=picture.render, refresh_per_second=4):
         yield picture
 
 
 class Picture:
     """The newest report, drawn anew a few times a second by rich's own thread."""
 
-    def __init__(self, title: str) -> None:
-        self.console: Console | None = None
+    def __init__(self, title: str, console: Console) -> None:
+        self._title = title
+        self._console = console
         self._spinner = Spinner("line")
-        self._title = plain(title)
         self._began = monotonic()
         self._report: Report | None = None
 
@@ -45,35 +44,31 @@ class Picture:
 
     def note(self, text: str) -> None:
         """Tell it above the picture."""
-        if self.console is not None:
-            self.console.print(Text(f"krt notify: {plain(text)}"))
+        self._console.print(_text(f"krt notify: {text}"))
 
     def render(self) -> RenderableType:
         """The picture as it is now."""
         report = self._report
-        head = Table.grid(padding=(0, 1))
-        head.add_row(
-            self._mark(report), Text(f"{self._title}: {plain(report.state) if report else 'accepted'}"), self._time()
-        )
         if report is None:
-            return head
-        silent = [Text(plain(wording.cluster(cluster)), "yellow") for cluster in report.absent]
-        return Group(head, _table(report.targets), *silent)
+            return self._head("accepted", is_final=False)
+        silent = (_text(wording.cluster(cluster), "yellow") for cluster in report.absent)
+        return Group(self._head(report.state, is_final=report.is_final), _table(report.targets), *silent)
 
-    def _mark(self, report: Report | None) -> RenderableType:
-        return Text("-") if report is not None and report.is_final else self._spinner
-
-    def _time(self) -> Text:
-        return Text(f"{monotonic() - self._began:.0f} s", "dim")
+    def _head(self, state: str, *, is_final: bool) -> RenderableType:
+        head = Table.grid(padding=(0, 1))
+        mark = Text("-") if is_final else self._spinner
+        head.add_row(mark, _text(f"{self._title}: {state}"), Text(f"{monotonic() - self._began:.0f} s", "dim"))
+        return head
 
 
 def _table(targets: tuple[Target, ...]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
+    for wraps in (False, False, False, True):
+        table.add_column(no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
     shown = sorted(targets, key=lambda target: target.is_settled and target.state != "failed")[:MOST_ROWS]
     for target in shown:
-        words = (wording.workload(target), target.state, wording.pods(target), _remark(target))
-        name, state, pods, remark = (plain(word) for word in words)
-        table.add_row(Text(f"  {name}"), Text(state, _STYLES.get(state, "")), Text(pods), Text(remark))
+        name, state = _text(f"  {wording.workload(target)}"), _text(target.state, _STYLES.get(target.state, ""))
+        table.add_row(name, state, _text(wording.pods(target)), _text(_remark(target)))
     if len(targets) > len(shown):
         table.add_row(Text(f"  and {len(targets) - len(shown)} more", "dim"))
     return table
@@ -81,3 +76,7 @@ def _table(targets: tuple[Target, ...]) -> RenderableType:
 
 def _remark(target: Target) -> str:
     return "; ".join([*([target.reason] if target.reason else []), *wording.warnings(target)])
+
+
+def _text(words: str, style: str = "") -> Text:
+    return Text(plain(words), style)  # not a str, which rich would read as its markup

@@ -56,7 +56,7 @@ def tell_shut_out(refused: Refused, accepted: Accepted, message: Message, consol
 def tell_interrupted(call: Call, console: Console) -> int:
     """Print what an interrupt leaves behind; the exit code."""
     if call.accepted is not None:
-        state = f"the event was accepted and goes on{_where(call.accepted)}"
+        state = _goes_on(call.accepted)
     elif call.perhaps_accepted:
         state = f"the event was sent and not answered: {PERHAPS}"
     else:
@@ -71,10 +71,11 @@ def _known(call: Call) -> bool | None:
     return None if call.perhaps_accepted else False
 
 
-def _where(accepted: Accepted) -> str:
+def _goes_on(accepted: Accepted) -> str:
     if accepted.event_id is None:
-        return ""
-    return f" as {accepted.event_id}; a token of this repository opens its report for a day: {accepted.status_url}"
+        return "the event was accepted and goes on"
+    report = f"for a day a token of this repository opens its report, {accepted.status_url}"
+    return f"the event was accepted as {accepted.event_id} and goes on; {report}"
 
 
 def _facts(accepted: Accepted | None) -> dict[str, object]:

@@ -11,6 +11,11 @@ from krt.client.token import Tokens, TokenService
 from krt.client.verdict import tell_interrupted
 from krt.core import event
 
+GOES_ON = (
+    "the event was accepted as 1-0 and goes on; for a day a token of this repository opens its report, "
+    "https://krt.example.com/events/1-0"
+)
+
 
 def a_call() -> Call:
     message = Message(parse_server("https://krt.example.com"), event.build("shop:dev", None), dry_run=False)
@@ -26,8 +31,7 @@ def a_call() -> Call:
         (
             Accepted("1-0", "https://krt.example.com/events/1-0"),
             True,
-            "the event was accepted and goes on as 1-0; "
-            + "a token of this repository opens its report for a day: https://krt.example.com/events/1-0",
+            GOES_ON,
             True,
         ),
         (Accepted(None, None), True, "the event was accepted and goes on", True),
