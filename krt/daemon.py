@@ -18,6 +18,8 @@ from krt.broker.clusters import claim_name
 from krt.broker.durability import durability_problems
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
+from krt.broker.reports import Reports
+from krt.broker.rollouts import Rollouts
 from krt.core.event import Event
 from krt.core.policy import Rule, admits_image
 from krt.errors import BrokerUnavailable, KeysUnavailable
@@ -86,6 +88,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     """Accept events. Before the issuer's keys are there, every call is told to come again."""
     from krt.web.app import build_app
     from krt.web.call import Door
+    from krt.web.watch import ReportWatch
 
     settings, told = daemon.settings, daemon.settings.web
     assert told is not None, "the role runs where its settings are"
@@ -97,11 +100,16 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
         rules=(Rule(told.allowed_org, settings.admission.images),),
         accept=acceptor.accept,
+        read_report=Reports(daemon.broker, daemon.keys).read,
+        watch=ReportWatch(told.max_waiting, daemon.stopping),
     )
     listener = Listener(
         address=told.listen, trusted_proxies=told.trusted_proxies, grace_seconds=settings.process.grace_seconds
     )
-    async with trio.open_nursery() as support:
+    reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)
+    async with reports_channel as reports, trio.open_nursery() as support:
+        support.start_soon(door.watch.hear, reports)
+        support.start_soon(door.watch.end_when_stopping)
         await support.start(keys.keep_fresh)
         daemon.health.add(lambda: _missing_keys(keys))
         daemon.health.add(await support.start(_watch_broker, daemon.broker))
@@ -119,24 +127,27 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     settings, told = daemon.settings, daemon.settings.cluster
     assert told is not None, "the role runs where its settings are"
     journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
-    rules = Rules(told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in)
+    rollouts = Rollouts(daemon.broker, daemon.keys, group=_group(told))
+    rules = Rules(
+        told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in, told.rollout_deadline_seconds
+    )
     bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
     calls_at_once = told.parallel_patches + _READING_CALLS
     async with (
-        open_cluster(told.kubeconfig, namespaces=told.namespaces, calls_at_once=calls_at_once) as cluster,
+        open_cluster(
+            told.kubeconfig, kinds=told.kinds, namespaces=told.namespaces, calls_at_once=calls_at_once
+        ) as cluster,
         subscribe(daemon.broker.endpoint, settings.valkey.channel) as channel,
         trio.open_nursery() as nursery,
     ):
         daemon.health.add(lambda: "; ".join(cluster.problems()) or None)
         daemon.health.add(lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}")
         task_status.started(())
-        matching = Matching(
-            cluster, partial(_admits, settings), told.require_opt_in, told.name, told.max_event_age_seconds
-        )
+        matching = Matching(cluster, partial(_admits, settings), told.require_opt_in, told.max_event_age_seconds)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
         await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
-        await work(journal, channel, cluster.api, matching, rules, bounds)
+        await work(journal, rollouts, channel, cluster.api, matching, rules, bounds)
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
@@ -203,7 +214,7 @@ async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -
 
 def _group(told: ClusterSettings) -> str:
     """One consumer group for all workers that see the same workloads: others would take events that are not theirs."""
-    scope = [sorted(told.namespaces), told.require_opt_in]
+    scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]
     return f"{told.name}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
 
 

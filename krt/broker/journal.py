@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.scripts import ADOPT, CLAIM, CREATE_GROUP, HOLD, LEASE, RECORD, SETTLE, TIDY
+from krt.broker.scripts import ADOPT, CLAIM, CREATE_GROUP, HOLD, LEASE, TIDY
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
@@ -38,7 +38,9 @@ class Journal:
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
         """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
-        return tuple(Delivered(entry, fields, 2) for entry, fields in await self._read(str(after or 0), most))
+        found = await self._read(str(after or 0), most)
+        counts = await self._deliveries(found[0][0], found[-1][0], most) if found else {}
+        return tuple(Delivered(entry, fields, counts.get(entry, 2)) for entry, fields in found)
 
     async def claim(self, cursor: str, most: int) -> Claimed:
         """Entries that another worker has left alone; they are this one's now."""
@@ -60,19 +62,10 @@ class Journal:
         """Let others claim at once what this worker holds."""
         await self._hold(most, idle_milliseconds=_RELEASED_MILLISECONDS)
 
-    async def record(self, entry: EventId, fields: Mapping[str, str]) -> None:
-        """Write into the entry's report, before what is written is done."""
-        await self._client.eval_script(RECORD, [self._keys.report(str(entry))], _flat(fields))
-
-    async def recorded(self, entry: EventId, field: str) -> str | None:
-        """What the entry's report says in one field."""
-        value = await self._client.call("HGET", self._keys.report(str(entry)), field)
-        return cast("bytes", value).decode() if value else None
-
-    async def settle(self, entry: EventId, fields: Mapping[str, str]) -> None:
-        """Write the outcome into the report and acknowledge the entry: nobody of the group gets it again."""
-        keys = [self._keys.journal, self._keys.report(str(entry))]
-        await self._client.eval_script(SETTLE, keys, [self._group, str(entry), *_flat(fields)])
+    async def leave(self, entry: EventId) -> None:
+        """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
+        whose = (self._keys.journal, self._group, "left", 0, str(entry))
+        await self._client.call("XCLAIM", *whose, "IDLE", 0, "RETRYCOUNT", 0, "JUSTID")
 
     async def tidy(self) -> None:
         """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
@@ -120,6 +113,11 @@ class Journal:
         reply = await self._with_group(lambda: self._client.call("XREADGROUP", *group))
         return tuple(found for _, entries in reply or () for found in _entries(entries))
 
+    async def _deliveries(self, first: EventId, last: EventId, most: int) -> dict[EventId, int]:
+        where = (self._keys.journal, self._group, str(first), str(last), most, self._consumer)
+        pending = cast("list[tuple[bytes, bytes, int, int]]", await self._client.call("XPENDING", *where))
+        return {_id(entry): count for entry, _, _, count in pending}
+
     async def _hold(self, most: int, *, idle_milliseconds: int) -> Sequence[bytes]:
         arguments = [self._group, self._consumer, most, idle_milliseconds]
         return cast("Sequence[bytes]", await self._script(HOLD, [self._keys.journal], arguments))
@@ -131,7 +129,7 @@ class Journal:
         try:
             return await ask()
         except BrokerRefused as error:
-            if "NOGROUP" not in str(error):
+            if error.code != "NOGROUP":
                 raise
         keys = [self._keys.journal, self._keys.group_made(self._group)]
         await self._client.eval_script(CREATE_GROUP, keys, [self._group])

@@ -11,7 +11,7 @@ def add_settings(parser: argparse.ArgumentParser, role: str) -> None:
     for part, settings in rows(role).items():
         group = parser.add_argument_group(TITLES[part])
         for row in settings.values():
-            _add(group, row, role)
+            _add(group, row)
 
 
 def given_flags(args: argparse.Namespace) -> dict[str, str]:
@@ -19,8 +19,8 @@ def given_flags(args: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in vars(args).items() if name.startswith("--")}
 
 
-def _add(group: "argparse._ArgumentGroup", row: Setting, role: str) -> None:
-    names = [row.flag, "--dev"] if row.variable == "DEV_MODE" and role == "all" else [row.flag]
+def _add(group: "argparse._ArgumentGroup", row: Setting) -> None:
+    names = [row.flag, "--dev"] if row.variable == "DEV_MODE" else [row.flag]
     optional = {"nargs": "?", "const": "true"} if row.switch else {}
     group.add_argument(
         *names,

@@ -1,15 +1,17 @@
 """An event with what is known of its origin: what the journal keeps. No type here has a place for a token."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from krt.core.event import Event, build
+from krt.core.event import MOST_BYTES, Event, build
 from krt.core.identity import Identity
 from krt.core.strict_json import StrictJsonError, loads
 from krt.errors import EventInvalid, KrtError
 
 SCHEMA = 1  # of a journal entry's fields; a worker leaves a higher one for a newer worker
+_SCHEMA_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class EntryUnreadable(KrtError):
@@ -47,6 +49,7 @@ class Envelope:
     event: Event
     origin: Origin | None
     request_id: str
+    dry_run: bool = False  # nothing is restarted, only reported
 
 
 def to_fields(envelope: Envelope) -> dict[str, str]:
@@ -59,17 +62,22 @@ def to_fields(envelope: Envelope) -> dict[str, str]:
         "request_id": envelope.request_id,
     }
     origin = envelope.origin
+    own |= {"dry_run": "1"} if envelope.dry_run else {}
     return own | ({f.name: getattr(origin, f.name) for f in fields(origin)} if origin else {})
 
 
 def from_fields(entry: Mapping[str, str]) -> Envelope:
     """The envelope that an entry holds. Raises EntryUnreadable and EntryFromTheFuture."""
     schema = entry.get("schema", "")
-    if schema.isdecimal() and int(schema) > SCHEMA:
+    if not _SCHEMA_NUMBER.fullmatch(schema):
+        raise EntryUnreadable("its schema is no number")
+    if int(schema) > SCHEMA:
         raise EntryFromTheFuture(schema)
     try:
-        event = build(entry["image"], loads(entry["tags"].encode(), max_bytes=8192))
+        event = build(entry["image"], loads(entry["tags"].encode(), max_bytes=MOST_BYTES))
         origin = Origin(**{f.name: entry[f.name] for f in fields(Origin)}) if "repository" in entry else None
-        return Envelope(event, origin, entry["request_id"])
-    except (KeyError, EventInvalid, StrictJsonError) as error:
+        return Envelope(event, origin, entry["request_id"], "dry_run" in entry)
+    except KeyError as error:
+        raise EntryUnreadable(f"it has no field {error}") from error
+    except (EventInvalid, StrictJsonError, UnicodeEncodeError) as error:
         raise EntryUnreadable(str(error)) from error

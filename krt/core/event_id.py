@@ -3,6 +3,7 @@
 import re
 from typing import NamedTuple
 
+_MOST = 2**64 - 1  # of each of the two integers
 _SPELLING = re.compile(r"(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,19})")
 
 
@@ -19,6 +20,7 @@ class EventId(NamedTuple):
 def parse(text: str) -> EventId:
     """The id that `text` spells. Raises ValueError for any other spelling than Valkey's own."""
     found = _SPELLING.fullmatch(text)
-    if not found:
+    numbers = EventId(int(found[1]), int(found[2])) if found else None
+    if numbers is None or max(numbers) > _MOST:
         raise ValueError("not an event id like 1763690000123-0")
-    return EventId(int(found[1]), int(found[2]))
+    return numbers

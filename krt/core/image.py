@@ -19,7 +19,8 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-zA-Z=_-]{32,256}")
 _MOST_CHARACTERS = 255  # of a name, by the distribution specification
 _MOST_COMPONENTS = 8
-_DOCKER_HUB = {"docker.io", "index.docker.io"}  # two names of one registry; the second is the older
+_DOCKER_HUB = "docker.io"
+_DOCKER_HUB_OF_OLD = "index.docker.io"  # another name of the same registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,19 @@ def split_tag(text: str) -> tuple[str, str | None]:
 
 def complete(name: str) -> Repository:
     """The repository that `name` (no tag, no digest) stands for. Raises ValueError with a sentence."""
-    if len(name) > _MOST_CHARACTERS:
-        raise ValueError(f"an image name has at most {_MOST_CHARACTERS} characters")
-    first, slash, rest = name.partition("/")
-    if slash and _looks_like_host(first):
-        return Repository(f"{_host(first)}/{_path(rest, first)}")
-    return Repository(f"docker.io/{_path(name, 'docker.io')}")
+    host, path = _host_and_path(name, alone=False)
+    official = host == _DOCKER_HUB and len(path) == 1
+    return Repository("/".join((host, "library", *path) if official else (host, *path)))
+
+
+def below(name: str) -> tuple[str, ...]:
+    """What the repositories of all images called `name/…` begin with: host and components. Raises ValueError.
+
+    Not the repository of `name`: `docker.io/acme` is the image `docker.io/library/acme`, `docker.io/acme/shop` is not
+    below that.
+    """
+    host, path = _host_and_path(name, alone=True)
+    return (host, *path)
 
 
 def is_tag(text: str) -> bool:
@@ -76,6 +84,16 @@ def is_component(text: str) -> bool:
     return _COMPONENT.fullmatch(text) is not None
 
 
+def _host_and_path(name: str, *, alone: bool) -> tuple[str, tuple[str, ...]]:
+    # `alone`: a host may stand without a path; as an image, `ghcr.io` would be one of Docker Hub's.
+    if len(name) > _MOST_CHARACTERS:
+        raise ValueError(f"an image name has at most {_MOST_CHARACTERS} characters")
+    first, slash, rest = name.partition("/")
+    if _looks_like_host(first) and (slash or alone):
+        return _host(first), _path(rest) if slash else ()
+    return _DOCKER_HUB, _path(name)
+
+
 def _looks_like_host(first: str) -> bool:
     # Docker's rule for telling `ghcr.io/x` from `library/x`; upper case means a host, for paths never have it.
     return "." in first or ":" in first or first == "localhost" or first != first.lower()
@@ -86,7 +104,7 @@ def _host(text: str) -> str:
         raise ValueError("a registry host is written in lower case")
     if not _HOST.fullmatch(text) or _port(text) > 65535:
         raise ValueError("the part before the first slash is not a registry host")
-    return "docker.io" if text in _DOCKER_HUB else text
+    return _DOCKER_HUB if text == _DOCKER_HUB_OF_OLD else text
 
 
 def _port(host: str) -> int:
@@ -94,13 +112,12 @@ def _port(host: str) -> int:
     return int(port) if colon else 0
 
 
-def _path(text: str, host: str) -> str:
-    components = text.split("/")
+def _path(text: str) -> tuple[str, ...]:
+    components = tuple(text.split("/"))
     if len(components) > _MOST_COMPONENTS:
         raise ValueError(f"an image path has at most {_MOST_COMPONENTS} components")
     if not all(is_component(component) for component in components):
         raise ValueError(
             "an image path is lower-case letters and digits, parted by single '.', '_', '__' or '-', between slashes"
         )
-    official = host in _DOCKER_HUB and len(components) == 1
-    return f"library/{text}" if official else text
+    return components

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from krt.core.event import Event
 from krt.core.identity import Identity
-from krt.core.image import Repository, complete, is_component
+from krt.core.image import Repository, below, complete, is_component
 from krt.errors import NotAllowed
 
-_OWNER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})")
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # GitHub's are narrower; Forgejo has these
 _ID = re.compile(r"[1-9][0-9]{0,19}")
 
 EVENTS = (
@@ -63,7 +63,7 @@ def names(who: Who, identity: Identity) -> bool:
 
 def check(rules: Iterable[Rule], identity: Identity, event: Event) -> None:
     """Return if one of the caller's rules holds entirely; else raise NotAllowed with the field that got furthest."""
-    furthest = -1
+    furthest = 0
     for rule in rules:
         failed = next((i for i, (_, holds) in enumerate(_CHECKS) if not holds(rule, identity, event)), None)
         if failed is None:
@@ -88,23 +88,17 @@ def parse_owner(text: str) -> Who:
 def parse_prefix(prefix: str) -> tuple[ImagePattern, ...]:
     """ALLOWED_IMAGE_PREFIX: `P` admits P and all below `P/`, `P/` only what is below. Raises ValueError."""
     name = prefix.removesuffix("/")
-    if "/" not in name:
-        return (_everything_of(name, prefix),)
-    try:
-        components = tuple(complete(name).split("/"))
-    except ValueError as error:
+    if name.endswith(("-", "_", ".")):
         raise ValueError(
-            f"a prefix ends where a path component ends ({error}); write the organisation or the image in full, "
+            "a prefix ends where a path component ends, not within one: write the organisation or the image in full, "
             "such as ghcr.io/acme/ for everything below it"
-        ) from error
-    below = ImagePattern((*components, "**"))
-    return (below,) if prefix.endswith("/") else (ImagePattern(components), below)
-
-
-def _everything_of(registry: str, prefix: str) -> ImagePattern:
-    if not prefix.endswith("/"):
+        )
+    everything_below = ImagePattern((*below(name), "**"))
+    if prefix.endswith("/"):
+        return (everything_below,)
+    if "/" not in name:
         raise ValueError("a prefix names registry and path, such as ghcr.io/acme; on Docker Hub write docker.io/acme/")
-    return ImagePattern((*complete(f"{registry}/x").split("/")[:-1], "**"))
+    return (ImagePattern(tuple(complete(name).split("/"))), everything_below)
 
 
 def _same(name: str, number: str | None, claimed_name: str, claimed_number: str) -> bool:

@@ -3,12 +3,18 @@
 The decision is made anew from the object whenever it was read anew; nothing is remembered between.
 """
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from krt.core import event_id as event_ids
 from krt.core.event_id import EventId
 from krt.core.workload import Workload
+
+# RFC 3339, section 5.6, as Kubernetes writes and reads it: upper case, an offset, no leap second.
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-5][0-9])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +60,58 @@ Decision = RestartNow | RestartLater | AlreadyRestarted
 
 
 def decide(
-    workload: Workload, event: EventId, position: JournalPosition, *, now: datetime, interval_seconds: float
+    workload: Workload,
+    event: EventId,
+    position: JournalPosition,
+    *,
+    now: datetime,
+    interval_seconds: float,
+    waited_out: str | None = None,
 ) -> Decision:
-    """What to do for `event`, a match of `workload`. `now` is aware, in UTC."""
+    """What to do for `event`, a match of `workload`. `now` is aware, in UTC.
+
+    `waited_out` is the `restarted_at` that RestartLater was answered for, when so many seconds have passed since.
+    A time in the future, from a clock that is ahead, thus delays a restart by one interval and never silences it.
+    """
     mark = valid_mark(workload, position)
     if mark and mark.covers >= event:
         return AlreadyRestarted(mark)
-    seconds = _interval_left(workload, now, interval_seconds)
+    seconds = 0.0 if workload.restarted_at == waited_out else _interval_left(workload, now, interval_seconds)
     return RestartLater(seconds) if seconds > 0 else RestartNow()
 
 
 def valid_mark(workload: Workload, position: JournalPosition) -> Mark | None:
-    """The mark, if it may be believed: of this journal, not from its future, and its restart still in force.
+    """The mark, if it may be believed: of this journal, not from its future, and its restart still in force."""
+    mark = parse_mark(workload.mark)
+    if mark is None or mark.journal != position.name or mark.covers > position.newest:
+        return None
+    return None if undone_mark(workload) else mark
+
+
+def undone_mark(workload: Workload) -> Mark | None:
+    """The mark of a restart that is in force no more, if that is what stands there.
 
     Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind, and it lies.
     """
     mark = parse_mark(workload.mark)
-    if mark is None or mark.journal != position.name or mark.covers > position.newest:
-        return None
-    written, in_force = parse_time(mark.restarted_at), parse_time(workload.restarted_at)
-    return mark if written and in_force and in_force >= written else None
+    written, in_force = parse_time(mark.restarted_at if mark else None), parse_time(workload.restarted_at)
+    return mark if written and (in_force is None or in_force < written) else None
+
+
+def odd_mark(workload: Workload, position: JournalPosition) -> str | None:
+    """What is wrong with a mark that no worker of this journal can have written; None where one may have."""
+    mark = parse_mark(workload.mark)
+    if mark is None:
+        return "malformed" if workload.mark else None
+    if mark.journal == position.name and mark.covers > position.newest:
+        return f"it covers {mark.covers}, the journal's newest is {position.newest}"
+    return None
 
 
 def parse_mark(text: str | None) -> Mark | None:
     """The mark that the annotation spells; None for none and for a malformed one."""
     parts = text.split(" ") if text else []
-    if len(parts) != 3 or parse_time(parts[2]) is None:
+    if len(parts) != 3 or not parts[0] or parse_time(parts[2]) is None:
         return None
     try:
         return Mark(journal=parts[0], covers=event_ids.parse(parts[1]), restarted_at=parts[2])
@@ -88,12 +120,19 @@ def parse_mark(text: str | None) -> Mark | None:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """An RFC 3339 time with its offset, in UTC; None for none and for anything else."""
-    try:
-        time = datetime.fromisoformat(text) if text else None
-    except ValueError:
+    """An RFC 3339 time with its offset, in UTC and cut to microseconds; None for none and for anything else."""
+    if not text or not _TIME.fullmatch(text):
         return None
-    return time.astimezone(UTC) if time and time.tzinfo else None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):  # no such day, or one before year 1 in UTC
+        return None
+
+
+def is_after(time: str | None, event: EventId) -> bool:
+    """Whether the RFC 3339 `time` is later than the event; not if it is none."""
+    parsed = parse_time(time)
+    return parsed is not None and parsed > datetime.fromtimestamp(event.milliseconds / 1000, UTC)
 
 
 def format_time(time: datetime) -> str:
@@ -105,5 +144,5 @@ def _interval_left(workload: Workload, now: datetime, interval_seconds: float) -
     restarted_at = parse_time(workload.restarted_at)
     if restarted_at is None:
         return 0.0
-    left = (restarted_at + timedelta(seconds=interval_seconds) - now).total_seconds()
-    return min(left, interval_seconds)  # a clock that is ahead must not silence a workload
+    left = interval_seconds - (now - restarted_at).total_seconds()
+    return min(left, interval_seconds)

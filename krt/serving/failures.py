@@ -25,7 +25,8 @@ class FailureLog:
 
     def report(self, failure: Exception, *, request_id: str) -> None:
         for leaf in _leaves(failure):
-            frames = traceback.extract_tb(leaf.__traceback__)[-_FRAMES:]
+            walked = traceback.walk_tb(leaf.__traceback__)
+            frames = traceback.StackSummary.extract(walked, lookup_lines=False)[-_FRAMES:]  # reads no file
             where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
             self._log(f"{type(leaf).__qualname__} at {where}", request_id)
 

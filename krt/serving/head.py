@@ -19,8 +19,8 @@ _METHODS_REFUSED = frozenset({b"CONNECT", b"TRACE", b"TRACK"})
 _FIELD = re.compile(rb"(?P<name>%b):[\t ]*(?P<value>[\t\x20-\x7e\x80-\xff]*)" % _TOKEN)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]*)(?::[0-9]{0,5})?")
-# A line feed without its carriage return, the reverse, and NUL: refused as they come, not at the head's end.
-_BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\x00")
+# What no line can hold is refused as it comes: a TLS client would otherwise wait out the header time.
+_BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class BadHeadError(Exception):
@@ -58,7 +58,7 @@ class HeadReader:
         self._received += data
         end = self._received.find(_END, seen)
         head = self._received if end < 0 else self._received[: end + len(_END)]
-        if _BROKEN_LINE.search(head, seen) or not _may_begin_a_request(head):
+        if _BROKEN_LINE.search(head, seen):
             raise BadHeadError(400, Denial.HEAD_MALFORMED)
         if len(head) > self._limits.max_bytes:
             raise BadHeadError(431 if b"\r\n" in head else 414, Denial.HEAD_TOO_LARGE)
@@ -76,11 +76,6 @@ def judge_head(head: bytes, limits: HeadLimits) -> None:
         raise BadHeadError(431, Denial.HEAD_TOO_LARGE)
     fields = [_field(line) for line in lines]
     _judge_fields(fields, version)
-
-
-def _may_begin_a_request(head: bytes | bytearray) -> bool:
-    # A TLS client or an HTTP/2 one would otherwise wait out the header time.
-    return not head or head[:1].isalpha()
 
 
 def _judge_request_line(line: bytes) -> bytes:

@@ -11,7 +11,7 @@ from krt.errors import BindFailed
 from krt.serving.address import Address
 
 _BACKLOG = 128
-_TRIES = 8
+_TRIES = 16
 # What a machine without one of the two families says when it is asked for it.
 _FAMILY_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 

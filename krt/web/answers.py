@@ -38,6 +38,16 @@ def accepted(event: EventId) -> Answer:
     return Answer(202, "accepted", {"Location": where, "Content-Type": "application/json"}, body)
 
 
+def report(found: dict[str, object]) -> Answer:
+    """How an event is getting on."""
+    return Answer(200, "report", {"Content-Type": "application/json"}, json.dumps(found).encode())
+
+
+def no_such_event() -> Answer:
+    """No such event, or another repository's: nobody can tell which."""
+    return Answer(404, "no-such-event")
+
+
 def unauthorized(reason: str) -> Answer:
     """The one answer to everybody who is not known."""
     return Answer(401, reason, {"WWW-Authenticate": "Bearer"})

@@ -1,4 +1,4 @@
-"""One call of `POST /event`, in the order that costs a stranger's request the least."""
+"""One call of `POST /event` or `POST /event/dry-run`, in the order that costs a stranger's request the least."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
@@ -10,11 +10,12 @@ from krt.core.envelope import Envelope, Origin
 from krt.core.event import parse
 from krt.core.identity import Identity
 from krt.core.policy import Rule, check, rules_for
-from krt.core.ports import Accept, Accepted
+from krt.core.ports import Accept, Accepted, ReadReport
 from krt.core.use import use_of
 from krt.errors import KrtError, TokenRejected
 from krt.logs import Log
 from krt.web.answers import Answer, accepted, of_error, unsupported_media_type
+from krt.web.watch import ReportWatch
 
 log = Log("web")
 
@@ -24,6 +25,9 @@ _JSON = re.compile(rb"application/json(?:; ?charset=utf-8)?", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
 
 
+EVENT, DRY_RUN = "/event", "/event/dry-run"
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """What a call is judged by. `identify` raises TokenRejected and KeysUnavailable."""
@@ -31,6 +35,8 @@ class Door:
     identify: Callable[[Headers], Identity]
     rules: tuple[Rule, ...]
     accept: Accept
+    read_report: ReadReport
+    watch: ReportWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[b
             return unsupported_media_type()
         event = parse(await read_body())
         check(rules, identity, event)
-        envelope = Envelope(event, Origin.of(identity), call.request_id)
+        envelope = Envelope(event, Origin.of(identity), call.request_id, dry_run=call.path == DRY_RUN)
         use = use_of(identity, call.path, event, _idempotency_key(call.headers))
         with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
             done = await door.accept(envelope, use)

@@ -3,7 +3,6 @@
 Each entry is matched when it is read, in the order of the journal, and recorded before anything is done for it.
 """
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -37,13 +36,13 @@ class Consumer:
         self._reply_lost = False  # entries may have been given to this worker in a reply that never came
         self._cursor = "0-0"
         self._claim_at = -1.0
-        self._suspects: deque[Delivered] = deque()
+        self._suspects: dict[EventId, Delivered] = {}
 
     async def consume(self) -> None:
         """Take entries for ever, no more than the hand has room for."""
         while True:
             await self._hand.wait_room()
-            found = await self._patiently(self._read)
+            found = await self._patiently(self._read) if self._at_once > 0 else ()
             for delivered in found:
                 await self._take(delivered)
             if not found and not await self._take_suspect():
@@ -64,32 +63,38 @@ class Consumer:
         after: EventId | None = None
         lost: list[Delivered] = []
         while own := await self._journal.read_own(after, _READ_AT_ONCE):
-            lost += (delivered for delivered in own if delivered.id not in self._hand)
+            lost += (delivered for delivered in own if not self._has(delivered))
             after = own[-1].id
         return tuple(lost)
 
     async def _claim(self) -> tuple[Delivered, ...]:
-        claimed = await self._journal.claim(self._cursor, self._at_once)
-        self._cursor = claimed.cursor
-        for gone in claimed.deleted:
-            await self._taker.expire(gone)
-        if claimed.cursor == "0-0":  # once round
-            self._claim_at = trio.current_time() + _LOOK_SECONDS
-        return tuple(delivered for delivered in claimed.entries if delivered.id not in self._hand)
+        while True:  # a look goes round once: dead workers' entries may stand behind any number of the living's
+            claimed = await self._journal.claim(self._cursor, self._at_once)
+            self._cursor = claimed.cursor
+            for gone in claimed.deleted:
+                await self._taker.expire(gone)
+            if claimed.cursor == "0-0":
+                self._claim_at = trio.current_time() + _LOOK_SECONDS
+            if claimed.entries or claimed.cursor == "0-0":
+                return tuple(delivered for delivered in claimed.entries if not self._has(delivered))
+
+    def _has(self, delivered: Delivered) -> bool:
+        return delivered.id in self._hand or delivered.id in self._suspects
 
     async def _take(self, delivered: Delivered) -> None:
         if delivered.deliveries >= _MOST_DELIVERIES:
-            self._suspects.append(delivered)
+            self._suspects[delivered.id] = delivered
         else:
             await self._handle(delivered)
 
     async def _take_suspect(self) -> bool:
         """Handle an entry that may be poison: alone, after all others."""
-        if not self._suspects or len(self._hand):
+        if not self._suspects or not self._hand.is_idle:
             return False
-        suspect = self._suspects.popleft()
+        suspect = next(iter(self._suspects.values()))
         log.warning("suspect_taken", event_id=suspect.id, deliveries=suspect.deliveries)
         await self._handle(suspect)
+        del self._suspects[suspect.id]
         return True
 
     async def _handle(self, delivered: Delivered) -> None:
@@ -101,7 +106,7 @@ class Consumer:
 
     @property
     def _at_once(self) -> int:
-        return min(self._hand.room, _READ_AT_ONCE)
+        return min(self._hand.room - len(self._suspects), _READ_AT_ONCE)
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):

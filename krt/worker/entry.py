@@ -32,6 +32,8 @@ class Entry:
     settled: Callable[["Entry"], None]
     open: set[WorkloadKey] = field(default_factory=set)
     outcomes: dict[WorkloadKey, Outcome] = field(default_factory=dict)
+    undone: dict[WorkloadKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
+    heir: "Entry | None" = None  # a newer one that names all that this one does: late matches are its business
     dropped: bool = False  # another worker has it now
 
     def want(self, key: WorkloadKey) -> None:
@@ -47,6 +49,13 @@ class Entry:
         self._say(key, outcome)
         if not self.open:
             self.settled(self)
+
+    def supersede(self, key: WorkloadKey, newer: "Entry") -> None:
+        """A newer event waits for the workload: its restart will serve this one, too."""
+        own, its = self.envelope.event, newer.envelope.event
+        if own.repository == its.repository and set(own.tags) <= set(its.tags):
+            self.heir = newer
+        self.settle(key, Superseded(newer.id))
 
     def drop(self) -> None:
         """Somebody else sees to it: nothing is open here any more, and nothing is said."""

@@ -37,6 +37,11 @@ class Hand:
         """How many more entries may be taken."""
         return self.most - len(self._entries)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no workload is open for any entry."""
+        return not any(entry.open for entry in self._entries.values())
+
     async def wait_room(self) -> None:
         """Return when there is room for one entry at least."""
         while not self.room:
@@ -81,6 +86,9 @@ class Hand:
         return sorted(found, key=lambda entry: entry.id)
 
     def complete(self, fresh_at: float) -> list[Entry]:
-        """The settled entries that an index as fresh as this can add nothing to, oldest first."""
-        done = [entry for entry in self._settled if not entry.open and entry.fresh_after <= fresh_at]
+        """The settled entries that an index as fresh as this can add nothing to, oldest first.
+
+        What it could add to an entry with an heir is the heir's: a burst for one workload does not fill the hand (C4).
+        """
+        done = [entry for entry in self._settled if not entry.open and (entry.heir or entry.fresh_after <= fresh_at)]
         return sorted(done, key=lambda entry: entry.id)

@@ -19,6 +19,7 @@ log = Log("worker")
 _RENEW_SECONDS = 1.0  # the lease lasts three of these
 _KEPT_SECONDS = 5.0  # what a worker without the lease remembers, for the case that the one with it has just died
 _MOST_KEPT = 1000  # the oldest go first: the lease's holder has had the longest time for them
+_LOST_SECONDS = 60.0  # nobody could adopt it for so long: whoever announced it has seen that nothing came of it
 
 
 class Listener:
@@ -52,9 +53,12 @@ class Listener:
             try:
                 if await self._journal.hold_lease():
                     await self._adopt_kept()
+                else:
+                    self._forget(_KEPT_SECONDS)
             except BrokerUnavailable as error:
                 log.warning("adoption_delayed", waiting=len(self._foreign), problem=error)
-            self._forget_old()
+            if lost := self._forget(_LOST_SECONDS):
+                log.error("messages_lost", messages=lost)
             with trio.move_on_after(_RENEW_SECONDS):
                 await self._heard.wait()
             self._heard = trio.Event()
@@ -79,6 +83,8 @@ class Listener:
             log.info("message_adopted", event_id=adopted, image=envelope.event.image, tags=envelope.event.tags)
             self._bell.ring()
 
-    def _forget_old(self) -> None:
-        while self._foreign and trio.current_time() - self._foreign[0][0] > _KEPT_SECONDS:
+    def _forget(self, after_seconds: float) -> int:
+        before = len(self._foreign)
+        while self._foreign and trio.current_time() - self._foreign[0][0] > after_seconds:
             self._foreign.popleft()
+        return before - len(self._foreign)

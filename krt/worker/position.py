@@ -15,11 +15,11 @@ class LastPosition:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._last: JournalPosition | None = None
+        self._seen = EventId(0, 0)
 
     def seen(self, entry: EventId) -> None:
         """The journal has given out this id."""
-        if self._last and entry > self._last.newest:
-            self._last = JournalPosition(self._last.name, entry)
+        self._seen = max(self._seen, entry)
 
     async def read(self) -> JournalPosition:
         """The position as of now. Raises BrokerUnavailable where none was ever read."""
@@ -28,4 +28,5 @@ class LastPosition:
         except BrokerUnavailable:
             if self._last is None:
                 raise
+            return JournalPosition(self._last.name, max(self._last.newest, self._seen))
         return self._last

@@ -3,7 +3,8 @@
 Nothing is remembered between two tries: the mark on the object and the journal say all there is to know.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -22,9 +23,10 @@ from krt.core.restart import (
     RestartNow,
     decide,
     format_time,
+    odd_mark,
 )
 from krt.core.workload import Workload
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
+from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 from krt.worker.entry import Entry
@@ -44,6 +46,7 @@ class Rules:
     min_interval_seconds: float
     max_seconds: float
     require_opt_in: bool
+    rollout_deadline_seconds: float  # ends what has no end of its own
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class _Case:
     entry: Entry
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     has_turn: bool = False
+    waited_out: str | None = None
     denied_since: float | None = None
 
 
@@ -106,11 +110,13 @@ class Restarter:
                 case.denied_since = None
                 self._say_retry(case, error)
                 await trio.sleep(error.retry_after_seconds or 0)
+            except BrokerUnavailable as error:  # and it has never said where the journal stands
+                self._say_retry(case, error)
         raise AssertionError("a backoff does not end")
 
     async def _try(self, case: _Case) -> Outcome:
         while True:
-            async with self._calls:
+            async with self._call(case):
                 position = await self._position()
                 decision = self._decide(case, position)
                 if isinstance(decision, RestartNow) and (case.has_turn or self._pace.take()):
@@ -124,15 +130,31 @@ class Restarter:
             await self._wait(case, decision)
             await self._read(case)
 
+    @asynccontextmanager
+    async def _call(self, case: _Case) -> AsyncIterator[None]:
+        asked_at = trio.current_time()
+        async with self._calls:
+            case.scope.deadline += trio.current_time() - asked_at  # the cap is no fault of the workload
+            yield
+
     def _decide(self, case: _Case, position: JournalPosition) -> Decision:
-        interval = self._rules.min_interval_seconds
-        return decide(case.workload, case.entry.id, position, now=self._now(), interval_seconds=interval)
+        if problem := odd_mark(case.workload, position):
+            log.warning("mark_ignored", workload=case.workload.key, mark=case.workload.mark, problem=problem)
+        return decide(
+            case.workload,
+            case.entry.id,
+            position,
+            now=self._now(),
+            interval_seconds=self._rules.min_interval_seconds,
+            waited_out=case.waited_out,
+        )
 
     async def _wait(self, case: _Case, decision: RestartNow | RestartLater) -> None:
         if isinstance(decision, RestartLater):
             await trio.sleep(decision.seconds)
+            case.waited_out = case.workload.restarted_at
         elif not case.has_turn:
-            case.scope.deadline += await self._pace.turn()  # to wait for the pace is no fault of the workload
+            case.scope.deadline += await self._pace.turn()  # nor is the pace
             case.has_turn = True
 
     async def _patch(self, case: _Case, position: JournalPosition) -> Workload:
@@ -144,7 +166,7 @@ class Restarter:
 
     async def _read(self, case: _Case) -> None:
         """Look at the workload as it is now. Raises Gone where it is another one by now."""
-        async with self._calls:
+        async with self._call(case):
             fresh = await self._workloads.read(case.workload.key)
         if fresh.uid != case.workload.uid:
             raise Gone("recreated")

@@ -1,15 +1,18 @@
 """The worker: what it consists of, and how it stops."""
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import trio
 
-from krt.core.ports import Journal, Signal, Workloads
+from krt.core.ports import Journal, Rollouts, Signal, Workloads
 from krt.worker import keep
 from krt.worker.bell import Bell
+from krt.worker.changes import Changes
 from krt.worker.clock import ValkeyClock
 from krt.worker.consume import Consumer
+from krt.worker.follow import Follower
 from krt.worker.hand import Hand
 from krt.worker.listen import Listener
 from krt.worker.pace import Pace
@@ -30,28 +33,35 @@ class Bounds:
 
 async def work(
     journal: Journal,
+    rollouts: Rollouts,
     signals: AsyncIterable[Signal],
     workloads: Workloads,
     matching: Matching,
     rules: Rules,
     bounds: Bounds,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
     bell, hand = Bell(), Hand(bounds.in_hand)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
-    restarter = Restarter(workloads, position.read, rules, pace, calls_at_once=bounds.calls_at_once)
+    restarter = Restarter(workloads, position.read, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
     waiting = Waiting(restarter)
-    taker = Taker(journal, matching, hand, waiting, ValkeyClock(journal), position)
+    taker = Taker(journal, rollouts, matching, hand, waiting, ValkeyClock(journal), position)
     listener = Listener(journal, bell)
-    matching.index.listen(taker.late)
+    follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds, now=now)
+    matching.index.listen(Changes(hand, waiting, require_opt_in=matching.require_opt_in).hear)
+    matching.index.listen(follower.changed)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listener.hear, signals)
             nursery.start_soon(listener.adopt)
             nursery.start_soon(waiting.work_off)
             nursery.start_soon(keep.renew, journal, hand)
-            nursery.start_soon(keep.close, journal, matching.index, hand, matching.cluster)
+            nursery.start_soon(keep.close, rollouts, matching.index, hand)
+            nursery.start_soon(keep.say_alive, rollouts)
+            nursery.start_soon(follower.follow)
             nursery.start_soon(keep.tidy, journal)
             nursery.start_soon(Consumer(journal, hand, bell, taker).consume)
     finally:

@@ -4,7 +4,7 @@ import math
 
 import trio
 
-from krt.core.outcome import Covered, Failed, Outcome, Restarted, Superseded
+from krt.core.outcome import Covered, Failed, Outcome, Restarted
 from krt.core.workload import Workload, WorkloadKey
 from krt.logs import Log
 from krt.worker.entry import Entry
@@ -35,13 +35,13 @@ class Waiting:
         entry.want(key)
         before = self._wanted.get(key)
         if before and before.id > entry.id and not before.dropped:
-            entry.settle(key, Superseded(before.id))
+            entry.supersede(key, before)
             return
         self._wanted[key], self._seen[key] = entry, workload
         if before is None:
             self._new_in.send_nowait(key)
         elif before is not entry:
-            before.settle(key, Superseded(entry.id))
+            before.supersede(key, entry)
 
     async def work_off(self) -> None:
         """Settle what is asked for, for ever."""

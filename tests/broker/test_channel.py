@@ -24,6 +24,7 @@ from krt.serving.backoff import Backoff
 from tests.fakes.patience import until
 from tests.fakes.peers import Behaviour, open_peer, saying
 
+MESSAGE = b"*3\r\n$7\r\nmessage\r\n$6\r\nevents\r\n$2\r\nhi\r\n"
 PONG = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
 CONFIRMED = b"*3\r\n$9\r\nsubscribe\r\n$6\r\nevents\r\n:1\r\n"
 
@@ -88,8 +89,7 @@ async def test_other_channels_are_not_heard(client, endpoint):
 
 
 async def test_a_message_right_behind_the_confirmation_is_heard():
-    message = b"*3\r\n$7\r\nmessage\r\n$6\r\nevents\r\n$2\r\nhi\r\n"
-    async with fake_valkey(saying(CONFIRMED + message)) as endpoint, subscribed(endpoint) as subscription:
+    async with fake_valkey(saying(CONFIRMED + MESSAGE)) as endpoint, subscribed(endpoint) as subscription:
         assert await heard_by(subscription) == Message(b"hi")
 
 
@@ -201,7 +201,7 @@ async def test_a_slow_listener_loses_no_message_and_holds_a_bounded_number(clien
     [
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
         b"+OK\r\n",
-        b"*3\r\n$7\r\nmessage\r\n$6\r\nevents\r\n$2\r\nhi\r\n",
+        MESSAGE,
         b"*0\r\n",
         CONFIRMED + b"+PONG\r\n",
         CONFIRMED + b"*3\r\n$11\r\nunsubscribe\r\n$6\r\nevents\r\n:0\r\n",
@@ -220,10 +220,10 @@ async def test_a_peer_that_is_no_valkey_is_lost_and_never_heard(answer):
         assert isinstance(signal, Lost)
 
 
-async def test_a_peer_that_hangs_up_after_each_confirmation_is_tried_ever_more_slowly():
+async def test_a_peer_that_hangs_up_after_each_first_message_is_tried_ever_more_slowly():
     async def confirm_and_hang_up(stream: trio.SocketStream) -> None:
         await stream.receive_some()
-        await stream.send_all(CONFIRMED)
+        await stream.send_all(CONFIRMED + MESSAGE)
 
     ceilings: list[float] = []
     async with (

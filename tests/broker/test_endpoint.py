@@ -67,6 +67,7 @@ def refusal_of(addr: str) -> ValueError | None:
         "valkey://db:0",
         "valkey://db:99999",
         "valkey://db/first",
+        "valkey://db:6379/0#1",
         "valkey://db/0/1",
         "valkey://db/?db=-1",
         "valkey://db/?db=1&db=2",

@@ -48,11 +48,12 @@ class Running:
     clients: ExitStack
     denials: list[Denial] = field(default_factory=list)
 
-    async def connect(self, source: str = "127.0.0.1") -> trio.SocketStream:
+    async def connect(self, source: str | None = None) -> trio.SocketStream:
         """A stream that is closed at the latest with the server."""
         client = trio.socket.socket(socket.AF_INET)
         self.clients.enter_context(client)
-        await client.bind((source, 0))
+        if source is not None:
+            await client.bind((source, 0))
         await client.connect((self.address.host, self.address.port))
         return trio.SocketStream(client)
 
@@ -89,7 +90,9 @@ async def read_one(stream: trio.SocketStream) -> Reply:
     """One answer, of which the connection is kept."""
     received = bytearray()
     while not (head := received.partition(b"\r\n\r\n"))[1] or len(head[2]) < _content_length(head[0]):
-        received += await stream.receive_some()
+        piece = await stream.receive_some()
+        assert piece, f"the connection ended after {received!r}"
+        received += piece
     return Reply(bytes(received))
 
 

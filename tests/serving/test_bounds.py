@@ -7,9 +7,10 @@ import trio
 import trio.testing
 
 from krt.serving.denial import Denial
-from tests.serving.raw import GOOD, answer, read_one, read_to_end, running
+from tests.serving.raw import GOOD, answer, body_length, read_one, read_to_end, running
 
 POST = b"POST %b HTTP/1.1\r\nHost: krt.example\r\nContent-Length: 100\r\n\r\n"
+CHUNKED = (POST % b"/").replace(b"Content-Length: 100", b"Transfer-Encoding: chunked")
 ADMIN = {"close_every_answer": False, "lifetime_seconds": None}
 
 
@@ -254,3 +255,110 @@ async def test_a_live_stream_outlives_every_lifetime_where_there_is_none(patient
             await read_to_end(stream)
         assert watching.cancelled_caught
         await stream.aclose()
+
+
+async def test_an_answer_arrives_whole_while_the_rest_of_the_body_is_still_coming(patient_clock):
+    async with running() as server:
+        stream = await server.connect()
+        await stream.send_all((POST % b"/unauthorized").replace(b"100", b"8000"))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        for _ in range(8):
+            await stream.send_all(bytes(1000))
+        reply = await read_to_end(stream)
+        assert reply.status == 401
+        assert not reply.reset
+
+
+async def test_an_app_may_answer_while_its_body_waits_to_be_taken(patient_clock):
+    async def app(scope, _receive, send):
+        if scope["type"] == "http":
+            await trio.sleep(1)
+            await answer(send, 200, b"done")
+
+    async with running(app) as server:
+        reply = await server.send((POST % b"/")[:-2] + b"\r\n", *[b"x"] * 8, pause_seconds=0.1)
+        assert reply.body == b"done"
+        assert server.denials == []
+
+
+async def test_a_kept_connection_goes_on_after_a_body_nobody_took(patient_clock):
+    async def app(scope, _receive, send):
+        if scope["type"] == "http":
+            await trio.sleep(1)
+            await answer(send, 200, b"done")
+
+    async with running(app, **ADMIN) as server:
+        stream = await server.connect()
+        await stream.send_all(CHUNKED + b"1\r\nx\r\n" * 2 + b"0\r\n\r\n")  # its end waits for room
+        assert (await read_one(stream)).body == b"done"
+        await stream.send_all(GOOD)
+        assert (await read_one(stream)).body == b"done"
+        assert server.denials == []
+
+
+async def test_nothing_follows_half_an_answer(patient_clock):
+    async def app(scope, _receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            with trio.move_on_after(1):
+                await send({"type": "http.response.body", "body": bytes(50_000_000), "more_body": True})
+            await send({"type": "http.response.body", "body": b"tail", "more_body": True})
+            await trio.sleep(5)
+
+    async with running(app, send_seconds=100, **ADMIN) as server:
+        stream = await server.connect()
+        await stream.send_all(GOOD)
+        await trio.sleep(3)
+        with trio.fail_after(1):
+            reply = await read_to_end(stream)
+        assert 0 < len(reply.body) < 50_000_000
+        assert b"tail" not in reply.body
+
+
+async def test_an_app_that_has_read_its_body_is_not_hurried_either(patient_clock):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            length = await body_length(receive)
+            await trio.sleep(20)
+            await answer(send, 200, b"%d" % length)
+
+    async with running(app) as server:
+        stream = await server.connect()
+        await stream.send_all(POST % b"/" + bytes(100))
+        reply, seconds = await seconds_to_the_end(stream)
+        assert (reply.status, reply.body) == (200, b"100")
+        assert seconds == pytest.approx(20, abs=0.1)
+
+
+TOO_MUCH = b"4000\r\n" + bytes(0x4000) + b"\r\n"
+
+
+@pytest.mark.parametrize("body", [TOO_MUCH, b""], ids=["too large", "too slow"])
+async def test_an_answer_that_has_begun_is_not_disturbed_by_its_body(body, patient_clock):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"2")]})
+            with trio.move_on_after(20):
+                await body_length(receive)
+            await send({"type": "http.response.body", "body": b"no"})
+
+    async with running(app) as server:
+        reply = await server.send(CHUNKED, body, within_seconds=20.1)
+        assert (reply.status, reply.body) == (401, b"no")
+        assert server.denials == []
+
+
+async def test_an_answer_that_the_app_will_not_have_cancelled_is_the_only_one(patient_clock, caplog):
+    async def app(scope, receive, send):
+        if scope["type"] == "http":
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(body_length, receive)
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(1)
+                    await answer(send, 202)
+
+    async with running(app) as server:
+        reply = await server.send(CHUNKED, TOO_MUCH, within_seconds=1.1)
+        assert reply.status == 202
+        assert server.denials == []
+    assert not caplog.records

@@ -107,23 +107,22 @@ async def test_an_address_of_another_machine_is_refused():
 
 
 async def test_when_one_of_two_addresses_is_taken_neither_stays_bound():
-    free = ("127.0.0.2", 0)
-    with closing(await open_listeners(parse_address("127.0.0.1:0"))) as taken:
+    with closing(await open_listeners(parse_address("127.0.0.4:0"))) as taken:
         port = bound_addresses(taken)[0].port
         trio.socket.set_custom_hostname_resolver(
-            Resolver((socket.AF_INET, (free[0], port)), (socket.AF_INET, ("127.0.0.1", port)))
+            Resolver((socket.AF_INET, ("127.0.0.3", port)), (socket.AF_INET, ("127.0.0.4", port)))
         )
         with pytest.raises(BindFailed, match="in use"):
             await open_listeners(Address("both.test", port))
-    with closing(await open_listeners(Address(free[0], port))):
+    with closing(await open_listeners(Address("127.0.0.3", port))):
         pass
 
 
-async def test_a_chosen_port_that_is_taken_in_the_second_family_is_chosen_again(monkeypatch):
-    with closing(await open_listeners(parse_address("127.0.0.1:0"))) as taken:
+async def test_a_chosen_port_that_is_taken_in_the_second_family_is_chosen_again():
+    with closing(await open_listeners(parse_address("127.0.0.4:0"))) as taken:
         port = bound_addresses(taken)[0].port
         trio.socket.set_custom_hostname_resolver(
-            Resolver((socket.AF_INET, ("127.0.0.2", 0)), (socket.AF_INET, ("127.0.0.1", 0)))
+            Resolver((socket.AF_INET, ("127.0.0.3", 0)), (socket.AF_INET, ("127.0.0.4", 0)))
         )
         trio.socket.set_custom_socket_factory(FirstPort(port))
         with closing(await open_listeners(Address("both.test", 0))) as listeners:

@@ -1,0 +1,67 @@
+"""Hears what changes in the index: workloads that come to match an event in hand, and restarts that others undo.
+
+The watch may lag behind the call, so a match may come late (I3). And whoever puts an older template in the place of a
+restarted one leaves old pods running under a mark that says otherwise (R1).
+"""
+
+from krt.core.matching import Match, judge
+from krt.core.outcome import Covered, Failed, Restarted
+from krt.core.restart import is_after, undone_mark
+from krt.core.workload import Workload
+from krt.logs import Log
+from krt.worker.entry import Entry
+from krt.worker.hand import Hand
+from krt.worker.waiting import Waiting
+
+log = Log("worker")
+
+_MOST_TIMES_AGAIN = 2  # against a writer that insists, krt does not
+
+
+class Changes:
+    """Asks for restarts on behalf of the entries in hand."""
+
+    def __init__(self, hand: Hand, waiting: Waiting, *, require_opt_in: bool) -> None:
+        self._hand = hand
+        self._waiting = waiting
+        self._require_opt_in = require_opt_in
+
+    def hear(self, before: Workload | None, after: Workload | None) -> None:
+        """A workload changed."""
+        if after is None:
+            return
+        for entry in self._hand.naming(after):
+            try:
+                self._consider(entry, before, after)
+            except Exception as error:  # noqa: BLE001 - C5: one event's trouble must not end the watch, and the worker
+                log.error("change_crashed", workload=after.key, event_id=entry.id, exception=error)
+
+    def _consider(self, entry: Entry, before: Workload | None, after: Workload) -> None:
+        if entry.dropped or not self._matches(entry, after):
+            return
+        if _is_undone(entry, after):
+            self._restart_again(entry, after)
+        elif not (before and self._matches(entry, before)) and not is_after(after.created_at, entry.id):
+            self._waiting.want(after, entry)
+
+    def _restart_again(self, entry: Entry, workload: Workload) -> None:
+        marks = entry.undone.setdefault(workload.key, set())
+        if workload.mark in marks:  # heard of already: each restart writes a mark of its own
+            return
+        marks.add(str(workload.mark))
+        log.warning("restart_undone", workload=workload.key, event_id=entry.id, times=len(marks))
+        if len(marks) <= _MOST_TIMES_AGAIN:
+            self._waiting.want(workload, entry)
+        else:
+            entry.want(workload.key)
+            entry.settle(workload.key, Failed("restart undone by another writer"))
+
+    def _matches(self, entry: Entry, workload: Workload) -> bool:
+        return isinstance(judge(entry.envelope.event, workload, require_opt_in=self._require_opt_in), Match)
+
+
+def _is_undone(entry: Entry, workload: Workload) -> bool:
+    if not isinstance(entry.outcomes.get(workload.key), Restarted | Covered):
+        return False
+    mark = undone_mark(workload)
+    return mark is not None and mark.covers >= entry.id

@@ -1,0 +1,128 @@
+import pytest
+
+from krt.core import matching
+from krt.core.event import Event
+from krt.core.matching import Match, Skip, SkipReason, judge, match
+from krt.core.workload import Workload
+from tests.fakes.values import a_container, a_workload, an_event
+
+DIGEST = "@sha256:" + "0123456789abcdef" * 4
+SHOP = "ghcr.io/acme/shop"
+
+
+def verdict(workload: Workload, event: Event | None = None, *, require_opt_in: bool = False) -> object:
+    """The reason of a skip, the warnings of a match, or None."""
+    match judge(event or an_event(), workload, require_opt_in=require_opt_in):
+        case Skip(_, reason):
+            return reason
+        case Match(_, warnings):
+            return warnings
+    return None
+
+
+@pytest.mark.parametrize(
+    ("image", "tags", "running"),
+    [
+        (SHOP, ("dev",), f"{SHOP}:dev"),
+        (SHOP, ("v1", "dev"), f"{SHOP}:dev"),
+        (SHOP, ("latest",), SHOP),
+        ("nginx", ("latest",), "nginx"),
+        ("nginx", ("latest",), "docker.io/library/nginx:latest"),
+        ("docker.io/library/nginx", ("latest",), "nginx"),
+        ("index.docker.io/acme/shop", ("dev",), "acme/shop:dev"),
+        ("localhost:5001/shop", ("dev",), "localhost:5001/shop:dev"),
+    ],
+)
+def test_a_workload_that_runs_the_image_at_a_tag_of_the_event_is_a_match(
+    image: str, tags: tuple[str, ...], running: str
+) -> None:
+    assert verdict(a_workload(running), an_event(image, tags)) == ()
+
+
+@pytest.mark.parametrize(
+    "running",
+    [
+        "ghcr.io/acme/cart:dev",
+        "ghcr.io/acme/shop-evil:dev",
+        "ghcr.io/acme/shop/x:dev",
+        "ghcr.io:443/acme/shop:dev",
+        "docker.io/acme/shop:dev",
+        "acme/shop:dev",
+        "GHCR.IO/acme/shop:dev",
+        "shop:dev",
+        "",
+    ],
+)
+def test_of_a_workload_that_runs_another_image_nothing_is_said(running: str) -> None:
+    assert verdict(a_workload(running)) is None
+
+
+@pytest.mark.parametrize(
+    ("running", "reason"),
+    [
+        ([f"{SHOP}:prod"], SkipReason.OTHER_TAG),
+        ([f"{SHOP}:DEV"], SkipReason.OTHER_TAG),
+        ([f"{SHOP}:dev2"], SkipReason.OTHER_TAG),
+        ([SHOP], SkipReason.OTHER_TAG),
+        ([f"{SHOP}:dev{DIGEST}"], SkipReason.PINNED),
+        ([f"{SHOP}{DIGEST}"], SkipReason.PINNED),
+        ([f"{SHOP}:prod{DIGEST}"], SkipReason.OTHER_TAG),
+        ([f"{SHOP}:prod", f"{SHOP}:dev{DIGEST}"], SkipReason.PINNED),
+        ([f"{SHOP}:prod", "nginx:dev"], SkipReason.OTHER_TAG),
+    ],
+)
+def test_a_workload_that_runs_it_otherwise_is_skipped_with_the_reason(running: list[str], reason: SkipReason) -> None:
+    assert verdict(a_workload(*running)) is reason
+
+
+@pytest.mark.parametrize("running", [f"{SHOP}:prod", f"{SHOP}:dev{DIGEST}", "nginx", "$(IMAGE)"])
+def test_one_container_that_matches_is_enough(running: str) -> None:
+    assert verdict(a_workload(running, f"{SHOP}:dev")) == ()
+    assert verdict(a_workload(f"{SHOP}:dev", running)) == ()
+
+
+@pytest.mark.parametrize(
+    ("opt", "free", "required"),
+    [
+        (None, (), SkipReason.NOT_OPTED_IN),
+        ("enabled", (), ()),
+        ("disabled", SkipReason.OPTED_OUT, SkipReason.OPTED_OUT),
+        ("", (), SkipReason.NOT_OPTED_IN),
+        ("true", (), SkipReason.NOT_OPTED_IN),
+        ("Enabled", (), SkipReason.NOT_OPTED_IN),
+    ],
+)
+def test_the_annotation_opts_out_and_in(opt: str | None, free: object, required: object) -> None:
+    assert verdict(a_workload(opt=opt)) == free
+    assert verdict(a_workload(opt=opt), require_opt_in=True) == required
+
+
+def test_what_would_not_match_anyway_is_not_called_opted_out() -> None:
+    assert verdict(a_workload(f"{SHOP}:prod", opt="disabled"), require_opt_in=True) is SkipReason.OTHER_TAG
+
+
+@pytest.mark.parametrize("policy", ["IfNotPresent", "Never", ""])
+def test_a_restart_that_may_keep_the_old_image_is_made_with_a_warning(policy: str) -> None:
+    assert verdict(a_workload(a_container(pull_policy=policy))) == (matching.Warning.PULL_POLICY,)
+
+
+def test_the_pull_policy_of_other_containers_is_nobodys_business() -> None:
+    assert verdict(a_workload(a_container(), a_container("nginx", pull_policy="IfNotPresent"))) == ()
+    assert verdict(a_workload(a_container(), a_container(f"{SHOP}:prod", pull_policy="Never"))) == ()
+
+
+def test_every_warning_that_holds_is_given() -> None:
+    workload = a_workload(a_container(pull_policy="Never"), paused=True, replicas=0)
+    assert verdict(workload) == (matching.Warning.PULL_POLICY, matching.Warning.PAUSED, matching.Warning.NO_REPLICAS)
+
+
+def test_each_workload_that_runs_the_repository_gets_one_verdict_in_order() -> None:
+    hit = a_workload(f"{SHOP}:dev", f"{SHOP}:v1", key="Deployment shop/a")
+    other_tag = a_workload(f"{SHOP}:prod", key="Deployment shop/b")
+    other = a_workload("nginx", key="Deployment shop/c")
+    event = an_event(tags=("dev", "v1"))
+    assert match(event, [other_tag, other, hit], require_opt_in=False) == (
+        Skip(other_tag, SkipReason.OTHER_TAG),
+        Match(hit, ()),
+    )
+    assert match(event, [], require_opt_in=False) == ()

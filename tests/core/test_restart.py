@@ -1,0 +1,279 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from krt.core.event_id import EventId
+from krt.core.restart import (
+    AlreadyRestarted,
+    Decision,
+    JournalPosition,
+    Mark,
+    RestartLater,
+    RestartNow,
+    decide,
+    format_time,
+    parse_mark,
+    parse_time,
+    valid_mark,
+)
+from krt.core.workload import Workload
+from tests.fakes.values import JOURNAL, NEWEST, NOW, a_mark, a_position, a_workload
+
+EVENT = NEWEST
+OLDER = EventId(NEWEST.milliseconds, NEWEST.sequence - 1)
+NEWER = EventId(NEWEST.milliseconds, NEWEST.sequence + 1)
+INTERVAL_SECONDS = 5.0
+
+times = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))])).filter(
+    lambda time: datetime(1, 1, 2, tzinfo=UTC) < time < datetime(9999, 12, 30, tzinfo=UTC)
+)
+unsigned = st.integers(0, 2**64 - 1)
+ids = st.builds(EventId, unsigned, unsigned)
+pieces = st.sampled_from(
+    [*"0123456789-:.TtZz+ ", "2026-11-20", "12:00:00", "+00:00", "5f0c", "1-1", "\u0661", "\ud800"]
+)
+nearly = st.lists(pieces, max_size=12).map("".join)
+
+
+def ago(seconds: float) -> str:
+    """The time so many seconds before now, as an annotation."""
+    return format_time(NOW - timedelta(seconds=seconds))
+
+
+def decided(
+    workload: Workload,
+    event: EventId = EVENT,
+    *,
+    position: JournalPosition | None = None,
+    waited_out: str | None = None,
+) -> Decision:
+    return decide(
+        workload,
+        event,
+        position or a_position(),
+        now=NOW,
+        interval_seconds=INTERVAL_SECONDS,
+        waited_out=waited_out,
+    )
+
+
+def marked(mark: str, restarted_at: str | None) -> Workload:
+    return a_workload(mark=mark, restarted_at=restarted_at)
+
+
+def test_a_workload_that_was_never_restarted_is_restarted_at_once() -> None:
+    assert decided(a_workload()) == RestartNow()
+
+
+@pytest.mark.parametrize(("seconds", "decision"), [
+    (0, RestartLater(5.0)),
+    (2, RestartLater(3.0)),
+    (4.75, RestartLater(0.25)),
+    (5, RestartNow()),
+    (5.000001, RestartNow()),
+    (86_400, RestartNow()),
+])  # fmt: skip
+def test_the_interval_counts_from_the_last_restart_whoever_made_it(seconds: float, decision: Decision) -> None:
+    assert decided(a_workload(restarted_at=ago(seconds))) == decision
+
+
+@pytest.mark.parametrize("seconds", [0.5, 5, 60, 86_400 * 365])
+def test_a_restart_in_the_future_delays_the_next_by_one_interval_at_most(seconds: float) -> None:
+    ahead = a_workload(restarted_at=ago(-seconds))
+    assert decided(ahead) == RestartLater(INTERVAL_SECONDS)
+    assert decided(ahead, waited_out=ahead.restarted_at) == RestartNow()
+
+
+def test_another_restart_during_the_wait_starts_an_interval_of_its_own() -> None:
+    assert decided(a_workload(restarted_at=ago(1)), waited_out=ago(6)) == RestartLater(4.0)
+
+
+def test_a_covered_event_is_covered_however_long_was_waited() -> None:
+    workload = marked(a_mark(restarted_at=ago(1)), ago(1))
+    assert isinstance(decided(workload, waited_out=workload.restarted_at), AlreadyRestarted)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "yesterday", "0000-00-00T00:00:00Z", "2026-11-20T12:00:00", "2026-11-20", "\ud800", "9" * 5000),
+        *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"),
+    ],
+)
+def test_a_template_time_that_is_none_counts_as_never(text: str) -> None:
+    assert decided(a_workload(restarted_at=text)) == RestartNow()
+
+
+@pytest.mark.parametrize(("text", "decision"), [
+    ("0001-01-01T00:00:00Z", RestartNow()),
+    ("9999-12-31T23:59:59Z", RestartLater(INTERVAL_SECONDS)),
+])  # fmt: skip
+def test_the_ends_of_time_are_times(text: str, decision: Decision) -> None:
+    assert decided(a_workload(restarted_at=text)) == decision
+
+
+@pytest.mark.parametrize(("covers", "whether"), [(OLDER, False), (EVENT, True), (NEWER, True)])
+def test_an_event_is_done_when_a_restart_covers_it(covers: EventId, whether: bool) -> None:
+    workload = marked(a_mark(covers, restarted_at=ago(10)), ago(10))
+    decision = decided(workload, position=a_position(NEWER))
+    assert decision == (AlreadyRestarted(Mark(JOURNAL, covers, ago(10))) if whether else RestartNow())
+
+
+def test_ids_are_compared_as_numbers_not_as_text() -> None:
+    covers, event = EventId(9, 10), EventId(9, 9)
+    workload = marked(a_mark(covers, restarted_at=ago(10)), ago(10))
+    assert isinstance(decided(workload, event), AlreadyRestarted)
+
+
+@pytest.mark.parametrize(
+    ("mark", "restarted_at"),
+    [
+        pytest.param(a_mark(journal="another", restarted_at=ago(10)), ago(10), id="of another journal"),
+        pytest.param(a_mark(NEWER, restarted_at=ago(10)), ago(10), id="of an id not given out yet"),
+        pytest.param(a_mark(EventId(2**64 - 1, 0), restarted_at=ago(10)), ago(10), id="of the last id there is"),
+        pytest.param(a_mark(restarted_at=ago(10)), None, id="template reverted to never"),
+        pytest.param(a_mark(restarted_at=ago(10)), "", id="template emptied"),
+        pytest.param(a_mark(restarted_at=ago(10)), ago(10.000001), id="template reverted by a microsecond"),
+        pytest.param(a_mark(restarted_at=ago(10)), ago(3600), id="template reverted to the restart before"),
+        pytest.param(a_mark(restarted_at=ago(10)), "nonsense", id="template time malformed"),
+        pytest.param(a_mark(restarted_at="nonsense"), ago(10), id="mark without a time"),
+        pytest.param(a_mark(restarted_at="2026-11-20T11:59:50"), ago(10), id="mark with a naive time"),
+        pytest.param(f"{JOURNAL} {EVENT}", ago(10), id="mark cut short"),
+        pytest.param(f"{JOURNAL} {EVENT} {ago(10)} ", ago(10), id="mark with an end"),
+        pytest.param(f"{JOURNAL}  {EVENT} {ago(10)}", ago(10), id="mark with two spaces"),
+        pytest.param(f"{JOURNAL} * {ago(10)}", ago(10), id="mark without an id"),
+        pytest.param(f"{JOURNAL} {2**64}-0 {ago(10)}", ago(10), id="mark with an id above all"),
+        pytest.param(f" {EVENT} {ago(10)}", ago(10), id="mark without a journal"),
+        pytest.param("true", ago(10), id="written by hand"),
+        pytest.param("", ago(10), id="emptied"),
+        pytest.param("\ud800 " * 100_000, ago(10), id="long and broken"),
+    ],
+)
+def test_a_mark_that_may_lie_is_not_believed(mark: str, restarted_at: str | None) -> None:
+    workload = marked(mark, restarted_at)
+    assert valid_mark(workload, a_position()) is None
+    assert decided(workload) == RestartNow()
+
+
+@pytest.mark.parametrize(
+    "restarted_at",
+    [
+        ago(10),
+        ago(10).replace("Z", "+00:00"),
+        ago(10).replace(".000000Z", "Z"),
+        ago(10).replace(".000000Z", ".000000999Z"),
+        "2026-11-20T12:59:50+01:00",
+        ago(5),
+    ],
+)
+def test_a_mark_counts_while_its_restart_or_a_later_one_is_in_force(restarted_at: str) -> None:
+    workload = marked(a_mark(restarted_at=ago(10)), restarted_at)
+    assert valid_mark(workload, a_position()) == Mark(JOURNAL, EVENT, ago(10))
+
+
+def test_a_mark_in_a_journal_without_a_name_is_not_believed() -> None:
+    assert valid_mark(marked(a_mark(restarted_at=ago(10)), ago(10)), a_position(EventId(0, 0), name="")) is None
+    assert valid_mark(marked(f" 0-0 {ago(10)}", ago(10)), a_position(EventId(0, 0), name="")) is None
+
+
+def test_a_lying_mark_does_not_take_the_interval_away() -> None:
+    assert decided(marked(a_mark(journal="another"), ago(2))) == RestartLater(3.0)
+
+
+@given(st.text(st.characters(exclude_characters=" "), min_size=1), ids, times)
+def test_a_mark_comes_back_from_its_annotation(journal: str, covers: EventId, restarted_at: datetime) -> None:
+    mark = Mark(journal, covers, format_time(restarted_at))
+    assert parse_mark(str(mark)) == mark
+
+
+@given(times)
+def test_a_time_comes_back_from_its_annotation(time: datetime) -> None:
+    assert parse_time(format_time(time)) == time
+
+
+def test_a_time_is_written_in_utc_with_microseconds() -> None:
+    east = timezone(timedelta(hours=2))
+    assert format_time(datetime(2026, 11, 20, 14, 0, 0, 7, tzinfo=east)) == "2026-11-20T12:00:00.000007Z"
+    assert format_time(datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)) == "2026-11-20T12:00:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "microsecond"),
+    [
+        ("2026-11-20T12:00:00Z", 0),
+        ("2026-11-20T12:00:00+00:00", 0),
+        ("2026-11-20T12:00:00-00:00", 0),
+        ("2026-11-20T13:30:00+01:30", 0),
+        ("2026-11-20T12:00:00.5Z", 500_000),
+        ("2026-11-20T12:00:00.000001Z", 1),
+        ("2026-11-20T12:00:00.123456789Z", 123_456),
+        ("2026-11-20T12:00:00.999999999Z", 999_999),
+    ],
+)
+def test_a_time_is_read_as_rfc_3339_has_it_and_cut_to_microseconds(text: str, microsecond: int) -> None:
+    assert parse_time(text) == NOW.replace(microsecond=microsecond)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "now",
+        "2026-11-20",
+        "2026-11-20T12:00Z",
+        "2026-11-20T12:00:00",
+        "2026-11-20T12:00:00.Z",
+        "2026-11-20T12:00:00,5Z",
+        "2026-11-20T12:00:00.1234567890Z",
+        "2026-11-20T12:00:00z",
+        "2026-11-20t12:00:00Z",
+        "2026-11-20 12:00:00Z",
+        "20261120T120000Z",
+        "2026-W47-5T12:00:00Z",
+        "2026-11-20T24:00:00Z",
+        "2026-11-20T12:00:60Z",
+        "2026-11-20T12:60:00Z",
+        "2026-02-30T12:00:00Z",
+        "2026-13-01T12:00:00Z",
+        "0000-01-01T00:00:00Z",
+        "10000-01-01T00:00:00Z",
+        "-026-11-20T12:00:00Z",
+        "2026-11-20T12:00:00+0100",
+        "2026-11-20T12:00:00+24:00",
+        "2026-11-20T12:00:00+00:60",
+        "2026-11-20T12:00:00+00:00:30",
+        "2026-11-20T12:00:00 Z",
+        "2026-11-20T12:00:00Z\n",
+        " 2026-11-20T12:00:00Z",
+        "\u0662026-11-20T12:00:00Z",
+        "2026-11-20\ud80012:00:00Z",
+        "1763640000",
+    ],
+)
+def test_whatever_is_no_rfc_3339_time_with_an_offset_is_none(text: str | None) -> None:
+    assert parse_time(text) is None
+
+
+@given(st.none() | st.text() | nearly, st.none() | st.text() | nearly, ids, ids)
+def test_whatever_the_annotations_say_there_is_a_decision(
+    mark: str | None, restarted_at: str | None, event: EventId, newest: EventId
+) -> None:
+    decision = decided(a_workload(mark=mark, restarted_at=restarted_at), event, position=a_position(newest))
+    match decision:
+        case AlreadyRestarted(believed):
+            assert newest >= believed.covers >= event
+        case RestartLater(seconds):
+            assert 0 < seconds <= INTERVAL_SECONDS
+
+
+@given(st.integers(-(10**8), 10**8))
+def test_a_wait_is_never_longer_than_the_interval(seconds: int) -> None:
+    match decided(a_workload(restarted_at=ago(seconds))):
+        case RestartLater(wait):
+            assert 0 < wait <= INTERVAL_SECONDS
+        case decision:
+            assert decision == RestartNow()
+            assert seconds >= INTERVAL_SECONDS

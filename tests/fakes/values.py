@@ -1,0 +1,77 @@
+"""One factory for each value of the core: something ordinary, changed where a test says so."""
+
+from datetime import UTC, datetime
+
+from krt.core.envelope import Envelope, Origin
+from krt.core.event import Event, build
+from krt.core.event_id import EventId
+from krt.core.identity import Identity, VerifiedClaims, from_claims
+from krt.core.restart import JournalPosition, Mark, format_time
+from krt.core.workload import Container, RolloutStatus, Workload, WorkloadKey, read_image
+from tests.oidc.tokens import claims
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+JOURNAL = "5f0c3a9be1d24c77"
+NEWEST = EventId(1_795_176_000_000, 5)
+
+
+def an_event(image: str = "ghcr.io/acme/shop", tags: tuple[str, ...] = ("dev",)) -> Event:
+    """An event as a caller would announce it."""
+    return build(image, list(tags))
+
+
+def an_identity(**changes: object) -> Identity:
+    """A job of acme/shop; `changes` are of the token's claims, `...` takes one away."""
+    return from_claims(VerifiedClaims(claims(**changes)))
+
+
+def an_envelope(
+    event: Event | None = None,
+    *,
+    identity: Identity | None = None,
+    request_id: str = "r-1",
+    dry_run: bool = False,
+) -> Envelope:
+    """An event that a job of acme/shop announced."""
+    return Envelope(event or an_event(), Origin.of(identity or an_identity()), request_id, dry_run)
+
+
+def a_container(image: str = "ghcr.io/acme/shop:dev", *, name: str = "app", pull_policy: str = "Always") -> Container:
+    """A container as the API server describes it."""
+    return Container(name, image, read_image(image), pull_policy)
+
+
+def a_workload(*images: str | Container, key: str = "Deployment shop/web", **changes: object) -> Workload:
+    """A Deployment of one replica, rolled out and never restarted; `images` are its containers'."""
+    kind, place = key.split(" ")
+    namespace, name = place.split("/")
+    values: dict[str, object] = {
+        "key": WorkloadKey(kind, namespace, name),
+        "uid": f"uid-of-{name}",
+        "resource_version": "1000",
+        "generation": 1,
+        "created_at": "2026-11-01T08:00:00Z",
+        "containers": tuple(
+            image if isinstance(image, Container) else a_container(image) for image in images or [a_container()]
+        ),
+        "replicas": 1,
+        "paused": False,
+        "on_delete": False,
+        "partition": 0,
+        "status": RolloutStatus(observed_generation=1, replicas=1, updated=1, available=1, ready=1, scheduled=1),
+        "restarted_at": None,
+        "mark": None,
+        "last_manager": "",
+        "opt": None,
+    }
+    return Workload(**{**values, **changes})
+
+
+def a_mark(covers: EventId = NEWEST, *, journal: str = JOURNAL, restarted_at: str | None = None) -> str:
+    """The annotation that a restart leaves on a workload."""
+    return str(Mark(journal, covers, restarted_at or format_time(NOW)))
+
+
+def a_position(newest: EventId = NEWEST, *, name: str = JOURNAL) -> JournalPosition:
+    """Where the journal stands."""
+    return JournalPosition(name, newest)
