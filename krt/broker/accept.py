@@ -42,7 +42,7 @@ class Acceptor:
                 self._most_entries,
                 token_hex(8),
                 self._channel,
-                to_message(envelope.event),
+                b"" if envelope.dry_run else to_message(envelope.event),
                 keys.report(""),
                 _RETRY_MILLISECONDS,
                 *(part for field in to_fields(envelope).items() for part in field),

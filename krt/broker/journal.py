@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.scripts import ADOPT, CLAIM, CREATE_GROUP, HOLD, LEASE, RECORD, SETTLE, TIDY
+from krt.broker.scripts import ADOPT, CLAIM, CREATE_GROUP, HOLD, LEASE, TIDY
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
@@ -66,20 +66,6 @@ class Journal:
         """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
         whose = (self._keys.journal, self._group, "left", 0, str(entry))
         await self._client.call("XCLAIM", *whose, "IDLE", _RELEASED_MILLISECONDS, "RETRYCOUNT", 0, "JUSTID")
-
-    async def record(self, entry: EventId, fields: Mapping[str, str]) -> None:
-        """Write into the entry's report, before what is written is done."""
-        await self._client.eval_script(RECORD, [self._keys.report(str(entry))], _flat(fields))
-
-    async def recorded(self, entry: EventId, field: str) -> str | None:
-        """What the entry's report says in one field."""
-        value = await self._client.call("HGET", self._keys.report(str(entry)), field)
-        return cast("bytes", value).decode() if value else None
-
-    async def settle(self, entry: EventId, fields: Mapping[str, str]) -> None:
-        """Write the outcome into the report and acknowledge the entry: nobody of the group gets it again."""
-        keys = [self._keys.journal, self._keys.report(str(entry))]
-        await self._client.eval_script(SETTLE, keys, [self._group, str(entry), *_flat(fields)])
 
     async def tidy(self) -> None:
         """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""

@@ -32,6 +32,24 @@ class Keys:
         """When a consumer group was made, in milliseconds of Valkey's clock."""
         return f"{{{self.prefix}}}:group-made:{group}"
 
+    def followed(self, group: str) -> str:
+        """Which workloads a group of workers follows, and for which events."""
+        return f"{{{self.prefix}}}:followed:{group}"
+
+    def follower(self, group: str) -> str:
+        """The lease of the one worker of a group that tells how rollouts go on."""
+        return f"{{{self.prefix}}}:follower:{group}"
+
+    @property
+    def alive(self) -> str:
+        """When each group of workers was last seen."""
+        return f"{{{self.prefix}}}:alive"
+
+    @property
+    def reports_channel(self) -> str:
+        """Where the id of each event is rung whose report has changed."""
+        return f"{{{self.prefix}}}:reports"
+
     def report(self, event: str) -> str:
         """The report of one event; of the empty text, what all their keys begin with."""
         return f"{{{self.prefix}}}:report:{event}"

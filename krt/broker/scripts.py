@@ -101,18 +101,6 @@ for _, word in ipairs({'IDLE', ARGV[4], 'JUSTID'}) do claim[#claim + 1] = word e
 return redis.call(unpack(claim))
 """)
 
-# KEYS 1 journal, 2 the report; ARGV 1 group, 2 id, 3… the report's fields. What was settled is never delivered again.
-SETTLE = Script("""
-if redis.call('EXISTS', KEYS[2]) == 1 then redis.call('HSET', KEYS[2], unpack(ARGV, 3)) end
-return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-""")
-
-# KEYS 1 the report; ARGV the report's fields. A report that has ended its life is not begun anew.
-RECORD = Script("""
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], unpack(ARGV)) end
-return 1
-""")
-
 # KEYS 1 journal; ARGV 1 group, 2 how long entries are kept (ms), 3 how long a consumer may be gone (ms).
 # Trims by Valkey's own clock, and forgets consumers that hold nothing: deleting one deletes what it holds.
 TIDY = Script("""

@@ -18,5 +18,7 @@ class Kind:
 
 
 DEPLOYMENT = Kind("Deployment", "/apis/apps/v1", "deployments")
+STATEFUL_SET = Kind("StatefulSet", "/apis/apps/v1", "statefulsets")
+DAEMON_SET = Kind("DaemonSet", "/apis/apps/v1", "daemonsets")
 
-KINDS = {kind.name: kind for kind in (DEPLOYMENT,)}
+KINDS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trio
+from trio_util import wait_any
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
-from krt.cluster.kinds import DEPLOYMENT
+from krt.cluster.kinds import KINDS
 from krt.core.image import Repository
 from krt.core.ports import Changed
-from krt.core.workload import Workload
-
-_LOOK_SECONDS = 0.02
+from krt.core.workload import Workload, WorkloadKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,12 @@ class Cluster:
     scopes: tuple[Scope, ...]
 
     async def wait_listed(self) -> None:
-        """Return when every scope that may be listed was listed once, and one at least."""
-        while not all(scope.listed.is_set() for scope in self._open_scopes()):  # noqa: ASYNC110 - a scope closes
-            await trio.sleep(_LOOK_SECONDS)  # by time passing, which is no event
+        """Return when every scope has been listed once, but for those that krt may not list."""
+        # An API server that starts denies everything to everybody: until it has listed one scope, no denial counts.
+        await wait_any(*(scope.listed.wait for scope in self.scopes))
+        async with trio.open_nursery() as nursery:
+            for scope in self.scopes:
+                nursery.start_soon(wait_any, scope.listed.wait, scope.denied.wait)
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is in the index; closed scopes aside."""
@@ -40,6 +42,10 @@ class Cluster:
     def _open_scopes(self) -> tuple[Scope, ...]:
         # A namespace that krt may not list delays no other; but if all are closed, nothing is known at all.
         return tuple(scope for scope in self.scopes if not scope.is_closed) or self.scopes
+
+    def get(self, key: WorkloadKey) -> Workload | None:
+        """The workload as last seen."""
+        return self.index.get(key)
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:
         """The workloads that run some image of the repository."""
@@ -56,14 +62,14 @@ class Cluster:
 
 @asynccontextmanager
 async def open_cluster(
-    kubeconfig: Path | None, *, namespaces: tuple[str, ...], calls_at_once: int
+    kubeconfig: Path | None, *, kinds: tuple[str, ...], namespaces: tuple[str, ...], calls_at_once: int
 ) -> AsyncIterator[Cluster]:
     """The cluster of a kubeconfig (None: the pod's own); its index fills while the body runs. Raises SettingsInvalid.
 
     Without `namespaces` the whole cluster is listed and watched; with them, each of them and nothing else.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
-    scopes = tuple(Scope(DEPLOYMENT, namespace) for namespace in namespaces or (None,))
+    scopes = tuple(Scope(KINDS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
     async with http_client(server, connections=calls_at_once + len(scopes)) as client:
         cluster = Cluster(server.identity, Api(client, server, credentials), Index(), scopes)
         async with trio.open_nursery() as nursery:

@@ -4,15 +4,28 @@ Decoding takes only what is declared: managedFields, the last applied configurat
 are never kept. A page that holds one odd object is decoded object by object, and only that one is left out.
 """
 
+from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
 import msgspec
 
-from krt.core.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, Workload, WorkloadKey, read_image
+from krt.core.workload import (
+    CAUSE,
+    MARK,
+    OPT,
+    RESTARTED_AT,
+    Container,
+    RolloutStatus,
+    Workload,
+    WorkloadKey,
+    read_image,
+)
 from krt.logs import Log
 
 log = Log("cluster")
+
+FIELD_MANAGER = "krt"  # as which krt writes
 
 
 class _Annotations(msgspec.Struct):
@@ -20,6 +33,12 @@ class _Annotations(msgspec.Struct):
     cause: str | None = msgspec.field(name=CAUSE, default=None)
     opt: str | None = msgspec.field(name=OPT, default=None)
     restarted_at: str | None = msgspec.field(name=RESTARTED_AT, default=None)
+
+
+class _ManagedFields(msgspec.Struct):
+    manager: str = ""
+    time: str = ""
+    subresource: str = ""
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -30,6 +49,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
     generation: int = 0
     creation_timestamp: str | None = None
     annotations: _Annotations | None = None
+    managed_fields: list[_ManagedFields] | None = None
 
 
 class _Container(msgspec.Struct, rename="camel"):
@@ -52,10 +72,40 @@ class _Template(msgspec.Struct):
     spec: _PodSpec | None = None
 
 
-class _Spec(msgspec.Struct):
+class _RollingUpdate(msgspec.Struct):
+    partition: int = 0
+
+
+class _UpdateStrategy(msgspec.Struct, rename="camel"):
+    type: str = ""
+    rolling_update: _RollingUpdate | None = None
+
+
+class _Spec(msgspec.Struct, rename="camel"):
     template: _Template = msgspec.field(default_factory=_Template)
     replicas: int = 1
     paused: bool = False
+    update_strategy: _UpdateStrategy | None = None
+
+
+class _Condition(msgspec.Struct):
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    observed_generation: int = 0
+    replicas: int = 0
+    updated_replicas: int = 0
+    available_replicas: int = 0
+    ready_replicas: int = 0
+    desired_number_scheduled: int = 0
+    updated_number_scheduled: int = 0
+    number_available: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+    conditions: list[_Condition] | None = None
 
 
 class WireWorkload(msgspec.Struct):
@@ -63,6 +113,7 @@ class WireWorkload(msgspec.Struct):
 
     metadata: _Metadata
     spec: _Spec = msgspec.field(default_factory=_Spec)
+    status: _Status = msgspec.field(default_factory=_Status)
 
 
 class _ListMetadata(msgspec.Struct, rename="camel"):
@@ -95,6 +146,16 @@ class Status(msgspec.Struct):
     code: int = 0
 
 
+class _Named(msgspec.Struct, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+
+
+class _Odd(msgspec.Struct):
+    metadata: _Named
+
+
 class _Bookmark(msgspec.Struct):
     metadata: _ListMetadata
 
@@ -107,32 +168,54 @@ class Page(msgspec.Struct):
     continue_token: str | None
 
 
+# What decoding raises; msgspec leaves a string that is no UTF-8 to Python's own error.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
 _page = msgspec.json.Decoder(_Page)
 _raw_page = msgspec.json.Decoder(_RawPage)
 _workload = msgspec.json.Decoder(WireWorkload)
 _line = msgspec.json.Decoder(WatchLine)
 _status = msgspec.json.Decoder(Status)
+_odd = msgspec.json.Decoder(_Odd)
 _bookmark = msgspec.json.Decoder(_Bookmark)
 
 
 def read_page(kind: str, body: bytes) -> Page:
-    """A page of workloads. Raises msgspec.DecodeError where it is no list at all."""
+    """A page of workloads. Raises UNREADABLE where it is no list at all."""
     try:
         page = _page.decode(body)
         items = page.items or []
-    except msgspec.ValidationError:
+    except UNREADABLE:
         raw = _raw_page.decode(body)
         return _assembled(kind, raw.metadata, [w for w in map(_one_or_none, raw.items or []) if w])
     return _assembled(kind, page.metadata, items)
 
 
 def read_workload(kind: str, body: bytes | msgspec.Raw) -> Workload:
-    """One object. Raises msgspec.DecodeError."""
+    """One object. Raises UNREADABLE."""
     return _to_workload(kind, _workload.decode(body))
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object of which no more than this could be read."""
+
+    key: WorkloadKey
+    resource_version: str
+    problem: str
+
+
+def read_changed(kind: str, body: msgspec.Raw) -> Workload | Unreadable:
+    """One object of a watch. Raises UNREADABLE where not even its name can be read."""
+    try:
+        return read_workload(kind, body)
+    except UNREADABLE as error:
+        metadata = _odd.decode(body).metadata
+        return Unreadable(WorkloadKey(kind, metadata.namespace, metadata.name), metadata.resource_version, str(error))
+
+
 def read_line(line: bytes) -> WatchLine:
-    """One line of a watch. Raises msgspec.DecodeError."""
+    """One line of a watch. Raises UNREADABLE."""
     return _line.decode(line)
 
 
@@ -145,7 +228,7 @@ def read_status(body: bytes | msgspec.Raw) -> Status:
     """The Status that a refusal carries; an empty one where it carries none (a proxy in between)."""
     try:
         return _status.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return Status()
 
 
@@ -157,7 +240,7 @@ def _assembled(kind: str, metadata: _ListMetadata, items: list[WireWorkload]) ->
 def _one_or_none(raw: msgspec.Raw) -> WireWorkload | None:
     try:
         return _workload.decode(raw)
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         log.warning("object_unreadable", problem=error)
         return None
 
@@ -174,8 +257,12 @@ def _to_workload(kind: str, item: WireWorkload) -> Workload:
         containers=_containers(spec.template.spec),
         replicas=spec.replicas,
         paused=spec.paused,
+        on_delete=spec.update_strategy is not None and spec.update_strategy.type == "OnDelete",
+        partition=_partition(spec.update_strategy),
+        status=_to_status(item.status),
         restarted_at=template.restarted_at,
         mark=own.mark,
+        last_manager=_last_manager(metadata),
         opt=own.opt,
     )
 
@@ -189,3 +276,31 @@ def _containers(spec: _PodSpec | None) -> tuple[Container, ...]:
     return tuple(
         Container(intern(c.name), intern(c.image), read_image(c.image), intern(c.image_pull_policy)) for c in every
     )
+
+
+def _partition(strategy: _UpdateStrategy | None) -> int:
+    return strategy.rolling_update.partition if strategy and strategy.rolling_update else 0
+
+
+def _to_status(status: _Status) -> RolloutStatus:
+    # Each kind leaves the others' counters out, so their sum is the one that is there.
+    return RolloutStatus(
+        observed_generation=status.observed_generation,
+        replicas=status.replicas,
+        updated=status.updated_replicas + status.updated_number_scheduled,
+        available=status.available_replicas + status.number_available,
+        ready=status.ready_replicas,
+        scheduled=status.desired_number_scheduled,
+        current_revision=intern(status.current_revision),
+        update_revision=intern(status.update_revision),
+        deadline_exceeded=next(
+            (c.message for c in status.conditions or () if c.reason == "ProgressDeadlineExceeded"), None
+        ),
+    )
+
+
+def _last_manager(metadata: _Metadata) -> str:
+    others = [
+        (m.time, m.manager) for m in metadata.managed_fields or () if m.manager != FIELD_MANAGER and not m.subresource
+    ]
+    return intern(max(others)[1]) if others else ""

@@ -49,6 +49,7 @@ class Envelope:
     event: Event
     origin: Origin | None
     request_id: str
+    dry_run: bool = False  # nothing is restarted, only reported
 
 
 def to_fields(envelope: Envelope) -> dict[str, str]:
@@ -61,6 +62,7 @@ def to_fields(envelope: Envelope) -> dict[str, str]:
         "request_id": envelope.request_id,
     }
     origin = envelope.origin
+    own |= {"dry_run": "1"} if envelope.dry_run else {}
     return own | ({f.name: getattr(origin, f.name) for f in fields(origin)} if origin else {})
 
 
@@ -74,7 +76,7 @@ def from_fields(entry: Mapping[str, str]) -> Envelope:
     try:
         event = build(entry["image"], loads(entry["tags"].encode(), max_bytes=MOST_BYTES))
         origin = Origin(**{f.name: entry[f.name] for f in fields(Origin)}) if "repository" in entry else None
-        return Envelope(event, origin, entry["request_id"])
+        return Envelope(event, origin, entry["request_id"], "dry_run" in entry)
     except KeyError as error:
         raise EntryUnreadable(f"it has no field {error}") from error
     except (EventInvalid, StrictJsonError, UnicodeEncodeError) as error:

@@ -7,6 +7,7 @@ from typing import Protocol
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.image import Repository
+from krt.core.report import Group, Report, Seen, Target
 from krt.core.restart import JournalPosition
 from krt.core.use import Use
 from krt.core.workload import Workload, WorkloadKey
@@ -19,6 +20,14 @@ class Accepted:
     id: EventId
     again: bool
     receivers: int | None
+
+
+class ReadReport(Protocol):
+    """Read an event's report and the clusters it is waited for. Raises BrokerUnavailable."""
+
+    async def __call__(self, event: EventId) -> tuple[Report, Seen] | None:
+        """None where there is no such event (any more)."""
+        ...
 
 
 class Accept(Protocol):
@@ -95,18 +104,6 @@ class Journal(Protocol):
         """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
         ...
 
-    async def record(self, entry: EventId, fields: Mapping[str, str]) -> None:
-        """Write into the entry's report, before what is written is done."""
-        ...
-
-    async def recorded(self, entry: EventId, field: str) -> str | None:
-        """What the entry's report says in one field."""
-        ...
-
-    async def settle(self, entry: EventId, fields: Mapping[str, str]) -> None:
-        """Write the outcome into the report and acknowledge the entry: nobody of the group gets it again."""
-        ...
-
     async def tidy(self) -> None:
         """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
         ...
@@ -129,6 +126,48 @@ class Journal(Protocol):
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
         """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A workload whose rollout is followed for events, oldest first; none of them has heard the last word."""
+
+    uid: str
+    events: tuple[EventId, ...]
+
+
+class Rollouts(Protocol):
+    """What workers keep of rollouts, beside the journal. Every call raises BrokerUnavailable."""
+
+    async def record(
+        self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+    ) -> None:
+        """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
+        ...
+
+    async def is_open(self, event: EventId) -> bool:
+        """Whether a worker of this group has recorded the event, and none has settled it."""
+        ...
+
+    async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
+        """Write the outcome and acknowledge: nobody of the group gets the entry again. `done` is followed no more."""
+        ...
+
+    async def tell(self, key: WorkloadKey, upto: EventId, target: Target) -> None:
+        """Say how a rollout goes on, for every followed event up to one; with the last word, follow it no more."""
+        ...
+
+    async def followed(self) -> Mapping[WorkloadKey, Followed]:
+        """What the workers of this group follow."""
+        ...
+
+    async def hold_lease(self) -> bool:
+        """Whether this worker is the one that tells; renewed by asking."""
+        ...
+
+    async def say_alive(self) -> None:
+        """Events wait for the clusters whose workers say this."""
         ...
 
 
@@ -159,6 +198,10 @@ Changed = Callable[[Workload | None, Workload | None], None]  # before and after
 
 class Index(Protocol):
     """What is known of the cluster's workloads, and since when."""
+
+    def get(self, key: WorkloadKey) -> Workload | None:
+        """The workload as last seen."""
+        ...
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""

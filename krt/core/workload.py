@@ -34,6 +34,21 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutStatus:
+    """What the workload's controller says of its pods. Absent numbers are 0; each kind uses some of them."""
+
+    observed_generation: int = 0
+    replicas: int = 0
+    updated: int = 0
+    available: int = 0
+    ready: int = 0
+    scheduled: int = 0  # DaemonSet: how many nodes should run it
+    current_revision: str = ""
+    update_revision: str = ""
+    deadline_exceeded: str | None = None  # Deployment: the message of Progressing=False
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
     """One workload at one resource version. Absent annotations are None; times are as written, RFC 3339."""
 
@@ -45,8 +60,12 @@ class Workload:
     containers: tuple[Container, ...]
     replicas: int
     paused: bool
+    on_delete: bool  # pods are replaced only when somebody deletes them
+    partition: int  # StatefulSet: pods below this ordinal keep the old template
+    status: RolloutStatus
     restarted_at: str | None
     mark: str | None
+    last_manager: str  # who else but krt wrote to it last, by the field manager's name
     opt: str | None
 
     @property

@@ -9,7 +9,8 @@ import trio
 from hypercorn.events import Closed, Event, RawData, Updated
 
 from krt.serving.denial import Denial
-from krt.serving.hardened import AppTasks, Service, SocketName, StrictProtocol
+from krt.serving.hardened import AppTasks, SocketName, StrictProtocol
+from krt.serving.service import Service
 
 _RECEIVE_BYTES = 16 * 1024
 _LINGER_SECONDS = 0.5
@@ -75,14 +76,11 @@ class Connection:
         self._listener.on_denied(reason, self._peer)
 
     async def _read(self) -> None:
-        self._set_idle(idle=True)
-        try:
-            with self._reading:
-                while not self._peer_ended:
-                    data = await self._receive()
-                    await self._protocol.handle(RawData(data))
-        finally:
-            self._service.connections.set_idle(self._reading, idle=False)
+        self._reading.deadline = trio.current_time() + self._listener.header_seconds
+        with self._service.connections.tracked(self._reading), self._reading:
+            while not self._peer_ended:
+                data = await self._receive()
+                await self._protocol.handle(RawData(data))
         if trio.current_time() >= self._reading.deadline and not self._protocol.awaits_first_byte:
             self._deny(Denial.HEAD_TOO_SLOW)
 
@@ -101,13 +99,10 @@ class Connection:
                 await self._write(data)
             case Updated(idle=idle):
                 self._answered = False  # what was answered before is not waited for at the end
-                self._set_idle(idle=idle)
+                idle_until = trio.current_time() + self._listener.header_seconds
+                self._reading.deadline = idle_until if idle else math.inf
             case Closed():
                 self._reading.cancel()
-
-    def _set_idle(self, *, idle: bool) -> None:
-        self._reading.deadline = trio.current_time() + self._listener.header_seconds if idle else math.inf
-        self._service.connections.set_idle(self._reading, idle=idle)
 
     async def _write(self, data: bytes) -> None:
         if not data:

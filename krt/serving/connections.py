@@ -1,8 +1,9 @@
-"""The live connections of one listener: how many there may be, of whom, and which wait for a request."""
+"""The live connections of one listener: how many there may be, of whom, and how the idle ones end."""
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 
 import trio
 
@@ -14,13 +15,16 @@ _NOBODY = ""  # the key of those who are counted together only
 
 
 class Connections:
-    """Counts a connection from its acceptance until its app has ended; knows how to end the idle ones."""
+    """Counts a connection from its acceptance until its app has ended.
+
+    A connection reads within a cancel scope that has a deadline exactly while no request is in hand.
+    """
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._total = 0
         self._of_peer: Counter[str] = Counter()
-        self._idle: set[trio.CancelScope] = set()
+        self._reading: set[trio.CancelScope] = set()
         self.draining = False
 
     @contextmanager
@@ -37,23 +41,23 @@ class Connections:
             if denial is None:
                 self._count(key, -1)
 
-    def set_idle(self, reading: trio.CancelScope, *, idle: bool) -> None:
-        """An idle connection is ended when the listener drains; a busy one finishes its request."""
-        if not idle:
-            self._idle.discard(reading)
-        elif self.draining:
+    @contextmanager
+    def tracked(self, reading: trio.CancelScope) -> Iterator[None]:
+        """Within the block the connection is ended when the listener drains and it is idle."""
+        if self.draining:
             reading.cancel()
-        else:
-            self._idle.add(reading)
+        self._reading.add(reading)
+        try:
+            yield
+        finally:
+            self._reading.discard(reading)
 
     def drain(self) -> None:
+        """Ends what is idle. What is busy finishes its request, and must not become idle again."""
         self.draining = True
-        for reading in self._idle:
-            reading.cancel()
-
-    @property
-    def total(self) -> int:
-        return self._total
+        for reading in self._reading:
+            if reading.deadline < inf:
+                reading.cancel()
 
     def _denial(self, key: str) -> Denial | None:
         if self._total >= self._listener.max_connections:
@@ -68,3 +72,4 @@ class Connections:
         self._of_peer[key] += change
         if not self._of_peer[key]:
             del self._of_peer[key]
+        self._listener.on_count(self._total)

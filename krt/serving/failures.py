@@ -1,6 +1,5 @@
 """Logs the bugs that one connection ran into: where, never with what the peer sent."""
 
-import logging
 import math
 import traceback
 from collections.abc import Iterator
@@ -8,7 +7,10 @@ from pathlib import Path
 
 import trio
 
-_log = logging.getLogger("krt.serving")
+from krt.logs import Log
+
+log = Log("serving")
+
 _QUIET_SECONDS = 60.0
 _FRAMES = 6
 
@@ -25,7 +27,8 @@ class FailureLog:
 
     def report(self, failure: Exception, *, request_id: str) -> None:
         for leaf in _leaves(failure):
-            frames = traceback.extract_tb(leaf.__traceback__)[-_FRAMES:]
+            walked = traceback.walk_tb(leaf.__traceback__)
+            frames = traceback.StackSummary.extract(walked, lookup_lines=False)[-_FRAMES:]  # reads no file
             where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
             self._log(f"{type(leaf).__qualname__} at {where}", request_id)
 
@@ -34,7 +37,7 @@ class FailureLog:
         if now < self._logged_at.get(fault, -math.inf) + _QUIET_SECONDS:
             return
         self._logged_at[fault] = now
-        _log.error("connection_failed", extra={"fault": fault, "request_id": request_id})
+        log.error("connection_failed", fault=fault, request_id=request_id)
 
 
 def _leaves(failure: Exception) -> Iterator[Exception]:

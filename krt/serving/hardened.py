@@ -10,18 +10,17 @@ Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Rep
   told once, and an app's failure is logged with what it quotes of the request.
 - protocol.h11.H11Protocol, by override: `handle` lets krt.serving.head judge every head first, and nothing
   that would change protocols or be told to continue gets past it; `_create_stream` names the request;
-  `stream_send` and `_send_error_response` seal each answer; `_maybe_recycle` closes before the app hears of it:
-  told first, Quart-Trio cancels the very task that was about to close, and an answer given before its body was
-  read keeps its socket for ever.
+  `stream_send` and `_send_error_response` seal each answer; `_maybe_recycle` closes before the app hears of
+  it: told first, Quart-Trio cancels the very task that was about to close, and an answer given before its
+  body was read keeps its socket for ever.
 
 tests/serving/test_hypercorn.py fails when a new Hypercorn needs this no longer, or no longer fits it.
 """
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from secrets import token_hex
-from typing import Any
 
 import h11
 import trio
@@ -31,7 +30,6 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
-from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import (
     AppWrapper,
     ASGIReceiveCallable,
@@ -41,28 +39,13 @@ from hypercorn.typing import (
     Scope,
 )
 
-from krt.serving.connections import Connections
 from krt.serving.denial import Denial
-from krt.serving.failures import FailureLog
 from krt.serving.head import BadHeadError, HeadReader
-from krt.serving.listener import Listener
+from krt.serving.service import Service
 
 SocketName = tuple[str, int]
 _HeaderList = list[tuple[bytes, bytes]]
 _OURS = frozenset({b"connection", b"server", b"x-request-id"})
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What the connections of one listener share. `state` is what the app's lifespan left for them."""
-
-    app: AppWrapper
-    listener: Listener
-    config: Config
-    state: dict[str, Any]
-    connections: Connections
-    context: WorkerContext
-    failures: FailureLog
 
 
 class StrictProtocol(H11Protocol):
@@ -127,7 +110,7 @@ class StrictProtocol(H11Protocol):
 
     async def stream_send(self, event: StreamEvent) -> None:
         if isinstance(event, Response):
-            event = replace(event, headers=self._sealed(event.headers, self.request_id))
+            event = replace(event, headers=self._sealed(event.headers))
         await super().stream_send(event)
 
     async def _send_error_response(self, status_code: int) -> None:
@@ -136,14 +119,13 @@ class StrictProtocol(H11Protocol):
         await self._answer_empty(status_code)
 
     async def _answer_empty(self, status_code: int) -> None:
-        headers = self._sealed([(b"content-length", b"0")], self.request_id)
-        headers += self.config.response_headers("h11")
+        headers = [*self._sealed([(b"content-length", b"0")]), *self.config.response_headers("h11")]
         await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
         await self._send_h11_event(h11.EndOfMessage())
 
-    def _sealed(self, headers: _HeaderList, request_id: str) -> _HeaderList:
+    def _sealed(self, headers: _HeaderList) -> _HeaderList:
         sealed = [(name, value) for name, value in headers if name.lower() not in _OURS]
-        sealed.append((b"x-request-id", request_id.encode()))
+        sealed.append((b"x-request-id", self.request_id.encode()))
         if self._must_close:
             sealed.append((b"connection", b"close"))
         return sealed

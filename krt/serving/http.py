@@ -1,26 +1,21 @@
 """Serves an ASGI app on one listener: binds, accepts, and drains when told to stop."""
 
-import logging
 from functools import partial
 
 import trio
-from hypercorn.app_wrappers import ASGIWrapper
-from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
+from krt.logs import Log
 from krt.serving.address import Address
 from krt.serving.connection import handle_connection
-from krt.serving.connections import Connections
-from krt.serving.failures import FailureLog
-from krt.serving.hardened import Service
 from krt.serving.lifespan import lifespan
-from krt.serving.limited import limited
-from krt.serving.listener import Listener, hypercorn_config
+from krt.serving.listener import Listener
+from krt.serving.service import make_service
 from krt.serving.sockets import bound_addresses, open_listeners
 
 __all__ = ["Listener", "serve"]
 
-_log = logging.getLogger("krt.serving")
+log = Log("serving")
 
 
 async def serve(
@@ -39,7 +34,7 @@ async def serve(
     sockets = await open_listeners(listener.address)
     try:
         async with lifespan(app) as state, trio.open_nursery() as connections_nursery:
-            service = _service(app, listener, state)
+            service = make_service(app, listener, state)
             async with trio.open_nursery() as accepting:
                 handle = partial(handle_connection, service)
                 accepting.start_soon(
@@ -51,19 +46,7 @@ async def serve(
             service.connections.drain()
             connections_nursery.cancel_scope.deadline = trio.current_time() + listener.grace_seconds
         if connections_nursery.cancel_scope.cancelled_caught:
-            _log.warning("requests_cut", extra={"grace_seconds": listener.grace_seconds})
+            log.warning("requests_cut", grace_seconds=listener.grace_seconds)
     finally:
         for bound in sockets:
             bound.socket.close()
-
-
-def _service(app: ASGIFramework, listener: Listener, state: dict[str, object]) -> Service:
-    return Service(
-        app=ASGIWrapper(limited(app, listener)),
-        listener=listener,
-        config=hypercorn_config(listener),
-        state=state,
-        connections=Connections(listener),
-        context=WorkerContext(max_requests=None),
-        failures=FailureLog(),
-    )

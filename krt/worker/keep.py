@@ -2,8 +2,9 @@
 
 import trio
 
-from krt.core.ports import Index, Journal
-from krt.core.settlement import settled, state_of
+from krt.core.outcome import Expired, Failed, Outcome, Unmatched
+from krt.core.ports import Index, Journal, Rollouts
+from krt.core.report import Group, GroupState, Target, TargetState
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.serving.backoff import Backoff
@@ -16,6 +17,8 @@ _RENEW_SECONDS = 5.0  # a third of the time after which others take an entry ove
 _CLOSE_SECONDS = 0.1
 _TIDY_SECONDS = 60.0
 _RELEASE_SECONDS = 2.0
+_ALIVE_SECONDS = 30.0
+_LAST = 2**53  # above every resource version: nothing that is still on its way takes a last word back
 
 
 async def renew(journal: Journal, hand: Hand) -> None:
@@ -29,13 +32,23 @@ async def renew(journal: Journal, hand: Hand) -> None:
             log.warning("claims_not_renewed", entries=len(held), problem=error)
 
 
-async def close(journal: Journal, index: Index, hand: Hand, cluster: str) -> None:
+async def close(rollouts: Rollouts, index: Index, hand: Hand) -> None:
     """Acknowledge what is settled and can get no late match any more, for ever."""
     while True:
         for entry in hand.complete(index.fresh_at()):
-            await _settle(journal, entry, cluster)
+            await _settle(rollouts, entry)
             hand.release(entry)
         await trio.sleep(_CLOSE_SECONDS)
+
+
+async def say_alive(rollouts: Rollouts) -> None:
+    """Let events wait for this cluster, for ever."""
+    while True:
+        try:
+            await rollouts.say_alive()
+        except BrokerUnavailable as error:
+            log.warning("not_said_alive", problem=error)
+        await trio.sleep(_ALIVE_SECONDS)
 
 
 async def tidy(journal: Journal) -> None:
@@ -57,15 +70,27 @@ async def release(journal: Journal, hand: Hand) -> None:
             log.warning("claims_not_released", entries=len(hand), problem=error)
 
 
-async def _settle(journal: Journal, entry: Entry, cluster: str) -> None:
-    counts = entry.counts()
+async def _settle(rollouts: Rollouts, entry: Entry) -> None:
+    group = Group(GroupState.SETTLED if entry.outcomes or entry.envelope.dry_run else GroupState.NO_MATCH, final=True)
+    done = {key: target for key, outcome in entry.outcomes.items() if (target := _last_word(outcome))}
     async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
         try:
-            await journal.settle(entry.id, settled(cluster, state_of(counts), counts))
+            await rollouts.settle(entry.id, group, done)
             break
         except BrokerUnavailable as error:
             log.warning("journal_unavailable", event_id=entry.id, problem=error)
-    log.info("event_settled", event_id=entry.id, state=state_of(counts), workloads=counts)
+    log.info("event_settled", event_id=entry.id, workloads=entry.counts())
+
+
+def _last_word(outcome: Outcome) -> Target | None:
+    """What is said of a workload that was not restarted; of the others the follower has the last word."""
+    match outcome:
+        case Failed(reason) | Expired(reason):
+            return Target(TargetState.FAILED, reason=reason, final=True, version=_LAST)
+        case Unmatched(reason):
+            return Target(TargetState.SKIPPED, reason=reason, final=True, version=_LAST)
+        case _:
+            return None
 
 
 def _most(hand: Hand) -> int:

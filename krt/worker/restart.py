@@ -47,6 +47,7 @@ class Rules:
     min_interval_seconds: float
     max_seconds: float
     require_opt_in: bool
+    rollout_deadline_seconds: float  # ends what has no end of its own
 
 
 @dataclass(slots=True)

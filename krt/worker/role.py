@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import trio
 
-from krt.core.ports import Journal, Signal, Workloads
+from krt.core.ports import Journal, Rollouts, Signal, Workloads
 from krt.worker import keep
 from krt.worker.bell import Bell
 from krt.worker.changes import Changes
 from krt.worker.clock import ValkeyClock
 from krt.worker.consume import Consumer
+from krt.worker.follow import Follower
 from krt.worker.hand import Hand
 from krt.worker.listen import Listener
 from krt.worker.pace import Pace
@@ -32,6 +33,7 @@ class Bounds:
 
 async def work(
     journal: Journal,
+    rollouts: Rollouts,
     signals: AsyncIterable[Signal],
     workloads: Workloads,
     matching: Matching,
@@ -46,16 +48,20 @@ async def work(
     pace = Pace(bounds.restarts_per_second)
     restarter = Restarter(workloads, position.read, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
     waiting = Waiting(restarter)
-    taker = Taker(journal, matching, hand, waiting, ValkeyClock(journal), position)
+    taker = Taker(journal, rollouts, matching, hand, waiting, ValkeyClock(journal), position)
     listener = Listener(journal, bell)
+    follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds, now=now)
     matching.index.listen(Changes(hand, waiting, require_opt_in=matching.require_opt_in).hear)
+    matching.index.listen(follower.changed)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listener.hear, signals)
             nursery.start_soon(listener.adopt)
             nursery.start_soon(waiting.work_off)
             nursery.start_soon(keep.renew, journal, hand)
-            nursery.start_soon(keep.close, journal, matching.index, hand, matching.cluster)
+            nursery.start_soon(keep.close, rollouts, matching.index, hand)
+            nursery.start_soon(keep.say_alive, rollouts)
+            nursery.start_soon(follower.follow)
             nursery.start_soon(keep.tidy, journal)
             nursery.start_soon(Consumer(journal, hand, bell, taker).consume)
     finally:

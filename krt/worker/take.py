@@ -1,6 +1,7 @@
 """Takes one entry into the hand: understand it, match it, record that, and ask for its restarts."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -8,11 +9,12 @@ import trio
 from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
 from krt.core.event import Event
 from krt.core.event_id import EventId
-from krt.core.matching import Match, Skip, match
-from krt.core.ports import Delivered, Index, Journal
+from krt.core.matching import Match, Skip, Verdict, match
+from krt.core.ports import Delivered, Index, Journal, Rollouts
+from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
 from krt.core.restart import is_after
-from krt.core.settlement import State, field, is_open, matched, settled
 from krt.core.workload import Workload
+from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.worker.clock import ValkeyClock
 from krt.worker.entry import Entry
@@ -32,7 +34,6 @@ class Matching:
     index: Index
     admits: Callable[[Event], bool]
     require_opt_in: bool
-    cluster: str
     max_event_age_seconds: float
 
 
@@ -42,6 +43,7 @@ class Taker:
     def __init__(
         self,
         journal: Journal,
+        rollouts: Rollouts,
         matching: Matching,
         hand: Hand,
         waiting: Waiting,
@@ -49,6 +51,7 @@ class Taker:
         position: LastPosition,
     ) -> None:
         self._journal = journal
+        self._rollouts = rollouts
         self._matching = matching
         self._hand = hand
         self._waiting = waiting
@@ -73,41 +76,54 @@ class Taker:
             return
         if not self._matching.admits(envelope.event):
             log.warning("event_refused", event_id=delivered.id, image=envelope.event.image)
-            await self._settle(delivered.id, State.FAILED, "the worker's policy admits no such image")
+            await self._settle(delivered.id, GroupState.FAILED, "the worker's policy admits no such image")
         elif await self._is_too_old(delivered):
             await self.expire(delivered.id)
         else:
-            await self._journal.record(delivered.id, matched(self._matching.cluster))
-            self._hold(delivered, envelope, since=await self._backlog_since(delivered))
+            await self._begin(delivered, envelope, since=await self._backlog_since(delivered))
 
     async def expire(self, entry: EventId) -> None:
         """The event is of no use any more: settle it as that."""
         log.warning("event_expired", event_id=entry)
-        await self._settle(entry, State.EXPIRED, "")
+        await self._settle(entry, GroupState.EXPIRED, "older than KRT_MAX_EVENT_AGE")
 
     async def give_up(self, entry: EventId) -> None:
         """The event cannot be handled: settle it as that."""
-        await self._settle(entry, State.FAILED, "internal")
+        await self._settle(entry, GroupState.FAILED, "internal")
 
-    def _hold(self, delivered: Delivered, envelope: Envelope, *, since: float | None) -> None:
+    async def _begin(self, delivered: Delivered, envelope: Envelope, *, since: float | None) -> None:
         self._position.seen(delivered.id)
-        entry = Entry(delivered.id, envelope, trio.current_time() + FRESH_SECONDS, self._hand.settled)
-        self._hand.take(entry)
-        found = self._match(entry)
-        wanted = [one.workload for one in found if since is None or not _is_served(one.workload, delivered.id)]
-        for workload in wanted:
-            entry.want(workload.key)  # all of them first: an entry with nothing open is settled
-        for workload in wanted:
-            self._waiting.want(workload, entry)
+        fresh_after = -math.inf if envelope.dry_run else trio.current_time() + FRESH_SECONDS
+        entry = Entry(delivered.id, envelope, fresh_after, self._hand.settled)
+        self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
+        verdicts = self._match(entry)
+        wanted = [v.workload for v in verdicts if isinstance(v, Match) and not _is_served(v.workload, entry.id, since)]
+        for workload in [] if envelope.dry_run else wanted:
+            entry.want(workload.key)  # all of them before the first: an entry with nothing open is settled
+        try:
+            await self._record(entry, verdicts, [] if envelope.dry_run else wanted)
+        except BrokerUnavailable:
+            self._hand.release(entry)  # it is taken again, from the start
+            raise
+        if entry.open:
+            for workload in wanted:
+                self._waiting.want(workload, entry)
         self._hand.settled(entry)
 
-    def _match(self, entry: Entry) -> list[Match]:
+    async def _record(self, entry: Entry, verdicts: Sequence[Verdict], wanted: list[Workload]) -> None:
+        """T2: what is about to be restarted is written down before, so that whoever takes over goes on with it."""
+        dry_run = entry.envelope.dry_run
+        targets = {v.workload.key: _target(v, dry_run=dry_run) for v in verdicts[:MOST_TARGETS]}
+        follow = {workload.key: workload.uid for workload in wanted if workload.key in targets}
+        group = Group(GroupState.MATCHED, more=len(verdicts) - len(targets))
+        await self._rollouts.record(entry.id, group, targets, follow)
+
+    def _match(self, entry: Entry) -> tuple[Verdict, ...]:
         event, envelope = entry.envelope.event, entry.envelope
         running = self._matching.index.running(event.repository)
         verdicts = match(event, running, require_opt_in=self._matching.require_opt_in)
         for verdict in verdicts:
             _say_odd(entry.id, verdict)
-        found = [verdict for verdict in verdicts if isinstance(verdict, Match)]
         log.info(
             "event_matched",
             event_id=entry.id,
@@ -115,9 +131,9 @@ class Taker:
             image=event.image,
             tags=event.tags,
             by=envelope.origin and envelope.origin.repository,
-            workloads=len(found),
+            workloads=sum(isinstance(verdict, Match) for verdict in verdicts),
         )
-        return found
+        return verdicts
 
     def _say_left(self, entry: EventId, schema: EntryFromTheFuture) -> None:
         if entry > self._newest_left:  # it comes back every few seconds
@@ -128,7 +144,7 @@ class Taker:
         if await self._age_seconds(delivered.id) <= self._matching.max_event_age_seconds:
             return False
         # Decided once: what was young enough when a worker first matched it is tried on by the next one.
-        return not is_open(await self._journal.recorded(delivered.id, field(self._matching.cluster)))
+        return not await self._rollouts.is_open(delivered.id)
 
     async def _backlog_since(self, delivered: Delivered) -> float | None:
         """When the group was made, if the entry is much older than it; None otherwise."""
@@ -140,8 +156,8 @@ class Taker:
     async def _age_seconds(self, entry: EventId) -> float:
         return await self._clock.now() - entry.milliseconds / 1000
 
-    async def _settle(self, entry: EventId, state: State, reason: str) -> None:
-        await self._journal.settle(entry, settled(self._matching.cluster, state, {}, reason))
+    async def _settle(self, entry: EventId, state: GroupState, reason: str) -> None:
+        await self._rollouts.settle(entry, Group(state, reason=reason, final=True), {})
 
 
 def _say_odd(entry: EventId, verdict: Match | Skip) -> None:
@@ -152,5 +168,17 @@ def _say_odd(entry: EventId, verdict: Match | Skip) -> None:
             log.warning("restart_may_not_help", workload=workload.key, warnings=warnings, event_id=entry)
 
 
-def _is_served(workload: Workload, event: EventId) -> bool:
+def _target(verdict: Verdict, *, dry_run: bool) -> Target:
+    match verdict:
+        case Skip(_, reason):
+            return Target(TargetState.SKIPPED, reason=reason, final=True)
+        case Match(_, warnings):
+            state = TargetState.WOULD_RESTART if dry_run else TargetState.WAITING
+            return Target(state, warnings=tuple(warnings), final=dry_run)
+
+
+def _is_served(workload: Workload, event: EventId, group_made: float | None) -> bool:
+    """C2: whether an event of a new group's backlog is old news to the workload."""
+    if group_made is None:
+        return False
     return is_after(workload.created_at, event) or is_after(workload.restarted_at, event)

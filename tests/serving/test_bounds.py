@@ -6,10 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from krt.serving.address import parse_address
-from krt.serving.connections import Connections
 from krt.serving.denial import Denial
-from krt.serving.http import Listener
 from tests.serving.raw import GOOD, answer, body_length, read_one, read_to_end, running
 
 POST = b"POST %b HTTP/1.1\r\nHost: krt.example\r\nContent-Length: 100\r\n\r\n"
@@ -365,13 +362,3 @@ async def test_an_answer_that_the_app_will_not_have_cancelled_is_the_only_one(pa
         assert reply.status == 202
         assert server.denials == []
     assert not caplog.records
-
-
-def test_a_connection_that_becomes_idle_while_the_listener_drains_is_ended():
-    connections = Connections(Listener(address=parse_address(":0")))
-    early, late = trio.CancelScope(), trio.CancelScope()
-    connections.set_idle(early, idle=True)
-    connections.drain()
-    connections.set_idle(late, idle=True)
-    assert early.cancel_called
-    assert late.cancel_called

@@ -9,6 +9,7 @@ import trio.testing
 
 from krt.errors import BindFailed
 from krt.serving.address import parse_address
+from krt.serving.connections import Connections
 from krt.serving.http import Listener, serve
 from tests.serving.raw import GOOD, answer, echo, read_one, read_to_end, running
 
@@ -77,6 +78,15 @@ async def test_what_is_not_answered_within_the_grace_is_cut(patient_clock, caplo
         assert trio.current_time() == pytest.approx(4, abs=0.1)
         assert (await read_to_end(stream)).received == b""
     assert [record.message for record in caplog.records] == ["requests_cut"]
+
+
+async def test_draining_ends_idle_connections_and_those_that_come_too_late():
+    connections = Connections(Listener(address=parse_address(":0")))
+    idle, busy, late = trio.CancelScope(deadline=5), trio.CancelScope(), trio.CancelScope(deadline=5)
+    with connections.tracked(idle), connections.tracked(busy):
+        connections.drain()
+    with connections.tracked(late):
+        assert [scope.cancel_called for scope in (idle, busy, late)] == [True, False, True]
 
 
 async def test_a_listener_told_to_stop_before_it_began_ends():

@@ -1,0 +1,39 @@
+"""What the connections of one listener share."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ASGIFramework
+
+from krt.serving.connections import Connections
+from krt.serving.failures import FailureLog
+from krt.serving.limited import limited
+from krt.serving.listener import Listener, hypercorn_config
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """An app within its limits. `state` is what its lifespan left for its requests."""
+
+    app: AppWrapper
+    listener: Listener
+    config: Config
+    state: dict[str, Any]
+    connections: Connections
+    context: WorkerContext
+    failures: FailureLog
+
+
+def make_service(app: ASGIFramework, listener: Listener, state: dict[str, Any]) -> Service:
+    return Service(
+        app=ASGIWrapper(limited(app, listener)),
+        listener=listener,
+        config=hypercorn_config(listener),
+        state=state,
+        connections=Connections(listener),
+        context=WorkerContext(max_requests=None),
+        failures=FailureLog(),
+    )
