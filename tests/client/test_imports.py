@@ -24,7 +24,7 @@ def test_the_command_imports_none_of_the_daemon() -> None:
 def test_adding_the_parser_imports_no_http() -> None:
     code = "import sys, krt.cli.main, krt.cli.notify; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert not {"httpx", "trio", "ssl", "krt.client"} & set(modules.split())
+    assert not {"httpx", "trio", "ssl", "rich", "krt.client.command"} & set(modules.split())
 
 
 def test_importing_the_command_takes_no_absurd_time() -> None:
