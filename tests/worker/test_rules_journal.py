@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import trio
+from krt.core.settlement import State
 
 from krt.broker import scripts
 from krt.broker.channel import subscribe
@@ -14,7 +15,6 @@ from krt.broker.endpoint import parse_endpoint
 from krt.core.event_id import EventId
 from krt.core.ports import Message, Subscribed
 from krt.core.restart import AlreadyRestarted, JournalPosition, RestartNow, decide, format_time, parse_mark
-from krt.core.settlement import State
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull, TokenAlreadyUsed
 from krt.worker import keep
