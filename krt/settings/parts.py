@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from krt.broker.endpoint import Endpoint, FromFile, Tls, Unix, parse_endpoint
-from krt.core.policy import ImagePattern, Who, parse_owner, parse_prefix
+from krt.core.event import Event
+from krt.core.patterns import ImagePattern, parse_prefix
+from krt.core.policy import Rule, admits, admits_image
+from krt.core.who import Who, parse_owner
 from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
 from krt.secret import Secret
 from krt.serving.address import Address, parse_address
 from krt.serving.tls import client_context
+from krt.settings.policy import problems_of_web, problems_of_worker, read_policy, rules_of
 from krt.settings.table import Part, Reader, Setting, Value, setting, settings_of
 from krt.settings.values import (
     Listed,
@@ -160,14 +164,30 @@ class Valkey:
 class Admission:
     """Of every role: the images that krt has to do with."""
 
-    images: tuple[ImagePattern, ...] = setting(
+    policy: tuple[Rule, ...] | None = setting(
+        "KRT_POLICY",
+        "--policy",
+        read_policy,
+        "a file of rules, who may announce which images (docs/policy.md), "
+        "instead of GITHUB_ALLOWED_ORG and ALLOWED_IMAGE_PREFIX",
+        metavar="FILE",
+    )
+    images: tuple[ImagePattern, ...] | None = setting(
         "ALLOWED_IMAGE_PREFIX",
         "--allowed-image-prefix",
         parse_prefix,
-        "the image, or the registry path above the images, that events may name, such as ghcr.io/acme",
-        default=None,
+        "the image, or the registry path above the images, that events may name, such as ghcr.io/acme; "
+        "not needed with KRT_POLICY",
         metavar="PREFIX",
     )
+
+    def admits(self, event: Event) -> bool:
+        """Whether a worker may act on the event: whatever is set must admit it."""
+        return (
+            not (self.policy is None and self.images is None)
+            and (self.policy is None or admits(self.policy, event))
+            and (self.images is None or admits_image(self.images, event.repository))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +225,12 @@ class Web:
         default=None,
         metavar="URL",
     )
-    allowed_org: Who = setting(
+    allowed_org: Who | None = setting(
         "GITHUB_ALLOWED_ORG",
         "--github-allowed-org",
         parse_owner,
-        "the GitHub organisation whose repositories may call, as acme@65 with its immutable id",
-        default=None,
+        "the GitHub organisation whose repositories may call, as acme@65 with its immutable id; "
+        "not needed with KRT_POLICY",
         metavar="OWNER[@ID]",
     )
     issuer: Issuer = setting(
@@ -384,6 +404,10 @@ class Settings:
     cluster: Cluster | None
     values: tuple[Value, ...]
 
+    def rules(self) -> tuple[Rule, ...]:
+        """Who may announce what, of a start with a web role."""
+        return rules_of(self.admission.policy, self.web.allowed_org if self.web else None, self.admission.images)
+
 
 def rows(role: str) -> dict[type[Part], dict[str, Setting]]:
     """The settings of a role, by part and field, as this role has them."""
@@ -393,12 +417,13 @@ def rows(role: str) -> dict[type[Part], dict[str, Setting]]:
 def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
     """The settings of a start of `krt ROLE`; `flags` by their names. Raises SettingsInvalid with every problem."""
     own = rows(role)
-    reader = Reader(flags, environ, rows=own, known=_known_variables())
+    reader = Reader(flags, environ, rows=own, known=known_variables())
     process, valkey, admission = reader.read(Process), reader.read(Valkey), reader.read(Admission)
     web = reader.read(Web) if Web in own else None
     cluster = reader.read(Cluster) if Cluster in own else None
     admin = reader.read(Admin)
-    reader.problems.extend(_given_together(frozenset(v.setting.variable for v in reader.values if v.text)))
+    reader.problems.extend(_policy_problems(role, reader.given()))
+    reader.problems.extend(_given_together(reader.given()))
     if valkey:
         reader.problems.extend(_contradictions(valkey))
     if not (process and valkey and admission and admin) or reader.problems:
@@ -406,7 +431,8 @@ def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Set
     return Settings(process, valkey, admission, admin, web, cluster, tuple(reader.values))
 
 
-def _known_variables() -> frozenset[str]:
+def known_variables() -> frozenset[str]:
+    """All that may be set; any other that begins with KRT_ is a mistake."""
     return frozenset(row.variable for part in rows("all").values() for row in part.values()) | OF_OTHERS
 
 
@@ -432,6 +458,14 @@ def _given_together(given: frozenset[str]) -> Iterator[str]:
     for one, other in (("VALKEY_USERNAME", "VALKEY_USERNAME_FILE"), ("VALKEY_PASSWORD", "VALKEY_PASSWORD_FILE")):
         if {one, other} <= given:
             yield f"{one} and {other} are both given: one of them is enough"
+
+
+def _policy_problems(role: str, given: frozenset[str]) -> Iterator[str]:
+    admission, web = settings_of(Admission), settings_of(Web)
+    if Web in _OF[role]:
+        yield from problems_of_web(given, admission["policy"], web["allowed_org"], admission["images"])
+    else:
+        yield from problems_of_worker(given, admission["policy"], admission["images"])
 
 
 def _contradictions(valkey: Valkey) -> Iterator[str]:

@@ -9,6 +9,8 @@ from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from krt.errors import SettingsInvalid
+
 # What Kubernetes injects for each Service of the namespace: one called `krt-web` must not stop the pod.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _INJECTED = re.compile(
@@ -92,6 +94,10 @@ class Reader:
         read = {name: self._read(row) for name, row in self._rows[part].items()}
         return part(**read) if len(self.problems) == before else None
 
+    def given(self) -> frozenset[str]:
+        """The variables of the settings read so far that have a value, good or bad."""
+        return frozenset(value.setting.variable for value in self.values if value.text)
+
     def _read(self, row: Setting) -> Any:
         value = self._value(row)
         if value is None or (not value.text and row.default is None):
@@ -108,7 +114,9 @@ class Reader:
             return None
         except ValueError as error:
             self.problems.append(f"{row}: {error}")  # the value itself may hold a secret
-            return None
+        except SettingsInvalid as error:
+            self.problems.extend(f"{row}: {problem}" for problem in error.problems)
+        return None
 
     def _value(self, row: Setting) -> Value | None:
         if row.flag in self._flags:

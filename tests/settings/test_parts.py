@@ -6,7 +6,8 @@ import pytest
 import trustme
 
 from krt.broker.endpoint import FromFile, Tcp, Tls
-from krt.core.policy import Who, parse_prefix
+from krt.core.patterns import parse_prefix
+from krt.core.who import Who
 from krt.errors import SettingsInvalid
 from krt.secret import Secret
 from krt.serving.address import Address
@@ -184,9 +185,9 @@ def test_three_that_are_missing_and_one_that_is_wrong_are_told_together() -> Non
     told = problems("web", {"VALKEY_ADDR": "valkey:6379", "KRT_GRACE": "soon"})
     assert [problem.split(" ")[0] for problem in told] == [
         "KRT_GRACE",
-        "ALLOWED_IMAGE_PREFIX",
         "GITHUB_OIDC_AUDIENCE",
         "GITHUB_ALLOWED_ORG",
+        "ALLOWED_IMAGE_PREFIX",
     ]
 
 
