@@ -20,10 +20,10 @@ from krt.broker.journal import Journal
 from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
-from krt.core.event import Event
-from krt.core.policy import Rule, admits_image
+from krt.core.policy import Rule
 from krt.errors import BrokerUnavailable, KeysUnavailable
 from krt.logs import Log
+from krt.metrics import Metrics
 from krt.oidc.caller import identify
 from krt.oidc.keys import KeyRing, key_ring_of
 from krt.serving.address import Address
@@ -49,6 +49,7 @@ class Daemon:
     broker: Client
     keys: Keys
     health: Health
+    metrics: Metrics
     stopping: trio.Event
 
 
@@ -68,7 +69,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
     stopping = trio.Event()
     with trio.open_signal_receiver(SIGTERM, SIGINT) as signals:
         async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
-            daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), stopping)
+            daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping)
             daemon.health.add(lambda: "stopping" if stopping.is_set() else None)
             async with trio.open_nursery() as root:
                 bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
@@ -88,6 +89,10 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     """Accept events. Before the issuer's keys are there, every call is told to come again."""
     from krt.web.app import build_app
     from krt.web.call import Door
+    from krt.web.denials import DenialLog
+    from krt.web.drift import Drift
+    from krt.web.limit import RateLimit
+    from krt.web.requests import RequestLog
     from krt.web.watch import ReportWatch
 
     settings, told = daemon.settings, daemon.settings.web
@@ -96,24 +101,36 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     acceptor = Acceptor(
         daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=settings.valkey.most_journal_entries
     )
+    metrics, denials, rules = daemon.metrics.web, DenialLog(), settings.rules()
+    metrics.watch_keys(count=keys.key_count, age_seconds=keys.age_seconds, fetches=keys.fetches)
+    requests = RequestLog(metrics, denials, told.trusted_proxies)
     door = Door(
         identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
-        rules=(Rule(told.allowed_org, settings.admission.images),),
+        rules=rules,
+        limit=RateLimit(),
         accept=acceptor.accept,
+        drift=Drift(),
+        metrics=metrics,
         read_report=Reports(daemon.broker, daemon.keys).read,
         watch=ReportWatch(told.max_waiting, daemon.stopping),
     )
     listener = Listener(
-        address=told.listen, trusted_proxies=told.trusted_proxies, grace_seconds=settings.process.grace_seconds
+        address=told.listen,
+        trusted_proxies=told.trusted_proxies,
+        grace_seconds=settings.process.grace_seconds,
+        on_denied=requests.denied,
+        on_count=metrics.connections_open,
     )
+    _warn_of_names(rules)
     reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)
     async with reports_channel as reports, trio.open_nursery() as support:
         support.start_soon(door.watch.hear, reports)
         support.start_soon(door.watch.end_when_stopping)
         await support.start(keys.keep_fresh)
+        support.start_soon(denials.tell_counts)
         daemon.health.add(lambda: _missing_keys(keys))
         daemon.health.add(await support.start(_watch_broker, daemon.broker))
-        await serve(build_app(door), listener, stopping=daemon.stopping, task_status=task_status)
+        await serve(build_app(door, requests), listener, stopping=daemon.stopping, task_status=task_status)
         support.cancel_scope.cancel()
 
 
@@ -143,7 +160,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         daemon.health.add(lambda: "; ".join(cluster.problems()) or None)
         daemon.health.add(lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}")
         task_status.started(())
-        matching = Matching(cluster, partial(_admits, settings), told.require_opt_in, told.max_event_age_seconds)
+        matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
         await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
@@ -159,7 +176,7 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
         close_every_answer=False,
         grace_seconds=1,
     )
-    await serve(build_admin(daemon.health), listener, stopping=daemon.stopping, task_status=task_status)
+    await serve(build_admin(daemon.health, daemon.metrics), listener, stopping=daemon.stopping, task_status=task_status)
 
 
 def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
@@ -218,8 +235,14 @@ def _group(told: ClusterSettings) -> str:
     return f"{told.name}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
 
 
-def _admits(settings: Settings, event: Event) -> bool:
-    return admits_image(settings.admission.images, event.repository)
+def _warn_of_names(rules: tuple[Rule, ...]) -> None:
+    for rule in rules:
+        if rule.who.owner_id is None:
+            log.warning(
+                "policy_trusts_a_name",
+                owner=rule.who.owner,
+                problem="who takes the name over may call: give its id too, as in GITHUB_ALLOWED_ORG=acme@65",
+            )
 
 
 def _missing_keys(keys: KeyRing) -> str | None:

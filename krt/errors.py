@@ -49,6 +49,14 @@ class TokenAlreadyUsed(KrtError):
     """The token was spent on another event. Not a retry: a retry gets its first answer again."""
 
 
+class TooManyCalls(KrtError):
+    """The caller's repository has announced more than its share lately. Not BrokerUnavailable: others still may."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__(f"again in {retry_after_seconds:.1f} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
 class BrokerUnavailable(KrtError):
     """Valkey did not do what was asked, in time or at all. Whether it was done is unknown. A retry helps."""
 

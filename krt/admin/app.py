@@ -1,4 +1,4 @@
-"""The app behind the admin listener: `/healthz` for liveness, `/readyz` for readiness."""
+"""The app behind the admin listener: `/healthz` for liveness, `/readyz` for readiness, `/metrics` for Prometheus."""
 
 import json
 
@@ -7,9 +7,10 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from krt.admin.health import Health
+from krt.metrics import CONTENT_TYPE, Metrics
 
 
-def build_admin(health: Health) -> QuartTrio:
+def build_admin(health: Health, metrics: Metrics) -> QuartTrio:
     """Liveness is a process that answers; readiness is one that has nothing to wait for."""
     app = QuartTrio(__name__, static_folder=None)
 
@@ -22,6 +23,10 @@ def build_admin(health: Health) -> QuartTrio:
         problems = health.problems()
         body = json.dumps({"ready": not problems, "problems": problems})
         return Response(body, 503 if problems else 200, content_type="application/json")
+
+    @app.get("/metrics")
+    async def exposition() -> Response:
+        return Response(metrics.exposition(), content_type=CONTENT_TYPE)
 
     @app.errorhandler(HTTPException)
     async def refuse(error: HTTPException) -> Response:

@@ -20,14 +20,19 @@ _EMBEDDED = {
     "KUBECONFIG",
     "VALKEY_ADDR",
     "VALKEY_USERNAME",
+    "VALKEY_USERNAME_FILE",
     "VALKEY_PASSWORD",
     "VALKEY_PASSWORD_FILE",
     "VALKEY_TLS_ENABLED",
+    "KRT_VALKEY_CA_FILE",
+    "KRT_VALKEY_CERT_FILE",
+    "KRT_VALKEY_KEY_FILE",
     "KRT_OIDC_ISSUER",
     "KRT_OIDC_PROXY",
     "KRT_OIDC_CA_FILE",
     "KRT_NAMESPACES",
 }
+_SIMPLE_POLICY = {"GITHUB_ALLOWED_ORG", "ALLOWED_IMAGE_PREFIX"}  # what a policy file of one's own replaces
 _LISTEN = {"WEB_LISTEN_ADDR": "127.0.0.1:8080", "KRT_ADMIN_ADDR": "127.0.0.1:8081"}
 
 
@@ -36,10 +41,15 @@ async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     own = {name: value for name, value in environ.items() if name not in _EMBEDDED}
     with_valkey, with_cluster = "--valkey-addr" not in flags, "--kubeconfig" not in flags
     async with embedded(valkey=with_valkey, cluster=with_cluster) as parts_of_dev:
-        settings = parts.load("all", flags, {**_LISTEN, **own, **parts_of_dev.environ})
+        settings = parts.load("all", flags, {**_LISTEN, **own, **_needed(parts_of_dev.environ, flags, own)})
         _check_loopback(settings)
         logs.configure(settings.process.log_level, readable=sys.stderr.isatty())
         return await daemon.run(settings, task_status=_Greeting(parts_of_dev))
+
+
+def _needed(embedded: Mapping[str, str], flags: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    has_policy = flags.get("--policy", own.get("KRT_POLICY"))
+    return {name: value for name, value in embedded.items() if not (has_policy and name in _SIMPLE_POLICY)}
 
 
 @dataclass(frozen=True, slots=True)

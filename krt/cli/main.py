@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from krt import __version__
+from krt.cli.parser import Parser
 
 _COMMANDS = {
     "web": ("krt.cli.roles", "accept events over HTTP"),
     "worker": ("krt.cli.roles", "restart the workloads that events name"),
     "all": ("krt.cli.roles", "both in one process; with --dev, everything they need as well"),
     "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
+    "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or what refuses it"),
     "config": ("krt.cli.config", "show every setting in force and where it came from"),
 }
 
@@ -26,7 +28,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="krt",
         description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
     )

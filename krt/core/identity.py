@@ -38,6 +38,7 @@ class Rejection(StrEnum):
     BAD_TIMES = "bad_times"
     BAD_CLAIMS = "bad_claims"
     INTERNAL = "internal"
+    NO_RULE = "no_rule"  # a genuine token, but no rule of the policy names its owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,11 @@ class Identity:
     ref_protected: str | None  # "true" or "false"
     runner_environment: str | None
     repository_visibility: str | None
+
+    @property
+    def repository_name(self) -> str:
+        """The part of `repository` after its owner."""
+        return self.repository.partition("/")[2]
 
     @property
     def run_url(self) -> str:

@@ -72,3 +72,4 @@ class Connections:
         self._of_peer[key] += change
         if not self._of_peer[key]:
             del self._of_peer[key]
+        self._listener.on_count(self._total)

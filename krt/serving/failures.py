@@ -1,6 +1,5 @@
 """Logs the bugs that one connection ran into: where, never with what the peer sent."""
 
-import logging
 import math
 import traceback
 from collections.abc import Iterator
@@ -8,7 +7,10 @@ from pathlib import Path
 
 import trio
 
-_log = logging.getLogger("krt.serving")
+from krt.logs import Log
+
+log = Log("serving")
+
 _QUIET_SECONDS = 60.0
 _FRAMES = 6
 
@@ -35,7 +37,7 @@ class FailureLog:
         if now < self._logged_at.get(fault, -math.inf) + _QUIET_SECONDS:
             return
         self._logged_at[fault] = now
-        _log.error("connection_failed", extra={"fault": fault, "request_id": request_id})
+        log.error("connection_failed", fault=fault, request_id=request_id)
 
 
 def _leaves(failure: Exception) -> Iterator[Exception]:

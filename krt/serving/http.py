@@ -1,11 +1,11 @@
 """Serves an ASGI app on one listener: binds, accepts, and drains when told to stop."""
 
-import logging
 from functools import partial
 
 import trio
 from hypercorn.typing import ASGIFramework
 
+from krt.logs import Log
 from krt.serving.address import Address
 from krt.serving.connection import handle_connection
 from krt.serving.lifespan import lifespan
@@ -15,7 +15,7 @@ from krt.serving.sockets import bound_addresses, open_listeners
 
 __all__ = ["Listener", "serve"]
 
-_log = logging.getLogger("krt.serving")
+log = Log("serving")
 
 
 async def serve(
@@ -46,7 +46,7 @@ async def serve(
             service.connections.drain()
             connections_nursery.cancel_scope.deadline = trio.current_time() + listener.grace_seconds
         if connections_nursery.cancel_scope.cancelled_caught:
-            _log.warning("requests_cut", extra={"grace_seconds": listener.grace_seconds})
+            log.warning("requests_cut", grace_seconds=listener.grace_seconds)
     finally:
         for bound in sockets:
             bound.socket.close()

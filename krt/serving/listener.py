@@ -1,5 +1,6 @@
 """The limits of one listener, each with the public listener's value as its default."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypercorn.config import Config
@@ -9,8 +10,15 @@ from krt.serving.denial import Denial, OnDenied
 from krt.serving.head import HeadLimits
 from krt.serving.peers import IPNetwork
 
+# Called with the number of open connections whenever it changes. Must not raise.
+OnCount = Callable[[int], None]
+
 
 def _ignore(_reason: Denial, _peer: str) -> None:
+    pass
+
+
+def _ignore_count(_count: int) -> None:
     pass
 
 
@@ -39,6 +47,7 @@ class Listener:
     close_every_answer: bool = True
     grace_seconds: float = 25.0
     on_denied: OnDenied = _ignore
+    on_count: OnCount = _ignore_count
 
     @property
     def head_limits(self) -> HeadLimits:

@@ -4,10 +4,13 @@ A caller that is not known gets one constant; a known one is told, as applicatio
 to mend.
 """
 
+import dataclasses
 import json
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
 
 from krt.core.event_id import EventId
+from krt.core.policy import FIELDS
 from krt.errors import (
     BrokerUnavailable,
     EventInvalid,
@@ -16,6 +19,7 @@ from krt.errors import (
     NotAllowed,
     TokenAlreadyUsed,
     TokenRejected,
+    TooManyCalls,
 )
 
 _RETRY_AFTER_SECONDS = 5
@@ -23,12 +27,13 @@ _RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, headers and a body. `reason` is a code for log and metrics; it is not sent."""
+    """A status, headers and a body. `reason` is a code and `field` what it is about: for log and metrics."""
 
     status: int
     reason: str
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
     body: bytes = b""
+    field: str | None = None
 
 
 def accepted(event: EventId) -> Answer:
@@ -58,6 +63,11 @@ def unsupported_media_type() -> Answer:
     return _problem(415, "media-type", "the body must be application/json, unencoded", "Content-Type")
 
 
+def not_found() -> Answer:
+    """There is no such path, or not with this method."""
+    return Answer(404, "not-found")
+
+
 def of_error(error: KrtError) -> Answer:
     """What a caller gets to see of an error. Raises what is no caller's business."""
     match error:
@@ -71,16 +81,32 @@ def of_error(error: KrtError) -> Answer:
             return _problem(403, "not-allowed", _NOT_ALLOWED[field], field)
         case TokenAlreadyUsed():
             return _problem(403, "token-already-used", "this token announced another event: request a new one per call")
+        case TooManyCalls(retry_after_seconds=seconds):
+            return _too_many_calls(math.ceil(seconds))
         case BrokerUnavailable():
             return _unavailable("broker-unavailable")
         case _:
             raise error
 
 
+# What the reader of a CI log can mend, by the field of the rule that got furthest; nothing of what the rule asks for.
 _NOT_ALLOWED = {
     "events": "the event that started this workflow may not announce images",
+    "ref": "this branch or tag may not announce images",
+    "environment": "a job of this environment, or of none, may not announce images",
+    "workflow": "this workflow file, or this version of it, may not announce images",
+    "runner": "a job on this kind of runner may not announce images",
+    "protected": "only protected branches and tags may announce images",
     "images": "this repository may not announce this image",
+    "tags": "this repository may not announce these tags",
 }
+assert tuple(_NOT_ALLOWED) == FIELDS
+
+
+def _too_many_calls(seconds: int) -> Answer:
+    detail = f"this repository has announced too many images within a minute; again in {seconds} s"
+    answer = _problem(429, "too-many-calls", detail)
+    return dataclasses.replace(answer, headers={**answer.headers, "Retry-After": str(seconds)})
 
 
 def _unavailable(reason: str) -> Answer:
@@ -95,4 +121,4 @@ def _problem(status: int, reason: str, detail: str, at: str | None = None) -> An
         "detail": detail,
     }
     body = json.dumps(problem | ({"field": at} if at else {})).encode()
-    return Answer(status, reason, {"Content-Type": "application/problem+json"}, body)
+    return Answer(status, reason, {"Content-Type": "application/problem+json"}, body, at)

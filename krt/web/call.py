@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import trio
 
 from krt.core.envelope import Envelope, Origin
-from krt.core.event import parse
-from krt.core.identity import Identity
+from krt.core.event import Event, parse
+from krt.core.identity import Identity, Rejection
 from krt.core.policy import Rule, check, rules_for
 from krt.core.ports import Accept, Accepted, ReadReport
 from krt.core.use import use_of
-from krt.errors import KrtError, TokenRejected
+from krt.errors import KrtError, TokenAlreadyUsed, TokenRejected
 from krt.logs import Log
+from krt.metrics import WebMetrics
 from krt.web.answers import Answer, accepted, of_error, unsupported_media_type
+from krt.web.drift import Drift
+from krt.web.limit import RateLimit
+from krt.web.requests import Record
 from krt.web.watch import ReportWatch
 
 log = Log("web")
@@ -34,51 +38,67 @@ class Door:
 
     identify: Callable[[Headers], Identity]
     rules: tuple[Rule, ...]
+    limit: RateLimit
     accept: Accept
     read_report: ReadReport
     watch: ReportWatch
+    drift: Drift
+    metrics: WebMetrics
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as it came: header names in lower case."""
+    """A request as it came, header names in lower case, and the record of it."""
 
     path: str
     headers: tuple[tuple[bytes, bytes], ...]
-    request_id: str
+    record: Record
 
 
 async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> Answer:
     """Journal the event that the call announces, or say why not. The body of a stranger is never read."""
     try:
-        identity = door.identify(call.headers)
+        identity = call.record.identity = door.identify(call.headers)
         rules = rules_for(door.rules, identity)
         if not rules:
-            raise TokenRejected("no_rule")
+            raise TokenRejected(Rejection.NO_RULE)
+        door.limit.charge(identity.repository_id, identity.jti)
         if not _is_plain_json(call.headers):
             return unsupported_media_type()
         event = parse(await read_body())
-        check(rules, identity, event)
-        envelope = Envelope(event, Origin.of(identity), call.request_id, dry_run=call.path == DRY_RUN)
-        use = use_of(identity, call.path, event, _idempotency_key(call.headers))
-        with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
-            done = await door.accept(envelope, use)
+        rule = check(rules, identity, event)
+        done = await _accept(door, call, identity, event)
     except KrtError as error:
         return of_error(error)
-    _say(envelope, done)
+    door.drift.look(rule, identity)
+    _say(call.record.request_id, rule, identity, event, done)
     return accepted(done.id)
 
 
-def _say(envelope: Envelope, done: Accepted) -> None:
-    event, origin = envelope.event, envelope.origin
+async def _accept(door: Door, call: Call, identity: Identity, event: Event) -> Accepted:
+    envelope = Envelope(event, Origin.of(identity), call.record.request_id, dry_run=call.path == DRY_RUN)
+    use = use_of(identity, call.path, event, _idempotency_key(call.headers))
+    try:
+        with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
+            done = await door.accept(envelope, use)
+    except TokenAlreadyUsed:
+        door.limit.misused(identity.jti)
+        raise
+    door.limit.accepted(identity.repository_id, identity.jti, again=done.again)
+    door.metrics.event(again=done.again, receivers=done.receivers)
+    return done
+
+
+def _say(request_id: str, rule: Rule, identity: Identity, event: Event, done: Accepted) -> None:
     log.info(
         "event_repeated" if done.again else "event_accepted",
         event_id=done.id,
-        request_id=envelope.request_id,
+        request_id=request_id,
         image=event.image,
         tags=event.tags,
-        repository=origin and origin.repository,
-        run=origin and origin.run_url,
+        rule=rule.number,
+        repository=identity.repository,
+        run=identity.run_url,
         receivers=done.receivers,
     )
 

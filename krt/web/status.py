@@ -6,6 +6,7 @@ from typing import Any
 import trio
 
 from krt.core.event_id import EventId
+from krt.core.identity import Rejection
 from krt.core.policy import rules_for
 from krt.core.report import FINAL, document
 from krt.errors import KrtError, TokenRejected
@@ -18,9 +19,9 @@ MOST_WAIT_SECONDS = 25.0
 async def get_event(door: Door, call: Call, event: EventId, wait_seconds: float) -> Answer:
     """The report; with `wait_seconds`, not before it has changed. An event of another repository is like none."""
     try:
-        identity = door.identify(call.headers)
+        identity = call.record.identity = door.identify(call.headers)
         if not rules_for(door.rules, identity):
-            raise TokenRejected("no_rule")
+            raise TokenRejected(Rejection.NO_RULE)
         found = await _read(door, event, identity.repository_id)
         if found and wait_seconds and door.watch.is_open:
             found = await _changed(door, event, found, identity.repository_id, wait_seconds)

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from krt.core.event import Event
 from krt.core.identity import Identity
 from krt.core.image import complete
-from krt.core.policy import ImagePattern, Rule, Who, admits_image, check, names, parse_owner, parse_prefix, rules_for
+from krt.core.patterns import ImagePattern, parse_prefix
+from krt.core.policy import Rule, admits_image, check, rules_for
+from krt.core.who import Who, names, parse_owner
 from krt.errors import NotAllowed
 from tests.core.test_image import component, host, nearly, path
 from tests.fakes.raised import raised

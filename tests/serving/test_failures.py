@@ -18,8 +18,8 @@ async def test_a_crash_of_the_app_is_answered_500_and_logged_without_the_request
     assert server.denials == [Denial.CRASHED]
     [record] = caplog.records
     assert record.message == "connection_failed"
-    assert record.request_id == reply.headers["x-request-id"]
-    assert record.fault.startswith("ValueError at raw.py:")
+    assert record.fields["request_id"] == reply.headers["x-request-id"]
+    assert record.fields["fault"].startswith("ValueError at raw.py:")
     assert record.exc_info is None
     assert "s3cret" not in str(vars(record))
 
@@ -45,7 +45,7 @@ async def test_an_app_that_answers_wrongly_ends_its_own_connection_only(patient_
         assert reply.body == b""
         assert (await server.send(GOOD)).status == 200
     assert set(server.denials) == {Denial.CRASHED}
-    assert "LocalProtocolError" in caplog.records[0].fault
+    assert "LocalProtocolError" in caplog.records[0].fields["fault"]
 
 
 async def test_an_app_that_says_nothing_is_answered_for(patient_clock):
@@ -59,7 +59,7 @@ async def test_an_app_that_says_nothing_is_answered_for(patient_clock):
 async def test_each_of_several_faults_is_logged(caplog):
     failures = FailureLog()
     failures.report(ExceptionGroup("s3cret", [ValueError("a"), ExceptionGroup("", [KeyError("b")])]), request_id="1")
-    assert [record.fault for record in caplog.records] == ["ValueError at ", "KeyError at "]
+    assert [record.fields["fault"] for record in caplog.records] == ["ValueError at ", "KeyError at "]
 
 
 @pytest.mark.parametrize("path", [b"/stream", b"/huge"])

@@ -1,0 +1,158 @@
+"""krt check-policy: which rule admits a caller's event, or which field of which rule refuses it, and why in the open.
+
+An answer of krt web says none of this to its caller: here the operator, who can read the policy anyway, finds out.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from krt.cli.flags import add_part, given_flags
+from krt.cli.roles import bad_input
+from krt.core import event as events
+from krt.core.event import Event
+from krt.core.identity import Identity, VerifiedClaims, from_claims
+from krt.core.policy import Rule, check, field_at_fault, rules_for
+from krt.core.strict_json import StrictJsonError, loads
+from krt.core.who import has_drifted, names
+from krt.errors import EventInvalid, NotAllowed, SettingsInvalid, TokenRejected
+from krt.settings.judge import Judge, load_judge
+from krt.settings.table import settings_of
+
+ADMITTED, REFUSED = 0, 1
+
+_MOST_BYTES = 64 * 1024
+_CLAIMS = {"issuer": "iss", "expires_at": "exp"}  # where the claim's name is not the identity's
+
+_DESCRIPTION = (
+    "Say which rule of krt web's policy admits an event, or which field of which rule refuses it. "
+    "krt notify prints the claims of a refused token; the file may hold any token's payload. Nothing in it is verified."
+)
+_EPILOG = "exit codes: 0 admitted; 1 refused; 2 bad input"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
+    """Add `check-policy` to the commands of krt."""
+    parser = subparsers.add_parser(name, description=_DESCRIPTION, epilog=_EPILOG)
+    parser.set_defaults(run=run)
+    question = parser.add_argument_group("question")
+    question.add_argument("--claims", metavar="FILE", required=True, help="the claims, as a JSON object")
+    question.add_argument("--image", metavar="IMAGE", required=True, help="the image, such as ghcr.io/acme/shop")
+    question.add_argument("--tags", metavar="TAG,TAG", help="its tags, if IMAGE names none")
+    add_part(parser, "policy of krt web", settings_of(Judge).values())
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the verdict; the exit code."""
+    try:
+        judge, claims, event = _read(args, environ)
+    except SettingsInvalid as error:
+        return bad_input(error)
+    identity = from_claims(VerifiedClaims(claims))
+    unknown = [*_unknown(judge, claims)]
+    verdict, code = _verdict(judge, identity, event, is_known=not unknown)
+    rules = (f"rule {rule.number} ({rule.who}): {_outcome(rule, identity, event)}" for rule in judge.rules())
+    print(_caller(identity), *unknown, *rules, verdict, sep="\n")
+    return code
+
+
+def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, Mapping[str, object], Event]:
+    problems: list[str] = []
+    judge = claims = event = None
+    try:
+        judge = load_judge(given_flags(args), environ)
+    except SettingsInvalid as error:
+        problems.extend(error.problems)
+    try:
+        claims = _claims(Path(args.claims))
+    except ValueError as error:
+        problems.append(f"--claims: {args.claims} {error}")
+    try:
+        event = events.build(args.image, None if args.tags is None else [tag.strip() for tag in args.tags.split(",")])
+    except EventInvalid as error:
+        problems.append(str(error))
+    if judge is None or claims is None or event is None:
+        raise SettingsInvalid(tuple(problems))
+    return judge, claims, event
+
+
+def _claims(path: Path) -> Mapping[str, object]:
+    try:
+        claims = loads(path.read_bytes().strip(), max_bytes=_MOST_BYTES)
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from error
+    except StrictJsonError as error:
+        raise ValueError(f"is no JSON that krt reads: {error.problem}") from error
+    if not isinstance(claims, dict):
+        raise ValueError('holds no JSON object such as {"repository": …}')  # noqa: TRY004 - a file's, not an argument's
+    try:
+        from_claims(VerifiedClaims(claims))
+    except TokenRejected as error:
+        raise ValueError(f"holds no claims of GitHub's: look at {', '.join(_odd(claims)) or 'their form'}") from error
+    return claims
+
+
+def _odd(claims: Mapping[str, object]) -> Iterator[str]:
+    for field in fields(Identity):
+        name = _CLAIMS.get(field.name, field.name)
+        wanted: type[object] = int if field.type is int else str
+        if (name in claims or field.type in {int, str}) and not isinstance(claims.get(name), wanted):
+            yield name
+
+
+def _caller(identity: Identity) -> str:
+    owner, repository = identity.repository_owner, identity.repository_name
+    return f"caller: {owner}@{identity.repository_owner_id}/{repository}@{identity.repository_id}"
+
+
+def _unknown(judge: Judge, claims: Mapping[str, object]) -> Iterator[str]:
+    if judge.audience and claims.get("aud") != judge.audience:
+        yield f"audience: {claims.get('aud')!a} is not {judge.audience!a}"
+    if claims.get("iss") != judge.issuer.url:
+        yield f"issuer: {claims.get('iss')!a} is not {judge.issuer.url!a}"
+    if not rules_for(judge.rules(), from_claims(VerifiedClaims(claims))):
+        yield "no rule names this caller by the ids of its owner and repository"
+
+
+def _outcome(rule: Rule, identity: Identity, event: Event) -> str:
+    if not names(rule.who, identity):
+        return "names another"
+    at_fault = field_at_fault(rule, identity, event)
+    if at_fault is None:
+        return "admits it" + (", by ids: the names in the rule are old" if has_drifted(rule.who, identity) else "")
+    is_now, wanted = _compared(rule, identity, event)[at_fault]
+    return f"refuses by {at_fault}: {_shown(is_now)}, not {_shown(wanted)}"
+
+
+def _compared(rule: Rule, identity: Identity, event: Event) -> dict[str, tuple[object, object]]:
+    return {
+        "events": (identity.event_name, rule.events),
+        "ref": (identity.ref, rule.ref),
+        "environment": (identity.environment, rule.environment),
+        "workflow": (identity.job_workflow_ref, rule.workflow),
+        "runner": (identity.runner_environment, rule.runner),
+        "protected": (identity.ref_protected, "true"),
+        "images": (event.repository, rule.images),
+        "tags": (event.tags, rule.tags),
+    }
+
+
+def _shown(value: object) -> str:
+    match value:
+        case tuple():
+            return " or ".join(str(item) for item in value)
+        case None | "":
+            return "none"
+        case _:
+            return str(value)
+
+
+def _verdict(judge: Judge, identity: Identity, event: Event, *, is_known: bool) -> tuple[str, int]:
+    if not is_known:
+        return "refused: krt web answers 401, as it does to everybody it does not know", REFUSED
+    try:
+        rule = check(rules_for(judge.rules(), identity), identity, event)
+    except NotAllowed as error:
+        return f"refused: krt web answers 403 and names {error.field}", REFUSED
+    return f"admitted by rule {rule.number}", ADMITTED

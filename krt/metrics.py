@@ -1,0 +1,104 @@
+"""What one process of krt counts, and how Prometheus reads it.
+
+Every label has a bounded set of values: codes of krt's own, never a repository, a key id or anything a caller sent.
+"""
+
+import platform
+from collections.abc import Callable, Iterator, Mapping
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from krt import __version__
+
+CONTENT_TYPE = prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4
+
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody asks for
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
+
+
+class Metrics:
+    """The registry of one process, and in it the parts of its roles."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        build = Gauge("krt_build_info", "Always 1", ["version", "python"], registry=self.registry)
+        build.labels(__version__, platform.python_version()).set(1)
+        self.web = WebMetrics(self.registry)
+
+    def exposition(self) -> bytes:
+        """Everything, in the text format of CONTENT_TYPE."""
+        return prometheus_client.generate_latest(self.registry)
+
+
+class WebMetrics:
+    """What the public listener counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._requests = Counter(
+            "krt_requests",
+            "Requests answered by the app, by kind of path",
+            ["path", "status", "reason"],
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "krt_request_seconds", "From a request's head to its answer", ["path"], buckets=_SECONDS, registry=registry
+        )
+        self._denied = Counter(
+            "krt_transport_denials",
+            "Connections and requests that never reached the app",
+            ["reason"],
+            registry=registry,
+        )
+        self._events = Counter("krt_events", "Events: accepted, or repeated by a retry", ["outcome"], registry=registry)
+        self._unheard = Counter(
+            "krt_events_unheard", "Accepted events at whose publication nobody listened", registry=registry
+        )
+        self._open = Gauge("krt_connections_open", "Open connections of the public listener", registry=registry)
+
+    def request_ended(self, *, path: str, status: int, reason: str, seconds: float) -> None:
+        """One request was answered; `path` is a kind of path and `reason` a code."""
+        self._requests.labels(path, str(status), reason).inc()
+        self._seconds.labels(path).observe(seconds)
+
+    def denied(self, reason: str) -> None:
+        """The transport turned somebody away."""
+        self._denied.labels(reason).inc()
+
+    def event(self, *, again: bool, receivers: int | None) -> None:
+        """An event was accepted, or is known already. `receivers` is None where the bell could not be rung."""
+        self._events.labels("repeated" if again else "accepted").inc()
+        if not again and not receivers:
+            self._unheard.inc()
+
+    def connections_open(self, count: int) -> None:
+        """So many connections are open now."""
+        self._open.set(count)
+
+    def watch_keys(
+        self, *, count: Callable[[], int], age_seconds: Callable[[], float], fetches: Mapping[str, int]
+    ) -> None:
+        """Ask these for the issuer's keys whenever Prometheus does; `fetches` are by outcome."""
+        self._registry.register(_Keys(count, age_seconds, fetches))
+
+
+class _Keys(Collector):
+    def __init__(self, count: Callable[[], int], age_seconds: Callable[[], float], fetches: Mapping[str, int]) -> None:
+        self._count = count
+        self._age_seconds = age_seconds
+        self._fetches = fetches
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("krt_keys", "Keys of the issuer in force", value=self._count())
+        yield GaugeMetricFamily(
+            "krt_keys_age_seconds", "Since the keys were last fetched; +Inf before", value=self._age_seconds()
+        )
+        fetches = CounterMetricFamily("krt_key_fetches", "Looks at the issuer's keys", labels=["outcome"])
+        for outcome, times in self._fetches.items():
+            fetches.add_metric([outcome], times)
+        yield fetches

@@ -1,0 +1,44 @@
+"""What `krt check-policy` is told: those of krt web's settings that decide about a caller, and no others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from krt.core.patterns import ImagePattern
+from krt.core.policy import Rule
+from krt.core.who import Who
+from krt.errors import SettingsInvalid
+from krt.oidc.config import Issuer
+from krt.settings.parts import Admission, Web, known_variables
+from krt.settings.policy import problems_of_web, rules_of
+from krt.settings.table import Part, Reader, settings_of
+
+
+def _row_of(part: type[Part], name: str, **changes: Any) -> Any:
+    return field(metadata={"setting": replace(settings_of(part)[name], **changes)})
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Without an audience, that of the claims is taken for the right one."""
+
+    policy: tuple[Rule, ...] | None = _row_of(Admission, "policy")
+    allowed_org: Who | None = _row_of(Web, "allowed_org")
+    images: tuple[ImagePattern, ...] | None = _row_of(Admission, "images")
+    audience: str | None = _row_of(Web, "audience", default="")
+    issuer: Issuer = _row_of(Web, "issuer")
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Who may announce what."""
+        return rules_of(self.policy, self.allowed_org, self.images)
+
+
+def load_judge(flags: Mapping[str, str], environ: Mapping[str, str]) -> Judge:
+    """Flags by their names, and variables. Raises SettingsInvalid with every problem."""
+    rows = settings_of(Judge)
+    reader = Reader(flags, environ, rows={Judge: rows}, known=known_variables())
+    judge = reader.read(Judge)
+    reader.problems.extend(problems_of_web(reader.given(), rows["policy"], rows["allowed_org"], rows["images"]))
+    if judge is None or reader.problems:
+        raise SettingsInvalid(tuple(reader.problems))
+    return judge

@@ -1,0 +1,59 @@
+"""The two ways to say who may announce what: a policy file, read at start, or an organisation and a prefix."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from krt.core.patterns import ImagePattern
+from krt.core.policy import Rule
+from krt.core.policy_file import MOST_BYTES, parse_policy
+from krt.core.who import Who
+from krt.errors import SettingsInvalid
+from krt.settings.table import Setting
+
+
+def read_policy(path: str) -> tuple[Rule, ...]:
+    """The rules in the file. Raises SettingsInvalid, each of its problems naming the file."""
+    try:
+        return parse_policy(_content(Path(path)))
+    except OSError as error:
+        raise SettingsInvalid((f"{path} cannot be read ({error.strerror})",)) from error
+    except SettingsInvalid as error:
+        raise SettingsInvalid(tuple(f"{path}: {problem}" for problem in error.problems)) from error
+
+
+def rules_of(
+    policy: tuple[Rule, ...] | None, owner: Who | None, images: tuple[ImagePattern, ...] | None
+) -> tuple[Rule, ...]:
+    """The file's rules, or the one that organisation and prefix stand for: one of the two ways is given."""
+    if policy is not None:
+        return policy
+    assert owner is not None, "checked by problems_of_web"
+    assert images is not None, "checked by problems_of_web"
+    return (Rule(owner, images),)
+
+
+def problems_of_web(given: frozenset[str], policy: Setting, owner: Setting, images: Setting) -> Iterator[str]:
+    """What is wrong with giving just these variables: krt web takes a file or the other two, never both."""
+    for row in (owner, images):
+        if policy.variable in given and row.variable in given:
+            yield f"{policy} and {row} are both given: a policy file alone says who may announce which images"
+        elif policy.variable not in given and row.variable not in given:
+            yield f"{row} is required: {row.help}"
+
+
+def problems_of_worker(given: frozenset[str], policy: Setting, images: Setting) -> Iterator[str]:
+    """The same for krt worker, which knows images only: either, or both."""
+    if not given & {policy.variable, images.variable}:
+        yield f"{images} is required: {images.help}"
+
+
+def _content(path: Path) -> bytes:
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise SettingsInvalid(("is no file",))  # a FIFO in its place would hold up the start
+    if mode & stat.S_IWOTH and os.name == "posix":
+        raise SettingsInvalid(("everybody on this machine may write it: chmod o-w",))
+    with path.open("rb") as file:
+        return file.read(MOST_BYTES + 1)

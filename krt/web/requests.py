@@ -1,0 +1,111 @@
+"""One record of each request: filled on the way, and in every ending said once in the log and counted once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from hypercorn.typing import HTTPScope
+
+from krt.core.identity import Identity
+from krt.logs import Log
+from krt.metrics import WebMetrics
+from krt.serving.denial import Denial
+from krt.serving.peers import IPNetwork, client_address
+from krt.web.answers import Answer
+from krt.web.denials import DenialLog
+
+log = Log("web")
+
+_QUIET = {("health", 200), ("report", 200)}
+
+
+@dataclass(slots=True)
+class Record:
+    """What is known of one request so far. `path` is a kind of path: what was asked for is the asker's text.
+
+    `identity` is set once it is verified. The reason of a request that is never answered stays `cut`: its peer left,
+    its body was too much, or the process stopped.
+    """
+
+    request_id: str
+    method: str
+    path: str
+    peer: str
+    status: int = 0
+    reason: str = "cut"
+    field: str | None = None
+    identity: Identity | None = None
+
+    def ends_with(self, answer: Answer) -> Answer:
+        """Note what is answered."""
+        self.status, self.reason, self.field = answer.status, answer.reason, answer.field
+        return answer
+
+
+class RequestLog:
+    """Where the records of one listener go."""
+
+    def __init__(self, metrics: WebMetrics, denials: DenialLog, trusted_proxies: tuple[IPNetwork, ...] = ()) -> None:
+        self._metrics = metrics
+        self._denials = denials
+        self._trusted_proxies = trusted_proxies
+
+    @contextmanager
+    def record(self, scope: HTTPScope, *, path: str) -> Iterator[Record]:
+        """A record of the request, which ends with the block. An error within is a crash, and goes on."""
+        peer = client_address(scope, self._trusted_proxies)
+        record = Record(scope["state"]["request_id"], scope["method"], path, peer)
+        began = perf_counter()
+        try:
+            yield record
+        except Exception:
+            record.status, record.reason = 500, "crashed"
+            raise
+        finally:
+            self._end(record, perf_counter() - began)
+
+    def denied(self, reason: Denial, peer: str) -> None:
+        """The transport turned somebody away."""
+        self._metrics.denied(reason)
+        self._denials.say("connection_denied", reason, peer=peer)
+
+    def _end(self, record: Record, seconds: float) -> None:
+        self._metrics.request_ended(path=record.path, status=record.status, reason=record.reason, seconds=seconds)
+        fields = _fields(record, seconds)
+        if (record.path, record.status) in _QUIET:
+            log.debug("request_ended", reason=record.reason, **fields)
+        elif record.identity is None or record.status in {401, 404}:
+            self._denials.say("request_ended", record.reason, **fields)
+        elif record.status >= 500:
+            log.warning("request_ended", reason=record.reason, **fields)
+        else:
+            log.info("request_ended", reason=record.reason, **fields)
+
+
+def _fields(record: Record, seconds: float) -> dict[str, object]:
+    fields = {
+        "method": record.method,
+        "path": record.path,
+        "status": record.status,
+        "field": record.field,
+        "peer": record.peer,
+        "milliseconds": round(seconds * 1000, 1),
+        "request_id": record.request_id,
+    }
+    found = {name: value for name, value in fields.items() if value is not None}
+    return found | (_verified(record.identity) if record.identity else {})
+
+
+def _verified(identity: Identity) -> dict[str, object]:
+    # Nothing but what the issuer vouches for is ever said of a caller.
+    return {
+        "repository": identity.repository,
+        "repository_id": identity.repository_id,
+        "owner_id": identity.repository_owner_id,
+        "ref": identity.ref,
+        "run": identity.run_url,
+        "run_id": identity.run_id,
+        "run_attempt": identity.run_attempt,
+        "jti": identity.jti,
+    }

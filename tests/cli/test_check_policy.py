@@ -1,0 +1,199 @@
+"""krt check-policy answers as krt web would, and says why."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from krt.cli.main import main
+from tests.client.actions import Actions, Reply, running
+from tests.client.runs import run as notify
+from tests.oidc.tokens import AUDIENCE, ISSUER, claims
+
+POLICY = """
+[[allow]]
+who = "acme@65/*"
+images = ["ghcr.io/acme/{repo}"]
+ref = ["refs/heads/main"]
+
+[[allow]]
+who = "acme@65/shop@74"
+images = ["ghcr.io/acme/shop", "ghcr.io/acme/cart"]
+tags = ["pr-*"]
+environment = "dev"
+
+[[allow]]
+who = "emca@66/*"
+images = ["ghcr.io/emca/**"]
+"""
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> str:
+    file = tmp_path / "policy.toml"
+    file.write_text(POLICY)
+    return str(file)
+
+
+@pytest.fixture
+def actions() -> Iterator[Actions]:
+    with running(Actions()) as serving:
+        yield serving
+
+
+class Asked:
+    """What was printed, and the exit code."""
+
+    def __init__(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._file = tmp_path / "claims.json"
+        self._capsys = capsys
+
+    def __call__(
+        self,
+        given: object,
+        *argv: str,
+        image: str = "ghcr.io/acme/shop",
+        tags: str = "dev",
+        environ: dict[str, str] | None = None,
+    ) -> tuple[int, str, str]:
+        self._file.write_text(given if isinstance(given, str) else json.dumps(given))
+        words = ["check-policy", "--claims", str(self._file), "--image", image, "--tags", tags, *argv]
+        code = main(words, environ or {})
+        printed = self._capsys.readouterr()
+        return code, printed.out, printed.err
+
+
+@pytest.fixture
+def asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Asked:
+    return Asked(tmp_path, capsys)
+
+
+def test_the_rule_that_admits_is_named_and_why_the_others_do_not(asked: Asked, policy: str) -> None:
+    code, out, err = asked(claims(), "--policy", policy)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "caller: acme@65/shop@74",
+        "rule 1 (acme@65/*): admits it",
+        "rule 2 (acme@65/shop@74): refuses by environment: none, not dev",
+        "rule 3 (emca@66/*): names another",
+        "admitted by rule 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "event", "field"),
+    [
+        (
+            {"event_name": "pull_request"},
+            {},
+            "events: pull_request, not push or workflow_dispatch or release or schedule",
+        ),
+        ({"ref": "refs/heads/x", "environment": "prod"}, {}, "environment: prod, not dev"),
+        ({"ref": "refs/heads/x", "environment": "Dev"}, {}, "tags: dev, not pr-*"),
+        ({"ref": "", "environment": "dev"}, {"tags": "pr-1,dev"}, "tags: pr-1 or dev, not pr-*"),
+        ({}, {"image": "ghcr.io/acme/other"}, "images: ghcr.io/acme/other, not ghcr.io/acme/{repo}"),
+    ],
+)
+def test_the_field_at_fault_is_named_with_what_it_is_and_should_be(
+    asked: Asked, policy: str, changes: dict[str, object], event: dict[str, str], field: str
+) -> None:
+    code, out, _ = asked(claims(**changes), "--policy", policy, **event)  # type: ignore[arg-type]
+    assert code == 1
+    assert f"refuses by {field}\n" in out
+    assert out.endswith(f"refused: krt web answers 403 and names {field.partition(':')[0]}\n")
+
+
+@pytest.mark.parametrize(
+    "changes", [{"repository_owner_id": "67"}, {"repository_id": "75", "repository_owner_id": "67"}]
+)
+def test_whom_no_rule_names_is_told_apart(asked: Asked, policy: str, changes: dict[str, object]) -> None:
+    code, out, _ = asked(claims(**changes), "--policy", policy)
+    assert code == 1
+    assert "no rule names this caller by the ids of its owner and repository" in out
+    assert out.endswith("refused: krt web answers 401, as it does to everybody it does not know\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "argv", "line"),
+    [
+        ({}, ["--github-oidc-audience", "https://other"], "audience: 'https://krt.example.com' is not 'https://other'"),
+        ({"aud": [AUDIENCE]}, ["--github-oidc-audience", AUDIENCE], "audience: ['https://krt.example.com'] is not"),
+        ({"iss": "https://x"}, [], f"issuer: 'https://x' is not '{ISSUER}'"),
+        ({"aud": "\x1b[2J"}, ["--github-oidc-audience", AUDIENCE], "audience: '\\x1b[2J' is not"),
+    ],
+)
+def test_another_audience_or_issuer_is_a_401_whatever_the_rules_say(
+    asked: Asked, policy: str, changes: dict[str, object], argv: list[str], line: str
+) -> None:
+    code, out, _ = asked(claims(**changes), "--policy", policy, *argv)
+    assert code == 1
+    assert line in out
+    assert "rule 1 (acme@65/*): admits it" in out
+    assert "401" in out
+
+
+def test_a_renamed_repository_is_admitted_and_pointed_out(asked: Asked, policy: str) -> None:
+    renamed = claims(repository="acme/store")
+    code, out, _ = asked(renamed, "--policy", policy, image="ghcr.io/acme/store")
+    assert code == 0
+    assert "rule 2 (acme@65/shop@74): refuses by environment" in out
+    code, out, _ = asked(
+        claims(repository="acme/store", environment="dev"), "--policy", policy, image="ghcr.io/acme/cart", tags="pr-1"
+    )
+    assert code == 0
+    assert "rule 2 (acme@65/shop@74): admits it, by ids: the names in the rule are old" in out
+
+
+def test_the_simple_settings_are_a_policy_too(asked: Asked) -> None:
+    simple = {"GITHUB_ALLOWED_ORG": "acme", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
+    code, out, _ = asked(claims(), environ=simple)
+    assert code == 0
+    assert "rule 1 (acme/*): admits it" in out
+    assert asked(claims(), image="ghcr.io/evil/x", environ=simple)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("", "is no JSON that krt reads"),
+        ("{", "is no JSON that krt reads"),
+        ("[]", "holds no JSON object"),
+        ("{}", "look at iss, jti, exp, repository, repository_id"),
+        (claims(repository_id=74), "look at repository_id"),
+        (claims(repository_id="074"), "look at their form"),
+        (claims(exp="1"), "look at exp"),
+        (claims(environment=1), "look at environment"),
+        (claims(sha=...), "look at sha"),
+        ('{"ref": "a", "ref": "b"}', "an object names a key twice"),
+    ],
+)
+def test_claims_that_are_none_are_bad_input(asked: Asked, policy: str, given: object, sentence: str) -> None:
+    code, out, err = asked(given, "--policy", policy)
+    assert (code, out) == (2, "")
+    assert sentence in err
+
+
+def test_all_bad_input_is_told_at_once(asked: Asked, tmp_path: Path) -> None:
+    code, _, err = asked("[]", "--policy", str(tmp_path / "none"), image="GHCR.io/x", tags="a,a")
+    assert code == 2
+    assert [line.split(" ")[1] for line in err.splitlines()] == ["KRT_POLICY", "--claims:", "image:"]
+
+
+def test_no_claims_no_answer(policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["check-policy", "--claims", str(tmp_path / "x"), "--image", "x.io/y:dev", "--policy", policy], {})
+    assert code == 2
+    assert "cannot be read (No such file or directory)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_krt_notify_prints_after_a_401_is_what_is_asked(
+    asked: Asked, policy: str, actions: Actions, as_json: bool
+) -> None:
+    actions.events = [Reply(401)]
+    printed = notify(actions, as_json=as_json).err.splitlines()
+    line, given = printed[-2].strip(), printed[-1]
+    code, out, _ = asked(given, "--policy", policy, *line.split()[4:])
+    assert line.startswith("krt check-policy --claims claims.json --image ghcr.io/acme/shop --tags dev,v1")
+    assert code in {0, 1}
+    assert out.startswith("caller: acme@")
