@@ -1,7 +1,9 @@
 """Whole workers among fakes, and what tests ask of them."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -147,12 +149,31 @@ class World:
         """Return when all of them are acknowledged (all that there are, if none is given)."""
         with trio.fail_after(within_seconds):
             while not self.is_settled(*(entries or self.stream.entries)):  # noqa: ASYNC110 - the fakes tell nobody
-                await trio.sleep(0.05)
+                await trio.sleep(0.25)
 
 
 async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
+
+
+@asynccontextmanager
+async def working(
+    journal: Any,
+    cluster: FakeWorkloads,
+    *,
+    signals: AsyncIterable[Signal] | None = None,
+    rules: Rules = RULES,
+    bounds: Bounds = BOUNDS,
+    **matching: Any,
+) -> AsyncIterator[trio.CancelScope]:
+    """A worker by the wall's clock, whose index is always fresh; it is stopped at the end of the block."""
+    index = FakeIndex(cluster)
+    index.heard_at = math.inf
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(work, journal, signals or silence(), cluster, a_matching(index, **matching), rules, bounds)
+        yield nursery.cancel_scope
+        nursery.cancel_scope.cancel()
 
 
 def journaled(event: Event | None = None) -> bytes:
@@ -174,6 +195,3 @@ async def silence() -> AsyncIterator[Signal]:
 def web(*images: str, **changes: Any) -> Any:
     """The Deployment shop/web."""
     return a_workload(*images, **changes)
-
-
-Step = Callable[[], Awaitable[None]]
