@@ -103,6 +103,7 @@ class Taker:
         try:
             await self._record(entry, verdicts, [] if envelope.dry_run else wanted)
         except BrokerUnavailable:
+            entry.drop()
             self._hand.release(entry)  # it is taken again, from the start
             raise
         if entry.open:

@@ -339,7 +339,7 @@ def test_name_and_password_may_be_in_mounted_files(tmp_path: Path) -> None:
 def test_a_secret_given_twice_is_a_problem_whatever_else_is_wrong(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     told = problems("web", {name: "hunter2", f"{name}_FILE": str(tmp_path / "file")})
-    assert told[-1] == f"{name} and {name}_FILE are both given: one of them is enough"
+    assert f"{name} and {name}_FILE are both given: one of them is enough" in told
 
 
 def test_tls_has_its_files(tmp_path: Path) -> None:
