@@ -16,18 +16,20 @@ import trio
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
+from krt.cluster.kinds import DEPLOYMENT, Kind
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Cluster, Fault
 from krt.dev.cluster.faults import POLICY_DENIES
 from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.kubelet import open_kubelet
-from tests.apiserver.objects import WORKER_RULES, Object, a_deployment
+from tests.apiserver.objects import WORKER_RULES, Object, a_daemon_set, a_deployment, a_stateful_set
 from tests.apiserver.pods import Ready, Unready
 from tests.apiserver.server import ApiServer, open_apiserver
 from tests.contract.policy import policy_refusing
 from tests.fakes.served import served
 
 ADMIN_TOKEN, WORKER_TOKEN, NOBODYS_TOKEN = "an-administrator", "a-worker", "nobody"
+BUILDERS = {"Deployment": a_deployment, "StatefulSet": a_stateful_set, "DaemonSet": a_daemon_set}
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 STAND_IN_FAILS = {"stand-in/rollout": "fails"}
 ELSEWHERE = "elsewhere"  # a namespace that no worker may look into; it need not be there
@@ -52,23 +54,29 @@ class Subject(ABC):
     def __init__(self, admin: Caller, namespace: str) -> None:
         self.client, self.api = admin.client, admin.api
         self.namespace = namespace
-        self.path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self.path = DEPLOYMENT.path(namespace)
 
-    def key(self, name: str = "web") -> WorkloadKey:
-        return WorkloadKey("Deployment", self.namespace, name)
+    def key(self, name: str = "web", kind: Kind = DEPLOYMENT) -> WorkloadKey:
+        return WorkloadKey(kind.name, self.namespace, name)
 
-    async def create(self, name: str = "web", *, namespace: str | None = None, **more: Any) -> Object:
+    async def create(
+        self, name: str = "web", *, kind: Kind = DEPLOYMENT, namespace: str | None = None, **more: Any
+    ) -> Object:
         """`more` is what `a_deployment` takes."""
-        document = a_deployment(name, namespace=namespace or self.namespace, **more)
-        path = f"/apis/apps/v1/namespaces/{namespace or self.namespace}/deployments"
-        return _decoded(await self.client.post(path, json=document))
+        document = BUILDERS[kind.name](name, namespace=namespace or self.namespace, **more)
+        return _decoded(await self.client.post(kind.path(namespace or self.namespace), json=document))
 
-    async def get(self, name: str = "web") -> Object:
-        return _decoded(await self.client.get(f"{self.path}/{name}"))
+    async def get(self, name: str = "web", kind: Kind = DEPLOYMENT) -> Object:
+        return _decoded(await self.client.get(kind.path(self.namespace, name)))
 
-    async def patch(self, change: Object, name: str = "web", manager: str = "somebody") -> Object:
+    async def patch(
+        self, change: Object, name: str = "web", *, manager: str = "somebody", kind: Kind = DEPLOYMENT
+    ) -> Object:
         response = await self.client.patch(
-            f"{self.path}/{name}", content=json.dumps(change), headers=MERGE_PATCH, params={"fieldManager": manager}
+            kind.path(self.namespace, name),
+            content=json.dumps(change),
+            headers=MERGE_PATCH,
+            params={"fieldManager": manager},
         )
         return _decoded(response)
 
