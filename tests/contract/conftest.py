@@ -1,4 +1,7 @@
-"""`subject`: each test that asks for it runs twice, against the stand-in and against the real API server."""
+"""`subject`: each test that asks for it runs twice, against the stand-in and against the real API server.
+
+`pair`: both at once, for tests that compare their answers.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver.control_plane import ControlPlane
-from tests.contract.clusters import Subject, open_real, open_stand_in
+from tests.contract.pair import Pair
+from tests.contract.real import open_real
+from tests.contract.stand_in import open_stand_in
+from tests.contract.subject import Subject
 
 BOTH = ["stand-in", pytest.param("real", marks=pytest.mark.apiserver)]
 
@@ -21,3 +27,12 @@ def processes(request: pytest.FixtureRequest) -> ControlPlane | None:
 async def subject(processes: ControlPlane | None, tmp_path: Path) -> AsyncIterator[Subject]:
     async with open_real(processes, tmp_path) if processes else open_stand_in(tmp_path) as cluster:
         yield cluster
+
+
+@pytest.fixture
+async def pair(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Pair]:
+    async with open_real(control_plane, tmp_path) as real, open_stand_in(tmp_path, real.namespace) as stand_in:
+        for each in (real, stand_in):
+            for name in ("one", "two", "web"):
+                await each.create(name, replicas=0, annotations={"a": "b"} if name == "web" else {})
+        yield Pair(real, stand_in)

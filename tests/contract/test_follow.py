@@ -12,7 +12,7 @@ from krt.cluster.index import Index
 from krt.cluster.kinds import DEPLOYMENT
 from krt.core.image import parse
 from krt.core.workload import Workload
-from tests.contract.clusters import Subject
+from tests.contract.subject import Subject
 
 SHOP, BLOG = "ghcr.io/acme/shop:dev", "ghcr.io/acme/blog:dev"
 Holds = Callable[[], bool]

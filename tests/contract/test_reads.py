@@ -7,7 +7,7 @@ from krt.cluster.api import PAGE_ITEMS
 from krt.cluster.kinds import DEPLOYMENT
 from krt.core.workload import Container, read_image
 from krt.errors import Gone, VersionExpired
-from tests.contract.clusters import ELSEWHERE, Subject
+from tests.contract.subject import ELSEWHERE, Subject
 
 REST_ITEMS = 5
 

@@ -6,7 +6,7 @@ from krt.cluster.kinds import DEPLOYMENT
 from krt.core.ports import Stamp
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import ClusterDenied, ClusterRefused
-from tests.contract.clusters import ELSEWHERE, Caller, Subject
+from tests.contract.subject import ELSEWHERE, Caller, Subject
 
 STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
 

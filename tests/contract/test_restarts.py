@@ -9,7 +9,7 @@ import trio
 from krt.core.ports import Stamp
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT
 from krt.errors import Conflict, Gone
-from tests.contract.clusters import Subject
+from tests.contract.subject import Subject
 
 FIRST = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop refs/heads/main")
 SECOND = Stamp("2026-01-01T00:00:05.000002Z", "journal 2-0 2026-01-01T00:00:05.000002Z", "acme/shop refs/heads/main")

@@ -14,7 +14,7 @@ from krt.core.ports import Stamp
 from krt.core.rollout import Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.workload import Workload
 from krt.errors import Conflict
-from tests.contract.clusters import Subject
+from tests.contract.subject import Subject
 
 STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
 LATER = Stamp("2026-01-01T00:01:00.000001Z", "journal 2-0 2026-01-01T00:01:00.000001Z", "acme/shop")

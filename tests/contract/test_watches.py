@@ -10,7 +10,7 @@ from krt.cluster.refusal import refusal
 from krt.cluster.wire import read_bookmark, read_line, read_status, read_workload
 from krt.core.ports import Stamp
 from krt.errors import VersionExpired
-from tests.contract.clusters import Subject
+from tests.contract.subject import Subject
 
 STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
 FUTURE = "99999999"
