@@ -13,9 +13,9 @@ from krt.core.ports import Stamp
 from krt.core.restart import format_time, parse_mark
 from krt.dev.cluster import deployment
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict
-from tests.cluster.stand_in import standing_in
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal
+from tests.fakes.stand_in import standing_in
 from tests.fakes.trouble import Troubled
 from tests.fakes.values import NOW, a_mark, a_workload
 from tests.worker.workers import RULES, WEB
