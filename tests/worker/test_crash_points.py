@@ -164,3 +164,16 @@ async def test_a_worker_is_told_to_stop_and_another_goes_on_at_once(world, autoj
     await world.settled(entry, within_seconds=100)
     assert len(world.cluster.patches) == 1
     assert world.targets(entry) == {"web": "ready"}
+
+
+async def test_a_patch_that_was_begun_is_finished_when_the_worker_is_told_to_stop(world, autojump_clock):
+    """Else it would be anybody's guess whether it was done."""
+    world.cluster.call_seconds = 3
+    entry = world.accept()
+    worker = await world.start()
+    await trio.sleep(1)
+    await worker.stop()
+    assert len(world.cluster.patches) == 1
+    await world.start()
+    await world.settled(entry)
+    assert len(world.cluster.patches) == 1
