@@ -27,13 +27,14 @@ _RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, headers and a body. `reason` is a code and `field` what it is about: for log and metrics."""
+    """A status, headers and a body. For log and metrics: a code, what it is about, and why."""
 
     status: int
     reason: str
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     body: bytes = b""
     field: str | None = None
+    problem: str | None = None
 
 
 def accepted(event: EventId) -> Answer:
@@ -84,7 +85,7 @@ def of_error(error: KrtError) -> Answer:
         case TooManyCalls(retry_after_seconds=seconds):
             return _too_many_calls(math.ceil(seconds))
         case BrokerUnavailable():
-            return _unavailable("broker-unavailable")
+            return dataclasses.replace(_unavailable("broker-unavailable"), problem=str(error))
         case _:
             raise error
 

@@ -23,6 +23,7 @@ from tests.serving.raw import Reply, read_to_end
 
 AUDIENCE = "https://krt.example.com"
 CHANNEL = "kuberollouttrigger"
+PROXY = "127.0.0.9"  # a trusted one
 IMAGE, TAGS = "ghcr.io/acme/shop", ["dev"]
 BODY = json.dumps({"image": IMAGE, "tags": TAGS}).encode()
 POLICY = """
