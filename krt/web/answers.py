@@ -16,6 +16,7 @@ from krt.errors import (
     EventInvalid,
     KeysUnavailable,
     KrtError,
+    MediaTypeUnsupported,
     NotAllowed,
     TokenAlreadyUsed,
     TokenRejected,
@@ -59,11 +60,6 @@ def unauthorized(reason: str) -> Answer:
     return Answer(401, reason, {"WWW-Authenticate": "Bearer"})
 
 
-def unsupported_media_type() -> Answer:
-    """The body of a known caller is no plain JSON."""
-    return _problem(415, "media-type", "the body must be application/json, unencoded", "Content-Type")
-
-
 def not_found() -> Answer:
     """There is no such path, or not with this method."""
     return Answer(404, "not-found")
@@ -76,6 +72,8 @@ def of_error(error: KrtError) -> Answer:
             return unauthorized(reason)
         case KeysUnavailable():
             return _unavailable("keys-unavailable")
+        case MediaTypeUnsupported():
+            return _problem(415, "media-type", "the body must be application/json, unencoded", "Content-Type")
         case EventInvalid(field=field, problem=problem):
             return _problem(400, "invalid-event", f"{field}: {problem}", field)
         case NotAllowed(field=field):

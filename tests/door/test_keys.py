@@ -78,7 +78,7 @@ async def test_unknown_keys_cost_no_look_at_once_and_hold_up_nobody(fault: KeysF
                 await trio.sleep(0.05)
                 times.append(await seconds_of(fresh))
         assert watch.fetches() == 0  # the first look was less than half a minute ago
-    assert median(times) < max(3 * quiet, 0.05)
+    assert median(times) < max(3 * quiet, 0.1)
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ async def test_10_000_unknown_keys_in_a_minute_cost_three_looks(fault: KeysFault
                 await trio.sleep(2)
                 times.append(await seconds_of(fresh))
         assert watch.fetches() <= 3
-    assert median(times) < max(3 * quiet, 0.05)
+    assert median(times) < max(3 * quiet, 0.1)
     assert (await fresh.probe("/readyz")).status == 200
 
 
