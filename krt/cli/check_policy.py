@@ -40,7 +40,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     question.add_argument("--claims", metavar="FILE", required=True, help="the claims, as a JSON object")
     question.add_argument("--image", metavar="IMAGE", required=True, help="the image, such as ghcr.io/acme/shop")
     question.add_argument("--tags", metavar="TAG,TAG", help="its tags, if IMAGE names none")
-    add_part(parser, "policy of krt web", settings_of(Judge).values(), name)
+    add_part(parser, "policy of krt web", settings_of(Judge).values())
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

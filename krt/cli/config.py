@@ -11,11 +11,12 @@ from krt.settings import parts
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
     """Add `config` to the commands of krt."""
-    parser = subparsers.add_parser(name, description="Show every setting of a role: value, variable, flag, source.")
+    description = "Show every setting of a role: its variable, its value in force, where that came from, and its flag."
+    parser = subparsers.add_parser(name, description=description)
     parser.set_defaults(run=run)
     roles = parser.add_subparsers(title="roles", metavar="ROLE", dest="role", required=True)
     for role in parts.ROLES:
-        add_settings(roles.add_parser(role), role)
+        add_settings(roles.add_parser(role, help=f"as krt {role} would start", description=description), role)
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -20,9 +20,13 @@ _EMBEDDED = {
     "KUBECONFIG",
     "VALKEY_ADDR",
     "VALKEY_USERNAME",
+    "VALKEY_USERNAME_FILE",
     "VALKEY_PASSWORD",
     "VALKEY_PASSWORD_FILE",
     "VALKEY_TLS_ENABLED",
+    "KRT_VALKEY_CA_FILE",
+    "KRT_VALKEY_CERT_FILE",
+    "KRT_VALKEY_KEY_FILE",
     "KRT_OIDC_ISSUER",
     "KRT_OIDC_PROXY",
     "KRT_OIDC_CA_FILE",
@@ -44,7 +48,7 @@ async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
 
 
 def _needed(embedded: Mapping[str, str], flags: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    has_policy = "--policy" in flags or "KRT_POLICY" in own
+    has_policy = flags.get("--policy", own.get("KRT_POLICY"))
     return {name: value for name, value in embedded.items() if not (has_policy and name in _SIMPLE_POLICY)}
 
 

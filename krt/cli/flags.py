@@ -10,14 +10,14 @@ from krt.settings.table import Setting
 def add_settings(parser: argparse.ArgumentParser, role: str) -> None:
     """A flag for each setting of a role, in groups by part. What was not given is absent from the namespace."""
     for part, settings in rows(role).items():
-        add_part(parser, TITLES[part], settings.values(), role)
+        add_part(parser, TITLES[part], settings.values())
 
 
-def add_part(parser: argparse.ArgumentParser, title: str, settings: Iterable[Setting], role: str) -> None:
+def add_part(parser: argparse.ArgumentParser, title: str, settings: Iterable[Setting]) -> None:
     """A flag for each of these settings, as one group."""
     group = parser.add_argument_group(title)
     for row in settings:
-        _add(group, row, role)
+        _add(group, row)
 
 
 def given_flags(args: argparse.Namespace) -> dict[str, str]:
@@ -25,8 +25,8 @@ def given_flags(args: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in vars(args).items() if name.startswith("--")}
 
 
-def _add(group: "argparse._ArgumentGroup", row: Setting, role: str) -> None:
-    names = [row.flag, "--dev"] if row.variable == "DEV_MODE" and role == "all" else [row.flag]
+def _add(group: "argparse._ArgumentGroup", row: Setting) -> None:
+    names = [row.flag, "--dev"] if row.variable == "DEV_MODE" else [row.flag]
     optional = {"nargs": "?", "const": "true"} if row.switch else {}
     group.add_argument(
         *names,

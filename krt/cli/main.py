@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 
 from krt import __version__
+from krt.cli.parser import Parser
 
 _COMMANDS = {
     "web": ("krt.cli.roles", "accept events over HTTP"),
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="krt",
         description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
     )

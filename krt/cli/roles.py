@@ -8,11 +8,11 @@ import trio
 
 from krt import logs
 from krt.cli.flags import add_settings, given_flags
+from krt.cli.parser import BAD_INPUT
 from krt.errors import BindFailed, SettingsInvalid
 from krt.settings import parts
 from krt.settings.values import switch
 
-BAD_INPUT = 2
 CUT = 1
 
 _DESCRIPTIONS = {
@@ -71,18 +71,18 @@ def _allow_many_files() -> None:
 
 
 def _is_dev(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    told = flags.get("--dev-mode") or environ.get("DEV_MODE")
+    told = flags.get("--dev-mode") or environ.get("DEV_MODE") or "false"
     try:
-        return bool(told) and switch(str(told))
-    except ValueError as error:
-        raise SettingsInvalid((f"DEV_MODE (or --dev-mode): {error}",)) from error
+        return switch(told)
+    except ValueError:  # said with all the other problems when the settings are read
+        return False
 
 
 def bad_input(*errors: BaseException) -> int:
     """Say on standard error what is wrong with what was given, a line each; the exit code."""
     problems = [p for error in errors for p in (error.problems if isinstance(error, SettingsInvalid) else (error,))]
     for problem in problems:
-        print(f"krt: {problem}", file=sys.stderr)
+        print(f"krt: {' '.join(str(problem).split())}", file=sys.stderr)  # some quote what others said, in many lines
     return BAD_INPUT
 
 

@@ -4,7 +4,8 @@ import msgspec
 
 from krt.client.address import Server
 from krt.client.claims import Claims
-from krt.client.outcome import Accepted, NotYet, Refused
+from krt.client.outcome import Accepted, Lost, NotYet, Refused
+from krt.client.report import Report
 from krt.client.transport import Answer
 from krt.core import event_id
 
@@ -36,6 +37,23 @@ def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused |
             return _refused(answer)
 
 
+def read_report(answer: Answer, claims: Claims) -> Report | NotYet | Refused | Lost:
+    """What `answer` to the GET of an event's report says. `claims` are those of the token that was sent."""
+    match answer.status:
+        case 200:
+            return answer.document(Report) or NotYet("krt web answered without a report")
+        case 401:
+            return Refused("krt web does not know this caller any more (401)", status=401, claims=claims)
+        case 404:
+            return Lost(f"{answer.url} answered 404: krt web keeps no report of this event, or another one is there")
+        case status if status in (408, 429) or status >= 500:
+            return _not_yet(answer, not_taken=False)
+        case status if status < 400:
+            return Lost(_not_krt(answer))
+        case status:
+            return Refused(f"krt web refused to show the report ({status}){_said_of(answer)}", status)
+
+
 def _accepted(answer: Answer, server: Server) -> Accepted:
     receipt = answer.document(_Receipt) or _Receipt()
     try:
@@ -46,8 +64,7 @@ def _accepted(answer: Answer, server: Server) -> Accepted:
 
 
 def _not_yet(answer: Answer, *, not_taken: bool) -> NotYet:
-    said = _said(answer.document(_Problem) or _Problem())
-    return NotYet(f"krt web answered {answer.status}{said}", answer.wait_seconds, not_taken)
+    return NotYet(f"krt web answered {answer.status}{_said_of(answer)}", answer.wait_seconds, not_taken)
 
 
 def _not_krt(answer: Answer) -> str:
@@ -60,6 +77,10 @@ def _not_krt(answer: Answer) -> str:
 def _refused(answer: Answer) -> Refused:
     problem = answer.document(_Problem) or _Problem()
     return Refused(f"krt web refused the event ({answer.status}){_said(problem)}", answer.status, problem.field)
+
+
+def _said_of(answer: Answer) -> str:
+    return _said(answer.document(_Problem) or _Problem())
 
 
 def _said(problem: _Problem) -> str:

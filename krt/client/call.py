@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import httpx
 import trio
 
-from krt.client import answers, token
+from krt.client import answers
 from krt.client.address import Server
 from krt.client.outcome import Accepted, NotYet, Refused, Unanswered
-from krt.client.token import Token, TokenService
+from krt.client.token import Token, Tokens
 from krt.client.transport import Outgoing, exchange
 from krt.core.event import Event, to_json
 from krt.serving.backoff import Backoff
@@ -40,29 +40,23 @@ class Patience:
     longest_pause_seconds: float = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Hears of each token before its first use, and of each attempt that decided nothing."""
-
-    on_token: Callable[[str], None]
-    on_not_yet: Callable[[NotYet], None]
-
-
 class Call:
-    """Keeps its key and its token for the life of the command: krt web knows a retry by either of them.
+    """Keeps its key for the life of the command: krt web knows a retry by it, or by its token.
 
-    `accepted` and `perhaps_accepted` hold at any moment, also after an interrupt.
+    `on_not_yet` hears of each attempt that decided nothing. `accepted` and `perhaps_accepted` hold at any moment,
+    also after an interrupt.
     """
 
-    def __init__(self, message: Message, service: TokenService, patience: Patience, listener: Listener) -> None:
+    def __init__(
+        self, message: Message, tokens: Tokens, patience: Patience, on_not_yet: Callable[[NotYet], None]
+    ) -> None:
         self.accepted: Accepted | None = None
         self.perhaps_accepted = False
         self._message = message
-        self._service = service
+        self._tokens = tokens
         self._patience = patience
-        self._listener = listener
+        self._on_not_yet = on_not_yet
         self._key = str(uuid.uuid4())
-        self._token: Token | None = None
 
     async def send(self, http: httpx.AsyncClient) -> Accepted | Refused | Unanswered:
         """The answer that decides, or Unanswered when the time is over."""
@@ -74,22 +68,13 @@ class Call:
                 if not isinstance(outcome, NotYet):
                     return outcome
                 last = outcome
-                self._listener.on_not_yet(outcome)
+                self._on_not_yet(outcome)
                 await trio.sleep(outcome.wait_seconds)
         return Unanswered(last.problem, patience.timeout_seconds, self.perhaps_accepted)
 
     async def _attempt(self, http: httpx.AsyncClient) -> Accepted | Refused | NotYet:
-        fresh = await self._fresh_token(http)
+        fresh = await self._tokens.fresh(http)
         return await self._post(http, fresh) if isinstance(fresh, Token) else fresh
-
-    async def _fresh_token(self, http: httpx.AsyncClient) -> Token | Refused | NotYet:
-        if self._token is not None and trio.current_time() < self._token.stale_at:
-            return self._token
-        fresh = await token.ask(http, self._service, seconds=self._patience.attempt_seconds)
-        if isinstance(fresh, Token):
-            self._listener.on_token(fresh.value)
-            self._token = fresh
-        return fresh
 
     async def _post(self, http: httpx.AsyncClient, bearer: Token) -> Accepted | Refused | NotYet:
         before = self.perhaps_accepted

@@ -6,42 +6,51 @@ from pathlib import Path
 import httpx
 import trio
 
-from krt.client import verdict
-from krt.client.call import Call, Listener, Message, Patience
+from krt.client import verdict, wait
+from krt.client.call import Call, Message, Patience
 from krt.client.console import Console
-from krt.client.outcome import NotYet
-from krt.client.token import TokenService
+from krt.client.exits import INTERRUPTED
+from krt.client.outcome import Accepted, NotYet
+from krt.client.token import Tokens, TokenService
 from krt.client.transport import open_http
+from krt.client.wait import Wait
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Everything one run is told."""
+    """Everything one run is told. Without `wait` the rollout is not followed."""
 
     message: Message
     service: TokenService
     ca_file: Path | None
     patience: Patience
+    wait: Wait | None = None
 
 
 def run(notification: Notification, console: Console) -> int:
     """Send the event, print how it went. Raises SettingsInvalid for unusable certificates or proxies."""
     patience = notification.patience
-    listener = Listener(on_token=console.mask, on_not_yet=lambda not_yet: _tell_not_yet(not_yet, console))
-    call = Call(notification.message, notification.service, patience, listener)
-    code = verdict.INTERRUPTED
+    tokens = Tokens(notification.service, seconds=patience.attempt_seconds, on_token=console.mask)
+    call = Call(notification.message, tokens, patience, lambda not_yet: _tell_not_yet(not_yet, console))
+    code = INTERRUPTED
     try:
         http = open_http(ca_file=notification.ca_file, connect_seconds=patience.connect_seconds)
-        code = trio.run(_send, call, http, notification.message, console)
+        code = trio.run(_send, notification, call, tokens, http, console)
     except* KeyboardInterrupt:  # Trio may hand it over in a group
         verdict.tell_interrupted(call, console)
     return code
 
 
-async def _send(call: Call, http: httpx.AsyncClient, message: Message, console: Console) -> int:
+async def _send(
+    notification: Notification, call: Call, tokens: Tokens, http: httpx.AsyncClient, console: Console
+) -> int:
+    began = trio.current_time()
     async with http:
         outcome = await call.send(http)
-    return verdict.tell(outcome, message, console)
+        if isinstance(outcome, Accepted) and notification.wait is not None:
+            following = wait.Following(notification.message, notification.patience, tokens, console)
+            return await wait.to_end(notification.wait, following, outcome, http, began=began)
+    return verdict.tell(outcome, notification.message, console)
 
 
 def _tell_not_yet(not_yet: NotYet, console: Console) -> None:

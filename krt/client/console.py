@@ -5,7 +5,8 @@ So nothing from outside reaches a stream unescaped, and stdout stays clean for `
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -26,12 +27,16 @@ def to_json(document: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """`github`: the reader is GitHub's runner. `as_json`: stdout holds one JSON object, whatever happened."""
+    """`github`: the reader is GitHub's runner. `as_json`: stdout holds one JSON object, whatever happened.
+
+    `animated`: `err` is a terminal that can be drawn on.
+    """
 
     out: TextIO
     err: TextIO
     github: bool = False
     as_json: bool = False
+    animated: bool = False
 
     def mask(self, secret: str) -> None:
         """Have the runner show *** for `secret` from now on; the runner does not log the command itself."""
@@ -41,6 +46,29 @@ class Console:
     def note(self, text: str) -> None:
         """One line about what is going on."""
         print(f"krt notify: {plain(text)}", file=self.err, flush=True)
+
+    def notice(self, text: str) -> None:
+        """One line that is worth being seen later: an annotation on GitHub."""
+        if self.github:
+            self._command("notice", plain(text), properties=" title=krt notify")
+        else:
+            self.note(text)
+
+    def progress(self, seconds: float, text: str) -> None:
+        """One line about something that has happened after `seconds`."""
+        self.line(f"{seconds:7.1f} s  {plain(text)}")
+
+    @contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """What is written meanwhile is folded on GitHub."""
+        if not self.github:
+            yield
+            return
+        self._command("group", plain(title))
+        try:
+            yield
+        finally:
+            self._command("endgroup", "")
 
     def detail(self, name: str, value: str) -> None:
         """One row of a table that explains the error above it."""

@@ -1,8 +1,9 @@
-"""How one attempt, and the whole call, to krt web can end."""
+"""How an attempt, the whole call and the wait for its rollout can end."""
 
 from dataclasses import dataclass
 
 from krt.client.claims import Claims
+from krt.client.report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,26 @@ class Unanswered:
     problem: str
     seconds: float
     perhaps_accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The event came to its end, or as far as it can without the clusters that are silent."""
+
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The event was accepted, but nothing more can be learned of it."""
+
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The time ended first. `report` is the last one seen, `problem` what stood in the way of a newer one."""
+
+    seconds: float
+    report: Report | None
+    problem: str

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -38,12 +39,35 @@ class Token:
     stale_at: float
 
 
+class Tokens:
+    """The token in use: `on_token` hears of each before it is sent; asking for one takes `seconds` at most."""
+
+    def __init__(self, service: TokenService, *, seconds: float, on_token: Callable[[str], None]) -> None:
+        self._service = service
+        self._seconds = seconds
+        self._on_token = on_token
+        self._token: Token | None = None
+
+    async def fresh(self, http: httpx.AsyncClient) -> Token | NotYet | Refused:
+        """The token in use, or a new one where its end is near."""
+        if self._token is not None and trio.current_time() < self._token.stale_at:
+            return self._token
+        answer = await _ask(http, self._service, seconds=self._seconds)
+        if isinstance(answer, Token):
+            self._on_token(answer.value)
+            self._token = answer
+        return answer
+
+    def drop(self) -> None:
+        """Ask for a new one next time."""
+        self._token = None
+
+
 class _Body(msgspec.Struct):
     value: str = ""
 
 
-async def ask(http: httpx.AsyncClient, service: TokenService, *, seconds: float) -> Token | NotYet | Refused:
-    """One request to the token service, within `seconds`."""
+async def _ask(http: httpx.AsyncClient, service: TokenService, *, seconds: float) -> Token | NotYet | Refused:
     url = f"{service.url}{'&' if '?' in service.url else '?'}audience={quote(service.audience, safe='')}"
     request = http.build_request("GET", url, headers={"Authorization": f"bearer {service.secret}"})
     match await exchange(http, request, seconds=seconds):

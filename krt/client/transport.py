@@ -24,7 +24,7 @@ NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is cut at LONGEST_ANSWER_BYTES: a proxy's error page may be longer, its status still counts."""
+    """`body` is cut at a bound: a proxy's error page may be longer, its status still counts."""
 
     url: str
     status: int
@@ -63,13 +63,15 @@ def open_http(*, ca_file: Path | None, connect_seconds: float) -> httpx.AsyncCli
         ) from None
 
 
-async def exchange(http: httpx.AsyncClient, request: httpx.Request, *, seconds: float) -> Answer | NotYet:
+async def exchange(
+    http: httpx.AsyncClient, request: httpx.Request, *, seconds: float, most_bytes: int = LONGEST_ANSWER_BYTES
+) -> Answer | NotYet:
     """One request, one answer within `seconds`. A connection that fails is a NotYet."""
     try:
         with trio.fail_after(seconds):
             response = await http.send(request, stream=True)
             try:
-                return _answer(response, await _body(response))
+                return _answer(response, await _body(response, most_bytes))
             finally:
                 await response.aclose()
     except trio.TooSlowError:
@@ -100,10 +102,10 @@ class Outgoing(httpx.AsyncByteStream):
         return self._left.pop()
 
 
-async def _body(response: httpx.Response) -> bytes:
+async def _body(response: httpx.Response, most_bytes: int) -> bytes:
     body = bytearray()
     async for part in response.aiter_raw():  # to the end: httpx leaves generators behind a `break` unclosed
-        body += part[: LONGEST_ANSWER_BYTES - len(body)]
+        body += part[: most_bytes - len(body)]
     return bytes(body)
 
 

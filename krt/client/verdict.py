@@ -4,40 +4,65 @@ from typing import assert_never
 
 import msgspec
 
+from krt.client import exits
 from krt.client.call import Call, Message
 from krt.client.claims import Claims
 from krt.client.console import Console, to_json
+from krt.client.ending import Ending
 from krt.client.outcome import Accepted, Refused, Unanswered
 from krt.core.event import Event
 
-ACCEPTED, REFUSED, NO_ANSWER, INTERRUPTED = 0, 2, 3, 130
 PERHAPS = "it may have been accepted all the same"
 
 
 def tell(outcome: Accepted | Refused | Unanswered, message: Message, console: Console) -> int:
-    """Print `outcome`; the exit code."""
+    """Print how the call ended; the exit code."""
     match outcome:
         case Accepted():
-            return _accepted(outcome, message, console)
+            console.result(_document(outcome, message), *_acceptance(outcome, message))
+            return exits.DONE
         case Refused():
-            return _refused(outcome, message.event, console)
+            return _refused(outcome, message.event, console, {"accepted": False})
         case Unanswered():
             return _unanswered(outcome, console)
         case _:
             assert_never(outcome)
 
 
+def tell_accepted(accepted: Accepted, message: Message, console: Console) -> None:
+    """Print that the event is journaled and its rollout will be followed."""
+    for line in _acceptance(accepted, message):
+        console.note(line)
+
+
+def tell_end(ending: Ending, accepted: Accepted, message: Message, console: Console) -> int:
+    """Print how the wait for an accepted event ended; the exit code."""
+    state, report = (ending.report.state, msgspec.to_builtins(ending.report)) if ending.report else (None, None)
+    document = {**_document(accepted, message), "state": state, "report": report}
+    for notice in ending.notices:
+        console.notice(notice)
+    if ending.code == exits.DONE:
+        console.result(document, ending.sentence)
+    else:
+        console.fail(ending.sentence, *ending.reasons, **document)
+    return ending.code
+
+
+def tell_shut_out(refused: Refused, accepted: Accepted, message: Message, console: Console) -> int:
+    """Print that krt web has turned the caller away after it had accepted the event; the exit code."""
+    return _refused(refused, message.event, console, _document(accepted, message))
+
+
 def tell_interrupted(call: Call, console: Console) -> int:
     """Print what an interrupt leaves behind; the exit code."""
     if call.accepted is not None:
-        its_id = call.accepted.event_id
-        state = f"the event was accepted{f' as {its_id}' if its_id else ''}"
+        state = _goes_on(call.accepted)
     elif call.perhaps_accepted:
         state = f"the event was sent and not answered: {PERHAPS}"
     else:
         state = "the event was not accepted"
-    console.fail(f"interrupted: {state}", accepted=_known(call))
-    return INTERRUPTED
+    console.fail(f"interrupted: {state}", accepted=_known(call), **_facts(call.accepted))
+    return exits.INTERRUPTED
 
 
 def _known(call: Call) -> bool | None:
@@ -46,28 +71,35 @@ def _known(call: Call) -> bool | None:
     return None if call.perhaps_accepted else False
 
 
-def _accepted(outcome: Accepted, message: Message, console: Console) -> int:
+def _goes_on(accepted: Accepted) -> str:
+    if accepted.event_id is None:
+        return "the event was accepted and goes on"
+    report = f"for a day a token of this repository opens its report, {accepted.status_url}"
+    return f"the event was accepted as {accepted.event_id} and goes on; {report}"
+
+
+def _facts(accepted: Accepted | None) -> dict[str, object]:
+    return {"id": accepted.event_id, "status": accepted.status_url} if accepted else {}
+
+
+def _document(accepted: Accepted, message: Message) -> dict[str, object]:
+    return {"accepted": True, **_facts(accepted), "dry_run": message.dry_run}
+
+
+def _acceptance(accepted: Accepted, message: Message) -> list[str]:
     effect = " (dry-run: nothing is restarted)" if message.dry_run else ""
-    lines = [f"accepted: event {outcome.event_id}{effect}", f"status: {outcome.status_url}"]
-    if outcome.event_id is None:
-        lines = [f"accepted{effect}, by a server that gives events no id"]
-    document = {
-        "accepted": True,
-        "id": outcome.event_id,
-        "status": outcome.status_url,
-        "dry_run": message.dry_run,
-    }
-    console.result(document, *lines)
-    return ACCEPTED
+    if accepted.event_id is None:
+        return [f"accepted{effect}, by a server that gives events no id"]
+    return [f"accepted: event {accepted.event_id}{effect}", f"status: {accepted.status_url}"]
 
 
-def _refused(outcome: Refused, event: Event, console: Console) -> int:
+def _refused(outcome: Refused, event: Event, console: Console, facts: dict[str, object]) -> int:
     at_fault = f" (field: {outcome.field})" if outcome.field else ""
-    facts = {"claims": msgspec.to_builtins(outcome.claims)} if outcome.claims else {"field": outcome.field}
-    console.fail(f"{outcome.sentence}{at_fault}", accepted=False, status_code=outcome.status, **facts)
+    more = {"claims": msgspec.to_builtins(outcome.claims)} if outcome.claims else {"field": outcome.field}
+    console.fail(f"{outcome.sentence}{at_fault}", **facts, status_code=outcome.status, **more)
     if outcome.claims is not None:
         _explain_unknown_caller(outcome.claims, event, console)
-    return REFUSED
+    return exits.REFUSED
 
 
 def _unanswered(outcome: Unanswered, console: Console) -> int:
@@ -76,7 +108,7 @@ def _unanswered(outcome: Unanswered, console: Console) -> int:
         f"not accepted within {outcome.seconds:g} s: {outcome.problem}{perhaps}",
         accepted=None if outcome.perhaps_accepted else False,
     )
-    return NO_ANSWER
+    return exits.NO_ANSWER
 
 
 def _explain_unknown_caller(claims: Claims, event: Event, console: Console) -> None:

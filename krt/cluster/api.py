@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 import httpx
-import msgspec
 import trio
 
 from krt.cluster import wire
-from krt.cluster.access import Credentials, Server
+from krt.cluster.access import Server
+from krt.cluster.credentials import Credentials
 from krt.cluster.kinds import KINDS, Kind
 from krt.cluster.refusal import refusal
 from krt.core.ports import Stamp
@@ -71,39 +71,33 @@ class Api:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": f"{seconds:.0f}",
         }
+        request = await self._prepared("GET", kind.path(namespace), params=params)
         with _translated():
-            async with self._sent("GET", kind.path(namespace), params=params, stream=True) as response:
-                lines = _lines(response)
-                try:
-                    yield lines
-                finally:
-                    await _exhaust(lines)
+            async with AsyncExitStack() as stack:
+                with _deadline(_CALL_SECONDS):
+                    lines = _lines(await stack.enter_async_context(self._answered(request)))
+                stack.push_async_callback(_exhaust, lines)
+                yield lines
 
-    async def _call(self, method: str, path: str, *, seconds: float = _CALL_SECONDS, **request: Any) -> bytes:
+    async def _call(self, method: str, path: str, *, seconds: float = _CALL_SECONDS, **more: Any) -> bytes:
+        request = await self._prepared(method, path, **more)
         with _translated(), _deadline(seconds):
-            async with self._sent(method, path, **request) as response:
-                return response.content
-        raise ClusterUnavailable(f"no answer within {seconds:g} s")
+            async with self._answered(request) as response:
+                return await _body(response)
+
+    async def _prepared(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> httpx.Request:
+        authorization = await self._credentials.header()  # under its own deadline: it may run a program
+        own = {"Authorization": authorization} if authorization else {}
+        return self._client.build_request(
+            method, path, headers={**(headers or {}), **own}, extensions=self._extensions, **more
+        )
 
     @asynccontextmanager
-    async def _sent(
-        self,
-        method: str,
-        path: str,
-        *,
-        stream: bool = False,
-        headers: Mapping[str, str] | None = None,
-        **request: Any,
-    ) -> AsyncIterator[httpx.Response]:
-        authorization = await self._credentials.header()
-        prepared = self._client.build_request(
-            method,
-            path,
-            headers={**(headers or {}), **({"Authorization": authorization} if authorization else {})},
-            extensions=self._extensions,
-            **request,
-        )
-        response = await self._answered(prepared, stream=stream)
+    async def _answered(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """The answer, its body still to come, unless it is a refusal. The connection is free again afterwards."""
+        response = await self._client.send(request, stream=True)
         try:
             if response.status_code not in {200, 201}:
                 raise await self._refused(response)
@@ -112,15 +106,10 @@ class Api:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await response.aclose()
 
-    async def _answered(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
-        with _deadline(_CALL_SECONDS if stream else float("inf")):
-            return await self._client.send(request, stream=stream)
-        raise ClusterUnavailable(f"the watch was not answered within {_CALL_SECONDS:g} s")
-
     async def _refused(self, response: httpx.Response) -> Exception:
-        body = await response.aread()
+        body = await _body(response)
         if response.status_code == 401:
-            await self._credentials.renew()
+            self._credentials.refuse()
         return refusal(response.status_code, wire.read_status(body), response.headers.get("Retry-After"))
 
 
@@ -135,28 +124,46 @@ def restart_patch(resource_version: str, stamp: Stamp) -> dict[str, Any]:
     }
 
 
-def _deadline(seconds: float) -> trio.CancelScope:
-    return trio.move_on_after(seconds) if seconds != float("inf") else trio.CancelScope()
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    try:
+        with trio.fail_after(seconds):
+            yield
+    except trio.TooSlowError as error:
+        raise ClusterUnavailable(f"no answer within {seconds:g} s") from error
 
 
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (httpx.TransportError, httpx.StreamError) as error:
-        raise ClusterUnavailable(f"{type(error).__name__}: {error}") from error
+    except (httpx.RequestError, httpx.StreamError) as error:
+        raise ClusterUnavailable(f"{type(error).__name__}: {_root(error)}") from error
+
+
+def _root(error: BaseException) -> BaseException:
+    """What the system or TLS said, if that is where it began: httpx itself says no more than that it cannot connect."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    return cause or error
 
 
 def _decoded(read: Callable[[str, bytes], T], kind: Kind, body: bytes) -> T:
     try:
         return read(kind.name, body)
-    except msgspec.DecodeError as error:
+    except wire.UNREADABLE as error:
         raise ClusterUnavailable(f"the answer is not the expected JSON: {error}") from error
+
+
+async def _body(response: httpx.Response) -> bytes:
+    # As it came: krt asks for no Content-Encoding, and what is encoded all the same is not the expected JSON.
+    return b"".join([chunk async for chunk in response.aiter_raw()])
 
 
 async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
     kept = b""
-    async for chunk in response.aiter_bytes():
+    async for chunk in response.aiter_raw():
         *whole, kept = (kept + chunk).split(b"\n")
         for line in whole:
             yield line

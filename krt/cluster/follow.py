@@ -14,8 +14,9 @@ from krt.cluster.api import Api
 from krt.cluster.index import Index
 from krt.cluster.kinds import Kind
 from krt.cluster.refusal import refusal
-from krt.cluster.wire import read_bookmark, read_line, read_status, read_workload
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
+from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
+from krt.core.workload import Workload
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, KrtError, VersionExpired
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 
@@ -36,6 +37,7 @@ class Scope:
     namespace: str | None
     version: str | None = None  # what the next watch begins after; None: list first
     listed: trio.Event = field(default_factory=trio.Event)  # set for ever after the first complete list
+    denied: trio.Event = field(default_factory=trio.Event)  # set at the next denial, and then another one
     problem: str | None = "not listed yet"  # why the index may be behind in this scope
     denied_since: float | None = None  # on Trio's clock, while it may not be listed or watched
     heard_at: float = -math.inf  # on Trio's clock: the last list, bookmark or change
@@ -48,6 +50,16 @@ class Scope:
     def note_denial(self, *, denied: bool) -> None:
         """Remember since when it is denied; anything else that is heard of it ends that."""
         self.denied_since = (self.denied_since or trio.current_time()) if denied else None
+        if denied:
+            self.denied.set()
+            self.denied = trio.Event()
+
+    def fail(self, error: KrtError) -> None:
+        """Take note of why it cannot be followed just now."""
+        if str(error) != self.problem:
+            self.problem = str(error)
+            log.warning("scope_unavailable", scope=self, problem=error)
+        self.note_denial(denied=isinstance(error, ClusterDenied))
 
     def __str__(self) -> str:
         return f"{self.kind.plural} in {self.namespace or 'all namespaces'}"
@@ -65,9 +77,8 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
             scope.version = None
             log.info("watch_expired", scope=scope, problem=error)
         except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
-            scope.problem = str(error)
-            scope.note_denial(denied=isinstance(error, ClusterDenied))
-            log.warning("scope_unavailable", scope=scope, problem=error)
+            scope.fail(error)
+            await trio.sleep(getattr(error, "retry_after_seconds", None) or 0)
 
 
 async def _list(scope: Scope, api: Api, index: Index) -> None:
@@ -102,17 +113,25 @@ async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
 
 
 def _apply(scope: Scope, index: Index, line: bytes) -> None:
-    change = read_line(line)
-    match change.type:
-        case "BOOKMARK":
-            scope.version = read_bookmark(change.object)
-            return
-        case "ERROR":
-            status = read_status(change.object)
-            raise refusal(status.code, status)
-    workload = read_workload(scope.kind.name, change.object)
-    scope.version = workload.resource_version
-    if change.type == "DELETED":
-        index.remove(workload.key)
+    try:
+        change = read_line(line)
+        match change.type:
+            case "BOOKMARK":
+                scope.version = read_bookmark(change.object)
+            case "ERROR":
+                status = read_status(change.object)
+                raise refusal(status.code, status)
+            case _:
+                _take(scope, index, read_changed(scope.kind.name, change.object), deleted=change.type == "DELETED")
+    except UNREADABLE as error:
+        raise ClusterUnavailable(f"the watch sent a line that is none: {error}") from error
+
+
+def _take(scope: Scope, index: Index, changed: Workload | Unreadable, *, deleted: bool) -> None:
+    scope.version = changed.resource_version
+    if isinstance(changed, Unreadable):
+        log.warning("object_unreadable", workload=changed.key, problem=changed.problem)
+    if deleted or isinstance(changed, Unreadable):
+        index.remove(changed.key)
     else:
-        index.put(workload)
+        index.put(changed)

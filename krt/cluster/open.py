@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trio
+from trio_util import wait_any
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
@@ -15,8 +16,6 @@ from krt.cluster.kinds import KINDS
 from krt.core.image import Repository
 from krt.core.ports import Changed
 from krt.core.workload import Workload, WorkloadKey
-
-_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +28,12 @@ class Cluster:
     scopes: tuple[Scope, ...]
 
     async def wait_listed(self) -> None:
-        """Return when every scope that may be listed was listed once, and one at least."""
-        while not all(scope.listed.is_set() for scope in self._open_scopes()):  # noqa: ASYNC110 - a scope closes
-            await trio.sleep(_LOOK_SECONDS)  # by time passing, which is no event
+        """Return when every scope has been listed once, but for those that krt may not list."""
+        # An API server that starts denies everything to everybody: until it has listed one scope, no denial counts.
+        await wait_any(*(scope.listed.wait for scope in self.scopes))
+        async with trio.open_nursery() as nursery:
+            for scope in self.scopes:
+                nursery.start_soon(wait_any, scope.listed.wait, scope.denied.wait)
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is in the index; closed scopes aside."""

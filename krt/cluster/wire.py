@@ -4,6 +4,7 @@ Decoding takes only what is declared: managedFields, the last applied configurat
 are never kept. A page that holds one odd object is decoded object by object, and only that one is left out.
 """
 
+from dataclasses import dataclass
 from sys import intern
 from typing import Any
 
@@ -145,6 +146,16 @@ class Status(msgspec.Struct):
     code: int = 0
 
 
+class _Named(msgspec.Struct, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    resource_version: str = ""
+
+
+class _Odd(msgspec.Struct):
+    metadata: _Named
+
+
 class _Bookmark(msgspec.Struct):
     metadata: _ListMetadata
 
@@ -157,32 +168,54 @@ class Page(msgspec.Struct):
     continue_token: str | None
 
 
+# What decoding raises; msgspec leaves a string that is no UTF-8 to Python's own error.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+
 _page = msgspec.json.Decoder(_Page)
 _raw_page = msgspec.json.Decoder(_RawPage)
 _workload = msgspec.json.Decoder(WireWorkload)
 _line = msgspec.json.Decoder(WatchLine)
 _status = msgspec.json.Decoder(Status)
+_odd = msgspec.json.Decoder(_Odd)
 _bookmark = msgspec.json.Decoder(_Bookmark)
 
 
 def read_page(kind: str, body: bytes) -> Page:
-    """A page of workloads. Raises msgspec.DecodeError where it is no list at all."""
+    """A page of workloads. Raises UNREADABLE where it is no list at all."""
     try:
         page = _page.decode(body)
         items = page.items or []
-    except msgspec.ValidationError:
+    except UNREADABLE:
         raw = _raw_page.decode(body)
         return _assembled(kind, raw.metadata, [w for w in map(_one_or_none, raw.items or []) if w])
     return _assembled(kind, page.metadata, items)
 
 
 def read_workload(kind: str, body: bytes | msgspec.Raw) -> Workload:
-    """One object. Raises msgspec.DecodeError."""
+    """One object. Raises UNREADABLE."""
     return _to_workload(kind, _workload.decode(body))
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object of which no more than this could be read."""
+
+    key: WorkloadKey
+    resource_version: str
+    problem: str
+
+
+def read_changed(kind: str, body: msgspec.Raw) -> Workload | Unreadable:
+    """One object of a watch. Raises UNREADABLE where not even its name can be read."""
+    try:
+        return read_workload(kind, body)
+    except UNREADABLE as error:
+        metadata = _odd.decode(body).metadata
+        return Unreadable(WorkloadKey(kind, metadata.namespace, metadata.name), metadata.resource_version, str(error))
+
+
 def read_line(line: bytes) -> WatchLine:
-    """One line of a watch. Raises msgspec.DecodeError."""
+    """One line of a watch. Raises UNREADABLE."""
     return _line.decode(line)
 
 
@@ -195,7 +228,7 @@ def read_status(body: bytes | msgspec.Raw) -> Status:
     """The Status that a refusal carries; an empty one where it carries none (a proxy in between)."""
     try:
         return _status.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return Status()
 
 
@@ -207,7 +240,7 @@ def _assembled(kind: str, metadata: _ListMetadata, items: list[WireWorkload]) ->
 def _one_or_none(raw: msgspec.Raw) -> WireWorkload | None:
     try:
         return _workload.decode(raw)
-    except msgspec.ValidationError as error:
+    except UNREADABLE as error:
         log.warning("object_unreadable", problem=error)
         return None
 

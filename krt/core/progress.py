@@ -11,7 +11,7 @@ from krt.core.event_id import EventId
 from krt.core.ports import Followed
 from krt.core.report import GONE, Target, TargetState
 from krt.core.restart import JournalPosition, Mark, parse_time, undone_mark, valid_mark
-from krt.core.rollout import Counts, Progressing, Ready, Stage, Stuck, Untracked, stage_of
+from krt.core.rollout import Counts, Progressing, Ready, Stage, Stuck, stage_of
 from krt.core.workload import Workload
 
 # While the event is in a worker's hand, a restart that was undone is made again (R1); so long nothing is said of it.
@@ -62,8 +62,7 @@ def _target(workload: Workload, mark: Mark, now: datetime, deadline_seconds: flo
             return _made(workload, stage, TargetState.READY, seconds, "", warnings)
         case Stuck(_, reason):
             return _made(workload, stage, TargetState.FAILED, seconds, reason)
-        case Untracked(_, reason):
-            return _made(workload, stage, TargetState.RESTARTED, seconds, "", (reason,))
+    return _made(workload, stage, TargetState.RESTARTED, seconds, "", (stage.reason,))
 
 
 def _undone(workload: Workload) -> Target:

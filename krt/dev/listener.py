@@ -11,6 +11,7 @@ def stand_in_listener(port: int = 0, *, host: str = "127.0.0.1") -> Listener:
     return Listener(
         address=Address(host, port),
         max_connections_per_peer=None,
+        header_seconds=120,  # between two requests, too: the API server hangs up on nobody who rests for a minute
         max_body_bytes=MAX_BODY_BYTES,
         body_seconds=30,
         send_seconds=30,

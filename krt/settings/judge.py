@@ -35,8 +35,9 @@ class Judge:
 
 def load_judge(flags: Mapping[str, str], environ: Mapping[str, str]) -> Judge:
     """Flags by their names, and variables. Raises SettingsInvalid with every problem."""
-    reader = Reader(flags, environ, known=known_variables())
-    judge, rows = reader.read(Judge), settings_of(Judge)
+    rows = settings_of(Judge)
+    reader = Reader(flags, environ, rows={Judge: rows}, known=known_variables())
+    judge = reader.read(Judge)
     reader.problems.extend(problems_of_web(reader.given(), rows["policy"], rows["allowed_org"], rows["images"]))
     if judge is None or reader.problems:
         raise SettingsInvalid(tuple(reader.problems))

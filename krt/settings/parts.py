@@ -1,6 +1,6 @@
 """The table: every setting of krt, one line each, in the parts that receive them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,11 +13,14 @@ from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
 from krt.secret import Secret
 from krt.serving.address import Address, parse_address
+from krt.serving.tls import client_context
 from krt.settings.policy import problems_of_web, problems_of_worker, read_policy, rules_of
 from krt.settings.table import Part, Reader, Setting, Value, setting, settings_of
 from krt.settings.values import (
     Listed,
     Network,
+    authorities_file,
+    channel_name,
     count,
     duration,
     kubernetes_name,
@@ -75,13 +78,20 @@ class Valkey:
     channel: str = setting(
         "VALKEY_CHANNEL",
         "--valkey-channel",
-        str,
+        channel_name,
         "the PubSub channel of events",
         default="kuberollouttrigger",
         metavar="NAME",
     )
     username: str | None = setting(
         "VALKEY_USERNAME", "--valkey-username", str, "the ACL user to sign in as", metavar="NAME"
+    )
+    username_file: Path | None = setting(
+        "VALKEY_USERNAME_FILE",
+        "--valkey-username-file",
+        readable_file,
+        "a file that holds the user's name, read again at each connect",
+        metavar="FILE",
     )
     password: Secret | None = setting(
         "VALKEY_PASSWORD", "--valkey-password", Secret, "its password", metavar="SECRET", shown=stars
@@ -105,7 +115,7 @@ class Valkey:
     ca_file: Path | None = setting(
         "KRT_VALKEY_CA_FILE",
         "--valkey-ca-file",
-        readable_file,
+        authorities_file,
         "the CA certificates to trust Valkey by, instead of the system's",
         metavar="FILE",
     )
@@ -120,7 +130,7 @@ class Valkey:
         "KRT_VALKEY_KEY_FILE",
         "--valkey-key-file",
         readable_file,
-        "the key of that certificate",
+        "the key of that certificate, if it is in a file of its own",
         metavar="FILE",
     )
     most_journal_entries: int = setting(
@@ -143,9 +153,10 @@ class Valkey:
     def endpoint(self) -> Endpoint:
         """Where to connect, as whom; what is given by itself goes before what stands in the URL."""
         tls = Tls(self.ca_file, self.cert_file, self.key_file) if self.tls or self.addr.tls else None
+        username = FromFile(self.username_file) if self.username_file else self.username
         password = FromFile(self.password_file) if self.password_file else self.password
         return replace(
-            self.addr, username=self.username or self.addr.username, password=password or self.addr.password, tls=tls
+            self.addr, username=username or self.addr.username, password=password or self.addr.password, tls=tls
         )
 
 
@@ -241,7 +252,7 @@ class Web:
     issuer_ca_file: Path | None = setting(
         "KRT_OIDC_CA_FILE",
         "--oidc-ca-file",
-        readable_file,
+        authorities_file,
         "the CA certificates to trust the issuer by, instead of the system's",
         metavar="FILE",
     )
@@ -285,7 +296,7 @@ class Cluster:
     kinds: tuple[str, ...] = setting(
         "KRT_KINDS",
         "--kinds",
-        Listed(one_of("Deployment", "StatefulSet", "DaemonSet")),
+        Listed(one_of("Deployment", "StatefulSet", "DaemonSet"), least=1),
         "the kinds of workload to restart: Deployment, StatefulSet, DaemonSet",
         default="Deployment",
         metavar="KINDS",
@@ -357,7 +368,7 @@ class Admin:
         "KRT_ADMIN_ADDR",
         "--admin-addr",
         parse_address,
-        "where the admin listener listens; krt worker: :8082",
+        "where the admin listener listens",
         default=":8081",
         metavar="ADDRESS",
     )
@@ -377,6 +388,7 @@ _OF: Mapping[str, tuple[type[Part], ...]] = {
     "worker": (Process, Valkey, Admission, Cluster, Admin),
     "all": (Process, Valkey, Admission, Web, Cluster, Admin),
 }
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # a web may share its pod
 OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE"})  # variables of `krt notify`
 
 
@@ -398,19 +410,22 @@ class Settings:
 
 
 def rows(role: str) -> dict[type[Part], dict[str, Setting]]:
-    """The settings of a role, by part and field."""
-    return {part: settings_of(part) for part in _OF[role]}
+    """The settings of a role, by part and field, as this role has them."""
+    return {part: {name: _of_role(row, role) for name, row in settings_of(part).items()} for part in _OF[role]}
 
 
 def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
     """The settings of a start of `krt ROLE`; `flags` by their names. Raises SettingsInvalid with every problem."""
-    reader = Reader(flags, environ, known=known_variables())
+    own = rows(role)
+    reader = Reader(flags, environ, rows=own, known=known_variables())
     process, valkey, admission = reader.read(Process), reader.read(Valkey), reader.read(Admission)
-    web = reader.read(Web) if Web in _OF[role] else None
-    cluster = reader.read(Cluster) if Cluster in _OF[role] else None
-    admin = reader.read(Admin, listen=":8082") if role == "worker" else reader.read(Admin)
-    reader.problems.extend(_contradictions(role, process, valkey))
+    web = reader.read(Web) if Web in own else None
+    cluster = reader.read(Cluster) if Cluster in own else None
+    admin = reader.read(Admin)
     reader.problems.extend(_policy_problems(role, reader.given()))
+    reader.problems.extend(_given_together(reader.given()))
+    if valkey:
+        reader.problems.extend(_contradictions(valkey))
     if not (process and valkey and admission and admin) or reader.problems:
         raise SettingsInvalid(tuple(reader.problems))
     return Settings(process, valkey, admission, admin, web, cluster, tuple(reader.values))
@@ -421,6 +436,30 @@ def known_variables() -> frozenset[str]:
     return frozenset(row.variable for part in rows("all").values() for row in part.values()) | OF_OTHERS
 
 
+def _of_role(row: Setting, role: str) -> Setting:
+    if row.variable == "DEV_MODE" and role != "all":
+        return replace(row, parse=_refusing_dev(role))
+    return replace(row, default=_DEFAULTS.get(role, {}).get(row.variable, row.default))
+
+
+def _refusing_dev(role: str) -> Callable[[str], bool]:
+    def read(text: str) -> bool:
+        if switch(text):
+            raise ValueError(
+                f"krt {role} never runs without checking signatures; "
+                "`krt all --dev` embeds an issuer whose tokens it checks"
+            )
+        return False
+
+    return read
+
+
+def _given_together(given: frozenset[str]) -> Iterator[str]:
+    for one, other in (("VALKEY_USERNAME", "VALKEY_USERNAME_FILE"), ("VALKEY_PASSWORD", "VALKEY_PASSWORD_FILE")):
+        if {one, other} <= given:
+            yield f"{one} and {other} are both given: one of them is enough"
+
+
 def _policy_problems(role: str, given: frozenset[str]) -> Iterator[str]:
     admission, web = settings_of(Admission), settings_of(Web)
     if Web in _OF[role]:
@@ -429,15 +468,20 @@ def _policy_problems(role: str, given: frozenset[str]) -> Iterator[str]:
         yield from problems_of_worker(given, admission["policy"], admission["images"])
 
 
-def _contradictions(role: str, process: Process | None, valkey: Valkey | None) -> Iterator[str]:
-    if process and process.dev_mode and role != "all":
-        yield (
-            f"DEV_MODE (or --dev-mode): krt {role} never runs without checking signatures; "
-            "`krt all --dev` embeds an issuer whose tokens it checks"
-        )
-    if valkey and valkey.tls and isinstance(valkey.addr.address, Unix):
+def _contradictions(valkey: Valkey) -> Iterator[str]:
+    if valkey.tls and isinstance(valkey.addr.address, Unix):
         yield "VALKEY_TLS_ENABLED (or --valkey-tls) is for host:port: a unix socket has no name to verify"
-    if valkey and valkey.password and valkey.password_file:
-        yield "VALKEY_PASSWORD and VALKEY_PASSWORD_FILE are both given: one of them is enough"
-    if valkey and (valkey.cert_file is None) != (valkey.key_file is None):
-        yield "KRT_VALKEY_CERT_FILE and KRT_VALKEY_KEY_FILE go together: one of them is not given"
+    if (valkey.ca_file or valkey.cert_file or valkey.key_file) and not (valkey.tls or valkey.addr.tls):
+        yield (
+            "KRT_VALKEY_CA_FILE, KRT_VALKEY_CERT_FILE and KRT_VALKEY_KEY_FILE are for TLS: "
+            "set VALKEY_TLS_ENABLED=true as well, or write VALKEY_ADDR as valkeys://host:port"
+        )
+    if valkey.cert_file or valkey.key_file:
+        yield from _problem_of_certificate(valkey)
+
+
+def _problem_of_certificate(valkey: Valkey) -> Iterator[str]:
+    try:
+        client_context(None, valkey.cert_file, valkey.key_file)
+    except ValueError as error:
+        yield f"KRT_VALKEY_CERT_FILE and KRT_VALKEY_KEY_FILE: {error}"

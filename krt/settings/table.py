@@ -3,6 +3,7 @@
 Every problem of one start is collected and reported at once; what a secret holds is never part of a sentence.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
 from difflib import get_close_matches
@@ -11,8 +12,10 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from krt.errors import SettingsInvalid
 
 # What Kubernetes injects for each Service of the namespace: one called `krt-web` must not stop the pod.
-_INJECTED_ENDINGS = ("_SERVICE_HOST", "_PORT")
-_INJECTED_PARTS = ("_SERVICE_PORT", "_PORT_")
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_INJECTED = re.compile(
+    r".+_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
+)
 
 
 class Part(Protocol):
@@ -66,44 +69,61 @@ def settings_of(part: type[Part]) -> dict[str, Setting]:
 
 
 class Reader:
-    """Reads parts, one after another, from one start's flags and environment. `problems` are a sentence each."""
+    """Reads parts, one after another, from one start's flags and environment. `problems` are a sentence each.
 
-    def __init__(self, flags: Mapping[str, str], environ: Mapping[str, str], known: frozenset[str]) -> None:
+    `rows` are the settings of each part by field, `known` all variables that may be given.
+    """
+
+    def __init__(
+        self,
+        flags: Mapping[str, str],
+        environ: Mapping[str, str],
+        *,
+        rows: Mapping[type[Part], Mapping[str, Setting]],
+        known: frozenset[str],
+    ) -> None:
         self._flags = flags
         self._environ = environ
+        self._rows = rows
         self.problems: list[str] = list(_unknown_variables(environ, known))
         self.values: list[Value] = []
 
-    def read(self, part: type[P], **defaults: str) -> P | None:
-        """The part; None if it has a problem, which joins `problems`. `defaults` replace the table's, by field."""
+    def read(self, part: type[P]) -> P | None:
+        """The part; None if it has a problem, which joins `problems`."""
         before = len(self.problems)
-        read = {name: self._read(row, defaults.get(name, row.default)) for name, row in settings_of(part).items()}
+        read = {name: self._read(row) for name, row in self._rows[part].items()}
         return part(**read) if len(self.problems) == before else None
 
     def given(self) -> frozenset[str]:
         """The variables of the settings read so far that have a value, good or bad."""
         return frozenset(value.setting.variable for value in self.values if value.text)
 
-    def _read(self, row: Setting, default: str | None) -> Any:
-        value = self._value(row, default)
-        if value is None:
+    def _read(self, row: Setting) -> Any:
+        value = self._value(row)
+        if value is None or (not value.text and row.default is None):
             self.problems.append(f"{row} is required: {row.help}")
             return None
         self.values.append(value)
+        if not value.text and not row.default:
+            return _nothing(row)
         try:
-            return row.parse(value.text) if value.text else _nothing(row)
+            value.text.encode()  # bytes that were no UTF-8 are half surrogate pairs now: never sent, logged or printed
+            return row.parse(value.text)
+        except UnicodeEncodeError:
+            self.problems.append(f"{row}: write it in UTF-8")
+            return None
         except ValueError as error:
             self.problems.append(f"{row}: {error}")  # the value itself may hold a secret
         except SettingsInvalid as error:
             self.problems.extend(f"{row}: {problem}" for problem in error.problems)
         return None
 
-    def _value(self, row: Setting, default: str | None) -> Value | None:
+    def _value(self, row: Setting) -> Value | None:
         if row.flag in self._flags:
             return Value(row, self._flags[row.flag], "flag")
         if self._environ.get(row.variable):
             return Value(row, self._environ[row.variable], "variable")
-        return None if default is None else Value(row, default, "default")
+        return None if row.default is None else Value(row, row.default, "default")
 
 
 def _nothing(row: Setting) -> Any:
@@ -113,10 +133,6 @@ def _nothing(row: Setting) -> Any:
 
 def _unknown_variables(environ: Mapping[str, str], known: frozenset[str]) -> Iterator[str]:
     for name in sorted(environ):
-        if name.startswith("KRT_") and name not in known and not _injected(name):
-            near = get_close_matches(name, sorted(known), n=1, cutoff=0.0)
-            yield (f"{name} is no setting of krt; did you mean {near[0]}?" if near else f"{name} is no setting of krt")
-
-
-def _injected(name: str) -> bool:
-    return name.endswith(_INJECTED_ENDINGS) or any(part in name for part in _INJECTED_PARTS)
+        if name.startswith("KRT_") and name not in known and not _INJECTED.fullmatch(name):
+            (nearest,) = get_close_matches(name, sorted(known), n=1, cutoff=0.0)
+            yield f"{name} is no setting of krt; did you mean {nearest}?"

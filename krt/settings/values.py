@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_NUMBER = re.compile(r"[0-9]{1,12}")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _TRUE, _FALSE = {"1", "t", "true", "yes", "on"}, {"0", "f", "false", "no", "off"}
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+_URL_WITH_USER = re.compile(r"([a-z]+://)?.*@(.*)", re.DOTALL)
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -37,7 +39,7 @@ def count(least: int, most: int) -> Callable[[str], int]:
     """A reader of whole numbers within bounds."""
 
     def read(text: str) -> int:
-        if not text.isascii() or not text.isdecimal() or not least <= int(text[:12]) <= most:
+        if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
             raise ValueError(f"write a whole number from {least} to {most}")
         return int(text)
 
@@ -64,6 +66,13 @@ def log_level(text: str) -> str:
     return word
 
 
+def channel_name(text: str) -> str:
+    """A name of a PubSub channel: whatever can be seen when it is logged."""
+    if not text or not text.isprintable():
+        raise ValueError("write a name without control characters")
+    return text
+
+
 def kubernetes_name(text: str) -> str:
     """A name as Kubernetes allows for labels, in lower case."""
     if not _NAME.fullmatch(text):
@@ -77,10 +86,21 @@ def readable_file(text: str) -> Path:
     """A path at which a file can be read now."""
     path = Path(text)
     try:
+        if path.is_fifo():  # to open it would hold up the start
+            raise ValueError("a pipe cannot be read again at each connect")
         with path.open("rb"):
             return path
     except OSError as error:
         raise ValueError(f"the file cannot be read ({error.strerror})") from error
+
+
+def authorities_file(text: str) -> Path:
+    """A path of a file in PEM form whose certificates can be trusted from now on."""
+    from krt.serving.tls import client_context  # imports ssl, which `krt notify` does without until it calls
+
+    path = readable_file(text)
+    client_context(path, None, None)
+    return path
 
 
 def network(text: str) -> Network:
@@ -96,11 +116,14 @@ class Listed:
 
     nothing: tuple[Any, ...] = ()
 
-    def __init__(self, read: Callable[[str], Any]) -> None:
+    def __init__(self, read: Callable[[str], Any], *, least: int = 0) -> None:
         self._read = read
+        self._least = least
 
     def __call__(self, text: str) -> tuple[Any, ...]:
         values = tuple(self._read(part.strip()) for part in text.split(",") if part.strip())
+        if len(values) < self._least:
+            raise ValueError(f"write {self._least} or more, separated by commas")
         if len(set(values)) != len(values):
             raise ValueError("a value stands there twice")
         return values
@@ -113,5 +136,5 @@ def stars(_: str) -> str:
 
 def without_password(url: str) -> str:
     """How a URL is shown that may hold user and password."""
-    scheme, separator, rest = url.rpartition("://")
-    return f"{scheme}{separator}***@{rest.rpartition('@')[2]}" if "@" in rest else url
+    found = _URL_WITH_USER.fullmatch(url)
+    return f"{found[1] or ''}***@{found[2]}" if found else url

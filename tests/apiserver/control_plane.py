@@ -86,6 +86,7 @@ class ControlPlane:
         """On the port and the data it had; return when it is ready. Raises ControlPlaneError."""
         self.apiserver.spawn()
         await self.wait_ready()
+        await self._renew_controllers()
 
     @contextmanager
     def paused_apiserver(self) -> Iterator[None]:
@@ -125,6 +126,8 @@ class ControlPlane:
             process.resume()
         if away:
             await self.wait_ready()
+        if self.apiserver in away:
+            await self._renew_controllers()
 
     async def wait_ready(self) -> None:
         """Return when /readyz says so. Raises ControlPlaneError."""
@@ -136,6 +139,11 @@ class ControlPlane:
                     await trio.sleep(POLL_SECONDS)
         said = "\n".join(process.last_output() for process in (self.etcd, self.apiserver))
         raise ControlPlaneError(f"the API server ended, or was not ready within {START_SECONDS} s\n{said}")
+
+    async def _renew_controllers(self) -> None:
+        """Each absence of the API server doubles what they wait before they list again, to 30 s."""
+        await self.controller_manager.kill()
+        self.controller_manager.spawn()
 
     def _process(self, name: str, arguments: list[str]) -> Process:
         return Process(program(name), arguments, self._folder / f"{name}.log")

@@ -16,6 +16,7 @@ from tests.apiserver.pods import Decide, Fate, Pod, Ready, has_met, status_of
 NODE = "node"
 REQUESTS_AT_ONCE = 8
 RETRY_SECONDS = 0.1
+REQUEST_SECONDS = 2.0
 
 
 class _PodList(msgspec.Struct):
@@ -147,7 +148,9 @@ class Kubelet:
         headers = {"Content-Type": "application/strategic-merge-patch+json"} if method == "PATCH" else {}
         while True:
             async with self._limit:
-                with suppress(httpx.TransportError):
+                # Finished also at the test's end: what is cancelled while it is sent leaves httpx's generators open.
+                with suppress(httpx.TransportError), trio.CancelScope(shield=True) as scope:
+                    scope.deadline = trio.current_time() + REQUEST_SECONDS
                     answer = await self._client.request(method, path, json=body, headers=headers)
                     if answer.is_success or answer.status_code in (404, 409):
                         return

@@ -4,12 +4,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from krt.cli.main import main
+from krt.client import exits
 from tests.client.actions import EVENT_ID, REQUEST_TOKEN, Actions, Reply, running
+from tests.client.reports import READY, a_report, a_target
 
 
 @pytest.fixture
@@ -29,12 +32,12 @@ def run(*argv: str, environ: Mapping[str, str]) -> int:
     return main(["notify", *argv], environ)
 
 
-def start(actions: Actions, *argv: str, **environ: str) -> subprocess.Popen[str]:
+def start(actions: Actions, *argv: str, stderr: int = subprocess.PIPE, **environ: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "krt", "notify", *argv],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd()), **actions.environ, **environ},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
 
@@ -48,6 +51,12 @@ def test_image_and_tags_are_announced(actions: Actions, capsys: pytest.CaptureFi
 def test_the_tag_may_stand_in_the_image(actions: Actions) -> None:
     assert run("localhost:5001/shop:dev", environ=actions.environ) == 0
     assert json.loads(actions.posts[0].body) == {"image": "localhost:5001/shop", "tags": ["dev"]}
+
+
+@pytest.mark.parametrize("tags", ["dev,v1", "dev\nv1\n", " dev ,\n v1 ", "dev\r\nv1\r\n"])
+def test_tags_stand_in_one_line_or_each_in_its_own(actions: Actions, tags: str) -> None:
+    assert run("shop", f"--tags={tags}", environ=actions.environ) == 0
+    assert json.loads(actions.posts[0].body)["tags"] == ["dev", "v1"]
 
 
 def test_the_audience_is_the_origin_of_the_url(actions: Actions) -> None:
@@ -79,6 +88,7 @@ def test_a_dry_run_is_posted_to_its_own_path(actions: Actions) -> None:
         (("shop:dev", "--tags", "v1"), "image: write the tag"),
         (("shop", "--tags", ""), "tags: "),
         (("shop", "--tags", "a,,b"), "tags: "),
+        (("shop", "--tags", "a b"), "tags: "),
         (("shop", "--tags", "a,a"), "tags: "),
         (("shop", "--tags", ",".join(map(str, range(17)))), "tags: "),
         (("shop@sha256:" + "0" * 64,), "image: an event names tags, no digest"),
@@ -86,6 +96,8 @@ def test_a_dry_run_is_posted_to_its_own_path(actions: Actions) -> None:
         (("\ud800",), "image: "),
         (("shop:dev", "--timeout", "soon"), "--timeout: write a duration"),
         (("shop:dev", "--timeout", "0"), "--timeout: write a duration"),
+        (("shop:dev", "--wait", "--timeout", ""), "--timeout: write a duration"),
+        (("shop:dev", "--allow-no-match"), "--allow-no-match: it means something with --wait only"),
         (("shop:dev", "--ca-file", "/nonexistent/ca.pem"), "--ca-file: the file cannot be read"),
         (("shop:dev", "--url", "http://krt.example.com"), "KRT_URL (or --url): plain http"),
         (("shop:dev", "--url", "https://eve:secret@krt.example.com"), "KRT_URL (or --url): it holds a user"),
@@ -157,10 +169,12 @@ def test_an_unusable_proxy_is_one_sentence(
     assert "ALL_PROXY" in line
 
 
-def test_help_names_every_variable(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_every_variable_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run("--help", environ={})
     text = capsys.readouterr().out
+    for code, meaning in exits.MEANINGS.items():
+        assert f"  {code:<4} {meaning}\n" in text
     for name in ("KRT_URL", "KRT_AUDIENCE", "SSL_CERT_FILE", "HTTPS_PROXY", "NO_PROXY", "GITHUB_ACTIONS"):
         assert name in text
 
@@ -203,3 +217,86 @@ def test_an_interrupted_process_says_whether_the_event_was_accepted(
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert err == f"krt notify: {sentence}\n"
+
+
+def test_the_rollout_is_waited_for_where_asked(actions: Actions, capsys: pytest.CaptureFixture[str]) -> None:
+    actions.reports = [READY]
+    assert run("shop:dev", "--wait", environ=actions.environ) == 0
+    assert capsys.readouterr().out == "the rollout is ready: 1 ready\n"
+
+
+def test_no_match_is_no_failure_where_allowed(actions: Actions) -> None:
+    actions.reports = [a_report("no_match")]
+    assert run("shop:dev", "--wait", environ=actions.environ) == 1
+    assert run("shop:dev", "--wait", "--allow-no-match", environ=actions.environ) == 0
+
+
+def test_the_timeout_bounds_the_wait(actions: Actions, capsys: pytest.CaptureFixture[str]) -> None:
+    actions.reports = [a_report("rolling", a_target())]
+    assert run("shop:dev", "--wait", "--timeout", "300ms", environ=actions.environ) == 1
+    assert "not finished within 0.3 s" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("github", ["true", ""])
+def test_a_summary_is_for_github_only(actions: Actions, github: str, tmp_path: Path) -> None:
+    actions.reports, page = [READY], tmp_path / "summary.md"
+    environ = {**actions.environ, "GITHUB_STEP_SUMMARY": str(page), "GITHUB_ACTIONS": github}
+    assert run("shop:dev", "--wait", environ=environ) == 0
+    assert page.exists() == bool(github)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_an_interrupt_leaves_the_rollout_alone_and_says_where_it_is_to_be_seen(actions: Actions) -> None:
+    actions.reports = [a_report("rolling", a_target()), Reply(silent=True)]
+    process = start(actions, "shop:dev", "--wait", "--json", GITHUB_ACTIONS="true")
+    assert actions.saw("/events/")
+    assert actions.saw("/events/")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    where = f"{actions.url}/events/{EVENT_ID}"
+    *_, group, error = err.splitlines()
+    assert group == "::endgroup::"
+    assert error == (
+        f"::error title=krt notify::interrupted: the event was accepted as {EVENT_ID} and goes on; "
+        f"for a day a token of this repository opens its report, {where}"
+    )
+    document = json.loads(out)
+    assert (document["accepted"], document["id"], document["status"]) == (True, EVENT_ID, where)
+
+
+def on_a_terminal(actions: Actions, **environ: str) -> tuple[int, str, str]:
+    import pty  # there is none on Windows
+
+    ours, its = pty.openpty()
+    process = start(actions, "shop:dev", "--wait", stderr=its, **environ)
+    os.close(its)
+    seen = b""
+    try:
+        while part := os.read(ours, 65536):
+            seen += part
+    except OSError:  # Linux says so that the other side is closed
+        pass
+    os.close(ours)
+    out, _ = process.communicate(timeout=20)
+    return process.returncode, out, seen.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_terminal_shows_a_live_picture_and_stdout_the_result(actions: Actions) -> None:
+    actions.reports = [a_report("rolling", a_target()), Reply(503), replace(READY, held_seconds=0.5)]
+    code, out, seen = on_a_terminal(actions, TERM="xterm-256color", COLUMNS="120")
+    assert (code, out) == (0, "the rollout is ready: 1 ready\n")
+    assert "\x1b[2K" in seen  # lines are drawn anew
+    assert "krt web answered 503; trying again" in seen
+    assert "Deployment shop/web  " in seen
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("environ", [{"TERM": "dumb"}, {"TERM": "xterm", "GITHUB_ACTIONS": "true"}])
+def test_what_cannot_be_drawn_on_gets_lines(actions: Actions, environ: dict[str, str]) -> None:
+    actions.reports = [READY]
+    code, _, seen = on_a_terminal(actions, **environ)
+    assert code == 0
+    assert "\x1b" not in seen
+    assert "Deployment shop/web: ready after 12.4 s" in seen

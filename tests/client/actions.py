@@ -17,6 +17,7 @@ import trio
 
 REQUEST_TOKEN = "the-secret-of-the-job"
 EVENT_ID = "1763690000123-0"
+DOWN_SECONDS = 0.2  # how long a restart takes
 
 
 def a_token(*, life_seconds: float = 300, **claims: object) -> str:
@@ -59,7 +60,8 @@ def a_token(*, life_seconds: float = 300, **claims: object) -> str:
 class Reply:
     """`cut`: so many bytes of it are sent, then the connection is dropped. `silent`: nothing is ever sent.
 
-    `raw`: sent as it is, instead of HTTP.
+    `raw`: sent as it is, instead of HTTP. `held_seconds`: so long nothing is sent. `restarts`: afterwards the whole
+    server is away for a moment, and nobody listens.
     """
 
     status: int = 200
@@ -68,6 +70,8 @@ class Reply:
     cut: int | None = None
     silent: bool = False
     raw: bytes | None = None
+    held_seconds: float = 0
+    restarts: bool = False
 
 
 def accepted(event_id: str = EVENT_ID) -> Reply:
@@ -100,9 +104,13 @@ class Seen:
 
 @dataclass
 class Actions:
-    """What is answered: one reply after another, the last for ever; `tokens` None: a new one each time."""
+    """What is answered: one reply after another, the last for ever; `tokens` None: a new one each time.
+
+    `events` are for what is posted, `reports` for who asks how it went.
+    """
 
     events: list[Reply] = field(default_factory=lambda: [accepted()])
+    reports: list[Reply] = field(default_factory=lambda: [Reply(404)])
     tokens: list[Reply] | None = None
     seen: list[Seen] = field(default_factory=list)
     arrivals: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
@@ -122,6 +130,10 @@ class Actions:
         return [request for request in self.seen if request.method == "POST"]
 
     @property
+    def looks(self) -> list[Seen]:
+        return [request for request in self.seen if "/events/" in request.target]
+
+    @property
     def asked(self) -> list[Seen]:
         return [request for request in self.seen if request.target.startswith("/token")]
 
@@ -132,15 +144,17 @@ class Actions:
         return True
 
     def reply_to(self, request: Seen) -> Reply:
-        if not request.target.startswith("/token"):
-            return self.events.pop(0) if len(self.events) > 1 else self.events[0]
-        if self.tokens is None:
-            return self._a_new_token()
-        return self.tokens.pop(0) if len(self.tokens) > 1 else self.tokens[0]
+        if request.target.startswith("/token"):
+            return self._a_new_token() if self.tokens is None else _next(self.tokens)
+        return _next(self.reports if "/events/" in request.target else self.events)
 
     def _a_new_token(self) -> Reply:
         self.given.append(a_token())
         return gives(self.given[-1])
+
+
+def _next(replies: list[Reply]) -> Reply:
+    return replies.pop(0) if len(replies) > 1 else replies[0]
 
 
 @contextmanager
@@ -150,16 +164,20 @@ def running(actions: Actions, tls: ssl.SSLContext | None = None) -> Iterator[Act
     loops: list[trio.lowlevel.TrioToken] = []
 
     async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            (listener,) = await nursery.start(
-                partial(trio.serve_tcp, partial(_serve, actions, tls), 0, host="127.0.0.1")
-            )
-            port = listener.socket.getsockname()[1]
-            actions.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
-            loops.append(trio.lowlevel.current_trio_token())
-            ready.set()
-            await stop.wait()
-            nursery.cancel_scope.cancel()
+        loops.append(trio.lowlevel.current_trio_token())
+        port = 0
+        while not stop.is_set():
+            async with trio.open_nursery() as nursery:
+                restart = trio.Event()
+                serve = partial(_serve, actions, tls, restart)
+                (listener,) = await nursery.start(partial(trio.serve_tcp, serve, port, host="127.0.0.1"))
+                port = listener.socket.getsockname()[1]
+                actions.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+                ready.set()
+                await _first(restart, stop)
+                nursery.cancel_scope.cancel()
+            with trio.move_on_after(DOWN_SECONDS):
+                await stop.wait()
 
     thread = threading.Thread(target=trio.run, args=(main,))
     thread.start()
@@ -171,15 +189,26 @@ def running(actions: Actions, tls: ssl.SSLContext | None = None) -> Iterator[Act
         thread.join(10)
 
 
-async def _serve(actions: Actions, tls: ssl.SSLContext | None, stream: trio.abc.Stream) -> None:
+async def _first(*events: trio.Event) -> None:
+    async def wait(event: trio.Event) -> None:
+        await event.wait()
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        for event in events:
+            nursery.start_soon(wait, event)
+
+
+async def _serve(actions: Actions, tls: ssl.SSLContext | None, restart: trio.Event, stream: trio.abc.Stream) -> None:
     if tls:
         stream = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
     with suppress(trio.BrokenResourceError, h11.RemoteProtocolError):
         async with stream:
-            await _exchange(actions, stream)
+            if (await _exchange(actions, stream)).restarts:
+                restart.set()
 
 
-async def _exchange(actions: Actions, stream: trio.abc.Stream) -> None:
+async def _exchange(actions: Actions, stream: trio.abc.Stream) -> Reply:
     connection = h11.Connection(h11.SERVER)
     request = await _receive(connection, stream)
     actions.seen.append(request)
@@ -187,6 +216,7 @@ async def _exchange(actions: Actions, stream: trio.abc.Stream) -> None:
     reply = actions.reply_to(request)
     if reply.silent:
         await trio.sleep_forever()
+    await trio.sleep(reply.held_seconds)
     headers = [*reply.headers, ("Content-Length", str(len(reply.body))), ("Connection", "close")]
     sent = b"".join(
         connection.send(event) or b""
@@ -197,6 +227,7 @@ async def _exchange(actions: Actions, stream: trio.abc.Stream) -> None:
         )
     )
     await stream.send_all((reply.raw or sent)[: reply.cut])
+    return reply
 
 
 async def _receive(connection: h11.Connection, stream: trio.abc.Stream) -> Seen:

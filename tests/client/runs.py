@@ -9,7 +9,9 @@ from krt.client.address import parse_server
 from krt.client.call import Message, Patience
 from krt.client.command import Notification
 from krt.client.console import Console
+from krt.client.follow import Pace
 from krt.client.token import TokenService
+from krt.client.wait import Wait
 from krt.core import event
 from tests.client.actions import REQUEST_TOKEN, Actions
 
@@ -20,6 +22,11 @@ QUICK = Patience(
     first_pause_seconds=0.01,
     longest_pause_seconds=0.02,
 )
+QUICK_PACE = Pace(hold_seconds=5, spacing_seconds=0.01, absent_seconds=0.1, nobody_seconds=60, doubt_seconds=10)
+
+
+def a_wait(**changes: Any) -> Wait:
+    return Wait(**{"timeout_seconds": 20, "pace": QUICK_PACE, **changes})
 
 
 @dataclass
@@ -47,6 +54,7 @@ def a_notification(actions: Actions, **changes: Any) -> Notification:
         ),
         ca_file=changes.pop("ca_file", None),
         patience=changes.pop("patience", QUICK),
+        wait=changes.pop("wait", None),
     )
 
 

@@ -4,18 +4,23 @@ import json
 import pytest
 
 from krt.client.address import parse_server
-from krt.client.call import Call, Listener, Message, Patience
+from krt.client.call import Call, Message, Patience
 from krt.client.console import Console
 from krt.client.outcome import Accepted
-from krt.client.token import TokenService
+from krt.client.token import Tokens, TokenService
 from krt.client.verdict import tell_interrupted
 from krt.core import event
+
+GOES_ON = (
+    "the event was accepted as 1-0 and goes on; for a day a token of this repository opens its report, "
+    "https://krt.example.com/events/1-0"
+)
 
 
 def a_call() -> Call:
     message = Message(parse_server("https://krt.example.com"), event.build("shop:dev", None), dry_run=False)
     service = TokenService("https://tokens.example.com/?a=b", "secret", "https://krt.example.com")
-    return Call(message, service, Patience(), Listener(lambda _: None, lambda _: None))
+    return Call(message, Tokens(service, seconds=1, on_token=lambda _: None), Patience(), lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -23,8 +28,13 @@ def a_call() -> Call:
     [
         (None, False, "the event was not accepted", False),
         (None, True, "the event was sent and not answered: it may have been accepted all the same", None),
-        (Accepted("1-0", "https://krt.example.com/events/1-0"), True, "the event was accepted as 1-0", True),
-        (Accepted(None, None), True, "the event was accepted", True),
+        (
+            Accepted("1-0", "https://krt.example.com/events/1-0"),
+            True,
+            GOES_ON,
+            True,
+        ),
+        (Accepted(None, None), True, "the event was accepted and goes on", True),
     ],
 )
 def test_an_interrupt_says_whether_the_event_was_accepted(

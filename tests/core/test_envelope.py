@@ -39,7 +39,11 @@ def test_a_token_without_an_actor_leaves_the_place_empty() -> None:
     assert Origin.of(an_identity(actor=...)).actor == ""
 
 
-@given(st.builds(Envelope, events, st.none() | origins, st.text()))
+def test_a_dry_run_says_so_and_nothing_else_does() -> None:
+    assert to_fields(an_envelope(dry_run=True)).items() - to_fields(an_envelope()).items() == {("dry_run", "1")}
+
+
+@given(st.builds(Envelope, events, st.none() | origins, st.text(), st.booleans()))
 def test_an_envelope_comes_back_from_its_entry(envelope: Envelope) -> None:
     assert from_fields(to_fields(envelope)) == envelope
 

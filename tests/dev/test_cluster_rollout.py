@@ -2,6 +2,7 @@ import pytest
 import trio
 
 from krt.dev.cluster import Cluster, deployment, sample_deployments
+from krt.dev.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster.progress import Pods, advance
 from tests.dev.cluster_client import RESTART
 
@@ -37,19 +38,21 @@ async def test_a_restart_is_observed_first_then_surges_then_replaces_until_all_i
     cluster.patch(*WEB, RESTART)
     seen = await steps(cluster, WEB)
     assert [counts(document) for document in seen] == [
-        (3, 0, 3, 0),
+        (3, 0, 3, 1),  # the controller counts as unavailable what it has just asked for
         (4, 1, 3, 1),
         (4, 1, 4, 0),
-        (3, 1, 3, 0),
+        (3, 1, 3, 1),
         (4, 2, 3, 1),
         (4, 2, 4, 0),
-        (3, 2, 3, 0),
+        (3, 2, 3, 1),
         (4, 3, 3, 1),
         (4, 3, 4, 0),
         (3, 3, 3, 0),
+        (3, 3, 3, 0),
     ]
+    assert [document["status"]["terminatingReplicas"] for document in seen] == [0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0]
     reasons = [condition(document, "Progressing")[1] for document in seen]
-    assert reasons == ["NewReplicaSetCreated", *["ReplicaSetUpdated"] * 8, "NewReplicaSetAvailable"]
+    assert reasons == ["NewReplicaSetCreated", *["ReplicaSetUpdated"] * 8, *["NewReplicaSetAvailable"] * 2]
     assert all(document["status"]["observedGeneration"] == 2 for document in seen)
     assert all(document["metadata"]["generation"] == 2 for document in seen)
     assert cluster.get(*WEB)["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "2"
@@ -59,6 +62,20 @@ async def test_the_old_status_stands_until_the_controller_has_looked(cluster):
     patched = cluster.patch(*WEB, RESTART)
     assert patched["status"]["observedGeneration"] < patched["metadata"]["generation"]
     assert condition(patched, "Progressing")[1] == "NewReplicaSetAvailable"
+
+
+async def test_a_new_template_is_announced_by_a_status_that_is_not_of_its_generation(cluster):
+    versions = cluster.store.number
+    cluster.patch(*WEB, RESTART)
+    await cluster.step_rollouts()
+    told = [change.version.document() for change in cluster.store.table(DEPLOYMENT).history][-3:]
+    assert cluster.store.number == versions + 3
+    assert [document["status"]["observedGeneration"] for document in told] == [1, 1, 2]
+    assert [condition(document, "Progressing")[1] for document in told] == [
+        "NewReplicaSetAvailable",
+        "NewReplicaSetCreated",
+        "NewReplicaSetCreated",
+    ]
 
 
 async def test_status_is_the_controllers_in_managed_fields(cluster):
@@ -236,4 +253,4 @@ async def test_a_label_set_meanwhile_does_not_disturb_a_rollout(cluster):
     cluster.patch(*WEB, {"metadata": {"labels": {"touched": "1"}}})
     await cluster.step_rollouts()
     cluster.patch(*WEB, {"metadata": {"labels": {"touched": "2"}}})
-    assert len(await steps(cluster, WEB)) == 9
+    assert len(await steps(cluster, WEB)) == 10

@@ -25,9 +25,15 @@ def an_identity(**changes: object) -> Identity:
     return from_claims(VerifiedClaims(claims(**changes)))
 
 
-def an_envelope(event: Event | None = None, *, identity: Identity | None = None, request_id: str = "r-1") -> Envelope:
+def an_envelope(
+    event: Event | None = None,
+    *,
+    identity: Identity | None = None,
+    request_id: str = "r-1",
+    dry_run: bool = False,
+) -> Envelope:
     """An event that a job of acme/shop announced."""
-    return Envelope(event or an_event(), Origin.of(identity or an_identity()), request_id)
+    return Envelope(event or an_event(), Origin.of(identity or an_identity()), request_id, dry_run)
 
 
 def a_container(image: str = "ghcr.io/acme/shop:dev", *, name: str = "app", pull_policy: str = "Always") -> Container:
@@ -36,7 +42,7 @@ def a_container(image: str = "ghcr.io/acme/shop:dev", *, name: str = "app", pull
 
 
 def a_workload(*images: str | Container, key: str = "Deployment shop/web", **changes: object) -> Workload:
-    """A running Deployment of one replica, never restarted; `images` are its containers'."""
+    """A Deployment of one replica, rolled out and never restarted; `images` are its containers'."""
     kind, place = key.split(" ")
     namespace, name = place.split("/")
     values: dict[str, object] = {
@@ -50,12 +56,12 @@ def a_workload(*images: str | Container, key: str = "Deployment shop/web", **cha
         ),
         "replicas": 1,
         "paused": False,
+        "on_delete": False,
+        "partition": 0,
+        "status": RolloutStatus(observed_generation=1, replicas=1, updated=1, available=1, ready=1, scheduled=1),
         "restarted_at": None,
         "mark": None,
         "last_manager": "",
-        "on_delete": False,
-        "partition": 0,
-        "status": RolloutStatus(),
         "opt": None,
     }
     return Workload(**{**values, **changes})

@@ -44,11 +44,11 @@ def _listing(store: Store, call: Call) -> Answer:
         metadata |= {"continue": _token(page.number, page.following), "remainingItemCount": page.remaining}
     opening = call.kind.type_fields("List") + b'"metadata":' + msgspec.json.encode(metadata)
     items = b",".join([version.body for version in page.versions])
-    return Answer(200, b"".join([opening, b',"items":[', items, b"]}\n"]))
+    return status.answered(200, b"".join([opening, b',"items":[', items, b"]}\n"]))
 
 
 def _object(call: Call, version: Version, *, code: int = 200) -> Answer:
-    return Answer(code, call.kind.type_fields() + version.body[1:] + b"\n")
+    return status.answered(code, call.kind.type_fields() + version.body[1:] + b"\n")
 
 
 def _patch(store: Store, call: Call, body: bytes, content_type: str) -> Version:
@@ -68,6 +68,8 @@ def _create(store: Store, call: Call, document: Json) -> Version:
     metadata = document.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         raise status.invalid(call.kind, "", [("metadata.name", "Required value: name or generateName is required")])
+    if metadata.get("namespace", call.namespace) != call.namespace:
+        raise status.other_namespace()
     placed = {**metadata, "namespace": call.namespace} if call.namespace else metadata
     return store.create({**document, "kind": call.kind.name, "metadata": placed, "status": {}}, manager=call.manager)
 
@@ -76,7 +78,7 @@ def _deletion(call: Call, deleted: Version) -> Answer:
     uid = deleted.document()["metadata"]["uid"]
     details = {**status.about(call.kind, call.name), "uid": uid}
     success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
-    return Answer(200, msgspec.json.encode(success) + b"\n")
+    return status.answered(200, msgspec.json.encode(success) + b"\n")
 
 
 def _decode(body: bytes) -> Json:

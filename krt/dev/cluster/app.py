@@ -148,8 +148,8 @@ async def _finish(send: ASGISendCallable, whole: Answer, fault: Fault) -> None:
 
 def _outside(path: str) -> Answer:
     if path in ("/healthz", "/livez", "/readyz"):
-        return Answer(200, b"ok", "text/plain; charset=utf-8")
-    return Answer(404, b"404 page not found\n", "text/plain; charset=utf-8")
+        return status.answered(200, b"ok", "text/plain; charset=utf-8")
+    return status.answered(404, b"404 page not found\n", "text/plain; charset=utf-8")
 
 
 def _header(scope: HTTPScope, name: bytes) -> str:

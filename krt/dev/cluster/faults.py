@@ -21,8 +21,9 @@ REASONS = {
 class Fault:
     """Befalls the calls it names (None: any; namespace "" is a cluster-wide call).
 
-    `delay_seconds` pass before anything is done. With a `status` nothing is done, and `message` stands for the one
-    that the real server would give; with `broken` it is done, and the connection breaks in the middle of the answer.
+    `delay_seconds` pass before anything is done. With a `status` nothing is done, and `message` stands for the one that
+    the real server would give; a 403 with one is an admission's, not RBAC's. With `broken` it is done, and the
+    connection breaks in the middle of the answer.
     """
 
     status: int | None = None
@@ -47,7 +48,7 @@ class Fault:
         pause = {} if self.retry_after_seconds is None else {"retry-after": str(self.retry_after_seconds)}
         if self.status == 429:  # priority and fairness answers in plain text
             text = b"Too many requests, please try again later.\n"
-            return Answer(429, text, "text/plain; charset=utf-8", pause)
+            return status.answered(429, text, "text/plain; charset=utf-8", pause)
         refusal = self._refusal(call, self.status)
         refusal.headers |= pause
         return refusal.answer()
@@ -56,11 +57,11 @@ class Fault:
         match code:
             case 401:
                 return status.unauthorized()
-            case 403:
-                return denied(call, KRT_WORKER, self.message)
-            case 422:
+            case 403 if not self.message:
+                return denied(call, KRT_WORKER)
+            case 403 | 422:
                 told = f"{status.subject(call.kind, call.name)} is forbidden: {POLICY_DENIES}"
-                return Refused(422, "Invalid", self.message or told, details=status.about(call.kind, call.name))
+                return status.not_admitted(code, call.kind, call.name, self.message or told)
             case _:
                 reason, message = REASONS.get(code, ("", "on purpose"))
                 return Refused(code, reason, self.message or message)
@@ -96,9 +97,9 @@ class Faults:
         return Fault()
 
 
-def denied(call: Call, user: str, message: str = "") -> Refused:
-    """403, as RBAC words it or as somebody else does."""
+def denied(call: Call, user: str) -> Refused:
+    """403, as RBAC words it."""
     scope = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
     rule = f'cannot {call.verb} resource "{call.kind.resource}" in API group "{call.kind.group}" {scope}'
     told = f'{status.subject(call.kind, call.name)} is forbidden: User "{user}" {rule}'
-    return status.forbidden(call.kind, call.name, message or told)
+    return status.forbidden(call.kind, call.name, told)

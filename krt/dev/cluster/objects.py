@@ -5,10 +5,17 @@ import uuid
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 
+import msgspec
+
 from krt.dev.cluster import status
 from krt.dev.cluster.kinds import Json, Kind
 
 MAX_ANNOTATIONS_BYTES = 262_144
+NAME_PART = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
 ANNOTATION_NAME = re.compile(r"([a-z0-9A-Z.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 Changing = Callable[[Json], Json]
 KEPT = ("name", "namespace", "uid", "creationTimestamp", "managedFields")
@@ -61,7 +68,7 @@ def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Js
     document = complete(kind, document)
     check(kind, document, before)
     if kind.is_workload:
-        metadata["generation"] = old["generation"] + _bumps(kind, before, document, subresource)
+        document["metadata"]["generation"] = old["generation"] + _bumps(kind, before, document, subresource)
     return document
 
 
@@ -71,7 +78,13 @@ def complete(kind: Kind, document: Json) -> Json:
     if kind.is_workload:
         for container in _containers(spec):
             container.setdefault("imagePullPolicy", _pull_policy(str(container.get("image", ""))))
-    return {**document, "spec": spec}
+        if isinstance(template := spec.get("template"), dict):
+            spec["template"] = {**template, "metadata": _without_empty_maps(_map(template.get("metadata")))}
+    return {**document, "metadata": _without_empty_maps(document["metadata"]), "spec": spec}
+
+
+def _without_empty_maps(metadata: Json) -> Json:
+    return {name: value for name, value in metadata.items() if value != {} or name not in ("labels", "annotations")}
 
 
 def check(kind: Kind, document: Json, before: Json | None = None) -> None:
@@ -84,22 +97,21 @@ def check(kind: Kind, document: Json, before: Json | None = None) -> None:
 
 
 def _check_identity(kind: Kind, old: Json, new: Json) -> None:
-    if new.get("name") != old["name"]:
-        given = new.get("name", "")
-        message = f"the name of the object ({given}) does not match the name on the URL ({old['name']})"
+    if not new.get("name"):
+        raise status.no_name(old["name"])
+    if new["name"] != old["name"]:
+        message = f"the name of the object ({new['name']}) does not match the name on the URL ({old['name']})"
         raise status.bad_request(message)
     if new.get("namespace", old.get("namespace")) != old.get("namespace"):
-        raise status.bad_request(
-            "the namespace of the provided object does not match the namespace sent on the request"
-        )
-    _check_version(kind, old, new.get("resourceVersion") or old["resourceVersion"])
+        raise status.other_namespace()
+    _check_version(kind, old, new.get("resourceVersion"))
     if new.get("uid", old["uid"]) != old["uid"]:
         cause = ("metadata.uid", f'Invalid value: "{new["uid"]}": field is immutable')
         raise status.invalid(kind, old["name"], [cause])
 
 
 def _check_version(kind: Kind, old: Json, given: object) -> None:
-    if given == old["resourceVersion"]:
+    if given in (None, "", "0", old["resourceVersion"]):  # a nought asks for no version, here too
         return
     if not isinstance(given, str):
         raise status.invalid(kind, old["name"], [("metadata.resourceVersion", "Invalid value: must be a string")])
@@ -125,9 +137,9 @@ def _annotation_causes(metadata: Json, path: str) -> Iterator[tuple[str, str]]:
         return
     for name, value in annotations.items():
         if not ANNOTATION_NAME.fullmatch(name):
-            yield field, f'Invalid value: "{name}": name part must consist of alphanumeric characters'
+            yield field, f'Invalid value: "{name}": {NAME_PART}'
         if not isinstance(value, str):
-            yield field, f"Invalid value: {value!r}: must be a string"
+            yield field, f"Invalid value: {_json(value)}: must be a string"
     if sum(len(name) + len(str(value)) for name, value in annotations.items()) > MAX_ANNOTATIONS_BYTES:
         yield field, f"Too long: may not be more than {MAX_ANNOTATIONS_BYTES} bytes"
 
@@ -135,9 +147,9 @@ def _annotation_causes(metadata: Json, path: str) -> Iterator[tuple[str, str]]:
 def _spec_causes(spec: Json, before: Json | None) -> Iterator[tuple[str, str]]:
     replicas = spec.get("replicas", 0)
     if type(replicas) is not int or replicas < 0:
-        yield "spec.replicas", f"Invalid value: {replicas!r}: must be greater than or equal to 0"
+        yield "spec.replicas", f"Invalid value: {_json(replicas)}: must be greater than or equal to 0"
     if before and spec.get("selector") != before.get("selector"):
-        yield "spec.selector", f"Invalid value: {spec.get('selector')!r}: field is immutable"
+        yield "spec.selector", f"Invalid value: {_json(spec.get('selector'))}: field is immutable"
     template = _map(spec.get("template"))
     if not _map(template.get("spec")).get("containers"):
         yield "spec.template.spec.containers", "Required value"
@@ -156,8 +168,12 @@ def _containers(spec: Json) -> Iterator[Json]:
 def _pull_policy(image: str) -> str:
     name, at, _digest = image.partition("@")
     _repository, colon, tag = name.rpartition("/")[2].partition(":")
-    latest = not at and (not colon or tag == "latest")
+    latest = tag == "latest" if colon else not at
     return "Always" if latest else "IfNotPresent"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _map(value: object) -> Json:

@@ -15,11 +15,12 @@ NODES = 2  # a DaemonSet wants one pod on each
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """`old` ones are all ready; of the `new` ones `ready` are."""
+    """`old` ones are all ready; of the `new` ones `ready` are. `terminating` ones count among neither."""
 
     old: int
     new: int
     ready: int
+    terminating: int = 0
 
     @property
     def total(self) -> int:
@@ -32,17 +33,18 @@ class Pods:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a status is made of."""
+    """What a status is made of. `planned`: the pods that the controllers are making it be."""
 
     document: Json
     pods: Pods
+    planned: Pods
     desired: int
     now: str
     timed_out: bool = False
 
     @property
     def complete(self) -> bool:
-        return self.pods == Pods(0, self.desired, self.desired)
+        return replace(self.pods, terminating=0) == Pods(0, self.desired, self.desired)
 
     @property
     def revision(self) -> str:
@@ -57,14 +59,16 @@ def outdated(pods: Pods) -> Pods:
 
 def advance(pods: Pods, desired: int, *, surge: bool, fails: bool) -> Pods:
     """The next step: a new pod gets ready, an old one goes, a new one comes. With `surge` it comes first."""
+    pods = replace(pods, terminating=0)
     if pods.new > desired:
-        return replace(pods, new=desired, ready=min(pods.ready, desired))
+        return replace(pods, new=desired, ready=min(pods.ready, desired), terminating=pods.new - desired)
     if pods.ready < pods.new:
         return pods if fails else replace(pods, ready=pods.new)
     batch = max(1, -(-desired // 4)) if surge else 1  # 25 %, rounded up
     full = pods.total > desired or (pods.total == desired and not surge)
     if pods.old and full:
-        return replace(pods, old=max(0, pods.old - batch))
+        leaving = min(batch, pods.old)
+        return replace(pods, old=pods.old - leaving, terminating=leaving)
     if not pods.old and surge:
         return replace(pods, new=desired)
     return replace(pods, new=min(desired, pods.new + batch))
@@ -78,10 +82,24 @@ def deployment_status(moment: Moment) -> Json:
         "updatedReplicas": pods.new,
         "readyReplicas": pods.available,
         "availableReplicas": pods.available,
-        "unavailableReplicas": max(0, max(pods.total, moment.desired) - pods.available),
+        "unavailableReplicas": max(0, max(pods.total, moment.planned.total) - pods.available),
     }
     conditions = [_condition(moment, *_available(moment)), _condition(moment, *_progressing(moment))]
-    return {**{name: count for name, count in counts.items() if count}, "conditions": conditions}
+    known = {name: count for name, count in counts.items() if count}
+    return {**known, "terminatingReplicas": pods.terminating, "conditions": conditions}
+
+
+def deployment_announcement(moment: Moment, *, new_template: bool) -> Json:
+    """The status that the controller writes first: a condition is new, observedGeneration and counts are still old."""
+    before: Json = moment.document["status"]
+    if moment.document["spec"].get("paused"):
+        condition = _condition(moment, *_progressing(moment))
+    elif new_template:
+        condition = _condition(moment, *_created(moment))
+    else:
+        return before
+    others = [each for each in before.get("conditions", ()) if each["type"] != condition["type"]]
+    return {**before, "conditions": [*others, condition]}
 
 
 def statefulset_status(moment: Moment) -> Json:
@@ -140,9 +158,12 @@ def _progressing(moment: Moment) -> tuple[str, str, str, str]:
     if moment.complete:
         return "Progressing", "True", "NewReplicaSetAvailable", f"{subject} has successfully progressed."
     if not moment.pods.new:
-        message = f'Created new replica set "{moment.revision}"'
-        return "Progressing", "True", "NewReplicaSetCreated", message
+        return _created(moment)
     return "Progressing", "True", "ReplicaSetUpdated", f"{subject} is progressing."
+
+
+def _created(moment: Moment) -> tuple[str, str, str, str]:
+    return "Progressing", "True", "NewReplicaSetCreated", f'Created new replica set "{moment.revision}"'
 
 
 def _condition(moment: Moment, name: str, value: str, reason: str, message: str) -> Json:

@@ -1,7 +1,7 @@
 """The workload controllers: after a change of spec they move status on, each step a watch event."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import trio
 
@@ -12,6 +12,7 @@ from krt.dev.cluster.progress import (
     Pods,
     advance,
     daemonset_status,
+    deployment_announcement,
     deployment_status,
     outdated,
     statefulset_status,
@@ -82,7 +83,7 @@ class Rollouts:
         if before and before["metadata"]["generation"] == metadata["generation"]:
             return
         pods = Pods(0, 0, 0) if before is None else _settled(kind, before)
-        fresh = _Rolling(kind, metadata["namespace"], metadata["name"], pods)
+        fresh = _Rolling(kind, metadata["namespace"], metadata["name"], pods, new_template=before is None)
         rolling = self._rolling.setdefault(metadata["uid"], fresh)
         if before and before["spec"]["template"] != after["spec"]["template"]:
             rolling.pods, rolling.new_template = outdated(rolling.pods), True
@@ -96,17 +97,24 @@ class Rollouts:
         held = spec.get("paused", False) or spec.get("updateStrategy", {}).get("type") == "OnDelete"
         stuck = False
         if rolling.observed and not held:
-            fails = document["metadata"].get("annotations", {}).get(FAILS) == "fails"
-            pods = advance(rolling.pods, desired, surge=rolling.kind is DEPLOYMENT, fails=fails)
+            pods = _planned(rolling, document, desired)
             stuck = pods == rolling.pods
             rolling.pods = pods
+        planned = rolling.pods if held else _planned(rolling, document, desired)
         timed_out = stuck and self._timed_out(rolling, spec)
-        moment = Moment(document, rolling.pods, desired, self._store.time(), timed_out)
-        self._write(rolling, moment)
+        moment = Moment(document, rolling.pods, planned, desired, self._store.time(), timed_out)
+        if not rolling.observed and rolling.kind is DEPLOYMENT:
+            moment = self._announce(rolling, moment)
+        self._write(rolling, STATUS_OF[rolling.kind.name](moment))
         rolling.resting = rolling.observed and (held or moment.timed_out)
         rolling.observed = True
-        if moment.complete:
+        if moment.complete and not rolling.pods.terminating:
             del self._rolling[uid]
+
+    def _announce(self, rolling: _Rolling, moment: Moment) -> Moment:
+        new_template, rolling.new_template = rolling.new_template, False
+        announced = deployment_announcement(moment, new_template=new_template)
+        return replace(moment, document=self._write(rolling, announced, new_template=new_template))
 
     def _timed_out(self, rolling: _Rolling, spec: Json) -> bool:
         if rolling.kind is not DEPLOYMENT:
@@ -115,17 +123,20 @@ class Rollouts:
             rolling.deadline = trio.current_time() + spec["progressDeadlineSeconds"]
         return trio.current_time() >= rolling.deadline
 
-    def _write(self, rolling: _Rolling, moment: Moment) -> None:
-        status = STATUS_OF[rolling.kind.name](moment)
-        revision, rolling.new_template = rolling.new_template, False
-
+    def _write(self, rolling: _Rolling, status: Json, *, new_template: bool = False) -> Json:
         def change(before: Json) -> Json:
             changed = {**before, "status": status}
-            return _next_revision(changed) if revision and rolling.kind is DEPLOYMENT else changed
+            return _next_revision(changed) if new_template else changed
 
-        self._store.update(
+        written = self._store.update(
             rolling.kind, rolling.namespace, rolling.name, change, manager=CONTROLLER, subresource="status"
         )
+        return written.document()
+
+
+def _planned(rolling: _Rolling, document: Json, desired: int) -> Pods:
+    fails = document["metadata"].get("annotations", {}).get(FAILS) == "fails"
+    return advance(rolling.pods, desired, surge=rolling.kind is DEPLOYMENT, fails=fails)
 
 
 def _desired(kind: Kind, document: Json) -> int:

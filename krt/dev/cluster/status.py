@@ -15,6 +15,19 @@ TOO_OLD_TO_CONTINUE = (
 )
 
 
+CAUSES = {"Required value": "FieldValueRequired", "Too long": "FieldValueTooLong"}
+OF_EVERY_ANSWER = {"cache-control": "no-cache, private"}
+NOT_SNIFFED = {"x-content-type-options": "nosniff"}
+
+
+def answered(
+    code: int, body: bytes = b"", content_type: str = "application/json", headers: dict[str, str] | None = None
+) -> Answer:
+    """An answer with the headers that the real server gives to such ones."""
+    plain = NOT_SNIFFED if content_type.startswith("text/") else {}
+    return Answer(code, body, content_type, {**OF_EVERY_ANSWER, **plain, **(headers or {})})
+
+
 class Refused(KrtError):
     """The call is answered with this `Status` instead of what it asked for."""
 
@@ -40,11 +53,19 @@ class Refused(KrtError):
         self.status["code"] = code
 
     def answer(self) -> Answer:
-        return Answer(self.code, msgspec.json.encode(self.status) + b"\n", headers=self.headers)
+        return answered(self.code, msgspec.json.encode(self.status) + b"\n", headers=self.headers)
 
 
 def bad_request(message: str) -> Refused:
     return Refused(400, "BadRequest", message)
+
+
+def other_namespace() -> Refused:
+    return bad_request("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def no_name(name: str) -> Refused:
+    return bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
 
 
 def unauthorized() -> Refused:
@@ -52,7 +73,13 @@ def unauthorized() -> Refused:
 
 
 def forbidden(kind: Kind, name: str, message: str) -> Refused:
-    return Refused(403, "Forbidden", message, details=about(kind, name))
+    return Refused(403, "Forbidden", message, details=about(kind, name), headers=dict(NOT_SNIFFED))
+
+
+def not_admitted(code: int, kind: Kind, name: str, message: str) -> Refused:
+    """403 or 422, as an admission has it; what a policy itself said follows the words `is forbidden: `."""
+    details = {**about(kind, name), "causes": [{"message": message.partition(" is forbidden: ")[2] or message}]}
+    return Refused(code, "Forbidden" if code == 403 else "Invalid", message, details=details)
 
 
 def not_found(kind: Kind, name: str) -> Refused:
@@ -99,10 +126,14 @@ def invalid(kind: Kind, name: str, causes: list[tuple[str, str]]) -> Refused:
     """422; a cause is a field and what is wrong with it."""
     texts = [f"{field}: {message}" for field, message in causes]
     told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
-    listed = [{"reason": "FieldValueInvalid", "message": m, "field": field} for field, m in causes]
+    listed = [{"reason": _reason(m), "message": m, "field": field} for field, m in causes]
     details = {**about(kind, name, kind.name), "causes": listed}
     title = f"{kind.name}.{kind.group}" if kind.group else kind.name
     return Refused(422, "Invalid", f'{title} "{name}" is invalid: {told}', details=details)
+
+
+def _reason(message: str) -> str:
+    return next((reason for opening, reason in CAUSES.items() if message.startswith(opening)), "FieldValueInvalid")
 
 
 def internal_error(message: str) -> Refused:

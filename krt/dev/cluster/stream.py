@@ -8,7 +8,6 @@ import trio
 from hypercorn.typing import ASGISendCallable
 
 from krt.dev import asgi
-from krt.dev.asgi import Answer
 from krt.dev.cluster import status
 from krt.dev.cluster.call import Call
 from krt.dev.cluster.faults import Faults
@@ -48,7 +47,7 @@ async def stream(
 ) -> None:
     """Serve the watch until it ends; `broken` breaks it in the middle of its first object."""
     end = trio.current_time() + window.seconds
-    await asgi.start(send, Answer(200), length=None)
+    await asgi.start(send, status.answered(200), length=None)
     try:
         watch = store.watch(window.kind, window.namespace, window.after)
     except LookupError:

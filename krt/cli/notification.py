@@ -1,0 +1,84 @@
+"""What the arguments and variables of krt notify ask for, and what is wrong with them."""
+
+import argparse
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from krt.client.address import Server, parse, parse_server
+from krt.client.call import Message, Patience
+from krt.client.command import Notification
+from krt.client.token import PERMISSION, TokenService
+from krt.client.wait import Wait
+from krt.core import event
+from krt.errors import EventInvalid, SettingsInvalid
+from krt.settings.values import duration, readable_file
+
+CALL_SECONDS, WAIT_SECONDS = 60.0, 900.0  # unless --timeout says otherwise
+
+T = TypeVar("T")
+
+
+def read(args: argparse.Namespace, environ: Mapping[str, str]) -> Notification:
+    """What is asked for. Raises SettingsInvalid with every problem."""
+    problems: list[str] = []
+    announced = _collect(problems, lambda: _event(args.image, args.tags))
+    server = _collect(problems, lambda: _server(args.url or environ.get("KRT_URL", "")))
+    audience = args.audience or environ.get("KRT_AUDIENCE") or (server.origin if server else "")
+    service = _collect(problems, lambda: _token_service(environ, audience))
+    seconds = _collect(problems, lambda: None if args.timeout is None else _named("--timeout", duration, args.timeout))
+    ca_file = _collect(problems, lambda: _named("--ca-file", readable_file, args.ca_file) if args.ca_file else None)
+    wait = _collect(problems, lambda: _wait(args, environ, seconds or WAIT_SECONDS))
+    if announced is None or server is None or service is None or problems:
+        raise SettingsInvalid(tuple(problems))
+    message = Message(server, announced, dry_run=args.dry_run)
+    return Notification(message, service, ca_file, Patience(timeout_seconds=seconds or CALL_SECONDS), wait)
+
+
+def _collect(problems: list[str], read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except (ValueError, EventInvalid) as error:
+        problems.append(str(error))
+        return None
+
+
+def _named(name: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _event(image: str, tags: str | None) -> event.Event:
+    return event.build(image, None if tags is None else re.split(r"\s*[,\n]\s*", tags.strip()))
+
+
+def _server(url: str) -> Server:
+    if not url:
+        raise ValueError("KRT_URL (or --url) is required: where krt web is, such as https://krt.example.com")
+    return _named("KRT_URL (or --url)", parse_server, url)  # not shown: it may hold a password
+
+
+def _wait(args: argparse.Namespace, environ: Mapping[str, str], seconds: float) -> Wait | None:
+    if not args.wait and args.allow_no_match:
+        raise ValueError("--allow-no-match: it means something with --wait only")
+    page = environ.get("GITHUB_STEP_SUMMARY") if environ.get("GITHUB_ACTIONS") else None
+    return Wait(seconds, args.allow_no_match, Path(page) if page else None) if args.wait else None
+
+
+def _token_service(environ: Mapping[str, str], audience: str) -> TokenService:
+    url, secret = (
+        environ.get("ACTIONS_ID_TOKEN_REQUEST_URL", ""),
+        environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", ""),
+    )
+    if not url or not secret:
+        raise ValueError(
+            "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set: "
+            f"{PERMISSION}, which a pull request from a fork never has"
+        )
+    _named("ACTIONS_ID_TOKEN_REQUEST_URL", parse, url)
+    if not re.fullmatch(r"[!-~]+", secret):
+        raise ValueError("ACTIONS_ID_TOKEN_REQUEST_TOKEN is no token")
+    return TokenService(url, secret, audience)

@@ -1,0 +1,110 @@
+"""How the wait for a rollout is told to end: its exit code, its sentence, and the reasons behind it. Pure."""
+
+from dataclasses import dataclass
+
+from krt.client import exits, wording
+from krt.client.outcome import Followed, Lost, Unfinished
+from krt.client.report import DONE, EXPIRED, FAILED, NO_MATCH, READY, Report, Target
+from krt.core.event import Event
+
+MOST_ANNOTATIONS = 9  # GitHub shows ten errors and ten notices of a step, and the sentence is an error too
+NO_WORKER = "no cluster has reported: no krt worker reads the channel of this krt web"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`reasons` say why there is no success, `notices` what is worth knowing in spite of it."""
+
+    code: int
+    sentence: str
+    report: Report | None = None
+    reasons: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
+
+
+def of(outcome: Followed | Lost | Unfinished, event: Event, *, allow_no_match: bool) -> Ending:
+    """The ending for `outcome`. With `allow_no_match` an image that nothing runs is no failure."""
+    match outcome:
+        case Lost(sentence=sentence):
+            return Ending(exits.FAILED, f"accepted, but its rollout cannot be followed: {sentence}")
+        case Unfinished():
+            return _unfinished(outcome)
+        case Followed(report=report) if report.state == NO_MATCH:
+            return _no_match(report, event, allow=allow_no_match)
+        case Followed(report=report):
+            return _followed(report)
+
+
+def _followed(report: Report) -> Ending:
+    counts = wording.counts(report)
+    match report.state:
+        case state if state == READY:
+            return Ending(exits.DONE, f"the rollout is ready: {counts}", report, notices=_notices(report))
+        case state if state == DONE:
+            return Ending(exits.DONE, f"the dry-run is done: {counts}", report, notices=_notices(report))
+        case state if state == FAILED:
+            return _failure(f"the rollout failed: {counts}", report, _failures(report))
+        case state if state == EXPIRED:
+            return _failure(f"the event expired: {counts}", report, _unsettled(report))
+        case _:
+            silent = ", ".join(cluster.name for cluster in report.absent)
+            forget = "`krt cluster forget NAME` drops one that is retired"
+            return _failure(
+                f"no krt worker of {silent} is there any more: {counts}; {forget}", report, _unsettled(report)
+            )
+
+
+def _no_match(report: Report, event: Event, *, allow: bool) -> Ending:
+    sentence = f"nothing was restarted: no workload runs {event.image} with tag {' or '.join(event.tags)}"
+    if report.targets:
+        sentence = (
+            f"nothing was restarted for {event.image} with tag {' or '.join(event.tags)}: {wording.counts(report)}"
+        )
+    why = tuple(wording.target(target) for target in report.targets) + _clusters_with_reason(report)
+    if allow:
+        return Ending(exits.DONE, sentence, report, notices=_at_most(why))
+    return _failure(sentence, report, why)
+
+
+def _unfinished(outcome: Unfinished) -> Ending:
+    report, late = outcome.report, f"not finished within {outcome.seconds:g} s"
+    problem = f"; {outcome.problem}" if outcome.problem else ""
+    if report is None:
+        return Ending(exits.FAILED, f"accepted, but {late}, and its report could not be read{problem}")
+    return _failure(f"{late}: event {report.state}, {wording.counts(report)}{problem}", report, _unsettled(report))
+
+
+def _failure(sentence: str, report: Report, reasons: tuple[str, ...]) -> Ending:
+    return Ending(exits.FAILED, sentence, report, _at_most(reasons), _notices(report))
+
+
+def _failures(report: Report) -> tuple[str, ...]:
+    failed = tuple(wording.target(target) for target in report.targets if target.state == "failed")
+    return failed + _clusters_with_reason(report)
+
+
+def _unsettled(report: Report) -> tuple[str, ...]:
+    """Whatever has not come, or has come to nothing."""
+    if not report.clusters:
+        return (NO_WORKER,)
+    silent = tuple(wording.cluster(cluster) for cluster in report.clusters if not cluster.is_settled)
+    return _failures(report) + silent + tuple(wording.target(target) for target in report.open_targets)
+
+
+def _clusters_with_reason(report: Report) -> tuple[str, ...]:
+    return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.is_settled and cluster.reason)
+
+
+def _notices(report: Report) -> tuple[str, ...]:
+    return _at_most(tuple(wording.target(target) for target in report.targets if _is_notable(target)))
+
+
+def _is_notable(target: Target) -> bool:
+    return target.state == "superseded" or bool(target.warnings and target.state != "failed")
+
+
+def _at_most(lines: tuple[str, ...]) -> tuple[str, ...]:
+    if len(lines) <= MOST_ANNOTATIONS:
+        return lines
+    left = len(lines) - (MOST_ANNOTATIONS - 1)
+    return (*lines[: MOST_ANNOTATIONS - 1], f"and {left} more")

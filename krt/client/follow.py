@@ -1,0 +1,108 @@
+"""An accepted event on its way to its end: its report is asked for again and again until that stands in it."""
+
+import math
+from dataclasses import dataclass
+
+import httpx
+import trio
+
+from krt.client import answers
+from krt.client.call import Patience
+from krt.client.display import Display
+from krt.client.outcome import Followed, Lost, NotYet, Refused
+from krt.client.report import Report
+from krt.client.token import Token, Tokens
+from krt.client.transport import exchange
+from krt.serving.backoff import Backoff
+
+LONGEST_REPORT_BYTES = 4 * 1024 * 1024  # 1,000 targets with reasons
+NOBODY = "no krt worker has reported yet: is one running, on the Valkey and the channel of this krt web?"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the report is asked for."""
+
+    hold_seconds: float = 25  # krt web may hold a question for so long until there is news
+    spacing_seconds: float = 1  # between two questions at least, however much news there is
+    doubt_seconds: float = 30  # a refusal is not believed before: proxies refuse for a krt web that restarts
+    absent_seconds: float = 120  # a worker that is being replaced comes back within
+    nobody_seconds: float = 30  # a worker that runs has reported by then
+
+
+class Follow:
+    """`report` is the last that was seen and `problem` what has kept newer ones away; both hold after a cut."""
+
+    def __init__(self, url: str, tokens: Tokens, patience: Patience, pace: Pace, display: Display) -> None:
+        self.report: Report | None = None
+        self.problem = ""
+        self._url = f"{url}?wait={pace.hold_seconds:g}"
+        self._tokens = tokens
+        self._patience = patience
+        self._pace = pace
+        self._display = display
+        self._give_up_at = math.inf
+        self._say_nobody_at = math.inf
+
+    async def to_end(self, http: httpx.AsyncClient) -> Followed | Lost | Refused:
+        """Show every report until the last, which is returned."""
+        self._say_nobody_at = trio.current_time() + self._pace.nobody_seconds
+        while True:
+            asked_at = trio.current_time()
+            seen = await self._next(http)
+            if not isinstance(seen, Report):
+                return seen
+            self.report, self.problem = seen, ""
+            self._display.show(seen)
+            if seen.is_final or self._has_waited_enough(seen):
+                return Followed(seen)
+            self._hint(seen)
+            await trio.sleep_until(asked_at + self._pace.spacing_seconds)
+
+    async def _next(self, http: httpx.AsyncClient) -> Report | Lost | Refused:
+        believed_at = math.inf
+        async for _ in Backoff(self._patience.first_pause_seconds, self._patience.longest_pause_seconds):
+            seen = await self._look(http)
+            match seen:
+                case Report():
+                    return seen
+                case NotYet():
+                    self._tell(seen.problem)
+                    await trio.sleep(seen.wait_seconds)
+                case Lost() | Refused():
+                    now = trio.current_time()
+                    believed_at = min(believed_at, now + self._pace.doubt_seconds)
+                    if now >= believed_at:
+                        return seen
+                    self._tell(seen.sentence)
+                    self._tokens.drop()  # a new one may be believed
+        raise AssertionError("Backoff goes on for ever")
+
+    async def _look(self, http: httpx.AsyncClient) -> Report | Lost | Refused | NotYet:
+        bearer = await self._tokens.fresh(http)
+        if not isinstance(bearer, Token):
+            return bearer
+        request = http.build_request("GET", self._url, headers={"Authorization": f"Bearer {bearer.value}"})
+        seconds = self._pace.hold_seconds + self._patience.attempt_seconds
+        answer = await exchange(http, request, seconds=seconds, most_bytes=LONGEST_REPORT_BYTES)
+        if isinstance(answer, NotYet):
+            return answer
+        return answers.read_report(answer.without(bearer.value), bearer.claims)
+
+    def _tell(self, problem: str) -> None:
+        if problem != self.problem:  # once, not at every attempt of an outage
+            self._display.note(f"{problem}; trying again")
+        self.problem = problem
+
+    def _has_waited_enough(self, report: Report) -> bool:
+        if not report.waits_for_absent_only:
+            self._give_up_at = math.inf
+            return False
+        now = trio.current_time()
+        self._give_up_at = min(self._give_up_at, now + self._pace.absent_seconds)
+        return now >= self._give_up_at
+
+    def _hint(self, report: Report) -> None:
+        if not report.clusters and trio.current_time() >= self._say_nobody_at:
+            self._display.note(NOBODY)
+            self._say_nobody_at = math.inf

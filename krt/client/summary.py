@@ -1,0 +1,51 @@
+"""The job's summary page: how the rollout ended, and a table of its targets, in GitHub's Markdown."""
+
+import re
+from pathlib import Path
+
+from krt.client import exits, wording
+from krt.client.console import plain
+from krt.client.ending import Ending
+from krt.client.report import Target
+from krt.core.event import Event
+
+MOST_ROWS = 200  # GitHub drops a summary above 1 MiB
+MOST_CHARACTERS = 300  # of a cell
+HEAD = "| workload | state | pods | remarks |\n|---|---|---|---|\n"
+
+
+def append(path: Path, text: str) -> None:
+    """Add `text` to the file that the job's variable GITHUB_STEP_SUMMARY names. Raises OSError."""
+    with path.open("a", encoding="ascii", newline="\n") as file:
+        file.write(text)
+
+
+def markdown(ending: Ending, event: Event) -> str:
+    """The section about this event; nothing in it is Markdown or HTML that came from outside."""
+    result = "done" if ending.code == exits.DONE else "not done"
+    title = cell(f"{event.image} ({', '.join(event.tags)})")
+    reasons = "".join(f"- {cell(reason)}\n" for reason in ending.reasons)
+    return f"### krt: {title}: {result}\n\n{cell(ending.sentence)}\n\n{reasons}\n{_table(ending)}\n"
+
+
+def cell(text: str) -> str:
+    """`text` as itself: whatever could be markup is written as a character reference."""
+    cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
+    return re.sub(r"[^A-Za-z0-9 ]", lambda found: f"&#{ord(found[0])};", plain(cut))
+
+
+def _table(ending: Ending) -> str:
+    if ending.report is None or not ending.report.targets:
+        return ""
+    targets = ending.report.targets
+    first_failed = sorted(targets, key=lambda target: target.state != "failed")
+    rows = "".join(_row(target) for target in first_failed[:MOST_ROWS])
+    more = f"\nand {len(targets) - MOST_ROWS} more\n" if len(targets) > MOST_ROWS else ""
+    return HEAD + rows + more
+
+
+def _row(target: Target) -> str:
+    seconds = "" if not target.seconds else f"{target.seconds:.1f} s"
+    remarks = "; ".join(part for part in (target.reason or seconds, *wording.warnings(target)) if part)
+    words = (wording.workload(target), target.state, wording.pods(target), remarks)
+    return f"| {' | '.join(cell(word) for word in words)} |\n"

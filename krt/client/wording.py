@@ -1,0 +1,57 @@
+"""How the parts of a report are said in a line each: what they quote is escaped by whoever prints it."""
+
+from collections import Counter
+
+from krt.client.report import Cluster, Report, Target
+
+_BY_ITSELF = "default"  # the name of a cluster that was given none
+_BESIDE = ("superseded", "skipped")  # counted last: not what the reader looks for
+
+
+def target(its: Target) -> str:
+    """The workload, its state, and everything known about it."""
+    return f"{workload(its)}: {'; '.join(part for part in (_state(its), *warnings(its)) if part)}"
+
+
+def workload(its: Target) -> str:
+    """Which one it is."""
+    where = "" if its.cluster in ("", _BY_ITSELF) else f" in cluster {its.cluster}"
+    return f"{its.kind} {its.namespace}/{its.name}{where}"
+
+
+def cluster(its: Cluster) -> str:
+    """The cluster and its state."""
+    since = f" since {its.seen_at}" if its.is_absent and its.seen_at else ""
+    because = f": {its.reason}" if its.reason else ""
+    more = f", {its.more} workloads more than are listed" if its.more else ""
+    return f"cluster {its.name}: {its.state}{since}{because}{more}"
+
+
+def pods(its: Target) -> str:
+    """How many of its pods are new and available; nothing where there is nothing to count."""
+    if not its.updated and not its.desired:
+        return ""
+    return f"{its.updated or 0} of {its.desired or 0} updated, {its.available or 0} available"
+
+
+def warnings(its: Target) -> tuple[str, ...]:
+    """Its warnings, said as such."""
+    return tuple(f"warning: {text}" for text in its.warnings)
+
+
+def counts(report: Report) -> str:
+    """How many targets there are of each state."""
+    by_state = Counter(its.state for its in report.targets)
+    listed = [f"{by_state[state]} {state}" for state in sorted(by_state, key=lambda state: state in _BESIDE)]
+    unlisted = sum(its.more or 0 for its in report.clusters)
+    return ", ".join([*listed, *([f"{unlisted} more"] if unlisted else [])]) or "no workload yet"
+
+
+def _state(its: Target) -> str:
+    if its.reason:
+        return f"{its.state}: {its.reason}"
+    if its.state == "ready" and its.seconds:
+        return f"ready after {its.seconds:.1f} s"
+    if its.state == "progressing" and pods(its):
+        return f"progressing, {pods(its)}"
+    return its.state

@@ -1,0 +1,62 @@
+import pytest
+
+from krt.cli.main import main
+from krt.settings.parts import ROLES, rows
+from tests.settings.test_parts import OF_ROLE, WEB
+
+
+def shown(argv: list[str], environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What `krt config` says of each variable."""
+    assert main(["config", *argv], environ) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return {variable: rest.strip() for variable, _, rest in (line.partition(" ") for line in printed.out.splitlines())}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_setting_of_the_role_is_shown_once(role: str, capsys: pytest.CaptureFixture[str]) -> None:
+    every = [row.variable for part in rows(role).values() for row in part.values()]
+    assert main(["config", role], OF_ROLE[role]) == 0
+    assert [line.split(" ")[0] for line in capsys.readouterr().out.splitlines()] == every
+
+
+def test_each_value_comes_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {**WEB, "KRT_GRACE": "5s", "KRT_OIDC_PROXY": "", "LOG_LEVEL": "debug"}
+    said = shown(["web", "--grace=7s", "--valkey-tls"], environ, capsys)
+    assert said["KRT_GRACE"] == "7s  (flag; --grace)"
+    assert said["VALKEY_TLS_ENABLED"] == "true  (flag; --valkey-tls)"
+    assert said["LOG_LEVEL"] == "debug  (variable; --log-level)"
+    assert said["KRT_OIDC_PROXY"] == "-  (default; --oidc-proxy)"
+    assert said["VALKEY_CHANNEL"] == "kuberollouttrigger  (default; --valkey-channel)"
+
+
+@pytest.mark.parametrize(("role", "address"), [("web", ":8081"), ("worker", ":8082"), ("all", ":8081")])
+def test_the_default_is_that_of_the_role(role: str, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown([role], OF_ROLE[role], capsys)["KRT_ADMIN_ADDR"] == f"{address}  (default; --admin-addr)"
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ"),
+    [
+        ([], {"VALKEY_PASSWORD": "hunter2"}),
+        (["--valkey-password", "hunter2"], {}),
+        (["--valkey-password=hunter2"], {}),
+        ([], {"VALKEY_ADDR": "valkey://krt:hunter2@valkey:6379"}),
+        (["--valkey-addr=valkeys://krt:hunter2@valkey"], {}),
+        (["--oidc-proxy=http://krt:hunter2@proxy:3128"], {}),
+    ],
+)
+def test_no_secret_is_shown(argv: list[str], environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    said = shown(["all", *argv], {**WEB, **environ}, capsys)
+    assert "hunter2" not in " ".join(said.values())
+    assert "***" in " ".join(said.values())
+
+
+def test_a_start_that_would_fail_is_told_as_it_would_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "web"], {"VALKEY_PASSWORD": "hunter2", "KRT_TYPO": "hunter2"}) == 2
+    told = capsys.readouterr()
+    assert main(["web"], {"VALKEY_PASSWORD": "hunter2", "KRT_TYPO": "hunter2"}) == 2
+    assert told == capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.splitlines()) == 5
+    assert "hunter2" not in told.err

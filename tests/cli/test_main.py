@@ -1,0 +1,139 @@
+import re
+
+import pytest
+
+import krt
+from krt.cli.main import main
+from krt.settings.parts import ROLES, TITLES, rows
+from tests.cli.commands import run
+
+
+def ended(*argv: str, capsys: pytest.CaptureFixture[str]) -> tuple[object, str, str]:
+    """Code, standard output and standard error of arguments that argparse answers itself."""
+    with pytest.raises(SystemExit) as caught:
+        main(argv, {})
+    printed = capsys.readouterr()
+    return caught.value.code, printed.out, printed.err
+
+
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("--version", capsys=capsys) == (0, f"krt {krt.__version__}\n", "")
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = ended("--help", capsys=capsys)
+    assert (code, err) == (0, "")
+    for command in ("web", "worker", "all", "notify", "check-policy", "config"):
+        assert re.search(rf"\n    {command}\s", out)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("command", [(), ("config",)])
+def test_help_of_a_role_has_every_part_with_flags_variables_and_defaults(
+    command: tuple[str, ...], role: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = ended(*command, role, "--help", capsys=capsys)
+    text = " ".join(out.split())
+    assert code == 0
+    for part, settings in rows(role).items():
+        assert f"\n{TITLES[part]}:\n" in out
+        for row in settings.values():
+            said = "required" if row.default is None else f"default: {row.default or 'none'}"
+            assert f" {row.flag}" in text
+            assert f"[{row.variable}; {said}]" in text.replace("- ", "-")
+
+
+def test_help_of_the_other_commands_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("notify", "check-policy", "config"):
+        code, out, err = ended(command, "--help", capsys=capsys)
+        assert (code, err) == (0, "")
+        assert out.startswith(f"usage: krt {command} ")
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        ((), "krt: the following arguments are required: COMMAND (see krt --help)"),
+        (("wbe",), "krt: there is no command wbe, did you mean web? (see krt --help)"),
+        (("worker2",), "krt: there is no command worker2, did you mean worker? (see krt --help)"),
+        (("serve",), "krt: there is no command serve (see krt --help)"),
+        (("",), "krt: there is no command  (see krt --help)"),
+        (("--verbose",), "krt: the following arguments are required: COMMAND (see krt --help)"),
+        (("--verbose", "web"), "krt: there is no --verbose, did you mean --version? (see krt --help)"),
+        (("config",), "krt config: the following arguments are required: ROLE (see krt config --help)"),
+        (("config", "wrker"), "krt config: there is no role wrker, did you mean worker? (see krt config --help)"),
+        (("config", "notify"), "krt config: there is no role notify (see krt config --help)"),
+        (("notify",), "krt notify: the following arguments are required: IMAGE (see krt notify --help)"),
+        (("notify", "a", "b"), "krt notify: there is a word too many; flags begin with -- (see krt notify --help)"),
+        (("notify", "a", "--tag", "b"), "krt notify: there is no --tag, did you mean --tags? (see krt notify --help)"),
+        (("web", "now"), "krt web: there is a word too many; flags begin with -- (see krt web --help)"),
+        (("web", "-v"), "krt web: there is a word too many; flags begin with -- (see krt web --help)"),
+        (("web", "--listen-adr", ":1"), "krt web: there is no --listen-adr, did you mean --listen-addr? (see krt web"),
+        (("web", "--kubeconfig=x"), "krt web: there is no --kubeconfig (see krt web --help)"),
+        (("worker", "--zzz", "--yyy"), "krt worker: there is no --zzz; there is no --yyy (see krt worker --help)"),
+        (("web", "--valkey-addr"), "krt web: argument --valkey-addr: expected one argument (see krt web --help)"),
+    ],
+)
+def test_arguments_that_are_none_end_with_2_and_one_line(
+    argv: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = ended(*argv, capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith(sentence)
+    assert err.count("\n") == 1
+
+
+def test_flags_are_not_abbreviated(capsys: pytest.CaptureFixture[str]) -> None:
+    _, _, err = ended("web", "--valkey-pass=hunter2", capsys=capsys)
+    assert err.startswith("krt web: there is no --valkey-pass, did you mean --valkey-pass")
+    assert "hunter2" not in err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("web", "--valkey-pasword", "hunter2"),
+        ("web", "--valkey-pasword=hunter2"),
+        ("web", "--valkey-password", "-hunter2"),
+        ("web", "--valkey-password", "correct", "hunter2"),
+        ("web", "-xhunter2"),
+        ("all", "--dev", "true", "hunter2"),
+        ("config", "all", "--valkey-psword", "hunter2"),
+    ],
+)
+def test_no_value_is_repeated_for_it_may_be_a_secret(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = ended(*argv, capsys=capsys)
+    assert code == 2
+    assert "hunter2" not in err
+
+
+BAD = [
+    ((), {}),
+    (("wbe",), {}),
+    (("web",), {}),
+    (("web", "--zzz"), {}),
+    (("worker", "--min-interval", "soon"), {}),
+    (("worker",), {"KRT_PORTS": "1"}),
+    (("all",), {"DEV_MODE": "maybe"}),
+    (("all", "--dev", "--log-level=loud"), {}),
+    (("all", "--dev", "--listen-addr=:0"), {}),
+    (("all", "--dev"), {"KRT_TYPO": "1"}),
+    (("config", "web"), {"VALKEY_USERNAME": "\udcff"}),
+    (("config", "nothing"), {}),
+    (("notify", "Shop:dev"), {}),
+    (("check-policy",), {}),
+    (("check-policy", "--claims", "/absent", "--image", "Shop"), {}),
+    (("check-policy", "--claims", "/dev/null", "--image", "shop:dev", "--policy", "/absent"), {"KRT_TYPO": "1"}),
+    (("notify", "shop:dev", "--timeout", "\udcff"), {}),
+    (("\udcff",), {}),
+]
+
+
+@pytest.mark.parametrize(("argv", "environ"), BAD, ids=lambda part: " ".join(part) or "nothing")
+def test_bad_input_of_any_command_is_told_on_stderr_and_ends_with_2(
+    argv: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    end = run(*argv, environ=environ)
+    assert (end.code, end.out) == (2, "")
+    assert all(line.startswith("krt") for line in end.err.splitlines())
+    assert end.err

@@ -1,0 +1,157 @@
+import msgspec
+import pytest
+
+from krt.client import ending, exits
+from krt.client.ending import MOST_ANNOTATIONS, NO_WORKER, Ending
+from krt.client.outcome import Followed, Lost, Unfinished
+from krt.client.report import Report
+from krt.core import event
+from tests.client.reports import a_cluster, a_document, a_target
+
+EVENT = event.build("ghcr.io/acme/shop", ["dev", "v1"])
+
+
+def a_report(state: str, *targets: dict[str, object], **changes: object) -> Report:
+    return msgspec.convert(a_document(state, *targets, **changes), Report)
+
+
+def followed(state: str, *targets: dict[str, object], allow_no_match: bool = False, **changes: object) -> Ending:
+    return ending.of(Followed(a_report(state, *targets, **changes)), EVENT, allow_no_match=allow_no_match)
+
+
+def unfinished(report: Report | None, problem: str = "") -> Ending:
+    return ending.of(Unfinished(900, report, problem), EVENT, allow_no_match=True)
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ("ready", exits.DONE),
+        ("done", exits.DONE),
+        ("failed", exits.FAILED),
+        ("no_match", exits.FAILED),
+        ("expired", exits.FAILED),
+    ],
+)
+def test_each_last_state_has_its_code(state: str, code: int) -> None:
+    assert followed(state).code == code
+
+
+def test_a_ready_rollout_is_counted() -> None:
+    its = followed("ready", a_target("c", "skipped"), a_target("a", "ready"), a_target("b", "ready"))
+    assert its.sentence == "the rollout is ready: 2 ready, 1 skipped"
+    assert (its.reasons, its.notices) == ((), ())
+
+
+def test_targets_that_are_not_listed_are_counted_too() -> None:
+    its = followed("ready", a_target("a", "ready"), clusters=[a_cluster(more=40), a_cluster("prod", more=2)])
+    assert its.sentence == "the rollout is ready: 1 ready, 42 more"
+
+
+def test_warnings_and_superseded_targets_are_notices() -> None:
+    its = followed(
+        "ready",
+        a_target("a", "restarted", warnings=["the rollout is paused"]),
+        a_target("b", "superseded", cluster="prod"),
+        a_target("c", "ready"),
+    )
+    assert its.code == exits.DONE
+    assert its.notices == (
+        "Deployment shop/a: restarted; warning: the rollout is paused",
+        "Deployment shop/b in cluster prod: superseded",
+    )
+
+
+def test_a_failed_rollout_names_each_failed_target_and_why() -> None:
+    its = followed(
+        "failed",
+        a_target("a", "failed", reason="progress deadline exceeded", warnings=["IfNotPresent"]),
+        a_target("b", "ready"),
+        clusters=[a_cluster(state="failed", reason="internal")],
+    )
+    assert its.sentence == "the rollout failed: 1 failed, 1 ready"
+    assert its.reasons == (
+        "Deployment shop/a: failed: progress deadline exceeded; warning: IfNotPresent",
+        "cluster default: failed: internal",
+    )
+
+
+def test_no_match_says_what_nothing_runs() -> None:
+    assert followed("no_match").sentence == (
+        "nothing was restarted: no workload runs ghcr.io/acme/shop with tag dev or v1"
+    )
+
+
+def test_no_match_gives_the_reasons_of_what_was_skipped() -> None:
+    its = followed("no_match", a_target("a", "skipped", reason="pinned by digest"))
+    assert its.sentence == "nothing was restarted for ghcr.io/acme/shop with tag dev or v1: 1 skipped"
+    assert its.reasons == ("Deployment shop/a: skipped: pinned by digest",)
+
+
+def test_no_match_may_be_allowed_and_is_a_notice_then() -> None:
+    its = followed("no_match", a_target("a", "skipped", reason="opted out"), allow_no_match=True)
+    assert its.code == exits.DONE
+    assert its.reasons == ()
+    assert its.notices == ("Deployment shop/a: skipped: opted out",)
+
+
+@pytest.mark.parametrize("state", ["failed", "expired"])
+def test_nothing_else_is_allowed_by_that(state: str) -> None:
+    assert followed(state, allow_no_match=True).code == exits.FAILED
+
+
+def test_an_event_that_no_cluster_heard_of_expired_for_want_of_a_worker() -> None:
+    assert followed("expired", clusters=[]).reasons == (NO_WORKER,)
+
+
+def test_an_expired_event_names_what_was_not_reached() -> None:
+    its = followed("expired", a_target("a", "waiting"), clusters=[a_cluster("prod", "absent")])
+    assert its.reasons == (
+        "cluster prod: absent since 2026-11-21T12:00:00.000Z",
+        "Deployment shop/a: waiting",
+    )
+
+
+def test_a_silent_cluster_is_named_with_what_to_do() -> None:
+    clusters = [a_cluster(), a_cluster("prod", "absent")]
+    its = followed("rolling", a_target("a", "ready"), clusters=clusters)
+    assert its.code == exits.FAILED
+    assert its.sentence.startswith("no krt worker of prod is there any more: 1 ready; ")
+    assert "krt cluster forget" in its.sentence
+    assert its.reasons == ("cluster prod: absent since 2026-11-21T12:00:00.000Z",)
+
+
+def test_a_rollout_that_takes_too_long_names_what_is_open() -> None:
+    its = unfinished(a_report("rolling", a_target("a"), a_target("b", "ready"), a_target("c", "dancing")))
+    assert its.code == exits.FAILED
+    assert its.sentence == "not finished within 900 s: event rolling, 1 progressing, 1 ready, 1 dancing"
+    assert its.reasons == (
+        "Deployment shop/a: progressing, 1 of 3 updated, 1 available",
+        "Deployment shop/c: dancing",
+    )
+
+
+def test_where_no_cluster_ever_reported_no_worker_reads_the_channel() -> None:
+    its = unfinished(a_report("accepted", clusters=[]))
+    assert its.code == exits.FAILED
+    assert its.reasons == (NO_WORKER,)
+
+
+def test_a_report_that_never_came_says_what_stood_in_its_way() -> None:
+    its = unfinished(None, "krt web answered 503")
+    assert its == Ending(
+        exits.FAILED,
+        "accepted, but not finished within 900 s, and its report could not be read; krt web answered 503",
+    )
+
+
+def test_what_cannot_be_followed_is_no_success() -> None:
+    its = ending.of(Lost("this server keeps no reports"), EVENT, allow_no_match=True)
+    assert its.code == exits.FAILED
+    assert its.sentence == "accepted, but its rollout cannot be followed: this server keeps no reports"
+
+
+def test_no_more_reasons_are_given_than_github_shows() -> None:
+    its = followed("failed", *(a_target(f"web-{number}", "failed") for number in range(1000)))
+    assert len(its.reasons) == MOST_ANNOTATIONS
+    assert its.reasons[-1] == f"and {1000 - MOST_ANNOTATIONS + 1} more"

@@ -1,0 +1,57 @@
+"""An index that hears of the fake API server's changes late, and of nothing with bookmarks."""
+
+import math
+
+import trio
+
+from krt.cluster.index import Index
+from krt.core.image import Repository
+from krt.core.ports import Changed
+from krt.core.workload import Workload, WorkloadKey
+from tests.fakes.workloads import FakeWorkloads
+
+
+class FakeIndex:
+    """Holds what is there now; what changes from now on it hears while `follow` runs, `lag_seconds` late."""
+
+    def __init__(
+        self, workloads: FakeWorkloads, *, lag_seconds: float = 0.0, bookmark_seconds: float = math.inf
+    ) -> None:
+        self.heard_at = trio.current_time()
+        self._lag_seconds = lag_seconds
+        self._bookmark_seconds = bookmark_seconds
+        self._index = Index()
+        for workload in workloads.objects.values():
+            self._index.put(workload)
+        self._changes_in, self._changes_out = trio.open_memory_channel[tuple[float, WorkloadKey, Workload | None]](
+            math.inf
+        )
+        workloads.watch(lambda key, workload: self._changes_in.send_nowait((trio.current_time(), key, workload)))
+
+    def get(self, key: WorkloadKey) -> Workload | None:
+        return self._index.get(key)
+
+    def fresh_at(self) -> float:
+        return self.heard_at
+
+    def listen(self, changed: Changed) -> None:
+        self._index.listen(changed)
+
+    def running(self, repository: Repository) -> tuple[Workload, ...]:
+        return self._index.running(repository)
+
+    async def follow(self) -> None:
+        """Hear of changes in their order, and of bookmarks when there are none, for ever."""
+        while True:
+            with trio.move_on_after(self._bookmark_seconds) as until_bookmark:
+                changed_at, key, workload = await self._changes_out.receive()
+            if not until_bookmark.cancelled_caught:
+                await trio.sleep_until(changed_at + self._lag_seconds)
+                self._apply(key, workload)
+            self.heard_at = trio.current_time()
+
+    def _apply(self, key: WorkloadKey, workload: Workload | None) -> None:
+        if workload:
+            self._index.put(workload)
+        else:
+            self._index.remove(key)

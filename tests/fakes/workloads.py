@@ -1,0 +1,118 @@
+"""An API server in memory, for workloads alone: versions, guarded restarts, refusals, and whoever watches."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import trio
+
+from krt.core.ports import Stamp
+from krt.core.workload import Workload, WorkloadKey
+from krt.errors import Conflict, Gone
+from tests.fakes.values import a_workload
+
+Told = Callable[[WorkloadKey, Workload | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A restart that was done; `at` is on Trio's clock."""
+
+    key: WorkloadKey
+    stamp: Stamp
+    at: float
+
+
+class FakeWorkloads:
+    """`patches` are what was done, `calls` what was asked; each call takes `call_seconds`. Rollouts end at once."""
+
+    def __init__(self, *workloads: Workload) -> None:
+        self.objects: dict[WorkloadKey, Workload] = {}
+        self.patches: list[Patch] = []
+        self.calls: list[tuple[str, WorkloadKey]] = []
+        self.call_seconds = 0.0
+        self.in_flight = self.most_in_flight = 0
+        self._version = 1000
+        self._watchers: list[Told] = []
+        self._refusals: defaultdict[WorkloadKey, deque[Exception | None]] = defaultdict(deque)
+        self._always: dict[tuple[str, WorkloadKey], Exception] = {}
+        for workload in workloads:
+            self.put(workload)
+
+    def watch(self, told: Told) -> None:
+        """Tell of every change from now on."""
+        self._watchers.append(told)
+
+    def put(self, workload: Workload) -> Workload:
+        """Create or replace it, as it is but for its version."""
+        self._version += 1
+        stored = self.objects[workload.key] = replace(workload, resource_version=str(self._version))
+        for tell in self._watchers:
+            tell(workload.key, stored)
+        return stored
+
+    def change(self, key: WorkloadKey, **changes: Any) -> Workload:
+        """Edit it as somebody else would."""
+        return self.put(replace(self.objects[key], **changes))
+
+    def delete(self, key: WorkloadKey) -> None:
+        del self.objects[key]
+        for tell in self._watchers:
+            tell(key, None)
+
+    def refuse(self, key: WorkloadKey, *errors: Exception | None) -> None:
+        """What becomes of the next calls for it, one after another; None: it is answered."""
+        self._refusals[key].extend(errors)
+
+    def refuse_always(self, key: WorkloadKey, error: Exception, *, call: str = "restart") -> None:
+        """What becomes of every such call for it."""
+        self._always[call, key] = error
+
+    def relent(self) -> None:
+        """Refuse nothing any more."""
+        self._refusals.clear()
+        self._always.clear()
+
+    def restarts(self, key: WorkloadKey) -> list[Patch]:
+        return [patch for patch in self.patches if patch.key == key]
+
+    async def read(self, key: WorkloadKey) -> Workload:
+        await self._answer("read", key)
+        return self._known(key)
+
+    async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
+        await self._answer("restart", workload.key)
+        known = self._known(workload.key)
+        if known.resource_version != workload.resource_version:
+            raise Conflict("409")
+        self.patches.append(Patch(workload.key, stamp, trio.current_time()))
+        generation = known.generation + 1
+        status = replace(known.status, observed_generation=generation)
+        restarted = {"restarted_at": stamp.restarted_at, "mark": stamp.mark}
+        return self.change(workload.key, **restarted, generation=generation, status=status)
+
+    async def _answer(self, call: str, key: WorkloadKey) -> None:
+        self.calls.append((call, key))
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await trio.sleep(self.call_seconds)
+        finally:
+            self.in_flight -= 1
+        if refusals := self._refusals[key]:
+            if error := refusals.popleft():
+                raise error
+        elif error := self._always.get((call, key)):
+            raise error
+
+    def _known(self, key: WorkloadKey) -> Workload:
+        try:
+            return self.objects[key]
+        except KeyError:
+            raise Gone("404") from None
+
+
+def many_workloads(count: int, image: str = "ghcr.io/acme/shop:dev") -> Iterable[Workload]:
+    """So many Deployments of one image."""
+    return (a_workload(image, key=f"Deployment shop/web-{number:04}") for number in range(count))

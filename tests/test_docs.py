@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from krt.settings.guide import guide
+from krt.settings.parts import rows
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def test_the_settings_are_documented_as_they_are() -> None:
+    written = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    if written != guide():
+        pytest.fail(
+            "docs/configuration.md differs: python -m krt.settings.guide > docs/configuration.md", pytrace=False
+        )
+
+
+def test_every_setting_of_every_role_is_in_the_guide_once() -> None:
+    text = guide()
+    for settings in rows("all").values():
+        for row in settings.values():
+            assert text.count(f"| `{row.variable}` | `{row.flag}` |") == 1
+
+
+def test_a_default_that_differs_by_role_is_told_for_each() -> None:
+    assert "| `:8081`; `krt worker`: `:8082` |" in guide()
