@@ -102,11 +102,11 @@ async def test_a_thousand_events_on_one_image_are_two_restarts_of_each_of_its_de
 
 async def test_a_thousand_events_on_a_thousand_deployments_are_one_restart_each(client, tmp_path):
     """And never more calls in flight than the cap. Seen to fail with a cap that nobody asks."""
-    cap = 12
+    cap = 10
     async with counted(tmp_path) as (stand_in, counting):
         for number in range(EVENTS):
             stand_in.cluster.add(deployment(f"web-{number}", "shop", f"ghcr.io/acme/app-{number}:dev"))
-        stand_in.cluster.faults.add(Fault(delay_seconds=0.01, verb="patch"), times=None)
+        stand_in.cluster.faults.add(Fault(delay_seconds=0.04, verb="patch"), times=None)
         async with workers_of(stand_in, client, count=1, bounds=replace(BOUNDS, calls_at_once=cap)):
             async with trio.open_nursery() as callers:
                 for number in range(EVENTS):
