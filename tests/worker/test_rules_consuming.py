@@ -52,12 +52,13 @@ def group_of(**environ: str) -> str:
     [
         {"KRT_CLUSTER": "other"},
         {"KRT_NAMESPACES": "shop"},
+        {"KRT_KINDS": "Deployment,StatefulSet"},
         {"KRT_REQUIRE_OPT_IN": "true"},
     ],
     ids="-".join,
 )
 def test_C1_workers_that_see_other_workloads_share_no_group(other):
-    """Seen to fail with each of name, namespaces and opt-in left out of the group."""
+    """Seen to fail with each of name, namespaces, kinds and opt-in left out of the group."""
     assert group_of(**other) != group_of()
 
 
