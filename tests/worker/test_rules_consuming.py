@@ -201,7 +201,7 @@ async def test_C3_what_another_worker_has_taken_over_is_dropped(world, autojump_
         if 1 < trio.current_time() < 31:
             raise BrokerUnavailable("away")
 
-    first.journal.before = watch
+    first.journal.before = first.rollouts.before = watch
     world.cluster.refuse_always(WEB, AWAY)
     entry = world.accept(ring=first)
     await trio.sleep(2)
