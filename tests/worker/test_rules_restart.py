@@ -15,8 +15,8 @@ from krt.dev.cluster import deployment
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal
-from tests.fakes.stand_in import standing_in
 from tests.fakes.rollouts import FakeRollouts
+from tests.fakes.stand_in import standing_in
 from tests.fakes.trouble import Troubled
 from tests.fakes.values import NOW, a_mark, a_workload
 from tests.worker.workers import RULES, WEB
