@@ -52,12 +52,13 @@ def group_of(**environ: str) -> str:
     [
         {"KRT_CLUSTER": "other"},
         {"KRT_NAMESPACES": "shop"},
+        {"KRT_KINDS": "Deployment,StatefulSet"},
         {"KRT_REQUIRE_OPT_IN": "true"},
     ],
     ids="-".join,
 )
 def test_C1_workers_that_see_other_workloads_share_no_group(other):
-    """Seen to fail with each of name, namespaces and opt-in left out of the group."""
+    """Seen to fail with each of name, namespaces, kinds and opt-in left out of the group."""
     assert group_of(**other) != group_of()
 
 
@@ -200,7 +201,7 @@ async def test_C3_what_another_worker_has_taken_over_is_dropped(world, autojump_
         if 1 < trio.current_time() < 31:
             raise BrokerUnavailable("away")
 
-    first.journal.before = watch
+    first.journal.before = first.rollouts.before = watch
     world.cluster.refuse_always(WEB, AWAY)
     entry = world.accept(ring=first)
     await trio.sleep(2)

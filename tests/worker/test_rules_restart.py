@@ -15,6 +15,7 @@ from krt.dev.cluster import deployment
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal
+from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.stand_in import standing_in
 from tests.fakes.trouble import Troubled
 from tests.fakes.values import NOW, a_mark, a_workload
@@ -395,10 +396,15 @@ async def test_R6_containers_and_tags_of_one_event_are_one_restart(world, autoju
 
 async def test_R6_images_of_one_moment_are_one_restart(world, autojump_clock):
     """Seen to fail with the event's own id in the mark."""
+
+    async def dawdle(name: str) -> None:
+        if name == "record":  # the first event is restarted for before the next is looked at
+            await trio.sleep(0.5)
+
     world.cluster.put(a_workload("ghcr.io/acme/shop:dev", "ghcr.io/acme/proxy:dev", "ghcr.io/acme/log:dev"))
     for image in ("shop", "proxy", "log"):
         world.accept(f"ghcr.io/acme/{image}")
-    await world.start()
+    await world.start(rollouts=Troubled(FakeRollouts(world.stream), before=dawdle))
     await world.settled()
     assert len(world.cluster.patches) == 1
 
