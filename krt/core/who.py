@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from krt.core.identity import Identity
 
-_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # GitHub's are narrower; Forgejo has these
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # GitHub's are narrower; an Enterprise Server's are not
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _ID = re.compile(r"[1-9][0-9]{0,19}")
 

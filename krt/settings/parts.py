@@ -237,7 +237,7 @@ class Web:
         "KRT_OIDC_ISSUER",
         "--oidc-issuer",
         parse_issuer,
-        "who signs the tokens: GitHub, an Enterprise Server, Forgejo",
+        "who signs the tokens: GitHub, ghe.com, or an Enterprise Server",
         default="https://token.actions.githubusercontent.com",
         metavar="URL",
     )
