@@ -1,11 +1,18 @@
 """Shared fixtures; each part brings its own."""
 
 import gc
+import signal
 
 pytest_plugins = ["tests.apiserver.plugin"]
 
 
+def pytest_configure() -> None:
+    """Run in the background, this ignores Ctrl-C, and so would every process that is tried here."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_finish() -> None:
-    """Five thousand collected tests are walked through by every full collection of garbage, unless they are set aside."""
+    """Five thousand collected tests are walked through by every full collection of garbage: they are set aside."""
     gc.collect()
     gc.freeze()
