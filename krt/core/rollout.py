@@ -82,11 +82,7 @@ def _deployment(workload: Workload) -> bool:
 
 def _stateful_set(workload: Workload) -> bool:
     status = workload.status
-    if status.ready < workload.replicas:
-        return False
-    if workload.partition:
-        return status.updated >= workload.replicas - workload.partition
-    return status.update_revision == status.current_revision
+    return status.ready >= workload.replicas and status.updated >= workload.replicas - workload.partition
 
 
 def _daemon_set(workload: Workload) -> bool:
