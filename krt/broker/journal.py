@@ -65,7 +65,7 @@ class Journal:
     async def leave(self, entry: EventId) -> None:
         """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
         whose = (self._keys.journal, self._group, "left", 0, str(entry))
-        await self._client.call("XCLAIM", *whose, "IDLE", 0, "RETRYCOUNT", 0, "JUSTID")
+        await self._client.call("XCLAIM", *whose, "IDLE", _RELEASED_MILLISECONDS, "RETRYCOUNT", 0, "JUSTID")
 
     async def tidy(self) -> None:
         """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""

@@ -5,6 +5,17 @@ They run under the caller's own ACL. Times are Valkey's own; lifetimes are relat
 
 from krt.broker.script import Script
 
+# A command that its user may not run is run before anything is written, to fail there: an entry whose report or token
+# could not be written would be journaled and refused, and journaled again with each retry.
+_MAY_WRITE = """
+local function may_write(journal, report)
+  local commands = {{'XADD', journal, '*', 'f', 'v'}, {'HSET', report, 'f', 'v'}, {'PEXPIRE', report, 1}}
+  for _, command in ipairs(commands) do
+    if not redis.acl_check_cmd(unpack(command)) then redis.call(unpack(command)) end
+  end
+end
+"""
+
 # KEYS 1 journal, 2 its name, 3 the spent token, 4 the retry key of an Idempotency-Key (or the third again)
 # ARGV 1 fingerprint of the call, 2 and 3 how long token and retry key are remembered (ms),
 #      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none),
@@ -12,7 +23,9 @@ from krt.broker.script import Script
 # Answers "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" or "full".
 #
 # Published last and by pcall: an event that stands in the journal is accepted, whether or not anybody was rung for.
-ACCEPT = Script("""
+ACCEPT = Script(
+    _MAY_WRITE
+    + """
 local function remember(id)
   redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. id, 'PX', ARGV[2])
   if KEYS[4] ~= KEYS[3] then redis.call('SET', KEYS[4], ARGV[1] .. ' ' .. id, 'PX', ARGV[3]) end
@@ -30,6 +43,7 @@ if retried then
   return {'again', id}
 end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[4]) then return {'full'} end
+may_write(KEYS[1], ARGV[8])
 redis.call('SET', KEYS[2], ARGV[5], 'NX')
 local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 10))
 redis.call('HSET', ARGV[8] .. id, unpack(ARGV, 10))
@@ -38,21 +52,26 @@ remember(id)
 if ARGV[7] == '' then return {'accepted', id, 0} end
 local receivers = redis.pcall('PUBLISH', ARGV[6], ARGV[7])
 return {'accepted', id, type(receivers) == 'number' and receivers or -1}
-""")
+"""
+)
 
 # KEYS 1 journal, 2 its name, 3 the lease
 # ARGV 1 who should hold the lease, 2 the most entries, 3 a random name, 4 what report keys begin with,
 #      5 how long a report is kept (ms), 6… the fields
 # Answers "adopted ID", "lost" (another one holds the lease now) or "full".
-ADOPT = Script("""
+ADOPT = Script(
+    _MAY_WRITE
+    + """
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'lost'} end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return {'full'} end
+may_write(KEYS[1], ARGV[4])
 redis.call('SET', KEYS[2], ARGV[3], 'NX')
 local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 6))
 redis.call('HSET', ARGV[4] .. id, unpack(ARGV, 6))
 redis.call('PEXPIRE', ARGV[4] .. id, ARGV[5])
 return {'adopted', id}
-""")
+"""
+)
 
 # KEYS 1 the lease; ARGV 1 who asks, 2 how long it lasts (ms). Answers 1 if the asker holds it now.
 LEASE = Script("""

@@ -48,7 +48,7 @@ async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
 
 
 def _needed(embedded: Mapping[str, str], flags: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    has_policy = "--policy" in flags or "KRT_POLICY" in own
+    has_policy = flags.get("--policy", own.get("KRT_POLICY"))
     return {name: value for name, value in embedded.items() if not (has_policy and name in _SIMPLE_POLICY)}
 
 

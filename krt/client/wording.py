@@ -5,6 +5,7 @@ from collections import Counter
 from krt.client.report import Cluster, Report, Target
 
 _BY_ITSELF = "default"  # the name of a cluster that was given none
+_BESIDE = ("superseded", "skipped")  # counted last: not what the reader looks for
 
 
 def target(its: Target) -> str:
@@ -27,11 +28,10 @@ def cluster(its: Cluster) -> str:
 
 
 def pods(its: Target) -> str:
-    """How many of its pods are new and available; nothing where that was not said."""
-    if its.updated is None or its.desired is None:
+    """How many of its pods are new and available; nothing where there is nothing to count."""
+    if not its.updated and not its.desired:
         return ""
-    available = "" if its.available is None else f", {its.available} available"
-    return f"{its.updated} of {its.desired} updated{available}"
+    return f"{its.updated or 0} of {its.desired or 0} updated, {its.available or 0} available"
 
 
 def warnings(its: Target) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def warnings(its: Target) -> tuple[str, ...]:
 def counts(report: Report) -> str:
     """How many targets there are of each state."""
     by_state = Counter(its.state for its in report.targets)
-    listed = [f"{number} {state}" for state, number in by_state.items()]
+    listed = [f"{by_state[state]} {state}" for state in sorted(by_state, key=lambda state: state in _BESIDE)]
     unlisted = sum(its.more or 0 for its in report.clusters)
     return ", ".join([*listed, *([f"{unlisted} more"] if unlisted else [])]) or "no workload yet"
 

@@ -13,7 +13,7 @@ from krt.core.event_id import EventId
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.core.report import LAST, Target, TargetState
 from krt.core.restart import JournalPosition, Mark, parse_time, undone_mark, valid_mark
-from krt.core.rollout import Counts, Progressing, Ready, Stage, Stuck, Untracked, stage_of
+from krt.core.rollout import Counts, Progressing, Ready, Stage, Stuck, stage_of
 from krt.core.workload import Workload
 
 GONE = "deleted or recreated"
@@ -93,8 +93,7 @@ def _rollout(workload: Workload, mark: Mark, now: datetime, deadline_seconds: fl
             return _made(workload, stage, TargetState.READY, seconds, "", warnings)
         case Stuck(_, reason):
             return _made(workload, stage, TargetState.FAILED, seconds, reason)
-        case Untracked(_, reason):
-            return _made(workload, stage, TargetState.RESTARTED, seconds, "", (reason,))
+    return _made(workload, stage, TargetState.RESTARTED, seconds, "", (stage.reason,))
 
 
 def _end(workload: Workload, event: EventId, restarted: EventId | None, position: JournalPosition) -> Target:

@@ -132,7 +132,7 @@ def parse_time(text: str | None) -> datetime | None:
 def is_after(time: str | None, event: EventId) -> bool:
     """Whether the RFC 3339 `time` is later than the event; not if it is none."""
     parsed = parse_time(time)
-    return parsed is not None and parsed > datetime.fromtimestamp(event.milliseconds / 1000, UTC)
+    return parsed is not None and parsed.timestamp() > event.milliseconds / 1000
 
 
 def format_time(time: datetime) -> str:

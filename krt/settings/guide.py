@@ -46,6 +46,9 @@ _NOTES: Mapping[type[Part], str] = {
 `unix:///path/of/socket?db=0`. What is given by a setting of its own goes before what stands in the URL.
 """,
     Admission: """\
+`krt web` and `krt all` take either `KRT_POLICY`, or `ALLOWED_IMAGE_PREFIX` together with `GITHUB_ALLOWED_ORG`. `krt
+worker` takes `KRT_POLICY` or `ALLOWED_IMAGE_PREFIX`, or both, and then obeys both.
+
 `ghcr.io/acme` admits the image `ghcr.io/acme` and everything below `ghcr.io/acme/`; `ghcr.io/acme/` only what is
 below; neither admits `ghcr.io/acme-evil/shop`. Names mean what Kubernetes resolves them to: `docker.io/library/`
 admits `nginx`.

@@ -422,8 +422,8 @@ def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Set
     web = reader.read(Web) if Web in own else None
     cluster = reader.read(Cluster) if Cluster in own else None
     admin = reader.read(Admin)
-    reader.problems.extend(_given_together(reader.given()))
     reader.problems.extend(_policy_problems(role, reader.given()))
+    reader.problems.extend(_given_together(reader.given()))
     if valkey:
         reader.problems.extend(_contradictions(valkey))
     if not (process and valkey and admission and admin) or reader.problems:

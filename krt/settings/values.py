@@ -86,6 +86,8 @@ def readable_file(text: str) -> Path:
     """A path at which a file can be read now."""
     path = Path(text)
     try:
+        if path.is_fifo():  # to open it would hold up the start
+            raise ValueError("a pipe cannot be read again at each connect")
         with path.open("rb"):
             return path
     except OSError as error:

@@ -63,7 +63,7 @@ class Consumer:
         after: EventId | None = None
         lost: list[Delivered] = []
         while own := await self._journal.read_own(after, _READ_AT_ONCE):
-            lost += (delivered for delivered in own if not self._has(delivered))
+            lost += (delivered for delivered in own if delivered.id not in self._hand)
             after = own[-1].id
         return tuple(lost)
 
@@ -76,10 +76,7 @@ class Consumer:
             if claimed.cursor == "0-0":
                 self._claim_at = trio.current_time() + _LOOK_SECONDS
             if claimed.entries or claimed.cursor == "0-0":
-                return tuple(delivered for delivered in claimed.entries if not self._has(delivered))
-
-    def _has(self, delivered: Delivered) -> bool:
-        return delivered.id in self._hand or delivered.id in self._suspects
+                return tuple(delivered for delivered in claimed.entries if delivered.id not in self._hand)
 
     async def _take(self, delivered: Delivered) -> None:
         if delivered.deliveries >= _MOST_DELIVERIES:

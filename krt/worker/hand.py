@@ -54,13 +54,14 @@ class Hand:
 
     def settled(self, entry: Entry) -> None:
         """Nothing is open for the entry; a late match may still come."""
-        if not entry.open and entry.id in self._entries:
+        if not entry.open and self._entries.get(entry.id) is entry:
             self._settled.add(entry)
 
     def release(self, entry: Entry) -> None:
         """The entry is acknowledged, or another worker's."""
-        if self._entries.pop(entry.id, None) is None:
+        if self._entries.get(entry.id) is not entry:
             return
+        del self._entries[entry.id]
         repository = entry.envelope.event.repository
         self._by_repository[repository].discard(entry)
         if not self._by_repository[repository]:

@@ -18,10 +18,8 @@ class Pace:
         self._due = earned
         return True
 
-    async def turn(self) -> float:
-        """Wait for a turn, in the order of asking; how many seconds that took."""
+    async def turn(self) -> None:
+        """Wait for a turn, in the order of asking."""
         now = trio.current_time()
         self._due = max(self._due, now - 1.0) + self._seconds_a_turn
-        waited = max(0.0, self._due - now)
-        await trio.sleep(waited)
-        return waited
+        await trio.sleep(max(0.0, self._due - now))

@@ -3,8 +3,9 @@
 Nothing is remembered between two tries: the mark on the object and the journal say all there is to know.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -132,10 +133,12 @@ class Restarter:
 
     @asynccontextmanager
     async def _call(self, case: _Case) -> AsyncIterator[None]:
-        asked_at = trio.current_time()
-        async with self._calls:
-            case.scope.deadline += trio.current_time() - asked_at  # the cap is no fault of the workload
+        with _uncounted(case):
+            await self._calls.acquire()
+        try:
             yield
+        finally:
+            self._calls.release()
 
     def _decide(self, case: _Case, position: JournalPosition) -> Decision:
         if problem := odd_mark(case.workload, position):
@@ -154,7 +157,8 @@ class Restarter:
             await trio.sleep(decision.seconds)
             case.waited_out = case.workload.restarted_at
         elif not case.has_turn:
-            case.scope.deadline += await self._pace.turn()  # nor is the pace
+            with _uncounted(case):
+                await self._pace.turn()
             case.has_turn = True
 
     async def _patch(self, case: _Case, position: JournalPosition) -> Workload:
@@ -181,6 +185,17 @@ class Restarter:
 
     def _say_retry(self, case: _Case, error: Exception) -> None:
         log.warning("restart_retried", workload=case.workload.key, event_id=case.entry.id, problem=error)
+
+
+@contextmanager
+def _uncounted(case: _Case) -> Iterator[None]:
+    """Time spent within is no fault of the workload: its deadline moves on."""
+    left_seconds = case.scope.deadline - trio.current_time()
+    case.scope.deadline = math.inf
+    try:
+        yield
+    finally:
+        case.scope.deadline = trio.current_time() + left_seconds
 
 
 class _NoMatch(Exception):

@@ -57,6 +57,7 @@ class Taker:
         self._waiting = waiting
         self._clock = clock
         self._position = position
+        self._newest_left = EventId(0, 0)
 
     async def take(self, delivered: Delivered) -> None:
         """Hold the entry and have its workloads restarted, or settle it if there is nothing to hold. Safe to repeat."""
@@ -66,7 +67,7 @@ class Taker:
         try:
             envelope = from_fields(delivered.fields)
         except EntryFromTheFuture as error:  # stays pending, for a newer worker
-            log.warning("entry_left", event_id=delivered.id, schema=error)
+            self._say_left(delivered.id, error)
             await self._journal.leave(delivered.id)
             return
         except EntryUnreadable as error:
@@ -102,6 +103,7 @@ class Taker:
         try:
             await self._record(entry, verdicts, [] if envelope.dry_run else wanted)
         except BrokerUnavailable:
+            entry.drop()
             self._hand.release(entry)  # it is taken again, from the start
             raise
         if entry.open:
@@ -133,6 +135,11 @@ class Taker:
             workloads=sum(isinstance(verdict, Match) for verdict in verdicts),
         )
         return verdicts
+
+    def _say_left(self, entry: EventId, schema: EntryFromTheFuture) -> None:
+        if entry > self._newest_left:  # it comes back every few seconds
+            log.warning("entry_left", event_id=entry, schema=schema)
+            self._newest_left = entry
 
     async def _is_too_old(self, delivered: Delivered) -> bool:
         if await self._age_seconds(delivered.id) <= self._matching.max_event_age_seconds:

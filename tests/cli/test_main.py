@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 import krt
@@ -21,8 +23,8 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = ended("--help", capsys=capsys)
     assert (code, err) == (0, "")
-    for command in ("web", "worker", "all", "notify", "config"):
-        assert f"\n    {command} " in out
+    for command in ("web", "worker", "all", "notify", "check-policy", "config"):
+        assert re.search(rf"\n    {command}\s", out)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -42,7 +44,7 @@ def test_help_of_a_role_has_every_part_with_flags_variables_and_defaults(
 
 
 def test_help_of_the_other_commands_is_there(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("notify", "config"):
+    for command in ("notify", "check-policy", "config"):
         code, out, err = ended(command, "--help", capsys=capsys)
         assert (code, err) == (0, "")
         assert out.startswith(f"usage: krt {command} ")
@@ -119,6 +121,9 @@ BAD = [
     (("config", "web"), {"VALKEY_USERNAME": "\udcff"}),
     (("config", "nothing"), {}),
     (("notify", "Shop:dev"), {}),
+    (("check-policy",), {}),
+    (("check-policy", "--claims", "/absent", "--image", "Shop"), {}),
+    (("check-policy", "--claims", "/dev/null", "--image", "shop:dev", "--policy", "/absent"), {"KRT_TYPO": "1"}),
     (("notify", "shop:dev", "--timeout", "\udcff"), {}),
     (("\udcff",), {}),
 ]

@@ -40,9 +40,9 @@ def test_three_missing_and_one_wrong_are_named_in_one_message() -> None:
     assert (end.code, end.out) == (2, "")
     assert [line.split(" ")[1] for line in end.err.splitlines()] == [
         "LOG_LEVEL",
-        "ALLOWED_IMAGE_PREFIX",
         "GITHUB_OIDC_AUDIENCE",
         "GITHUB_ALLOWED_ORG",
+        "ALLOWED_IMAGE_PREFIX",
     ]
 
 

@@ -38,7 +38,7 @@ def test_each_last_state_has_its_code(state: str, code: int) -> None:
 
 
 def test_a_ready_rollout_is_counted() -> None:
-    its = followed("ready", a_target("a", "ready"), a_target("b", "ready"), a_target("c", "skipped"))
+    its = followed("ready", a_target("c", "skipped"), a_target("a", "ready"), a_target("b", "ready"))
     assert its.sentence == "the rollout is ready: 2 ready, 1 skipped"
     assert (its.reasons, its.notices) == ((), ())
 

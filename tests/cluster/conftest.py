@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from trio.testing import MockClock
 
-from tests.cluster.stand_in import StandIn, standing_in
 from tests.fakes.loopback import loopback_only
+from tests.fakes.stand_in import StandIn, standing_in
 
 __all__ = ["loopback_only"]
 

@@ -12,7 +12,7 @@ from krt.cluster.open import open_cluster
 from krt.dev.cluster import deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.cluster.plugin import Plugin, write_plugin
-from tests.cluster.stand_in import StandIn, key, write_kubeconfig
+from tests.fakes.stand_in import StandIn, key, write_kubeconfig
 
 
 @pytest.fixture

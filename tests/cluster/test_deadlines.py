@@ -9,8 +9,8 @@ from krt.cluster.api import Api
 from krt.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
-from tests.cluster.stand_in import key
 from tests.fakes.served import served
+from tests.fakes.stand_in import key
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from kubernetes.config import incluster_config
 
 from krt.cluster.access import load_access
 from krt.errors import SettingsInvalid
-from tests.cluster.stand_in import write_kubeconfig
+from tests.fakes.stand_in import write_kubeconfig
 
 GOOD = """\
 apiVersion: v1

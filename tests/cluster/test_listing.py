@@ -9,9 +9,9 @@ from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment, many_deployments
 from krt.dev.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster.watch import Version
-from tests.cluster.stand_in import StandIn, key, repository, standing_in
 from tests.fakes.eventually import eventually
 from tests.fakes.served import served
+from tests.fakes.stand_in import StandIn, key, repository, standing_in
 
 SHOP = "ghcr.io/acme/shop"
 

@@ -7,7 +7,7 @@ from krt.cluster.api import Api
 from krt.core.ports import Stamp
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
-from tests.cluster.stand_in import key
+from tests.fakes.stand_in import key
 
 STAMP = Stamp("2026-11-21T04:00:00.123456Z", "journal 1763690000123-0 2026-11-21T04:00:00.123456Z", "acme/shop main")
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"

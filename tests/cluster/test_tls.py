@@ -13,7 +13,7 @@ from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
 from krt.dev.cluster import deployment
 from krt.errors import ClusterUnavailable
-from tests.cluster.stand_in import key, write_kubeconfig
+from tests.fakes.stand_in import key, write_kubeconfig
 from tests.fakes.tls_front import tls_front
 
 NAME = "kubernetes.test"

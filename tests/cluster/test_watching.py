@@ -9,8 +9,8 @@ from krt.cluster.open import Cluster, open_cluster
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
-from tests.cluster.stand_in import StandIn, key, repository, standing_in
 from tests.fakes.eventually import eventually
+from tests.fakes.stand_in import StandIn, key, repository, standing_in
 
 SHOP, BLOG = "ghcr.io/acme/shop", "ghcr.io/acme/blog"
 

@@ -151,6 +151,11 @@ def test_tags_that_are_none_are_refused_by_name(tags: object) -> None:
     assert caught.value.field == "tags"
 
 
+def test_a_digest_is_refused_as_such() -> None:
+    with pytest.raises(EventInvalid, match="image: an event names tags, no digest"):
+        parse(body(image="ghcr.io/acme/shop:dev@sha256:" + "0" * 64))
+
+
 def test_missing_fields_are_refused_by_name() -> None:
     with pytest.raises(EventInvalid, match="image: "):
         parse(b'{"tags":["dev"]}')

@@ -14,8 +14,11 @@ from krt.core.restart import (
     RestartNow,
     decide,
     format_time,
+    is_after,
+    odd_mark,
     parse_mark,
     parse_time,
+    undone_mark,
     valid_mark,
 )
 from krt.core.workload import Workload
@@ -180,6 +183,59 @@ def test_a_mark_in_a_journal_without_a_name_is_not_believed() -> None:
 
 def test_a_lying_mark_does_not_take_the_interval_away() -> None:
     assert decided(marked(a_mark(journal="another"), ago(2))) == RestartLater(3.0)
+
+
+@pytest.mark.parametrize(
+    ("restarted_at", "whether"),
+    [(None, True), ("", True), ("nonsense", True), (ago(10.000001), True), (ago(10), False), (ago(5), False)],
+)
+def test_a_mark_whose_restart_is_in_force_no_more_was_undone(restarted_at: str | None, whether: bool) -> None:
+    workload = marked(a_mark(restarted_at=ago(10)), restarted_at)
+    assert undone_mark(workload) == (Mark(JOURNAL, EVENT, ago(10)) if whether else None)
+
+
+@pytest.mark.parametrize("mark", [None, "", "true", a_mark(restarted_at="nonsense")])
+def test_without_a_mark_nothing_was_undone(mark: str | None) -> None:
+    assert undone_mark(a_workload(mark=mark)) is None
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        (None, None),
+        ("", None),
+        (a_mark(), None),
+        (a_mark(OLDER), None),
+        (a_mark(NEWER, journal="another"), None),
+        ("true", "malformed"),
+        (a_mark(restarted_at="yesterday"), "malformed"),
+        (a_mark(NEWER), f"it covers {NEWER}, the journal's newest is {NEWEST}"),
+    ],
+)
+def test_a_mark_that_no_worker_of_this_journal_wrote_is_told(mark: str | None, said: str | None) -> None:
+    assert odd_mark(a_workload(mark=mark), a_position()) == said
+
+
+@pytest.mark.parametrize(
+    ("time", "whether"),
+    [
+        (None, False),
+        ("", False),
+        ("nonsense", False),
+        ("2026-11-20T12:00:00Z", False),
+        ("2026-11-20T12:00:00.001Z", False),
+        ("2026-11-20T12:00:00.001001Z", True),
+        ("2026-11-20T13:00:01+01:00", True),
+        ("0001-01-01T00:00:00Z", False),
+        ("9999-12-31T23:59:59Z", True),
+    ],
+)
+def test_a_time_is_after_an_event_or_not(time: str | None, whether: bool) -> None:
+    assert is_after(time, EventId(int(NOW.timestamp() * 1000) + 1, 7)) is whether
+
+
+def test_no_time_is_after_the_last_id_there_is() -> None:
+    assert not is_after("9999-12-31T23:59:59Z", EventId(2**64 - 1, 0))
 
 
 @given(st.text(st.characters(exclude_characters=" "), min_size=1), ids, times)

@@ -1,6 +1,6 @@
-"""Waits for what tells nobody that it has happened."""
+"""Waits for what tells nobody that it has happened, where a test moves Trio's clock; see tests/fakes/patience.py."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 import trio
@@ -8,9 +8,16 @@ import trio
 _LOOK_SECONDS = 0.005
 
 
-async def eventually(condition: Callable[[], object], *, within_seconds: float = 10.0) -> None:
-    """Return as soon as `condition()` holds. The time is the wall's: a test that moves Trio's clock ends nothing."""
+async def eventually(
+    condition: Callable[[], object] | Callable[[], Awaitable[object]], *, within_seconds: float = 10.0
+) -> None:
+    """Return as soon as `condition()` holds. The time is the wall's: a jump of Trio's clock ends nothing."""
     until = perf_counter() + within_seconds
-    while not condition():
+    while not await _asked(condition):
         assert perf_counter() < until, f"not within {within_seconds:g} s"
         await trio.sleep(_LOOK_SECONDS)
+
+
+async def _asked(condition: Callable[[], object]) -> object:
+    answer = condition()
+    return await answer if isinstance(answer, Awaitable) else answer

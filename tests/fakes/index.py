@@ -28,6 +28,9 @@ class FakeIndex:
         )
         workloads.watch(lambda key, workload: self._changes_in.send_nowait((trio.current_time(), key, workload)))
 
+    def get(self, key: WorkloadKey) -> Workload | None:
+        return self._index.get(key)
+
     def fresh_at(self) -> float:
         return self.heard_at
 

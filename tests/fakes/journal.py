@@ -12,6 +12,7 @@ from krt.core.event_id import EventId
 from krt.core.event_id import parse as parse_id
 from krt.core.ports import Claimed, Delivered
 from krt.core.restart import JournalPosition
+from krt.core.workload import WorkloadKey
 from krt.errors import BrokerRefused, JournalFull
 from tests.fakes.values import JOURNAL, NOW
 
@@ -20,28 +21,30 @@ _LEFT = "left"
 
 
 @dataclass(slots=True)
-class _Pending:
+class Pending:
     consumer: str
     since: float
     deliveries: int
 
 
 @dataclass(slots=True)
-class _Group:
+class Group:
     made: float
     last: EventId = EventId(0, 0)
-    pending: dict[EventId, _Pending] = field(default_factory=dict)
+    pending: dict[EventId, Pending] = field(default_factory=dict)
+    followed: dict[WorkloadKey, tuple[str, set[EventId]]] = field(default_factory=dict)
+    follower: tuple[str, float] = ("", -1.0)
 
 
 class Stream:
-    """What stands in Valkey. `reports` are there as long as their entries; `acknowledged` is in order."""
+    """What stands in Valkey. `reports` are there as long as their entries; `acknowledged` is in order, once a group."""
 
     def __init__(self, name: str = JOURNAL, *, most_entries: int = 100_000) -> None:
         self.name = name
         self.most_entries = most_entries
         self.entries: dict[EventId, dict[str, str]] = {}
         self.reports: dict[EventId, dict[str, str]] = {}
-        self.groups: dict[str, _Group] = {}
+        self.groups: dict[str, Group] = {}
         self.acknowledged: list[EventId] = []
         self.newest = EventId(0, 0)
         self.lease = ("", -1.0)
@@ -63,13 +66,17 @@ class Stream:
         self.reports[self.newest] = dict(fields)
         return self.newest
 
-    def pending(self, group: str = "default") -> frozenset[EventId]:
+    def group(self, name: str = "default") -> Group:
+        """A group of workers, made when it is first asked for."""
+        return self.groups.setdefault(name, Group(self.now()))
+
+    def pending(self, group: str = "default") -> dict[EventId, Pending]:
         """What is given to a worker and not acknowledged."""
-        return frozenset(self.groups[group].pending) if group in self.groups else frozenset()
+        return self.group(group).pending
 
 
 class FakeJournal:
-    """One worker's view. `away` makes every call raise BrokerUnavailable."""
+    """One worker's view."""
 
     def __init__(self, stream: Stream, *, group: str = "default") -> None:
         self.stream = stream
@@ -77,8 +84,8 @@ class FakeJournal:
         self._name = group
 
     @property
-    def _group(self) -> _Group:
-        return self.stream.groups.setdefault(self._name, _Group(self.stream.now()))
+    def _group(self) -> Group:
+        return self.stream.group(self._name)
 
     async def read_new(self, most: int) -> tuple[Delivered, ...]:
         await trio.lowlevel.checkpoint()
@@ -86,7 +93,7 @@ class FakeJournal:
         found = [entry for entry in self.stream.entries if entry > group.last][:most]
         for entry in found:
             group.last = entry
-            group.pending[entry] = _Pending(self.consumer, trio.current_time(), 1)
+            group.pending[entry] = Pending(self.consumer, trio.current_time(), 1)
         return tuple(self._delivered(entry) for entry in found)
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
@@ -125,21 +132,7 @@ class FakeJournal:
 
     async def leave(self, entry: EventId) -> None:
         await trio.lowlevel.checkpoint()
-        self._group.pending[entry] = _Pending(_LEFT, trio.current_time(), 0)
-
-    async def record(self, entry: EventId, fields: Mapping[str, str]) -> None:
-        await trio.lowlevel.checkpoint()
-        if entry in self.stream.reports:
-            self.stream.reports[entry] |= fields
-
-    async def recorded(self, entry: EventId, field: str) -> str | None:
-        await trio.lowlevel.checkpoint()
-        return self.stream.reports.get(entry, {}).get(field)
-
-    async def settle(self, entry: EventId, fields: Mapping[str, str]) -> None:
-        await self.record(entry, fields)
-        if self._group.pending.pop(entry, None):
-            self.stream.acknowledged.append(entry)
+        self._group.pending[entry] = Pending(_LEFT, -float("inf"), 0)
 
     async def tidy(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -188,7 +181,7 @@ class FakeJournal:
 
     def _give(self, entry: EventId) -> None:
         deliveries = self._group.pending[entry].deliveries + 1
-        self._group.pending[entry] = _Pending(self.consumer, trio.current_time(), deliveries)
+        self._group.pending[entry] = Pending(self.consumer, trio.current_time(), deliveries)
 
     def _delivered(self, entry: EventId) -> Delivered:
         return Delivered(entry, self.stream.entries.get(entry, {}), self._group.pending[entry].deliveries)

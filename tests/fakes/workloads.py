@@ -25,7 +25,7 @@ class Patch:
 
 
 class FakeWorkloads:
-    """`patches` are what was done, `calls` what was asked; each call takes `call_seconds`."""
+    """`patches` are what was done, `calls` what was asked; each call takes `call_seconds`. Rollouts end at once."""
 
     def __init__(self, *workloads: Workload) -> None:
         self.objects: dict[WorkloadKey, Workload] = {}
@@ -88,7 +88,9 @@ class FakeWorkloads:
             raise Conflict("409")
         self.patches.append(Patch(workload.key, stamp, trio.current_time()))
         generation = known.generation + 1
-        return self.change(workload.key, restarted_at=stamp.restarted_at, mark=stamp.mark, generation=generation)
+        status = replace(known.status, observed_generation=generation)
+        restarted = {"restarted_at": stamp.restarted_at, "mark": stamp.mark}
+        return self.change(workload.key, **restarted, generation=generation, status=status)
 
     async def _answer(self, call: str, key: WorkloadKey) -> None:
         self.calls.append((call, key))

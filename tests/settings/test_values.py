@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from types import NoneType
 
@@ -186,6 +187,12 @@ def test_a_file_must_be_readable_now(tmp_path: Path) -> None:
         readable_file(str(tmp_path / "absent"))
     with pytest.raises(ValueError, match=r"the file cannot be read \(Is a directory\)"):
         readable_file(str(tmp_path))
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="a pipe cannot be read again"):
+        readable_file(str(tmp_path / "pipe"))
 
 
 @pytest.mark.parametrize("text", ["", "x" * 5000, "\x00", "a\x00b"])

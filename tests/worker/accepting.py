@@ -4,6 +4,7 @@ from krt.broker.accept import Acceptor
 from krt.broker.client import Client
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
+from krt.broker.rollouts import Rollouts
 from krt.core.event import Event
 from krt.core.event_id import EventId
 from krt.core.ports import Accepted
@@ -22,6 +23,11 @@ def an_acceptor(client: Client, *, most_entries: int = 100_000) -> Acceptor:
 def a_journal(client: Client, *, group: str = GROUP, most_entries: int = 100_000) -> Journal:
     """The view of a worker of its own."""
     return Journal(client, KEYS, group=group, most_entries=most_entries)
+
+
+def some_rollouts(client: Client, *, group: str = GROUP) -> Rollouts:
+    """The view of a worker of its own."""
+    return Rollouts(client, KEYS, group=group)
 
 
 def a_use(

@@ -1,7 +1,8 @@
 """Whole workers among fakes, and what tests ask of them."""
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import math
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import trio
 from krt.core.event import JOURNALED, Event, to_json
 from krt.core.event_id import EventId
 from krt.core.ports import Message, Signal, Subscribed
+from krt.core.report import Group, Report, Seen, parse, state_of
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.worker.restart import Rules
@@ -18,12 +20,13 @@ from krt.worker.role import Bounds, work
 from krt.worker.take import Matching
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal, Stream
+from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import NOW, a_workload, an_envelope, an_event
 from tests.fakes.workloads import FakeWorkloads
 
 WEB = WorkloadKey("Deployment", "shop", "web")
-RULES = Rules(min_interval_seconds=5.0, max_seconds=3600.0, require_opt_in=False)
+RULES = Rules(min_interval_seconds=5.0, max_seconds=3600.0, require_opt_in=False, rollout_deadline_seconds=900.0)
 BOUNDS = Bounds(calls_at_once=16, restarts_per_second=1000.0, in_hand=2000)
 
 
@@ -32,23 +35,18 @@ def wall() -> datetime:
     return NOW + timedelta(seconds=trio.current_time())
 
 
-def said(report: dict[str, str], cluster: str = "default") -> dict[str, Any]:
-    """What the cluster's field of a report says; empty while it says nothing."""
-    text = report.get(f"cluster/{cluster}")
-    return json.loads(text) if text else {}
-
-
 def a_matching(index: Any, **changes: Any) -> Matching:
     """One that admits everything."""
-    ordinary = Matching(index, lambda _: True, require_opt_in=False, cluster="default", max_event_age_seconds=3600.0)
+    ordinary = Matching(index, lambda _: True, require_opt_in=False, max_event_age_seconds=3600.0)
     return replace(ordinary, **changes)
 
 
 @dataclass
 class Worker:
-    """One that runs. `journal` can be troubled."""
+    """One that runs. What it asks of Valkey, `journal` and `rollouts`, can be troubled."""
 
     journal: Troubled
+    rollouts: Troubled
     index: FakeIndex
     signals: trio.MemorySendChannel[Signal]
     power: Power
@@ -97,6 +95,7 @@ class World:
         bounds: Bounds = BOUNDS,
         power: Power | None = None,
         journal: Troubled | None = None,
+        rollouts: Troubled | None = None,
         cluster: Any = None,
         wall: Callable[[], datetime] = wall,
         **matching: Any,
@@ -105,15 +104,17 @@ class World:
         power = power or Power(BrokerUnavailable)
         own = FakeJournal(self.stream)
         journal = journal or power.supply(own)
+        rollouts = rollouts or power.supply(FakeRollouts(self.stream))
         index = index or FakeIndex(self.cluster, bookmark_seconds=60.0)
         signals_in, signals_out = trio.open_memory_channel[Signal](10_000)
         signals_in.send_nowait(Subscribed())
-        worker = Worker(journal, index, signals_in, power, consumer=own.consumer)
+        worker = Worker(journal, rollouts, index, signals_in, power, consumer=own.consumer)
 
         async def run() -> None:
             with worker.scope:
                 await work(
                     journal,
+                    rollouts,
                     signals_out,
                     cluster or self.cluster,
                     a_matching(index, **matching),
@@ -133,26 +134,56 @@ class World:
         await trio.testing.wait_all_tasks_blocked()
         return worker
 
-    def said(self, entry: EventId) -> dict[str, Any]:
-        return said(self.stream.reports[entry])
+    def report(self, entry: EventId) -> Report:
+        return parse(entry, self.stream.reports[entry])
 
-    def state(self, entry: EventId) -> str | None:
-        """What is said of the event; None if nothing."""
-        return self.said(entry).get("state")
+    def said(self, entry: EventId) -> Group | None:
+        """What the workers have said of the event; None if nothing."""
+        return self.report(entry).groups.get("default")
+
+    def state(self, entry: EventId) -> str:
+        """What all of it amounts to."""
+        return state_of(self.report(entry), Seen({"default": self.stream.now()}, self.stream.now()))
+
+    def targets(self, entry: EventId) -> dict[str, str]:
+        """What is said of its workloads, by their names."""
+        return {key.name: target.state for (_, key), target in self.report(entry).targets.items()}
 
     def is_settled(self, *entries: EventId) -> bool:
         return set(entries) <= set(self.stream.acknowledged)
 
     async def settled(self, *entries: EventId, within_seconds: float = 7200.0) -> None:
-        """Return when all of them are acknowledged (all that there are, if none is given)."""
+        """Return when all of them (all that there are, if none is given) are acknowledged and their rollouts told."""
         with trio.fail_after(within_seconds):
             while not self.is_settled(*(entries or self.stream.entries)):  # noqa: ASYNC110 - the fakes tell nobody
-                await trio.sleep(0.05)
+                await trio.sleep(0.25)
+        await trio.sleep(2)
 
 
 async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
     await event.wait()
     scope.cancel()
+
+
+@asynccontextmanager
+async def working(
+    journal: Any,
+    rollouts: Any,
+    cluster: FakeWorkloads,
+    *,
+    signals: AsyncIterable[Signal] | None = None,
+    rules: Rules = RULES,
+    bounds: Bounds = BOUNDS,
+    **matching: Any,
+) -> AsyncIterator[trio.CancelScope]:
+    """A worker by the wall's clock, whose index is always fresh; it is stopped at the end of the block."""
+    index = FakeIndex(cluster)
+    index.heard_at = math.inf
+    async with trio.open_nursery() as nursery:
+        own = a_matching(index, **matching)
+        nursery.start_soon(work, journal, rollouts, signals or silence(), cluster, own, rules, bounds)
+        yield nursery.cancel_scope
+        nursery.cancel_scope.cancel()
 
 
 def journaled(event: Event | None = None) -> bytes:
@@ -174,6 +205,3 @@ async def silence() -> AsyncIterator[Signal]:
 def web(*images: str, **changes: Any) -> Any:
     """The Deployment shop/web."""
     return a_workload(*images, **changes)
-
-
-Step = Callable[[], Awaitable[None]]

@@ -1,0 +1,265 @@
+"""What krt does at Valkey, a deed each, by the user that its role signs in as (deploy/valkey/users.acl).
+
+The state that a deed finds is made by the test's own admin. A new command of krt's wants a deed, in DEEDS at the end.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+import trio
+
+from krt.broker.accept import Acceptor
+from krt.broker.channel import Subscription, subscribe
+from krt.broker.client import Client, open_client
+from krt.broker.clusters import claim_name
+from krt.broker.durability import durability_problems
+from krt.broker.endpoint import Endpoint, parse_endpoint
+from krt.broker.journal import Journal
+from krt.broker.keys import Keys
+from krt.broker.reports import Reports
+from krt.broker.rollouts import Rollouts
+from krt.broker.scripts import TIDY
+from krt.core.event_id import EventId
+from krt.core.ports import Message, Subscribed
+from krt.core.report import Group, GroupState, Target, TargetState
+from krt.core.use import Use
+from krt.core.workload import WorkloadKey
+from krt.dev.valkey import open_valkey
+from krt.errors import TokenAlreadyUsed
+from krt.secret import Secret
+from tests.fakes.valkey_users import ADMIN, deployed_users, password_of
+from tests.fakes.values import an_envelope
+
+CHANNEL = "kuberollouttrigger"
+KEYS = Keys("krt")
+GROUP = "default:1"
+WEB_KEY = WorkloadKey("Deployment", "shop", "web")
+READY = Target(TargetState.READY, final=True, version=2)
+
+
+class Server:
+    """A Valkey with the deployed users, as each of them sees it."""
+
+    def __init__(self, endpoint: Endpoint, clients: dict[str, Client]) -> None:
+        self._endpoint = endpoint
+        self._clients = clients
+        self.admin = clients["admin"]
+
+    def client(self, user: str) -> Client:
+        return self._clients[user]
+
+    def endpoint(self, user: str) -> Endpoint:
+        return _as(self._endpoint, user)
+
+
+def _as(endpoint: Endpoint, user: str) -> Endpoint:
+    return replace(endpoint, username=user, password=Secret(password_of(user)))
+
+
+@asynccontextmanager
+async def open_server() -> AsyncIterator[Server]:
+    """Durable, and with the commands that are off by default on: what is refused is refused by the file alone."""
+    async with open_valkey(
+        users=[*deployed_users(), ADMIN], durable=True, arguments=("--enable-debug-command", "yes")
+    ) as valkey:
+        endpoint = parse_endpoint(valkey.address)
+        async with (
+            open_client(_as(endpoint, "krt-web")) as web,
+            open_client(_as(endpoint, "krt-worker")) as worker,
+            open_client(_as(endpoint, "admin")) as admin,
+        ):
+            yield Server(endpoint, {"krt-web": web, "krt-worker": worker, "admin": admin})
+
+
+def a_use(token: str, *, retry: str | None = None, fingerprint: str = "f") -> Use:
+    return Use(token=token, fingerprint=fingerprint, retry=retry)
+
+
+def an_acceptor(client: Client) -> Acceptor:
+    return Acceptor(client, KEYS, channel=CHANNEL, most_entries=1000)
+
+
+def a_journal(client: Client) -> Journal:
+    return Journal(client, KEYS, group=GROUP, most_entries=1000)
+
+
+async def ready(subscription: Subscription) -> None:
+    with trio.fail_after(1):
+        assert isinstance(await subscription.receive(), Subscribed)
+
+
+async def heard(subscription: Subscription) -> bytes:
+    with trio.fail_after(1):
+        signal = await subscription.receive()
+    assert isinstance(signal, Message), signal
+    return signal.payload
+
+
+async def an_accepted_event(server: Server) -> EventId:
+    return (await an_acceptor(server.admin).accept(an_envelope(), a_use("of the test"))).id
+
+
+async def accept_and_ring(server: Server) -> None:
+    acceptor = an_acceptor(server.client("krt-web"))
+    async with subscribe(server.endpoint("admin"), CHANNEL) as channel:
+        await ready(channel)
+        done = await acceptor.accept(an_envelope(), a_use("t1", retry="r1"))
+        assert (done.again, done.receivers) == (False, 1)
+        assert json.loads(await heard(channel)) == {"image": "ghcr.io/acme/shop", "tags": ["dev"]}
+
+
+async def accept_a_retry(server: Server) -> None:
+    acceptor = an_acceptor(server.client("krt-web"))
+    first = await acceptor.accept(an_envelope(), a_use("t1", retry="r1"))
+    same_token = await acceptor.accept(an_envelope(), a_use("t1", retry="r1"))
+    same_key = await acceptor.accept(an_envelope(), a_use("t2", retry="r1"))
+    assert [(each.id, each.again) for each in (same_token, same_key)] == [(first.id, True)] * 2
+
+
+async def refuse_a_spent_token(server: Server) -> None:
+    acceptor = an_acceptor(server.client("krt-web"))
+    await acceptor.accept(an_envelope(), a_use("t1"))
+    with pytest.raises(TokenAlreadyUsed):
+        await acceptor.accept(an_envelope(), a_use("t1", fingerprint="other"))
+
+
+async def read_a_report(server: Server) -> None:
+    event = await an_accepted_event(server)
+    found = await Reports(server.client("krt-web"), KEYS).read(event)
+    assert found
+    assert found[0].event["image"] == "ghcr.io/acme/shop"
+
+
+async def hear_that_a_report_changed(server: Server) -> None:
+    async with subscribe(server.endpoint("krt-web"), KEYS.reports_channel) as channel:
+        await ready(channel)
+        await server.admin.call("PUBLISH", KEYS.reports_channel, "1-1")
+        assert await heard(channel) == b"1-1"
+
+
+async def see_that_valkey_is_there(server: Server) -> None:
+    for user in DEEDS:
+        assert await server.client(user).call("PING") == b"PONG"
+
+
+async def see_what_of_durability_web_may_see(server: Server) -> None:
+    """Not appendfsync: CONFIG GET would show web every setting, and passwords among them."""
+    assert await durability_problems(server.client("krt-web")) == ()
+
+
+async def see_whether_the_journal_is_durable(server: Server) -> None:
+    assert await durability_problems(server.client("krt-worker")) == ()
+    await server.admin.call("CONFIG", "SET", "appendfsync", "everysec")
+    problems = await durability_problems(server.client("krt-worker"))
+    await server.admin.call("CONFIG", "SET", "appendfsync", "always")
+    assert "appendfsync is everysec" in str(problems)
+
+
+async def hear_events(server: Server) -> None:
+    async with subscribe(server.endpoint("krt-worker"), CHANNEL) as channel:
+        await ready(channel)
+        await server.admin.call("PUBLISH", CHANNEL, "{}")
+        assert await heard(channel) == b"{}"
+
+
+async def claim_the_clusters_name(server: Server) -> None:
+    with trio.fail_after(1):  # it waits for ever otherwise
+        await claim_name(server.client("krt-worker"), KEYS, "default", "this one", replace=False)
+
+
+async def read_and_keep_entries(server: Server) -> None:
+    event, journal = await an_accepted_event(server), a_journal(server.client("krt-worker"))
+    assert [each.id for each in await journal.read_new(10)] == [event]
+    assert [each.id for each in await journal.read_own(None, 10)] == [event]
+    assert await journal.renew(10) == {event}
+    await journal.release(10)
+
+
+async def claim_what_another_left(server: Server) -> None:
+    event, dead = await an_accepted_event(server), a_journal(server.admin)
+    await dead.read_new(10)
+    await dead.release(10)
+    claimed = await a_journal(server.client("krt-worker")).claim("0-0", 10)
+    assert [each.id for each in claimed.entries] == [event]
+
+
+async def leave_an_entry_to_a_newer_worker(server: Server) -> None:
+    event, journal = await an_accepted_event(server), a_journal(server.client("krt-worker"))
+    await journal.read_new(10)
+    await journal.leave(event)
+    assert await journal.renew(10) == frozenset()
+
+
+async def tidy_up(server: Server) -> None:
+    await an_accepted_event(server)
+    client = server.client("krt-worker")
+    journal = a_journal(client)
+    await journal.read_new(10)
+    await server.admin.call("XGROUP", "CREATECONSUMER", KEYS.journal, GROUP, "gone for long")
+    await journal.tidy()
+    await client.eval_script(TIDY, [KEYS.journal], [GROUP, 24 * 3600 * 1000, -1])  # gone long enough at once
+    consumers = await server.admin.call("XINFO", "CONSUMERS", KEYS.journal, GROUP)
+    assert [consumer[3] for consumer in consumers] == [1]  # this one's entry is pending still
+
+
+async def know_where_the_journal_stands(server: Server) -> None:
+    event, journal = await an_accepted_event(server), a_journal(server.client("krt-worker"))
+    await journal.read_new(10)
+    assert (await journal.position()).newest == event
+    assert await journal.group_made() <= await journal.now()
+
+
+async def adopt_a_foreign_message(server: Server) -> None:
+    journal = a_journal(server.client("krt-worker"))
+    assert await journal.hold_lease()
+    assert await journal.adopt(an_envelope())
+
+
+async def record_follow_tell_and_settle(server: Server) -> None:
+    event, client = await an_accepted_event(server), server.client("krt-worker")
+    await a_journal(client).read_new(10)
+    rollouts, matched = Rollouts(client, KEYS, group=GROUP), Group(GroupState.MATCHED)
+    async with subscribe(server.endpoint("admin"), KEYS.reports_channel) as channel:
+        await ready(channel)
+        waiting = {WEB_KEY: Target(TargetState.WAITING)}
+        await rollouts.record(event, matched, waiting, {WEB_KEY: "uid"})
+        assert await heard(channel) == str(event).encode()
+    assert await rollouts.is_open(event)
+    assert await rollouts.hold_lease()
+    assert list(await rollouts.followed()) == [WEB_KEY]
+    await rollouts.tell(WEB_KEY, event, READY)
+    await rollouts.settle(event, Group(GroupState.SETTLED, final=True), {})
+    await rollouts.say_alive()
+    assert await rollouts.followed() == {}
+    assert not await rollouts.is_open(event)
+
+
+Deed = Callable[[Server], Awaitable[None]]
+
+DEEDS: dict[str, tuple[Deed, ...]] = {
+    "krt-web": (
+        accept_and_ring,
+        accept_a_retry,
+        refuse_a_spent_token,
+        read_a_report,
+        hear_that_a_report_changed,
+        see_that_valkey_is_there,
+        see_what_of_durability_web_may_see,
+    ),
+    "krt-worker": (
+        see_that_valkey_is_there,
+        see_whether_the_journal_is_durable,
+        hear_events,
+        read_and_keep_entries,
+        claim_what_another_left,
+        leave_an_entry_to_a_newer_worker,
+        tidy_up,
+        know_where_the_journal_stands,
+        adopt_a_foreign_message,
+        record_follow_tell_and_settle,
+        claim_the_clusters_name,
+    ),
+}

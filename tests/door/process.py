@@ -1,0 +1,96 @@
+"""A real `krt web`: a process with sockets and a log, as an operator has it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from krt.serving.address import Address, parse_address
+
+_STARTED_SECONDS = 20
+_STOPPED_SECONDS = 10
+
+
+class Process:
+    """Its addresses are those that its log names."""
+
+    def __init__(self, popen: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.popen = popen
+        self.log = log
+
+    @property
+    def public(self) -> Address:
+        return parse_address(self.started()["web_at"][0])
+
+    @property
+    def admin(self) -> Address:
+        return parse_address(self.started()["admin_at"][0])
+
+    def started(self) -> dict[str, Any]:
+        return self.wait_for("started")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log so far; every line of it is JSON in ASCII."""
+        text = self.log.read_bytes().decode("ascii")
+        return [json.loads(line) for line in text.split("\n")[:-1]]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines() if line["event"] == name]
+
+    def wait_for(self, event: str, *, after: int = 0) -> dict[str, Any]:
+        """The first such line behind the first `after` of them."""
+        end = time.monotonic() + _STARTED_SECONDS
+        while time.monotonic() < end:
+            if found := self.events(event)[after:]:
+                return found[0]
+            assert self.is_alive(), self.log.read_text()
+            time.sleep(0.02)
+        raise AssertionError(f"no {event} in {self.log.read_text()[-2000:]}")
+
+    def is_alive(self) -> bool:
+        return self.popen.poll() is None
+
+    def descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.popen.pid}/fd").iterdir()))
+
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self.popen.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+    def stop(self) -> int:
+        """As Kubernetes does it; the exit code."""
+        self.popen.terminate()
+        return self.popen.wait(_STOPPED_SECONDS)
+
+
+@contextmanager
+def krt_web(directory: Path, environ: Mapping[str, str], *, ready: bool = True) -> Iterator[Process]:
+    """Running, and by default ready, until the end of the block at the latest."""
+    log = directory / f"krt-web-{len(list(directory.glob('krt-web-*.log')))}.log"
+    with log.open("wb") as output:
+        popen = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "krt", "web"],
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(Path.cwd()),
+                "LOG_LEVEL": "debug",
+                "WEB_LISTEN_ADDR": "127.0.0.1:0",
+                "KRT_ADMIN_ADDR": "127.0.0.1:0",
+                **environ,
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    process = Process(popen, log)
+    try:
+        process.wait_for("ready" if ready else "started")
+        yield process
+    finally:
+        if process.is_alive():
+            popen.kill()
+        popen.wait()

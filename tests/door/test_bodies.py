@@ -1,0 +1,160 @@
+"""Rows E1 to E6 and A18 against the real process: a known caller is told which field to mend, and nothing happens."""
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.core import test_event, test_image
+from tests.door.door import BODY, Door, Watch, request
+from tests.serving.raw import Reply
+
+
+def rows_of(test: Callable[..., Any]) -> list[Any]:
+    """What another test is parametrized with."""
+    marks: list[pytest.Mark] = test.pytestmark  # type: ignore[attr-defined]
+    return list(marks[0].args[1])
+
+
+def assert_problem(reply: Reply, status: int, field: str | None) -> None:
+    assert reply.status == status, reply.received
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.headers["connection"] == "close"
+    problem = json.loads(reply.body)
+    assert problem.keys() == {"type", "title", "status", "detail", *(["field"] if field else [])}
+    assert problem["status"] == status
+    assert problem.get("field") == field
+    assert len(reply.body) < 600
+
+
+async def assert_refused(door: Door, watch: Watch, sent: bytes, field: str, status: int = 400) -> None:
+    async with watch.nothing_accepted():
+        assert_problem(await door.exchange(sent), status, field)
+
+
+BODIES = list(rows_of(test_event.test_a_body_that_another_reader_could_read_otherwise_is_refused))
+
+
+@pytest.mark.parametrize("body", [body for body in BODIES if len(body) <= 8192], ids=lambda body: repr(body[:40]))
+async def test_a_body_that_another_reader_could_read_otherwise(body: bytes, door: Door, watch: Watch) -> None:
+    await assert_refused(door, watch, door.good(body), "body")
+
+
+@pytest.mark.parametrize("image", rows_of(test_event.test_an_image_that_names_none_is_refused_by_name), ids=ascii)
+async def test_an_image_that_names_none(image: object, door: Door, watch: Watch) -> None:
+    await assert_refused(door, watch, door.good(json.dumps({"image": image, "tags": ["dev"]}).encode()), "image")
+
+
+REFERENCES = list(rows_of(test_image.test_whatever_is_not_written_as_kubernetes_writes_it_is_refused_and_not_repeated))
+
+
+@pytest.mark.parametrize("text", REFERENCES, ids=ascii)
+async def test_a_reference_that_is_none(text: str, door: Door, watch: Watch) -> None:
+    body = json.dumps({"image": text, "tags": ["dev"]}).encode()
+    async with watch.nothing_accepted():
+        reply = await door.exchange(door.good(body))
+        assert reply.status == 400
+        assert json.loads(reply.body)["field"] in {"image", "body"}
+
+
+@pytest.mark.parametrize("tags", rows_of(test_event.test_tags_that_are_none_are_refused_by_name), ids=ascii)
+async def test_tags_that_are_none(tags: object, door: Door, watch: Watch) -> None:
+    await assert_refused(
+        door, watch, door.good(json.dumps({"image": "ghcr.io/acme/shop", "tags": tags}).encode()), "tags"
+    )
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        None,
+        b"",
+        b"application/jsonx",
+        b"application/x-www-form-urlencoded",
+        b"text/plain",
+        b"text/json",
+        b"application/json; charset=latin-1",
+        b"application/json; charset=utf-16",
+        b"application/json;charset=utf-8;x=y",
+        b"application/json, application/json",
+        b"multipart/form-data; boundary=x",
+    ],
+)
+async def test_another_content_type(content_type: bytes | None, door: Door, watch: Watch) -> None:
+    sent = request(token=door.newcomer(), content_type=content_type)
+    await assert_refused(door, watch, sent, "Content-Type", 415)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [b"application/json", b"Application/JSON", b"application/json; charset=utf-8", b"application/json;charset=UTF-8"],
+)
+async def test_the_content_type_of_json(content_type: bytes, door: Door) -> None:
+    assert (await door.exchange(request(token=door.newcomer(), content_type=content_type))).status == 202
+
+
+async def test_two_content_types(door: Door, watch: Watch) -> None:
+    sent = request(b"Content-Type: application/json", token=door.newcomer())
+    await assert_refused(door, watch, sent, "Content-Type", 415)
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"identity", b"br, gzip", b""])
+async def test_an_encoded_body(encoding: bytes, door: Door, watch: Watch) -> None:
+    body = gzip.compress(BODY) if encoding == b"gzip" else BODY
+    sent = request(b"Content-Encoding: " + encoding, token=door.newcomer(), body=body)
+    await assert_refused(door, watch, sent, "Content-Type", 415)
+
+
+@pytest.mark.parametrize("size", [8193, 100_000, 99_999_999])
+async def test_a_body_that_is_too_large_by_its_own_word(size: int, door: Door, watch: Watch) -> None:
+    sent = request(token=door.newcomer()).replace(b"Content-Length: %d" % len(BODY), b"Content-Length: %d" % size)
+    async with watch.nothing_accepted():
+        reply = await door.exchange(sent)
+        assert (reply.status, reply.body) == (413, b"")
+
+
+async def test_chunks_without_end_leave_the_memory_flat(door: Door, watch: Watch) -> None:
+    head = request(b"Transfer-Encoding: chunked", token=door.newcomer()).partition(b"\r\n\r\n")[0]
+    head = head.replace(b"\r\nContent-Length: %d" % len(BODY), b"") + b"\r\n\r\n"
+    before = door.process.resident_bytes()
+    async with watch.nothing_accepted():
+        for _ in range(20):
+            reply = await door.exchange(head, *[b"1000\r\n" + b" " * 4096 + b"\r\n"] * 200)
+            assert reply.status in {413, 0}  # 0: the answer was lost with a reset, as we went on sending
+    assert door.process.resident_bytes() - before < 10_000_000
+
+
+async def test_a_refusal_repeats_nothing_that_was_sent_and_nothing_of_the_policy(door: Door) -> None:
+    body = json.dumps({"image": "ghcr.io/m4rker/m4rker", "tags": ["m4rker"]}).encode()
+    for sent in (door.good(body), door.good(b'{"m4rker": 1}'), door.good(b'{"image": "m4rker m4rker", "tags": []}')):
+        reply = await door.exchange(sent)
+        assert reply.status in {400, 403}
+        assert b"m4rker" not in reply.body
+        assert not [word for word in (b"ghcr.io/acme", b"{repo}", b"rule", b"65", b"krt.core") if word in reply.body]
+
+
+anything = test_event.anything
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=300)
+    | anything.map(lambda value: json.dumps(value).encode())
+    | st.builds(lambda image, tags: json.dumps({"image": image, "tags": tags}).encode(), test_image.nearly, anything)
+    | st.builds(lambda at, new: BODY[:at] + new + BODY[at:], st.integers(0, len(BODY)), st.binary(max_size=4))
+)
+def test_any_body_is_accepted_or_refused_with_a_problem(body: bytes, door: Door) -> None:
+    async def send() -> None:
+        reply = await door.exchange(door.good(body))
+        if reply.status != 202:
+            assert reply.status in {400, 403}
+            problem = json.loads(reply.body)
+            assert problem["field"] in {"body", "image", "tags", "images"}
+
+    trio.run(send)
+    assert door.process.is_alive()

@@ -1,0 +1,199 @@
+"""What krt needs around it, for a test: an issuer, a Valkey, a stand-in cluster; and krt itself, in this process."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import trio
+import valkey as oracle
+
+from krt import daemon
+from krt.core.event_id import EventId, parse
+from krt.daemon import Bound
+from krt.dev.issuer import Issuer, KeysFault
+from krt.dev.valkey import Valkey, open_valkey
+from krt.serving.address import Address
+from krt.settings.parts import load
+from tests.fakes.served import served
+from tests.fakes.stand_in import StandIn, standing_in
+from tests.serving.raw import Reply, read_to_end
+
+AUDIENCE = "https://krt.example.com"
+CHANNEL = "kuberollouttrigger"
+IMAGE = "ghcr.io/acme/shop"
+EVENT = {"image": IMAGE, "tags": ["dev"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """`environ` is what krt is told about the rest."""
+
+    issuer: Issuer
+    valkey: Valkey
+    stand_in: StandIn
+    environ: Mapping[str, str]
+
+    def token(self, **claims: object) -> str:
+        """A job's token; `claims` replace the usual ones."""
+        return self.issuer.token(claims.pop("audience", AUDIENCE), **claims)
+
+    async def journaled(self) -> list[tuple[EventId, dict[str, str]]]:
+        """What stands in the journal."""
+
+        def read() -> list[tuple[EventId, dict[str, str]]]:
+            with oracle.from_url(self.valkey.address, decode_responses=True) as client:
+                return [(parse(entry), fields) for entry, fields in client.xrange("{krt}:journal")]
+
+        return await trio.to_thread.run_sync(read)
+
+    async def fill_journal(self, entries: int) -> None:
+        """With what means nothing to anybody."""
+
+        def add() -> None:
+            with oracle.from_url(self.valkey.address) as client:
+                for _ in range(entries):
+                    client.xadd("{krt}:journal", {"schema": "0"})
+
+        await trio.to_thread.run_sync(add)
+
+    async def publish(self, message: bytes) -> int:
+        """As somebody with valkey-cli would; how many hear it."""
+
+        def say() -> int:
+            with oracle.from_url(self.valkey.address) as client:
+                return client.publish(CHANNEL, message)
+
+        return await trio.to_thread.run_sync(say)
+
+    @asynccontextmanager
+    async def overhearing(self) -> AsyncIterator["Ear"]:
+        """A subscriber of the channel that is no krt."""
+        with oracle.from_url(self.valkey.address) as client, client.pubsub() as pubsub:
+            await trio.to_thread.run_sync(pubsub.subscribe, CHANNEL)
+            ear = Ear(self, pubsub)
+            await ear.next()
+            yield ear
+
+
+class Ear:
+    """Hears the channel."""
+
+    def __init__(self, around: Around, pubsub: Any) -> None:
+        self._around = around
+        self._pubsub = pubsub
+
+    async def next(self) -> object:
+        """The next message, or what says that it hears now."""
+        message = await trio.to_thread.run_sync(lambda: self._pubsub.get_message(timeout=5))
+        assert message is not None, "nothing was heard"
+        return message["data"]
+
+    async def heard(self) -> list[object]:
+        """Every message so far."""
+        await self._around.publish(b"no event, only the end")
+        messages = []
+        while (message := await self.next()) != b"no event, only the end":
+            messages.append(message)
+        return messages
+
+
+@cache
+def _issuer() -> Issuer:
+    return Issuer()  # its key takes a tenth of a second
+
+
+@asynccontextmanager
+async def around_krt(directory: Path, *, durable: bool = False, **cluster: Any) -> AsyncIterator[Around]:
+    """All of it on loopback; the stand-in cluster is empty."""
+    issuer = _issuer()
+    issuer.keys_fault, issuer.keys_body = KeysFault.NONE, None
+    async with (
+        served(issuer) as issuer.url,
+        open_valkey(durable=durable) as server,
+        standing_in(directory, **cluster) as stand_in,
+    ):
+        environ = {
+            "KRT_OIDC_ISSUER": issuer.url,
+            "GITHUB_OIDC_AUDIENCE": AUDIENCE,
+            "GITHUB_ALLOWED_ORG": "acme@65",
+            "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/",
+            "VALKEY_ADDR": server.address,
+            "KUBECONFIG": str(stand_in.kubeconfig),
+            "WEB_LISTEN_ADDR": "127.0.0.1:0",
+            "KRT_ADMIN_ADDR": "127.0.0.1:0",
+        }
+        yield Around(issuer, server, stand_in, environ)
+
+
+@dataclass(frozen=True, slots=True)
+class Krt:
+    """A running krt."""
+
+    bound: Bound
+
+    @property
+    def web(self) -> Address:
+        return self.bound["web"][0]
+
+    @property
+    def admin(self) -> Address:
+        return self.bound["admin"][0]
+
+    async def post(self, token: str | None, event: object = EVENT, *, path: str = "/event", more: str = "") -> Reply:
+        """POST an event; `more` are further headers, a line each."""
+        return await ask(self.web, post(token, event, path=path, more=more))
+
+    async def problems(self) -> list[str]:
+        """What it says that it lacks."""
+        reply = await ask(self.admin, probe("/readyz"))
+        told = json.loads(reply.body)
+        assert (reply.status == 200) is told["ready"] is (not told["problems"])
+        return told["problems"]
+
+    async def is_ready(self) -> bool:
+        return not await self.problems()
+
+    async def is_alive(self) -> bool:
+        return (await ask(self.admin, probe("/healthz"))).status == 200
+
+
+@asynccontextmanager
+async def running(role: str, environ: Mapping[str, str]) -> AsyncIterator[Krt]:
+    """The daemon itself, until the end of the block. It is cut there: how it stops is tried with processes."""
+    settings = load(role, {}, environ)
+    async with trio.open_nursery() as nursery:
+        yield Krt(await nursery.start(daemon.run, settings))
+        nursery.cancel_scope.cancel()
+
+
+async def ask(address: Address, request: bytes) -> Reply:
+    """Send these bytes, and read to the end."""
+    with trio.fail_after(10):
+        async with await trio.open_tcp_stream(address.host, address.port) as stream:
+            await stream.send_all(request)
+            return await read_to_end(stream)
+
+
+def post(token: str | None, event: object = EVENT, *, path: str = "/event", more: str = "") -> bytes:
+    """The bytes of a POST; an event that is no bytes is sent as JSON."""
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    lines = [f"POST {path} HTTP/1.1", "Host: krt.example.com", f"Content-Length: {len(body)}"]
+    lines += [f"Authorization: Bearer {token}"] if token is not None else []
+    lines += ["Content-Type: application/json"] if "content-type:" not in more.lower() else []
+    return "\r\n".join([*lines, *more.splitlines(), "", ""]).encode() + body
+
+
+def get(path: str, token: str | None = None, *, more: str = "") -> bytes:
+    """The bytes of a GET; `more` are further headers, a line each."""
+    lines = [f"GET {path} HTTP/1.1", "Host: krt.example.com", *more.splitlines()]
+    lines += [f"Authorization: Bearer {token}"] if token is not None else []
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def probe(path: str) -> bytes:
+    """A GET to a listener that would keep the connection."""
+    return get(path, more="Connection: close")

@@ -1,0 +1,45 @@
+"""`krt web` and `krt worker` as processes of their own, started again and again with the same settings and ports."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+import trio
+
+from tests.apiserver.processes import Process
+from tests.fakes.ports import free_ports
+
+START_SECONDS = 60.0  # 2 s on an idle machine
+
+
+class Krt:
+    """One of them. `variables` are krt's settings by the names that they have in the environment."""
+
+    def __init__(self, role: str, folder: Path, variables: Mapping[str, str], *, name: str = "") -> None:
+        port, admin_port = free_ports(2)
+        self.name = name or role
+        self.log = folder / f"{self.name}.log"
+        self.url = f"http://127.0.0.1:{port}"
+        self._admin_url = f"http://127.0.0.1:{admin_port}"
+        told = {**variables, "KRT_ADMIN_ADDR": f"127.0.0.1:{admin_port}"}
+        told |= {"WEB_LISTEN_ADDR": f"127.0.0.1:{port}"} if role == "web" else {}
+        words = [f"{name}={value}" for name, value in told.items()]
+        env = Path(shutil.which("env") or "env")
+        self.process = Process(env, [*words, sys.executable, "-m", "krt", role], self.log)
+
+    async def wait_ready(self) -> None:
+        """Return when it lacks nothing. Raises AssertionError if it ends instead, TooSlowError if it does neither."""
+        with trio.fail_after(START_SECONDS):
+            async with httpx.AsyncClient(trust_env=False) as client:
+                while not await _is_ready(client, self._admin_url):
+                    assert self.process.running, f"{self.name} ended\n{self.process.last_output()}"
+                    await trio.sleep(0.05)
+
+
+async def _is_ready(client: httpx.AsyncClient, admin_url: str) -> bool:
+    try:
+        return (await client.get(f"{admin_url}/readyz", timeout=5)).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,197 @@
+"""Callers that are known: accepted, or told what to mend, and nothing of the policy."""
+
+import gzip
+import json
+
+import pytest
+
+from tests.fakes.around import EVENT, IMAGE, Around, Krt, ask, get, post
+from tests.serving.raw import Reply
+
+SECRETS = ("ghcr.io/acme/", "acme@65", "65", "prefix", "krt.example.com")
+
+
+def problem(reply: Reply) -> dict[str, object]:
+    """The body of a refusal, whose form is always the same."""
+    assert reply.headers["content-type"] == "application/problem+json"
+    told = json.loads(reply.body)
+    assert told["status"] == reply.status
+    assert told["type"] == f"urn:krt:problem:{told['title'].replace(' ', '-')}"
+    assert told.keys() - {"field"} == {"type", "title", "status", "detail"}
+    return told
+
+
+async def test_an_accepted_event_has_an_id_and_a_place_to_ask_after_it(around: Around, web: Krt):
+    reply = await web.post(around.token())
+    ((event, fields),) = await around.journaled()
+    assert (reply.status, reply.headers["location"]) == (202, f"/events/{event}")
+    assert json.loads(reply.body) == {"id": str(event), "status": f"/events/{event}"}
+    assert reply.headers["content-type"] == "application/json"
+    assert (fields["image"], json.loads(fields["tags"])) == (IMAGE, ["dev"])
+    assert fields["request_id"] == reply.headers["x-request-id"]
+    assert (fields["repository"], fields["ref"]) == ("acme/shop", "refs/heads/main")
+
+
+SPELLINGS = [
+    {"image": f"{IMAGE}:dev"},
+    {"tags": ["dev"], "image": IMAGE},
+    b' { "image" : "ghcr.io\\/acme\\/shop", "tags" : [ "dev" ] } ',
+]
+
+
+@pytest.mark.parametrize("event", SPELLINGS, ids=["tag in the image", "another order", "spaces and escapes"])
+async def test_however_it_is_spelt_what_is_published_is_the_same(around: Around, web: Krt, event: object):
+    async with around.overhearing() as ear:
+        assert (await web.post(around.token(), event)).status == 202
+        assert await ear.heard() == [b'{"image":"ghcr.io/acme/shop","tags":["dev"]}\n \n']
+
+
+async def test_the_same_request_again_gets_the_same_answer_and_no_second_event(around: Around, web: Krt):
+    request = post(around.token())
+    async with around.overhearing() as ear:
+        first, again = await ask(web.web, request), await ask(web.web, request)
+        assert (first.status, first.body) == (again.status, again.body)
+        assert len(await ear.heard()) == 1
+    assert len(await around.journaled()) == 1
+
+
+async def test_a_token_is_good_for_one_event(around: Around, web: Krt):
+    token = around.token()
+    assert (await web.post(token)).status == 202
+    for other in ({"image": IMAGE, "tags": ["v2"]}, {"image": "ghcr.io/acme/blog", "tags": ["dev"]}):
+        reply = await web.post(token, other)
+        assert (reply.status, problem(reply)["title"]) == (403, "token already used")
+    assert (await web.post(token, path="/event/dry-run")).status == 403
+    assert len(await around.journaled()) == 1
+
+
+async def test_an_idempotency_key_makes_one_event_of_two_tokens(around: Around, web: Krt):
+    more = "Idempotency-Key: 3f6c"
+    first, again = await web.post(around.token(), more=more), await web.post(around.token(), more=more)
+    assert (first.status, first.body) == (again.status, again.body)
+    other = await web.post(around.token(run_attempt="2"), more=more)
+    assert other.body != first.body
+
+
+async def test_a_dry_run_is_accepted_and_not_published(around: Around, web: Krt):
+    async with around.overhearing() as ear:
+        assert (await web.post(around.token(), path="/event/dry-run")).status == 202
+        assert await ear.heard() == []
+    assert len(await around.journaled()) == 1
+
+
+MALFORMED = {
+    "empty": (b"", "body"),
+    "no JSON": (b"image=x", "body"),
+    "a list": (b"[]", "body"),
+    "a string": (b'"x"', "body"),
+    "two documents": (b"{}{}", "body"),
+    "not UTF-8": (b'{"image":"\xff","tags":["dev"]}', "body"),
+    "a lone surrogate": (b'{"image":"\\ud800","tags":["dev"]}', None),
+    "deep": (b"[" * 4000 + b"]" * 4000, "body"),
+    "a number without end": (b'{"image":1e999,"tags":["dev"]}', None),
+    "unknown field": ({**EVENT, "force": True}, "body"),
+    "duplicate key": (b'{"image":"ghcr.io/acme/shop","image":"ghcr.io/evil/x","tags":["dev"]}', "body"),
+    "no image": ({"tags": ["dev"]}, "image"),
+    "an image that is none": ({"image": "ghcr.io/acme/", "tags": ["dev"]}, "image"),
+    "an upper-case registry": ({"image": "GHCR.io/acme/shop", "tags": ["dev"]}, "image"),
+    "a digest": ({"image": f"{IMAGE}@sha256:{'0' * 64}", "tags": ["dev"]}, "image"),
+    "two places for the tag": ({"image": f"{IMAGE}:dev", "tags": ["dev"]}, "image"),
+    "no tags": ({"image": IMAGE}, "tags"),
+    "an empty list of tags": ({"image": IMAGE, "tags": []}, "tags"),
+    "a tag that is none": ({"image": IMAGE, "tags": ["de v"]}, "tags"),
+    "a tag with a line end": ({"image": IMAGE, "tags": ["dev\n"]}, "tags"),
+    "a number for a tag": ({"image": IMAGE, "tags": [1]}, "tags"),
+    "a tag twice": ({"image": IMAGE, "tags": ["dev", "dev"]}, "tags"),
+    "too many tags": ({"image": IMAGE, "tags": [f"v{n}" for n in range(17)]}, "tags"),
+}
+
+
+async def test_a_malformed_body_is_told_by_its_field(around: Around, web: Krt):
+    for n, (name, (body, field)) in enumerate(MALFORMED.items(), 100):
+        reply = await web.post(around.token(repository_id=str(n)), body)
+        assert (name, reply.status) == (name, 400)
+        told = problem(reply)
+        assert told["title"] == "invalid event"
+        assert field is None or (name, told["field"]) == (name, field)
+        assert "evil" not in reply.body.decode()
+    assert await around.journaled() == []
+
+
+async def test_a_refused_body_costs_no_token(around: Around, web: Krt):
+    token = around.token()
+    assert (await web.post(token, {"image": IMAGE})).status == 400
+    assert (await web.post(token)).status == 202
+
+
+OTHER_TYPES = {
+    "none": "content-type:",
+    "text": "Content-Type: text/plain",
+    "a form": "Content-Type: application/x-www-form-urlencoded",
+    "like JSON": "Content-Type: application/json5",
+    "a problem": "Content-Type: application/problem+json",
+    "another charset": "Content-Type: application/json; charset=utf-16",
+    "two of them": "Content-Type: application/json\nContent-Type: application/json",
+    "compressed": "Content-Type: application/json\nContent-Encoding: gzip",
+    "not compressed, but said": "Content-Type: application/json\nContent-Encoding: identity",
+}
+
+
+async def test_a_body_of_another_type_is_not_read(around: Around, web: Krt):
+    body = gzip.compress(json.dumps(EVENT).encode())
+    for name, more in OTHER_TYPES.items():
+        reply = await web.post(around.token(), body if name == "compressed" else EVENT, more=more)
+        told = problem(reply)
+        assert (name, reply.status, told["field"]) == (name, 415, "Content-Type")
+
+
+@pytest.mark.parametrize("written", ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8"])
+async def test_json_may_be_called_so_in_these_ways(around: Around, web: Krt, written: str):
+    assert (await web.post(around.token(), more=f"Content-Type: {written}")).status == 202
+
+
+OUTSIDE = [
+    "ghcr.io/acme-evil/shop",
+    "ghcr.io/acmes/shop",
+    "ghcr.io/evil/shop",
+    "docker.io/acme/shop",
+    "acme/shop",
+    "shop",
+]
+
+
+async def test_an_image_outside_the_prefix_is_refused_without_telling_the_prefix(around: Around, web: Krt):
+    for image in OUTSIDE:
+        reply = await web.post(around.token(), {"image": image, "tags": ["dev"]})
+        assert (image, reply.status, problem(reply)["field"]) == (image, 403, "images")
+        assert not [secret for secret in SECRETS if secret in reply.body.decode()]
+    assert await around.journaled() == []
+
+
+@pytest.mark.parametrize("name", ["pull_request", "pull_request_target", "workflow_run"])
+async def test_a_job_that_others_can_start_may_announce_nothing(around: Around, web: Krt, name: str):
+    reply = await web.post(around.token(event_name=name))
+    assert (reply.status, problem(reply)["field"]) == (403, "events")
+
+
+async def test_a_body_above_the_limit_is_not_taken(around: Around, web: Krt):
+    reply = await web.post(around.token(), b" " * 9000)
+    assert (reply.status, reply.headers["connection"]) == (413, "close")
+
+
+async def test_a_report_is_for_its_own_repository_alone(around: Around, web: Krt):
+    token = around.token()
+    event = json.loads((await web.post(token)).body)["id"]
+    own = await ask(web.web, get(f"/events/{event}", around.token()))
+    assert (own.status, json.loads(own.body)["state"]) == (200, "accepted")
+    others = [
+        await ask(web.web, get(f"/events/{event}", around.token(repository_id="75"))),
+        await ask(web.web, get("/events/1-0", around.token())),
+    ]
+    assert [(reply.status, reply.body) for reply in others] == [(404, b"")] * 2
+
+
+async def test_asking_for_a_report_spends_no_token(around: Around, web: Krt):
+    token = around.token()
+    assert (await ask(web.web, get("/events/1-0", token))).status == 404
+    assert (await web.post(token)).status == 202
