@@ -6,47 +6,40 @@ where another has stopped.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from krt.core.event_id import EventId
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
-from krt.core.report import LAST, Target, TargetState
-from krt.core.restart import JournalPosition, Mark, parse_time, undone_mark, valid_mark
-from krt.core.rollout import Counts, Progressing, Ready, Stage, Stuck, stage_of
+from krt.core.report import LAST, Standing, Target, TargetState
+from krt.core.restart import JournalPosition, parse_mark, parse_time, undone_mark, valid_mark
+from krt.core.rollout import Progressing, Ready, Stage, Stuck, stage_of
 from krt.core.workload import Workload
 
 GONE = "deleted or recreated"
 TAKEN_BACK = "the restart was taken back"
-NOT_MADE = "the newer event that was to restart it did not"
+NOT_MADE = "not restarted, and nobody is about to"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is said for these events."""
-
-    events: tuple[EventId, ...]
-    target: Target
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an event stands with one workload: whether it is acknowledged, and what was said last."""
-
-    settled: bool
-    target: Target | None
-
-
-def is_covered(workload: Workload, event: EventId, position: JournalPosition) -> bool:
-    """Whether a restart that is in force covers the event."""
+def covers(workload: Workload, position: JournalPosition) -> EventId | None:
+    """Up to which event the restart that is in force covers them; None if there is none."""
     mark = valid_mark(workload, position)
-    return mark is not None and event <= mark.covers
+    return mark.covers if mark else None
 
 
-def say(workload: Workload, *, position: JournalPosition, now: datetime, deadline_seconds: float) -> Target | None:
-    """How the restart that is in force is getting on; None if there is none."""
-    mark = valid_mark(workload, position)
-    return _rollout(workload, mark, now, deadline_seconds) if mark else None
+def say(workload: Workload, *, now: datetime, deadline_seconds: float) -> Target:
+    """How the restart that is in force is getting on."""
+    stage, seconds = stage_of(workload), _seconds_since(workload, now)
+    match stage:
+        case Progressing() if seconds > deadline_seconds:
+            return _made(workload, stage, TargetState.FAILED, seconds, f"no end within {deadline_seconds:g} s")
+        case Progressing():
+            return _made(workload, stage, TargetState.PROGRESSING)
+        case Ready(counts):
+            warnings = ("zero replicas",) if counts.desired == 0 else ()
+            return _made(workload, stage, TargetState.READY, seconds, warnings=warnings)
+        case Stuck(_, reason):
+            return _made(workload, stage, TargetState.FAILED, seconds, reason)
+    return _made(workload, stage, TargetState.RESTARTED, seconds, warnings=(stage.reason,))
 
 
 def say_end(
@@ -72,7 +65,7 @@ def of_outcome(outcome: Outcome) -> Target | None:
     """What is said of a workload when its event is acknowledged; None where another event's restart will tell."""
     match outcome:
         case Restarted(workload=workload) | Covered(workload=workload):
-            return _made(workload, stage_of(workload), TargetState.PROGRESSING, 0.0, "")
+            return _made(workload, stage_of(workload), TargetState.PROGRESSING)
         case Failed(reason) | Expired(reason):
             return Target(TargetState.FAILED, reason=reason, final=True, version=LAST)
         case Unmatched(reason):
@@ -81,41 +74,32 @@ def of_outcome(outcome: Outcome) -> Target | None:
             return None
 
 
-def _rollout(workload: Workload, mark: Mark, now: datetime, deadline_seconds: float) -> Target:
-    stage, seconds = stage_of(workload), _seconds_since(mark, now)
-    match stage:
-        case Progressing() if seconds > deadline_seconds:
-            return _made(workload, stage, TargetState.FAILED, seconds, f"no end within {deadline_seconds:g} s")
-        case Progressing():
-            return _made(workload, stage, TargetState.PROGRESSING, 0.0, "")
-        case Ready(counts):
-            warnings = ("zero replicas",) if counts.desired == 0 else ()
-            return _made(workload, stage, TargetState.READY, seconds, "", warnings)
-        case Stuck(_, reason):
-            return _made(workload, stage, TargetState.FAILED, seconds, reason)
-    return _made(workload, stage, TargetState.RESTARTED, seconds, "", (stage.reason,))
-
-
 def _end(workload: Workload, event: EventId, restarted: EventId | None, position: JournalPosition) -> Target:
     stage, mark = stage_of(workload), undone_mark(workload)
     if mark and mark.journal == position.name and event <= mark.covers <= position.newest:
         # The mark is there, its restart is not: another writer has put the template back.
         by = f" by {workload.last_manager}" if workload.last_manager else ""
-        return _made(workload, stage, TargetState.FAILED, 0.0, f"restart undone{by}")
+        return _made(workload, stage, TargetState.FAILED, reason=f"restart undone{by}")
     if restarted and event <= restarted:
-        return _made(workload, stage, TargetState.SUPERSEDED, 0.0, TAKEN_BACK)
-    return _made(workload, stage, TargetState.FAILED, 0.0, NOT_MADE)
+        return _made(workload, stage, TargetState.SUPERSEDED, reason=TAKEN_BACK)
+    return _made(workload, stage, TargetState.FAILED, reason=NOT_MADE)
 
 
-def _seconds_since(mark: Mark, now: datetime) -> float:
-    began = parse_time(mark.restarted_at)
+def _seconds_since(workload: Workload, now: datetime) -> float:
+    mark = parse_mark(workload.mark)
+    began = parse_time(mark.restarted_at) if mark else None
     return max(0.0, (now - began).total_seconds()) if began else 0.0
 
 
 def _made(
-    workload: Workload, stage: Stage, state: TargetState, seconds: float, reason: str, warnings: tuple[str, ...] = ()
+    workload: Workload,
+    stage: Stage,
+    state: TargetState,
+    seconds: float = 0.0,
+    reason: str = "",
+    warnings: tuple[str, ...] = (),
 ) -> Target:
-    counts: Counts = stage.counts
+    counts = stage.counts
     return Target(
         state,
         reason=reason,

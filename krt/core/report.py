@@ -93,6 +93,14 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
         return msgspec.json.encode(self).decode()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an event stands with one workload: whether its entry is acknowledged, and what was said of it last."""
+
+    settled: bool
+    target: Target | None
+
+
 _UNREADABLE = "what is stored of it cannot be read"
 ODD_TARGET = Target(TargetState.WAITING, reason=_UNREADABLE)
 ODD_GROUP = Group(GroupState.WAITING, reason=_UNREADABLE)

@@ -2,9 +2,9 @@
 
 import trio
 
-from krt.core.outcome import Expired, Failed, Outcome, Unmatched
 from krt.core.ports import Index, Journal, Rollouts
-from krt.core.report import Group, GroupState, Target, TargetState
+from krt.core.progress import of_outcome
+from krt.core.report import Group, GroupState
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.serving.backoff import Backoff
@@ -18,7 +18,6 @@ _CLOSE_SECONDS = 0.1
 _TIDY_SECONDS = 60.0
 _RELEASE_SECONDS = 2.0
 _ALIVE_SECONDS = 30.0
-_LAST = 2**53  # above every resource version: nothing that is still on its way takes a last word back
 
 
 async def renew(journal: Journal, hand: Hand) -> None:
@@ -71,8 +70,10 @@ async def release(journal: Journal, hand: Hand) -> None:
 
 
 async def _settle(rollouts: Rollouts, entry: Entry) -> None:
-    group = Group(GroupState.SETTLED if entry.outcomes or entry.envelope.dry_run else GroupState.NO_MATCH, final=True)
-    done = {key: target for key, outcome in entry.outcomes.items() if (target := _last_word(outcome))}
+    state = GroupState.SETTLED if entry.outcomes or entry.envelope.dry_run else GroupState.NO_MATCH
+    group = Group(state, more=entry.more, final=True)
+    said = {key: target for key, outcome in entry.outcomes.items() if (target := of_outcome(outcome))}
+    done = {key: target for key, target in said.items() if target.final or key in entry.listed}
     async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
         try:
             await rollouts.settle(entry.id, group, done)
@@ -80,17 +81,6 @@ async def _settle(rollouts: Rollouts, entry: Entry) -> None:
         except BrokerUnavailable as error:
             log.warning("journal_unavailable", event_id=entry.id, problem=error)
     log.info("event_settled", event_id=entry.id, workloads=entry.counts())
-
-
-def _last_word(outcome: Outcome) -> Target | None:
-    """What is said of a workload that was not restarted; of the others the follower has the last word."""
-    match outcome:
-        case Failed(reason) | Expired(reason):
-            return Target(TargetState.FAILED, reason=reason, final=True, version=_LAST)
-        case Unmatched(reason):
-            return Target(TargetState.SKIPPED, reason=reason, final=True, version=_LAST)
-        case _:
-            return None
 
 
 def _most(hand: Hand) -> int:
