@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 import trio
-from krt.core.settlement import State
 
 from krt.broker import scripts
 from krt.broker.channel import subscribe
