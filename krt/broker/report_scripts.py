@@ -94,8 +94,8 @@ STANDINGS = Script("""
 local found = {}
 for i = 4, #ARGV do
   local report = ARGV[1] .. ARGV[i]
-  local said = redis.call('HMGET', report, ARGV[2], ARGV[3])
-  found[i - 3] = {redis.call('EXISTS', report), said[1] or '', said[2] or ''}
+  local group, target = redis.call('HGET', report, ARGV[2]), redis.call('HGET', report, ARGV[3])
+  found[i - 3] = {redis.call('EXISTS', report), group or '', target or ''}
 end
 return found
 """)
