@@ -72,7 +72,7 @@ def parse_sighting(text: str) -> Sighting | None:
     found = _SIGHTING.fullmatch(text)
     try:
         presence = msgspec.json.decode(found[4], type=Presence) if found else None
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return None
     return Sighting(presence, *map(float, found.group(1, 2, 3))) if found and presence else None
 
