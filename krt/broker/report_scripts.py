@@ -21,7 +21,8 @@ local function forward(report, field, new)
     local was, is = decoded(old), decoded(new)
     if was.final == true then return 0 end
     local one = was.uid == nil or is.uid == nil or was.uid == is.uid
-    if one and (tonumber(was.version) or 0) > (tonumber(is.version) or 0) then return 0 end
+    local at = tonumber(was.version) or 0
+    if one and at > (tonumber(is.version) or 0) and at <= 2 ^ 53 then return 0 end
   end
   redis.call('HSET', report, field, new)
   return 1
@@ -111,9 +112,39 @@ local said = string.format('%.0f %.0f %.0f %s', first, now, earlier, ARGV[3])
 return redis.call('HSET', KEYS[1], ARGV[1], said)
 """)
 
-# KEYS 1 the report, 2 when each group of workers was seen. Answers both, and the time.
+# KEYS 1 the report, 2 when each group of workers was seen; ARGV 1 how many fields may be answered at once.
+# Answers the fields, what is known of the groups, the time, and 1 if the fields are all there are. Where they are more,
+# those of targets are missing: they are to be read afterwards, so that none of a group that has ended is missed.
 READ = Script("""
-return {redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), redis.call('TIME')[1]}
+local groups, now = redis.call('HGETALL', KEYS[2]), redis.call('TIME')[1]
+if redis.call('HLEN', KEYS[1]) <= tonumber(ARGV[1]) then return {redis.call('HGETALL', KEYS[1]), groups, now, 1} end
+local fields, cursor = {}, '0'
+repeat
+  local found = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 1000)
+  cursor = found[1]
+  for i = 1, #found[2], 2 do
+    if string.sub(found[2][i], 1, 7) ~= 'target/' then
+      fields[#fields + 1] = found[2][i]
+      fields[#fields + 1] = found[2][i + 1]
+    end
+  end
+until cursor == '0'
+return {fields, groups, now, 0}
+""")
+
+# KEYS 1 a hash; ARGV 1 cursor, 2 after how many bytes it is enough. Answers the next cursor, and fields and values:
+# what is there from the first page to the last is on one of them at least.
+PAGE = Script("""
+local fields, cursor, bytes = {}, ARGV[1], 0
+repeat
+  local found = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 10)
+  cursor = found[1]
+  for _, part in ipairs(found[2]) do
+    fields[#fields + 1] = part
+    bytes = bytes + #part
+  end
+until cursor == '0' or bytes > tonumber(ARGV[2])
+return {cursor, fields}
 """)
 
 # KEYS 1 the report; ARGV 1 the field, 2 the final state that somebody is told. Answers the one that was told first.

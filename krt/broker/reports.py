@@ -6,12 +6,15 @@ from typing import cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
+from krt.broker.pages import read_hash, texts
 from krt.broker.report_scripts import END, READ
 from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
 from krt.core.presence import Seen, parse_sighting
 from krt.core.report import ENDED, FINAL, EventState, Report, parse
 from krt.errors import BrokerUnavailable
+
+_FIELDS_AT_ONCE = 300
 
 
 class Reports:
@@ -23,11 +26,13 @@ class Reports:
 
     async def read(self, event: EventId) -> tuple[Report, Seen] | None:
         """An event's report and the clusters it is waited for; None where there is none (any more)."""
-        reply = await self._client.eval_script(READ, [self._keys.report(str(event)), self._keys.alive], [])
-        fields, groups, now = cast("tuple[Sequence[bytes], Sequence[bytes], bytes]", reply)
-        if not fields:
+        key = self._keys.report(str(event))
+        reply = await self._client.eval_script(READ, [key, self._keys.alive], [_FIELDS_AT_ONCE])
+        first, groups, now, whole = cast("tuple[Sequence[bytes], Sequence[bytes], bytes, int]", reply)
+        if not first:
             return None
-        report, seen = parse(event, _texts(fields)), seen_of(groups, now)
+        fields = texts(first) if whole else await read_hash(self._client, key) | texts(first)
+        report, seen = parse(event, fields), seen_of(groups, now)
         return await self._ended(report, state_of(report, seen)), seen
 
     async def _ended(self, report: Report, state: EventState) -> Report:
@@ -43,10 +48,6 @@ class Reports:
 
 def seen_of(flat: Sequence[bytes], now: bytes) -> Seen:
     """The groups of workers that have said that they are there; what was not written by one is passed over."""
-    found = {name: parse_sighting(text) for name, text in _texts(flat).items()}
+    found = {name: parse_sighting(text) for name, text in texts(flat).items()}
     return Seen({name: sighting for name, sighting in found.items() if sighting}, float(now))
 
-
-def _texts(flat: Sequence[bytes]) -> dict[str, str]:
-    texts = [part.decode(errors="replace") for part in flat]
-    return dict(zip(texts[::2], texts[1::2], strict=True))

@@ -6,6 +6,7 @@ from typing import cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
+from krt.broker.pages import read_hash
 from krt.broker.report_scripts import ALIVE, RECORD, SETTLE, STANDINGS, TELL
 from krt.broker.scripts import LEASE
 from krt.core import event_id as event_ids
@@ -81,9 +82,8 @@ class Rollouts:
 
     async def followed(self) -> tuple[Followed, ...]:
         """What the workers of this group follow."""
-        reply = cast("Sequence[bytes]", await self._client.call("HGETALL", self._keys.followed(self._group)))
-        texts = [_text(part) for part in reply]
-        found = (_followed(name, ids) for name, ids in zip(texts[::2], texts[1::2], strict=True))
+        kept = await read_hash(self._client, self._keys.followed(self._group))
+        found = (_followed(name, ids) for name, ids in kept.items())
         return tuple(one for one in found if one)
 
     async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:

@@ -15,6 +15,7 @@ from krt.core.restart import JournalPosition, parse_mark, parse_time, undone_mar
 from krt.core.rollout import Progressing, Ready, Stage, Stuck, stage_of
 from krt.core.workload import Workload
 
+MOST_REASON = 300  # characters: an API server's refusal may be a page long
 GONE = "deleted or recreated"
 TAKEN_BACK = "the restart was taken back"
 NOT_MADE = "not restarted, and nobody is about to"
@@ -67,7 +68,7 @@ def of_outcome(outcome: Outcome) -> Target | None:
         case Restarted(workload=workload) | Covered(workload=workload):
             return _made(workload, stage_of(workload), TargetState.PROGRESSING)
         case Failed(reason) | Expired(reason):
-            return Target(TargetState.FAILED, reason=reason, final=True, version=LAST)
+            return Target(TargetState.FAILED, reason=reason[:MOST_REASON], final=True, version=LAST)
         case Unmatched(reason):
             return Target(TargetState.SKIPPED, reason=reason, final=True, version=LAST)
         case Superseded():
@@ -102,7 +103,7 @@ def _made(
     counts = stage.counts
     return Target(
         state,
-        reason=reason,
+        reason=reason[:MOST_REASON],
         warnings=warnings,
         updated=counts.updated,
         available=counts.available,

@@ -4,7 +4,7 @@ import trio
 
 from krt.core.ports import Index, Journal, Rollouts
 from krt.core.progress import of_outcome
-from krt.core.report import Group, GroupState
+from krt.core.report import Group, GroupState, Target, TargetState
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.serving.backoff import Backoff
@@ -70,10 +70,9 @@ async def release(journal: Journal, hand: Hand) -> None:
 
 
 async def _settle(rollouts: Rollouts, entry: Entry) -> None:
-    state = GroupState.SETTLED if entry.outcomes or entry.envelope.dry_run else GroupState.NO_MATCH
-    group = Group(state, more=entry.more, final=True)
     said = {key: target for key, outcome in entry.outcomes.items() if (target := of_outcome(outcome))}
-    done = {key: target for key, target in said.items() if target.final or key in entry.listed}
+    done = {key: target for key, target in said.items() if key in entry.listed}
+    group = _group(entry, [target.reason for key, target in said.items() if key not in done and _is_failed(target)])
     async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
         try:
             await rollouts.settle(entry.id, group, done)
@@ -81,6 +80,18 @@ async def _settle(rollouts: Rollouts, entry: Entry) -> None:
         except BrokerUnavailable as error:
             log.warning("journal_unavailable", event_id=entry.id, problem=error)
     log.info("event_settled", event_id=entry.id, workloads=entry.counts())
+
+
+def _group(entry: Entry, failures: list[str]) -> Group:
+    """What is said of the event as a whole. `failures` are those of workloads that are not told one by one."""
+    if failures:
+        return Group(GroupState.FAILED, f"{len(failures)} more failed: {failures[0]}", entry.more, final=True)
+    is_match = entry.outcomes or entry.envelope.dry_run
+    return Group(GroupState.SETTLED if is_match else GroupState.NO_MATCH, more=entry.more, final=True)
+
+
+def _is_failed(target: Target) -> bool:
+    return target.state is TargetState.FAILED
 
 
 def _most(hand: Hand) -> int:

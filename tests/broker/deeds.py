@@ -133,6 +133,16 @@ async def read_a_report(server: Server) -> None:
     assert found[0].event["image"] == "ghcr.io/acme/shop"
 
 
+async def read_a_long_report(server: Server) -> None:
+    event = await an_accepted_event(server)
+    keys = [WorkloadKey("Deployment", "shop", f"web-{number}") for number in range(400)]
+    targets = dict.fromkeys(keys, Target(TargetState.WAITING))
+    await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
+    found = await Reports(server.client("krt-web"), KEYS).read(event)
+    assert found
+    assert len(found[0].targets) == 400
+
+
 async def keep_the_state_that_was_told(server: Server) -> None:
     event = await an_accepted_event(server)
     settled = Group(GroupState.FAILED, final=True)
@@ -255,6 +265,7 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         accept_a_retry,
         refuse_a_spent_token,
         read_a_report,
+        read_a_long_report,
         keep_the_state_that_was_told,
         hear_that_a_report_changed,
         see_that_valkey_is_there,
