@@ -74,6 +74,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
             daemon.health.add(lambda: "stopping" if stopping.is_set() else None)
             async with trio.open_nursery() as root:
                 bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
+                bound["admin"] = await support.start(_until_stopping, "admin", admin, daemon)
                 log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
                 support.start_soon(_say_readiness, daemon.health)
                 support.start_soon(_watch_durability, broker)
@@ -169,7 +170,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Answer probes until the process has drained."""
+    """Answer probes until the process has drained, and is cancelled then: `stopping` is what they are told of."""
     listener = Listener(
         address=daemon.settings.admin.listen,
         max_connections_per_peer=None,
@@ -177,7 +178,7 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
         close_every_answer=False,
         grace_seconds=1,
     )
-    await serve(build_admin(daemon.health, daemon.metrics), listener, stopping=daemon.stopping, task_status=task_status)
+    await serve(build_admin(daemon.health, daemon.metrics), listener, stopping=trio.Event(), task_status=task_status)
 
 
 def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
@@ -185,7 +186,6 @@ def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
         yield "worker", worker
     if settings.web:
         yield "web", web
-    yield "admin", admin
 
 
 async def _until_stopping(

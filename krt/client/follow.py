@@ -25,7 +25,7 @@ class Pace:
 
     hold_seconds: float = 25  # krt web may hold a question for so long until there is news
     spacing_seconds: float = 1  # between two questions at least, however much news there is
-    refusals: int = 4  # in a row that are doubted: a proxy answers 404 for a krt web that restarts
+    doubt_seconds: float = 30  # a refusal is not believed before: proxies refuse for a krt web that restarts
     absent_seconds: float = 120  # a worker that is being replaced comes back within
     nobody_seconds: float = 30  # a worker that runs has reported by then
 
@@ -60,7 +60,7 @@ class Follow:
             await trio.sleep_until(asked_at + self._pace.spacing_seconds)
 
     async def _next(self, http: httpx.AsyncClient) -> Report | Lost | Refused:
-        refusals = 0
+        believed_at = math.inf
         async for _ in Backoff(self._patience.first_pause_seconds, self._patience.longest_pause_seconds):
             seen = await self._look(http)
             match seen:
@@ -70,8 +70,9 @@ class Follow:
                     self._tell(seen.problem)
                     await trio.sleep(seen.wait_seconds)
                 case Lost() | Refused():
-                    refusals += 1
-                    if refusals > self._pace.refusals:
+                    now = trio.current_time()
+                    believed_at = min(believed_at, now + self._pace.doubt_seconds)
+                    if now >= believed_at:
                         return seen
                     self._tell(seen.sentence)
                     self._tokens.drop()  # a new one may be believed

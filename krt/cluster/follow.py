@@ -78,6 +78,7 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
             log.info("watch_expired", scope=scope, problem=error)
         except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
             scope.fail(error)
+            await trio.sleep(getattr(error, "retry_after_seconds", None) or 0)
 
 
 async def _list(scope: Scope, api: Api, index: Index) -> None:

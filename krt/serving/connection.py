@@ -102,7 +102,8 @@ class Connection:
                 idle_until = trio.current_time() + self._listener.header_seconds
                 self._reading.deadline = idle_until if idle else math.inf
             case Closed():
-                self._reading.cancel()
+                async with self._writing:  # the app ends its answer while the reader may be writing one of its own
+                    self._reading.cancel()
 
     async def _write(self, data: bytes) -> None:
         if not data:

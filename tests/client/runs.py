@@ -22,7 +22,7 @@ QUICK = Patience(
     first_pause_seconds=0.01,
     longest_pause_seconds=0.02,
 )
-QUICK_PACE = Pace(hold_seconds=5, spacing_seconds=0.01, absent_seconds=0.1, nobody_seconds=60)
+QUICK_PACE = Pace(hold_seconds=5, spacing_seconds=0.01, absent_seconds=0.1, nobody_seconds=60, doubt_seconds=10)
 
 
 def a_wait(**changes: Any) -> Wait:

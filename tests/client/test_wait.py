@@ -15,6 +15,8 @@ from tests.client.runs import QUICK, QUICK_PACE, Run, a_wait, run
 ROLLING = a_report("rolling", a_target())
 SILENT_CLUSTER = a_report("rolling", a_target(state="ready"), clusters=[a_cluster(), a_cluster("prod", "absent")])
 
+SOON_BELIEVED = a_wait(pace=replace(QUICK_PACE, doubt_seconds=0.05))
+
 
 def follow(actions: Actions, *reports: Reply, **changes: object) -> Run:
     actions.reports = list(reports)
@@ -165,9 +167,10 @@ def test_a_token_service_that_fails_meanwhile_is_asked_again(actions: Actions) -
 
 
 def test_a_401_is_believed_when_fresh_tokens_bring_it_too(actions: Actions) -> None:
-    ended = follow(actions, ROLLING, Reply(401), as_json=True)
+    ended = follow(actions, ROLLING, Reply(401), as_json=True, wait=SOON_BELIEVED)
     assert ended.code == 2
     tokens = [look.header("authorization") for look in actions.looks if look.header("authorization")]
+    assert len(set(tokens)) > 1
     assert len(tokens) - len(set(tokens)) == 1  # the first report's and the first refusal's are the same
     document = json.loads(ended.out)
     assert (document["accepted"], document["status_code"], document["id"]) == (True, 401, EVENT_ID)
@@ -176,7 +179,7 @@ def test_a_401_is_believed_when_fresh_tokens_bring_it_too(actions: Actions) -> N
 
 
 def test_a_server_that_keeps_no_reports_cannot_be_followed(actions: Actions) -> None:
-    ended = follow(actions, Reply(404), as_json=True)
+    ended = follow(actions, Reply(404), as_json=True, wait=SOON_BELIEVED)
     assert ended.code == 1
     document = json.loads(ended.out)
     assert document["accepted"] is True

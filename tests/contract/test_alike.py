@@ -242,7 +242,6 @@ async def test_what_a_watch_from_nowhere_tells_first_is_alike(pair: Pair) -> Non
     assert_same(stand_in, real)
 
 
-@pytest.mark.slow
 async def test_expired_versions_are_alike(pair: Pair) -> None:
     real, stand_in = [await expired(each) for each in (pair.real, pair.stand_in)]
     assert_same(stand_in, real)

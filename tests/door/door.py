@@ -68,6 +68,12 @@ def constant(reply: Reply) -> bytes:
     return _VARYING.sub(rb"\1: *", reply.received)
 
 
+def unordered(answer: Reply | bytes) -> list[bytes]:
+    """The constant answer's lines, whatever their order and case."""
+    received = answer if isinstance(answer, bytes) else constant(answer)
+    return sorted(received.lower().split(b"\r\n"))
+
+
 def request(
     *fields: bytes,
     body: bytes = BODY,

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ class Process:
         self.popen = popen
         self.log = log
 
-    @property
+    @cached_property
     def public(self) -> Address:
         return parse_address(self.started()["web_at"][0])
 
-    @property
+    @cached_property
     def admin(self) -> Address:
         return parse_address(self.started()["admin_at"][0])
 

@@ -142,6 +142,21 @@ async def test_lists_and_watches_that_fail_are_tried_again(
         await krt.notify()  # accepted before anything is known of the cluster
         await krt.wait("workload_restarted")
         await assert_restarted_once(cluster, krt, "web")
+        failed, listed = krt.all("scope_unavailable")[0], krt.all("scope_listed")[0]
+        assert listed.seconds - failed.seconds >= 1  # as Retry-After asked
+
+
+async def test_a_watch_that_talks_nonsense_is_opened_anew(
+    cluster: Cluster, worker: Account, behind_proxy: Path, api_proxy: HttpsProxy
+) -> None:
+    await cluster.deploy("web", replicas=1)
+    api_proxy.faults.on("watch=true", Answer(200, {}, b"<html>Please log in</html>\n"), times=1)
+    api_proxy.faults.on("watch=true", Answer(200, {}, b'{"type":"MODIFIED","object":{"metadata":[]}}\n'), times=1)
+    async with open_krt(behind_proxy, "--namespaces", cluster.namespace) as krt:
+        await api_proxy.faults.wait_request("watch=true", 3)
+        await krt.notify()
+        await krt.wait("workload_restarted")
+        await assert_restarted_once(cluster, krt, "web")
 
 
 async def test_a_latency_of_five_seconds_makes_it_late_and_no_more(

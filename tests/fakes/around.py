@@ -16,7 +16,7 @@ from krt.core.event_id import EventId, parse
 from krt.daemon import Bound
 from krt.dev.issuer import Issuer, KeysFault
 from krt.dev.valkey import Valkey, open_valkey
-from krt.serving.address import Address
+from krt.serving.address import Address, parse_address
 from krt.settings.parts import load
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, standing_in
@@ -47,6 +47,20 @@ class Around:
         def read() -> list[tuple[EventId, dict[str, str]]]:
             with oracle.from_url(self.valkey.address, decode_responses=True) as client:
                 return [(parse(entry), fields) for entry, fields in client.xrange("{krt}:journal")]
+
+        return await trio.to_thread.run_sync(read)
+
+    def of(self, role: str) -> dict[str, str]:
+        """What a process of one role is told; another role's variables would be none of its own."""
+        others = {"web": ("KUBECONFIG",), "worker": ("KRT_OIDC_", "GITHUB_", "WEB_")}.get(role, ())
+        return {name: value for name, value in self.environ.items() if not name.startswith(others or ("-",))}
+
+    async def pending(self) -> list[int]:
+        """How many entries each group of workers holds."""
+
+        def read() -> list[int]:
+            with oracle.from_url(self.valkey.address) as client:
+                return [group["pending"] for group in client.xinfo_groups("{krt}:journal")]
 
         return await trio.to_thread.run_sync(read)
 
@@ -134,6 +148,11 @@ class Krt:
     """A running krt."""
 
     bound: Bound
+
+    @classmethod
+    def at(cls, web: str, admin: str | None = None) -> "Krt":
+        """One in a process of its own, by where it listens."""
+        return cls({"web": (parse_address(web),), "admin": (parse_address(admin),) if admin else ()})
 
     @property
     def web(self) -> Address:

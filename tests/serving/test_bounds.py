@@ -8,6 +8,7 @@ import trio.testing
 
 from krt.serving.denial import Denial
 from tests.serving.raw import GOOD, answer, body_length, read_one, read_to_end, running
+from tests.serving.test_transport import REFUSED
 
 POST = b"POST %b HTTP/1.1\r\nHost: krt.example\r\nContent-Length: 100\r\n\r\n"
 CHUNKED = (POST % b"/").replace(b"Content-Length: 100", b"Transfer-Encoding: chunked")
@@ -70,6 +71,16 @@ async def test_an_app_that_takes_its_time_after_the_body_is_not_hurried(patient_
         reply, seconds = await seconds_to_the_end(stream)
         assert (reply.status, reply.body) == (200, b"slow")
         assert seconds == pytest.approx(25, abs=0.1)
+
+
+@pytest.mark.parametrize("path", [b"/unauthorized", b"/ok"])
+@pytest.mark.parametrize("name", ["a bad chunk size", "a chunk extension without end", "a chunk without its end"])
+async def test_an_answer_that_needs_no_body_is_not_cut_by_a_broken_one(name, path, patient_clock):
+    sent, status = REFUSED[name]
+    async with running() as server:
+        for _ in range(20):
+            reply = await server.send(sent.replace(b"/read", path))
+            assert (reply.status, reply.body) in {(status, b""), (401, b""), (200, b"ok")}
 
 
 async def test_a_refusal_is_readable_while_megabytes_are_still_coming(patient_clock):

@@ -1,0 +1,30 @@
+import msgspec
+import pytest
+
+from krt.client import wording
+from krt.client.report import Report, Target
+from tests.client.reports import a_cluster, a_document, a_target
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "Deployment shop/web: progressing, 1 of 3 updated, 1 available"),
+        ({"cluster": "prod"}, "Deployment shop/web in cluster prod: progressing, 1 of 3 updated, 1 available"),
+        ({"state": "ready", "seconds": 12.44}, "Deployment shop/web: ready after 12.4 s"),
+        ({"state": "ready", "desired": 0, "seconds": 0, "warnings": ["it has no pods"]},
+         "Deployment shop/web: ready; warning: it has no pods"),
+        ({"state": "failed", "reason": "no"}, "Deployment shop/web: failed: no"),
+        ({"updated": 0, "desired": 0}, "Deployment shop/web: progressing"),
+        ({"updated": None, "desired": None, "available": None}, "Deployment shop/web: progressing"),
+        ({"available": None}, "Deployment shop/web: progressing, 1 of 3 updated, 0 available"),
+    ],
+)  # fmt: skip
+def test_a_target_is_one_line(changes: dict[str, object], text: str) -> None:
+    assert wording.target(msgspec.convert(a_target(**changes), Target)) == text
+
+
+def test_what_the_reader_looks_for_is_counted_first() -> None:
+    states = ("skipped", "ready", "superseded", "failed", "skipped")
+    document = a_document("failed", *(a_target(state=state) for state in states), clusters=[a_cluster(more=3)])
+    assert wording.counts(msgspec.convert(document, Report)) == "1 ready, 1 failed, 2 skipped, 1 superseded, 3 more"

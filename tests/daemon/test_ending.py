@@ -1,0 +1,171 @@
+"""How krt ends: when it is told to, when it cannot start, and when it has a bug."""
+
+import socket
+from signal import SIGINT, SIGTERM
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from krt.core.workload import MARK
+from krt.dev.cluster import Fault
+from krt.serving.address import Address
+from tests.fakes.around import Around, Krt, post
+from tests.fakes.eventually import eventually
+from tests.fakes.process import Process, finished, process, program
+from tests.serving.raw import read_to_end
+
+
+def krt_of(process: Process) -> Krt:
+    """The krt of a process that has started, both of its listeners."""
+    (started,) = process.said("started")
+    return Krt.at(*(started[name][0] for name in ("web_at", "admin_at") if name in started))
+
+
+async def refuses(address: Address) -> bool:
+    """Whether nobody listens there."""
+    try:
+        async with await trio.open_tcp_stream(address.host, address.port):
+            return False
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("role", ["web", "worker", "all"])
+async def test_an_idle_krt_ends_within_a_second(around: Around, role: str):
+    async with process(role, environ=around.of(role)) as running:
+        await running.wait_said("ready")
+        code, seconds = await running.stopped(SIGTERM)
+        assert (code, "Traceback" in running.err) == (0, False), running.err
+        assert seconds < 1
+        assert running.said("stopped")[0]["in_time"] is True
+
+
+async def test_ctrl_c_ends_it_as_well(around: Around):
+    async with process("all", environ=around.of("all")) as running:
+        await running.wait_said("ready")
+        code, _ = await running.stopped(SIGINT)
+        assert (code, "Traceback" in running.err) == (0, False), running.err
+
+
+async def test_it_can_be_ended_before_anything_is_there(around: Around):
+    await around.valkey.stop()
+    around.stand_in.cluster.faults.add(Fault(delay_seconds=3600), times=None)
+    async with process("all", environ=around.of("all")) as running:
+        await running.wait_said("started")
+        code, seconds = await running.stopped()
+        assert (code, "Traceback" in running.err) == (0, False), running.err
+        assert seconds < 1
+
+
+async def test_a_request_in_hand_is_answered_before_it_ends(around: Around):
+    async with process("web", environ=around.of("web")) as running:
+        await running.wait_said("ready")
+        web = krt_of(running).web
+        around.valkey.pause()
+        async with await trio.open_tcp_stream(web.host, web.port) as stream:
+            await stream.send_all(post(around.token()))
+            await wait_all_tasks_blocked(0.1)
+            running.signal(SIGTERM)
+            await running.wait_said("stopping")
+            await eventually(lambda: refuses(web))
+            around.valkey.resume()
+            with trio.fail_after(5):
+                reply = await read_to_end(stream)
+        assert (reply.status, await running.ended()) == (202, 0)
+    assert len(await around.journaled()) == 1
+
+
+async def test_probes_are_answered_until_the_last_request_is(around: Around):
+    async with process("web", environ=around.of("web")) as running:
+        await running.wait_said("ready")
+        krt = krt_of(running)
+        around.valkey.pause()
+        async with await trio.open_tcp_stream(krt.web.host, krt.web.port) as stream:
+            await stream.send_all(post(around.token()))
+            await wait_all_tasks_blocked(0.1)
+            running.signal(SIGTERM)
+            await running.wait_said("stopping")
+            await eventually(lambda: refuses(krt.web))
+            assert "stopping" in await krt.problems()
+            assert await krt.is_alive()
+            around.valkey.resume()
+            assert await running.ended() == 0
+
+
+async def test_a_patch_in_hand_is_finished_before_it_ends(around: Around):
+    around.stand_in.cluster.faults.add(Fault(delay_seconds=0.5, verb="patch"))
+    async with process("worker", environ=around.of("worker")) as running:
+        await running.wait_said("ready")
+        await around.publish(b'{"image":"ghcr.io/acme/shop","tags":["dev"]}')
+        await eventually(lambda: around.stand_in.calls("patch"))
+        code, _ = await running.stopped()
+        assert code == 0
+        assert MARK in around.stand_in.document("web")["metadata"]["annotations"]
+
+
+async def test_what_does_not_end_is_cut_at_the_end_of_the_grace(around: Around):
+    async with process("web", environ={**around.of("web"), "KRT_GRACE": "1s"}) as running:
+        await running.wait_said("ready")
+        krt = krt_of(running)
+        around.valkey.pause()
+        async with await trio.open_tcp_stream(krt.web.host, krt.web.port) as stream:
+            await stream.send_all(post(around.token()))
+            await wait_all_tasks_blocked(0.1)
+            code, seconds = await running.stopped()
+        around.valkey.resume()
+        assert (code, "Traceback" in running.err) == (1, False), running.err
+        assert 1 <= seconds < 4
+
+
+async def test_a_bug_ends_the_process_with_its_traceback(around: Around):
+    async with program("-m", "tests.daemon.crashing", "web", environ=around.of("web")) as running:
+        await running.wait_said("started")
+        assert await running.ended() == 1
+        assert "ZeroDivisionError: a bug, for the test" in running.err
+        assert "in crash" in running.err
+
+
+@pytest.mark.parametrize("variable", ["WEB_LISTEN_ADDR", "KRT_ADMIN_ADDR"])
+async def test_a_taken_port_is_one_sentence(around: Around, variable: str):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        done = await finished("web", environ={**around.of("web"), variable: taken})
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if not line.startswith('{"time"')]
+    assert said == [f"krt: cannot listen on {taken}: Address already in use"]
+
+
+async def test_one_port_for_both_listeners_is_one_sentence(around: Around):
+    with socket.socket() as probe_socket:
+        probe_socket.bind(("127.0.0.1", 0))
+        port = probe_socket.getsockname()[1]
+    both = dict.fromkeys(("WEB_LISTEN_ADDR", "KRT_ADMIN_ADDR"), f"127.0.0.1:{port}")
+    done = await finished("web", environ={**around.of("web"), **both})
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+async def test_a_kubeconfig_that_cannot_be_used_is_one_sentence(around: Around, tmp_path):
+    garbled = tmp_path / "garbled"
+    garbled.write_text("clusters: [")
+    done = await finished("worker", environ={**around.of("worker"), "KUBECONFIG": str(garbled)})
+    assert done.returncode == 2
+    (said,) = [line for line in done.stderr.splitlines() if not line.startswith('{"time"')]
+    assert said.startswith(f"krt: KUBECONFIG (or --kubeconfig) '{garbled}': it is no YAML: ")
+
+
+async def test_a_worker_that_is_in_no_cluster_says_so(around: Around):
+    done = await finished("worker", environ={**around.of("worker"), "KUBECONFIG": ""})
+    assert done.returncode == 2
+    (said,) = [line for line in done.stderr.splitlines() if not line.startswith('{"time"')]
+    assert said.startswith("krt: KUBECONFIG (or --kubeconfig) is not given, and this is no pod")
+
+
+async def test_everything_that_is_missing_is_said_at_once():
+    done = await finished("all")
+    assert done.returncode == 2
+    for variable in ("VALKEY_ADDR", "ALLOWED_IMAGE_PREFIX", "GITHUB_OIDC_AUDIENCE", "GITHUB_ALLOWED_ORG"):
+        assert variable in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,143 @@
+"""krt as a process of its own: what it says, and how it ends."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from signal import SIGTERM, Signals
+
+import trio
+
+_ROOT = Path(__file__).parents[2]
+_END_SECONDS = 30.0
+
+
+class Process:
+    """`log` holds the lines of its log that were JSON, `err` and `out` everything it wrote."""
+
+    def __init__(self, process: trio.Process) -> None:
+        self._process = process
+        self._written = trio.Condition()
+        self._readers = 2
+        self.out = ""
+        self.err = ""
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def log(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith('{"time"')]
+
+    def said(self, event: str) -> list[dict[str, object]]:
+        """The lines of its log about one kind of event."""
+        return [line for line in self.log if line["event"] == event]
+
+    async def wait_said(self, event: str, *, times: int = 1, within_seconds: float = 20.0) -> dict[str, object]:
+        """The last of so many lines about an event, as soon as it is there."""
+        with trio.move_on_after(within_seconds):
+            async with self._written:
+                while len(self.said(event)) < times:
+                    await self._written.wait()
+            return self.said(event)[times - 1]
+        raise AssertionError(f"{event} was not said {times} times:\n{self.out}\n{self.err}")
+
+    def signal(self, which: Signals) -> None:
+        self._process.send_signal(which)
+
+    async def ended(self, *, within_seconds: float = _END_SECONDS) -> int:
+        """Its exit code, when it has ended and all it wrote was read."""
+        with trio.fail_after(within_seconds):
+            async with self._written:
+                while self._readers:
+                    await self._written.wait()
+            return await self._process.wait()
+
+    async def stopped(self, which: Signals = SIGTERM) -> tuple[int, float]:
+        """Its exit code after this signal, and how many seconds that took."""
+        began = trio.current_time()
+        self.signal(which)
+        return await self.ended(), trio.current_time() - began
+
+    async def read(self, stream: trio.abc.ReceiveStream, name: str) -> None:
+        async for chunk in stream:
+            setattr(self, name, getattr(self, name) + chunk.decode(errors="replace"))
+            async with self._written:
+                self._written.notify_all()
+        self._readers -= 1
+        async with self._written:
+            self._written.notify_all()
+
+
+@asynccontextmanager
+async def process(*words: str, environ: Mapping[str, str] = {}) -> AsyncIterator[Process]:
+    """`krt WORDS`, until the end of the block, where it is killed if it still runs."""
+    async with program("-m", "krt", *words, environ=environ) as running:
+        yield running
+
+
+@asynccontextmanager
+async def program(*words: str, environ: Mapping[str, str] = {}) -> AsyncIterator[Process]:
+    """Python with these words; see `process`."""
+    async with trio.open_nursery() as nursery:
+        started = await trio.lowlevel.open_process(
+            [sys.executable, *words],
+            env=_environ(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        running = Process(started)
+        try:
+            nursery.start_soon(running.read, started.stdout, "out")
+            nursery.start_soon(running.read, started.stderr, "err")
+            yield running
+        finally:
+            if started.returncode is None:
+                started.kill()
+            with trio.CancelScope(shield=True):
+                await started.wait()
+        nursery.cancel_scope.deadline = trio.current_time() + 1  # what it left behind may hold the pipes open
+
+
+async def finished(*words: str, environ: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
+    """`krt WORDS`, to its end."""
+    return await _run([sys.executable, "-m", "krt", *words], environ)
+
+
+async def pasted(line: str) -> subprocess.CompletedProcess[str]:
+    """A line, as typed into a shell with next to nothing in its environment."""
+    return await _run(["/bin/sh", "-c", line], {})
+
+
+async def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    with trio.fail_after(_END_SECONDS):
+        done = await trio.run_process(
+            command, env=_environ(environ), capture_stdout=True, capture_stderr=True, check=False
+        )
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def _environ(own: Mapping[str, str]) -> dict[str, str]:
+    """Nothing of the machine but what finds programs, and krt as it stands here."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(_ROOT), "PYTHONWARNINGS": "error", **own}
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one started and that still run (Linux)."""
+    return [
+        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, dead ones that nobody buried aside (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False

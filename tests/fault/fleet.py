@@ -1,0 +1,120 @@
+"""Two krt web and two krt worker, each with its own way to one Valkey; both workers with one to the API server."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from krt.dev.issuer import Issuer
+from krt.dev.valkey import Valkey, open_valkey
+from tests.apiserver.credentials import write_kubeconfig
+from tests.apiserver.objects import WORKER_RULES
+from tests.apiserver.server import ApiServer
+from tests.fakes.proxy import Proxy, open_proxy
+from tests.fakes.served import served
+from tests.fakes.valkey_users import ADMIN, deployed_users, password_of
+from tests.fault.krt_process import Krt
+from tests.fault.plan import API_SERVER, WEBS, WORKERS
+
+AUDIENCE = "https://krt.example.com"
+INTERVAL_SECONDS = 1.0
+GRACE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """`proxies` by the name of the process whose way to Valkey it is, and the API server's."""
+
+    valkey: Valkey
+    issuer: Issuer
+    krt: Mapping[str, Krt]
+    proxies: Mapping[str, Proxy]
+
+    def log_lines(self, *words: str) -> list[str]:
+        """What the processes logged with one of these words in it, oldest first."""
+        lines = [
+            f"{name}: {line}"
+            for name, krt in self.krt.items()
+            for line in krt.log.read_text(errors="replace").splitlines()
+            if any(word in line for word in words)
+        ]
+        return sorted(lines, key=_time_of)
+
+
+def _time_of(line: str) -> str:
+    try:
+        return str(json.loads(line.partition(": ")[2])["time"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+@asynccontextmanager
+async def open_fleet(apiserver: ApiServer, namespace: str, folder: Path) -> AsyncIterator[Fleet]:
+    """All of it started and ready. Whatever is left of it at the end is killed."""
+    async with AsyncExitStack() as stack:
+        valkey = await stack.enter_async_context(
+            open_valkey(port=0, durable=True, users=[*deployed_users(), ADMIN], arguments=("--loglevel", "notice"))
+        )
+        issuer = Issuer()
+        issuer.url = await stack.enter_async_context(served(issuer))
+        _, _, port = valkey.address.rpartition(":")
+        proxies = {n: await stack.enter_async_context(open_proxy("127.0.0.1", int(port))) for n in (*WEBS, *WORKERS)}
+        api_port = httpx.URL(apiserver.url).port
+        assert api_port
+        proxies[API_SERVER] = await stack.enter_async_context(open_proxy("127.0.0.1", api_port))
+        kubeconfig = await _kubeconfig(apiserver, namespace, proxies[API_SERVER], folder)
+        webs = {name: _web(name, folder, proxies[name], issuer) for name in WEBS}
+        workers = {name: _worker(name, folder, proxies[name], kubeconfig, namespace) for name in WORKERS}
+        fleet = Fleet(valkey, issuer, webs | workers, proxies)
+        stack.callback(_end, fleet)
+        for krt in fleet.krt.values():
+            krt.process.spawn()
+        for krt in fleet.krt.values():
+            await krt.wait_ready()
+        yield fleet
+
+
+def _end(fleet: Fleet) -> None:
+    for krt in fleet.krt.values():
+        krt.process.send_kill()
+    for krt in fleet.krt.values():
+        krt.process.reap()
+
+
+async def _kubeconfig(apiserver: ApiServer, namespace: str, proxy: Proxy, folder: Path) -> Path:
+    account = await apiserver.account(namespace, "krt-worker", WORKER_RULES)
+    server = f"https://127.0.0.1:{proxy.port}"
+    path = folder / "worker.kubeconfig"
+    return write_kubeconfig(path, server=server, ca_file=apiserver.ca_file, token=account.token, namespace=namespace)
+
+
+def _web(name: str, folder: Path, proxy: Proxy, issuer: Issuer) -> Krt:
+    own = {
+        "KRT_OIDC_ISSUER": issuer.url,
+        "GITHUB_OIDC_AUDIENCE": AUDIENCE,
+        "GITHUB_ALLOWED_ORG": f"{issuer.job.owner}@{issuer.job.owner_id}",
+    }
+    return Krt("web", folder, {**_common("web", proxy), **own}, name=name)
+
+
+def _worker(name: str, folder: Path, proxy: Proxy, kubeconfig: Path, namespace: str) -> Krt:
+    own = {
+        "KUBECONFIG": str(kubeconfig),
+        "KRT_NAMESPACES": namespace,
+        "KRT_MIN_INTERVAL": f"{INTERVAL_SECONDS:g}s",
+        "KRT_RESTARTS_PER_SECOND": "50",
+    }
+    return Krt("worker", folder, {**_common("worker", proxy), **own}, name=name)
+
+
+def _common(role: str, proxy: Proxy) -> dict[str, str]:
+    return {
+        "VALKEY_ADDR": f"127.0.0.1:{proxy.port}",
+        "VALKEY_USERNAME": f"krt-{role}",
+        "VALKEY_PASSWORD": password_of(f"krt-{role}"),
+        "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme",
+        "KRT_GRACE": f"{GRACE_SECONDS:g}s",
+    }
