@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from krt.broker.report_scripts import END
 from krt.broker.reports import Reports
 from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
@@ -90,6 +91,16 @@ async def test_two_that_read_at_once_are_told_the_same(client, reports):
         for _ in range(5):
             nursery.start_soon(read)
     assert found == [EventState.READY] * 5
+
+
+async def test_of_two_that_come_to_different_ends_at_once_the_first_one_counts(client):
+    """Seen to fail with the later one written over it."""
+    event = await accept(client)
+    key = KEYS.report(str(event))
+    assert await client.eval_script(END, [key], [ENDED, EventState.EXPIRED]) == b"expired"
+    assert await client.eval_script(END, [key], [ENDED, EventState.READY]) == b"expired"
+    assert await client.eval_script(END, [KEYS.report("1-0")], [ENDED, EventState.READY]) == b"ready"
+    assert await client.call("EXISTS", KEYS.report("1-0")) == 0
 
 
 async def test_a_valkey_that_takes_nothing_more_keeps_nobody_from_reading(client, reports):
