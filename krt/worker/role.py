@@ -47,7 +47,7 @@ async def work(
     bell, hand = Bell(), Hand(bounds.in_hand)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
-    restarter = Restarter(workloads, position.read, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
+    restarter = Restarter(workloads, position, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
     recorder = Recorder(rollouts)
     waiting = Waiting(restarter, recorder)
     taker = Taker(journal, rollouts, recorder, matching, hand, waiting, ValkeyClock(journal), position)

@@ -179,6 +179,31 @@ async def test_R2_who_has_never_heard_where_the_journal_stands_waits_for_it(worl
     assert world.targets(entry) == {"web": "ready"}
 
 
+async def test_R2_who_is_cut_off_from_valkey_doubts_no_mark_that_is_newer_than_it_knows(world, autojump_clock):
+    """Seen to fail with a mark of the future ignored on the word of an old position: a second restart for one event."""
+    cut_off = trio.Event()
+
+    async def away(_: str) -> None:
+        if cut_off.is_set():
+            raise BrokerUnavailable("away")
+
+    async def unreachable(_: str) -> None:
+        if trio.current_time() < 60:
+            raise AWAY
+
+    first = await world.start(cluster=Troubled(world.cluster, before=unreachable))
+    first.journal.before = first.rollouts.before = away
+    entry = world.accept(ring=first)
+    await trio.sleep(1)
+    cut_off.set()
+    await world.start()
+    await trio.sleep(10)
+    world.accept("ghcr.io/acme/other")  # the mark of the other worker's restart covers it, too
+    await world.settled(entry)
+    await trio.sleep(120)
+    assert len(world.cluster.patches) == 1
+
+
 # R3
 
 
