@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import cast
 
 from krt.broker.client import Client
+from krt.broker.clusters import seen_of
 from krt.broker.keys import Keys
 from krt.broker.pages import read_hash, texts
 from krt.broker.report_scripts import END, READ
 from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
-from krt.core.presence import Seen, parse_sighting
+from krt.core.presence import Seen
 from krt.core.report import ENDED, FINAL, EventState, Report, parse
 from krt.errors import BrokerUnavailable
 
@@ -44,10 +45,3 @@ class Reports:
         except BrokerUnavailable:  # a full Valkey keeps nobody from reading
             return report
         return replace(report, event={**report.event, ENDED: told.decode(errors="replace")})
-
-
-def seen_of(flat: Sequence[bytes], now: bytes) -> Seen:
-    """The groups of workers that have said that they are there; what was not written by one is passed over."""
-    found = {name: parse_sighting(text) for name, text in texts(flat).items()}
-    return Seen({name: sighting for name, sighting in found.items() if sighting}, float(now))
-

@@ -4,8 +4,9 @@ import pytest
 import trio
 
 from krt.broker.channel import subscribe
+from krt.broker.clusters import seen_of
 from krt.broker.keys import Keys
-from krt.broker.reports import Reports, seen_of
+from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.core.event_id import EventId
 from krt.core.ports import Followed, Message, Subscribed

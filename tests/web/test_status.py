@@ -181,6 +181,7 @@ async def test_what_is_rung_for_and_no_different_is_no_change(room: Room, autoju
     nursery.start_soon(later)
     answer, seconds = await room.timed(10)
     assert (state(answer), seconds) == ("accepted", 10)
+    assert room.shelf.reads <= 12
 
 
 @pytest.mark.parametrize("asked", [MOST_WAIT_SECONDS, 26, 9999])
