@@ -21,6 +21,7 @@ from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.core.policy import Rule
+from krt.core.presence import Presence
 from krt.errors import BrokerUnavailable, KeysUnavailable
 from krt.logs import Log
 from krt.metrics import Metrics
@@ -145,7 +146,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     settings, told = daemon.settings, daemon.settings.cluster
     assert told is not None, "the role runs where its settings are"
     journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
-    rollouts = Rollouts(daemon.broker, daemon.keys, group=_group(told))
+    rollouts = Rollouts(daemon.broker, daemon.keys, group=_group(told), presence=_presence(told))
     rules = Rules(
         told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in, told.rollout_deadline_seconds
     )
@@ -233,6 +234,10 @@ def _group(told: ClusterSettings) -> str:
     """One consumer group for all workers that see the same workloads: others would take events that are not theirs."""
     scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]
     return f"{told.name}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
+
+
+def _presence(told: ClusterSettings) -> Presence:
+    return Presence(told.namespaces, told.kinds, told.require_opt_in, told.max_event_age_seconds)
 
 
 def _warn_of_names(rules: tuple[Rule, ...]) -> None:

@@ -1,8 +1,14 @@
-"""The clusters that meet at one Valkey: each name belongs to one of them."""
+"""The clusters that meet at one Valkey: each name belongs to one of them, and each is seen until it is forgotten."""
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
+from krt.broker.pages import texts
 from krt.broker.script import Script
+from krt.core.presence import ABSENT_SECONDS, Seen, parse_sighting
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.logs import Log
 from krt.serving.backoff import Backoff
@@ -17,6 +23,62 @@ if known and known ~= ARGV[1] and ARGV[2] ~= '1' then return 0 end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """)
+
+# KEYS 1 when each group of workers was seen. Answers that, and the time.
+SEEN = Script("""
+return {redis.call('HGETALL', KEYS[1]), redis.call('TIME')[1]}
+""")
+
+# KEYS 1 when each group of workers was seen, 2 the record of the cluster's name, 3 journal
+# ARGV 1 name, 2 after what silence it counts as gone (s), then what the keys begin with that each group has.
+# Answers "alive", or how many records there were.
+FORGET = Script("""
+local now, groups = tonumber(redis.call('TIME')[1]), {}
+local seen = redis.call('HGETALL', KEYS[1])
+for i = 1, #seen, 2 do
+  if string.match(seen[i], '^[^:]*') == ARGV[1] then
+    local last = tonumber(string.match(seen[i + 1], '^%d+ (%d+) ') or 0)
+    if now - last <= tonumber(ARGV[2]) then return 'alive' end
+    groups[#groups + 1] = seen[i]
+  end
+end
+for _, group in ipairs(groups) do
+  redis.call('HDEL', KEYS[1], group)
+  redis.pcall('XGROUP', 'DESTROY', KEYS[3], group)
+  for i = 3, #ARGV do redis.call('DEL', ARGV[i] .. group) end
+end
+return #groups + redis.call('DEL', KEYS[2])
+""")
+
+
+class Forgotten(Enum):
+    """What became of a wish to forget a cluster."""
+
+    YES = auto()
+    UNKNOWN = auto()
+    ALIVE = auto()
+
+
+async def seen_clusters(client: Client, keys: Keys) -> Seen:
+    """The groups of workers that were seen, and what time it is. Raises BrokerUnavailable."""
+    groups, now = cast("tuple[Sequence[bytes], bytes]", await client.eval_script(SEEN, [keys.alive], []))
+    return seen_of(groups, now)
+
+
+def seen_of(flat: Sequence[bytes], now: bytes) -> Seen:
+    """The groups of workers that have said that they are there; what was not written by one is passed over."""
+    found = {name: parse_sighting(text) for name, text in texts(flat).items()}
+    return Seen({name: sighting for name, sighting in found.items() if sighting}, float(now))
+
+
+async def forget(client: Client, keys: Keys, name: str) -> Forgotten:
+    """Drop a cluster whose workers are gone, with all that they left. Raises BrokerUnavailable."""
+    of_each_group = [keys.followed(""), keys.follower(""), keys.group_made("")]
+    arguments: list[str | int] = [name, int(ABSENT_SECONDS), *of_each_group]
+    reply = await client.eval_script(FORGET, [keys.alive, keys.cluster(name), keys.journal], arguments)
+    if reply == b"alive":
+        return Forgotten.ALIVE
+    return Forgotten.YES if reply else Forgotten.UNKNOWN
 
 
 async def claim_name(client: Client, keys: Keys, name: str, identity: str, *, replace: bool) -> None:

@@ -1,106 +1,157 @@
 """The scripts by which reports change: only forward, whoever writes, however often and in whatever order.
 
 A report is a hash for each event. What workloads are still followed for which events stands beside it, a hash for each
-group of workers: workload → "UID ID ID…". Every change of a report is rung for on a channel of krt's own.
+group of workers: "KIND/NAMESPACE/NAME/UID" → "ID ID…". Every change of a report is rung for on a channel of krt's own.
 """
 
 from krt.broker.script import Script
 
-_COMMON = """
+# What is not JSON counts as nothing said: it is overwritten, and stops nobody.
+_FORWARD = """
+local function decoded(text)
+  local ok, value = pcall(cjson.decode, text)
+  if ok and type(value) == 'table' then return value end
+  return {}
+end
 local function forward(report, field, new)
-  if redis.call('EXISTS', report) == 0 then return end
+  if redis.call('EXISTS', report) == 0 then return 0 end
   local old = redis.call('HGET', report, field)
-  if old == new then return end
+  if old == new then return 0 end
   if old then
-    local was, is = cjson.decode(old), cjson.decode(new)
-    if was.final or (was.version or 0) > (is.version or 0) then return end
+    local was, is = decoded(old), decoded(new)
+    if was.final == true then return 0 end
+    local one = was.uid == nil or is.uid == nil or was.uid == is.uid
+    local at = tonumber(was.version) or 0
+    if one and at > (tonumber(is.version) or 0) and at <= 2 ^ 53 then return 0 end
   end
   redis.call('HSET', report, field, new)
-end
-local function before(one, other)
-  local m, s = string.match(one, '^(%d+)-(%d+)$')
-  local n, t = string.match(other, '^(%d+)-(%d+)$')
-  m, s, n, t = tonumber(m), tonumber(s), tonumber(n), tonumber(t)
-  return m < n or (m == n and s <= t)
-end
-local function tell(open, workload, upto, target, new, final, reports, channel)
-  local held = redis.call('HGET', open, workload)
-  if not held then return end
-  local uid, ids = string.match(held, '^(%S+) (.*)$')
-  local kept = {}
-  for id in string.gmatch(ids, '%S+') do
-    if before(id, upto) then
-      forward(reports .. id, target, new)
-      redis.pcall('PUBLISH', channel, id)
-      if not final then kept[#kept + 1] = id end
-    else
-      kept[#kept + 1] = id
-    end
-  end
-  if #kept == 0 then redis.call('HDEL', open, workload)
-  elseif final then redis.call('HSET', open, workload, uid .. ' ' .. table.concat(kept, ' ')) end
+  return 1
 end
 """
 
 # KEYS 1 the report, 2 what is followed
-# ARGV 1 id, 2 what report keys begin with, 3 channel, 4 what is said of targets that are gone, 5 how many fields,
-#      then field and value each, then for each workload to follow: its name, its uid, its field.
-# Written before what is written is done: whoever takes over goes on from here.
+# ARGV 1 id, 2 channel, 3 how long what is followed is kept (ms), 4 how many fields, then field and value each,
+#      then what to follow. Written before what is written is done: whoever takes over goes on from here.
 RECORD = Script(
-    _COMMON
+    _FORWARD
     + """
-local n = tonumber(ARGV[5])
-for i = 6, 5 + 2 * n, 2 do forward(KEYS[1], ARGV[i], ARGV[i + 1]) end
-for i = 6 + 2 * n, #ARGV, 3 do
+local changed, last = 0, 4 + 2 * ARGV[4]
+for i = 5, last, 2 do changed = changed + forward(KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = last + 1, #ARGV do
   local held = redis.call('HGET', KEYS[2], ARGV[i])
-  if held and string.match(held, '^(%S+) ') ~= ARGV[i + 1] then
-    tell(KEYS[2], ARGV[i], '99999999999999-0', ARGV[i + 2], ARGV[4], true, ARGV[2], ARGV[3])
-    held = nil
-  end
-  if not held then redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1] .. ' ' .. ARGV[1])
-  elseif not string.find(held .. ' ', ' ' .. ARGV[1] .. ' ', 1, true) then
+  if not held then redis.call('HSET', KEYS[2], ARGV[i], ARGV[1])
+  elseif not string.find(' ' .. held .. ' ', ' ' .. ARGV[1] .. ' ', 1, true) then
     redis.call('HSET', KEYS[2], ARGV[i], held .. ' ' .. ARGV[1])
   end
 end
-redis.pcall('PUBLISH', ARGV[3], ARGV[1])
-return 1
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+if changed > 0 then redis.pcall('PUBLISH', ARGV[2], ARGV[1]) end
+return changed
 """
 )
 
-# KEYS 1 journal, 2 the report, 3 what is followed
-# ARGV 1 group, 2 id, 3 what report keys begin with, 4 channel, 5 the group's field, 6 its value,
-#      then for each workload that is done with: its name, its field, its value.
-# Writes the outcome and acknowledges the entry. Older events that waited for the same restart share its fate.
+# KEYS 1 journal, 2 the report
+# ARGV 1 group, 2 id, 3 channel, then field and value each. Writes the outcome and acknowledges the entry.
 SETTLE = Script(
-    _COMMON
+    _FORWARD
     + """
-for i = 7, #ARGV, 3 do
-  forward(KEYS[2], ARGV[i + 1], ARGV[i + 2])
-  tell(KEYS[3], ARGV[i], ARGV[2], ARGV[i + 1], ARGV[i + 2], true, ARGV[3], ARGV[4])
-end
-forward(KEYS[2], ARGV[5], ARGV[6])
-redis.pcall('PUBLISH', ARGV[4], ARGV[2])
+local changed = 0
+for i = 4, #ARGV, 2 do changed = changed + forward(KEYS[2], ARGV[i], ARGV[i + 1]) end
+if changed > 0 then redis.pcall('PUBLISH', ARGV[3], ARGV[2]) end
 return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 """
 )
 
-# KEYS 1 what is followed; ARGV 1 workload, 2 the newest id that this is said for, 3 the field, 4 the value,
-#      5 "1" if it is the last word, 6 what report keys begin with, 7 channel.
+# KEYS 1 what is followed
+# ARGV 1 the followed, 2 its uid, 3 the field, 4 the value, 5 "1" if it is the last word, 6 what report keys begin with,
+#      7 channel, then the ids. Answers how many reports that changed. What an event says of another object of the
+#      name (by uid) stays as it is.
 TELL = Script(
-    _COMMON
+    _FORWARD
     + """
-tell(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5] == '1', ARGV[6], ARGV[7])
-return 1
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if not held then return 0 end
+local told, kept, changed = {}, {}, 0
+for i = 8, #ARGV do told[ARGV[i]] = true end
+for id in string.gmatch(held, '%S+') do
+  if told[id] then
+    local uid = decoded(redis.call('HGET', ARGV[6] .. id, ARGV[3]) or '').uid
+    if (uid == nil or uid == ARGV[2]) and forward(ARGV[6] .. id, ARGV[3], ARGV[4]) == 1 then
+      changed = changed + 1
+      redis.pcall('PUBLISH', ARGV[7], id)
+    end
+  end
+  if not (told[id] and ARGV[5] == '1') then kept[#kept + 1] = id end
+end
+if #kept == 0 then redis.call('HDEL', KEYS[1], ARGV[1])
+elseif ARGV[5] == '1' then redis.call('HSET', KEYS[1], ARGV[1], table.concat(kept, ' ')) end
+return changed
 """
 )
 
-# KEYS 1 when each group of workers was last seen; ARGV 1 group.
-ALIVE = Script("""
-local now = redis.call('TIME')
-return redis.call('HSET', KEYS[1], ARGV[1], now[1])
+# ARGV 1 what report keys begin with, 2 the group's field, 3 the target's, then the ids.
+# Answers for each id whether there is a report (1 or 0), and what the two fields hold.
+STANDINGS = Script("""
+local found = {}
+for i = 4, #ARGV do
+  local report = ARGV[1] .. ARGV[i]
+  local group, target = redis.call('HGET', report, ARGV[2]), redis.call('HGET', report, ARGV[3])
+  found[i - 3] = {redis.call('EXISTS', report), group or '', target or ''}
+end
+return found
 """)
 
-# KEYS 1 the report, 2 when each group of workers was last seen. Answers both, and the time.
+# KEYS 1 when each group of workers was seen; ARGV 1 group, 2 after what silence it counts as gone (s), 3 its presence.
+# Kept are: since when it has been there, when it was last, when it was last before it was gone, and its presence.
+ALIVE = Script("""
+local now = tonumber(redis.call('TIME')[1])
+local first, last, earlier = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) (%d+) (%d+) ')
+if not last then first, earlier = now, 0
+elseif now - last > tonumber(ARGV[2]) then first, earlier = now, last end
+local said = string.format('%.0f %.0f %.0f %s', first, now, earlier, ARGV[3])
+return redis.call('HSET', KEYS[1], ARGV[1], said)
+""")
+
+# KEYS 1 the report, 2 when each group of workers was seen; ARGV 1 how many fields may be answered at once.
+# Answers the fields, what is known of the groups, the time, and 1 if the fields are all there are. Where they are more,
+# those of targets are missing: they are to be read afterwards, so that none of a group that has ended is missed.
 READ = Script("""
-return {redis.call('HGETALL', KEYS[1]), redis.call('HGETALL', KEYS[2]), redis.call('TIME')[1]}
+local groups, now = redis.call('HGETALL', KEYS[2]), redis.call('TIME')[1]
+if redis.call('HLEN', KEYS[1]) <= tonumber(ARGV[1]) then return {redis.call('HGETALL', KEYS[1]), groups, now, 1} end
+local fields, cursor = {}, '0'
+repeat
+  local found = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 1000)
+  cursor = found[1]
+  for i = 1, #found[2], 2 do
+    if string.sub(found[2][i], 1, 7) ~= 'target/' then
+      fields[#fields + 1] = found[2][i]
+      fields[#fields + 1] = found[2][i + 1]
+    end
+  end
+until cursor == '0'
+return {fields, groups, now, 0}
+""")
+
+# KEYS 1 a hash; ARGV 1 cursor, 2 after how many bytes it is enough. Answers the next cursor, and fields and values:
+# what is there from the first page to the last is on one of them at least.
+PAGE = Script("""
+local fields, cursor, bytes = {}, ARGV[1], 0
+repeat
+  local found = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 10)
+  cursor = found[1]
+  for _, part in ipairs(found[2]) do
+    fields[#fields + 1] = part
+    bytes = bytes + #part
+  end
+until cursor == '0' or bytes > tonumber(ARGV[2])
+return {cursor, fields}
+""")
+
+# KEYS 1 the report; ARGV 1 the field, 2 the final state that somebody is told. Answers the one that was told first.
+END = Script("""
+if redis.call('EXISTS', KEYS[1]) == 0 then return ARGV[2] end
+local told = redis.call('HGET', KEYS[1], ARGV[1])
+if told then return told end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return ARGV[2]
 """)

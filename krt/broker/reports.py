@@ -1,13 +1,21 @@
-"""Reports as krt web reads them, and hears that one has changed."""
+"""Reports as krt web reads them. A final state that somebody is told is kept: the next one is told the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from krt.broker.client import Client
+from krt.broker.clusters import seen_of
 from krt.broker.keys import Keys
-from krt.broker.report_scripts import READ
+from krt.broker.pages import read_hash, texts
+from krt.broker.report_scripts import END, READ
+from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
-from krt.core.report import Report, Seen, parse
+from krt.core.presence import Seen
+from krt.core.report import ENDED, FINAL, EventState, Report, parse
+from krt.errors import BrokerUnavailable
+
+_FIELDS_AT_ONCE = 300
 
 
 class Reports:
@@ -19,14 +27,21 @@ class Reports:
 
     async def read(self, event: EventId) -> tuple[Report, Seen] | None:
         """An event's report and the clusters it is waited for; None where there is none (any more)."""
-        reply = await self._client.eval_script(READ, [self._keys.report(str(event)), self._keys.alive], [])
-        report, alive, now = cast("tuple[Sequence[bytes], Sequence[bytes], bytes]", reply)
-        if not report:
+        key = self._keys.report(str(event))
+        reply = await self._client.eval_script(READ, [key, self._keys.alive], [_FIELDS_AT_ONCE])
+        first, groups, now, whole = cast("tuple[Sequence[bytes], Sequence[bytes], bytes, int]", reply)
+        if not first:
             return None
-        groups = {name: float(at) for name, at in _texts(alive).items()}
-        return parse(event, _texts(report)), Seen(groups, float(now))
+        fields = texts(first) if whole else await read_hash(self._client, key) | texts(first)
+        report, seen = parse(event, fields), seen_of(groups, now)
+        return await self._ended(report, state_of(report, seen)), seen
 
-
-def _texts(flat: Sequence[bytes]) -> dict[str, str]:
-    texts = [part.decode(errors="replace") for part in flat]
-    return dict(zip(texts[::2], texts[1::2], strict=True))
+    async def _ended(self, report: Report, state: EventState) -> Report:
+        if state not in FINAL or report.ended:
+            return report
+        try:
+            keys = [self._keys.report(str(report.id))]
+            told = cast("bytes", await self._client.eval_script(END, keys, [ENDED, state]))
+        except BrokerUnavailable:  # a full Valkey keeps nobody from reading
+            return report
+        return replace(report, event={**report.event, ENDED: told.decode(errors="replace")})

@@ -6,70 +6,93 @@ from typing import cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.report_scripts import ALIVE, RECORD, SETTLE, TELL
+from krt.broker.pages import read_hash
+from krt.broker.report_scripts import ALIVE, RECORD, SETTLE, STANDINGS, TELL
 from krt.broker.scripts import LEASE
 from krt.core import event_id as event_ids
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
-from krt.core.report import GONE, Group, Target, group_field, parse_group, target_field
+from krt.core.presence import DAY_SECONDS, Presence
+from krt.core.report import (
+    Group,
+    Standing,
+    Target,
+    group_field,
+    parse_group,
+    parse_target,
+    target_field,
+    to_json_list,
+    warnings_field,
+)
 from krt.core.workload import WorkloadKey
 
 _LEASE_MILLISECONDS = 3000
+_FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report: what nobody looks after goes by itself
 
 
 class Rollouts:
     """One worker's view. Every call raises BrokerUnavailable."""
 
-    def __init__(self, client: Client, keys: Keys, *, group: str) -> None:
+    def __init__(self, client: Client, keys: Keys, *, group: str, presence: Presence | None = None) -> None:
         self._client = client
         self._keys = keys
         self._group = group
+        self._presence = presence or Presence()
         self._holder = token_hex(8)
-        self._where = (keys.report(""), keys.reports_channel)
 
     async def record(
         self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
     ) -> None:
         """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
-        said = {group_field(self._group): group.to_json()}
-        said |= {target_field(self._group, key): target.to_json() for key, target in targets.items()}
+        said = {group_field(self._group): group.to_json(), **self._fields(targets)}
+        said |= {warnings_field(self._group, key): to_json_list(t.warnings) for key, t in targets.items() if t.warnings}
         flat = [part for field in said.items() for part in field]
-        followed = [part for key, uid in follow.items() for part in (_name(key), uid, target_field(self._group, key))]
         keys = [self._keys.report(str(event)), self._keys.followed(self._group)]
-        await self._client.eval_script(
-            RECORD, keys, [str(event), *self._where, GONE.to_json(), len(said), *flat, *followed]
-        )
+        own: list[str | int] = [str(event), self._keys.reports_channel, _FOLLOWED_MILLISECONDS, len(said)]
+        await self._client.eval_script(RECORD, keys, [*own, *flat, *(_name(key, uid) for key, uid in follow.items())])
 
     async def is_open(self, event: EventId) -> bool:
         """Whether a worker of this group has recorded the event, and none has settled it."""
         said = await self._client.call("HGET", self._keys.report(str(event)), group_field(self._group))
-        return said is not None and not parse_group(cast("bytes", said).decode()).final
+        return said is not None and not parse_group(_text(said)).final
 
     async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
-        """Write the outcome and acknowledge: nobody of the group gets the entry again. `done` is followed no more."""
-        keys = [self._keys.journal, self._keys.report(str(event)), self._keys.followed(self._group)]
-        ended = [
-            p for key, target in done.items() for p in (_name(key), target_field(self._group, key), target.to_json())
-        ]
-        own: list[str] = [self._group, str(event), *self._where, group_field(self._group), group.to_json()]
-        await self._client.eval_script(SETTLE, keys, [*own, *ended])
+        """Write the outcome and acknowledge: nobody of the group gets the entry again."""
+        said = {**self._fields(done), group_field(self._group): group.to_json()}
+        own = [self._group, str(event), self._keys.reports_channel]
+        keys = [self._keys.journal, self._keys.report(str(event))]
+        await self._client.eval_script(SETTLE, keys, [*own, *(part for field in said.items() for part in field)])
 
-    async def tell(self, key: WorkloadKey, upto: EventId, target: Target) -> None:
-        """Say how a rollout goes on, for every followed event up to one; with the last word, follow it no more."""
+    async def tell(self, followed: Followed, target: Target) -> int:
+        """Say how a rollout goes on, for these of its events; with the last word, follow it for them no more.
+
+        Answers how many reports that changed.
+        """
         said: list[str | int] = [
-            _name(key),
-            str(upto),
-            target_field(self._group, key),
+            _name(followed.key, followed.uid),
+            followed.uid,
+            target_field(self._group, followed.key),
             target.to_json(),
             int(target.final),
+            self._keys.report(""),
+            self._keys.reports_channel,
+            *map(str, followed.events),
         ]
-        await self._client.eval_script(TELL, [self._keys.followed(self._group)], [*said, *self._where])
+        return cast("int", await self._client.eval_script(TELL, [self._keys.followed(self._group)], said))
 
-    async def followed(self) -> dict[WorkloadKey, Followed]:
+    async def followed(self) -> tuple[Followed, ...]:
         """What the workers of this group follow."""
-        reply = cast("Sequence[bytes]", await self._client.call("HGETALL", self._keys.followed(self._group)))
-        texts = [part.decode() for part in reply]
-        return {_key(name): _followed(text) for name, text in zip(texts[::2], texts[1::2], strict=True)}
+        kept = await read_hash(self._client, self._keys.followed(self._group))
+        found = (_followed(name, ids) for name, ids in kept.items())
+        return tuple(one for one in found if one)
+
+    async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
+        """How each of these events stands with the workload."""
+        fields = [group_field(self._group), target_field(self._group, followed.key)]
+        arguments: list[str] = [self._keys.report(""), *fields, *map(str, followed.events)]
+        reply = await self._client.eval_script(STANDINGS, [self._keys.followed(self._group)], arguments)
+        found = cast("Sequence[tuple[int, bytes, bytes]]", reply)
+        return {event: _standing(*said) for event, said in zip(followed.events, found, strict=True)}
 
     async def hold_lease(self) -> bool:
         """Whether this worker is the one that tells; renewed by asking."""
@@ -78,17 +101,32 @@ class Rollouts:
 
     async def say_alive(self) -> None:
         """Events wait for the clusters whose workers say this."""
-        await self._client.eval_script(ALIVE, [self._keys.alive], [self._group])
+        said: list[str | int] = [self._group, int(DAY_SECONDS), self._presence.to_json()]
+        await self._client.eval_script(ALIVE, [self._keys.alive], said)
+
+    def _fields(self, targets: Mapping[WorkloadKey, Target]) -> dict[str, str]:
+        return {target_field(self._group, key): target.to_json() for key, target in targets.items()}
 
 
-def _name(key: WorkloadKey) -> str:
-    return "/".join(key)
+def _name(key: WorkloadKey, uid: str) -> str:
+    return "/".join((*key, uid))
 
 
-def _key(name: str) -> WorkloadKey:
-    return WorkloadKey(*name.split("/"))
+def _followed(name: str, ids: str) -> Followed | None:
+    """None where somebody's hand has written what krt never does."""
+    parts = name.split("/")
+    try:
+        events = tuple(sorted(event_ids.parse(one) for one in ids.split()))
+    except ValueError:
+        return None
+    return Followed(WorkloadKey(*parts[:3]), parts[3], events) if len(parts) == 4 and events else None
 
 
-def _followed(text: str) -> Followed:
-    uid, *ids = text.split()
-    return Followed(uid, tuple(sorted(event_ids.parse(one) for one in ids)))
+def _standing(exists: int, group: bytes, target: bytes) -> Standing:
+    """A report that is there no more is settled: nobody will say anything about it."""
+    settled = not exists or (bool(group) and parse_group(_text(group)).final)
+    return Standing(settled, parse_target(_text(target)) if target else None)
+
+
+def _text(part: object) -> str:
+    return cast("bytes", part).decode(errors="replace")

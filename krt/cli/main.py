@@ -14,6 +14,8 @@ _COMMANDS = {
     "worker": ("krt.cli.roles", "restart the workloads that events name"),
     "all": ("krt.cli.roles", "both in one process; with --dev, everything they need as well"),
     "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
+    "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),
+    "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
     "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or what refuses it"),
     "config": ("krt.cli.config", "show every setting in force and where it came from"),
 }

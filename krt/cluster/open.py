@@ -47,6 +47,11 @@ class Cluster:
         """The workload as last seen."""
         return self.index.get(key)
 
+    def is_listed(self, key: WorkloadKey) -> bool:
+        """Whether the place that the key names was listed once: what is not known there was not there then."""
+        places = {None, key.namespace}
+        return any(s.listed.is_set() for s in self.scopes if s.kind.name == key.kind and s.namespace in places)
+
     def running(self, repository: Repository) -> tuple[Workload, ...]:
         """The workloads that run some image of the repository."""
         return self.index.running(repository)

@@ -103,8 +103,6 @@ class _Status(msgspec.Struct, rename="camel"):
     desired_number_scheduled: int = 0
     updated_number_scheduled: int = 0
     number_available: int = 0
-    current_revision: str = ""
-    update_revision: str = ""
     conditions: list[_Condition] | None = None
 
 
@@ -291,8 +289,6 @@ def _to_status(status: _Status) -> RolloutStatus:
         available=status.available_replicas + status.number_available,
         ready=status.ready_replicas,
         scheduled=status.desired_number_scheduled,
-        current_revision=intern(status.current_revision),
-        update_revision=intern(status.update_revision),
         deadline_exceeded=next(
             (c.message for c in status.conditions or () if c.reason == "ProgressDeadlineExceeded"), None
         ),

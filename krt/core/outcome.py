@@ -19,6 +19,7 @@ class Covered:
     """A restart that was made after the event was accepted is on the workload; it covers every event up to `by`."""
 
     by: EventId
+    workload: Workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Protocol
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.image import Repository
-from krt.core.report import Group, Report, Seen, Target
+from krt.core.presence import Seen
+from krt.core.report import Group, Report, Standing, Target
 from krt.core.restart import JournalPosition
 from krt.core.use import Use
 from krt.core.workload import Workload, WorkloadKey
@@ -133,6 +134,7 @@ class Journal(Protocol):
 class Followed:
     """A workload whose rollout is followed for events, oldest first; none of them has heard the last word."""
 
+    key: WorkloadKey
     uid: str
     events: tuple[EventId, ...]
 
@@ -151,15 +153,22 @@ class Rollouts(Protocol):
         ...
 
     async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
-        """Write the outcome and acknowledge: nobody of the group gets the entry again. `done` is followed no more."""
+        """Write the outcome and acknowledge: nobody of the group gets the entry again."""
         ...
 
-    async def tell(self, key: WorkloadKey, upto: EventId, target: Target) -> None:
-        """Say how a rollout goes on, for every followed event up to one; with the last word, follow it no more."""
+    async def tell(self, followed: Followed, target: Target) -> int:
+        """Say how a rollout goes on, for these of its events; with the last word, follow it for them no more.
+
+        Answers how many reports that changed.
+        """
         ...
 
-    async def followed(self) -> Mapping[WorkloadKey, Followed]:
+    async def followed(self) -> tuple[Followed, ...]:
         """What the workers of this group follow."""
+        ...
+
+    async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
+        """How each of these events stands with the workload."""
         ...
 
     async def hold_lease(self) -> bool:
@@ -201,6 +210,10 @@ class Index(Protocol):
 
     def get(self, key: WorkloadKey) -> Workload | None:
         """The workload as last seen."""
+        ...
+
+    def is_listed(self, key: WorkloadKey) -> bool:
+        """Whether the place that the key names was listed once: what is not known there was not there then."""
         ...
 
     def fresh_at(self) -> float:

@@ -1,88 +1,119 @@
 """What is to be said of a followed workload: its object, the events that follow it, a sentence for each of them. Pure.
 
-Which restart an event is about is read from the object's mark; how far that is, from its status. So any worker can go
-on where another has stopped.
+Which restart an event is about is read from the object's mark; how far that is, from its status. What the object does
+not show any more is read from the report: whether a restart was told, and at which version. So any worker can go on
+where another has stopped.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 
 from krt.core.event_id import EventId
-from krt.core.ports import Followed
-from krt.core.report import GONE, Target, TargetState
-from krt.core.restart import JournalPosition, Mark, parse_time, undone_mark, valid_mark
-from krt.core.rollout import Counts, Progressing, Ready, Stage, Stuck, stage_of
+from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
+from krt.core.report import LAST, Standing, Target, TargetState
+from krt.core.restart import JournalPosition, parse_mark, parse_time, undone_mark, valid_mark
+from krt.core.rollout import Progressing, Ready, Stage, Stuck, stage_of
 from krt.core.workload import Workload
 
-# While the event is in a worker's hand, a restart that was undone is made again (R1); so long nothing is said of it.
-UNDONE_SECONDS = 90.0
+MOST_REASON = 300  # characters: an API server's refusal may be a page long
+GONE = "deleted or recreated"
+TAKEN_BACK = "the restart was taken back"
+NOT_MADE = "not restarted, and nobody is about to"
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What is said for every followed event up to `upto`."""
-
-    upto: EventId
-    target: Target
-
-
-def say(
-    workload: Workload | None, followed: Followed, position: JournalPosition, *, now: datetime, deadline_seconds: float
-) -> Said | None:
-    """The newest there is to say; None while the events wait for their restart."""
-    if workload is None or workload.uid != followed.uid:
-        return Said(followed.events[-1], GONE)
+def covers(workload: Workload, position: JournalPosition) -> EventId | None:
+    """Up to which event the restart that is in force covers them; None if there is none."""
     mark = valid_mark(workload, position)
-    if mark and mark.covers >= followed.events[0]:
-        return Said(mark.covers, _target(workload, mark, now, deadline_seconds))
-    undone = undone_mark(workload)
-    if undone and _is_told(undone, followed, position) and _seconds_since(undone, now) >= UNDONE_SECONDS:
-        return Said(undone.covers, _undone(workload))
-    return None
+    return mark.covers if mark else None
 
 
-def _is_told(mark: Mark, followed: Followed, position: JournalPosition) -> bool:
-    return mark.journal == position.name and followed.events[0] <= mark.covers <= position.newest
+def say(workload: Workload, *, now: datetime, deadline_seconds: float) -> Target:
+    """How the restart that is in force is getting on."""
+    stage, seconds = stage_of(workload), _seconds_since(workload, now)
+    match stage:
+        case Progressing() if seconds > deadline_seconds:
+            return _made(workload, stage, TargetState.FAILED, seconds, f"no end within {deadline_seconds:g} s")
+        case Progressing():
+            return _made(workload, stage, TargetState.PROGRESSING)
+        case Ready(counts):
+            warnings = ("zero replicas",) if counts.desired == 0 else ()
+            return _made(workload, stage, TargetState.READY, seconds, warnings=warnings)
+        case Stuck(_, reason):
+            return _made(workload, stage, TargetState.FAILED, seconds, reason)
+    return _made(workload, stage, TargetState.RESTARTED, seconds, warnings=(stage.reason,))
 
 
-def _seconds_since(mark: Mark, now: datetime) -> float:
-    began = parse_time(mark.restarted_at)
+def say_end(
+    workload: Workload | None, standings: Mapping[EventId, Standing], position: JournalPosition
+) -> Mapping[EventId, Target]:
+    """The last word on events that no restart in force covers; none while a worker has one of them in hand."""
+    if not all(standing.settled for standing in standings.values()):
+        return {}  # whoever has it in hand may restart the workload yet, for all of them
+    if workload is None:
+        return dict.fromkeys(standings, Target(TargetState.FAILED, reason=GONE, version=LAST, final=True))
+    restarted = {
+        event: standing.target.version
+        for event, standing in standings.items()
+        if standing.target and standing.target.state is TargetState.PROGRESSING
+    }
+    if _version(workload) <= max(restarted.values(), default=-1):
+        return {}  # the object is known as it was before what was told of it
+    newest = max(restarted, default=None)
+    return {event: _end(workload, event, newest, position) for event in standings}
+
+
+def of_outcome(outcome: Outcome) -> Target | None:
+    """What is said of a workload when its event is acknowledged; None where another event's restart will tell."""
+    match outcome:
+        case Restarted(workload=workload) | Covered(workload=workload):
+            return _made(workload, stage_of(workload), TargetState.PROGRESSING)
+        case Failed(reason) | Expired(reason):
+            return Target(TargetState.FAILED, reason=reason[:MOST_REASON], final=True, version=LAST)
+        case Unmatched(reason):
+            return Target(TargetState.SKIPPED, reason=reason, final=True, version=LAST)
+        case Superseded():
+            return None
+
+
+def _end(workload: Workload, event: EventId, restarted: EventId | None, position: JournalPosition) -> Target:
+    stage, mark = stage_of(workload), undone_mark(workload)
+    if mark and mark.journal == position.name and event <= mark.covers <= position.newest:
+        # The mark is there, its restart is not: another writer has put the template back.
+        by = f" by {workload.last_manager}" if workload.last_manager else ""
+        return _made(workload, stage, TargetState.FAILED, reason=f"restart undone{by}")
+    if restarted and event <= restarted:
+        return _made(workload, stage, TargetState.SUPERSEDED, reason=TAKEN_BACK)
+    return _made(workload, stage, TargetState.FAILED, reason=NOT_MADE)
+
+
+def _seconds_since(workload: Workload, now: datetime) -> float:
+    mark = parse_mark(workload.mark)
+    began = parse_time(mark.restarted_at) if mark else None
     return max(0.0, (now - began).total_seconds()) if began else 0.0
 
 
-def _target(workload: Workload, mark: Mark, now: datetime, deadline_seconds: float) -> Target:
-    stage, seconds = stage_of(workload), _seconds_since(mark, now)
-    if isinstance(stage, Progressing) and seconds > deadline_seconds:
-        return _made(workload, stage, TargetState.FAILED, seconds, f"no end within {deadline_seconds:g} s")
-    match stage:
-        case Progressing():
-            return _made(workload, stage, TargetState.PROGRESSING, 0.0, "")
-        case Ready():
-            warnings = ("zero replicas",) if workload.replicas == 0 else ()
-            return _made(workload, stage, TargetState.READY, seconds, "", warnings)
-        case Stuck(_, reason):
-            return _made(workload, stage, TargetState.FAILED, seconds, reason)
-    return _made(workload, stage, TargetState.RESTARTED, seconds, "", (stage.reason,))
-
-
-def _undone(workload: Workload) -> Target:
-    # The mark is there, its restart is not: another writer has put the template back.
-    by = f" by {workload.last_manager}" if workload.last_manager else ""
-    return _made(workload, stage_of(workload), TargetState.FAILED, 0.0, f"restart undone{by}")
-
-
 def _made(
-    workload: Workload, stage: Stage, state: TargetState, seconds: float, reason: str, warnings: tuple[str, ...] = ()
+    workload: Workload,
+    stage: Stage,
+    state: TargetState,
+    seconds: float = 0.0,
+    reason: str = "",
+    warnings: tuple[str, ...] = (),
 ) -> Target:
-    counts: Counts = stage.counts
+    counts = stage.counts
     return Target(
         state,
-        reason=reason,
+        reason=reason[:MOST_REASON],
         warnings=warnings,
         updated=counts.updated,
         available=counts.available,
         desired=counts.desired,
         seconds=round(seconds, 1),
-        version=int(workload.resource_version) if workload.resource_version.isdecimal() else 0,
+        uid=workload.uid,
+        version=_version(workload),
         final=state is not TargetState.PROGRESSING,
     )
+
+
+def _version(workload: Workload) -> int:
+    return int(workload.resource_version) if workload.resource_version.isdecimal() else 0

@@ -4,7 +4,7 @@ Source: k8s.io/kubectl, pkg/polymorphichelpers/rollout_status.go.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from krt.core.workload import Workload
 
@@ -68,7 +68,7 @@ def stage_of(workload: Workload) -> Stage:
     if workload.on_delete:
         return Untracked(counts, "its pods are replaced when somebody deletes them (OnDelete)")
     if status.observed_generation < workload.generation:
-        return Progressing(counts)
+        return Progressing(replace(counts, updated=0))  # those counted are of the template before
     if status.deadline_exceeded is not None:
         return Stuck(counts, status.deadline_exceeded)
     return Ready(counts) if rules.is_complete(workload) else Progressing(counts)
@@ -82,11 +82,7 @@ def _deployment(workload: Workload) -> bool:
 
 def _stateful_set(workload: Workload) -> bool:
     status = workload.status
-    if status.ready < workload.replicas:
-        return False
-    if workload.partition:
-        return status.updated >= workload.replicas - workload.partition
-    return status.update_revision == status.current_revision
+    return status.ready >= workload.replicas and status.updated >= workload.replicas - workload.partition
 
 
 def _daemon_set(workload: Workload) -> bool:

@@ -43,8 +43,6 @@ class RolloutStatus:
     available: int = 0
     ready: int = 0
     scheduled: int = 0  # DaemonSet: how many nodes should run it
-    current_revision: str = ""
-    update_revision: str = ""
     deadline_exceeded: str | None = None  # Deployment: the message of Progressing=False
 
 

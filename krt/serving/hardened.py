@@ -75,6 +75,7 @@ class StrictProtocol(H11Protocol):
         self._service = service
         self._deny = deny
         self._head: HeadReader | None = HeadReader(service.listener.head_limits)
+        self._recycled = trio.Event()  # set when the request in hand has made room for the next one
         self.request_id = ""
 
     @property
@@ -83,6 +84,8 @@ class StrictProtocol(H11Protocol):
         return bool(self.request_id) and self._head is not None and not self._head.started
 
     async def handle(self, event: Event) -> None:
+        if isinstance(event, RawData) and event.data and self._has_whole_request:
+            await self._recycled.wait()  # the peer may have the whole answer sooner than it is known here
         if isinstance(event, RawData) and self._head is not None:
             await self._handle_head(self._head, event.data)
         else:
@@ -105,6 +108,7 @@ class StrictProtocol(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         self.request_id = token_hex(8)
+        self._recycled = trio.Event()
         self.connection_state = ConnectionState({**self._service.state, "request_id": self.request_id})
         await super()._create_stream(request)
 
@@ -137,6 +141,12 @@ class StrictProtocol(H11Protocol):
         else:
             await super()._maybe_recycle()
             self._head = HeadReader(self._service.listener.head_limits)
+            self._recycled.set()
+
+    @property
+    def _has_whole_request(self) -> bool:
+        """Whether what comes now is the next request's, and the connection is not ready for it yet."""
+        return self._head is None and self.connection.their_state is h11.DONE
 
     @property
     def _must_close(self) -> bool:

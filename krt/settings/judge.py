@@ -1,8 +1,7 @@
 """What `krt check-policy` is told: those of krt web's settings that decide about a caller, and no others."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
 from krt.core.patterns import ImagePattern
 from krt.core.policy import Rule
@@ -11,22 +10,18 @@ from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer
 from krt.settings.parts import Admission, Web, known_variables
 from krt.settings.policy import problems_of_web, rules_of
-from krt.settings.table import Part, Reader, settings_of
-
-
-def _row_of(part: type[Part], name: str, **changes: Any) -> Any:
-    return field(metadata={"setting": replace(settings_of(part)[name], **changes)})
+from krt.settings.table import Reader, row_of, settings_of
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Without an audience, that of the claims is taken for the right one."""
 
-    policy: tuple[Rule, ...] | None = _row_of(Admission, "policy")
-    allowed_org: Who | None = _row_of(Web, "allowed_org")
-    images: tuple[ImagePattern, ...] | None = _row_of(Admission, "images")
-    audience: str | None = _row_of(Web, "audience", default="")
-    issuer: Issuer = _row_of(Web, "issuer")
+    policy: tuple[Rule, ...] | None = row_of(Admission, "policy")
+    allowed_org: Who | None = row_of(Web, "allowed_org")
+    images: tuple[ImagePattern, ...] | None = row_of(Admission, "images")
+    audience: str | None = row_of(Web, "audience", default="")
+    issuer: Issuer = row_of(Web, "issuer")
 
     def rules(self) -> tuple[Rule, ...]:
         """Who may announce what."""

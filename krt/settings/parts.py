@@ -431,6 +431,17 @@ def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Set
     return Settings(process, valkey, admission, admin, web, cluster, tuple(reader.values))
 
 
+def load_valkey(flags: Mapping[str, str], environ: Mapping[str, str]) -> Valkey:
+    """What leads to Valkey, and nothing else, for a command that is no daemon. Raises SettingsInvalid."""
+    reader = Reader(flags, environ, rows={Valkey: settings_of(Valkey)}, known=known_variables())
+    valkey = reader.read(Valkey)
+    reader.problems.extend(_given_together(reader.given()))
+    reader.problems.extend(_contradictions(valkey) if valkey else ())
+    if valkey is None or reader.problems:
+        raise SettingsInvalid(tuple(reader.problems))
+    return valkey
+
+
 def known_variables() -> frozenset[str]:
     """All that may be set; any other that begins with KRT_ is a mistake."""
     return frozenset(row.variable for part in rows("all").values() for row in part.values()) | OF_OTHERS

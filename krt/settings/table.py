@@ -5,7 +5,7 @@ Every problem of one start is collected and reported at once; what a secret hold
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -61,6 +61,11 @@ class Value:
 def setting(variable: str, flag: str, parse: Callable[[str], Any], help: str, **more: Any) -> Any:  # noqa: A002
     """Declare a dataclass field to be a setting; see `Setting` for what may follow."""
     return field(metadata={"setting": Setting(variable, flag, parse, help, **more)})
+
+
+def row_of(part: type[Part], name: str, **changes: Any) -> Any:
+    """Declare a dataclass field to be a setting that another part has, but for `changes`."""
+    return field(metadata={"setting": replace(settings_of(part)[name], **changes)})
 
 
 def settings_of(part: type[Part]) -> dict[str, Setting]:

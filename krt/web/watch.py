@@ -1,7 +1,8 @@
 """Wakes the calls that wait for an event's report to change: one subscription for all of them, and a look each 5 s."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterator
+from contextlib import contextmanager
 
 import trio
 
@@ -9,6 +10,28 @@ from krt.core.event_id import EventId, parse
 from krt.core.ports import Lost, Message, Signal, Subscribed
 
 LOOK_SECONDS = 5.0  # a ring may be lost with its connection
+TOGETHER_SECONDS = 0.2  # changes that come together are told together
+
+
+class Ear:
+    """What one waiting call hears of its event's report."""
+
+    def __init__(self, stopping: trio.Event) -> None:
+        self._stopping = stopping
+        self._rung = trio.Event()
+
+    def ring(self) -> None:
+        """The report may have changed."""
+        self._rung.set()
+
+    async def wait(self, until: float) -> bool:
+        """Return when it is time to look at the report; whether it is worth it: not `until` yet, and not stopping."""
+        with trio.move_on_at(min(until, trio.current_time() + LOOK_SECONDS)):
+            await self._rung.wait()
+            if not self._stopping.is_set():
+                await trio.sleep(TOGETHER_SECONDS)
+        self._rung = trio.Event()
+        return trio.current_time() < until and not self._stopping.is_set()
 
 
 class ReportWatch:
@@ -17,13 +40,27 @@ class ReportWatch:
     def __init__(self, most: int, stopping: trio.Event) -> None:
         self._most = most
         self._stopping = stopping
-        self._waiting: defaultdict[EventId, set[trio.Event]] = defaultdict(set)
+        self._ears: defaultdict[EventId, set[Ear]] = defaultdict(set)
         self._count = 0
 
     @property
     def is_open(self) -> bool:
         """Whether one more call may wait."""
         return self._count < self._most and not self._stopping.is_set()
+
+    @contextmanager
+    def listening(self, event: EventId) -> Iterator[Ear]:
+        """Hear of the report's changes. What is read within the block is followed by every change after it."""
+        ear = Ear(self._stopping)
+        self._ears[event].add(ear)
+        self._count += 1
+        try:
+            yield ear
+        finally:
+            self._count -= 1
+            self._ears[event].discard(ear)
+            if not self._ears[event]:
+                del self._ears[event]
 
     async def hear(self, signals: AsyncIterable[Signal]) -> None:
         """Take in what the reports' channel says, for ever."""
@@ -32,35 +69,24 @@ class ReportWatch:
                 case Message(payload):
                     self._ring(payload)
                 case Subscribed():
-                    for rung in [one for some in self._waiting.values() for one in some]:
-                        rung.set()
+                    self._ring_all()
                 case Lost():
                     pass
 
     async def end_when_stopping(self) -> None:
         """Let every waiting call go as soon as the process stops."""
         await self._stopping.wait()
-        for rung in [one for some in self._waiting.values() for one in some]:
-            rung.set()
+        self._ring_all()
 
-    async def wait(self, event: EventId, seconds: float) -> None:
-        """Return when the report may have changed, or after `seconds`, or when the process stops."""
-        rung = trio.Event()
-        self._waiting[event].add(rung)
-        self._count += 1
-        try:
-            with trio.move_on_after(min(seconds, LOOK_SECONDS)):
-                await rung.wait()
-        finally:
-            self._count -= 1
-            self._waiting[event].discard(rung)
-            if not self._waiting[event]:
-                del self._waiting[event]
+    def _ring_all(self) -> None:
+        for ears in self._ears.values():
+            for ear in ears:
+                ear.ring()
 
     def _ring(self, payload: bytes) -> None:
         try:
             event = parse(payload.decode())
         except ValueError:  # nobody but krt writes there; whoever does wakes nobody
             return
-        for rung in self._waiting.get(event, ()):
-            rung.set()
+        for ear in self._ears.get(event, ()):
+            ear.ring()

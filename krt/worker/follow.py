@@ -1,15 +1,20 @@
 """Follows rollouts to their end: one worker of the group reads each object's own status and tells the reports.
 
-What is followed stands in Valkey, how far it is on the objects. Here is only what was said last, to say nothing twice.
+What is followed stands in Valkey, how far it is on the objects. Here is only what was said last, to say nothing twice,
+and when something was looked for in vain: whoever takes over may begin anew with both.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import trio
 
-from krt.core.ports import Index, Rollouts
-from krt.core.progress import Said, say
+from krt.core.event_id import EventId
+from krt.core.ports import Followed, Index, Rollouts
+from krt.core.progress import covers, say, say_end
+from krt.core.report import Target
+from krt.core.restart import JournalPosition
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
@@ -20,6 +25,10 @@ log = Log("worker")
 
 _LOOK_SECONDS = 1.0  # another worker's restarts are found so soon, and the lease, three times as long, renewed
 _PAUSE_SECONDS = 0.1  # between two looks, however fast the objects change
+_ASK_SECONDS = 5.0  # between two looks at what the reports say of events that no restart covers
+
+_Name = tuple[WorkloadKey, str]
+_Said = tuple[tuple[EventId, ...], Target]
 
 
 class Follower:
@@ -39,42 +48,86 @@ class Follower:
         self._position = position
         self._deadline_seconds = deadline_seconds
         self._now = now
-        self._said: dict[WorkloadKey, Said] = {}
+        self._keys: frozenset[WorkloadKey] = frozenset()
+        self._said: dict[_Name, _Said] = {}
+        self._missing: dict[_Name, float] = {}
+        self._asked: dict[_Name, float] = {}
         self._bell = Bell()
+        self._problem = ""
 
     def changed(self, before: Workload | None, after: Workload | None) -> None:
         """A workload changed: look soon, if it is followed."""
         workload = after or before
-        if workload and workload.key in self._said:
+        if workload and workload.key in self._keys:
             self._bell.ring()
 
     async def follow(self) -> None:
         """Look whenever something may have changed, for ever."""
         while True:
             try:
-                if await self._rollouts.hold_lease():
-                    await self._look()
-                else:
-                    self._said.clear()
+                await self._look(await self._rollouts.followed() if await self._rollouts.hold_lease() else ())
+                self._problem = ""
             except BrokerUnavailable as error:
-                log.warning("rollouts_not_told", problem=error)
+                self._say_problem(error)
             await trio.sleep(_PAUSE_SECONDS)
             await self._bell.wait(_LOOK_SECONDS)
 
-    async def _look(self) -> None:
-        followed = await self._rollouts.followed()
-        self._said = {key: said for key, said in self._said.items() if key in followed}
-        if not followed:
-            return
-        position = await self._position.read()
-        for key, one in followed.items():
-            said = say(self._index.get(key), one, position, now=self._now(), deadline_seconds=self._deadline_seconds)
-            if said and said != self._said.get(key):
-                await self._tell(key, said)
+    async def _look(self, followed: tuple[Followed, ...]) -> None:
+        self._keys = frozenset(one.key for one in followed)
+        names = {(one.key, one.uid) for one in followed}
+        self._said = {name: said for name, said in self._said.items() if name in names}
+        self._missing = {name: since for name, since in self._missing.items() if name in names}
+        self._asked = {name: at for name, at in self._asked.items() if name in names}
+        position = await self._position.read() if followed else None
+        for one in followed:
+            await trio.lowlevel.checkpoint()
+            if position:
+                await self._look_at(one, position)
 
-    async def _tell(self, key: WorkloadKey, said: Said) -> None:
-        await self._rollouts.tell(key, said.upto, said.target)
-        self._said[key] = said
-        if said.target.final:
-            target = said.target
-            log.info("rollout_ended", workload=key, state=target.state, reason=target.reason, seconds=target.seconds)
+    async def _look_at(self, one: Followed, position: JournalPosition) -> None:
+        workload = self._index.get(one.key)
+        if workload and workload.uid == one.uid:
+            self._missing.pop((one.key, one.uid), None)
+            newest = covers(workload, position) or EventId(-1, 0)
+            await self._tell_rollout(_of(one, [event for event in one.events if event <= newest]), workload)
+            await self._tell_end(_of(one, [event for event in one.events if event > newest]), workload, position)
+        elif self._is_gone(one):
+            await self._tell_end(one, None, position)
+
+    def _is_gone(self, one: Followed) -> bool:
+        """Whether it is not there by an index that has heard of all that there was when it was first missed.
+
+        Another worker may have matched what this one's index has yet to hear of.
+        """
+        since = self._missing.setdefault((one.key, one.uid), trio.current_time())
+        return self._index.is_listed(one.key) and self._index.fresh_at() > since
+
+    async def _tell_rollout(self, one: Followed, workload: Workload) -> None:
+        name = (one.key, one.uid)
+        target = say(workload, now=self._now(), deadline_seconds=self._deadline_seconds)
+        if one.events and self._said.get(name) != (one.events, target):
+            await self._tell(one, target)
+            self._said[name] = (one.events, target)
+
+    async def _tell_end(self, one: Followed, workload: Workload | None, position: JournalPosition) -> None:
+        name, now = (one.key, one.uid), trio.current_time()
+        if not one.events or now < self._asked.get(name, -_ASK_SECONDS) + _ASK_SECONDS:
+            return
+        self._asked[name] = now
+        for event, target in say_end(workload, await self._rollouts.standings(one), position).items():
+            await self._tell(_of(one, [event]), target)
+
+    async def _tell(self, one: Followed, target: Target) -> None:
+        if await self._rollouts.tell(one, target) and target.final:
+            events = [str(event) for event in one.events]
+            said = {"state": target.state, "reason": target.reason, "seconds": target.seconds, "events": events}
+            log.info("rollout_ended", workload=one.key, **said)
+
+    def _say_problem(self, error: BrokerUnavailable) -> None:
+        if str(error) != self._problem:
+            self._problem = str(error)
+            log.warning("rollouts_not_told", problem=error)
+
+
+def _of(one: Followed, events: list[EventId]) -> Followed:
+    return replace(one, events=tuple(events))

@@ -2,8 +2,8 @@
 
 import trio
 
-from krt.core.outcome import Expired, Failed, Outcome, Unmatched
 from krt.core.ports import Index, Journal, Rollouts
+from krt.core.progress import of_outcome
 from krt.core.report import Group, GroupState, Target, TargetState
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
@@ -18,7 +18,6 @@ _CLOSE_SECONDS = 0.1
 _TIDY_SECONDS = 60.0
 _RELEASE_SECONDS = 2.0
 _ALIVE_SECONDS = 30.0
-_LAST = 2**53  # above every resource version: nothing that is still on its way takes a last word back
 
 
 async def renew(journal: Journal, hand: Hand) -> None:
@@ -72,8 +71,9 @@ async def release(journal: Journal, hand: Hand) -> None:
 
 
 async def _settle(rollouts: Rollouts, entry: Entry) -> None:
-    group = Group(GroupState.SETTLED if entry.outcomes or entry.envelope.dry_run else GroupState.NO_MATCH, final=True)
-    done = {key: target for key, outcome in entry.outcomes.items() if (target := _last_word(outcome))}
+    said = {key: target for key, outcome in entry.outcomes.items() if (target := of_outcome(outcome))}
+    done = {key: target for key, target in said.items() if key in entry.listed}
+    group = _group(entry, [target.reason for key, target in said.items() if key not in done and _is_failed(target)])
     async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
         try:
             await rollouts.settle(entry.id, group, done)
@@ -83,15 +83,16 @@ async def _settle(rollouts: Rollouts, entry: Entry) -> None:
     log.info("event_settled", event_id=entry.id, workloads=entry.counts())
 
 
-def _last_word(outcome: Outcome) -> Target | None:
-    """What is said of a workload that was not restarted; of the others the follower has the last word."""
-    match outcome:
-        case Failed(reason) | Expired(reason):
-            return Target(TargetState.FAILED, reason=reason, final=True, version=_LAST)
-        case Unmatched(reason):
-            return Target(TargetState.SKIPPED, reason=reason, final=True, version=_LAST)
-        case _:
-            return None
+def _group(entry: Entry, failures: list[str]) -> Group:
+    """What is said of the event as a whole. `failures` are those of workloads that are not told one by one."""
+    if failures:
+        return Group(GroupState.FAILED, f"{len(failures)} more failed: {failures[0]}", entry.more, final=True)
+    is_match = entry.outcomes or entry.envelope.dry_run
+    return Group(GroupState.SETTLED if is_match else GroupState.NO_MATCH, more=entry.more, final=True)
+
+
+def _is_failed(target: Target) -> bool:
+    return target.state is TargetState.FAILED
 
 
 def _most(hand: Hand) -> int:

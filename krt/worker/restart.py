@@ -115,7 +115,7 @@ class Restarter:
                     except Conflict as error:
                         log.debug("restart_conflicted", workload=case.workload.key, problem=error)
             if isinstance(decision, AlreadyRestarted):
-                return Covered(decision.mark.covers)
+                return Covered(decision.mark.covers, case.workload)
             await self._wait(case, decision)
             await self._read(case)
 

@@ -17,6 +17,7 @@ from krt.worker.hand import Hand
 from krt.worker.listen import Listener
 from krt.worker.pace import Pace
 from krt.worker.position import LastPosition
+from krt.worker.record import Recorder
 from krt.worker.restart import Restarter, Rules
 from krt.worker.take import Matching, Taker
 from krt.worker.waiting import Waiting
@@ -47,8 +48,9 @@ async def work(
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
     restarter = Restarter(workloads, position, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
-    waiting = Waiting(restarter)
-    taker = Taker(journal, rollouts, matching, hand, waiting, ValkeyClock(journal), position)
+    recorder = Recorder(rollouts)
+    waiting = Waiting(restarter, recorder)
+    taker = Taker(journal, rollouts, recorder, matching, hand, waiting, ValkeyClock(journal), position)
     listener = Listener(journal, bell)
     follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds, now=now)
     matching.index.listen(Changes(hand, waiting, require_opt_in=matching.require_opt_in).hear)

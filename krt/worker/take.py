@@ -1,7 +1,7 @@
 """Takes one entry into the hand: understand it, match it, record that, and ask for its restarts."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
@@ -11,7 +11,7 @@ from krt.core.event import Event
 from krt.core.event_id import EventId
 from krt.core.matching import Match, Skip, Verdict, match
 from krt.core.ports import Delivered, Index, Journal, Rollouts
-from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
+from krt.core.report import Group, GroupState
 from krt.core.restart import is_after
 from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable
@@ -20,6 +20,7 @@ from krt.worker.clock import ValkeyClock
 from krt.worker.entry import Entry
 from krt.worker.hand import FRESH_SECONDS, Hand
 from krt.worker.position import LastPosition
+from krt.worker.record import Recorder
 from krt.worker.waiting import Waiting
 
 log = Log("worker")
@@ -44,6 +45,7 @@ class Taker:
         self,
         journal: Journal,
         rollouts: Rollouts,
+        recorder: Recorder,
         matching: Matching,
         hand: Hand,
         waiting: Waiting,
@@ -52,6 +54,7 @@ class Taker:
     ) -> None:
         self._journal = journal
         self._rollouts = rollouts
+        self._recorder = recorder
         self._matching = matching
         self._hand = hand
         self._waiting = waiting
@@ -97,11 +100,12 @@ class Taker:
         entry = Entry(delivered.id, envelope, fresh_after, self._hand.settled)
         self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
         verdicts = self._match(entry)
-        wanted = [v.workload for v in verdicts if isinstance(v, Match) and not _is_served(v.workload, entry.id, since)]
-        for workload in [] if envelope.dry_run else wanted:
+        matched = [] if envelope.dry_run else [v.workload for v in verdicts if isinstance(v, Match)]
+        wanted = [workload for workload in matched if not _is_served(workload, entry.id, since)]
+        for workload in wanted:
             entry.want(workload.key)  # all of them before the first: an entry with nothing open is settled
         try:
-            await self._record(entry, verdicts, [] if envelope.dry_run else wanted)
+            await self._recorder.matched(entry, verdicts, wanted)
         except BrokerUnavailable:
             entry.drop()
             self._hand.release(entry)  # it is taken again, from the start
@@ -110,14 +114,6 @@ class Taker:
             for workload in wanted:
                 self._waiting.want(workload, entry)
         self._hand.settled(entry)
-
-    async def _record(self, entry: Entry, verdicts: Sequence[Verdict], wanted: list[Workload]) -> None:
-        """T2: what is about to be restarted is written down before, so that whoever takes over goes on with it."""
-        dry_run = entry.envelope.dry_run
-        targets = {v.workload.key: _target(v, dry_run=dry_run) for v in verdicts[:MOST_TARGETS]}
-        follow = {workload.key: workload.uid for workload in wanted if workload.key in targets}
-        group = Group(GroupState.MATCHED, more=len(verdicts) - len(targets))
-        await self._rollouts.record(entry.id, group, targets, follow)
 
     def _match(self, entry: Entry) -> tuple[Verdict, ...]:
         event, envelope = entry.envelope.event, entry.envelope
@@ -167,15 +163,6 @@ def _say_odd(entry: EventId, verdict: Match | Skip) -> None:
             log.debug("workload_skipped", workload=workload.key, reason=reason, event_id=entry)
         case Match(workload, warnings) if warnings:
             log.warning("restart_may_not_help", workload=workload.key, warnings=warnings, event_id=entry)
-
-
-def _target(verdict: Verdict, *, dry_run: bool) -> Target:
-    match verdict:
-        case Skip(_, reason):
-            return Target(TargetState.SKIPPED, reason=reason, final=True)
-        case Match(_, warnings):
-            state = TargetState.WOULD_RESTART if dry_run else TargetState.WAITING
-            return Target(state, warnings=tuple(warnings), final=dry_run)
 
 
 def _is_served(workload: Workload, event: EventId, group_made: float | None) -> bool:

@@ -8,6 +8,7 @@ from krt.core.outcome import Covered, Failed, Outcome, Restarted
 from krt.core.workload import Workload, WorkloadKey
 from krt.logs import Log
 from krt.worker.entry import Entry
+from krt.worker.record import Recorder
 from krt.worker.restart import Restarter
 
 log = Log("worker")
@@ -19,8 +20,9 @@ class Waiting:
     Bounded by the number of workloads: a newer event takes an older one's place, whose share is settled with that.
     """
 
-    def __init__(self, restarter: Restarter) -> None:
+    def __init__(self, restarter: Restarter, recorder: Recorder) -> None:
         self._restarter = restarter
+        self._recorder = recorder
         self._wanted: dict[WorkloadKey, Entry] = {}
         self._seen: dict[WorkloadKey, Workload] = {}
         # Holds a key at most once, while its task is not started yet: never more than there are workloads.
@@ -64,6 +66,7 @@ class Waiting:
 
     async def _try(self, key: WorkloadKey, entry: Entry) -> Outcome:
         try:
+            await self._recorder.late(entry, self._seen[key])
             return await self._restarter.settle(self._seen[key], entry)
         except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
             log.error("restart_crashed", workload=key, event_id=entry.id, exception=error)

@@ -23,8 +23,8 @@ from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.broker.scripts import TIDY
 from krt.core.event_id import EventId
-from krt.core.ports import Message, Subscribed
-from krt.core.report import Group, GroupState, Target, TargetState
+from krt.core.ports import Followed, Message, Subscribed
+from krt.core.report import Group, GroupState, Standing, Target, TargetState
 from krt.core.use import Use
 from krt.core.workload import WorkloadKey
 from krt.dev.valkey import open_valkey
@@ -133,6 +133,24 @@ async def read_a_report(server: Server) -> None:
     assert found[0].event["image"] == "ghcr.io/acme/shop"
 
 
+async def read_a_long_report(server: Server) -> None:
+    event = await an_accepted_event(server)
+    keys = [WorkloadKey("Deployment", "shop", f"web-{number}") for number in range(400)]
+    targets = dict.fromkeys(keys, Target(TargetState.WAITING))
+    await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
+    found = await Reports(server.client("krt-web"), KEYS).read(event)
+    assert found
+    assert len(found[0].targets) == 400
+
+
+async def keep_the_state_that_was_told(server: Server) -> None:
+    event = await an_accepted_event(server)
+    settled = Group(GroupState.FAILED, final=True)
+    await Rollouts(server.admin, KEYS, group=GROUP).settle(event, settled, {})
+    await Reports(server.client("krt-web"), KEYS).read(event)
+    assert await server.admin.call("HGET", KEYS.report(str(event)), "ended") == b"failed"
+
+
 async def hear_that_a_report_changed(server: Server) -> None:
     async with subscribe(server.endpoint("krt-web"), KEYS.reports_channel) as channel:
         await ready(channel)
@@ -229,11 +247,13 @@ async def record_follow_tell_and_settle(server: Server) -> None:
         assert await heard(channel) == str(event).encode()
     assert await rollouts.is_open(event)
     assert await rollouts.hold_lease()
-    assert list(await rollouts.followed()) == [WEB_KEY]
-    await rollouts.tell(WEB_KEY, event, READY)
+    followed = Followed(WEB_KEY, "uid", (event,))
+    assert await rollouts.followed() == (followed,)
+    assert await rollouts.standings(followed) == {event: Standing(settled=False, target=Target(TargetState.WAITING))}
+    assert await rollouts.tell(followed, READY) == 1
     await rollouts.settle(event, Group(GroupState.SETTLED, final=True), {})
     await rollouts.say_alive()
-    assert await rollouts.followed() == {}
+    assert await rollouts.followed() == ()
     assert not await rollouts.is_open(event)
 
 
@@ -245,6 +265,8 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         accept_a_retry,
         refuse_a_spent_token,
         read_a_report,
+        read_a_long_report,
+        keep_the_state_that_was_told,
         hear_that_a_report_changed,
         see_that_valkey_is_there,
         see_what_of_durability_web_may_see,

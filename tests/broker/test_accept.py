@@ -13,9 +13,10 @@ from krt.broker.client import open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
 from krt.broker.reports import Reports
+from krt.core.conclusion import state_of
 from krt.core.envelope import to_fields
 from krt.core.ports import Accepted
-from krt.core.report import EventState, state_of
+from krt.core.report import EventState
 from krt.core.use import use_of
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull, TokenAlreadyUsed

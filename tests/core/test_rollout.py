@@ -12,8 +12,7 @@ def a_deployment(desired: int = 3, **status: object) -> Workload:
 
 
 def a_stateful_set(desired: int = 3, *, partition: int = 0, **status: object) -> Workload:
-    revisions = {"current_revision": "b", "update_revision": "b"}
-    return _of("StatefulSet shop/db", desired, partition, **{"updated": 3, "ready": 3, **revisions, **status})
+    return _of("StatefulSet shop/db", desired, partition, **{"updated": 3, "ready": 3, **status})
 
 
 def a_daemon_set(**status: object) -> Workload:
@@ -44,11 +43,12 @@ def _of(key: str, desired: int, partition: int = 0, **status: object) -> Workloa
         (a_stateful_set(), Ready),
         (a_stateful_set(observed_generation=1), Progressing),
         (a_stateful_set(ready=2), Progressing),
-        (a_stateful_set(current_revision="a"), Progressing),
-        (a_stateful_set(partition=1, updated=2, current_revision="a"), Ready),
-        (a_stateful_set(partition=1, updated=1, current_revision="a"), Progressing),
+        (a_stateful_set(updated=2), Progressing),
+        (a_stateful_set(0, updated=0, ready=0), Ready),
+        (a_stateful_set(partition=1, updated=2), Ready),
+        (a_stateful_set(partition=1, updated=1), Progressing),
         (a_stateful_set(partition=1, updated=2, ready=2), Progressing),
-        (a_stateful_set(partition=5, updated=0, current_revision="a"), Ready),
+        (a_stateful_set(partition=5, updated=0), Ready),
         (a_daemon_set(), Ready),
         (a_daemon_set(observed_generation=1), Progressing),
         (a_daemon_set(updated=2), Progressing),
@@ -74,6 +74,10 @@ def test_a_rollout_that_nothing_moves_on_is_not_followed(
     status = RolloutStatus(observed_generation=observed, deadline_exceeded=LATE)
     workload = a_workload(generation=2, status=status, **changes)
     assert stage_of(workload) == Untracked(Counts(0, 0, 1), reason)
+
+
+def test_before_the_controller_has_looked_no_pod_is_of_the_new_template() -> None:
+    assert stage_of(a_deployment(observed_generation=1)) == Progressing(Counts(0, 3, 3))
 
 
 def test_why_a_deployment_is_stuck_is_its_controllers_own_sentence() -> None:

@@ -35,6 +35,9 @@ class FakeIndex:
     def get(self, key: WorkloadKey) -> Workload | None:
         return self._index.get(key)
 
+    def is_listed(self, key: WorkloadKey) -> bool:
+        return True
+
     def fresh_at(self) -> float:
         return self.heard_at
 

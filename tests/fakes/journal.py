@@ -32,7 +32,7 @@ class Group:
     made: float
     last: EventId = EventId(0, 0)
     pending: dict[EventId, Pending] = field(default_factory=dict)
-    followed: dict[WorkloadKey, tuple[str, set[EventId]]] = field(default_factory=dict)
+    followed: dict[tuple[WorkloadKey, str], set[EventId]] = field(default_factory=dict)
     follower: tuple[str, float] = ("", -1.0)
 
 

@@ -1,6 +1,5 @@
 """What workers keep of rollouts, in memory: what krt.broker.rollouts does in Valkey."""
 
-import json
 from collections.abc import Mapping
 from secrets import token_hex
 
@@ -8,7 +7,17 @@ import trio
 
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
-from krt.core.report import GONE, Group, Target, group_field, parse_group, target_field
+from krt.core.report import (
+    Group,
+    Standing,
+    Target,
+    group_field,
+    parse_group,
+    parse_target,
+    target_field,
+    to_json_list,
+    warnings_field,
+)
 from krt.core.workload import WorkloadKey
 from tests.fakes.journal import LEASE_SECONDS, Stream
 
@@ -25,14 +34,13 @@ class FakeRollouts:
         self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
     ) -> None:
         await trio.lowlevel.checkpoint()
-        self._write(event, group_field(self._name), group)
+        self._write_group(event, group)
         for key, target in targets.items():
-            self._write(event, target_field(self._name, key), target)
-        followed = self.stream.group(self._name).followed
-        for key, uid in follow.items():
-            if key in followed and followed[key][0] != uid:
-                self._tell(key, max(followed[key][1]), GONE)
-            followed.setdefault(key, (uid, set()))[1].add(event)
+            self._write(event, key, target)
+            if target.warnings and event in self.stream.reports:
+                self.stream.reports[event][warnings_field(self._name, key)] = to_json_list(target.warnings)
+        for name in follow.items():
+            self._followed.setdefault(name, set()).add(event)
 
     async def is_open(self, event: EventId) -> bool:
         await trio.lowlevel.checkpoint()
@@ -42,20 +50,35 @@ class FakeRollouts:
     async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
         await trio.lowlevel.checkpoint()
         for key, target in done.items():
-            self._write(event, target_field(self._name, key), target)
-            self._tell(key, event, target)
-        self._write(event, group_field(self._name), group)
+            self._write(event, key, target)
+        self._write_group(event, group)
         if self.stream.pending(self._name).pop(event, None):
             self.stream.acknowledged.append(event)
 
-    async def tell(self, key: WorkloadKey, upto: EventId, target: Target) -> None:
+    async def tell(self, followed: Followed, target: Target) -> int:
         await trio.lowlevel.checkpoint()
-        self._tell(key, upto, target)
+        name = (followed.key, followed.uid)
+        told = self._followed.get(name, set()) & set(followed.events)
+        changed = 0
+        for event in told:
+            standing = self._target(event, followed.key)
+            if standing is None or standing.uid in ("", followed.uid):
+                changed += self._write(event, followed.key, target)
+        if target.final:
+            self._followed[name] = self._followed.get(name, set()) - told
+        if not self._followed.get(name):
+            self._followed.pop(name, None)
+        return changed
 
-    async def followed(self) -> Mapping[WorkloadKey, Followed]:
+    async def followed(self) -> tuple[Followed, ...]:
         await trio.lowlevel.checkpoint()
-        followed = self.stream.group(self._name).followed
-        return {key: Followed(uid, tuple(sorted(events))) for key, (uid, events) in followed.items()}
+        return tuple(Followed(*name, tuple(sorted(events))) for name, events in self._followed.items())
+
+    async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
+        await trio.lowlevel.checkpoint()
+        return {
+            event: Standing(self._is_settled(event), self._target(event, followed.key)) for event in followed.events
+        }
 
     async def hold_lease(self) -> bool:
         await trio.lowlevel.checkpoint()
@@ -69,20 +92,28 @@ class FakeRollouts:
     async def say_alive(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    def _tell(self, key: WorkloadKey, upto: EventId, target: Target) -> None:
-        followed = self.stream.group(self._name).followed
-        _, events = followed.get(key, ("", set()))
-        for event in [event for event in events if event <= upto]:
-            self._write(event, target_field(self._name, key), target)
-            if target.final:
-                events.remove(event)
-        if key in followed and not events:
-            del followed[key]
+    @property
+    def _followed(self) -> dict[tuple[WorkloadKey, str], set[EventId]]:
+        return self.stream.group(self._name).followed
 
-    def _write(self, event: EventId, field: str, said: Group | Target) -> None:
+    def _is_settled(self, event: EventId) -> bool:
         report = self.stream.reports.get(event)
-        if report is None:
-            return
-        old, new = json.loads(report.get(field, "{}")), json.loads(said.to_json())
-        if not old.get("final") and old.get("version", 0) <= new.get("version", 0):
-            report[field] = said.to_json()
+        return report is None or parse_group(report.get(group_field(self._name), "{}")).final
+
+    def _target(self, event: EventId, key: WorkloadKey) -> Target | None:
+        said = self.stream.reports.get(event, {}).get(target_field(self._name, key))
+        return parse_target(said) if said else None
+
+    def _write(self, event: EventId, key: WorkloadKey, new: Target) -> bool:
+        report, old = self.stream.reports.get(event), self._target(event, key)
+        if report is None or old == new or (old and old.final):
+            return False
+        if old and old.uid in ("", new.uid) and old.version > new.version:
+            return False
+        report[target_field(self._name, key)] = new.to_json()
+        return True
+
+    def _write_group(self, event: EventId, new: Group) -> None:
+        report = self.stream.reports.get(event)
+        if report is not None and not parse_group(report.get(group_field(self._name), "{}")).final:
+            report[group_field(self._name)] = new.to_json()

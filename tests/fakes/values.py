@@ -6,6 +6,7 @@ from krt.core.envelope import Envelope, Origin
 from krt.core.event import Event, build
 from krt.core.event_id import EventId
 from krt.core.identity import Identity, VerifiedClaims, from_claims
+from krt.core.presence import Presence, Sighting
 from krt.core.restart import JournalPosition, Mark, format_time
 from krt.core.workload import Container, RolloutStatus, Workload, WorkloadKey, read_image
 from tests.oidc.tokens import claims
@@ -75,3 +76,13 @@ def a_mark(covers: EventId = NEWEST, *, journal: str = JOURNAL, restarted_at: st
 def a_position(newest: EventId = NEWEST, *, name: str = JOURNAL) -> JournalPosition:
     """Where the journal stands."""
     return JournalPosition(name, newest)
+
+
+def a_presence(**changes: object) -> Presence:
+    """What the workers of a whole cluster say of themselves."""
+    return Presence(**changes)
+
+
+def a_sighting(last: float, *, first: float = 0.0, earlier: float = 0.0, **presence: object) -> Sighting:
+    """A group of workers that was there from `first` to `last`, in seconds since the epoch."""
+    return Sighting(a_presence(**presence), first, last, earlier)

@@ -9,10 +9,12 @@ from typing import Any
 
 import trio
 
+from krt.core.conclusion import state_of
 from krt.core.event import JOURNALED, Event, to_json
 from krt.core.event_id import EventId
 from krt.core.ports import Message, Signal, Subscribed
-from krt.core.report import Group, Report, Seen, parse, state_of
+from krt.core.presence import Presence, Seen, Sighting
+from krt.core.report import Group, Report, parse
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.worker.restart import Rules
@@ -143,7 +145,8 @@ class World:
 
     def state(self, entry: EventId) -> str:
         """What all of it amounts to."""
-        return state_of(self.report(entry), Seen({"default": self.stream.now()}, self.stream.now()))
+        now = self.stream.now()
+        return state_of(self.report(entry), Seen({"default": Sighting(Presence(), 0.0, now)}, now))
 
     def targets(self, entry: EventId) -> dict[str, str]:
         """What is said of its workloads, by their names."""

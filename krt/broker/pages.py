@@ -1,0 +1,27 @@
+"""Reads a hash of any size: no single answer of Valkey's is longer than a connection takes."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from krt.broker.client import Client
+from krt.broker.report_scripts import PAGE
+
+_PAGE_BYTES = 128 * 1024  # and one step of the scan more: far from the megabyte at which a connection is cut
+
+
+async def read_hash(client: Client, key: str) -> dict[str, str]:
+    """Fields and values, each as it was at some moment of the reading. Raises BrokerUnavailable."""
+    found: dict[str, str] = {}
+    cursor = b"0"
+    while True:
+        reply = await client.eval_script(PAGE, [key], [cursor, _PAGE_BYTES])
+        cursor, flat = cast("tuple[bytes, Sequence[bytes]]", reply)
+        found |= texts(flat)
+        if cursor == b"0":
+            return found
+
+
+def texts(flat: Sequence[bytes]) -> dict[str, str]:
+    """Fields and values as they come from Valkey, one after the other."""
+    parts = [part.decode(errors="replace") for part in flat]
+    return dict(zip(parts[::2], parts[1::2], strict=True))

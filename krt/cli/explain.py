@@ -1,0 +1,125 @@
+"""krt explain: with the operator's own kubeconfig, which workloads an event would restart, which not, and why."""
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from krt.cli.columns import columns
+from krt.cli.flags import add_part, given_flags
+from krt.cli.roles import bad_input
+from krt.cluster.survey import Survey, survey
+from krt.core import event as events
+from krt.core.event import Event
+from krt.core.explain import Answer, Finding, View, explain
+from krt.core.image import split_tag
+from krt.errors import ClusterUnavailable, EventInvalid, SettingsInvalid
+from krt.settings.lookup import Lookup, load_lookup
+from krt.settings.table import settings_of
+
+_DESCRIPTION = (
+    "Say which workloads an event would restart, which not, and why not. Asks the cluster once, with your own "
+    "kubeconfig, and changes nothing; krt itself is not asked. Give it the settings of the worker that you ask about."
+)
+_EPILOG = "exit codes: 0 answered, whatever the answer is; 2 bad input, or a cluster that does not answer"
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
+    """Add `explain` to the commands of krt."""
+    parser = subparsers.add_parser(name, description=_DESCRIPTION, epilog=_EPILOG)
+    parser.set_defaults(run=run)
+    question = parser.add_argument_group("question")
+    question.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE[:TAG]",
+        help="what was pushed, as ghcr.io/acme/shop:dev; without TAG, latest",
+    )
+    question.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
+    add_part(parser, "krt worker", settings_of(Lookup).values())
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the answer; the exit code."""
+    try:
+        lookup, asked = _read(args, environ)
+        kubeconfig = lookup.kubeconfig or _users_own(environ)
+        found = trio.run(partial(survey, kubeconfig, kinds=lookup.kinds, namespaces=lookup.namespaces))
+    except (SettingsInvalid, ClusterUnavailable) as error:
+        return bad_input(error)
+    view = View(lookup.namespaces, lookup.kinds, lookup.require_opt_in)
+    answers = [(event, explain(event, found.workloads, view)) for event in asked]
+    if args.as_json:
+        print(json.dumps(_document(found, answers), indent=2))
+    else:
+        print("\n".join(_lines(found, answers)))
+    return 0
+
+
+def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Lookup, list[Event]]:
+    problems: list[str] = []
+    lookup, asked = None, []
+    try:
+        lookup = load_lookup(given_flags(args), environ)
+    except SettingsInvalid as error:
+        problems.extend(error.problems)
+    for text in args.images:
+        try:
+            asked.append(_event(text))
+        except EventInvalid as error:
+            problems.append(f"{text!a}: {error.problem}")
+    if lookup is None or problems:
+        raise SettingsInvalid(tuple(problems))
+    return lookup, asked
+
+
+def _event(text: str) -> Event:
+    name, tag = split_tag(text)
+    return events.build(name, [tag or "latest"])
+
+
+def _users_own(environ: Mapping[str, str]) -> Path | None:
+    """Where kubectl looks; None, the pod's own account, if nothing is there."""
+    path = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
+    return path if path.is_file() else None
+
+
+def _lines(found: Survey, answers: Sequence[tuple[Event, Sequence[Finding]]]) -> Iterator[str]:
+    yield f"cluster: {found.url}"
+    yield from found.unseen
+    for event, findings in answers:
+        restarts = sum(finding.answer is Answer.YES for finding in findings)
+        yield ""
+        yield f"{event.image}:{event.tags[0]} would restart {restarts} workload{'' if restarts == 1 else 's'}"
+        yield from columns(("RESTART", "KIND", "NAMESPACE", "NAME", "IMAGE", "WHY"), map(_row, findings))
+
+
+def _row(finding: Finding) -> Iterable[str]:
+    return (finding.answer, *finding.workload.key, ", ".join(finding.images), "; ".join(finding.why))
+
+
+def _document(found: Survey, answers: Sequence[tuple[Event, Sequence[Finding]]]) -> dict[str, Any]:
+    return {
+        "cluster": found.url,
+        "unseen": list(found.unseen),
+        "events": [
+            {"image": event.image, "tag": event.tags[0], "workloads": [_entry(finding) for finding in findings]}
+            for event, findings in answers
+        ],
+    }
+
+
+def _entry(finding: Finding) -> dict[str, Any]:
+    key = finding.workload.key
+    return {
+        "restart": finding.answer,
+        "kind": key.kind,
+        "namespace": key.namespace,
+        "name": key.name,
+        "images": list(finding.images),
+        "why": list(finding.why),
+    }

@@ -1,0 +1,72 @@
+"""One look at a cluster, with whatever rights there are: a list of each kind, no watch, nothing kept."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from krt.cluster.access import http_client, load_access
+from krt.cluster.api import Api
+from krt.cluster.kinds import KINDS, Kind
+from krt.core.workload import Workload
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
+
+_CONNECTIONS = 4
+_TIMES = 3  # a list of many pages may be overtaken by a compaction
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What was found at `url`, and a sentence on each part that could not be looked at."""
+
+    url: str
+    workloads: tuple[Workload, ...]
+    unseen: tuple[str, ...]
+
+
+async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces: Collection[str]) -> Survey:
+    """Everything that runs in the cluster. What must be seen are `kinds` in `namespaces` (none: in all of them).
+
+    Raises SettingsInvalid where the kubeconfig leads nowhere, ClusterUnavailable where the server says too little.
+    """
+    server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
+    async with http_client(server, connections=_CONNECTIONS) as client:
+        api, workloads, unseen = Api(client, server, credentials), list[Workload](), list[str]()
+        try:
+            for kind in KINDS.values():
+                found, problem = await _look(api, kind, namespaces if kind.name in kinds else None)
+                workloads += found
+                unseen += [problem] if problem else []
+        except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
+            raise ClusterUnavailable(f"{server.url}: {error}") from error
+    return Survey(server.url, tuple(workloads), tuple(unseen))
+
+
+async def _look(api: Api, kind: Kind, needed: Collection[str] | None) -> tuple[list[Workload], str | None]:
+    """All of a kind; where that is denied, what is needed of it (None: nothing), and what is missing then."""
+    try:
+        return await _list(api, kind, None), None
+    except ClusterDenied as error:
+        if needed is not None and not needed:
+            raise
+        found = [workload for namespace in needed or () for workload in await _list(api, kind, namespace)]
+        return found, f"{kind.plural}{' in other namespaces' if needed else ''} were not looked at: {error}"
+
+
+async def _list(api: Api, kind: Kind, namespace: str | None) -> list[Workload]:
+    for _ in range(_TIMES):
+        try:
+            return await _pages(api, kind, namespace)
+        except VersionExpired:
+            pass
+    raise ClusterUnavailable(f"{kind.plural} changed too fast to be listed")
+
+
+async def _pages(api: Api, kind: Kind, namespace: str | None) -> list[Workload]:
+    page = await api.list_page(kind, namespace, None)
+    workloads = list(page.workloads)
+    while page.continue_token:
+        page = await api.list_page(kind, namespace, page.continue_token)
+        workloads += page.workloads
+    return workloads

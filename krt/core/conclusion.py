@@ -1,0 +1,55 @@
+"""What a report amounts to, over all clusters that are waited for. Pure."""
+
+from krt.core.presence import Seen, waited_for
+from krt.core.report import EventState, GroupState, Report, TargetState
+
+_RESTARTED = {TargetState.READY, TargetState.RESTARTED, TargetState.SUPERSEDED}
+_UNDER_WAY = {TargetState.WAITING, TargetState.PROGRESSING} | _RESTARTED
+_EVENT_AGE_SECONDS = 3600.0  # of groups that were never seen
+
+
+def state_of(report: Report, seen: Seen) -> EventState:
+    """The state of the event. A final one that somebody was told stays."""
+    return report.ended or _state_now(report, seen)
+
+
+def counted(report: Report, seen: Seen) -> frozenset[str]:
+    """The groups of workers whose word the event needs; what others say of it is told, and counts for nothing."""
+    return waited_for(report.accepted_at, seen, report.groups.keys(), lambda group: is_finished(report, group))
+
+
+def is_finished(report: Report, group: str) -> bool:
+    """Whether the group has said its last word on the event, and on each of its workloads."""
+    said = report.groups.get(group)
+    return said is not None and said.final and all(target.final for target in report.targets_of([group]))
+
+
+def is_absent(report: Report, seen: Seen, group: str) -> bool:
+    """Whether the group is waited for, and silent."""
+    return seen.is_silent(group) and not is_finished(report, group)
+
+
+def _state_now(report: Report, seen: Seen) -> EventState:
+    groups = counted(report, seen)
+    said = {report.groups[group].state for group in groups if group in report.groups and report.groups[group].final}
+    targets = {target.state for target in report.targets_of(groups)}
+    if TargetState.FAILED in targets or GroupState.FAILED in said:
+        return EventState.FAILED
+    unfinished = [group for group in groups if not is_finished(report, group)]
+    if unfinished or not groups:
+        if all(_has_given_up(report, seen, group) for group in unfinished or [""]):
+            return EventState.EXPIRED
+        return EventState.ROLLING if targets & _UNDER_WAY else EventState.ACCEPTED
+    if GroupState.EXPIRED in said:
+        return EventState.EXPIRED
+    if "dry_run" in report.event:
+        return EventState.DONE
+    return EventState.READY if targets & _RESTARTED else EventState.NO_MATCH
+
+
+def _has_given_up(report: Report, seen: Seen, group: str) -> bool:
+    """Whether the event is too old for a group that is silent or has not begun: it would only settle it as expired."""
+    sighting = seen.groups.get(group)
+    most_seconds = sighting.presence.max_event_age_seconds if sighting else _EVENT_AGE_SECONDS
+    has_begun = group in report.groups and not seen.is_silent(group)
+    return seen.now - report.accepted_at > most_seconds and not has_begun

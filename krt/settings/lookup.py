@@ -1,0 +1,38 @@
+"""What `krt explain` is told: those of krt worker's settings that decide what it sees, and no others."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from krt.errors import SettingsInvalid
+from krt.settings.parts import Cluster, known_variables
+from krt.settings.table import Reader, row_of, settings_of
+from krt.settings.values import readable_file
+
+
+def _one_file(text: str) -> Path:
+    if os.pathsep in text:
+        raise ValueError("several files are named: give the one to use")
+    return readable_file(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """`kubeconfig` None: where kubectl would look, or the pod's own account."""
+
+    kubeconfig: Path | None = row_of(
+        Cluster, "kubeconfig", parse=_one_file, help="a kubeconfig file; empty: ~/.kube/config"
+    )
+    namespaces: tuple[str, ...] = row_of(Cluster, "namespaces")
+    kinds: tuple[str, ...] = row_of(Cluster, "kinds")
+    require_opt_in: bool = row_of(Cluster, "require_opt_in")
+
+
+def load_lookup(flags: Mapping[str, str], environ: Mapping[str, str]) -> Lookup:
+    """Flags by their names, and variables. Raises SettingsInvalid with every problem."""
+    reader = Reader(flags, environ, rows={Lookup: settings_of(Lookup)}, known=known_variables())
+    lookup = reader.read(Lookup)
+    if lookup is None or reader.problems:
+        raise SettingsInvalid(tuple(reader.problems))
+    return lookup

@@ -1,0 +1,71 @@
+"""Writes down what is about to be restarted, before it is: whoever takes over goes on from there (T2)."""
+
+from collections.abc import Collection, Sequence
+
+from krt.core import matching
+from krt.core.matching import Match, Skip, Verdict
+from krt.core.ports import Rollouts
+from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
+from krt.core.workload import Workload
+from krt.errors import BrokerUnavailable
+from krt.logs import Log
+from krt.serving.backoff import Backoff
+from krt.worker.entry import Entry
+
+log = Log("worker")
+
+_SERVED = "created or restarted after the event: not restarted again"
+
+
+class Recorder:
+    """One worker's pen."""
+
+    def __init__(self, rollouts: Rollouts) -> None:
+        self._rollouts = rollouts
+
+    async def matched(self, entry: Entry, verdicts: Sequence[Verdict], wanted: Collection[Workload]) -> None:
+        """The verdicts on an entry; `wanted` are going to be restarted. Raises BrokerUnavailable.
+
+        Of more than are told one by one it is the skipped that are only counted, if that is enough.
+        """
+        told = sorted(verdicts, key=lambda verdict: isinstance(verdict, Skip))[:MOST_TARGETS]
+        follow = {workload.key: workload.uid for workload in wanted}
+        targets = {v.workload.key: _target(v, entry, is_wanted=v.workload.key in follow) for v in told}
+        entry.listed |= targets.keys()
+        entry.more = len(verdicts) - len(told)
+        followed = {key: uid for key, uid in follow.items() if key in targets}
+        await self._rollouts.record(entry.id, _group(entry), targets, followed)
+
+    async def late(self, entry: Entry, workload: Workload) -> None:
+        """One more workload, that came to match later. Waits for Valkey; returns also when the entry is dropped."""
+        if workload.key in entry.listed or len(entry.listed) >= MOST_TARGETS:
+            return
+        target = {workload.key: Target(TargetState.WAITING, uid=workload.uid)}
+        async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
+            if entry.dropped:
+                return
+            try:
+                await self._rollouts.record(entry.id, _group(entry), target, {workload.key: workload.uid})
+            except BrokerUnavailable as error:
+                log.warning("late_match_not_recorded", workload=workload.key, event_id=entry.id, problem=error)
+            else:
+                entry.listed.add(workload.key)
+                return
+
+
+def _group(entry: Entry) -> Group:
+    return Group(GroupState.MATCHED, more=entry.more)
+
+
+def _target(verdict: Verdict, entry: Entry, *, is_wanted: bool) -> Target:
+    match verdict:
+        case Skip(_, reason):
+            return Target(TargetState.SKIPPED, reason=reason, final=True)
+        case Match(_, warnings) if entry.envelope.dry_run:
+            return Target(TargetState.WOULD_RESTART, warnings=warnings, final=True)
+        case Match(workload, warnings) if is_wanted:
+            # Whether it is paused, or has no replicas, its rollout will tell.
+            lasting = tuple(warning for warning in warnings if warning is matching.Warning.PULL_POLICY)
+            return Target(TargetState.WAITING, warnings=lasting, uid=workload.uid)
+        case Match():
+            return Target(TargetState.RESTARTED, warnings=(_SERVED,), final=True)

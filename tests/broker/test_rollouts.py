@@ -1,0 +1,350 @@
+"""What workers keep of rollouts, before a real Valkey: reports move only forward, and what is followed survives."""
+
+import pytest
+import trio
+
+from krt.broker.channel import subscribe
+from krt.broker.clusters import seen_of
+from krt.broker.keys import Keys
+from krt.broker.reports import Reports
+from krt.broker.rollouts import Rollouts
+from krt.core.event_id import EventId
+from krt.core.ports import Followed, Message, Subscribed
+from krt.core.presence import Presence
+from krt.core.report import (
+    LAST,
+    Group,
+    GroupState,
+    Report,
+    Standing,
+    Target,
+    TargetState,
+    group_field,
+    target_field,
+)
+from krt.core.workload import WorkloadKey
+from tests.core.test_report import ODD
+from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts
+
+WEB, API = WorkloadKey("Deployment", "shop", "web"), WorkloadKey("Deployment", "shop", "api")
+MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
+WAITING = Target(TargetState.WAITING, uid="u1")
+FIELD = target_field(GROUP, WEB)
+
+
+def progressing(version: int, uid: str = "u1") -> Target:
+    return Target(TargetState.PROGRESSING, uid=uid, version=version)
+
+
+def ready(version: int, uid: str = "u1") -> Target:
+    return Target(TargetState.READY, uid=uid, version=version, final=True)
+
+
+@pytest.fixture
+def rollouts(client) -> Rollouts:
+    return some_rollouts(client)
+
+
+async def recorded(client, rollouts: Rollouts, token: str = "t-1", uid: str = "u1") -> EventId:
+    """An event that a worker has in hand, and has written down that it will restart shop/web for."""
+    event = await accept(client, token)
+    await a_journal(client).read_new(10)
+    await rollouts.record(event, MATCHED, {WEB: Target(TargetState.WAITING, uid=uid)}, {WEB: uid})
+    return event
+
+
+async def read(client, event: EventId) -> Report:
+    found = await Reports(client, KEYS).read(event)
+    assert found
+    return found[0]
+
+
+async def target(client, event: EventId) -> Target:
+    return (await read(client, event)).targets[GROUP, WEB]
+
+
+async def test_T2_what_is_about_to_be_done_is_written_down_and_followed(client, rollouts):
+    """Seen to fail with the loop over what to follow removed from RECORD."""
+    event = await recorded(client, rollouts)
+    found = await read(client, event)
+    assert (found.groups, found.targets) == ({GROUP: MATCHED}, {(GROUP, WEB): WAITING})
+    assert await rollouts.followed() == (Followed(WEB, "u1", (event,)),)
+    assert await pending(client) == 1
+
+
+async def test_T2_recorded_again_by_the_worker_that_takes_over_is_recorded_once(client, rollouts):
+    """Seen to fail with the look for the id removed from RECORD."""
+    event = await recorded(client, rollouts)
+    await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
+    assert await rollouts.followed() == (Followed(WEB, "u1", (event,)),)
+
+
+async def test_T2_what_was_told_before_the_worker_died_is_not_taken_back_by_the_one_that_takes_over(client, rollouts):
+    """Seen to fail with the versions not compared."""
+    event = await recorded(client, rollouts)
+    await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(7))
+    await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
+    assert await target(client, event) == progressing(7)
+
+
+async def test_T3_every_event_that_waits_for_a_workload_follows_it_oldest_first(client, rollouts):
+    """Seen to fail with each event in the place of the one before."""
+    events = tuple([await recorded(client, rollouts, f"t-{number}") for number in range(12)])
+    assert await rollouts.followed() == (Followed(WEB, "u1", events),)
+
+
+async def test_T3_a_recreated_workload_is_followed_as_another_one(client, rollouts):
+    """Seen to fail with the uid left out of the name."""
+    old, new = await recorded(client, rollouts), await recorded(client, rollouts, "t-2", uid="u2")
+    assert set(await rollouts.followed()) == {Followed(WEB, "u1", (old,)), Followed(WEB, "u2", (new,))}
+
+
+async def test_T1_a_report_moves_only_to_higher_versions(client, rollouts):
+    """Seen to fail with the versions not compared."""
+    event = await recorded(client, rollouts)
+    followed = Followed(WEB, "u1", (event,))
+    assert [await rollouts.tell(followed, progressing(version)) for version in (7, 6, 7, 8)] == [1, 0, 0, 1]
+    assert await target(client, event) == progressing(8)
+
+
+async def test_T1_a_final_state_stays(client, rollouts):
+    """Seen to fail with `final` not looked at."""
+    event = await recorded(client, rollouts)
+    await rollouts.tell(Followed(WEB, "u1", (event,)), ready(7))
+    await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
+    assert await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(9)) == 0
+    failed = Target(TargetState.FAILED, "internal", version=LAST, final=True)
+    await rollouts.settle(event, SETTLED, {WEB: failed})
+    assert await target(client, event) == ready(7)
+    await rollouts.settle(event, Group(GroupState.EXPIRED, final=True), {})
+    assert (await read(client, event)).groups[GROUP] == SETTLED
+
+
+async def test_T1_the_outcome_is_written_and_the_entry_acknowledged_in_one_step(client, rollouts):
+    """Seen to fail with the XACK removed from SETTLE."""
+    event = await recorded(client, rollouts)
+    refused = Target(TargetState.FAILED, "422", version=LAST, final=True)
+    await rollouts.settle(event, SETTLED, {WEB: refused, API: progressing(7)})
+    found = await read(client, event)
+    assert found.targets == {(GROUP, WEB): refused, (GROUP, API): progressing(7)}
+    assert found.groups == {GROUP: SETTLED}
+    assert await pending(client) == 0
+
+
+async def test_T1_a_script_that_fails_half_way_has_acknowledged_nothing(client, rollouts):
+    """XACK comes last. Seen to fail with it first."""
+    event = await recorded(client, rollouts)
+    await client.call("SET", "other", "x")
+    await client.call("RENAME", "other", KEYS.report(str(event)))  # no hash: HSET is refused
+    with pytest.raises(Exception, match="WRONGTYPE"):
+        await rollouts.settle(event, SETTLED, {WEB: ready(7)})
+    assert await pending(client) == 1
+
+
+async def test_only_the_events_that_are_named_are_told(client, rollouts):
+    first, second = await recorded(client, rollouts), await recorded(client, rollouts, "t-2")
+    assert await rollouts.tell(Followed(WEB, "u1", (first,)), ready(7)) == 1
+    assert await target(client, first) == ready(7)
+    assert await target(client, second) == WAITING
+    assert await rollouts.followed() == (Followed(WEB, "u1", (second,)),)
+
+
+async def test_with_the_last_word_the_last_event_takes_its_workload_along(client, rollouts):
+    event = await recorded(client, rollouts)
+    await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(7))
+    assert await rollouts.followed() == (Followed(WEB, "u1", (event,)),)
+    await rollouts.tell(Followed(WEB, "u1", (event,)), ready(8))
+    assert await rollouts.followed() == ()
+
+
+async def test_T3_what_becomes_of_a_workloads_predecessor_is_nothing_to_an_event_that_has_gone_on_to_the_new_one(
+    client, rollouts
+):
+    """The worker died, the workload was recreated, and who took over matched the new one. Seen to fail without uid."""
+    event = await recorded(client, rollouts, uid="u1")
+    await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(7))
+    await rollouts.record(event, MATCHED, {WEB: Target(TargetState.WAITING, uid="u2")}, {WEB: "u2"})
+    assert (await target(client, event)).uid == "u2"
+    gone = Target(TargetState.FAILED, "gone", version=LAST, final=True)
+    assert await rollouts.tell(Followed(WEB, "u1", (event,)), gone) == 0
+    assert await rollouts.followed() == (Followed(WEB, "u2", (event,)),)
+    assert await rollouts.tell(Followed(WEB, "u2", (event,)), ready(9, "u2")) == 1
+
+
+async def test_what_is_not_followed_any_more_is_not_told(client, rollouts):
+    event = await recorded(client, rollouts)
+    await rollouts.tell(Followed(WEB, "u1", (event,)), ready(7))
+    assert await rollouts.tell(Followed(WEB, "u1", (event,)), ready(8)) == 0
+    assert await rollouts.tell(Followed(API, "u1", (event,)), ready(8)) == 0
+
+
+async def test_a_report_that_has_expired_is_not_made_again(client, rollouts):
+    event = await recorded(client, rollouts)
+    await client.call("DEL", KEYS.report(str(event)))
+    followed = Followed(WEB, "u1", (event,))
+    assert await rollouts.standings(followed) == {event: Standing(settled=True, target=None)}
+    assert await rollouts.tell(followed, progressing(7)) == 0
+    await rollouts.settle(event, SETTLED, {WEB: ready(7)})
+    assert await client.call("EXISTS", KEYS.report(str(event))) == 0
+    assert await pending(client) == 0
+
+
+async def test_how_events_stand_is_read_from_their_reports(client, rollouts):
+    first, second = await recorded(client, rollouts), await recorded(client, rollouts, "t-2")
+    await rollouts.settle(first, SETTLED, {WEB: progressing(7)})
+    assert await rollouts.standings(Followed(WEB, "u1", (first, second))) == {
+        first: Standing(settled=True, target=progressing(7)),
+        second: Standing(settled=False, target=WAITING),
+    }
+
+
+async def test_an_event_is_open_from_when_it_is_recorded_until_it_is_settled(client, rollouts):
+    event = await accept(client)
+    assert not await rollouts.is_open(event)
+    await rollouts.record(event, MATCHED, {}, {})
+    assert await rollouts.is_open(event)
+    assert not await some_rollouts(client, group="eu:1").is_open(event)
+    await rollouts.settle(event, SETTLED, {})
+    assert not await rollouts.is_open(event)
+
+
+async def test_each_cluster_has_its_own_part_of_a_report_and_follows_its_own(client, rollouts):
+    event, others = await recorded(client, rollouts), some_rollouts(client, group="eu:1")
+    await others.record(event, MATCHED, {WEB: WAITING}, {WEB: "u9"})
+    await rollouts.settle(event, SETTLED, {WEB: ready(7)})
+    found = await read(client, event)
+    assert found.targets == {(GROUP, WEB): ready(7), ("eu:1", WEB): WAITING}
+    assert found.groups == {GROUP: SETTLED, "eu:1": MATCHED}
+    assert await others.followed() == (Followed(WEB, "u9", (event,)),)
+
+
+@pytest.mark.parametrize("text", [*ODD, "\ud800".encode("utf-8", "surrogatepass")])
+async def test_what_cannot_be_read_stops_no_worker_and_is_written_over(client, rollouts, text):
+    event = await recorded(client, rollouts)
+    odd = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    await client.call("HSET", KEYS.report(str(event)), FIELD, odd, group_field(GROUP), odd)
+    await rollouts.is_open(event)
+    followed = Followed(WEB, "u1", (event,))
+    assert list(await rollouts.standings(followed)) == [event]
+    await rollouts.tell(followed, progressing(7))
+    await rollouts.record(event, MATCHED, {}, {})
+    await rollouts.settle(event, SETTLED, {WEB: ready(8)})
+    assert await target(client, event) == ready(8)
+    assert (await read(client, event)).groups == {GROUP: SETTLED}
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [("", "1-0"), ("web", "1-0"), ("a/b/c/d/e", "1-0"), ("Deployment/shop/api/u", "x"), ("Deployment/shop/api/u", "")],
+)
+async def test_what_is_followed_by_nobodys_order_is_passed_over(client, rollouts, name, ids):
+    event = await recorded(client, rollouts)
+    await client.call("HSET", KEYS.followed(GROUP), name, ids)
+    assert await rollouts.followed() == (Followed(WEB, "u1", (event,)),)
+
+
+async def test_what_is_followed_ends_by_itself_where_no_worker_comes_any_more(client, rollouts):
+    await recorded(client, rollouts)
+    assert 24 * 3600_000 < await client.call("PTTL", KEYS.followed(GROUP)) <= 48 * 3600_000
+
+
+async def test_every_change_of_a_report_is_rung_for_and_nothing_else(client, rollouts, endpoint):
+    async with subscribe(endpoint, KEYS.reports_channel) as channel:
+        assert await channel.receive() == Subscribed()
+        event = await recorded(client, rollouts)
+        followed = Followed(WEB, "u1", (event,))
+        for said in (progressing(7), progressing(7), progressing(6), ready(8), ready(9)):
+            await rollouts.tell(followed, said)
+        await rollouts.record(event, MATCHED, {WEB: WAITING}, {})
+        await rollouts.settle(event, SETTLED, {})
+        await rollouts.settle(event, SETTLED, {})
+        await client.call("PUBLISH", KEYS.reports_channel, "end")
+        rung = []
+        with trio.fail_after(2):
+            while (signal := await channel.receive()) != Message(b"end"):
+                rung.append(signal)
+    assert rung == [Message(str(event).encode())] * 4
+
+
+async def test_one_worker_of_a_group_tells_until_it_is_gone(client):
+    first, second = some_rollouts(client), some_rollouts(client)
+    assert await first.hold_lease()
+    assert not await second.hold_lease()
+    assert await some_rollouts(client, group="eu:1").hold_lease()
+    await client.call("PEXPIRE", KEYS.follower(GROUP), 1)
+    await trio.sleep(0.005)
+    assert await second.hold_lease()
+    assert not await first.hold_lease()
+
+
+async def alive(client) -> dict[str, tuple[float, float, float]]:
+    reply = await client.call("HGETALL", KEYS.alive)
+    return {name: (s.first, s.last, s.earlier) for name, s in seen_of(reply, b"0").groups.items()}
+
+
+async def test_T4_a_group_says_since_when_it_is_there_and_as_what(client):
+    """Seen to fail with `first` written anew each time."""
+    presence = Presence(namespaces=("shop",), require_opt_in=True)
+    rollouts = Rollouts(client, Keys("krt"), group=GROUP, presence=presence)
+    await rollouts.say_alive()
+    [(first, last, earlier)] = (await alive(client)).values()
+    assert (last, earlier) == (first, 0.0)
+    said = f"{first - 100:.0f} {first - 50:.0f} 0 {presence.to_json()}"
+    await client.call("HSET", KEYS.alive, GROUP, said)
+    await rollouts.say_alive()
+    assert (await alive(client))[GROUP] == (first - 100, pytest.approx(first, abs=5), 0.0)
+    assert seen_of(await client.call("HGETALL", KEYS.alive), b"0").groups[GROUP].presence == presence
+
+
+async def test_T4_a_group_that_was_gone_for_a_day_begins_anew(client, rollouts):
+    """Seen to fail with a silence of any length passed over."""
+    await rollouts.say_alive()
+    [(now, _, _)] = (await alive(client)).values()
+    await client.call("HSET", KEYS.alive, GROUP, f"{now - 200_000:.0f} {now - 90_000:.0f} 7 {{}}")
+    await rollouts.say_alive()
+    first, last, earlier = (await alive(client))[GROUP]
+    assert (first, earlier) == (last, now - 90_000)
+
+
+@pytest.mark.parametrize("text", ["", "x", "1 2", "1795176000"])
+async def test_what_was_no_sighting_is_one_then(client, rollouts, text):
+    await client.call("HSET", KEYS.alive, GROUP, text)
+    await rollouts.say_alive()
+    assert list(await alive(client)) == [GROUP]
+
+
+def many(number: int) -> list[WorkloadKey]:
+    return [WorkloadKey("Deployment", "a-namespace-of-some-length", f"{'web' * 20}-{each}") for each in range(number)]
+
+
+async def test_a_report_of_many_clusters_with_a_thousand_targets_each_is_read_whole(client):
+    """Page by page: no answer of Valkey's may be longer than a megabyte. Seen to fail with HGETALL alone."""
+    event, reason = await accept(client), "x" * 300
+    failed = Target(TargetState.FAILED, reason, version=LAST, final=True)
+    for cluster in ("default:1", "eu:1", "us:1"):
+        rollouts = some_rollouts(client, group=cluster)
+        await rollouts.record(event, MATCHED, dict.fromkeys(many(1000), failed), {})
+        await rollouts.settle(event, SETTLED, {})
+    found = await read(client, event)
+    assert len(found.targets) == 3000
+    assert set(found.targets.values()) == {failed}
+    assert found.groups == {"default:1": SETTLED, "eu:1": SETTLED, "us:1": SETTLED}
+    assert found.event["image"] == "ghcr.io/acme/shop"
+
+
+async def test_ten_thousand_rollouts_are_followed_page_by_page(client, rollouts):
+    """Seen to fail with HGETALL."""
+    event = await accept(client)
+    for first in range(0, 10_000, 1000):
+        await rollouts.record(event, MATCHED, {}, dict.fromkeys(many(10_000)[first : first + 1000], "u" * 36))
+    found = await rollouts.followed()
+    assert {one.key for one in found} == set(many(10_000))
+    assert len(found) == 10_000
+
+
+async def test_a_workload_that_hundreds_of_events_wait_for_is_followed_for_all_of_them(client, rollouts):
+    fields = {
+        f"Deployment/shop/web-{n}/u1": " ".join(f"{1795176000000 + i}-0" for i in range(1000)) for n in range(100)
+    }
+    await client.call("HSET", KEYS.followed(GROUP), *(part for field in fields.items() for part in field))
+    assert [len(one.events) for one in await rollouts.followed()] == [1000] * 100

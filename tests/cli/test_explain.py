@@ -1,0 +1,203 @@
+"""krt explain against the stand-in cluster: what it prints, what it asks for, how it ends."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from krt.cli.main import main
+from krt.dev.cluster import Fault, deployment
+from krt.dev.cluster.kinds import STATEFULSET
+from tests.fakes.ports import free_ports
+from tests.fakes.stand_in import StandIn, standing_in, write_kubeconfig
+
+SHOP = "ghcr.io/acme/shop"
+
+
+@pytest.fixture
+async def stand_in(tmp_path: Path) -> AsyncIterator[StandIn]:
+    """Deployments that show each answer."""
+    async with standing_in(tmp_path) as cluster:
+        for document in (
+            deployment("web", "shop", f"{SHOP}:dev"),
+            deployment("cached", "shop", f"{SHOP}:dev", pull_policy="IfNotPresent"),
+            deployment("api", "shop", f"{SHOP}:v1"),
+            deployment("mirror", "ops", f"{SHOP}:dev", annotations={"krt/restart": "disabled"}),
+            deployment("copy", "ops", "quay.io/acme/shop:dev"),
+            deployment("other", "ops", "busybox"),
+        ):
+            cluster.cluster.add(document)
+        yield cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def explained(capsys: pytest.CaptureFixture[str]) -> Any:
+    """Runs the command to its end, beside the cluster that it asks."""
+
+    async def run(*words: str, environ: Mapping[str, str] | None = None) -> Ended:
+        code = await trio.to_thread.run_sync(partial(main, ["explain", *words], environ or {"HOME": "/nowhere"}))
+        said = capsys.readouterr()
+        return Ended(code, said.out, said.err)
+
+    return run
+
+
+async def test_a_table_says_what_would_be_restarted_what_not_and_why(stand_in: StandIn, explained):
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    assert (done.code, done.err) == (0, "")
+    assert [line.split("  ")[0].strip() for line in done.out.splitlines()[4:]] == ["yes"] * 2 + ["no"] * 2 + ["nearly"]
+    assert done.out == (
+        f"cluster: {stand_in.url}\n"
+        "\n"
+        "ghcr.io/acme/shop:dev would restart 2 workloads\n"
+        "RESTART  KIND        NAMESPACE  NAME    IMAGE                  WHY\n"
+        "yes      Deployment  shop       cached  ghcr.io/acme/shop:dev  imagePullPolicy is not Always: a node that has"
+        " the tag keeps the old image\n"
+        "yes      Deployment  shop       web     ghcr.io/acme/shop:dev\n"
+        "no       Deployment  ops        mirror  ghcr.io/acme/shop:dev  opted out by krt/restart\n"
+        "no       Deployment  shop       api     ghcr.io/acme/shop:v1   runs another tag\n"
+        "nearly   Deployment  ops        copy    quay.io/acme/shop:dev  another registry or path\n"
+    )
+
+
+async def test_json_says_the_same(stand_in: StandIn, explained):
+    done = await explained(f"{SHOP}:dev", "busybox", "--json", "--kubeconfig", str(stand_in.kubeconfig))
+    told = json.loads(done.out)
+    assert (done.code, told["cluster"], told["unseen"]) == (0, stand_in.url, [])
+    shop, busybox = told["events"]
+    assert (shop["image"], shop["tag"]) == (SHOP, "dev")
+    assert [(w["namespace"], w["name"], w["restart"]) for w in shop["workloads"]] == [
+        ("shop", "cached", "yes"),
+        ("shop", "web", "yes"),
+        ("ops", "mirror", "no"),
+        ("shop", "api", "no"),
+        ("ops", "copy", "nearly"),
+    ]
+    assert shop["workloads"][3] == {
+        "restart": "no",
+        "kind": "Deployment",
+        "namespace": "shop",
+        "name": "api",
+        "images": [f"{SHOP}:v1"],
+        "why": ["runs another tag"],
+    }
+    assert (busybox["tag"], [w["name"] for w in busybox["workloads"]]) == ("latest", ["other"])
+
+
+async def test_an_image_that_nothing_runs_has_no_table(stand_in: StandIn, explained):
+    done = await explained("ghcr.io/acme/none:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    assert (done.code, done.out.splitlines()[2:]) == (0, ["ghcr.io/acme/none:dev would restart 0 workloads"])
+
+
+async def test_the_cluster_is_listed_once_and_not_watched(stand_in: StandIn, explained):
+    await explained(f"{SHOP}:dev", f"{SHOP}:v1", "--kubeconfig", str(stand_in.kubeconfig))
+    asked = [(seen.method, seen.path) for seen in stand_in.seen]
+    assert asked == [("GET", f"/apis/apps/v1/{plural}") for plural in ("deployments", "statefulsets", "daemonsets")]
+    assert all("watch" not in seen.query for seen in stand_in.seen)
+
+
+@pytest.mark.parametrize("how", ["flags", "variables"])
+async def test_it_takes_the_workers_settings(stand_in: StandIn, explained, how: str):
+    if how == "flags":
+        words = ["--namespaces", "ops", "--kinds", "Deployment,StatefulSet", "--require-opt-in"]
+        done = await explained(f"{SHOP}:dev", *words, "--kubeconfig", str(stand_in.kubeconfig))
+    else:
+        told = {"KRT_NAMESPACES": "ops", "KRT_KINDS": "Deployment,StatefulSet", "KRT_REQUIRE_OPT_IN": "true"}
+        done = await explained(f"{SHOP}:dev", environ={**told, "KUBECONFIG": str(stand_in.kubeconfig)})
+    assert "would restart 0 workloads" in done.out
+    assert "krt/restart is not enabled; namespace outside of KRT_NAMESPACES" in done.out
+
+
+async def test_a_kind_that_the_worker_does_not_look_at_is_told_as_that(stand_in: StandIn, explained):
+    document = deployment("db", "shop", f"{SHOP}:dev") | {"kind": STATEFULSET.name}
+    stand_in.cluster.add(document)
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    [line] = [line for line in done.out.splitlines() if "StatefulSet" in line]
+    assert line.startswith("no")
+    assert "kind not among KRT_KINDS" in line
+
+
+async def test_where_one_may_not_list_all_what_the_worker_sees_is_enough(stand_in: StandIn, explained):
+    stand_in.cluster.faults.add(Fault(403, namespace=""), times=None)
+    done = await explained(f"{SHOP}:dev", "--namespaces", "shop", "--kubeconfig", str(stand_in.kubeconfig))
+    assert (done.code, "would restart 2 workloads" in done.out) == (0, True)
+    assert "deployments in other namespaces were not looked at: 403 Forbidden" in done.out
+    assert "statefulsets were not looked at: 403 Forbidden" in done.out
+    assert "mirror" not in done.out
+
+
+async def test_where_one_may_not_list_what_the_worker_sees_there_is_no_answer(stand_in: StandIn, explained):
+    stand_in.cluster.faults.add(Fault(403), times=None)
+    for words in ([], ["--namespaces", "shop"]):
+        done = await explained(f"{SHOP}:dev", *words, "--kubeconfig", str(stand_in.kubeconfig))
+        assert (done.code, done.out) == (2, "")
+        assert done.err.startswith(f"krt: {stand_in.url}: 403 Forbidden")
+
+
+async def test_the_users_own_kubeconfig_is_taken_where_none_is_named(stand_in: StandIn, explained, tmp_path: Path):
+    home = tmp_path / "home"
+    (home / ".kube").mkdir(parents=True)
+    (home / ".kube" / "config").write_text(stand_in.kubeconfig.read_text())
+    done = await explained(f"{SHOP}:dev", environ={"HOME": str(home)})
+    assert (done.code, done.out.splitlines()[0]) == (0, f"cluster: {stand_in.url}")
+
+
+async def test_a_server_that_is_not_there_is_a_sentence(explained, tmp_path: Path):
+    [port] = free_ports(1)
+    config = write_kubeconfig(tmp_path, {"server": f"http://127.0.0.1:{port}"}, {"token": "x"})
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(config))
+    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+    assert done.err.startswith(f"krt: http://127.0.0.1:{port}: ")
+
+
+@pytest.mark.parametrize("code", [401, 410, 500, 503])
+async def test_a_server_that_refuses_is_a_sentence(stand_in: StandIn, explained, code: int):
+    stand_in.cluster.faults.add(Fault(code), times=None)
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "problem"),
+    [
+        (["x y"], {}, "'x y': "),
+        (["ghcr.io/acme/shop@sha256:" + "a" * 64], {}, "an event names tags, no digest"),
+        (["GHCR.io/acme/shop"], {}, "a registry host is written in lower case"),
+        ([SHOP, "--kubeconfig", "/nowhere"], {}, "KUBECONFIG (or --kubeconfig): the file cannot be read"),
+        ([SHOP], {"KUBECONFIG": "/a:/b"}, "several files are named"),
+        ([SHOP], {"HOME": "/nowhere"}, "this is no pod with a service account"),
+        ([SHOP, "--kinds", "Pod"], {}, "KRT_KINDS (or --kinds)"),
+        ([SHOP], {"KRT_NAMESPACE": "shop"}, "KRT_NAMESPACE is no setting of krt; did you mean KRT_NAMESPACES?"),
+        ([SHOP, "\x1b[31m"], {}, "'\\x1b[31m'"),
+    ],
+)
+async def test_bad_input_is_a_sentence(explained, words: list[str], environ: dict[str, str], problem: str):
+    done = await explained(*words, environ=environ)
+    assert (done.code, done.out) == (2, "")
+    assert problem in done.err
+
+
+async def test_a_kubeconfig_that_is_none_is_a_sentence(explained, tmp_path: Path):
+    for text in ("", "{", "a: b", "\x00", "apiVersion: v1\nkind: Config\n"):
+        (tmp_path / "config").write_text(text)
+        done = await explained(SHOP, "--kubeconfig", str(tmp_path / "config"))
+        assert (done.code, done.out, done.err.startswith("krt: KUBECONFIG")) == (2, "", True), text
+
+
+async def test_names_that_would_colour_the_terminal_do_not(stand_in: StandIn, explained):
+    stand_in.cluster.add(deployment("odd", "ops", "quay.io/\x1b[31m/shop:dev"))
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    assert "\x1b" not in done.out
+    assert "quay.io/?[31m/shop:dev" in done.out

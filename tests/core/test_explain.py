@@ -1,0 +1,91 @@
+import pytest
+
+from krt.core.explain import Answer, Finding, View, explain
+from krt.core.matching import SkipReason, Warning, match  # noqa: A004
+from krt.core.workload import Workload
+from tests.fakes.values import a_container, a_workload, an_event
+
+ALL = View(namespaces=(), kinds=("Deployment", "StatefulSet", "DaemonSet"), require_opt_in=False)
+SHOP, DIGEST = "ghcr.io/acme/shop", "sha256:" + "a" * 64
+
+
+def look(workload: Workload, view: View = ALL) -> tuple[str, tuple[str, ...]] | None:
+    found = explain(an_event(), [workload], view)
+    return (found[0].answer, found[0].why) if found else None
+
+
+@pytest.mark.parametrize(
+    ("workload", "found"),
+    [
+        (a_workload(), ("yes", ())),
+        (a_workload(a_container("busybox"), a_container()), ("yes", ())),
+        (a_workload(paused=True), ("yes", (Warning.PAUSED,))),
+        (a_workload(replicas=0), ("yes", (Warning.NO_REPLICAS,))),
+        (a_workload(a_container(pull_policy="IfNotPresent")), ("yes", (Warning.PULL_POLICY,))),
+        (a_workload(f"{SHOP}:v1"), ("no", (SkipReason.OTHER_TAG,))),
+        (a_workload(f"{SHOP}:dev@{DIGEST}"), ("no", (SkipReason.PINNED,))),
+        (a_workload(opt="disabled"), ("no", (SkipReason.OPTED_OUT,))),
+        (a_workload("quay.io/acme/shop:dev"), ("nearly", ("another registry or path",))),
+        (a_workload("ghcr.io/other/shop:v9"), ("nearly", ("another registry or path",))),
+        (a_workload("shop"), ("nearly", ("another registry or path",))),
+        (a_workload("GHCR.io/acme/Shop:dev"), ("nearly", ("an image reference that krt cannot read",))),
+        (a_workload("ghcr.io/acme/shop:dev@what"), ("nearly", ("an image reference that krt cannot read",))),
+        (a_workload("ghcr.io/acme/shopping:dev"), None),
+        (a_workload("ghcr.io/acme/shop/web:dev"), None),
+        (a_workload("busybox"), None),
+    ],
+)
+def test_each_workload_is_answered_for_with_every_reason(
+    workload: Workload, found: tuple[str, tuple[str, ...]] | None
+) -> None:
+    assert look(workload) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"namespaces": ("shop",)}, ("yes", ())),
+        ({"namespaces": ("other",)}, ("no", ("namespace outside of KRT_NAMESPACES",))),
+        ({"kinds": ("StatefulSet",)}, ("no", ("kind not among KRT_KINDS",))),
+        ({"require_opt_in": True}, ("no", (SkipReason.NOT_OPTED_IN,))),
+        (
+            {"namespaces": ("other",), "kinds": ("StatefulSet",)},
+            ("no", ("namespace outside of KRT_NAMESPACES", "kind not among KRT_KINDS")),
+        ),
+    ],
+)
+def test_what_the_worker_does_not_see_or_may_not_touch_is_not_restarted(
+    changes: dict[str, object], found: tuple[str, tuple[str, ...]]
+) -> None:
+    values = {"namespaces": (), "kinds": ("Deployment",), "require_opt_in": False, **changes}
+    assert look(a_workload(), View(**values)) == found
+
+
+def test_what_would_be_restarted_comes_first_and_then_all_by_name() -> None:
+    images = {"d": "quay.io/a/shop", "c": f"{SHOP}:dev", "b": f"{SHOP}:v1", "a": f"{SHOP}:dev"}
+    workloads = [a_workload(image, key=f"Deployment shop/{name}") for name, image in images.items()]
+    found = explain(an_event(), workloads, ALL)
+    assert [finding.workload.key.name for finding in found] == ["a", "c", "b", "d"]
+
+
+def test_the_images_that_it_is_about_are_told_and_no_others() -> None:
+    workload = a_workload(a_container("busybox"), a_container(f"{SHOP}:v1"), a_container(f"{SHOP}:dev"))
+    assert explain(an_event(), [workload], ALL) == (Finding(workload, Answer.YES, (f"{SHOP}:v1", f"{SHOP}:dev"), ()),)
+
+
+def test_it_says_yes_exactly_where_the_worker_finds_a_match() -> None:
+    images = (
+        f"{SHOP}:dev",
+        f"{SHOP}:v1",
+        f"{SHOP}@{DIGEST}",
+        "quay.io/acme/shop:dev",
+        "busybox",
+        "docker.io/acme/shop",
+    )
+    workloads = [
+        a_workload(image, key=f"Deployment shop/{n}", opt=opt)
+        for n, image in enumerate(images)
+        for opt in (None, "disabled")
+    ]
+    restarted = {m.workload for m in match(an_event(), workloads, require_opt_in=False) if hasattr(m, "warnings")}
+    assert {f.workload for f in explain(an_event(), workloads, ALL) if f.answer is Answer.YES} == restarted

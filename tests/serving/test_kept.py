@@ -1,0 +1,30 @@
+"""Connections that are kept: a peer of another process may have an answer sooner than krt knows that it has given it."""
+
+import socket
+
+import trio
+
+from tests.serving.raw import GOOD, running
+
+TIMES = 200
+
+
+async def test_a_request_that_comes_the_moment_the_last_one_was_answered_is_answered():
+    """Seen to fail with it taken for pipelined: one of ten connections ended without an answer."""
+    async with running(close_every_answer=False, lifetime_seconds=None) as server:
+        where = (server.address.host, server.address.port)
+        assert await trio.to_thread.run_sync(_ask_again_and_again, where) == TIMES
+
+
+def _ask_again_and_again(where: tuple[str, int]) -> int:
+    """How many answers there were, on one connection."""
+    with socket.create_connection(where, timeout=5) as peer:
+        for answered in range(TIMES):
+            peer.sendall(GOOD)
+            received = b""
+            while not received.endswith(b"\r\n\r\nok"):
+                piece = peer.recv(4096)
+                if not piece:
+                    return answered
+                received += piece
+    return TIMES
