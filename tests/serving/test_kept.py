@@ -1,4 +1,4 @@
-"""Connections that are kept: a peer of another process may have an answer sooner than krt knows that it has given it."""
+"""Connections that are kept: a peer in another process may have its answer before krt knows that it gave it."""
 
 import socket
 
