@@ -3,6 +3,12 @@
 import gc
 import signal
 
+from hypothesis import HealthCheck, settings
+
+# How long a draw or an example takes says nothing on a machine that others use, too.
+settings.register_profile("krt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("krt")
+
 pytest_plugins = ["tests.apiserver.plugin"]
 
 
