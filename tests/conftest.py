@@ -1,8 +1,11 @@
 """Shared fixtures; each part brings its own."""
 
 import gc
+import logging
 import signal
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # How long a draw or an example takes says nothing on a machine that others use, too.
@@ -22,3 +25,14 @@ def pytest_collection_finish() -> None:
     """Five thousand collected tests are walked through by every full collection of garbage: they are set aside."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that is run within the tests configures logging for its whole process: the next test gets its own."""
+    root, ours = logging.getLogger(), logging.getLogger("krt")
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
