@@ -5,10 +5,13 @@ there (DNS rebinding). A page asked for under such a name is therefore not shown
 """
 
 import ipaddress
+import re
 from collections.abc import Collection, Iterable
 
 # Names that are resolved within a machine or a cluster, never by a public DNS server.
 _INTERNAL = (".localhost", ".svc", ".cluster.local")
+
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+))(?::[0-9]{0,5})?")
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -30,9 +33,9 @@ def is_cross_site(headers: Headers) -> bool:
 
 
 def _name(host: str) -> str:
-    """The name without its port, in lower case and without the root's dot."""
-    name = host.partition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]
-    return name.lower().removesuffix(".")
+    """The name without its port, in lower case and without the root's dot; empty where there is none."""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]).lower().removesuffix(".") if found else ""
 
 
 def _is_internal(name: str, hosts: Collection[str]) -> bool:

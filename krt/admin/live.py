@@ -26,7 +26,7 @@ class Streams:
 
     def __init__(self, stopping: trio.Event) -> None:
         self._stopping = stopping
-        self._count = 0
+        self.count = 0
 
     async def answer(
         self, view: View, receive: ASGIReceiveCallable, send: ASGISendCallable, *, headers: list[tuple[bytes, bytes]]
@@ -46,12 +46,12 @@ class Streams:
 
     @contextmanager
     def _admitted(self) -> Iterator[bool]:
-        admitted = self._count < MOST_STREAMS and not self._stopping.is_set()
-        self._count += admitted
+        admitted = self.count < MOST_STREAMS and not self._stopping.is_set()
+        self.count += admitted
         try:
             yield admitted
         finally:
-            self._count -= admitted
+            self.count -= admitted
 
     async def _stream(self, view: View, send: ASGISendCallable) -> None:
         told, said_at = Fragments(), trio.current_time()

@@ -57,7 +57,12 @@ def _progress(target: dict[str, Any]) -> int:
 
 
 def _notes(target: dict[str, Any]) -> str:
-    return "; ".join(filter(None, [target.get("reason", ""), *target["warnings"]]))
+    """The pods, the time that it took, and what is to be said besides."""
+    pods = f"{target['updated']} of {target['desired']} updated, {target['available']} available"
+    after = f"after {target['seconds']} s" if target["seconds"] else ""
+    return "; ".join(
+        filter(None, [pods if target["desired"] else "", after, target.get("reason"), *target["warnings"]])
+    )
 
 
 def _bars(row: Refused) -> Iterator[tuple[int, float, float]]:
