@@ -51,9 +51,8 @@ def _progress(target: dict[str, Any]) -> int:
 
     Which of the available pods are new ones, and how many old ones are left, a report does not say.
     """
-    if target["state"] == TargetState.READY:
-        return int(target["desired"]) + 1
-    return max(0, min(target["updated"], target["available"], target["desired"]))
+    updated, available, desired = (int(target[count]) for count in ("updated", "available", "desired"))
+    return desired + 1 if target["state"] == TargetState.READY else max(0, min(updated, available, desired))
 
 
 def _notes(target: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -76,9 +75,10 @@ class Browser:
         element = await self._post("element", using="css selector", value=selector)
         await self._post(f"element/{element[_ELEMENT]}/value", text=text)
 
-    async def press(self, *keys: str) -> None:
-        """Keys for whatever has the focus."""
-        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+    async def press(self, key: str, *, holding: str = "") -> None:
+        """A key for whatever has the focus, while another one is held."""
+        keys = [("keyDown", holding), ("keyDown", key), ("keyUp", key), ("keyUp", holding)]
+        actions = [{"type": kind, "value": one} for kind, one in keys if one]
         await self._post("actions", actions=[{"type": "key", "id": "keyboard", "actions": actions}])
 
     async def focused(self) -> str:
@@ -103,8 +103,9 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         await self.devtools("Emulation.setDeviceMetricsOverride", **size)
 
-    async def screenshot(self, path: Path) -> None:
-        path.write_bytes(base64.b64decode(await self._get("screenshot")))
+    async def screenshot(self) -> bytes:
+        """As PNG."""
+        return base64.b64decode(await self._get("screenshot"))
 
     async def complaints(self) -> list[str]:
         """What the console has said since it was last asked: errors of scripts, and what the policy has kept away."""
