@@ -60,6 +60,11 @@ class Api:
         body = await self._call("GET", kind.path(namespace), params=params, seconds=_PAGE_SECONDS)
         return _decoded(wire.read_page, kind, body)
 
+    async def newest_version(self, kind: Kind, namespace: str | None) -> str:
+        """The version that a list would have now: everything that happened before the call is older, or that."""
+        body = await self._call("GET", kind.path(namespace), params={"limit": "1"})
+        return _decoded(wire.read_page, kind, body).resource_version
+
     @asynccontextmanager
     async def watch(
         self, kind: Kind, namespace: str | None, version: str, seconds: float

@@ -220,6 +220,10 @@ class Index(Protocol):
         """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""
         ...
 
+    def want_fresh(self, at: float) -> None:
+        """Have `fresh_at` reach this moment within seconds of it, also where nothing changes."""
+        ...
+
     def listen(self, changed: Changed) -> None:
         """Call this with every change from now on."""
         ...

@@ -38,6 +38,8 @@ async def close(rollouts: Rollouts, index: Index, hand: Hand) -> None:
         for entry in hand.complete(index.fresh_at()):
             await _settle(rollouts, entry)
             hand.release(entry)
+        if hand.wants_fresh is not None:
+            index.want_fresh(hand.wants_fresh)
         await trio.sleep(_CLOSE_SECONDS)
 
 
