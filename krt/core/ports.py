@@ -48,6 +48,9 @@ class Stamp:
     cause: str
 
 
+OnRestart = Callable[[Workload, str], None]  # hears of a restart, as the object is then, and what for; returns at once
+
+
 class Workloads(Protocol):
     """The API server, for one workload. Raises ClusterUnavailable, ClusterDenied and ClusterRefused besides."""
 

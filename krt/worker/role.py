@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import trio
 
-from krt.core.ports import Journal, Rollouts, Signal, Workloads
+from krt.core.ports import Journal, OnRestart, Rollouts, Signal, Workloads
 from krt.worker import keep
 from krt.worker.bell import Bell
 from krt.worker.changes import Changes
@@ -42,12 +42,15 @@ async def work(
     bounds: Bounds,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    on_restart: OnRestart | None = None,
 ) -> None:
     """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
     bell, hand = Bell(), Hand(bounds.in_hand)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
-    restarter = Restarter(workloads, position, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
+    restarter = Restarter(
+        workloads, position, rules, pace, calls_at_once=bounds.calls_at_once, now=now, on_restart=on_restart
+    )
     recorder = Recorder(rollouts)
     waiting = Waiting(restarter, recorder)
     taker = Taker(journal, rollouts, recorder, matching, hand, waiting, ValkeyClock(journal), position)
