@@ -28,5 +28,5 @@ class LastPosition:
         except BrokerUnavailable:
             if self._last is None:
                 raise
-            return JournalPosition(self._last.name, max(self._last.newest, self._seen))
+            return JournalPosition(self._last.name, max(self._last.newest, self._seen), is_current=False)
         return self._last

@@ -24,6 +24,7 @@ from krt.core.restart import (
     RestartNow,
     decide,
     format_time,
+    is_ahead,
     odd_mark,
 )
 from krt.core.workload import Workload
@@ -111,7 +112,7 @@ class Restarter:
                 case.denied_since = None
                 self._say_retry(case, error)
                 await trio.sleep(error.retry_after_seconds or 0)
-            except BrokerUnavailable as error:  # and it has never said where the journal stands
+            except BrokerUnavailable as error:  # and without it nobody can say what the mark is worth
                 self._say_retry(case, error)
         raise AssertionError("a backoff does not end")
 
@@ -141,6 +142,8 @@ class Restarter:
             self._calls.release()
 
     def _decide(self, case: _Case, position: JournalPosition) -> Decision:
+        if is_ahead(case.workload, position) and not position.is_current:
+            raise BrokerUnavailable("the mark is newer than all that this worker has heard of the journal")
         if problem := odd_mark(case.workload, position):
             log.warning("mark_ignored", workload=case.workload.key, mark=case.workload.mark, problem=problem)
         return decide(
