@@ -2,10 +2,13 @@
 
 import trio
 
+from krt.broker.client import Client
 from krt.core.restart import parse_mark
 from krt.errors import BrokerUnavailable
 from tests.fakes.journal import FakeJournal
 from tests.fakes.trouble import Troubled
+from tests.fakes.values import an_envelope
+from tests.worker.accepting import a_journal
 from tests.worker.workers import WEB, World
 
 
@@ -54,3 +57,14 @@ async def test_entries_that_are_given_after_the_worker_has_looked_for_them_are_f
     entry = world.accept(ring=worker)
     await world.settled(entry, within_seconds=90)
     assert len(arrived[0]) == len(world.cluster.restarts(WEB)) == 1
+
+
+async def test_a_foreign_message_whose_adoption_was_not_heard_of_is_adopted_once(client: Client):
+    """Seen to fail: whoever lost the answer tried again, and there were two events, each with its restart."""
+    journal = a_journal(client)
+    assert await journal.hold_lease()
+    message, equal = an_envelope(request_id="0a"), an_envelope(request_id="0b")
+    first = await journal.adopt(message)
+    assert await journal.adopt(message) == first
+    assert await journal.adopt(equal) != first
+    assert len(await journal.read_new(10)) == 2
