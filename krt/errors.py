@@ -28,6 +28,10 @@ class KeysUnavailable(KrtError):
     """No usable key set of the issuer is at hand: nothing can be verified. Not TokenRejected: a retry helps."""
 
 
+class MediaTypeUnsupported(KrtError):
+    """The body of a known caller is no plain JSON, by its own headers: it was not read."""
+
+
 class EventInvalid(KrtError):
     """The body of a known caller is no event. `field` names the part at fault, `problem` says what is wrong."""
 

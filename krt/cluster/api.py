@@ -75,7 +75,10 @@ class Api:
         with _translated():
             async with AsyncExitStack() as stack:
                 with _deadline(_CALL_SECONDS):
-                    lines = _lines(await stack.enter_async_context(self._answered(request)))
+                    response = await stack.enter_async_context(self._answered(request))
+                chunks = response.aiter_raw()
+                lines = _lines(chunks)
+                stack.push_async_callback(_exhaust, chunks)
                 stack.push_async_callback(_exhaust, lines)
                 yield lines
 
@@ -161,9 +164,9 @@ async def _body(response: httpx.Response) -> bytes:
     return b"".join([chunk async for chunk in response.aiter_raw()])
 
 
-async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     kept = b""
-    async for chunk in response.aiter_raw():
+    async for chunk in chunks:
         *whole, kept = (kept + chunk).split(b"\n")
         for line in whole:
             yield line
@@ -171,9 +174,9 @@ async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
             raise ClusterUnavailable(f"the watch sent a line of more than {_MOST_LINE_BYTES} bytes")
 
 
-async def _exhaust(lines: AsyncIterator[bytes]) -> None:
+async def _exhaust(pieces: AsyncIterator[bytes]) -> None:
     # Left where they stand, the generators within httpx would wait for the garbage collector, which cannot close them.
     with trio.CancelScope() as scope:
         scope.cancel()
-        async for _ in lines:
+        async for _ in pieces:
             pass

@@ -300,7 +300,9 @@ def _to_status(status: _Status) -> RolloutStatus:
 
 
 def _last_manager(metadata: _Metadata) -> str:
-    others = [
-        (m.time, m.manager) for m in metadata.managed_fields or () if m.manager != FIELD_MANAGER and not m.subresource
-    ]
+    # Not just whoever was last: to take a field away leaves no trace in managedFields, and then somebody would be named
+    # who did nothing. Times are in whole seconds; within krt's own second nobody is named either.
+    entries = metadata.managed_fields or ()
+    own_time = max((each.time for each in entries if each.manager == FIELD_MANAGER), default="")
+    others = [(each.time, each.manager) for each in entries if each.time > own_time and not each.subresource]
     return intern(max(others)[1]) if others else ""

@@ -31,14 +31,10 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class JournalPosition:
-    """The journal that ids are compared within, and the newest id it has given out.
-
-    Where it could not be asked (`is_current` is False), there may be newer ones by now.
-    """
+    """The journal that ids are compared within, and the newest id it has given out."""
 
     name: str
     newest: EventId
-    is_current: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +103,9 @@ def odd_mark(workload: Workload, position: JournalPosition) -> str | None:
     mark = parse_mark(workload.mark)
     if mark is None:
         return "malformed" if workload.mark else None
-    if is_ahead(workload, position):
+    if mark.journal == position.name and mark.covers > position.newest:
         return f"it covers {mark.covers}, the journal's newest is {position.newest}"
     return None
-
-
-def is_ahead(workload: Workload, position: JournalPosition) -> bool:
-    """Whether the mark covers more than the journal is known to have given out.
-
-    It was then written by whoever had heard of more, or by nobody: only a current position can tell.
-    """
-    mark = parse_mark(workload.mark)
-    return mark is not None and mark.journal == position.name and mark.covers > position.newest
 
 
 def parse_mark(text: str | None) -> Mark | None:

@@ -65,7 +65,7 @@ class Workload:
     status: RolloutStatus
     restarted_at: str | None
     mark: str | None
-    last_manager: str  # who else but krt wrote to it last, by the field manager's name
+    last_manager: str  # who wrote to it last and after krt, by the field manager's name; may be empty
     opt: str | None
 
     @property

@@ -16,6 +16,7 @@ from krt.errors import (
     EventInvalid,
     KeysUnavailable,
     KrtError,
+    MediaTypeUnsupported,
     NotAllowed,
     TokenAlreadyUsed,
     TokenRejected,
@@ -27,13 +28,14 @@ _RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, headers and a body. `reason` is a code and `field` what it is about: for log and metrics."""
+    """A status, headers and a body. For log and metrics: a code, what it is about, and why."""
 
     status: int
     reason: str
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     body: bytes = b""
     field: str | None = None
+    problem: str | None = None
 
 
 def accepted(event: EventId) -> Answer:
@@ -58,11 +60,6 @@ def unauthorized(reason: str) -> Answer:
     return Answer(401, reason, {"WWW-Authenticate": "Bearer"})
 
 
-def unsupported_media_type() -> Answer:
-    """The body of a known caller is no plain JSON."""
-    return _problem(415, "media-type", "the body must be application/json, unencoded", "Content-Type")
-
-
 def not_found() -> Answer:
     """There is no such path, or not with this method."""
     return Answer(404, "not-found")
@@ -75,6 +72,8 @@ def of_error(error: KrtError) -> Answer:
             return unauthorized(reason)
         case KeysUnavailable():
             return _unavailable("keys-unavailable")
+        case MediaTypeUnsupported():
+            return _problem(415, "media-type", "the body must be application/json, unencoded", "Content-Type")
         case EventInvalid(field=field, problem=problem):
             return _problem(400, "invalid-event", f"{field}: {problem}", field)
         case NotAllowed(field=field):
@@ -84,7 +83,7 @@ def of_error(error: KrtError) -> Answer:
         case TooManyCalls(retry_after_seconds=seconds):
             return _too_many_calls(math.ceil(seconds))
         case BrokerUnavailable():
-            return _unavailable("broker-unavailable")
+            return dataclasses.replace(_unavailable("broker-unavailable"), problem=str(error))
         case _:
             raise error
 

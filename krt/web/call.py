@@ -12,10 +12,10 @@ from krt.core.identity import Identity, Rejection
 from krt.core.policy import Rule, check, rules_for
 from krt.core.ports import Accept, Accepted, ReadReport
 from krt.core.use import use_of
-from krt.errors import KrtError, TokenAlreadyUsed, TokenRejected
+from krt.errors import EventInvalid, KrtError, MediaTypeUnsupported, NotAllowed, TokenAlreadyUsed, TokenRejected
 from krt.logs import Log
 from krt.metrics import WebMetrics
-from krt.web.answers import Answer, accepted, of_error, unsupported_media_type
+from krt.web.answers import Answer, accepted, of_error
 from krt.web.drift import Drift
 from krt.web.limit import RateLimit
 from krt.web.requests import Record
@@ -63,13 +63,24 @@ async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[b
         if not rules:
             raise TokenRejected(Rejection.NO_RULE)
         door.limit.charge(identity.repository_id, identity.jti)
-        if not _is_plain_json(call.headers):
-            return unsupported_media_type()
+        return await _announce(door, call, identity, rules, read_body)
+    except KrtError as error:
+        return of_error(error)
+
+
+async def _announce(
+    door: Door, call: Call, identity: Identity, rules: tuple[Rule, ...], read_body: Callable[[], Awaitable[bytes]]
+) -> Answer:
+    try:
+        _check_plain_json(call.headers)
         event = parse(await read_body())
         rule = check(rules, identity, event)
         done = await _accept(door, call, identity, event)
-    except KrtError as error:
-        return of_error(error)
+    except (MediaTypeUnsupported, EventInvalid, NotAllowed, TokenAlreadyUsed):
+        door.limit.refused(identity.jti)
+        raise
+    door.limit.accepted(identity.repository_id, identity.jti, again=done.again)
+    door.metrics.event(again=done.again, receivers=done.receivers)
     door.drift.look(rule, identity)
     _say(call.record.request_id, rule, identity, event, done)
     return accepted(done.id)
@@ -78,14 +89,8 @@ async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[b
 async def _accept(door: Door, call: Call, identity: Identity, event: Event) -> Accepted:
     envelope = Envelope(event, Origin.of(identity), call.record.request_id, dry_run=call.path == DRY_RUN)
     use = use_of(identity, call.path, event, _idempotency_key(call.headers))
-    try:
-        with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
-            done = await door.accept(envelope, use)
-    except TokenAlreadyUsed:
-        door.limit.misused(identity.jti)
-        raise
-    door.limit.accepted(identity.repository_id, identity.jti, again=done.again)
-    door.metrics.event(again=done.again, receivers=done.receivers)
+    with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
+        done = await door.accept(envelope, use)
     return done
 
 
@@ -103,10 +108,11 @@ def _say(request_id: str, rule: Rule, identity: Identity, event: Event, done: Ac
     )
 
 
-def _is_plain_json(headers: Headers) -> bool:
+def _check_plain_json(headers: Headers) -> None:
     types = [value for name, value in headers if name == b"content-type"]
     encoded = any(name == b"content-encoding" for name, _ in headers)
-    return len(types) == 1 and not encoded and _JSON.fullmatch(types[0]) is not None
+    if len(types) != 1 or encoded or not _JSON.fullmatch(types[0]):
+        raise MediaTypeUnsupported
 
 
 def _idempotency_key(headers: Headers) -> str | None:

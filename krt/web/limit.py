@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import trio
 
@@ -17,45 +18,61 @@ _REFILL_SECONDS = 60 / A_MINUTE  # of one call
 _FULL_SECONDS = AT_ONCE * _REFILL_SECONDS  # whoever was silent for so long is as good as new, and is forgotten
 
 
+class _Charge(Enum):
+    PENDING = auto()
+    KEPT = auto()
+    RETURNED = auto()
+
+
 @dataclass(slots=True)
 class _Bucket:
     calls: float
     at: float
 
+    def fill(self, calls: float) -> None:
+        self.calls = min(self.calls + calls, AT_ONCE)
+
 
 class RateLimit:
-    """A bucket of calls for each repository id. What it remembers is bounded; where that is full, new ones wait."""
+    """A bucket of calls for each repository id, and the tokens that have been paid for.
+
+    A token is one event, so it is charged once: its retries cost nothing, also while the first call is under way.
+    What is remembered is bounded: where the buckets are full, repositories that have none yet wait.
+    """
 
     def __init__(self, clock: Callable[[], float] = trio.current_time) -> None:
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()  # the one that called longest ago comes first
-        self._answered: OrderedDict[str, None] = OrderedDict()
+        self._charges: OrderedDict[str, _Charge] = OrderedDict()  # of tokens
 
     def charge(self, repository_id: str, token: str) -> None:
-        """One call with a token, known by its digest. Raises TooManyCalls.
-
-        A token that was answered with an event costs nothing again: its retry must get that answer.
-        """
-        if token in self._answered:
+        """A call of the repository with a token, known by its id. Raises TooManyCalls."""
+        if token in self._charges:
             return
         bucket = self._bucket(repository_id)
         if bucket.calls < 1:
             raise TooManyCalls((1 - bucket.calls) * _REFILL_SECONDS)
-        bucket.calls -= 1
+        bucket.fill(-1)
+        self._charges[token] = _Charge.PENDING
+        if len(self._charges) > MOST_TOKENS:
+            self._charges.popitem(last=False)
 
     def accepted(self, repository_id: str, token: str, *, again: bool) -> None:
-        """The call was answered with an event; `again`: with that of an earlier call, so that it was free."""
-        if again and token not in self._answered and repository_id in self._buckets:
-            bucket = self._buckets[repository_id]
-            bucket.calls = min(bucket.calls + 1, AT_ONCE)
-        self._answered[token] = None
-        self._answered.move_to_end(token)
-        if len(self._answered) > MOST_TOKENS:
-            self._answered.popitem(last=False)
+        """The call was answered with an event; `again`: with one that another call, maybe elsewhere, brought in."""
+        bucket, charge = self._buckets.get(repository_id), self._charges.get(token)
+        if bucket is None:
+            return
+        if again and charge is _Charge.PENDING:
+            bucket.fill(1)
+            self._charges[token] = _Charge.RETURNED
+        elif not again and charge is not None:
+            if charge is _Charge.RETURNED:  # of two calls at once, the repetition was answered first
+                bucket.fill(-1)
+            self._charges[token] = _Charge.KEPT
 
-    def misused(self, token: str) -> None:
-        """The token was used for something else: from now on its calls cost again."""
-        self._answered.pop(token, None)
+    def refused(self, token: str) -> None:
+        """The call was none: from now on the token's calls cost again."""
+        self._charges.pop(token, None)
 
     def _bucket(self, repository_id: str) -> _Bucket:
         now = self._clock()
@@ -66,7 +83,7 @@ class RateLimit:
             self._buckets[repository_id] = _Bucket(AT_ONCE, now)
         bucket = self._buckets[repository_id]
         self._buckets.move_to_end(repository_id)
-        bucket.calls = min(bucket.calls + (now - bucket.at) / _REFILL_SECONDS, AT_ONCE)
+        bucket.fill((now - bucket.at) / _REFILL_SECONDS)
         bucket.at = now
         return bucket
 

@@ -35,11 +35,13 @@ class Record:
     status: int = 0
     reason: str = "cut"
     field: str | None = None
+    problem: str | None = None
     identity: Identity | None = None
 
     def ends_with(self, answer: Answer) -> Answer:
         """Note what is answered."""
-        self.status, self.reason, self.field = answer.status, answer.reason, answer.field
+        self.status, self.reason = answer.status, answer.reason
+        self.field, self.problem = answer.field, answer.problem
         return answer
 
 
@@ -89,6 +91,7 @@ def _fields(record: Record, seconds: float) -> dict[str, object]:
         "path": record.path,
         "status": record.status,
         "field": record.field,
+        "problem": record.problem,
         "peer": record.peer,
         "milliseconds": round(seconds * 1000, 1),
         "request_id": record.request_id,

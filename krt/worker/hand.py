@@ -25,6 +25,7 @@ class Hand:
         self._by_repository: defaultdict[Repository, set[Entry]] = defaultdict(set)
         self._settled: set[Entry] = set()
         self._changed = trio.Event()
+        self._any_settled = trio.Event()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -56,6 +57,7 @@ class Hand:
         """Nothing is open for the entry; a late match may still come."""
         if not entry.open and self._entries.get(entry.id) is entry:
             self._settled.add(entry)
+            self._any_settled.set()
 
     def release(self, entry: Entry) -> None:
         """The entry is acknowledged, or another worker's."""
@@ -85,6 +87,12 @@ class Hand:
         """The entries that name a repository the workload runs, oldest first."""
         found = {entry for repository in workload.repositories for entry in self._by_repository.get(repository, ())}
         return sorted(found, key=lambda entry: entry.id)
+
+    async def wait_settled(self) -> None:
+        """Return when there is a settled entry."""
+        if not self._settled:
+            self._any_settled = trio.Event()
+            await self._any_settled.wait()
 
     def complete(self, fresh_at: float) -> list[Entry]:
         """The settled entries that an index as fresh as this can add nothing to, oldest first.

@@ -44,6 +44,7 @@ async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[Eve
 async def close(rollouts: Rollouts, index: Index, hand: Hand) -> None:
     """Acknowledge what is settled and can get no late match any more, for ever."""
     while True:
+        await hand.wait_settled()
         for entry in hand.complete(index.fresh_at()):
             await _settle(rollouts, entry)
             hand.release(entry)

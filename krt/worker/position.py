@@ -22,11 +22,15 @@ class LastPosition:
         self._seen = max(self._seen, entry)
 
     async def read(self) -> JournalPosition:
-        """The position as of now. Raises BrokerUnavailable where none was ever read."""
+        """The position as of now, or as far as it is known. Raises BrokerUnavailable where none was ever read."""
         try:
-            self._last = await self._journal.position()
+            return await self.ask()
         except BrokerUnavailable:
             if self._last is None:
                 raise
-            return JournalPosition(self._last.name, max(self._last.newest, self._seen), is_current=False)
+            return JournalPosition(self._last.name, max(self._last.newest, self._seen))
+
+    async def ask(self) -> JournalPosition:
+        """The position as of now. Raises BrokerUnavailable."""
+        self._last = await self._journal.position()
         return self._last

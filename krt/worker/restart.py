@@ -3,10 +3,9 @@
 Nothing is remembered between two tries: the mark on the object and the journal say all there is to know.
 """
 
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import trio
@@ -24,19 +23,19 @@ from krt.core.restart import (
     RestartNow,
     decide,
     format_time,
-    is_ahead,
     odd_mark,
 )
 from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
 from krt.logs import Log
 from krt.serving.backoff import Backoff
+from krt.worker.case import Case
 from krt.worker.entry import Entry
 from krt.worker.pace import Pace
+from krt.worker.position import LastPosition
 
 log = Log("worker")
 
-_DENIED_SECONDS = 60.0  # a restarting API server answers 403 to everybody first
 _FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.2, 15.0
 _MOST_CAUSE_CHARACTERS = 1024
 
@@ -51,25 +50,13 @@ class Rules:
     rollout_deadline_seconds: float  # ends what has no end of its own
 
 
-@dataclass(slots=True)
-class _Case:
-    """One workload to be settled for one event, while it is tried."""
-
-    workload: Workload  # as read last
-    entry: Entry
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    has_turn: bool = False
-    waited_out: str | None = None
-    denied_since: float | None = None
-
-
 class Restarter:
     """Makes restarts: so many calls at a time, and no faster than the pace."""
 
     def __init__(
         self,
         workloads: Workloads,
-        position: Callable[[], Awaitable[JournalPosition]],
+        position: LastPosition,
         rules: Rules,
         pace: Pace,
         *,
@@ -85,13 +72,13 @@ class Restarter:
 
     async def settle(self, seen: Workload, entry: Entry) -> Outcome:
         """Restart `seen`, a match of the entry's event, unless that is done already or proves impossible."""
-        case = _Case(seen, entry)
+        case = Case(seen, entry)
         case.scope.deadline = trio.current_time() + self._rules.max_seconds
         with case.scope:
             return await self._persist(case)
         return Expired(f"not restarted within {self._rules.max_seconds:g} s")
 
-    async def _persist(self, case: _Case) -> Outcome:
+    async def _persist(self, case: Case) -> Outcome:
         backoff = Backoff(_FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS)
         async for attempt in backoff:
             try:
@@ -105,21 +92,21 @@ class Restarter:
             except ClusterRefused as error:
                 return Failed(str(error))
             except ClusterDenied as error:
-                if not self._may_pass(case):
+                if not case.may_pass():
                     return Failed(str(error))
                 self._say_retry(case, error)
             except ClusterUnavailable as error:
                 case.denied_since = None
                 self._say_retry(case, error)
                 await trio.sleep(error.retry_after_seconds or 0)
-            except BrokerUnavailable as error:  # and without it nobody can say what the mark is worth
+            except BrokerUnavailable as error:  # and it has never said where the journal stands
                 self._say_retry(case, error)
         raise AssertionError("a backoff does not end")
 
-    async def _try(self, case: _Case) -> Outcome:
+    async def _try(self, case: Case) -> Outcome:
         while True:
             async with self._call(case):
-                position = await self._position()
+                position = await self._position_for(case.workload)
                 decision = self._decide(case, position)
                 if isinstance(decision, RestartNow) and (case.has_turn or self._pace.take()):
                     case.has_turn = True
@@ -132,18 +119,22 @@ class Restarter:
             await self._wait(case, decision)
             await self._read(case)
 
+    async def _position_for(self, workload: Workload) -> JournalPosition:
+        position = await self._position.read()
+        if odd_mark(workload, position):  # no reason to doubt it while Valkey is away: its writer may know more
+            position = await self._position.ask()
+        return position
+
     @asynccontextmanager
-    async def _call(self, case: _Case) -> AsyncIterator[None]:
-        with _uncounted(case):
+    async def _call(self, case: Case) -> AsyncIterator[None]:
+        with case.uncounted():
             await self._calls.acquire()
         try:
             yield
         finally:
             self._calls.release()
 
-    def _decide(self, case: _Case, position: JournalPosition) -> Decision:
-        if is_ahead(case.workload, position) and not position.is_current:
-            raise BrokerUnavailable("the mark is newer than all that this worker has heard of the journal")
+    def _decide(self, case: Case, position: JournalPosition) -> Decision:
         if problem := odd_mark(case.workload, position):
             log.warning("mark_ignored", workload=case.workload.key, mark=case.workload.mark, problem=problem)
         return decide(
@@ -155,23 +146,23 @@ class Restarter:
             waited_out=case.waited_out,
         )
 
-    async def _wait(self, case: _Case, decision: RestartNow | RestartLater) -> None:
+    async def _wait(self, case: Case, decision: RestartNow | RestartLater) -> None:
         if isinstance(decision, RestartLater):
             await trio.sleep(decision.seconds)
             case.waited_out = case.workload.restarted_at
         elif not case.has_turn:
-            with _uncounted(case):
+            with case.uncounted():
                 await self._pace.turn()
             case.has_turn = True
 
-    async def _patch(self, case: _Case, position: JournalPosition) -> Workload:
+    async def _patch(self, case: Case, position: JournalPosition) -> Workload:
         restarted_at = format_time(self._now())
         stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), cause(case.entry.envelope))
         with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch that was begun is finished
             return await self._workloads.restart(case.workload, stamp)
         raise AssertionError("a shield without a deadline is never cancelled")
 
-    async def _read(self, case: _Case) -> None:
+    async def _read(self, case: Case) -> None:
         """Look at the workload as it is now. Raises Gone where it is another one by now."""
         async with self._call(case):
             fresh = await self._workloads.read(case.workload.key)
@@ -182,23 +173,8 @@ class Restarter:
             raise _NoMatch(verdict.reason if verdict else "runs no image of this name any more")
         case.workload = fresh
 
-    def _may_pass(self, case: _Case) -> bool:
-        case.denied_since = case.denied_since or trio.current_time()
-        return trio.current_time() - case.denied_since < _DENIED_SECONDS
-
-    def _say_retry(self, case: _Case, error: Exception) -> None:
+    def _say_retry(self, case: Case, error: Exception) -> None:
         log.warning("restart_retried", workload=case.workload.key, event_id=case.entry.id, problem=error)
-
-
-@contextmanager
-def _uncounted(case: _Case) -> Iterator[None]:
-    """Time spent within is no fault of the workload: its deadline moves on."""
-    left_seconds = case.scope.deadline - trio.current_time()
-    case.scope.deadline = math.inf
-    try:
-        yield
-    finally:
-        case.scope.deadline = trio.current_time() + left_seconds
 
 
 class _NoMatch(Exception):

@@ -46,7 +46,7 @@ async def work(
     bell, hand = Bell(), Hand(bounds.in_hand)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
-    restarter = Restarter(workloads, position.read, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
+    restarter = Restarter(workloads, position, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
     waiting = Waiting(restarter)
     taker = Taker(journal, rollouts, matching, hand, waiting, ValkeyClock(journal), position)
     consumer, listener = Consumer(journal, hand, bell, taker), Listener(journal, bell)

@@ -42,6 +42,8 @@ def test_the_pause_asked_for_is_a_number_of_seconds_within_reason(header, second
     assert error.retry_after_seconds == seconds
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[]", b'{"message": 5}', b"\xff", b'"text"'])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>502</html>", b"[]", b'{"message": 5}', b"\xff", b'"text"', b'{"message": "\xff"}']
+)
 def test_a_body_that_is_no_status_says_nothing(body):
     assert read_status(body) == Status()

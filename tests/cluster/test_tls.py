@@ -8,6 +8,8 @@ from functools import partial
 import pytest
 import trio
 import trustme
+from kubernetes.config import incluster_config
+from trio.testing import MockClock
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
@@ -117,6 +119,28 @@ async def test_only_a_kubeconfig_that_says_so_turns_verification_off(tmp_path, f
     changes = {"certificate-authority": ..., "tls-server-name": ..., "insecure-skip-tls-verify": True}
     async with api_of(tmp_path, the_cluster(files, front, **changes), the_user(files)) as api:
         assert (await api.read(key("web"))).key == key("web")
+
+
+async def test_in_a_pod_its_own_account_is_enough_and_its_token_is_read_anew(
+    stand_in, monkeypatch, authority, files, clock: MockClock
+):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA).configure_cert(context)
+    stand_in.cluster.add(deployment("web", "shop", "ghcr.io/acme/shop:dev"))
+    stand_in.cluster.tokens = {"first", "second"}
+    async with tls_front(int(stand_in.url.rpartition(":")[2]), context) as port:
+        monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(stand_in.token_file))
+        monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(files / "ca.crt"))
+        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
+        server, credentials = load_access(None)
+        async with http_client(server, connections=2) as client:
+            api = Api(client, server, credentials)
+            await api.read(key("web"))
+            stand_in.token_file.write_text("second\n")
+            clock.jump(60)
+            await api.read(key("web"))
+    assert [seen.authorization for seen in stand_in.seen] == ["bearer first", "bearer second"]
 
 
 async def test_the_proxy_of_the_kubeconfig_is_on_the_way(tmp_path):

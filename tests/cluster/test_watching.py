@@ -10,6 +10,7 @@ from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
 from tests.fakes.eventually import eventually
+from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, key, repository, standing_in
 
 SHOP, BLOG = "ghcr.io/acme/shop", "ghcr.io/acme/blog"
@@ -197,3 +198,37 @@ def write_past_admission(stand_in: StandIn, name: str, spec: dict[str, object]) 
     before = stand_in.document(name)
     after = before | {"spec": before["spec"] | spec}
     store._commit(DEPLOYMENT, before, after, manager="test")
+
+
+GARBAGE = {
+    "no JSON": b"upstream connect error\n",
+    "no object": b"[]\n",
+    "an object without a name": b'{"type":"ADDED","object":5}\n',
+    "a bookmark of nothing": b'{"type":"BOOKMARK","object":{}}\n',
+    "an error of nothing": b'{"type":"ERROR","object":[]}\n',
+    "not UTF-8": b'{"type":"ADDED","object":{"metadata":{"name":"\xff"}}}\n',
+    "a line without an end": b"x" * (5 * 1024 * 1024),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("name", GARBAGE)
+async def test_a_watch_that_sends_garbage_is_begun_again(stand_in, web, clock: MockClock, name: str):
+    garbled = []
+
+    async def app(scope, receive, send):
+        if b"watch=true" in scope.get("query_string", b"") and not garbled:
+            garbled.append(name)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": GARBAGE[name], "more_body": False})
+        else:
+            await stand_in.cluster(scope, receive, send)
+
+    clock.rate = 10
+    async with served(app) as url:
+        stand_in.kubeconfig.write_text(stand_in.kubeconfig.read_text().replace(stand_in.url, url))
+        async with opened(stand_in) as cluster:
+            await cluster.wait_listed()
+            await eventually(lambda: stand_in.calls("watch"))
+            stand_in.set_image("web", f"{BLOG}:dev")
+            await eventually(lambda: running(cluster, BLOG) == [web])

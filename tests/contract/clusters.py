@@ -5,7 +5,7 @@ Nothing rolls out unless a test says so: neither cluster writes what the test di
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +16,20 @@ import trio
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
+from krt.cluster.kinds import DEPLOYMENT, Kind
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Cluster, Fault
 from krt.dev.cluster.faults import POLICY_DENIES
 from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.kubelet import open_kubelet
-from tests.apiserver.objects import WORKER_RULES, Object, a_deployment
+from tests.apiserver.objects import WORKER_RULES, Object, a_daemon_set, a_deployment, a_stateful_set
 from tests.apiserver.pods import Ready, Unready
 from tests.apiserver.server import ApiServer, open_apiserver
 from tests.contract.policy import policy_refusing
 from tests.fakes.served import served
 
-ADMIN_TOKEN, WORKER_TOKEN = "an-administrator", "a-worker"
+ADMIN_TOKEN, WORKER_TOKEN, NOBODYS_TOKEN = "an-administrator", "a-worker", "nobody"
+BUILDERS = {"Deployment": a_deployment, "StatefulSet": a_stateful_set, "DaemonSet": a_daemon_set}
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 STAND_IN_FAILS = {"stand-in/rollout": "fails"}
 ELSEWHERE = "elsewhere"  # a namespace that no worker may look into; it need not be there
@@ -41,6 +43,9 @@ class Caller:
     api: Api
 
 
+Become = Callable[[str], Awaitable[Caller]]  # by the token; until the test ends
+
+
 class Subject(ABC):
     """A cluster with an empty namespace of the test's own. `client` and `api` are its administrator's."""
 
@@ -49,23 +54,29 @@ class Subject(ABC):
     def __init__(self, admin: Caller, namespace: str) -> None:
         self.client, self.api = admin.client, admin.api
         self.namespace = namespace
-        self.path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self.path = DEPLOYMENT.path(namespace)
 
-    def key(self, name: str = "web") -> WorkloadKey:
-        return WorkloadKey("Deployment", self.namespace, name)
+    def key(self, name: str = "web", kind: Kind = DEPLOYMENT) -> WorkloadKey:
+        return WorkloadKey(kind.name, self.namespace, name)
 
-    async def create(self, name: str = "web", *, namespace: str | None = None, **more: Any) -> Object:
+    async def create(
+        self, name: str = "web", *, kind: Kind = DEPLOYMENT, namespace: str | None = None, **more: Any
+    ) -> Object:
         """`more` is what `a_deployment` takes."""
-        document = a_deployment(name, namespace=namespace or self.namespace, **more)
-        path = f"/apis/apps/v1/namespaces/{namespace or self.namespace}/deployments"
-        return _decoded(await self.client.post(path, json=document))
+        document = BUILDERS[kind.name](name, namespace=namespace or self.namespace, **more)
+        return _decoded(await self.client.post(kind.path(namespace or self.namespace), json=document))
 
-    async def get(self, name: str = "web") -> Object:
-        return _decoded(await self.client.get(f"{self.path}/{name}"))
+    async def get(self, name: str = "web", kind: Kind = DEPLOYMENT) -> Object:
+        return _decoded(await self.client.get(kind.path(self.namespace, name)))
 
-    async def patch(self, change: Object, name: str = "web", manager: str = "somebody") -> Object:
+    async def patch(
+        self, change: Object, name: str = "web", *, manager: str = "somebody", kind: Kind = DEPLOYMENT
+    ) -> Object:
         response = await self.client.patch(
-            f"{self.path}/{name}", content=json.dumps(change), headers=MERGE_PATCH, params={"fieldManager": manager}
+            kind.path(self.namespace, name),
+            content=json.dumps(change),
+            headers=MERGE_PATCH,
+            params={"fieldManager": manager},
         )
         return _decoded(response)
 
@@ -104,9 +115,9 @@ class Subject(ABC):
 class StandIn(Subject):
     kind = "stand-in"
 
-    def __init__(self, cluster: Cluster, admin: Caller, worker: Caller, stranger: Caller, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, admin: Caller, namespace: str, become: Become) -> None:
         super().__init__(admin, namespace)
-        self._cluster, self._worker, self._stranger = cluster, worker, stranger
+        self._cluster, self._become = cluster, become
 
     @asynccontextmanager
     async def second_namespace(self) -> AsyncIterator[str]:
@@ -120,10 +131,10 @@ class StandIn(Subject):
         """The stand-in knows no rights: they are faults, for everybody."""
         for fault in (Fault(403, namespace=""), Fault(403, namespace=ELSEWHERE), Fault(403, verb="delete")):
             self._cluster.faults.add(fault, times=None)
-        return self._worker
+        return await self._become(WORKER_TOKEN)
 
     async def stranger(self) -> Caller:
-        return self._stranger
+        return await self._become(NOBODYS_TOKEN)
 
     @asynccontextmanager
     async def refusing_patches(self, code: int) -> AsyncIterator[None]:
@@ -146,9 +157,9 @@ class StandIn(Subject):
 class Real(Subject):
     kind = "real"
 
-    def __init__(self, server: ApiServer, admin: Caller, namespace: str, stack: AsyncExitStack) -> None:
+    def __init__(self, server: ApiServer, admin: Caller, namespace: str, become: Become) -> None:
         super().__init__(admin, namespace)
-        self._server, self._stack = server, stack
+        self._server, self._become = server, become
 
     @asynccontextmanager
     async def second_namespace(self) -> AsyncIterator[str]:
@@ -162,11 +173,10 @@ class Real(Subject):
 
     async def worker(self) -> Caller:
         account = await self._server.account(self.namespace, "krt-worker", WORKER_RULES)
-        return await self._stack.enter_async_context(_caller(account.kubeconfig, self._server, account.token))
+        return await self._become(account.token)
 
     async def stranger(self) -> Caller:
-        kubeconfig = self._server.kubeconfig("nobodys-token")
-        return await self._stack.enter_async_context(_caller(kubeconfig, self._server, "nobodys-token"))
+        return await self._become(NOBODYS_TOKEN)
 
     @asynccontextmanager
     async def refusing_patches(self, code: int) -> AsyncIterator[None]:
@@ -193,12 +203,17 @@ async def open_stand_in(folder: Path, namespace: str = "contract") -> AsyncItera
     cluster = Cluster(tokens={ADMIN_TOKEN, WORKER_TOKEN}, step_seconds=0.02)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(served(cluster))
-        callers = [
-            await stack.enter_async_context(_plain_caller(folder, url, token))
-            for token in (ADMIN_TOKEN, WORKER_TOKEN, "nobodys-token")
-        ]
-        _decoded(await callers[0].client.post("/api/v1/namespaces", json={"metadata": {"name": namespace}}))
-        yield StandIn(cluster, *callers, namespace)
+
+        async def become(token: str) -> Caller:
+            path = _kubeconfig(folder / f"{token}.kubeconfig", url, token)
+            headers = {"Authorization": f"Bearer {token}"}
+            # Nothing to verify, and loading authorities takes longer than most of these tests.
+            client = httpx.AsyncClient(base_url=url, headers=headers, timeout=30, verify=False)
+            return await stack.enter_async_context(_caller(client, path))
+
+        admin = await become(ADMIN_TOKEN)
+        _decoded(await admin.client.post("/api/v1/namespaces", json={"metadata": {"name": namespace}}))
+        yield StandIn(cluster, admin, namespace, become)
 
 
 @asynccontextmanager
@@ -206,24 +221,18 @@ async def open_real(control_plane: ControlPlane, folder: Path) -> AsyncIterator[
     async with open_apiserver(control_plane, folder) as server, AsyncExitStack() as stack:
         namespace = await server.create_namespace()
         control_plane.controller_manager.pause()
-        token = control_plane.credentials.admin_token
-        admin = await stack.enter_async_context(_caller(server.kubeconfig(token), server, token))
-        yield Real(server, admin, namespace, stack)
+
+        async def become(token: str) -> Caller:
+            return await stack.enter_async_context(_caller(control_plane.client_of(token), server.kubeconfig(token)))
+
+        yield Real(server, await become(control_plane.credentials.admin_token), namespace, become)
         await control_plane.heal()
         await server.delete_namespace(namespace)
 
 
 @asynccontextmanager
-async def _caller(kubeconfig: Path, server: ApiServer, token: str) -> AsyncIterator[Caller]:
-    async with server.control_plane.client_of(token) as client, krt_calls(kubeconfig) as api:
-        yield Caller(client, api)
-
-
-@asynccontextmanager
-async def _plain_caller(folder: Path, url: str, token: str) -> AsyncIterator[Caller]:
-    headers = {"Authorization": f"Bearer {token}"}
-    path = _kubeconfig(folder / f"{token}.kubeconfig", url, token)
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=30) as client, krt_calls(path) as api:
+async def _caller(client: httpx.AsyncClient, kubeconfig: Path) -> AsyncIterator[Caller]:
+    async with client, krt_calls(kubeconfig) as api:
         yield Caller(client, api)
 
 

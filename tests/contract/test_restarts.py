@@ -4,6 +4,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
+import trio
 
 from krt.core.ports import Stamp
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT
@@ -127,6 +128,25 @@ async def test_whoever_takes_the_time_back_leaves_the_mark(subject: Subject) -> 
     reverted = await subject.api.read(subject.key())
     assert (reverted.restarted_at, reverted.mark) == (None, FIRST.mark)
     assert owners(await subject.get(), *FIELD) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"spec": {"template": {"metadata": {"annotations": None}}}}, ""),
+        ({"spec": {"replicas": 1, "template": {"metadata": {"annotations": None}}}}, "argocd"),
+    ],
+    ids=["only taken back", "something else written too"],
+)
+async def test_who_wrote_after_krt_is_named_as_far_as_managed_fields_tell(
+    subject: Subject, change: dict[str, Any], named: str
+) -> None:
+    """Whoever only takes fields away is not in them; then nobody is named, and above all not who created it."""
+    await subject.create(replicas=0)
+    await subject.api.restart(await subject.api.read(subject.key()), FIRST)
+    await trio.sleep(1.1)  # their times are in whole seconds
+    await subject.patch(change, manager="argocd")
+    assert (await subject.api.read(subject.key())).last_manager == named
 
 
 async def test_a_paused_workload_stays_paused(subject: Subject) -> None:

@@ -1,200 +1,221 @@
-"""How the status of a Deployment tells of its rollout, stage by stage: what following a restart goes by."""
+"""How the status of a workload tells of its rollout, stage by stage, as krt reads it from a watch."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 import trio
 
-from krt.cluster.kinds import DEPLOYMENT
-from krt.cluster.wire import read_line
+from krt.cluster.kinds import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind
+from krt.cluster.wire import read_line, read_workload
 from krt.core.ports import Stamp
+from krt.core.rollout import Progressing, Ready, Stuck, Untracked, stage_of
+from krt.core.workload import Workload
 from krt.errors import Conflict
 from tests.contract.clusters import Subject
 
 STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
 LATER = Stamp("2026-01-01T00:01:00.000001Z", "journal 2-0 2026-01-01T00:01:00.000001Z", "acme/shop")
 DEADLINE_SECONDS = 2  # the controller counts in whole seconds: one may be over at once
-READY = ("True", "NewReplicaSetAvailable")
-FAILED = ("False", "ProgressDeadlineExceeded")
-PAUSED = ("Unknown", "DeploymentPaused")
+REVISION = "deployment.kubernetes.io/revision"
+KINDS = pytest.mark.parametrize("kind", [DEPLOYMENT, STATEFUL_SET, DAEMON_SET], ids=lambda kind: kind.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What a rollout is followed by: counts, generations, the condition Progressing."""
-
-    generation: int
-    observed: int
-    updated: int
-    replicas: int
-    available: int
-    progressing: tuple[str, str]
-
-    def is_at(self, generation: int, progressing: tuple[str, str], desired: int | None) -> bool:
-        wanted = (self.observed, self.progressing) == (generation, progressing)
-        return wanted and (desired is None or self.is_complete(desired))
-
-    def is_complete(self, desired: int) -> bool:
-        """As `kubectl rollout status` has it."""
-        counts = (self.updated, self.replicas, self.available)
-        return self.observed >= self.generation and counts == (desired, desired, desired)
+def watched(
+    subject: Subject, version: str, kind: Kind = DEPLOYMENT
+) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+    return subject.api.watch(kind, subject.namespace, version, 60)
 
 
-def stage_of(document: Any) -> Stage:
-    status = document.get("status", {})
-    conditions = {each["type"]: (each["status"], each["reason"]) for each in status.get("conditions", ())}
-    return Stage(
-        document["metadata"]["generation"],
-        status.get("observedGeneration", 0),
-        status.get("updatedReplicas", 0),
-        status.get("replicas", 0),
-        status.get("availableReplicas", 0),
-        conditions.get("Progressing", ("", "")),
-    )
-
-
-def watched(subject: Subject, version: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-    return subject.api.watch(DEPLOYMENT, subject.namespace, version, 60)
-
-
-async def until(
-    lines: AsyncIterator[bytes], generation: int, *, progressing: tuple[str, str], desired: int | None = None
-) -> list[Stage]:
-    """Each stage once, up to the one that is asked for; `desired`: and complete."""
-    seen: list[Stage] = []
+async def until(lines: AsyncIterator[bytes], holds: Callable[[Workload], bool]) -> list[Workload]:
+    """The workload at each of its changes, up to the first that is as asked for."""
+    seen: list[Workload] = []
     with trio.fail_after(20):
-        while not (seen and seen[-1].is_at(generation, progressing, desired)):
-            stage = stage_of(msgspec.json.decode(read_line(await anext(lines)).object))
-            seen += [stage] if [stage] != seen[-1:] else []
+        while not (seen and holds(seen[-1])):
+            body = read_line(await anext(lines)).object
+            seen.append(read_workload(msgspec.json.decode(body)["kind"], body))
     return seen
 
 
-async def ready_deployment(subject: Subject, replicas: int, **spec: Any) -> str:
-    """Created and rolled out; the version it has then."""
-    version = (await subject.create(replicas=replicas, **spec))["metadata"]["resourceVersion"]
-    async with watched(subject, version) as lines:
-        await until(lines, 1, desired=replicas, progressing=READY)
-    return (await subject.api.read(subject.key())).resource_version
+def is_ready(generation: int) -> Callable[[Workload], bool]:
+    return lambda workload: workload.generation == generation and isinstance(stage_of(workload), Ready)
 
 
-async def restart(subject: Subject, stamp: Stamp = STAMP) -> int:
+def is_stuck(generation: int) -> Callable[[Workload], bool]:
+    return lambda workload: workload.generation == generation and isinstance(stage_of(workload), Stuck)
+
+
+def is_observed(generation: int) -> Callable[[Workload], bool]:
+    return lambda workload: workload.status.observed_generation == workload.generation == generation
+
+
+async def ready_workload(subject: Subject, kind: Kind = DEPLOYMENT, **spec: Any) -> str:
+    """Created, rolled out and at rest; the version it has then."""
+    version = (await subject.create(kind=kind, **spec))["metadata"]["resourceVersion"]
+    async with watched(subject, version, kind) as lines:
+        await until(lines, is_ready(1))
+    return (await subject.api.read(subject.key(kind=kind))).resource_version
+
+
+async def restart(subject: Subject, stamp: Stamp = STAMP, kind: Kind = DEPLOYMENT) -> int:
     """Done even where a controller writes at the same moment; the generation to wait for."""
     while True:
         with suppress(Conflict):
-            return (await subject.api.restart(await subject.api.read(subject.key()), stamp)).generation
+            return (await subject.api.restart(await subject.api.read(subject.key(kind=kind)), stamp)).generation
 
 
-async def test_a_created_deployment_becomes_ready(subject: Subject) -> None:
+@KINDS
+async def test_a_created_workload_progresses_until_it_is_ready(subject: Subject, kind: Kind) -> None:
     async with subject.rolling():
-        version = (await subject.create(replicas=3))["metadata"]["resourceVersion"]
-        async with watched(subject, version) as lines:
-            seen = await until(lines, 1, desired=3, progressing=READY)
-    reasons = [stage.progressing[1] for stage in seen]
-    assert reasons[0] == "NewReplicaSetCreated"
-    assert set(reasons[1:-1]) <= {"NewReplicaSetCreated", "ReplicaSetUpdated"}
-    assert seen[0].observed == 0
+        version = (await subject.create(kind=kind))["metadata"]["resourceVersion"]
+        async with watched(subject, version, kind) as lines:
+            seen = await until(lines, is_ready(1))
+    assert {type(stage_of(workload)) for workload in seen[:-1]} == {Progressing}
 
 
-async def test_a_restart_is_told_before_it_is_observed_with_the_counts_of_before(subject: Subject) -> None:
-    """Counts and conditions of an older generation look like a finished rollout: they are not this one's."""
+@KINDS
+async def test_a_restart_progresses_until_every_pod_is_new_and_is_never_ready_before(
+    subject: Subject, kind: Kind
+) -> None:
     async with subject.rolling():
-        version = await ready_deployment(subject, 2)
+        version = await ready_workload(subject, kind)
+        generation = await restart(subject, kind=kind)
+        async with watched(subject, version, kind) as lines:
+            seen = await until(lines, is_ready(generation))
+    own = [workload for workload in seen if workload.generation == generation]
+    assert {type(stage_of(workload)) for workload in own[:-1]} == {Progressing}
+    counts = stage_of(own[-1]).counts
+    assert counts.updated == counts.available == counts.desired > 0
+
+
+@KINDS
+async def test_a_restart_is_told_before_it_is_observed_with_the_counts_of_before(subject: Subject, kind: Kind) -> None:
+    """They look like a finished rollout: it is not this one's."""
+    async with subject.rolling():
+        version = await ready_workload(subject, kind)
+        generation = await restart(subject, kind=kind)
+        async with watched(subject, version, kind) as lines:
+            seen = await until(lines, is_ready(generation))
+    first = next(workload for workload in seen if workload.restarted_at)
+    assert (first.generation, first.status.observed_generation) == (generation, generation - 1)
+    assert first.status.updated > 0 or kind is STATEFUL_SET
+    assert isinstance(stage_of(first), Progressing)
+
+
+async def test_a_deployment_keeps_its_pods_available_while_they_are_replaced(subject: Subject) -> None:
+    async with subject.rolling():
+        version = await ready_workload(subject, replicas=3)
         generation = await restart(subject)
         async with watched(subject, version) as lines:
-            seen = await until(lines, generation, desired=2, progressing=READY)
-    assert seen[0] == Stage(2, 1, 2, 2, 2, READY)
-    assert seen[1] == Stage(2, 1, 2, 2, 2, ("True", "NewReplicaSetCreated"))
-
-
-async def test_a_restart_replaces_pod_by_pod_until_all_are_new(subject: Subject) -> None:
-    async with subject.rolling():
-        version = await ready_deployment(subject, 3)
-        generation = await restart(subject)
-        async with watched(subject, version) as lines:
-            seen = await until(lines, generation, desired=3, progressing=READY)
-    own = [stage for stage in seen if stage.observed == generation]
+            seen = await until(lines, is_ready(generation))
+    own = [workload.status for workload in seen if workload.status.observed_generation == generation]
+    assert [status.updated for status in own] == sorted(status.updated for status in own)
     assert own[0].updated <= 1
-    assert [stage.updated for stage in own] == sorted(stage.updated for stage in own)
-    assert all(stage.available >= 3 and 3 <= stage.replicas <= 4 for stage in own)
-    assert [stage for stage in own if stage.is_complete(3)] == own[-1:]
-    assert {stage.progressing[1] for stage in own[1:-1]} == {"ReplicaSetUpdated"}
+    assert all(status.available >= 3 and 3 <= status.replicas <= 4 for status in own)
 
 
 async def test_new_pods_that_do_not_become_ready_exceed_the_deadline_beside_the_old_ones(subject: Subject) -> None:
     async with subject.rolling():
-        await ready_deployment(subject, 2, progressDeadlineSeconds=DEADLINE_SECONDS)
+        await ready_workload(subject, replicas=2, progressDeadlineSeconds=DEADLINE_SECONDS)
         await subject.break_new_pods()
         version = (await subject.api.read(subject.key())).resource_version
         generation = await restart(subject)
         async with watched(subject, version) as lines:
-            seen = await until(lines, generation, progressing=FAILED)
-    assert (seen[-1].updated, seen[-1].available) == (1, 2)
+            *_, last = await until(lines, is_stuck(generation))
+    assert (last.status.updated, last.status.available) == (1, 2)
+    assert "has timed out progressing" in (last.status.deadline_exceeded or "")
 
 
 async def test_a_failed_rollout_that_is_restarted_is_not_failed_any_more(subject: Subject) -> None:
-    """The old condition stands until the new generation is observed."""
+    """The old condition stands until the new generation is observed, and counts no more."""
     async with subject.rolling():
-        await ready_deployment(subject, 1, progressDeadlineSeconds=DEADLINE_SECONDS)
+        await ready_workload(subject, replicas=1, progressDeadlineSeconds=DEADLINE_SECONDS)
         await subject.break_new_pods()
         version = (await subject.api.read(subject.key())).resource_version
         generation = await restart(subject)
         async with watched(subject, version) as lines:
-            await until(lines, generation, progressing=FAILED)
+            await until(lines, is_stuck(generation))
             generation = await restart(subject, LATER)
-            seen = await until(lines, generation, progressing=("True", "ReplicaSetUpdated"))
-    assert seen[0].progressing == FAILED
-    assert seen[0].observed < seen[0].generation
+            seen = await until(lines, is_observed(generation))
+    assert seen[0].status.deadline_exceeded
+    own = [workload for workload in seen if workload.generation == generation]
+    assert {type(stage_of(workload)) for workload in own} == {Progressing}
 
 
 async def test_a_paused_deployment_is_observed_and_replaces_nothing(subject: Subject) -> None:
     async with subject.rolling():
-        await ready_deployment(subject, 2)
+        await ready_workload(subject, replicas=2)
         version = (await subject.patch({"spec": {"paused": True}}))["metadata"]["resourceVersion"]
         async with watched(subject, version) as lines:
-            await until(lines, 2, progressing=PAUSED)
+            await until(lines, is_observed(2))
             generation = await restart(subject)
-            seen = await until(lines, generation, progressing=PAUSED)
-    assert (seen[-1].updated, seen[-1].replicas, seen[-1].available) == (0, 2, 2)
+            *_, last = await until(lines, is_observed(generation))
+    assert isinstance(stage_of(last), Untracked)
+    assert (last.status.updated, last.status.replicas, last.status.available) == (0, 2, 2)
+
+
+@pytest.mark.parametrize("kind", [STATEFUL_SET, DAEMON_SET], ids=lambda kind: kind.name)
+async def test_on_delete_a_restart_is_observed_and_replaces_nothing(subject: Subject, kind: Kind) -> None:
+    async with subject.rolling():
+        version = await ready_workload(subject, kind)
+        await subject.patch({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}}, kind=kind)
+        generation = await restart(subject, kind=kind)
+        async with watched(subject, version, kind) as lines:
+            *_, last = await until(lines, is_observed(generation))
+    assert isinstance(stage_of(last), Untracked)
+    assert last.status.updated == 0
 
 
 async def test_a_deployment_of_no_replicas_is_ready_once_it_is_observed(subject: Subject) -> None:
     async with subject.rolling():
-        version = await ready_deployment(subject, 0)
+        version = await ready_workload(subject, replicas=0)
         generation = await restart(subject)
         async with watched(subject, version) as lines:
-            seen = await until(lines, generation, desired=0, progressing=READY)
-    assert seen[-1] == Stage(2, 2, 0, 0, 0, READY)
+            seen = await until(lines, is_ready(generation))
+    assert is_observed(generation)(seen[-1])
+    assert not any(isinstance(stage_of(each), Ready) for each in seen[:-1] if each.generation == generation)
 
 
 async def test_a_second_restart_takes_over_from_the_first(subject: Subject) -> None:
     async with subject.rolling():
-        version = await ready_deployment(subject, 2)
+        version = await ready_workload(subject, replicas=2)
         first, second = await restart(subject), await restart(subject, LATER)
         async with watched(subject, version) as lines:
-            seen = await until(lines, second, desired=2, progressing=READY)
-    assert seen[-1].generation == second == first + 1
+            seen = await until(lines, is_ready(second))
+    assert second == first + 1
+    assert (seen[-1].mark, seen[-1].restarted_at) == (LATER.mark, LATER.restarted_at)
 
 
 @pytest.mark.parametrize("replicas", [0, 2])
 async def test_the_revision_grows_with_every_restart(subject: Subject, replicas: int) -> None:
     async with subject.rolling():
-        version = await ready_deployment(subject, replicas)
-        before = (await subject.get())["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+        version = await ready_workload(subject, replicas=replicas)
+        before = (await subject.get())["metadata"]["annotations"][REVISION]
         generation = await restart(subject)
         async with watched(subject, version) as lines:
-            await until(lines, generation, desired=replicas, progressing=READY)
-        after = (await subject.get())["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+            await until(lines, is_ready(generation))
+        after = (await subject.get())["metadata"]["annotations"][REVISION]
     assert (before, after) == ("1", "2")
 
 
-async def test_the_status_is_the_controllers_own_in_managed_fields(subject: Subject) -> None:
+async def test_a_restart_that_is_undone_is_a_rollout_of_its_own_under_the_old_mark(subject: Subject) -> None:
     async with subject.rolling():
-        await ready_deployment(subject, 1)
-        entries = (await subject.get())["metadata"]["managedFields"]
+        version = await ready_workload(subject, replicas=1)
+        generation = await restart(subject)
+        async with watched(subject, version) as lines:
+            await until(lines, is_ready(generation))
+            await subject.patch({"spec": {"template": {"metadata": {"annotations": None}}}}, manager="argocd")
+            *_, last = await until(lines, is_ready(generation + 1))
+    assert (last.restarted_at, last.mark) == (None, STAMP.mark)
+
+
+@KINDS
+async def test_the_status_is_the_controllers_own_in_managed_fields(subject: Subject, kind: Kind) -> None:
+    async with subject.rolling():
+        await ready_workload(subject, kind)
+        entries = (await subject.get(kind=kind))["metadata"]["managedFields"]
     [entry] = [each for each in entries if each.get("subresource") == "status"]
     assert (entry["manager"], entry["operation"]) == ("kube-controller-manager", "Update")
     assert entry["fieldsV1"]["f:status"]

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.door.door import AUDIENCE, POLICY, Door, Watch, watching
+from tests.door.door import AUDIENCE, POLICY, PROXY, Door, Watch, watching
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings, surroundings
 
@@ -20,7 +20,8 @@ def environ(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> d
     """The settings of every krt web of the module."""
     policy = tmp_path_factory.mktemp("policy") / "policy.toml"
     policy.write_text(POLICY)
-    return {**around.environ, "KRT_POLICY": str(policy), "GITHUB_OIDC_AUDIENCE": AUDIENCE}
+    own = {"KRT_POLICY": str(policy), "GITHUB_OIDC_AUDIENCE": AUDIENCE, "KRT_TRUSTED_PROXIES": PROXY}
+    return {**around.environ, **own}
 
 
 @pytest.fixture(scope="module")

@@ -18,11 +18,13 @@ from krt.core.ports import Message, Subscribed
 from krt.serving.address import Address
 from tests.door.process import Process
 from tests.door.surroundings import VALKEY_PASSWORD, Surroundings
+from tests.fakes.patience import until
 from tests.oidc import tokens
 from tests.serving.raw import Reply, read_to_end
 
 AUDIENCE = "https://krt.example.com"
 CHANNEL = "kuberollouttrigger"
+PROXY = "127.0.0.9"  # a trusted one
 IMAGE, TAGS = "ghcr.io/acme/shop", ["dev"]
 BODY = json.dumps({"image": IMAGE, "tags": TAGS}).encode()
 POLICY = """
@@ -160,6 +162,21 @@ class Door:
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         lines = [line for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
         return sum(float(line.rpartition(" ")[2]) for line in lines if all(one in line for one in wanted))
+
+    async def line_of(self, reply: Reply) -> dict[str, Any]:
+        """How the log says the request ended. It is written when the answer is out, so that it may be read later."""
+        found: list[dict[str, Any]] = []
+
+        def is_there() -> bool:
+            found[:] = [
+                line
+                for line in self.process.events("request_ended")
+                if line["request_id"] == reply.headers["x-request-id"]
+            ]
+            return bool(found)
+
+        await until(is_there)
+        return found[0]
 
     async def assert_open(self) -> None:
         """The process lives and accepts who may call."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.door.door import BODY, D401, Door, Watch, constant, request, unordered
+from tests.door.door import BODY, D401, PROXY, Door, Watch, constant, request, unordered
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
 from tests.fakes.patience import until
@@ -218,7 +218,7 @@ async def settled(door: Door) -> int:
 async def test_800_idle_connections_leave_nothing_and_hold_up_nobody(
     around: Surroundings, environ: dict[str, str], tmp_path: Path, many_files: None
 ) -> None:
-    with krt_web(tmp_path, {**environ, "KRT_TRUSTED_PROXIES": "127.0.0.9"}) as process:
+    with krt_web(tmp_path, environ) as process:
         door, peers = Door(around, process), [f"127.0.1.{number}" for number in range(1, 14)]
         await door.assert_open()
         descriptors, memory = await settled(door), process.resident_bytes()
@@ -233,7 +233,7 @@ async def test_800_idle_connections_leave_nothing_and_hold_up_nobody(
             for _ in range(20):
                 assert (await door.exchange(door.good(), source="127.0.0.2")).status == 202
                 proxied = door.good().replace(b"Host:", b"X-Forwarded-For: 192.0.2.7\r\nHost:", 1)
-                assert (await door.exchange(proxied, source="127.0.0.9")).status == 202
+                assert (await door.exchange(proxied, source=PROXY)).status == 202
             assert (await door.probe("/healthz")).status == 200
         await trio.sleep(6)
         assert await settled(door) <= descriptors + 2

@@ -54,17 +54,23 @@ class Krt:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    async def notify(self, image: str = "ghcr.io/acme/shop", *tags: str) -> None:
+    async def notify(self, image: str = "ghcr.io/acme/shop", tag: str = "dev") -> None:
         """As a job does, with the variables of the printed line. Raises DaemonError unless it was accepted."""
+        code, said = await self.notify_and_hear(image, tag)
+        if code:
+            raise DaemonError(f"krt notify ended with {code}: {said}\n{self.log}")
+
+    async def notify_and_hear(self, image: str, tag: str, *flags: str) -> tuple[int, dict[str, Any]]:
+        """The exit code, and what --json prints: with --wait the report."""
         done = await trio.run_process(
-            [*KRT, "notify", image, "--tags", ",".join(tags or ("dev",))],
+            [*KRT, "notify", image, "--tags", tag, "--json", *flags],
             env=_environ() | self._job_environ,
             capture_stdout=True,
             capture_stderr=True,
             check=False,
         )
-        if done.returncode:
-            raise DaemonError(f"krt notify ended with {done.returncode}: {done.stderr.decode()}\n{self.log}")
+        assert done.stdout, done.stderr.decode()
+        return done.returncode, json.loads(done.stdout)
 
     async def wait(self, event: str, count: int = 1, *, seconds: float = 30.0, **fields: Any) -> list[Said]:
         """Return when so many lines of that event were logged, the past ones included. Raises DaemonError.

@@ -52,15 +52,17 @@ class Cluster:
     async def apply(self, *documents: Object) -> None:
         await self._server.apply(*documents)
         for document in documents:
-            await self.wait_rolled_out(document["metadata"]["name"])
+            assert await self.rollout_code(document["metadata"]["name"], document["kind"], seconds=60) == 0
 
     async def wait_rolled_out(self, *names: str) -> None:
         """By the real kubectl."""
         for name in names:
-            status = ("rollout", "status", f"deployment/{name}", "--timeout=60s", "-n", self.namespace)
-            ran = await self._server.kubectl(*status)
-            assert ran.code == 0, ran
-            assert "successfully rolled out" in ran.out
+            assert await self.rollout_code(name, seconds=60) == 0
+
+    async def rollout_code(self, name: str, kind: str = "Deployment", *, seconds: int = 1) -> int:
+        """How `kubectl rollout status` ends: with 0 where it is complete, or becomes so in time."""
+        status = ("rollout", "status", f"{kind}/{name}", f"--timeout={seconds}s", "-n", self.namespace)
+        return (await self._server.kubectl(*status)).code
 
     async def see(self) -> dict[str, Seen]:
         ran = await self._server.kubectl(

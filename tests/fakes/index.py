@@ -12,12 +12,16 @@ from tests.fakes.workloads import FakeWorkloads
 
 
 class FakeIndex:
-    """Holds what is there now; what changes from now on it hears while `follow` runs, `lag_seconds` late."""
+    """Holds what is there now; what changes from now on it hears while `follow` runs, `lag_seconds` late.
+
+    While it is `stale` it does not say that it is fresh, whatever it hears.
+    """
 
     def __init__(
         self, workloads: FakeWorkloads, *, lag_seconds: float = 0.0, bookmark_seconds: float = math.inf
     ) -> None:
         self.heard_at = trio.current_time()
+        self.stale = False
         self._lag_seconds = lag_seconds
         self._bookmark_seconds = bookmark_seconds
         self._index = Index()
@@ -48,7 +52,8 @@ class FakeIndex:
             if not until_bookmark.cancelled_caught:
                 await trio.sleep_until(changed_at + self._lag_seconds)
                 self._apply(key, workload)
-            self.heard_at = trio.current_time()
+            if not self.stale:
+                self.heard_at = trio.current_time()
 
     def _apply(self, key: WorkloadKey, workload: Workload | None) -> None:
         if workload:

@@ -25,13 +25,17 @@ class Patch:
 
 
 class FakeWorkloads:
-    """`patches` are what was done, `calls` what was asked; each call takes `call_seconds`. Rollouts end at once."""
+    """`patches` are what was done, `calls` what was asked; each call takes `call_seconds`.
+
+    Rollouts end at once, or, without `rolls_out`, never.
+    """
 
     def __init__(self, *workloads: Workload) -> None:
         self.objects: dict[WorkloadKey, Workload] = {}
         self.patches: list[Patch] = []
         self.calls: list[tuple[str, WorkloadKey]] = []
         self.call_seconds = 0.0
+        self.rolls_out = True
         self.in_flight = self.most_in_flight = 0
         self._version = 1000
         self._watchers: list[Told] = []
@@ -88,7 +92,7 @@ class FakeWorkloads:
             raise Conflict("409")
         self.patches.append(Patch(workload.key, stamp, trio.current_time()))
         generation = known.generation + 1
-        status = replace(known.status, observed_generation=generation)
+        status = replace(known.status, observed_generation=generation) if self.rolls_out else known.status
         restarted = {"restarted_at": stamp.restarted_at, "mark": stamp.mark}
         return self.change(workload.key, **restarted, generation=generation, status=status)
 

@@ -11,13 +11,20 @@ import trio
 from krt.broker.accept import Acceptor
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import parse_endpoint
+from krt.broker.journal import Journal
 from krt.broker.keys import Keys
+from krt.broker.rollouts import Rollouts
 from krt.core.event import build
+from krt.core.report import Group, GroupState, Target, TargetState
 from krt.core.use import Use
+from krt.core.workload import WorkloadKey
 from krt.dev.valkey import Valkey, open_valkey
 from tests.fakes.values import an_envelope
 
 KEYS = Keys("krt")
+GROUP = "default:ccd3feef"
+UID = "0b7ad5e1-3a06-4f43-8d3a-6b4a2f3b1c55"
+TARGETS = 5
 AT_ONCE = (1, 8)  # 8 is the most connections that a krt web makes calls over
 SETTINGS = {
     "appendfsync always": ("--appendonly", "yes", "--appendfsync", "always"),
@@ -34,8 +41,10 @@ async def main(events: int) -> None:
             f"{rate:5.0f} events/s ({tasks} at a time)" for tasks, rate in zip(AT_ONCE, rates, strict=True)
         )
         print(f"{name:22} {told}")
-    memory_bytes, file_bytes = await size(events)
-    print(f"each takes {memory_bytes:.0f} bytes of memory and {file_bytes:.0f} bytes of append-only file")
+    alone, with_targets = await size(events, 0), await size(events, TARGETS)
+    a_target = [(more - less) / TARGETS for more, less in zip(with_targets, alone, strict=True)]
+    print("an event takes {:.0f} bytes of memory and {:.0f} of append-only file,".format(*alone))
+    print("and for each workload in its report {:.0f} and {:.0f} more".format(*a_target))
 
 
 async def rate(arguments: tuple[str, ...], events: int, tasks: int) -> float:
@@ -46,15 +55,30 @@ async def rate(arguments: tuple[str, ...], events: int, tasks: int) -> float:
         return events / (trio.current_time() - began)
 
 
-async def size(events: int) -> tuple[float, float]:
-    """Of one event with all that is kept for it: entry, report, spent token and retry key."""
+async def size(events: int, targets: int) -> tuple[float, float]:
+    """Of one event with all that is kept for it: entry, report, spent token and retry key; its rollouts have ended."""
     async with open_valkey(durable=True) as valkey, open_client(parse_endpoint(valkey.address)) as client:
         await accept(client, 100, 1, first=-1000)
         before = await used_bytes(client), file_bytes(valkey)
         await accept(client, events, max(AT_ONCE))
+        if targets:
+            await settle(client, targets)
         after = await used_bytes(client), file_bytes(valkey)
     memory, file = ((late - early) / events for late, early in zip(after, before, strict=True))
     return memory, file
+
+
+async def settle(client: Client, targets: int) -> None:
+    """Whatever there is, with so many workloads each, all of them ready in the end."""
+    journal = Journal(client, KEYS, group=GROUP, most_entries=10_000_000)
+    rollouts = Rollouts(client, KEYS, group=GROUP)
+    keys = [WorkloadKey("Deployment", "shop", f"shop-frontend-{number}") for number in range(targets)]
+    ready = Target(TargetState.READY, updated=3, available=3, desired=3, seconds=12.4, version=123_456, final=True)
+    while delivered := await journal.read_new(100):
+        for entry in delivered:
+            waiting = dict.fromkeys(keys, Target(TargetState.WAITING))
+            await rollouts.record(entry.id, Group(GroupState.MATCHED), waiting, dict.fromkeys(keys, UID))
+            await rollouts.settle(entry.id, Group(GroupState.SETTLED, final=True), dict.fromkeys(keys, ready))
 
 
 async def accept(client: Client, events: int, tasks: int, *, first: int = 0) -> None:

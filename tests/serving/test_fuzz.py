@@ -8,6 +8,7 @@ import random
 import re
 import socket
 import struct
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
@@ -48,8 +49,8 @@ WORDS = [
 ANSWER = re.compile(rb"HTTP/1\.1 (200|400|401|404|408|413|414|417|431|501) \r\n")
 
 
-def mutated(chance: random.Random) -> bytes:
-    sent = bytearray(chance.choice(SEEDS)[:40_000])
+def mutated(chance: random.Random, seeds: Sequence[bytes] = SEEDS) -> bytes:
+    sent = bytearray(chance.choice(seeds)[:40_000])
     for _ in range(chance.randint(0, 6)):
         at, to = sorted(chance.randint(0, len(sent)) for _ in range(2))
         match chance.randint(0, 6):
@@ -66,7 +67,7 @@ def mutated(chance: random.Random) -> bytes:
             case 5:
                 sent = sent[:to]
             case 6:
-                sent += chance.choice(SEEDS)[:5000]
+                sent += chance.choice(seeds)[:5000]
     return bytes(sent)
 
 

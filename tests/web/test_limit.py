@@ -87,18 +87,35 @@ def test_the_retry_of_an_answered_call_costs_nothing_even_when_nothing_is_left(c
     assert charged(calls) == 0
 
 
-def test_the_retry_of_a_call_that_another_process_answered_is_given_back(calls: RateLimit) -> None:
+def test_calls_with_one_token_at_once_are_one_call(calls: RateLimit) -> None:
+    for _ in range(100):
+        calls.charge("74", "mine")
+    assert charged(calls) == AT_ONCE - 1
+
+
+@pytest.mark.parametrize("order", [(False, True), (True, False), (True, True, False), (False, True, True)])
+def test_whichever_of_them_is_answered_first_the_event_is_charged_once(
+    calls: RateLimit, order: tuple[bool, ...]
+) -> None:
+    for _ in order:
+        calls.charge("74", "mine")
+    for again in order:
+        calls.accepted("74", "mine", again=again)
+    assert charged(calls) == AT_ONCE - 1
+
+
+def test_the_retry_of_a_call_that_another_process_answered_is_given_back_once(calls: RateLimit) -> None:
     for number in range(100):
-        calls.charge("74", f"elsewhere-{number}")
-        calls.accepted("74", f"elsewhere-{number}", again=True)
+        for _ in range(3):
+            calls.charge("74", f"elsewhere-{number}")
+            calls.accepted("74", f"elsewhere-{number}", again=True)
     assert charged(calls) == AT_ONCE
 
 
-def test_a_token_that_was_used_for_something_else_costs_again(calls: RateLimit) -> None:
-    calls.charge("74", "mine")
-    calls.accepted("74", "mine", again=False)
-    calls.misused("mine")
-    charged(calls)
+def test_a_token_whose_call_was_refused_costs_again(calls: RateLimit) -> None:
+    for _ in range(AT_ONCE):
+        calls.charge("74", "mine")
+        calls.refused("mine")
     with pytest.raises(TooManyCalls):
         calls.charge("74", "mine")
 
@@ -122,8 +139,8 @@ def test_what_is_remembered_is_bounded_and_strangers_to_a_full_memory_wait(
 def test_the_tokens_that_are_remembered_are_bounded(calls: RateLimit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limit, "MOST_TOKENS", 3)
     for token in "abcd":
-        calls.accepted("74", token, again=False)
-    assert [*calls._answered] == ["b", "c", "d"]
+        calls.charge("74", token)
+    assert [*calls._charges] == ["b", "c", "d"]
 
 
 def test_whoever_was_silent_for_half_a_minute_is_forgotten(calls: RateLimit, time: Time) -> None:

@@ -171,17 +171,21 @@ async def working(
     rollouts: Any,
     cluster: FakeWorkloads,
     *,
+    through: Any = None,
     signals: AsyncIterable[Signal] | None = None,
     rules: Rules = RULES,
     bounds: Bounds = BOUNDS,
     **matching: Any,
 ) -> AsyncIterator[trio.CancelScope]:
-    """A worker by the wall's clock, whose index is always fresh; it is stopped at the end of the block."""
+    """A worker by the wall's clock, whose index is always fresh; it is stopped at the end of the block.
+
+    `through`: the cluster as it is asked for restarts, if that is troubled.
+    """
     index = FakeIndex(cluster)
     index.heard_at = math.inf
     async with trio.open_nursery() as nursery:
         own = a_matching(index, **matching)
-        nursery.start_soon(work, journal, rollouts, signals or silence(), cluster, own, rules, bounds)
+        nursery.start_soon(work, journal, rollouts, signals or silence(), through or cluster, own, rules, bounds)
         yield nursery.cancel_scope
         nursery.cancel_scope.cancel()
 

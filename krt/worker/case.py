@@ -1,0 +1,40 @@
+"""One workload to be settled for one event, while it is tried: what was read last, and how long there is."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import trio
+
+from krt.core.workload import Workload
+from krt.worker.entry import Entry
+
+_DENIED_SECONDS = 60.0  # a restarting API server answers 403 to everybody first
+
+
+@dataclass(slots=True)
+class Case:
+    """`workload` as read last; `scope` ends the trying."""
+
+    workload: Workload
+    entry: Entry
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    has_turn: bool = False
+    waited_out: str | None = None
+    denied_since: float | None = None
+
+    def may_pass(self) -> bool:
+        """Whether this denial, and those before it, may be no more than an API server's that starts."""
+        self.denied_since = self.denied_since or trio.current_time()
+        return trio.current_time() - self.denied_since < _DENIED_SECONDS
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Time spent within is no fault of the workload: its deadline moves on."""
+        left_seconds = self.scope.deadline - trio.current_time()
+        self.scope.deadline = math.inf
+        try:
+            yield
+        finally:
+            self.scope.deadline = trio.current_time() + left_seconds

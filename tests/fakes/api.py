@@ -1,0 +1,107 @@
+"""An API server for Deployments in memory, as krt.cluster.follow asks it: pages, watches, and what goes wrong."""
+
+import json
+import math
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+from krt.cluster.kinds import Kind
+from krt.cluster.wire import Page, read_workload
+
+
+class FakeApi:
+    """A page holds one object and takes `page_seconds`; `silent` watches say nothing, not even bookmarks."""
+
+    def __init__(self, *documents: dict[str, Any], bookmark_seconds: float = 60.0) -> None:
+        self.version = 1000
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.calls: Counter[str] = Counter()
+        self.page_seconds = 0.0
+        self.silent = False
+        self._bookmark_seconds = bookmark_seconds
+        self._errors: dict[tuple[str, str | None], deque[Exception]] = {}
+        self._watches: list[tuple[str | None, trio.MemorySendChannel[bytes]]] = []
+        self._history: list[tuple[int, str, bytes]] = []
+        self._snapshot: list[dict[str, Any]] = []
+        for document in documents:
+            self.put(document)
+
+    def put(self, document: dict[str, Any]) -> None:
+        """Create or change an object."""
+        name = document["metadata"]["name"]
+        self._change("MODIFIED" if name in self.documents else "ADDED", document)
+        self.documents[name] = document
+
+    def delete(self, name: str) -> None:
+        self._change("DELETED", self.documents.pop(name))
+
+    def refuse(self, call: str, *errors: Exception, namespace: str | None = None) -> None:
+        """What becomes of the next calls, "list" or "watch"; the last one of them stays."""
+        self._errors[call, namespace] = deque(errors)
+
+    def relent(self) -> None:
+        self._errors.clear()
+
+    def end_watches(self) -> None:
+        """As their timeout does."""
+        while self._watches:
+            self._watches.pop()[1].close()
+
+    async def list_page(self, kind: Kind, namespace: str | None, continue_token: str | None) -> Page:
+        await trio.sleep(self.page_seconds)
+        if continue_token is None:
+            self._answer("list", namespace)
+            self._snapshot = [json.loads(json.dumps(each)) for each in self._of(namespace)]
+        number = int(continue_token or 0)
+        page = [read_workload(kind.name, json.dumps(each).encode()) for each in self._snapshot[number : number + 1]]
+        more = number + 1 < len(self._snapshot)
+        return Page(page, str(self.version), str(number + 1) if more else None)
+
+    @asynccontextmanager
+    async def watch(
+        self, kind: Kind, namespace: str | None, version: str, seconds: float
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        await trio.lowlevel.checkpoint()
+        self._answer("watch", namespace)
+        sender, receiver = trio.open_memory_channel[bytes](math.inf)
+        self._watches.append((namespace, sender))
+        for number, place, line in self._history:
+            if number > int(version) and namespace in {None, place}:
+                sender.send_nowait(line)
+        yield self._lines(receiver)
+
+    async def _lines(self, changes: trio.MemoryReceiveChannel[bytes]) -> AsyncIterator[bytes]:
+        while True:
+            line = _line("BOOKMARK", {"metadata": {"resourceVersion": str(self.version)}})
+            with trio.move_on_after(self._bookmark_seconds):
+                try:
+                    line = await changes.receive()
+                except trio.EndOfChannel:
+                    return
+            if not self.silent:
+                yield line
+
+    def _of(self, namespace: str | None) -> list[dict[str, Any]]:
+        return [each for each in self.documents.values() if namespace in {None, each["metadata"]["namespace"]}]
+
+    def _answer(self, call: str, namespace: str | None) -> None:
+        self.calls[call] += 1
+        if errors := self._errors.get((call, namespace)):
+            raise errors.popleft() if len(errors) > 1 else errors[0]
+
+    def _change(self, what: str, document: dict[str, Any]) -> None:
+        self.version += 1
+        document["metadata"]["resourceVersion"] = str(self.version)
+        place, line = document["metadata"]["namespace"], _line(what, document)
+        self._history.append((self.version, place, line))
+        for namespace, watch in self._watches:
+            if namespace in {None, place}:
+                watch.send_nowait(line)
+
+
+def _line(what: str, document: dict[str, Any]) -> bytes:
+    return json.dumps({"type": what, "object": document}).encode()
