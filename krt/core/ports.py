@@ -129,7 +129,10 @@ class Journal(Protocol):
         ...
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull.
+
+        The same request_id again is the same event: its first answer may have been lost.
+        """
         ...
 
 
