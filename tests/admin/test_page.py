@@ -226,7 +226,7 @@ async def test_refusals_are_shown_by_reason_and_over_time(admin, around):
         around.metrics.web.request_ended(path="event", status=401, reason="unknown_key", seconds=0.001)
     answer = await admin.get("/")
     assert "Refused by this process" in answer.text
-    assert "unknown_key 401 3 3" in " ".join(Text(answer.text).text.split())
+    assert "unknown_key request: 401 3 3" in " ".join(Text(answer.text).text.split())
     assert [attributes["x"] for tag, attributes in Text(answer.text).tags if tag == "rect"] == ["59"]
 
 

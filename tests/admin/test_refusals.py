@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from prometheus_client import Counter
 
 from krt.admin.refusals import MINUTES, Refusals, Refused
 from krt.metrics import Metrics
@@ -34,7 +35,7 @@ def test_a_refusal_is_there_at_once_in_the_newest_minute(metrics):
     refusals = Refusals(metrics)
     refuse(metrics, times=2)
     (row,) = refusals.rows()
-    assert (row.reason, row.answer, row.total) == ("unknown_key", "401", 2)
+    assert (row.reason, row.what, row.total) == ("unknown_key", "request: 401", 2)
     assert row.minutes == (0,) * (MINUTES - 1) + (2,)
 
 
@@ -43,9 +44,9 @@ def test_kinds_of_path_are_counted_together_and_what_never_was_a_request_too(met
     refuse(metrics, path="event")
     refuse(metrics, path="report")
     metrics.web.denied("head-too-slow")
-    assert [(row.reason, row.answer, row.total) for row in refusals.rows()] == [
-        ("unknown_key", "401", 2),
-        ("head-too-slow", "closed", 1),
+    assert [(row.reason, row.what, row.total) for row in refusals.rows()] == [
+        ("unknown_key", "request: 401", 2),
+        ("head-too-slow", "connection", 1),
     ]
 
 
@@ -75,3 +76,14 @@ def test_what_occurs_most_stands_first(metrics):
     refuse(metrics, 403, "not-allowed", times=2)
     refuse(metrics, 429, "too-many-calls", times=3)
     assert [row.reason for row in refusals.rows()] == ["too-many-calls", "not-allowed"]
+
+
+def test_what_a_worker_refuses_is_counted_too(metrics):
+    """By its own counters; what went well, and what has not occurred, is not shown."""
+    messages = Counter("krt_messages", "of others", ["outcome"], registry=metrics.registry)
+    for outcome in ("adopted", "refused", "lost"):
+        messages.labels(outcome)
+    refusals = Refusals(metrics)
+    messages.labels("adopted").inc()
+    messages.labels("refused").inc()
+    assert [(row.reason, row.what, row.total) for row in refusals.rows()] == [("refused", "message", 1)]
