@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import trio
+from trio_util import AsyncValue
 
 from krt.cluster.api import Api
 from krt.cluster.index import Index
@@ -43,6 +44,7 @@ class Scope:
     denied_since: float | None = None  # on Trio's clock, while it may not be listed or watched
     heard_at: float = -math.inf  # on Trio's clock: the last list, bookmark or change
     watch_ends: Counter[str] = field(default_factory=Counter)  # by reason
+    wanted_at: AsyncValue[float] = field(default_factory=lambda: AsyncValue(-math.inf))  # somebody waits for heard_at
 
     @property
     def is_closed(self) -> bool:

@@ -48,6 +48,9 @@ class Stamp:
     cause: str
 
 
+OnRestart = Callable[[Workload, str], None]  # hears of a restart, as the object is then, and what for; returns at once
+
+
 class Workloads(Protocol):
     """The API server, for one workload. Raises ClusterUnavailable, ClusterDenied and ClusterRefused besides."""
 
@@ -234,6 +237,10 @@ class Index(Protocol):
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""
+        ...
+
+    def want_fresh(self, at: float) -> None:
+        """Have `fresh_at` reach this moment within seconds of it, also where nothing changes."""
         ...
 
     def listen(self, changed: Changed) -> None:

@@ -51,6 +51,8 @@ async def close(rollouts: Rollouts, index: Index, hand: Hand, metrics: WorkerMet
             await _settle(rollouts, entry)
             hand.release(entry)
             metrics.event_settled(_ending(entry))
+        if hand.wants_fresh is not None:
+            index.want_fresh(hand.wants_fresh)
         await trio.sleep(_CLOSE_SECONDS)
 
 

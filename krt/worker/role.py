@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import trio
 from prometheus_client import CollectorRegistry
 
-from krt.core.ports import Journal, Rollouts, Signal, Workloads
+from krt.core.ports import Journal, OnRestart, Rollouts, Signal, Workloads
 from krt.metrics import WorkerMetrics
 from krt.worker import keep
 from krt.worker.bell import Bell
@@ -45,13 +45,16 @@ async def work(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     metrics: WorkerMetrics | None = None,
+    on_restart: OnRestart | None = None,
 ) -> None:
     """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
     metrics = metrics or WorkerMetrics(CollectorRegistry())
     bell, hand, clock = Bell(), Hand(bounds.in_hand), ValkeyClock(journal)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
-    restarter = Restarter(workloads, position, rules, pace, metrics, calls_at_once=bounds.calls_at_once, now=now)
+    restarter = Restarter(
+        workloads, position, rules, pace, metrics, calls_at_once=bounds.calls_at_once, now=now, on_restart=on_restart
+    )
     recorder = Recorder(rollouts)
     waiting = Waiting(restarter, recorder)
     taker = Taker(journal, rollouts, recorder, matching, hand, waiting, clock, position, metrics)
