@@ -78,6 +78,7 @@ class Variant:
 
 
 PLAIN = tuple(Variant(name) for name in OVERLAYS)
+KINDS_TOO = Variant("all-namespaces", components=("kinds",))
 
 
 def _is_named(document: Object, name: str) -> bool:

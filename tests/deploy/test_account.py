@@ -10,9 +10,8 @@ from tests.apiserver.objects import grant
 from tests.apiserver.server import ApiServer
 from tests.deploy.acts import EVENTS, FIELDS, KINDS, OTHERS, READS, RESTARTS, Act
 from tests.deploy.installation import SHOP, Installation
-from tests.deploy.rendered import PLAIN, Variant
+from tests.deploy.rendered import KINDS_TOO, PLAIN, Variant
 
-KINDS_TOO = Variant("all-namespaces", components=("kinds",))
 ELSEWHERE = Variant("one-namespace", namespace="platform")
 ALL = (*PLAIN, KINDS_TOO, ELSEWHERE)
 each_overlay = pytest.mark.parametrize("installation", ALL, indirect=True, ids=str)

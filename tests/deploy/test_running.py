@@ -1,0 +1,58 @@
+"""krt as the overlays run it, its worker by the account that they make, has real Deployments restarted."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests.apiserver.kubelet import open_kubelet
+from tests.apiserver.server import ApiServer
+from tests.deploy.installation import SHOP, Installation
+from tests.deploy.pods import open_pods
+from tests.deploy.rendered import KINDS_TOO, PLAIN
+
+
+@pytest.mark.parametrize("installation", [PLAIN[0], KINDS_TOO], indirect=True, ids=str)
+async def test_an_announced_image_is_restarted_and_the_job_hears_of_it(
+    apiserver: ApiServer, installation: Installation, tmp_path: Path
+) -> None:
+    before = await generations(apiserver)
+    kubeconfig = apiserver.kubeconfig(installation.token)
+    async with (
+        open_kubelet(apiserver.client, SHOP),
+        open_pods(installation.rendered, tmp_path, kubeconfig=kubeconfig) as (dev, web),
+    ):
+        audience = installation.rendered.settings("web")["GITHUB_OIDC_AUDIENCE"]
+        command = [sys.executable, "-m", "krt", "notify", dev.image, "--tags", "dev", "--wait", "--url", web.url]
+        job = {**dev.job_environ, "KRT_AUDIENCE": audience}
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(something_happens, apiserver)
+            with trio.fail_after(60):
+                done = await trio.run_process(command, env=job, check=False, capture_stdout=True)
+            nursery.cancel_scope.cancel()
+        assert done.returncode == 0, done.stdout.decode()
+    after = await generations(apiserver)
+    everything = "KRT_KINDS" in installation.rendered.settings("worker")
+    restarted = {"plain", "web", "store", "agent"} if everything else {"plain", "web"}
+    assert {name for name in after if after[name] != before[name]} == restarted
+
+
+async def something_happens(server: ApiServer) -> None:
+    """As in every cluster, all the time: an event's match is final when each watch has told of something later."""
+    for number in itertools.count():
+        await trio.sleep(1)
+        for resource in ("deployments/plain", "statefulsets/store", "daemonsets/agent"):
+            edit = {"metadata": {"labels": {"edited": str(number)}}}
+            path = f"/apis/apps/v1/namespaces/{SHOP}/{resource}"
+            kind = {"Content-Type": "application/merge-patch+json"}
+            (await server.client.patch(path, json=edit, headers=kind)).raise_for_status()
+
+
+async def generations(server: ApiServer) -> dict[str, int]:
+    found = {}
+    for plural in ("deployments", "statefulsets", "daemonsets"):
+        for each in (await server.request("GET", f"/apis/apps/v1/namespaces/{SHOP}/{plural}"))["items"]:
+            found[each["metadata"]["name"]] = each["metadata"]["generation"]
+    return found
