@@ -138,6 +138,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
 
 async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
     """Restart what the journal names. Nothing is read from it before the cluster has been listed once."""
+    from krt.cluster.events import EventWriter
     from krt.cluster.open import open_cluster
     from krt.worker.restart import Rules
     from krt.worker.role import Bounds, work
@@ -164,9 +165,12 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         task_status.started(())
         matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
+        events = EventWriter(cluster.api)
+        nursery.start_soon(events.write)
+        on_restart = events.restarted if told.kubernetes_events else None
         await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
-        await work(journal, rollouts, channel, cluster.api, matching, rules, bounds)
+        await work(journal, rollouts, channel, cluster.api, matching, rules, bounds, on_restart=on_restart)
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:

@@ -17,6 +17,7 @@ from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull
 IDLE_SECONDS = 15.0  # an entry that its worker did not renew for so long belongs to whoever claims it
 KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
+_ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot hand in
 _RELEASED_MILLISECONDS = 24 * 3600 * 1000
 
 _Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
@@ -94,10 +95,18 @@ class Journal:
         return bool(await self._script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1)
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
-        keys = [self._keys.journal, self._keys.journal_name, self._keys.adopter]
-        reports = [self._keys.report(""), int(KEPT_SECONDS * 1000)]
-        arguments = [self._consumer, self._most_entries, token_hex(8), *reports, *_flat(to_fields(envelope))]
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull.
+
+        The same request_id again is the same event: its first answer may have been lost.
+        """
+        keys = [
+            self._keys.journal,
+            self._keys.journal_name,
+            self._keys.adopter,
+            self._keys.adopted(envelope.request_id),
+        ]
+        kept = [self._keys.report(""), int(KEPT_SECONDS * 1000), _ADOPTED_MILLISECONDS]
+        arguments = [self._consumer, self._most_entries, token_hex(8), *kept, *_flat(to_fields(envelope))]
         match await self._script(ADOPT, keys, arguments):
             case [b"adopted", bytes(entry)]:
                 return _id(entry)

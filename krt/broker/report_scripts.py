@@ -19,7 +19,8 @@ local function forward(report, field, new)
   if old == new then return 0 end
   if old then
     local was, is = decoded(old), decoded(new)
-    if was.final == true then return 0 end
+    local gained = was.state == 'skipped' and is.state == 'waiting' -- it has come to match after all
+    if was.final == true and not gained then return 0 end
     local one = was.uid == nil or is.uid == nil or was.uid == is.uid
     local at = tonumber(was.version) or 0
     if one and at > (tonumber(is.version) or 0) and at <= 2 ^ 53 then return 0 end

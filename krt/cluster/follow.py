@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import trio
+from trio_util import AsyncValue
 
 from krt.cluster.api import Api
 from krt.cluster.index import Index
@@ -41,6 +42,7 @@ class Scope:
     problem: str | None = "not listed yet"  # why the index may be behind in this scope
     denied_since: float | None = None  # on Trio's clock, while it may not be listed or watched
     heard_at: float = -math.inf  # on Trio's clock: the last list, bookmark or change
+    wanted_at: AsyncValue[float] = field(default_factory=lambda: AsyncValue(-math.inf))  # somebody waits for heard_at
 
     @property
     def is_closed(self) -> bool:

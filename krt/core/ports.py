@@ -48,6 +48,9 @@ class Stamp:
     cause: str
 
 
+OnRestart = Callable[[Workload, str], None]  # hears of a restart, as the object is then, and what for; returns at once
+
+
 class Workloads(Protocol):
     """The API server, for one workload. Raises ClusterUnavailable, ClusterDenied and ClusterRefused besides."""
 
@@ -126,7 +129,10 @@ class Journal(Protocol):
         ...
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull.
+
+        The same request_id again is the same event: its first answer may have been lost.
+        """
         ...
 
 
@@ -218,6 +224,10 @@ class Index(Protocol):
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""
+        ...
+
+    def want_fresh(self, at: float) -> None:
+        """Have `fresh_at` reach this moment within seconds of it, also where nothing changes."""
         ...
 
     def listen(self, changed: Changed) -> None:

@@ -33,6 +33,7 @@ class Entry:
     open: set[WorkloadKey] = field(default_factory=set)
     outcomes: dict[WorkloadKey, Outcome] = field(default_factory=dict)
     listed: set[WorkloadKey] = field(default_factory=set)  # told one by one in the report
+    skipped: set[WorkloadKey] = field(default_factory=set)  # of them, those that did not match; they may yet
     more: int = 0  # workloads that are only counted there
     undone: dict[WorkloadKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
     heir: "Entry | None" = None  # a newer one that names all that this one does: late matches are its business

@@ -1,7 +1,10 @@
 """What a worker does beside restarting: keep its claims, close what is done, tidy the journal, let go at the end."""
 
+from collections.abc import Callable
+
 import trio
 
+from krt.core.event_id import EventId
 from krt.core.ports import Index, Journal, Rollouts
 from krt.core.progress import of_outcome
 from krt.core.report import Group, GroupState, Target, TargetState
@@ -20,15 +23,21 @@ _RELEASE_SECONDS = 2.0
 _ALIVE_SECONDS = 30.0
 
 
-async def renew(journal: Journal, hand: Hand) -> None:
-    """Keep what is in hand this worker's own, for ever; let go of what another has taken over."""
+async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[EventId]], None]) -> None:
+    """Keep what is in hand this worker's own, for ever; let go of what another has taken over.
+
+    `heard_own` is told what the journal says is this worker's: it may not know of all of it.
+    """
     while True:
         await trio.sleep(_RENEW_SECONDS)
         held = hand.ids()
         try:
-            hand.keep_only(await journal.renew(_most(hand)), held)
+            own = await journal.renew(_most(hand))
         except BrokerUnavailable as error:
             log.warning("claims_not_renewed", entries=len(held), problem=error)
+            continue
+        hand.keep_only(own, held)
+        heard_own(own)
 
 
 async def close(rollouts: Rollouts, index: Index, hand: Hand) -> None:
@@ -38,6 +47,8 @@ async def close(rollouts: Rollouts, index: Index, hand: Hand) -> None:
         for entry in hand.complete(index.fresh_at()):
             await _settle(rollouts, entry)
             hand.release(entry)
+        if hand.wants_fresh is not None:
+            index.want_fresh(hand.wants_fresh)
         await trio.sleep(_CLOSE_SECONDS)
 
 

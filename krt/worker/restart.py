@@ -13,7 +13,7 @@ import trio
 from krt.core.envelope import Envelope
 from krt.core.matching import Match, judge
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
-from krt.core.ports import Stamp, Workloads
+from krt.core.ports import OnRestart, Stamp, Workloads
 from krt.core.restart import (
     AlreadyRestarted,
     Decision,
@@ -62,6 +62,7 @@ class Restarter:
         *,
         calls_at_once: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_restart: OnRestart | None = None,
     ) -> None:
         self._workloads = workloads
         self._position = position
@@ -69,6 +70,7 @@ class Restarter:
         self._pace = pace
         self._calls = trio.CapacityLimiter(calls_at_once)
         self._now = now
+        self._on_restart = on_restart
 
     async def settle(self, seen: Workload, entry: Entry) -> Outcome:
         """Restart `seen`, a match of the entry's event, unless that is done already or proves impossible."""
@@ -159,7 +161,10 @@ class Restarter:
         restarted_at = format_time(self._now())
         stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), cause(case.entry.envelope))
         with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch that was begun is finished
-            return await self._workloads.restart(case.workload, stamp)
+            restarted = await self._workloads.restart(case.workload, stamp)
+            if self._on_restart:
+                self._on_restart(restarted, stamp.cause)
+            return restarted
         raise AssertionError("a shield without a deadline is never cancelled")
 
     async def _read(self, case: Case) -> None:

@@ -38,6 +38,27 @@ def test_the_report_is_asked_for_with_the_token_until_there_is_news(actions: Act
     assert len(actions.asked) == 1
 
 
+def test_what_is_known_is_said_and_nothing_new_is_shown_once(actions: Actions) -> None:
+    """Between two questions something may have changed: krt web holds the second only if not."""
+    tagged = replace(ROLLING, headers=(*ROLLING.headers, ("ETag", 'W/"one"')))
+    ended = follow(actions, tagged, Reply(304), Reply(304), READY)
+    assert (ended.code, ended.out) == (0, "the rollout is ready: 1 ready\n")
+    known = [[value for name, value in look.headers if name == "if-none-match"] for look in actions.looks]
+    assert known == [[], ['W/"one"'], ['W/"one"'], ['W/"one"']]
+    assert ended.err.count("progressing") == 1
+
+
+@pytest.mark.parametrize("tag", ["one", '"a b"', '"\xe4"', '"' + "x" * 300 + '"', ""])
+def test_a_tag_that_is_none_is_not_sent_back(actions: Actions, tag: str) -> None:
+    ended = follow(actions, replace(ROLLING, headers=(("ETag", tag.encode("latin-1")),)), READY)
+    assert ended.code == 0
+    assert not [name for look in actions.looks for name, _ in look.headers if name == "if-none-match"]
+
+
+def test_nothing_new_from_a_server_that_was_told_nothing_is_no_report(actions: Actions) -> None:
+    assert follow(actions, Reply(304), wait=SOON_BELIEVED).code == 1
+
+
 def test_a_server_below_a_path_is_asked_there(actions: Actions) -> None:
     follow(actions, READY, url=f"{actions.url}/krt/event")
     assert actions.looks[0].target.startswith(f"/krt/events/{EVENT_ID}?")
