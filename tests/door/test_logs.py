@@ -100,6 +100,12 @@ async def test_hostile_values_leave_the_lines_as_they_are(value: str, door: Door
     assert all(len(json.dumps(line)) < 2000 for line in lines)
 
 
+async def test_a_long_value_is_cut_in_the_log(door: Door) -> None:
+    ref = "refs/heads/" + "x" * 1000
+    line = await door.line_of(await door.exchange(door.good(ref=ref)))
+    assert (line["status"], line["ref"]) == (202, ref[:200] + "…")
+
+
 async def test_what_a_forged_token_claims_is_not_logged(door: Door) -> None:
     for token in (
         door.token(repository="m4rker/m4rker", actor="m4rker", jti="m4rker", key=private_key(2048, 1)),
