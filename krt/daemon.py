@@ -73,14 +73,17 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
             daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping)
             daemon.health.add(lambda: "stopping" if stopping.is_set() else None)
             async with trio.open_nursery() as root:
-                bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
-                bound["admin"] = await support.start(_until_stopping, "admin", admin, daemon)
-                log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
-                support.start_soon(_say_readiness, daemon.health)
-                support.start_soon(_watch_durability, broker)
-                task_status.started(bound)
-                await _until_told(signals, settings.process.grace_seconds)
-                stopping.set()
+                with trio.CancelScope() as starting:  # which may take long: a credential plugin asks its cloud
+                    support.start_soon(_hear, signals, daemon, starting)
+                    bound = {
+                        name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)
+                    }
+                    bound["admin"] = await support.start(_until_stopping, "admin", admin, daemon)
+                    log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
+                    support.start_soon(_say_readiness, daemon.health)
+                    support.start_soon(_watch_durability, broker)
+                    task_status.started(bound)
+                await stopping.wait()
                 root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
             support.cancel_scope.cancel()
     log.info("stopped", in_time=not root.cancel_scope.cancelled_caught)
@@ -220,9 +223,11 @@ async def _watch_durability(broker: Client) -> None:
         await trio.sleep(_DURABILITY_SECONDS)
 
 
-async def _until_told(signals: AsyncIterator[int], grace_seconds: float) -> None:
+async def _hear(signals: AsyncIterator[int], daemon: Daemon, starting: trio.CancelScope) -> None:
     signal = await anext(signals)
-    log.info("stopping", signal=Signals(signal).name, grace_seconds=grace_seconds)
+    log.info("stopping", signal=Signals(signal).name, grace_seconds=daemon.settings.process.grace_seconds)
+    daemon.stopping.set()
+    starting.cancel()
 
 
 async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -> None:
