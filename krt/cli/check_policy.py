@@ -80,7 +80,8 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, 
 
 def _claims(path: Path) -> Mapping[str, object]:
     try:
-        claims = loads(path.read_bytes().strip(), max_bytes=_MOST_BYTES)
+        with path.open("rb") as file:
+            claims = loads(file.read(_MOST_BYTES + 1).strip(), max_bytes=_MOST_BYTES)
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror})") from error
     except StrictJsonError as error:
