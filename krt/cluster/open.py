@@ -1,5 +1,6 @@
 """The cluster as a worker is given it: calls, an index, and the tasks that keep it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -66,6 +67,10 @@ class Cluster:
         """Call this with every change of the index from now on."""
         self.index.listen(changed)
 
+    def watch_ends(self) -> Counter[str]:
+        """How often a watch, or the list before it, has ended and was begun anew, by reason."""
+        return sum((scope.watch_ends for scope in self.scopes), start=Counter())
+
     def problems(self) -> tuple[str, ...]:
         """Why the index may be behind; empty when it follows the cluster."""
         return tuple(f"{scope}: {scope.problem}" for scope in self.scopes if scope.problem)
@@ -79,7 +84,7 @@ async def open_cluster(
 
     Without `namespaces` the whole cluster is listed and watched; with them, each of them and nothing else.
     """
-    server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
+    server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
     scopes = tuple(Scope(KINDS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
     async with http_client(server, connections=calls_at_once + len(scopes) + AT_ONCE) as client:
         cluster = Cluster(server.identity, Api(client, server, credentials), Index(), scopes)
