@@ -65,7 +65,7 @@ class _Greeting:
         print("krt all --dev, for trying krt out; this machine alone can reach it. It started:")
         for part in self.embedded.started:
             print(f"  {part}")
-        print(f"  krt itself at http://{web}, with probes at http://{admin}")
+        print(f"  krt itself at http://{web}, with probes and the live page at http://{admin}")
         print("Send it an event from a second terminal:\n")
         print(f"{self._line(web)}\n", flush=True)
 

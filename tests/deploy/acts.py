@@ -9,6 +9,7 @@ from tests.apiserver.objects import a_deployment
 SHOP = "/apis/apps/v1/namespaces/shop"
 WEB = f"{SHOP}/deployments/web"
 CORE = "/api/v1/namespaces/shop"
+EVENTS = "/apis/events.k8s.io/v1/namespaces/shop/events"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 STORE, AGENT = f"{SHOP}/statefulsets/store", f"{SHOP}/daemonsets/agent"
 TIME = "2026-11-21T08:00:00.000001Z"
@@ -36,6 +37,21 @@ class Act:
 
     def __str__(self) -> str:
         return self.name
+
+
+def an_event(name: str, **more: Any) -> Mapping[str, Any]:
+    """As krt writes it (krt/cluster/events.py)."""
+    return {
+        "metadata": {"name": name},
+        "eventTime": TIME,
+        "reportingController": "krt",
+        "reportingInstance": "krt-worker-1",
+        "type": "Normal",
+        "reason": "Restarted",
+        "action": "Restart",
+        "regarding": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "web"},
+        **more,
+    }
 
 
 def _patch(name: str, path: str = WEB, /, **body: Any) -> Act:
@@ -117,19 +133,24 @@ OTHERS = (
     _patch("mark a node", "/api/v1/nodes/node", metadata={"labels": {"a": "b"}}),
     _patch("opt a namespace out", "/api/v1/namespaces/shop", metadata={"annotations": {"krt/restart": "disabled"}}),
 )
-EVENTS = (
+# An Event by the older API, one in another's name, and one about a stranger's business; then krt's own.
+FALSE_EVENTS = (
     Act(
         "make an event",
         "POST",
         f"{CORE}/events",
         {
-            "metadata": {"name": "new"},
+            "metadata": {"name": "older"},
             "involvedObject": {"kind": "Deployment", "namespace": "shop", "name": "web"},
             "reason": "Restarted",
             "source": {"component": "krt"},
         },
     ),
+    Act("make another's event", "POST", EVENTS, an_event("forged", reportingController="kubelet")),
+    Act("make an event of something else", "POST", EVENTS, an_event("odd", reason="Killing")),
+    Act("make a warning", "POST", EVENTS, an_event("warning", type="Warning")),
 )
+OWN_EVENTS = (Act("tell of a restart", "POST", EVENTS, an_event("own")),)
 # What krt does to a kind that is restarted, and may not do to one that is not. `plain` has no annotation yet.
 RESTARTS = tuple(
     _patch(f"restart {path.rpartition('/')[2]}", path, **STAMP)

@@ -1,4 +1,4 @@
-"""An overlay on the real API server, applied by the real kubectl. Synchronous: one for all tests of a module."""
+"""An overlay on the real API server, applied by the real kubectl. Synchronous: one for all tests of this folder."""
 
 import subprocess
 import time
@@ -113,6 +113,7 @@ def _remove(control_plane: ControlPlane, rendered: Rendered, folder: Path) -> No
         patch = ("--type=merge", "-p", '{"metadata":{"finalizers":null}}')
         _kubectl(control_plane, "patch", "pvc", claim, "-n", namespace, *patch, check=False)
     _kubectl(control_plane, "delete", "deployments,statefulsets,daemonsets", "--all", "-n", SHOP, "--wait=false")
+    _kubectl(control_plane, "delete", "pods", "--all", "-n", SHOP, "--force", "--grace-period=0")  # the kubelet is gone
     _kubectl(control_plane, "delete", "namespace", SHOP, "--wait=false")
     _kubectl(control_plane, "delete", "-k", str(folder), "--ignore-not-found")
     _kubectl(control_plane, "wait", "--for=delete", f"namespace/{SHOP}", f"--timeout={_SECONDS:.0f}s")
