@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.scripts import ADOPT, CLAIM, CREATE_GROUP, HOLD, LEASE, TIDY
+from krt.broker.scripts import ADOPT, BACKLOG, CLAIM, CREATE_GROUP, HOLD, LEASE, TIDY
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
-from krt.core.ports import Claimed, Delivered
+from krt.core.ports import Backlog, Claimed, Delivered
 from krt.core.restart import JournalPosition
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull
 
@@ -79,6 +79,12 @@ class Journal:
         info = cast("list[object]", await self._client.call("XINFO", "STREAM", self._keys.journal))
         newest = cast("bytes", info[info.index(b"last-generated-id") + 1])
         return JournalPosition(cast("bytes", name or b"").decode(), _id(newest))
+
+    async def backlog(self) -> Backlog:
+        """How much there is, and how much of it is not settled."""
+        entries, pending, oldest, undelivered = await self._script(BACKLOG, [self._keys.journal], [self._group])
+        unsettled = pending + undelivered if undelivered >= 0 else None
+        return Backlog(entries, unsettled, _id(oldest) if oldest else None)
 
     async def now(self) -> float:
         """Valkey's clock, in seconds since the epoch."""

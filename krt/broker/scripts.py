@@ -123,6 +123,18 @@ for _, word in ipairs({'IDLE', ARGV[4], 'JUSTID'}) do claim[#claim + 1] = word e
 return redis.call(unpack(claim))
 """)
 
+# KEYS 1 journal; ARGV 1 group. Answers how many entries there are, how many of them workers of the group hold, the
+# oldest of those (empty: none), and how many nobody was given yet (-1: Valkey cannot tell).
+BACKLOG = Script("""
+local pending, undelivered = redis.call('XPENDING', KEYS[1], ARGV[1]), -1
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local fields = {}
+  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+  if fields['name'] == ARGV[1] then undelivered = fields['lag'] or -1 end
+end
+return {redis.call('XLEN', KEYS[1]), pending[1], pending[2] or '', undelivered}
+""")
+
 # KEYS 1 journal; ARGV 1 group, 2 how long entries are kept (ms), 3 how long a consumer may be gone (ms).
 # Trims by Valkey's own clock, and forgets consumers that hold nothing: deleting one deletes what it holds.
 TIDY = Script("""

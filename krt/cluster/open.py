@@ -1,5 +1,6 @@
 """The cluster as a worker is given it: calls, an index, and the tasks that keep it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -65,6 +66,10 @@ class Cluster:
     def listen(self, changed: Changed) -> None:
         """Call this with every change of the index from now on."""
         self.index.listen(changed)
+
+    def watch_ends(self) -> Counter[str]:
+        """How often a watch, or the list before it, has ended and was begun anew, by reason."""
+        return sum((scope.watch_ends for scope in self.scopes), start=Counter())
 
     def problems(self) -> tuple[str, ...]:
         """Why the index may be behind; empty when it follows the cluster."""

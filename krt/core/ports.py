@@ -81,6 +81,15 @@ class Claimed:
     cursor: str
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How the journal stands: all entries, those that the group has not settled (None: unknown), the oldest in hand."""
+
+    entries: int
+    unsettled: int | None
+    oldest: EventId | None
+
+
 class Journal(Protocol):
     """The journal, for one worker. Every call raises BrokerUnavailable."""
 
@@ -114,6 +123,10 @@ class Journal(Protocol):
 
     async def position(self) -> JournalPosition:
         """The journal's name and the newest id it has given out."""
+        ...
+
+    async def backlog(self) -> Backlog:
+        """How much there is, and how much of it is not settled."""
         ...
 
     async def now(self) -> float:
@@ -174,7 +187,7 @@ class Rollouts(Protocol):
         ...
 
     async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
-        """How each of these events stands with the workload."""
+        """How each of its events stands with the workload; nothing where it is followed for others, too, by now."""
         ...
 
     async def hold_lease(self) -> bool:

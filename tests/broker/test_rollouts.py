@@ -218,6 +218,14 @@ async def test_how_events_stand_is_read_from_their_reports(client, rollouts):
     }
 
 
+async def test_nothing_is_known_of_how_events_stand_once_others_have_come(client, rollouts):
+    """Seen to fail: an event that had been superseded meanwhile was settled, and what was to serve it was not seen."""
+    first = await recorded(client, rollouts)
+    seen = Followed(WEB, "u1", (first,))
+    await recorded(client, rollouts, "t-2")
+    assert await rollouts.standings(seen) == {}
+
+
 async def test_an_event_is_open_from_when_it_is_recorded_until_it_is_settled(client, rollouts):
     event = await accept(client)
     assert not await rollouts.is_open(event)

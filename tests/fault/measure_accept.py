@@ -15,6 +15,7 @@ from krt.broker.journal import Journal
 from krt.broker.keys import Keys
 from krt.broker.rollouts import Rollouts
 from krt.core.event import build
+from krt.core.ports import Followed
 from krt.core.report import Group, GroupState, Target, TargetState
 from krt.core.use import Use
 from krt.core.workload import WorkloadKey
@@ -78,7 +79,9 @@ async def settle(client: Client, targets: int) -> None:
         for entry in delivered:
             waiting = dict.fromkeys(keys, Target(TargetState.WAITING))
             await rollouts.record(entry.id, Group(GroupState.MATCHED), waiting, dict.fromkeys(keys, UID))
-            await rollouts.settle(entry.id, Group(GroupState.SETTLED, final=True), dict.fromkeys(keys, ready))
+            await rollouts.settle(entry.id, Group(GroupState.SETTLED, final=True), {})
+            for key in keys:
+                await rollouts.tell(Followed(key, UID, (entry.id,)), ready)
 
 
 async def accept(client: Client, events: int, tasks: int, *, first: int = 0) -> None:

@@ -6,6 +6,7 @@ from krt.broker.client import Client
 from krt.core.restart import parse_mark
 from krt.errors import BrokerUnavailable
 from tests.fakes.journal import FakeJournal
+from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Troubled
 from tests.fakes.values import an_envelope
 from tests.worker.accepting import a_journal
@@ -57,6 +58,31 @@ async def test_entries_that_are_given_after_the_worker_has_looked_for_them_are_f
     entry = world.accept(ring=worker)
     await world.settled(entry, within_seconds=90)
     assert len(arrived[0]) == len(world.cluster.restarts(WEB)) == 1
+
+
+async def test_an_event_that_is_superseded_while_somebody_looks_at_what_is_followed_is_not_given_up(
+    world: World, autojump_clock
+):
+    """Seen to fail: by the time its standing was asked for it was settled, and who had taken over was not yet seen."""
+    first = world.accept()
+    second = None
+
+    async def look_slowly(name: str) -> None:
+        nonlocal second
+        if name == "followed" and second is None and world.said(first):
+            second = world.accept(ring=worker)
+            await world.settled(first)
+
+    async def dawdle(_: str) -> None:
+        await trio.sleep(10)
+
+    worker = await world.start(
+        rollouts=Troubled(FakeRollouts(world.stream), after=look_slowly),
+        cluster=Troubled(world.cluster, before=dawdle),
+    )
+    await trio.sleep(60)
+    assert second
+    assert world.targets(first) == world.targets(second) == {"web": "ready"}
 
 
 async def test_a_foreign_message_whose_adoption_was_not_heard_of_is_adopted_once(client: Client):
