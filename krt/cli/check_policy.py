@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from krt.cli.flags import add_part, given_flags
+from krt.cli.output import tell
 from krt.cli.roles import bad_input
 from krt.core import event as events
 from krt.core.event import Event
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     unknown = [*_unknown(judge, claims)]
     verdict, code = _verdict(judge, identity, event, is_known=not unknown)
     rules = (f"rule {rule.number} ({rule.who}): {_outcome(rule, identity, event)}" for rule in judge.rules())
-    print(_caller(identity), *unknown, *rules, verdict, sep="\n")
+    tell(_caller(identity), *unknown, *rules, verdict)
     return code
 
 
@@ -79,7 +80,8 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, 
 
 def _claims(path: Path) -> Mapping[str, object]:
     try:
-        claims = loads(path.read_bytes().strip(), max_bytes=_MOST_BYTES)
+        with path.open("rb") as file:
+            claims = loads(file.read(_MOST_BYTES + 1).strip(), max_bytes=_MOST_BYTES)
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror})") from error
     except StrictJsonError as error:

@@ -11,6 +11,7 @@ import trio
 
 from krt.cli.columns import columns
 from krt.cli.flags import add_part, given_flags
+from krt.cli.output import tell
 from krt.cli.roles import bad_input
 from krt.cluster.survey import Survey, survey
 from krt.core import event as events
@@ -54,9 +55,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     view = View(lookup.namespaces, lookup.kinds, lookup.require_opt_in)
     answers = [(event, explain(event, found.workloads, view)) for event in asked]
     if args.as_json:
-        print(json.dumps(_document(found, answers), indent=2))
+        tell(json.dumps(_document(found, answers), indent=2))
     else:
-        print("\n".join(_lines(found, answers)))
+        tell(*_lines(found, answers))
     return 0
 
 

@@ -38,7 +38,7 @@ class Follow:
     def __init__(self, url: str, tokens: Tokens, patience: Patience, pace: Pace, display: Display) -> None:
         self.report: Report | None = None
         self.problem = ""
-        self._url = f"{url}?wait={pace.hold_seconds:g}"
+        self._url = url
         self._tokens = tokens
         self._patience = patience
         self._pace = pace
@@ -87,7 +87,8 @@ class Follow:
             return bearer
         known = {"If-None-Match": self._etag} if self.report and SENDABLE.fullmatch(self._etag) else {}
         headers = {"Authorization": f"Bearer {bearer.value}", **known}
-        request = http.build_request("GET", self._url, headers=headers)
+        wait = f"?wait={self._pace.hold_seconds:g}" if self.report else ""  # the first is to be seen at once
+        request = http.build_request("GET", f"{self._url}{wait}", headers=headers)
         seconds = self._pace.hold_seconds + self._patience.attempt_seconds
         answer = await exchange(http, request, seconds=seconds, most_bytes=LONGEST_REPORT_BYTES)
         if isinstance(answer, NotYet):

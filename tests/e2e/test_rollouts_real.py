@@ -1,6 +1,6 @@
 """Rollouts on the real API server: krt's word, stage by stage, beside that of the real `kubectl rollout status`."""
 
-import math
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import pytest
 import trio
 
 from krt.broker.accept import Acceptor
+from krt.broker.channel import subscribe
 from krt.broker.client import open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.broker.journal import Journal
@@ -44,7 +45,7 @@ RULES = [
         "verbs": ["get", "list", "watch", "patch"],
     }
 ]
-KEYS, GROUP = Keys("krt"), "default:1"
+KEYS, GROUP, CHANNEL = Keys("krt"), "default:1", "kuberollouttrigger"
 SLOW = PodReady(after_seconds=0.4)
 
 # kubectl knows no paused rollout: it waits for one, and calls one finished that had nothing to replace.
@@ -131,10 +132,11 @@ class Krt:
 async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
     account = await server.account(namespace, "krt-worker", RULES)
     async with open_valkey() as valkey, open_client(parse_endpoint(valkey.address)) as client:
-        acceptor = Acceptor(client, KEYS, channel="kuberollouttrigger", most_entries=1000)
+        acceptor = Acceptor(client, KEYS, channel=CHANNEL, most_entries=1000)
         journal = Journal(client, KEYS, group=GROUP, most_entries=1000)
         rollouts = Rollouts(client, KEYS, group=GROUP)
         async with (
+            subscribe(client.endpoint, CHANNEL) as channel,
             open_cluster(account.kubeconfig, kinds=KINDS, namespaces=(namespace,), calls_at_once=8) as cluster,
             trio.open_nursery() as nursery,
         ):
@@ -142,14 +144,9 @@ async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
             matching = Matching(cluster, lambda _: True, require_opt_in=False, max_event_age_seconds=3600)
             rules = Rules(0.1, 60, require_opt_in=False, rollout_deadline_seconds=900)
             bounds = Bounds(calls_at_once=8, restarts_per_second=100, in_hand=100)
-            nursery.start_soon(work, journal, rollouts, _silence(), cluster.api, matching, rules, bounds)
+            nursery.start_soon(work, journal, rollouts, channel, cluster.api, matching, rules, bounds)
             yield Krt(server, cluster.api, namespace, acceptor, Reports(client, KEYS))
             nursery.cancel_scope.cancel()
-
-
-async def _silence() -> AsyncIterator[Any]:
-    await trio.sleep(math.inf)
-    yield
 
 
 @pytest.fixture
@@ -288,7 +285,7 @@ async def test_a_deployment_that_is_scaled_meanwhile_is_ready_when_all_it_wants_
 ) -> None:
     """Its generation grows with that, as with any annotation of its own: it is the same rollout."""
     key = await deployed(krt, a(a_deployment, krt, replicas=2))
-    kubelet.decide(SLOW, app="web")
+    kubelet.decide(PodReady(after_seconds=3), app="web")
     event = await an_event(krt)
     await krt.until_target(event, "progressing")
     await krt.kubectl("scale", "deployment/web", "--replicas=4")
@@ -330,17 +327,27 @@ async def test_an_undo_to_an_earlier_restart_follows_that_one_again(krt: Krt, ku
     assert str(first) in mark
 
 
+EARLIER = {"kubectl.kubernetes.io/restartedAt": "2020-01-01T00:00:00.000000Z"}
+
+
 @pytest.mark.parametrize("make", [a_deployment, a_stateful_set])
-async def test_a_template_that_is_put_back_under_the_mark_has_failed(krt: Krt, kubelet: Kubelet, make: Any) -> None:
-    """As `kubectl rollout undo` does it with a StatefulSet, and as a GitOps controller does it with everything."""
+@pytest.mark.parametrize(("annotations", "by"), [(EARLIER, " by kubectl-patch"), (None, "")], ids=["set", "removed"])
+async def test_a_template_that_is_put_back_under_the_mark_has_failed(
+    krt: Krt, kubelet: Kubelet, make: Any, annotations: object, by: str
+) -> None:
+    """As `kubectl rollout undo` does it with a StatefulSet, and as a GitOps controller does it with everything.
+
+    Who takes a field away leaves no trace in managedFields.
+    """
     key = await deployed(krt, a(make, krt))
     kubelet.decide(PodReady(after_seconds=60), app="web")
     event = await an_event(krt)
     await krt.settled(event)
-    path = "/spec/template/metadata/annotations"
-    await krt.kubectl("patch", key.kind, "web", "--type=json", f'-p=[{{"op":"remove","path":"{path}"}}]')
+    await trio.sleep(1.1)  # who has changed something within krt's own second is not named
+    change = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+    await krt.kubectl("patch", key.kind, "web", "--type=merge", f"-p={json.dumps(change)}")
     found = await krt.until_target(event, "failed")
-    assert found["reason"] == "restart undone by kubectl-patch"
+    assert found["reason"] == f"restart undone{by}"
     assert (await krt.report(event))["state"] == "failed"
 
 
