@@ -25,7 +25,7 @@ async def handle_connection(service: Service, stream: trio.SocketStream) -> None
         return  # gone before it was looked at
     with service.connections.admit(client[0]) as denial:
         if denial is not None:
-            service.listener.on_denied(denial, client[0])
+            service.listener.on_denied(denial, client[0], "")
             return
         connection = Connection(service, stream, client=client, server=server)
         try:
@@ -73,7 +73,7 @@ class Connection:
         self._service.failures.report(failure, request_id=self._protocol.request_id)
 
     def _deny(self, reason: Denial) -> None:
-        self._listener.on_denied(reason, self._peer)
+        self._listener.on_denied(reason, self._peer, self._protocol.request_id)
 
     async def _read(self) -> None:
         self._reading.deadline = trio.current_time() + self._listener.header_seconds

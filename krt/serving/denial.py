@@ -24,5 +24,6 @@ class Denial(StrEnum):
     CRASHED = "crashed"
 
 
-# Called with the reason and the peer's address as the socket has it. Must not raise.
-OnDenied = Callable[[Denial, str], None]
+# Called with the reason, the peer's address as the socket has it, and the request id that the answer shows: empty
+# where nothing is answered. Must not raise.
+OnDenied = Callable[[Denial, str, str], None]

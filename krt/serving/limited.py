@@ -86,7 +86,7 @@ class _LimitedRequest:
 
     async def _refuse(self, status: int, reason: Denial) -> None:
         client = self._scope["client"]
-        self._listener.on_denied(reason, client[0] if client else "")
+        self._listener.on_denied(reason, client[0] if client else "", self._scope["state"]["request_id"])
         headers = [(b"content-length", b"0")]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -14,7 +14,7 @@ from krt.serving.peers import IPNetwork
 OnCount = Callable[[int], None]
 
 
-def _ignore(_reason: Denial, _peer: str) -> None:
+def _ignore(_reason: Denial, _peer: str, _request_id: str) -> None:
     pass
 
 

@@ -23,6 +23,7 @@ from krt.settings.values import (
     channel_name,
     count,
     duration,
+    host_name,
     kubernetes_name,
     log_level,
     network,
@@ -371,7 +372,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Of every role: the listener of probes and metrics, apart from the public one."""
+    """Of every role: the listener of probes, metrics and the live page, apart from the public one."""
 
     listen: Address = setting(
         "KRT_ADMIN_ADDR",
@@ -380,6 +381,13 @@ class Admin:
         "where the admin listener listens",
         default=":8081",
         metavar="ADDRESS",
+    )
+    hosts: tuple[str, ...] = setting(
+        "KRT_ADMIN_HOSTS",
+        "--admin-hosts",
+        Listed(host_name),
+        "names under which a browser may ask for the live page, besides addresses, localhost and names of Services",
+        metavar="NAMES",
     )
 
 
@@ -412,6 +420,11 @@ class Settings:
     web: Web | None
     cluster: Cluster | None
     values: tuple[Value, ...]
+
+    @property
+    def role(self) -> str:
+        """What was started."""
+        return "all" if self.web and self.cluster else "web" if self.web else "worker"
 
     def rules(self) -> tuple[Rule, ...]:
         """Who may announce what, of a start with a web role."""

@@ -67,10 +67,11 @@ class RequestLog:
         finally:
             self._end(record, perf_counter() - began)
 
-    def denied(self, reason: Denial, peer: str) -> None:
+    def denied(self, reason: Denial, peer: str, request_id: str) -> None:
         """The transport turned somebody away."""
         self._metrics.denied(reason)
-        self._denials.say("connection_denied", reason, peer=peer)
+        answered = {"request_id": request_id} if request_id else {}
+        self._denials.say("connection_denied", reason, peer=peer, **answered)
 
     def _end(self, record: Record, seconds: float) -> None:
         self._metrics.request_ended(path=record.path, status=record.status, reason=record.reason, seconds=seconds)

@@ -5,7 +5,7 @@ import json
 import pytest
 import trio
 
-from tests.door.door import PROXY, Door, request
+from tests.door.door import BODY, PROXY, Door, request
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
 from tests.oidc.tokens import HEADER, private_key
@@ -39,6 +39,20 @@ async def test_each_request_leaves_one_line_with_its_end(door: Door) -> None:
         assert isinstance(line["milliseconds"], float)
         known = line["status"] in {202, 400, 403, 415}
         assert ("repository" in line) is ("jti" in line) is ("run" in line) is known
+
+
+async def test_what_the_transport_refuses_has_a_line_with_the_request_id_of_its_answer(door: Door) -> None:
+    long = request(token=door.newcomer()).replace(b"Content-Length: %d" % len(BODY), b"Content-Length: 9000")
+    refused = {
+        "expectation": request(b"Expect: 100-continue"),
+        "head-malformed": request(b"Host: other"),
+        "head-too-large": request(*[b"X-A: b"] * 60),
+        "body-too-large": long,
+    }
+    for reason, sent in refused.items():
+        reply = await door.exchange(sent)
+        [line] = [one for one in door.process.lines() if one.get("request_id") == reply.headers["x-request-id"]]
+        assert (line["event"], line["reason"]) == ("connection_denied", reason)
 
 
 async def test_a_line_has_the_request_id_of_its_answer(door: Door) -> None:
@@ -84,6 +98,12 @@ async def test_hostile_values_leave_the_lines_as_they_are(value: str, door: Door
     assert len([line for line in lines if line["event"] == "request_ended"]) <= 7
     assert {line["level"] for line in lines} <= {"info"}
     assert all(len(json.dumps(line)) < 2000 for line in lines)
+
+
+async def test_a_long_value_is_cut_in_the_log(door: Door) -> None:
+    ref = "refs/heads/" + "x" * 1000
+    line = await door.line_of(await door.exchange(door.good(ref=ref)))
+    assert (line["status"], line["ref"]) == (202, ref[:200] + "…")
 
 
 async def test_what_a_forged_token_claims_is_not_logged(door: Door) -> None:

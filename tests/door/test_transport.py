@@ -209,6 +209,11 @@ async def test_one_peer_cannot_take_the_places_of_others(door: Door, held: Async
     assert (await door.probe("/readyz")).status == 200
 
 
+async def test_a_trusted_proxy_has_as_many_places_as_there_are(door: Door, held: AsyncExitStack) -> None:
+    await hold(door, 70, held, [PROXY])
+    assert (await door.exchange(door.good(), source=PROXY)).status == 202
+
+
 async def settled(door: Door) -> int:
     await trio.sleep(0.2)
     return door.process.descriptors()
