@@ -11,7 +11,7 @@ import trio
 
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope
-from krt.cluster.wire import UNREADABLE, read_bookmark, read_changed, read_line
+from krt.cluster.wire import read_bookmark, read_changed, read_line
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
 from krt.logs import Log
 from krt.serving.backoff import Backoff
@@ -46,8 +46,10 @@ async def _ask(scope: Scope, api: Api) -> None:
             elif scope.version:
                 async with api.watch(scope.kind, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
                     await _hear(scope, newest, lines, began)
-    except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone, VersionExpired, *UNREADABLE, ValueError) as error:
-        log.debug("freshness_unknown", scope=scope, problem=error)  # whoever follows the scope says what is wrong
+    except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone, VersionExpired, ValueError) as error:
+        # A ValueError is what no API server sends: no JSON, or a version that is no number. Whoever follows the scope
+        # says what is wrong with the server.
+        log.debug("freshness_unknown", scope=scope, problem=error)
 
 
 async def _hear(scope: Scope, newest: int, lines: AsyncIterator[bytes], began: float) -> None:
