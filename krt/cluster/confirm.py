@@ -18,7 +18,8 @@ from krt.serving.backoff import Backoff
 
 log = Log("cluster")
 
-AT_ONCE = 8  # scopes of one worker that are asked about at a time, however many there are
+AT_ONCE = 16  # scopes of one worker that are asked about at a time, however many there are
+_PAUSE_SECONDS = 2.0  # between two times of one scope
 _WATCH_SECONDS = 3.0
 _LONGEST_SECONDS = 20.0  # of a server that does not end what it was asked to end
 
@@ -32,6 +33,7 @@ async def confirm(scope: Scope, api: Api, limit: trio.CapacityLimiter) -> None:
         if scope.heard_at < wanted_at:
             async with limit:
                 await _ask(scope, api)
+            await trio.sleep(_PAUSE_SECONDS)
         if scope.heard_at >= wanted_at:
             backoff.reset()
 
@@ -53,7 +55,7 @@ async def _ask(scope: Scope, api: Api) -> None:
 
 
 async def _hear(scope: Scope, newest: int, lines: AsyncIterator[bytes], began: float) -> None:
-    """Note it when the index holds all that there is up to that version. Reads to the end: the connection is kept."""
+    """Return as soon as the index is known to hold all that there is up to that version; note it then."""
     told = 0
     async for line in lines:
         change = read_line(line)
@@ -61,6 +63,7 @@ async def _hear(scope: Scope, newest: int, lines: AsyncIterator[bytes], began: f
             case "BOOKMARK":
                 if int(read_bookmark(change.object)) >= newest and _is_at(scope, told):
                     scope.heard_at = max(scope.heard_at, began)
+                    return
             case "ERROR":
                 return
             case _:
