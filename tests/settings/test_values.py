@@ -122,7 +122,9 @@ def test_a_host_has_a_name_in_any_case(text: str) -> None:
     assert host_name(text) == text.lower()
 
 
-@pytest.mark.parametrize("text", ["", "krt:8081", "https://krt", "krt.example.com/", "*.example.com", "a b", "krt.", "é"])
+@pytest.mark.parametrize(
+    "text", ["", "krt:8081", "https://krt", "krt.example.com/", "*.example.com", "a b", "krt.", "é"]
+)
 def test_a_host_has_no_port_and_no_other_part_of_an_address(text: str) -> None:
     with pytest.raises(ValueError, match="without a port"):
         host_name(text)
