@@ -73,22 +73,23 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
 
     Raises SettingsInvalid and BindFailed where the process cannot start as it was told, within exception groups.
     """
-    stopping = trio.Event()
+    started, stopping = trio.Event(), trio.Event()
     with trio.open_signal_receiver(SIGTERM, SIGINT) as signals:
         async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
             daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping)
-            daemon.health.add(
-                "process", lambda: "stopping" if stopping.is_set() else None, _told_since(datetime.now(UTC))
-            )
+            daemon.health.add("process", lambda: _phase(started, stopping), _told_since(datetime.now(UTC)))
             async with trio.open_nursery() as root:
-                bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
-                bound["admin"] = await support.start(_until_stopping, "admin", admin, daemon)
-                log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
-                support.start_soon(_say_readiness, daemon.health)
-                support.start_soon(_watch_durability, broker, daemon.metrics)
-                task_status.started(bound)
-                await _until_told(signals, settings.process.grace_seconds)
-                stopping.set()
+                with trio.CancelScope() as starting:  # which may take long: a credential plugin asks its cloud
+                    support.start_soon(_hear, signals, daemon, starting)
+                    bound = {"admin": await support.start(_until_stopping, "admin", admin, daemon)}
+                    support.start_soon(_say_readiness, daemon.health)
+                    support.start_soon(_watch_durability, broker, daemon.metrics)
+                    for name, role in _roles(settings):
+                        bound[name] = await root.start(_until_stopping, name, role, daemon)
+                    log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
+                    started.set()
+                    task_status.started(bound)
+                await stopping.wait()
                 root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
             support.cancel_scope.cancel()
     log.info("stopped", in_time=not root.cancel_scope.cancelled_caught)
@@ -175,7 +176,8 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
             lambda: f"{len(cluster.index)} workloads",
         )
         daemon.health.add(
-            "channel", lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}"
+            "Valkey channel",
+            lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}",
         )
         task_status.started(())
         matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
@@ -219,16 +221,19 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
 
 
 def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
-    if settings.cluster:
-        yield "worker", worker
     if settings.web:
         yield "web", web
+    if settings.cluster:
+        yield "worker", worker
 
 
 async def _until_stopping(
     name: str, role: Role, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]
 ) -> None:
-    await role(daemon, task_status=task_status)
+    async with trio.open_nursery() as nursery:
+        bound = await nursery.start(role, daemon)
+        log.info("role_started", role=name, at=bound)
+        task_status.started(bound)
     if not daemon.stopping.is_set():
         raise RuntimeError(f"the role {name} ended, and nobody had asked it to")
 
@@ -258,9 +263,11 @@ async def _watch_durability(broker: Client, metrics: Metrics) -> None:
         await trio.sleep(_DURABILITY_SECONDS)
 
 
-async def _until_told(signals: AsyncIterator[int], grace_seconds: float) -> None:
+async def _hear(signals: AsyncIterator[int], daemon: Daemon, starting: trio.CancelScope) -> None:
     signal = await anext(signals)
-    log.info("stopping", signal=Signals(signal).name, grace_seconds=grace_seconds)
+    log.info("stopping", signal=Signals(signal).name, grace_seconds=daemon.settings.process.grace_seconds)
+    daemon.stopping.set()
+    starting.cancel()
 
 
 async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -> None:
@@ -286,6 +293,12 @@ def _warn_of_names(rules: tuple[Rule, ...]) -> None:
                 owner=rule.who.owner,
                 problem="who takes the name over may call: give its id too, as in GITHUB_ALLOWED_ORG=acme@65",
             )
+
+
+def _phase(started: trio.Event, stopping: trio.Event) -> str | None:
+    if stopping.is_set():
+        return "stopping"
+    return None if started.is_set() else "starting"
 
 
 def _told_since(began: datetime) -> Tell:

@@ -117,3 +117,7 @@ class BindFailed(KrtError):
         super().__init__(f"cannot listen on {address}: {reason}")
         self.address = address
         self.reason = reason
+
+
+class OutputLost(KrtError):
+    """What a command printed was not taken. Its text is why."""

@@ -84,7 +84,7 @@ async def open_cluster(
 
     Without `namespaces` the whole cluster is listed and watched; with them, each of them and nothing else.
     """
-    server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
+    server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
     scopes = tuple(Scope(KINDS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
     async with http_client(server, connections=calls_at_once + len(scopes) + AT_ONCE) as client:
         cluster = Cluster(server.identity, Api(client, server, credentials), Index(), scopes)
