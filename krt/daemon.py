@@ -176,7 +176,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
             lambda: f"{len(cluster.index)} workloads",
         )
         daemon.health.add(
-            "channel", lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}"
+            "Valkey channel", lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}"
         )
         task_status.started(())
         matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)

@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Mapping
 
 from krt.cli.flags import add_settings, given_flags
-from krt.cli.output import tell
 from krt.cli.roles import bad_input
 from krt.errors import SettingsInvalid
+from krt.output import tell
 from krt.settings import parts
 
 

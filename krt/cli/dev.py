@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from krt import daemon, logs
-from krt.cli.output import tell
 from krt.daemon import Bound
 from krt.dev.embed import Embedded, embedded
 from krt.errors import OutputLost, SettingsInvalid
+from krt.output import tell
 from krt.serving.address import Address
 from krt.settings import parts
 from krt.settings.parts import Settings
