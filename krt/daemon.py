@@ -77,7 +77,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
                 bound["admin"] = await support.start(_until_stopping, "admin", admin, daemon)
                 log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
                 support.start_soon(_say_readiness, daemon.health)
-                support.start_soon(_watch_durability, broker)
+                support.start_soon(_watch_durability, broker, daemon.metrics)
                 task_status.started(bound)
                 await _until_told(signals, settings.process.grace_seconds)
                 stopping.set()
@@ -138,6 +138,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
 
 async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
     """Restart what the journal names. Nothing is read from it before the cluster has been listed once."""
+    from krt.cluster.events import EventWriter
     from krt.cluster.open import open_cluster
     from krt.worker.restart import Rules
     from krt.worker.role import Bounds, work
@@ -163,10 +164,16 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         daemon.health.add(lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}")
         task_status.started(())
         matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
+        metrics = daemon.metrics.worker
+        metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
+        events = EventWriter(cluster.api)
+        nursery.start_soon(events.write)
+        on_restart = events.restarted if told.kubernetes_events else None
         await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
-        await work(journal, rollouts, channel, cluster.api, matching, rules, bounds)
+        asked = (journal, rollouts, channel, cluster.api, matching)
+        await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
@@ -206,7 +213,7 @@ async def _say_readiness(health: Health) -> None:
         await trio.sleep(0.05 if problems else 1)
 
 
-async def _watch_durability(broker: Client) -> None:
+async def _watch_durability(broker: Client, metrics: Metrics) -> None:
     said: tuple[str, ...] | None = None
     while True:
         try:
@@ -217,6 +224,7 @@ async def _watch_durability(broker: Client) -> None:
         if problems != said and (problems or said):
             log.warning("journal_not_durable", problems=problems) if problems else log.info("journal_durable")
         said = problems
+        metrics.journal_durable(not problems)
         await trio.sleep(_DURABILITY_SECONDS)
 
 

@@ -1,10 +1,29 @@
 """Whatever happens, the number of series stays small, and each metric says what it is."""
 
+import math
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from krt.core.identity import Rejection
+from krt.core.outcome import Outcome
 from krt.metrics import Metrics
+from krt.metrics.worker import EVENTS, MESSAGES, RESTARTS, RETRIES, WATCH_ENDS
 from krt.serving.denial import Denial
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
+
+
+def a_whole_process() -> Metrics:
+    """One with the figures of both roles."""
+    metrics = Metrics()
+    metrics.web.watch_keys(count=lambda: 4, age_seconds=lambda: float("inf"), fetches={})
+    metrics.worker.watch_worker(in_hand=lambda: 3, waiting=lambda: 2)
+    metrics.worker.watch_index(workloads=lambda: 200, watch_ends=lambda: {"ended": 7})
+    return metrics
 
 
 def samples(metrics: Metrics) -> dict[str, dict[tuple[str, ...], float]]:
@@ -50,3 +69,56 @@ def test_two_processes_in_one_do_not_share_their_counts() -> None:
     one, other = Metrics(), Metrics()
     one.web.denied("crashed")
     assert "krt_transport_denials_total" not in samples(other)
+
+
+def test_every_metric_is_documented_with_its_type_and_every_documented_one_is_there() -> None:
+    exposed = re.findall(r"^# TYPE (krt_\w+) (\w+)$", a_whole_process().exposition().decode(), re.MULTILINE)
+    assert sorted(re.findall(r"^\| `(krt_\w+)` \| (\w+) \|", DOCUMENT, re.MULTILINE)) == sorted(exposed)
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "values"),
+    [
+        ("krt_events_settled_total", "outcome", EVENTS),
+        ("krt_restarts_total", "outcome", RESTARTS),
+        ("krt_restart_retries_total", "reason", RETRIES),
+        ("krt_messages_total", "outcome", MESSAGES),
+        ("krt_watch_restarts_total", "reason", WATCH_ENDS),
+    ],
+)
+def test_every_value_of_a_workers_labels_is_documented_and_there_from_the_start(
+    metric: str, label: str, values: tuple[str, ...]
+) -> None:
+    own_rows = DOCUMENT.partition(f"| `{label}` of `{metric}` ")[2].partition("\n| `")[0]
+    assert tuple(re.findall(r"(?:^|\n\| )\| `(\w+)` \|", own_rows)) == values
+    assert set(samples(a_whole_process())[metric]) == {(value,) for value in values}
+
+
+def test_a_workload_can_end_in_no_way_that_is_not_counted() -> None:
+    assert {kind.__name__.lower() for kind in get_args(Outcome)} == set(RESTARTS)
+
+
+def test_what_a_worker_holds_is_looked_at_when_prometheus_asks() -> None:
+    found = samples(a_whole_process())
+    assert (found["krt_entries_in_hand"][()], found["krt_workloads_waiting"][()]) == (3, 2)
+    assert found["krt_index_workloads"][()] == 200
+    assert found["krt_watch_restarts_total"] == {("ended",): 7, ("expired",): 0, ("denied",): 0, ("failed",): 0}
+
+
+def test_what_nobody_knows_is_nan_and_not_the_last_that_was_known() -> None:
+    metrics = Metrics()
+    names = ("krt_journal_entries", "krt_backlog_events", "krt_backlog_oldest_seconds")
+    assert math.isnan(samples(metrics)["krt_journal_durable"][()])
+    metrics.worker.journal_seen(entries=9, unsettled=4, oldest_seconds=1.5)
+    metrics.journal_durable(True)
+    found = samples(metrics)
+    assert [found[name][()] for name in (*names, "krt_journal_durable")] == [9, 4, 1.5, 1]
+    metrics.worker.journal_unknown()
+    assert all(math.isnan(samples(metrics)[name][()]) for name in names)
+
+
+def test_a_process_shows_the_figures_of_its_own_roles_alone() -> None:
+    assert set(samples(Metrics())) >= {"krt_build_info", "krt_journal_durable"}
+    metrics = Metrics()
+    assert metrics.worker
+    assert not any(name.startswith(("krt_request", "krt_connections")) for name in samples(metrics))

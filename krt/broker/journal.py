@@ -6,17 +6,18 @@ from typing import Any, cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.scripts import ADOPT, CLAIM, CREATE_GROUP, HOLD, LEASE, TIDY
+from krt.broker.scripts import ADOPT, BACKLOG, CLAIM, CREATE_GROUP, HOLD, LEASE, TIDY
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
-from krt.core.ports import Claimed, Delivered
+from krt.core.ports import Backlog, Claimed, Delivered
 from krt.core.restart import JournalPosition
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull
 
 IDLE_SECONDS = 15.0  # an entry that its worker did not renew for so long belongs to whoever claims it
 KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
+_ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot hand in
 _RELEASED_MILLISECONDS = 24 * 3600 * 1000
 
 _Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
@@ -79,6 +80,12 @@ class Journal:
         newest = cast("bytes", info[info.index(b"last-generated-id") + 1])
         return JournalPosition(cast("bytes", name or b"").decode(), _id(newest))
 
+    async def backlog(self) -> Backlog:
+        """How much there is, and how much of it is not settled."""
+        entries, pending, oldest, undelivered = await self._script(BACKLOG, [self._keys.journal], [self._group])
+        unsettled = pending + undelivered if undelivered >= 0 else None
+        return Backlog(entries, unsettled, _id(oldest) if oldest else None)
+
     async def now(self) -> float:
         """Valkey's clock, in seconds since the epoch."""
         seconds, microseconds = cast("list[bytes]", await self._client.call("TIME"))
@@ -94,10 +101,18 @@ class Journal:
         return bool(await self._script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1)
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
-        keys = [self._keys.journal, self._keys.journal_name, self._keys.adopter]
-        reports = [self._keys.report(""), int(KEPT_SECONDS * 1000)]
-        arguments = [self._consumer, self._most_entries, token_hex(8), *reports, *_flat(to_fields(envelope))]
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull.
+
+        The same request_id again is the same event: its first answer may have been lost.
+        """
+        keys = [
+            self._keys.journal,
+            self._keys.journal_name,
+            self._keys.adopter,
+            self._keys.adopted(envelope.request_id),
+        ]
+        kept = [self._keys.report(""), int(KEPT_SECONDS * 1000), _ADOPTED_MILLISECONDS]
+        arguments = [self._consumer, self._most_entries, token_hex(8), *kept, *_flat(to_fields(envelope))]
         match await self._script(ADOPT, keys, arguments):
             case [b"adopted", bytes(entry)]:
                 return _id(entry)

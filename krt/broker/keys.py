@@ -24,6 +24,10 @@ class Keys:
         """The lease of the one worker that takes messages without a journal entry into the journal."""
         return f"{{{self.prefix}}}:adopter"
 
+    def adopted(self, message: str) -> str:
+        """Which event a message became that one worker has heard and numbered."""
+        return f"{{{self.prefix}}}:adopted:{message}"
+
     def cluster(self, name: str) -> str:
         """Which cluster goes by a name."""
         return f"{{{self.prefix}}}:cluster:{name}"

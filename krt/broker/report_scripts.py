@@ -19,7 +19,8 @@ local function forward(report, field, new)
   if old == new then return 0 end
   if old then
     local was, is = decoded(old), decoded(new)
-    if was.final == true then return 0 end
+    local gained = was.state == 'skipped' and is.state == 'waiting' -- it has come to match after all
+    if was.final == true and not gained then return 0 end
     local one = was.uid == nil or is.uid == nil or was.uid == is.uid
     local at = tonumber(was.version) or 0
     if one and at > (tonumber(is.version) or 0) and at <= 2 ^ 53 then return 0 end
@@ -89,14 +90,20 @@ return changed
 """
 )
 
-# ARGV 1 what report keys begin with, 2 the group's field, 3 the target's, then the ids.
-# Answers for each id whether there is a report (1 or 0), and what the two fields hold.
+# KEYS 1 what is followed
+# ARGV 1 the followed, 2 what report keys begin with, 3 the group's field, 4 the target's, then the ids.
+# Answers for each id whether there is a report (1 or 0), and what the two fields hold; nothing if it is followed for
+# another one by now: one that was superseded is settled, and what took its place would be missing from the picture.
 STANDINGS = Script("""
-local found = {}
-for i = 4, #ARGV do
-  local report = ARGV[1] .. ARGV[i]
-  local group, target = redis.call('HGET', report, ARGV[2]), redis.call('HGET', report, ARGV[3])
-  found[i - 3] = {redis.call('EXISTS', report), group or '', target or ''}
+local asked, found = {}, {}
+for i = 5, #ARGV do asked[ARGV[i]] = true end
+for id in string.gmatch(redis.call('HGET', KEYS[1], ARGV[1]) or '', '%S+') do
+  if not asked[id] then return {} end
+end
+for i = 5, #ARGV do
+  local report = ARGV[2] .. ARGV[i]
+  local group, target = redis.call('HGET', report, ARGV[3]), redis.call('HGET', report, ARGV[4])
+  found[i - 4] = {redis.call('EXISTS', report), group or '', target or ''}
 end
 return found
 """)

@@ -87,12 +87,13 @@ class Rollouts:
         return tuple(one for one in found if one)
 
     async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
-        """How each of these events stands with the workload."""
+        """How each of its events stands with the workload; nothing where it is followed for others, too, by now."""
         fields = [group_field(self._group), target_field(self._group, followed.key)]
-        arguments: list[str] = [self._keys.report(""), *fields, *map(str, followed.events)]
+        name = _name(followed.key, followed.uid)
+        arguments: list[str] = [name, self._keys.report(""), *fields, *map(str, followed.events)]
         reply = await self._client.eval_script(STANDINGS, [self._keys.followed(self._group)], arguments)
         found = cast("Sequence[tuple[int, bytes, bytes]]", reply)
-        return {event: _standing(*said) for event, said in zip(followed.events, found, strict=True)}
+        return {event: _standing(*said) for event, said in zip(followed.events, found, strict=bool(found))}
 
     async def hold_lease(self) -> bool:
         """Whether this worker is the one that tells; renewed by asking."""

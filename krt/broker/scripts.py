@@ -55,20 +55,23 @@ return {'accepted', id, type(receivers) == 'number' and receivers or -1}
 """
 )
 
-# KEYS 1 journal, 2 its name, 3 the lease
+# KEYS 1 journal, 2 its name, 3 the lease, 4 the message
 # ARGV 1 who should hold the lease, 2 the most entries, 3 a random name, 4 what report keys begin with,
-#      5 how long a report is kept (ms), 6… the fields
-# Answers "adopted ID", "lost" (another one holds the lease now) or "full".
+#      5 how long a report is kept (ms), 6 how long the message is remembered (ms), 7… the fields
+# Answers "adopted ID", "lost" (another one holds the lease now) or "full". Whoever did not hear it asks again.
 ADOPT = Script(
     _MAY_WRITE
     + """
+local known = redis.call('GET', KEYS[4])
+if known then return {'adopted', known} end
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'lost'} end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return {'full'} end
 may_write(KEYS[1], ARGV[4])
 redis.call('SET', KEYS[2], ARGV[3], 'NX')
-local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 6))
-redis.call('HSET', ARGV[4] .. id, unpack(ARGV, 6))
+local id = redis.call('XADD', KEYS[1], '*', unpack(ARGV, 7))
+redis.call('HSET', ARGV[4] .. id, unpack(ARGV, 7))
 redis.call('PEXPIRE', ARGV[4] .. id, ARGV[5])
+redis.call('SET', KEYS[4], id, 'PX', ARGV[6])
 return {'adopted', id}
 """
 )
@@ -118,6 +121,18 @@ local claim = {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], '0'}
 for _, id in ipairs(ids) do claim[#claim + 1] = id end
 for _, word in ipairs({'IDLE', ARGV[4], 'JUSTID'}) do claim[#claim + 1] = word end
 return redis.call(unpack(claim))
+""")
+
+# KEYS 1 journal; ARGV 1 group. Answers how many entries there are, how many of them workers of the group hold, the
+# oldest of those (empty: none), and how many nobody was given yet (-1: Valkey cannot tell).
+BACKLOG = Script("""
+local pending, undelivered = redis.call('XPENDING', KEYS[1], ARGV[1]), -1
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local fields = {}
+  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+  if fields['name'] == ARGV[1] then undelivered = fields['lag'] or -1 end
+end
+return {redis.call('XLEN', KEYS[1]), pending[1], pending[2] or '', undelivered}
 """)
 
 # KEYS 1 journal; ARGV 1 group, 2 how long entries are kept (ms), 3 how long a consumer may be gone (ms).

@@ -1,6 +1,7 @@
 """An accepted event on its way to its end: its report is asked for again and again until that stands in it."""
 
 import math
+import re
 from dataclasses import dataclass
 
 import httpx
@@ -16,6 +17,7 @@ from krt.client.transport import exchange
 from krt.serving.backoff import Backoff
 
 LONGEST_REPORT_BYTES = 4 * 1024 * 1024  # 1,000 targets with reasons
+SENDABLE = re.compile(r'(W/)?"[!#-~]{1,200}"')  # an entity tag (RFC 9110, section 8.8.3), as long as one may be here
 NOBODY = "no krt worker has reported yet: is one running, on the Valkey and the channel of this krt web?"
 
 
@@ -36,11 +38,12 @@ class Follow:
     def __init__(self, url: str, tokens: Tokens, patience: Patience, pace: Pace, display: Display) -> None:
         self.report: Report | None = None
         self.problem = ""
-        self._url = f"{url}?wait={pace.hold_seconds:g}"
+        self._url = url
         self._tokens = tokens
         self._patience = patience
         self._pace = pace
         self._display = display
+        self._etag = ""  # of `report`
         self._give_up_at = math.inf
         self._say_nobody_at = math.inf
 
@@ -82,11 +85,17 @@ class Follow:
         bearer = await self._tokens.fresh(http)
         if not isinstance(bearer, Token):
             return bearer
-        request = http.build_request("GET", self._url, headers={"Authorization": f"Bearer {bearer.value}"})
+        known = {"If-None-Match": self._etag} if self.report and SENDABLE.fullmatch(self._etag) else {}
+        headers = {"Authorization": f"Bearer {bearer.value}", **known}
+        wait = f"?wait={self._pace.hold_seconds:g}" if self.report else ""  # the first is to be seen at once
+        request = http.build_request("GET", f"{self._url}{wait}", headers=headers)
         seconds = self._pace.hold_seconds + self._patience.attempt_seconds
         answer = await exchange(http, request, seconds=seconds, most_bytes=LONGEST_REPORT_BYTES)
         if isinstance(answer, NotYet):
             return answer
+        if answer.status == 304 and self.report and known:
+            return self.report
+        self._etag = answer.etag
         return answers.read_report(answer.without(bearer.value), bearer.claims)
 
     def _tell(self, problem: str) -> None:

@@ -31,6 +31,7 @@ class Answer:
     location: str
     wait_seconds: float
     body: bytes
+    etag: str = ""
 
     def without(self, secret: str) -> "Answer":
         """The same with *** for `secret`: a server that echoes its request must not bring it into the log."""
@@ -116,7 +117,8 @@ async def _keep_location(response: httpx.Response) -> None:
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:
     wait_seconds = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
-    return Answer(str(response.url), response.status_code, response.extensions["location"], wait_seconds, body)
+    etag = response.headers.get("ETag", "")
+    return Answer(str(response.url), response.status_code, response.extensions["location"], wait_seconds, body, etag)
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:

@@ -60,6 +60,17 @@ class Api:
         body = await self._call("GET", kind.path(namespace), params=params, seconds=_PAGE_SECONDS)
         return _decoded(wire.read_page, kind, body)
 
+    async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
+        """Create a Kubernetes Event. Raises Conflict and Gone."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+        headers = {"Content-Type": "application/json"}
+        await self._call("POST", path, content=json.dumps(event).encode(), headers=headers)
+
+    async def newest_version(self, kind: Kind, namespace: str | None) -> str:
+        """The version that a list would have now: everything that happened before the call is older, or that."""
+        body = await self._call("GET", kind.path(namespace), params={"limit": "1"})
+        return _decoded(wire.read_page, kind, body).resource_version
+
     @asynccontextmanager
     async def watch(
         self, kind: Kind, namespace: str | None, version: str, seconds: float

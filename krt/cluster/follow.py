@@ -5,10 +5,12 @@ Nothing but a complete list or a DELETED removes a workload: an API server that 
 
 import math
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import trio
+from trio_util import AsyncValue
 
 from krt.cluster.api import Api
 from krt.cluster.index import Index
@@ -41,6 +43,8 @@ class Scope:
     problem: str | None = "not listed yet"  # why the index may be behind in this scope
     denied_since: float | None = None  # on Trio's clock, while it may not be listed or watched
     heard_at: float = -math.inf  # on Trio's clock: the last list, bookmark or change
+    watch_ends: Counter[str] = field(default_factory=Counter)  # by reason
+    wanted_at: AsyncValue[float] = field(default_factory=lambda: AsyncValue(-math.inf))  # somebody waits for heard_at
 
     @property
     def is_closed(self) -> bool:
@@ -73,10 +77,13 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
             if scope.version is None:
                 await _list(scope, api, index)
             await _watch(scope, api, index, backoff)
+            scope.watch_ends["ended"] += 1
         except VersionExpired as error:
+            scope.watch_ends["expired"] += 1
             scope.version = None
             log.info("watch_expired", scope=scope, problem=error)
         except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
+            scope.watch_ends["denied" if isinstance(error, ClusterDenied) else "failed"] += 1
             scope.fail(error)
             await trio.sleep(getattr(error, "retry_after_seconds", None) or 0)
 

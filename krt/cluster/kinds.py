@@ -11,6 +11,11 @@ class Kind:
     group_path: str
     plural: str
 
+    @property
+    def api_version(self) -> str:
+        """As manifests give it."""
+        return self.group_path.removeprefix("/apis/")
+
     def path(self, namespace: str | None, name: str | None = None) -> str:
         """The path of the collection (in one namespace, or `None`: the whole cluster) or of one object in it."""
         scope = f"/namespaces/{namespace}" if namespace else ""

@@ -1,5 +1,6 @@
 """The cluster as a worker is given it: calls, an index, and the tasks that keep it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from trio_util import wait_any
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
+from krt.cluster.confirm import AT_ONCE, confirm
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
 from krt.cluster.kinds import KINDS
@@ -39,6 +41,11 @@ class Cluster:
         """Everything that had happened by then, on Trio's clock, is in the index; closed scopes aside."""
         return min(scope.heard_at for scope in self._open_scopes())
 
+    def want_fresh(self, at: float) -> None:
+        """Have `fresh_at` reach this moment within seconds of it, also where nothing changes."""
+        for scope in self._open_scopes():
+            scope.wanted_at.value = max(scope.wanted_at.value, at)
+
     def _open_scopes(self) -> tuple[Scope, ...]:
         # A namespace that krt may not list delays no other; but if all are closed, nothing is known at all.
         return tuple(scope for scope in self.scopes if not scope.is_closed) or self.scopes
@@ -60,6 +67,10 @@ class Cluster:
         """Call this with every change of the index from now on."""
         self.index.listen(changed)
 
+    def watch_ends(self) -> Counter[str]:
+        """How often a watch, or the list before it, has ended and was begun anew, by reason."""
+        return sum((scope.watch_ends for scope in self.scopes), start=Counter())
+
     def problems(self) -> tuple[str, ...]:
         """Why the index may be behind; empty when it follows the cluster."""
         return tuple(f"{scope}: {scope.problem}" for scope in self.scopes if scope.problem)
@@ -75,10 +86,12 @@ async def open_cluster(
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
     scopes = tuple(Scope(KINDS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
-    async with http_client(server, connections=calls_at_once + len(scopes)) as client:
+    async with http_client(server, connections=calls_at_once + len(scopes) + AT_ONCE) as client:
         cluster = Cluster(server.identity, Api(client, server, credentials), Index(), scopes)
+        confirming = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for scope in scopes:
                 nursery.start_soon(keep, scope, cluster.api, cluster.index, name=f"keep {scope}")
+                nursery.start_soon(confirm, scope, cluster.api, confirming, name=f"confirm {scope}")
             yield cluster
             nursery.cancel_scope.cancel()

@@ -48,6 +48,9 @@ class Stamp:
     cause: str
 
 
+OnRestart = Callable[[Workload, str], None]  # hears of a restart, as the object is then, and what for; returns at once
+
+
 class Workloads(Protocol):
     """The API server, for one workload. Raises ClusterUnavailable, ClusterDenied and ClusterRefused besides."""
 
@@ -76,6 +79,15 @@ class Claimed:
     entries: tuple[Delivered, ...]
     deleted: tuple[EventId, ...]
     cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How the journal stands: all entries, those that the group has not settled (None: unknown), the oldest in hand."""
+
+    entries: int
+    unsettled: int | None
+    oldest: EventId | None
 
 
 class Journal(Protocol):
@@ -113,6 +125,10 @@ class Journal(Protocol):
         """The journal's name and the newest id it has given out."""
         ...
 
+    async def backlog(self) -> Backlog:
+        """How much there is, and how much of it is not settled."""
+        ...
+
     async def now(self) -> float:
         """Valkey's clock, in seconds since the epoch."""
         ...
@@ -126,7 +142,10 @@ class Journal(Protocol):
         ...
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull."""
+        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull.
+
+        The same request_id again is the same event: its first answer may have been lost.
+        """
         ...
 
 
@@ -168,7 +187,7 @@ class Rollouts(Protocol):
         ...
 
     async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
-        """How each of these events stands with the workload."""
+        """How each of its events stands with the workload; nothing where it is followed for others, too, by now."""
         ...
 
     async def hold_lease(self) -> bool:
@@ -218,6 +237,10 @@ class Index(Protocol):
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""
+        ...
+
+    def want_fresh(self, at: float) -> None:
+        """Have `fresh_at` reach this moment within seconds of it, also where nothing changes."""
         ...
 
     def listen(self, changed: Changed) -> None:

@@ -334,6 +334,15 @@ class Cluster:
         default="15m",
         metavar="DURATION",
     )
+    kubernetes_events: bool = setting(
+        "KRT_KUBERNETES_EVENTS",
+        "--kubernetes-events",
+        switch,
+        "write a Kubernetes Event on what was restarted; needs the right to create events of events.k8s.io",
+        default="false",
+        metavar="BOOL",
+        switch=True,
+    )
     restarts_per_second: int = setting(
         "KRT_RESTARTS_PER_SECOND",
         "--restarts-per-second",

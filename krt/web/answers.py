@@ -45,9 +45,14 @@ def accepted(event: EventId) -> Answer:
     return Answer(202, "accepted", {"Location": where, "Content-Type": "application/json"}, body)
 
 
-def report(found: dict[str, object]) -> Answer:
+def report(found: dict[str, object], tag: str) -> Answer:
     """How an event is getting on."""
-    return Answer(200, "report", {"Content-Type": "application/json"}, json.dumps(found).encode())
+    return Answer(200, "report", {"Content-Type": "application/json", "ETag": tag}, json.dumps(found).encode())
+
+
+def same_report(tag: str) -> Answer:
+    """How the caller knows already."""
+    return Answer(304, "report", {"ETag": tag})
 
 
 def no_such_event() -> Answer:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+import trio
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from quart import Response, request
 from quart_trio import QuartTrio
@@ -35,7 +36,7 @@ def build_app(door: Door, requests: RequestLog) -> Asgi:
     @app.post(EVENT)
     @app.post(DRY_RUN)
     async def event() -> Response:
-        return _response(await post_event(door, _call(), _body))
+        return await _answered(await post_event(door, _call(), _body))
 
     @app.get("/events/<id>")
     async def status(id: str) -> Response:  # noqa: A002 - as the path names it
@@ -43,7 +44,7 @@ def build_app(door: Door, requests: RequestLog) -> Asgi:
             event = event_ids.parse(id)
         except ValueError:  # digits, but no id: 00-1
             return _response(no_such_event())
-        return _response(await get_event(door, _call(), event, float(request.args.get("wait", 0))))
+        return await _answered(await get_event(door, _call(), event, float(request.args.get("wait", 0))))
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -91,6 +92,12 @@ async def _body() -> bytes:
 async def _send_not_found(send: ASGISendCallable) -> None:
     await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _answered(answer: Answer) -> Response:
+    response = _response(answer)
+    await trio.lowlevel.checkpoint()  # whoever has hung up meanwhile is cancelled here; Quart would call it a crash
+    return response
 
 
 def _response(answer: Answer) -> Response:

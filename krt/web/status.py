@@ -1,6 +1,12 @@
-"""`GET /events/ID`: how an event is getting on, for the repository that announced it and nobody else."""
+"""`GET /events/ID`: how an event is getting on, for the repository that announced it and nobody else.
+
+The answer's ETag is of what it tells. Who sends it back (If-None-Match) waits for something else than that, so that no
+change between two calls is missed; and is answered 304 if there is nothing else (RFC 9110, section 13.1.2).
+"""
 
 import json
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import trio
@@ -11,48 +17,68 @@ from krt.core.identity import Rejection
 from krt.core.policy import rules_for
 from krt.core.report import FINAL
 from krt.errors import KrtError, TokenRejected
-from krt.web.answers import Answer, no_such_event, of_error, report
-from krt.web.call import Call, Door
+from krt.web.answers import Answer, no_such_event, of_error, report, same_report
+from krt.web.call import Call, Door, Headers
 
 MOST_WAIT_SECONDS = 25.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    document: dict[str, Any]
+    tag: str
+
+    @property
+    def is_final(self) -> bool:
+        return self.document["state"] in FINAL
+
+
 async def get_event(door: Door, call: Call, event: EventId, wait_seconds: float) -> Answer:
     """The report; with `wait_seconds`, not before it has changed. An event of another repository is like none."""
+    known = _known(call.headers)
     try:
         identity = call.record.identity = door.identify(call.headers)
         if not rules_for(door.rules, identity):
             raise TokenRejected(Rejection.NO_RULE)
         if wait_seconds and door.watch.is_open:
-            found = await _changed(door, event, identity.repository_id, min(wait_seconds, MOST_WAIT_SECONDS))
+            until = trio.current_time() + min(wait_seconds, MOST_WAIT_SECONDS)
+            found = await _changed(door, event, identity.repository_id, known, until)
         else:
             found = await _read(door, event, identity.repository_id)
     except KrtError as error:
         return of_error(error)
-    return report(found) if found else no_such_event()
+    if found is None:
+        return no_such_event()
+    return same_report(found.tag) if found.tag in known else report(found.document, found.tag)
 
 
-async def _read(door: Door, event: EventId, repository_id: str) -> dict[str, Any] | None:
+async def _read(door: Door, event: EventId, repository_id: str) -> _Found | None:
     found = await door.read_report(event)
     if found is None or found[0].event.get("repository_id") != repository_id:
         return None
-    return document(*found)
+    told = document(*found)
+    return _Found(told, _tag(told))
 
 
-async def _changed(door: Door, event: EventId, repository_id: str, seconds: float) -> dict[str, Any] | None:
-    """The report as it is when it has changed, or is final, or time is over."""
-    until = trio.current_time() + seconds
+async def _changed(
+    door: Door, event: EventId, repository_id: str, known: frozenset[str], until: float
+) -> _Found | None:
+    """The report as it is when it is none of the known (or not the first that is seen), or final, or time is over."""
     with door.watch.listening(event) as ear:  # before the first look: no change falls in between
         found = await _read(door, event, repository_id)
-        told = _told(found)
-        while found and found["state"] not in FINAL and _told(found) == told and await ear.wait(until):
+        old = known or {found.tag if found else ""}
+        while found and not found.is_final and found.tag in old and await ear.wait(until):
             found = await _read(door, event, repository_id)
     return found
 
 
-def _told(found: dict[str, Any] | None) -> str:
-    if found is None:
-        return ""
-    # When a cluster was last seen changes all the time, and tells nothing.
+def _tag(found: dict[str, Any]) -> str:
+    # When a cluster was last seen changes all the time, and tells nothing. So the tag is a weak one.
     clusters = [{name: value for name, value in one.items() if name != "seen_at"} for one in found["clusters"]]
-    return json.dumps({**found, "clusters": clusters}, sort_keys=True)
+    told = json.dumps({**found, "clusters": clusters}, sort_keys=True)
+    return f'W/"{sha256(told.encode()).hexdigest()[:32]}"'
+
+
+def _known(headers: Headers) -> frozenset[str]:
+    values = (value.decode("latin-1") for name, value in headers if name == b"if-none-match")
+    return frozenset(tag.strip() for value in values for tag in value.split(","))

@@ -2,6 +2,7 @@
 
 import trio
 
+from krt.core.event_id import EventId
 from krt.core.ports import Journal
 
 _ASK_SECONDS = 60.0
@@ -22,3 +23,7 @@ class ValkeyClock:
             self._asked_at = trio.current_time()
             self._ahead = valkey - self._asked_at
         return trio.current_time() + self._ahead
+
+    async def age_seconds(self, entry: EventId) -> float:
+        """How long ago the event was accepted. Raises BrokerUnavailable."""
+        return await self.now() - entry.milliseconds / 1000

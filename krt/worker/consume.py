@@ -37,6 +37,20 @@ class Consumer:
         self._cursor = "0-0"
         self._claim_at = -1.0
         self._suspects: dict[EventId, Delivered] = {}
+        self._strange: frozenset[EventId] = frozenset()
+
+    def hear_own(self, own: frozenset[EventId]) -> None:
+        """What the journal says is this worker's: what it twice does not know is looked for.
+
+        A call that was given up may reach Valkey late, behind the look for what was lost with it. What it gives is kept
+        from everybody else by this worker's renewals, and no reply tells of it.
+        """
+        strange = frozenset(entry for entry in own if entry not in self._hand and entry not in self._suspects)
+        if strange & self._strange:  # not just on its way
+            log.warning("entries_found", entries=len(strange))
+            self._reply_lost = True
+            self._bell.ring()
+        self._strange = strange
 
     async def consume(self) -> None:
         """Take entries for ever, no more than the hand has room for."""

@@ -28,11 +28,14 @@ class Entry:
 
     id: EventId
     envelope: Envelope
+    accepted_at: float  # on Trio's clock
     fresh_after: float  # on Trio's clock: what the index knows later than this includes all that the event may name
     settled: Callable[["Entry"], None]
+    told: Callable[[str], None]  # of each workload's outcome, by its name
     open: set[WorkloadKey] = field(default_factory=set)
     outcomes: dict[WorkloadKey, Outcome] = field(default_factory=dict)
     listed: set[WorkloadKey] = field(default_factory=set)  # told one by one in the report
+    skipped: set[WorkloadKey] = field(default_factory=set)  # of them, those that did not match; they may yet
     more: int = 0  # workloads that are only counted there
     undone: dict[WorkloadKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
     heir: "Entry | None" = None  # a newer one that names all that this one does: late matches are its business
@@ -49,6 +52,7 @@ class Entry:
         self.open.remove(key)
         self.outcomes[key] = outcome
         self._say(key, outcome)
+        self.told(_name(outcome))
         if not self.open:
             self.settled(self)
 
@@ -66,12 +70,16 @@ class Entry:
 
     def counts(self) -> Counter[str]:
         """How many workloads ended how, by the names of the outcomes in lower case."""
-        return Counter(type(outcome).__name__.lower() for outcome in self.outcomes.values())
+        return Counter(map(_name, self.outcomes.values()))
 
     def _say(self, key: WorkloadKey, outcome: Outcome) -> None:
         say = log.warning if isinstance(outcome, Failed | Expired) else log.info
         own = {"workload": key, "event_id": self.id, "request_id": self.envelope.request_id}
         say(_NAMES[type(outcome)], **own, **_details(outcome))
+
+
+def _name(outcome: Outcome) -> str:
+    return type(outcome).__name__.lower()
 
 
 def _details(outcome: Outcome) -> dict[str, object]:

@@ -90,9 +90,9 @@ class Follower:
             self._missing.pop((one.key, one.uid), None)
             newest = covers(workload, position) or EventId(-1, 0)
             await self._tell_rollout(_of(one, [event for event in one.events if event <= newest]), workload)
-            await self._tell_end(_of(one, [event for event in one.events if event > newest]), workload, position)
+            await self._tell_end(one, newest, workload, position)
         elif self._is_gone(one):
-            await self._tell_end(one, None, position)
+            await self._tell_end(one, EventId(-1, 0), None, position)
 
     def _is_gone(self, one: Followed) -> bool:
         """Whether it is not there by an index that has heard of all that there was when it was first missed.
@@ -109,12 +109,17 @@ class Follower:
             await self._tell(one, target)
             self._said[name] = (one.events, target)
 
-    async def _tell_end(self, one: Followed, workload: Workload | None, position: JournalPosition) -> None:
+    async def _tell_end(
+        self, one: Followed, newest: EventId, workload: Workload | None, position: JournalPosition
+    ) -> None:
+        """The last word on its events beyond `newest`, which no restart in force covers."""
         name, now = (one.key, one.uid), trio.current_time()
-        if not one.events or now < self._asked.get(name, -_ASK_SECONDS) + _ASK_SECONDS:
+        if one.events[-1] <= newest or now < self._asked.get(name, -_ASK_SECONDS) + _ASK_SECONDS:
             return
         self._asked[name] = now
-        for event, target in say_end(workload, await self._rollouts.standings(one), position).items():
+        standings = await self._rollouts.standings(one)
+        beyond = {event: standing for event, standing in standings.items() if event > newest}
+        for event, target in say_end(workload, beyond, position).items():
             await self._tell(_of(one, [event]), target)
 
     async def _tell(self, one: Followed, target: Target) -> None:

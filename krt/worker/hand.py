@@ -101,3 +101,8 @@ class Hand:
         """
         done = [entry for entry in self._settled if not entry.open and (entry.heir or entry.fresh_after <= fresh_at)]
         return sorted(done, key=lambda entry: entry.id)
+
+    @property
+    def wants_fresh(self) -> float | None:
+        """How fresh the index has to be for the next settled entry to be complete; None if there is none."""
+        return min((entry.fresh_after for entry in self._settled), default=None)

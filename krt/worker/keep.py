@@ -1,13 +1,18 @@
 """What a worker does beside restarting: keep its claims, close what is done, tidy the journal, let go at the end."""
 
+from collections.abc import Callable
+
 import trio
 
+from krt.core.event_id import EventId
 from krt.core.ports import Index, Journal, Rollouts
 from krt.core.progress import of_outcome
 from krt.core.report import Group, GroupState, Target, TargetState
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
+from krt.metrics import WorkerMetrics
 from krt.serving.backoff import Backoff
+from krt.worker.clock import ValkeyClock
 from krt.worker.entry import Entry
 from krt.worker.hand import Hand
 
@@ -16,28 +21,38 @@ log = Log("worker")
 _RENEW_SECONDS = 5.0  # a third of the time after which others take an entry over
 _CLOSE_SECONDS = 0.1
 _TIDY_SECONDS = 60.0
+_MEASURE_SECONDS = 10.0
 _RELEASE_SECONDS = 2.0
 _ALIVE_SECONDS = 30.0
 
 
-async def renew(journal: Journal, hand: Hand) -> None:
-    """Keep what is in hand this worker's own, for ever; let go of what another has taken over."""
+async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[EventId]], None]) -> None:
+    """Keep what is in hand this worker's own, for ever; let go of what another has taken over.
+
+    `heard_own` is told what the journal says is this worker's: it may not know of all of it.
+    """
     while True:
         await trio.sleep(_RENEW_SECONDS)
         held = hand.ids()
         try:
-            hand.keep_only(await journal.renew(_most(hand)), held)
+            own = await journal.renew(_most(hand))
         except BrokerUnavailable as error:
             log.warning("claims_not_renewed", entries=len(held), problem=error)
+            continue
+        hand.keep_only(own, held)
+        heard_own(own)
 
 
-async def close(rollouts: Rollouts, index: Index, hand: Hand) -> None:
+async def close(rollouts: Rollouts, index: Index, hand: Hand, metrics: WorkerMetrics) -> None:
     """Acknowledge what is settled and can get no late match any more, for ever."""
     while True:
         await hand.wait_settled()
         for entry in hand.complete(index.fresh_at()):
             await _settle(rollouts, entry)
             hand.release(entry)
+            metrics.event_settled(_ending(entry))
+        if hand.wants_fresh is not None:
+            index.want_fresh(hand.wants_fresh)
         await trio.sleep(_CLOSE_SECONDS)
 
 
@@ -59,6 +74,18 @@ async def tidy(journal: Journal) -> None:
         except BrokerUnavailable as error:
             log.warning("journal_not_tidied", problem=error)
         await trio.sleep(_TIDY_SECONDS)
+
+
+async def measure(journal: Journal, clock: ValkeyClock, metrics: WorkerMetrics) -> None:
+    """Tell the metrics how the journal stands, for ever."""
+    while True:
+        try:
+            backlog = await journal.backlog()
+            age_seconds = await clock.age_seconds(backlog.oldest) if backlog.oldest else 0.0
+            metrics.journal_seen(entries=backlog.entries, unsettled=backlog.unsettled, oldest_seconds=age_seconds)
+        except BrokerUnavailable:  # others say so
+            metrics.journal_unknown()
+        await trio.sleep(_MEASURE_SECONDS)
 
 
 async def release(journal: Journal, hand: Hand) -> None:
@@ -89,6 +116,15 @@ def _group(entry: Entry, failures: list[str]) -> Group:
         return Group(GroupState.FAILED, f"{len(failures)} more failed: {failures[0]}", entry.more, final=True)
     is_match = entry.outcomes or entry.envelope.dry_run
     return Group(GroupState.SETTLED if is_match else GroupState.NO_MATCH, more=entry.more, final=True)
+
+
+def _ending(entry: Entry) -> str:
+    """How the event ended, for the metrics: by the worst that became of one of its workloads."""
+    if entry.envelope.dry_run:
+        return "dry_run"
+    ends = entry.counts()
+    worst = [bad for bad in ("failed", "expired") if ends[bad]]
+    return worst[0] if worst else "settled" if ends else "no_match"
 
 
 def _is_failed(target: Target) -> bool:

@@ -12,6 +12,7 @@ from krt.core.event import is_journaled, parse
 from krt.core.ports import Journal, Lost, Message, Signal, Subscribed
 from krt.errors import BrokerUnavailable, EventInvalid
 from krt.logs import Log
+from krt.metrics import WorkerMetrics
 from krt.worker.bell import Bell
 
 log = Log("worker")
@@ -25,9 +26,10 @@ _LOST_SECONDS = 60.0  # nobody could adopt it for so long: whoever announced it 
 class Listener:
     """One worker's ear."""
 
-    def __init__(self, journal: Journal, bell: Bell) -> None:
+    def __init__(self, journal: Journal, bell: Bell, metrics: WorkerMetrics) -> None:
         self._journal = journal
         self._bell = bell
+        self._metrics = metrics
         self._foreign: deque[tuple[float, Envelope]] = deque(maxlen=_MOST_KEPT)
         self._heard = trio.Event()
 
@@ -58,6 +60,7 @@ class Listener:
             except BrokerUnavailable as error:
                 log.warning("adoption_delayed", waiting=len(self._foreign), problem=error)
             if lost := self._forget(_LOST_SECONDS):
+                self._metrics.messages("lost", lost)
                 log.error("messages_lost", messages=lost)
             with trio.move_on_after(_RENEW_SECONDS):
                 await self._heard.wait()
@@ -67,6 +70,7 @@ class Listener:
         try:
             event = parse(payload)
         except EventInvalid as error:
+            self._metrics.messages("refused")
             log.warning("message_refused", field=error.field, problem=error.problem)
             return
         self._foreign.append((trio.current_time(), Envelope(event, None, token_hex(8))))
@@ -80,6 +84,7 @@ class Listener:
                 return
             if self._foreign and self._foreign[0] == (heard_at, envelope):
                 self._foreign.popleft()
+            self._metrics.messages("adopted")
             log.info("message_adopted", event_id=adopted, image=envelope.event.image, tags=envelope.event.tags)
             self._bell.ring()
 

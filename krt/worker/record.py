@@ -32,13 +32,14 @@ class Recorder:
         follow = {workload.key: workload.uid for workload in wanted}
         targets = {v.workload.key: _target(v, entry, is_wanted=v.workload.key in follow) for v in told}
         entry.listed |= targets.keys()
+        entry.skipped |= {verdict.workload.key for verdict in told if isinstance(verdict, Skip)}
         entry.more = len(verdicts) - len(told)
         followed = {key: uid for key, uid in follow.items() if key in targets}
         await self._rollouts.record(entry.id, _group(entry), targets, followed)
 
     async def late(self, entry: Entry, workload: Workload) -> None:
-        """One more workload, that came to match later. Waits for Valkey; returns also when the entry is dropped."""
-        if workload.key in entry.listed or len(entry.listed) >= MOST_TARGETS:
+        """A workload that came to match later. Waits for Valkey; returns also when the entry is dropped."""
+        if workload.key in entry.listed - entry.skipped or len(entry.listed | {workload.key}) > MOST_TARGETS:
             return
         target = {workload.key: Target(TargetState.WAITING, uid=workload.uid)}
         async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
@@ -50,6 +51,7 @@ class Recorder:
                 log.warning("late_match_not_recorded", workload=workload.key, event_id=entry.id, problem=error)
             else:
                 entry.listed.add(workload.key)
+                entry.skipped.discard(workload.key)
                 return
 
 

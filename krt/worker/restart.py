@@ -13,7 +13,7 @@ import trio
 from krt.core.envelope import Envelope
 from krt.core.matching import Match, judge
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
-from krt.core.ports import Stamp, Workloads
+from krt.core.ports import OnRestart, Stamp, Workloads
 from krt.core.restart import (
     AlreadyRestarted,
     Decision,
@@ -28,6 +28,7 @@ from krt.core.restart import (
 from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
 from krt.logs import Log
+from krt.metrics import WorkerMetrics
 from krt.serving.backoff import Backoff
 from krt.worker.case import Case
 from krt.worker.entry import Entry
@@ -59,16 +60,20 @@ class Restarter:
         position: LastPosition,
         rules: Rules,
         pace: Pace,
+        metrics: WorkerMetrics,
         *,
         calls_at_once: int,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        on_restart: OnRestart | None = None,
     ) -> None:
         self._workloads = workloads
         self._position = position
         self._rules = rules
         self._pace = pace
+        self._metrics = metrics
         self._calls = trio.CapacityLimiter(calls_at_once)
         self._now = now
+        self._on_restart = on_restart
 
     async def settle(self, seen: Workload, entry: Entry) -> Outcome:
         """Restart `seen`, a match of the entry's event, unless that is done already or proves impossible."""
@@ -94,13 +99,13 @@ class Restarter:
             except ClusterDenied as error:
                 if not case.may_pass():
                     return Failed(str(error))
-                self._say_retry(case, error)
+                self._say_retry(case, error, "denied")
             except ClusterUnavailable as error:
                 case.denied_since = None
-                self._say_retry(case, error)
+                self._say_retry(case, error, "unavailable")
                 await trio.sleep(error.retry_after_seconds or 0)
             except BrokerUnavailable as error:  # and it has never said where the journal stands
-                self._say_retry(case, error)
+                self._say_retry(case, error, "journal")
         raise AssertionError("a backoff does not end")
 
     async def _try(self, case: Case) -> Outcome:
@@ -111,8 +116,11 @@ class Restarter:
                 if isinstance(decision, RestartNow) and (case.has_turn or self._pace.take()):
                     case.has_turn = True
                     try:
-                        return Restarted(await self._patch(case, position), position.newest)
+                        restarted = await self._patch(case, position)
+                        self._metrics.patched(trio.current_time() - case.entry.accepted_at)
+                        return Restarted(restarted, position.newest)
                     except Conflict as error:
+                        self._metrics.retried("conflict")
                         log.debug("restart_conflicted", workload=case.workload.key, problem=error)
             if isinstance(decision, AlreadyRestarted):
                 return Covered(decision.mark.covers, case.workload)
@@ -159,7 +167,10 @@ class Restarter:
         restarted_at = format_time(self._now())
         stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), cause(case.entry.envelope))
         with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch that was begun is finished
-            return await self._workloads.restart(case.workload, stamp)
+            restarted = await self._workloads.restart(case.workload, stamp)
+            if self._on_restart:
+                self._on_restart(restarted, stamp.cause)
+            return restarted
         raise AssertionError("a shield without a deadline is never cancelled")
 
     async def _read(self, case: Case) -> None:
@@ -173,7 +184,8 @@ class Restarter:
             raise _NoMatch(verdict.reason if verdict else "runs no image of this name any more")
         case.workload = fresh
 
-    def _say_retry(self, case: Case, error: Exception) -> None:
+    def _say_retry(self, case: Case, error: Exception, reason: str) -> None:
+        self._metrics.retried(reason)
         log.warning("restart_retried", workload=case.workload.key, event_id=case.entry.id, problem=error)
 
 

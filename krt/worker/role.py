@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import trio
+from prometheus_client import CollectorRegistry
 
-from krt.core.ports import Journal, Rollouts, Signal, Workloads
+from krt.core.ports import Journal, OnRestart, Rollouts, Signal, Workloads
+from krt.metrics import WorkerMetrics
 from krt.worker import keep
 from krt.worker.bell import Bell
 from krt.worker.changes import Changes
@@ -42,29 +44,36 @@ async def work(
     bounds: Bounds,
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    metrics: WorkerMetrics | None = None,
+    on_restart: OnRestart | None = None,
 ) -> None:
     """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
-    bell, hand = Bell(), Hand(bounds.in_hand)
+    metrics = metrics or WorkerMetrics(CollectorRegistry())
+    bell, hand, clock = Bell(), Hand(bounds.in_hand), ValkeyClock(journal)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
-    restarter = Restarter(workloads, position, rules, pace, calls_at_once=bounds.calls_at_once, now=now)
+    restarter = Restarter(
+        workloads, position, rules, pace, metrics, calls_at_once=bounds.calls_at_once, now=now, on_restart=on_restart
+    )
     recorder = Recorder(rollouts)
     waiting = Waiting(restarter, recorder)
-    taker = Taker(journal, rollouts, recorder, matching, hand, waiting, ValkeyClock(journal), position)
-    listener = Listener(journal, bell)
+    taker = Taker(journal, rollouts, recorder, matching, hand, waiting, clock, position, metrics)
+    consumer, listener = Consumer(journal, hand, bell, taker), Listener(journal, bell, metrics)
     follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds, now=now)
     matching.index.listen(Changes(hand, waiting, require_opt_in=matching.require_opt_in).hear)
     matching.index.listen(follower.changed)
+    metrics.watch_worker(in_hand=lambda: len(hand), waiting=lambda: len(waiting))
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listener.hear, signals)
             nursery.start_soon(listener.adopt)
             nursery.start_soon(waiting.work_off)
-            nursery.start_soon(keep.renew, journal, hand)
-            nursery.start_soon(keep.close, rollouts, matching.index, hand)
+            nursery.start_soon(keep.renew, journal, hand, consumer.hear_own)
+            nursery.start_soon(keep.close, rollouts, matching.index, hand, metrics)
             nursery.start_soon(keep.say_alive, rollouts)
             nursery.start_soon(follower.follow)
             nursery.start_soon(keep.tidy, journal)
-            nursery.start_soon(Consumer(journal, hand, bell, taker).consume)
+            nursery.start_soon(keep.measure, journal, clock, metrics)
+            nursery.start_soon(consumer.consume)
     finally:
         await keep.release(journal, hand)

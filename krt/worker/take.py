@@ -16,6 +16,7 @@ from krt.core.restart import is_after
 from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
+from krt.metrics import WorkerMetrics
 from krt.worker.clock import ValkeyClock
 from krt.worker.entry import Entry
 from krt.worker.hand import FRESH_SECONDS, Hand
@@ -51,6 +52,7 @@ class Taker:
         waiting: Waiting,
         clock: ValkeyClock,
         position: LastPosition,
+        metrics: WorkerMetrics,
     ) -> None:
         self._journal = journal
         self._rollouts = rollouts
@@ -60,6 +62,7 @@ class Taker:
         self._waiting = waiting
         self._clock = clock
         self._position = position
+        self._metrics = metrics
         self._newest_left = EventId(0, 0)
 
     async def take(self, delivered: Delivered) -> None:
@@ -96,8 +99,10 @@ class Taker:
 
     async def _begin(self, delivered: Delivered, envelope: Envelope, *, since: float | None) -> None:
         self._position.seen(delivered.id)
+        accepted_at = trio.current_time() - await self._clock.age_seconds(delivered.id)
         fresh_after = -math.inf if envelope.dry_run else trio.current_time() + FRESH_SECONDS
-        entry = Entry(delivered.id, envelope, fresh_after, self._hand.settled)
+        told = self._metrics.workload_settled
+        entry = Entry(delivered.id, envelope, accepted_at, fresh_after, self._hand.settled, told)
         self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
         verdicts = self._match(entry)
         matched = [] if envelope.dry_run else [v.workload for v in verdicts if isinstance(v, Match)]
@@ -138,23 +143,21 @@ class Taker:
             self._newest_left = entry
 
     async def _is_too_old(self, delivered: Delivered) -> bool:
-        if await self._age_seconds(delivered.id) <= self._matching.max_event_age_seconds:
+        if await self._clock.age_seconds(delivered.id) <= self._matching.max_event_age_seconds:
             return False
         # Decided once: what was young enough when a worker first matched it is tried on by the next one.
         return not await self._rollouts.is_open(delivered.id)
 
     async def _backlog_since(self, delivered: Delivered) -> float | None:
         """When the group was made, if the entry is much older than it; None otherwise."""
-        if await self._age_seconds(delivered.id) <= _BACKLOG_SECONDS:
+        if await self._clock.age_seconds(delivered.id) <= _BACKLOG_SECONDS:
             return None
         made = await self._journal.group_made()
         return made if delivered.id.milliseconds / 1000 < made - _BACKLOG_SECONDS else None
 
-    async def _age_seconds(self, entry: EventId) -> float:
-        return await self._clock.now() - entry.milliseconds / 1000
-
     async def _settle(self, entry: EventId, state: GroupState, reason: str) -> None:
         await self._rollouts.settle(entry, Group(state, reason=reason, final=True), {})
+        self._metrics.event_settled(state)
 
 
 def _say_odd(entry: EventId, verdict: Match | Skip) -> None:

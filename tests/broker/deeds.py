@@ -14,7 +14,7 @@ import trio
 from krt.broker.accept import Acceptor
 from krt.broker.channel import Subscription, subscribe
 from krt.broker.client import Client, open_client
-from krt.broker.clusters import claim_name
+from krt.broker.clusters import Forgotten, claim_name, forget, seen_clusters
 from krt.broker.durability import durability_problems
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.broker.journal import Journal
@@ -23,7 +23,7 @@ from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.broker.scripts import TIDY
 from krt.core.event_id import EventId
-from krt.core.ports import Followed, Message, Subscribed
+from krt.core.ports import Backlog, Followed, Message, Subscribed
 from krt.core.report import Group, GroupState, Standing, Target, TargetState
 from krt.core.use import Use
 from krt.core.workload import WorkloadKey
@@ -69,9 +69,11 @@ async def open_server() -> AsyncIterator[Server]:
         async with (
             open_client(_as(endpoint, "krt-web")) as web,
             open_client(_as(endpoint, "krt-worker")) as worker,
+            open_client(_as(endpoint, "krt-operator")) as operator,
             open_client(_as(endpoint, "admin")) as admin,
         ):
-            yield Server(endpoint, {"krt-web": web, "krt-worker": worker, "admin": admin})
+            clients = {"krt-web": web, "krt-worker": worker, "krt-operator": operator, "admin": admin}
+            yield Server(endpoint, clients)
 
 
 def a_use(token: str, *, retry: str | None = None, fingerprint: str = "f") -> Use:
@@ -159,7 +161,7 @@ async def hear_that_a_report_changed(server: Server) -> None:
 
 
 async def see_that_valkey_is_there(server: Server) -> None:
-    for user in DEEDS:
+    for user in ("krt-web", "krt-worker"):
         assert await server.client(user).call("PING") == b"PONG"
 
 
@@ -230,6 +232,12 @@ async def know_where_the_journal_stands(server: Server) -> None:
     assert await journal.group_made() <= await journal.now()
 
 
+async def know_how_much_is_left(server: Server) -> None:
+    event, journal = await an_accepted_event(server), a_journal(server.client("krt-worker"))
+    await journal.read_new(10)
+    assert await journal.backlog() == Backlog(entries=1, unsettled=1, oldest=event)
+
+
 async def adopt_a_foreign_message(server: Server) -> None:
     journal = a_journal(server.client("krt-worker"))
     assert await journal.hold_lease()
@@ -257,6 +265,26 @@ async def record_follow_tell_and_settle(server: Server) -> None:
     assert not await rollouts.is_open(event)
 
 
+async def list_the_clusters(server: Server) -> None:
+    await Rollouts(server.admin, KEYS, group=GROUP).say_alive()
+    seen = await seen_clusters(server.client("krt-operator"), KEYS)
+    assert list(seen.groups) == [GROUP]
+
+
+async def forget_a_cluster(server: Server) -> None:
+    """One with all that a group of workers leaves behind."""
+    event = await an_accepted_event(server)
+    await a_journal(server.admin).read_new(10)
+    await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), {}, {WEB_KEY: "uid"})
+    await claim_name(server.admin, KEYS, "default", "this one", replace=False)
+    await server.admin.call("HSET", KEYS.alive, GROUP, "1 1 0 {}")
+    client = server.client("krt-operator")
+    assert await forget(client, KEYS, "default") is Forgotten.YES
+    left = {KEYS.alive, KEYS.cluster("default"), KEYS.followed(GROUP), KEYS.group_made(GROUP)}
+    assert [key for key in left if await server.admin.call("EXISTS", key)] == []
+    assert await server.admin.call("XINFO", "GROUPS", KEYS.journal) == []
+
+
 Deed = Callable[[Server], Awaitable[None]]
 
 DEEDS: dict[str, tuple[Deed, ...]] = {
@@ -282,6 +310,11 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         know_where_the_journal_stands,
         adopt_a_foreign_message,
         record_follow_tell_and_settle,
+        know_how_much_is_left,
         claim_the_clusters_name,
+    ),
+    "krt-operator": (
+        list_the_clusters,
+        forget_a_cluster,
     ),
 }

@@ -256,7 +256,7 @@ async def test_an_adopted_event_is_delivered_as_any_other(client, journal):
 
 async def test_two_messages_of_equal_bytes_are_two_events(journal):
     await journal.hold_lease()
-    first, second = await journal.adopt(an_envelope()), await journal.adopt(an_envelope())
+    first, second = await journal.adopt(an_envelope()), await journal.adopt(an_envelope(request_id="r-2"))
     assert first != second
 
 
@@ -266,7 +266,7 @@ async def test_an_adopted_event_names_a_new_journal_and_keeps_the_name_of_an_old
     name = await client.call("GET", KEYS.journal_name)
     assert name
     await announce(client, "v1")
-    await journal.adopt(an_envelope())
+    await journal.adopt(an_envelope(request_id="r-2"))
     assert await client.call("GET", KEYS.journal_name) == name
 
 

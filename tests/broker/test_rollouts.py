@@ -107,6 +107,26 @@ async def test_T1_a_report_moves_only_to_higher_versions(client, rollouts):
     assert await target(client, event) == progressing(8)
 
 
+async def test_T1_what_was_skipped_may_come_to_match(client, rollouts):
+    """Seen to fail with every final state kept: it was restarted, and the event ended as no_match."""
+    event = await accept(client)
+    skipped = Target(TargetState.SKIPPED, reason="another tag", final=True)
+    await rollouts.record(event, MATCHED, {WEB: skipped}, {})
+    await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
+    await rollouts.tell(Followed(WEB, "u1", (event,)), ready(7))
+    assert (await read(client, event)).targets[GROUP, WEB] == ready(7)
+    await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
+    assert (await read(client, event)).targets[GROUP, WEB] == ready(7)
+
+
+async def test_T1_what_was_given_up_as_no_match_stays_so(client, rollouts):
+    event = await accept(client)
+    gone = Target(TargetState.SKIPPED, reason="deleted or recreated", final=True, version=LAST)
+    await rollouts.record(event, MATCHED, {WEB: gone}, {})
+    await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
+    assert (await read(client, event)).targets[GROUP, WEB] == gone
+
+
 async def test_T1_a_final_state_stays(client, rollouts):
     """Seen to fail with `final` not looked at."""
     event = await recorded(client, rollouts)
@@ -196,6 +216,14 @@ async def test_how_events_stand_is_read_from_their_reports(client, rollouts):
         first: Standing(settled=True, target=progressing(7)),
         second: Standing(settled=False, target=WAITING),
     }
+
+
+async def test_nothing_is_known_of_how_events_stand_once_others_have_come(client, rollouts):
+    """Seen to fail: an event that had been superseded meanwhile was settled, and what was to serve it was not seen."""
+    first = await recorded(client, rollouts)
+    seen = Followed(WEB, "u1", (first,))
+    await recorded(client, rollouts, "t-2")
+    assert await rollouts.standings(seen) == {}
 
 
 async def test_an_event_is_open_from_when_it_is_recorded_until_it_is_settled(client, rollouts):

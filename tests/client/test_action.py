@@ -3,109 +3,32 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.client.actions import REQUEST_TOKEN, Actions, Reply, running
 from tests.client.reports import READY, a_report, a_target
-
-ROOT = Path(__file__).parents[2]
-ACTION = ROOT / "deploy" / "action"
+from tests.client.runner import ACTION, Runner, the_action
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the action is for Linux runners")
-
-# A python3 that makes environments as the real one does, but whose pip only notes what it was asked for: the packages
-# are those of this environment.
-PYTHON3 = f"""#!/bin/sh
-if [ "$1 $2 $3" != "-I -m venv" ]; then exec {sys.executable} "$@"; fi
-{sys.executable} -I -m venv --without-pip "$4" || exit
-(cd "$4"/lib/python*/site-packages && echo {Path(pytest.__file__).parents[1]} > packages.pth)
-mv "$4/bin/python" "$4/bin/real"
-cat > "$4/bin/python" <<'END'
-#!/bin/sh
-if [ "$3" = pip ]; then echo "$@" > "$RUNNER_TEMP/pip"; exit ${{PIP_EXIT:-0}}; fi
-exec "${{0%/*}}/real" "$@"
-END
-chmod +x "$4/bin/python"
-"""
-
-
-def the_action() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ACTION / "action.yml").read_text())
-    return loaded
-
-
-class Runner:
-    """What GitHub's runner does for a step of a composite action."""
-
-    def __init__(self, directory: Path, actions: Actions) -> None:
-        self.directory = directory
-        self.actions = actions
-        self.bin = directory / "bin"
-        self.work = directory / "work"
-        self.temp = directory / "temp"
-        for path in (self.bin, self.work, self.temp):
-            path.mkdir()
-        (self.bin / "python3").write_text(PYTHON3)
-        (self.bin / "python3").chmod(0o755)
-
-    def start(self, inputs: Mapping[str, str], **environ: str) -> subprocess.Popen[str]:
-        action = the_action()
-        (step,) = action["runs"]["steps"]
-        values = {name: inputs.get(name, row.get("default", "")) for name, row in action["inputs"].items()}
-        own = {name: self._evaluated(expression, values) for name, expression in step["env"].items()}
-        (self.directory / "step.sh").write_text(step["run"])
-        return subprocess.Popen(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(self.directory / "step.sh")],
-            env={**self._environ(), **own, **environ},
-            cwd=self.work,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, inputs: Mapping[str, str], **environ: str) -> tuple[int, str, str]:
-        process = self.start(inputs, **environ)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
-
-    def _environ(self) -> dict[str, str]:
-        return {
-            **self.actions.environ,
-            "PATH": f"{self.bin}:{os.defpath}",
-            "HOME": str(self.directory),
-            "GITHUB_ACTIONS": "true",
-            "GITHUB_ACTION_PATH": str(ACTION),
-            "GITHUB_STEP_SUMMARY": str(self.directory / "summary.md"),
-            "RUNNER_TEMP": str(self.temp),
-        }
-
-    def _evaluated(self, expression: str, values: Mapping[str, str]) -> str:
-        found = re.fullmatch(r"\$\{\{ inputs\.([a-z-]+) \}\}", expression)
-        assert found
-        return values[found[1]]
 
 
 @pytest.fixture
 def runner(tmp_path: Path, actions: Actions) -> Runner:
     actions.reports = [a_report("rolling", a_target()), READY]
-    return Runner(tmp_path, actions)
+    return Runner(tmp_path, actions.environ)
 
 
 SHOP = {"image": "ghcr.io/acme/shop", "tags": "dev\nv1\n"}
 
 
-def test_the_step_announces_the_image_and_waits(runner: Runner) -> None:
+def test_the_step_announces_the_image_and_waits(runner: Runner, actions: Actions) -> None:
     code, out, err = runner.run(SHOP)
     assert (code, out) == (0, "the rollout is ready: 1 ready\n"), err
     assert "::group::rollout of ghcr.io/acme/shop (dev, v1)" in err
-    (post,) = runner.actions.posts
+    (post,) = actions.posts
     assert json.loads(post.body) == {"image": "ghcr.io/acme/shop", "tags": ["dev", "v1"]}
     assert "Deployment shop" in (runner.directory / "summary.md").read_text()
 
@@ -124,11 +47,11 @@ def test_the_repository_of_the_job_has_no_say_in_what_runs(runner: Runner) -> No
     assert runner.run(SHOP, PYTHONPATH=str(runner.work))[0] == 0
 
 
-def test_every_input_reaches_the_command(runner: Runner) -> None:
-    runner.actions.reports = [a_report("no_match")]
+def test_every_input_reaches_the_command(runner: Runner, actions: Actions) -> None:
+    actions.reports = [a_report("no_match")]
     inputs = {
         **SHOP,
-        "url": f"{runner.actions.url}/event",
+        "url": f"{actions.url}/event",
         "audience": "https://audience.example.com",
         "timeout": "20s",
         "allow-no-match": "true",
@@ -136,8 +59,8 @@ def test_every_input_reaches_the_command(runner: Runner) -> None:
     }
     code, _, _ = runner.run(inputs, KRT_URL="https://unused.example.com")
     assert code == 0
-    assert runner.actions.posts[0].target == "/event/dry-run"
-    assert runner.actions.asked[0].target.endswith("audience=https%3A%2F%2Faudience.example.com")
+    assert actions.posts[0].target == "/event/dry-run"
+    assert actions.asked[0].target.endswith("audience=https%3A%2F%2Faudience.example.com")
 
 
 def test_a_file_of_authorities_reaches_the_command(runner: Runner) -> None:
@@ -146,11 +69,11 @@ def test_a_file_of_authorities_reaches_the_command(runner: Runner) -> None:
     assert "--ca-file: the file cannot be read" in err
 
 
-def test_without_wait_the_step_ends_with_the_acceptance(runner: Runner) -> None:
+def test_without_wait_the_step_ends_with_the_acceptance(runner: Runner, actions: Actions) -> None:
     code, out, _ = runner.run({**SHOP, "wait": "false"})
     assert code == 0
     assert out.startswith("accepted: event ")
-    assert runner.actions.looks == []
+    assert actions.looks == []
 
 
 @pytest.mark.parametrize(
@@ -158,10 +81,10 @@ def test_without_wait_the_step_ends_with_the_acceptance(runner: Runner) -> None:
     [([Reply(401)], [READY], 2), ([Reply(202)], [READY], 1), (None, [a_report("failed")], 1)],
 )
 def test_the_step_fails_with_the_code_of_the_command(
-    runner: Runner, replies: list[Reply] | None, reports: list[Reply], code: int
+    runner: Runner, actions: Actions, replies: list[Reply] | None, reports: list[Reply], code: int
 ) -> None:
-    runner.actions.events = replies or runner.actions.events
-    runner.actions.reports = reports
+    actions.events = replies or actions.events
+    actions.reports = reports
     assert runner.run(SHOP)[0] == code
 
 
@@ -190,11 +113,11 @@ def test_a_switch_is_true_or_false(runner: Runner, name: str) -> None:
     assert (code, err) == (2, f"::error title=krt notify::{name}: write true or false\n")
 
 
-def test_packages_that_cannot_be_installed_announce_nothing(runner: Runner) -> None:
+def test_packages_that_cannot_be_installed_announce_nothing(runner: Runner, actions: Actions) -> None:
     code, _, err = runner.run(SHOP, PIP_EXIT="1")
     assert code == 3
     assert "::error title=krt notify::the packages" in err
-    assert runner.actions.seen == []
+    assert actions.seen == []
 
 
 def test_a_runner_without_a_new_enough_python_is_told_so(runner: Runner) -> None:
@@ -206,11 +129,11 @@ def test_a_runner_without_a_new_enough_python_is_told_so(runner: Runner) -> None
     assert err.startswith("::error title=krt notify::no Python of 3.11 or newer")
 
 
-def test_a_cancelled_step_says_what_goes_on(runner: Runner) -> None:
-    runner.actions.reports = [a_report("rolling", a_target()), Reply(silent=True)]
+def test_a_cancelled_step_says_what_goes_on(runner: Runner, actions: Actions) -> None:
+    actions.reports = [a_report("rolling", a_target()), Reply(silent=True)]
     process = runner.start(SHOP)
-    assert runner.actions.saw("/events/")
-    assert runner.actions.saw("/events/")
+    assert actions.saw("/events/")
+    assert actions.saw("/events/")
     process.send_signal(signal.SIGINT)  # the runner signals the process of the step, not its children
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -235,7 +158,7 @@ def test_the_lock_names_hashes_and_no_host() -> None:
 
 
 @pytest.mark.slow  # half a minute where the packages come from afar
-def test_the_step_works_with_a_real_python_and_the_packages_of_the_lock(runner: Runner) -> None:
+def test_the_step_works_with_a_real_python_and_the_packages_of_the_lock(runner: Runner, actions: Actions) -> None:
     shutil.rmtree(runner.bin)
     runner.bin.symlink_to(Path(sys.executable).parent)
     of_pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_CERT_"))}
@@ -243,5 +166,5 @@ def test_the_step_works_with_a_real_python_and_the_packages_of_the_lock(runner: 
     if code == 3 and re.search("connection|resolution|No matching distribution", err):
         pytest.skip("no packages can be had here")
     assert (code, out) == (0, "the rollout is ready: 1 ready\n"), err
-    for name in REQUEST_TOKEN, *(token.split(".")[1] for token in runner.actions.given):
+    for name in REQUEST_TOKEN, *(token.split(".")[1] for token in actions.given):
         assert name not in re.sub("::add-mask::.*", "", out + err)

@@ -3,12 +3,14 @@
 import json
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.commands import ROOT, a_process
+from tests.client.runner import Runner
 
 
 @pytest.fixture
@@ -44,3 +46,21 @@ def test_a_dry_run_and_a_rollout_are_followed_to_their_end(pasted: str, tmp_path
     assert ": ready after" in real.stderr
     assert "::endgroup::" in real.stderr
     assert "| Deployment" in (tmp_path / "summary.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the action is for Linux runners")
+def test_the_step_of_the_action_follows_a_rollout_from_a_token_to_the_summary(pasted: str, tmp_path: Path) -> None:
+    """The dev issuer is the token service; krt web checks what it gives by its published keys."""
+    environ = dict(word.split("=", 1) for word in shlex.split(pasted) if word.split("=", 1)[0].isupper())
+    runner = Runner(tmp_path, environ)
+    code, out, err = runner.run({"image": "ghcr.io/acme/shop:dev", "timeout": "60s"})
+    assert (code, out.startswith("the rollout is ready: ")) == (0, True), out + err
+    assert "::group::rollout of ghcr.io/acme/shop (dev)" in err
+    assert "| Deployment shop" in (tmp_path / "summary.md").read_text()
+    code, out, err = runner.run({"image": "ghcr.io/acme/nobody", "tags": "dev", "timeout": "60s"})
+    assert code == 1
+    assert "::error title=krt notify::nothing was restarted: no workload runs ghcr.io/acme/nobody with tag dev" in err
+    code, out, err = runner.run({"image": "ghcr.io/other/shop", "tags": "dev"})
+    assert code == 2
+    assert "::error title=krt notify::krt web refused the event (403)" in err

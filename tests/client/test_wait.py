@@ -32,15 +32,38 @@ def test_a_ready_rollout_ends_with_0(actions: Actions) -> None:
 
 
 def test_the_report_is_asked_for_with_the_token_until_there_is_news(actions: Actions) -> None:
-    follow(actions, ROLLING, READY, wait=a_wait(pace=replace(QUICK_PACE, hold_seconds=25)))
-    assert {(look.method, look.target) for look in actions.looks} == {("GET", f"/events/{EVENT_ID}?wait=25")}
+    follow(actions, ROLLING, ROLLING, READY, wait=a_wait(pace=replace(QUICK_PACE, hold_seconds=25)))
+    path = f"/events/{EVENT_ID}"
+    assert [look.target for look in actions.looks] == [path, f"{path}?wait=25", f"{path}?wait=25"]
+    assert {look.method for look in actions.looks} == {"GET"}
     assert {look.header("authorization") for look in actions.looks} == {f"Bearer {actions.given[0]}"}
     assert len(actions.asked) == 1
 
 
+def test_what_is_known_is_said_and_nothing_new_is_shown_once(actions: Actions) -> None:
+    """Between two questions something may have changed: krt web holds the second only if not."""
+    tagged = replace(ROLLING, headers=(*ROLLING.headers, ("ETag", 'W/"one"')))
+    ended = follow(actions, tagged, Reply(304), Reply(304), READY)
+    assert (ended.code, ended.out) == (0, "the rollout is ready: 1 ready\n")
+    known = [[value for name, value in look.headers if name == "if-none-match"] for look in actions.looks]
+    assert known == [[], ['W/"one"'], ['W/"one"'], ['W/"one"']]
+    assert ended.err.count("progressing") == 1
+
+
+@pytest.mark.parametrize("tag", ["one", '"a b"', '"\xe4"', '"' + "x" * 300 + '"', ""])
+def test_a_tag_that_is_none_is_not_sent_back(actions: Actions, tag: str) -> None:
+    ended = follow(actions, replace(ROLLING, headers=(("ETag", tag.encode("latin-1")),)), READY)
+    assert ended.code == 0
+    assert not [name for look in actions.looks for name, _ in look.headers if name == "if-none-match"]
+
+
+def test_nothing_new_from_a_server_that_was_told_nothing_is_no_report(actions: Actions) -> None:
+    assert follow(actions, Reply(304), wait=SOON_BELIEVED).code == 1
+
+
 def test_a_server_below_a_path_is_asked_there(actions: Actions) -> None:
     follow(actions, READY, url=f"{actions.url}/krt/event")
-    assert actions.looks[0].target.startswith(f"/krt/events/{EVENT_ID}?")
+    assert actions.looks[0].target == f"/krt/events/{EVENT_ID}"
 
 
 def test_without_wait_nothing_is_asked(actions: Actions) -> None:

@@ -128,3 +128,31 @@ async def test_a_watch_that_is_left_gives_its_connection_back(subject: Subject) 
     await subject.create(replicas=0)
     async with subject.api.watch(DEPLOYMENT, subject.namespace, version, 60) as lines:
         assert await told(lines, 1) == [("ADDED", "web")]
+
+
+async def test_after_a_list_a_short_watch_has_a_bookmark_at_its_version_within_seconds(subject: Subject) -> None:
+    """By this krt finds out that nothing has changed (krt/cluster/confirm.py)."""
+    made = await subject.create(replicas=0)
+    async with subject.second_namespace():  # something else happens
+        newest = int(await subject.api.newest_version(DEPLOYMENT, subject.namespace))
+        version = made["metadata"]["resourceVersion"]
+        async with subject.api.watch(DEPLOYMENT, subject.namespace, version, 3) as lines:
+            changes = [read_line(line) async for line in lines]
+    assert int(version) < newest
+    assert {change.type for change in changes} == {"BOOKMARK"}
+    assert int(read_bookmark(changes[0].object)) >= newest
+
+
+async def test_a_bookmark_says_more_than_where_the_watch_began_or_is_not_sent(subject: Subject) -> None:
+    version = (await subject.create(replicas=0))["metadata"]["resourceVersion"]
+    async with subject.api.watch(DEPLOYMENT, subject.namespace, version, 3) as lines:
+        changes = [read_line(line) async for line in lines]
+    assert all(int(read_bookmark(change.object)) > int(version) for change in changes)
+
+
+async def test_the_newest_version_is_that_of_the_newest_change(subject: Subject) -> None:
+    version = (await subject.create(replicas=0))["metadata"]["resourceVersion"]
+    assert int(await subject.api.newest_version(DEPLOYMENT, subject.namespace)) >= int(version)
+    patched = await subject.patch({"metadata": {"labels": {"a": "b"}}})
+    newest = await subject.api.newest_version(DEPLOYMENT, None)
+    assert int(newest) >= int(patched["metadata"]["resourceVersion"]) > int(version)

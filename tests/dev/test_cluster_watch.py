@@ -195,10 +195,16 @@ async def test_without_a_timeout_it_ends_after_half_an_hour(cluster, autojump_cl
     assert seen.ended == 1_800
 
 
+def something_else(cluster) -> int:
+    """Happens; the version before it."""
+    version = cluster.store.number
+    cluster.store.create({"kind": "Namespace", "metadata": {"name": f"elsewhere-{version}"}})
+    return version
+
+
 async def test_bookmarks_come_every_minute_and_once_more_two_seconds_before_the_end(cluster, autojump_clock):
-    seen = await watch_in_process(
-        cluster, 300, resourceVersion=cluster.store.number, timeoutSeconds=150, allowWatchBookmarks="true"
-    )
+    version = something_else(cluster)
+    seen = await watch_in_process(cluster, 300, resourceVersion=version, timeoutSeconds=150, allowWatchBookmarks="true")
     assert seen.types[:3] == ["BOOKMARK"] * 3
     assert seen.times[:3] == [60, 120, 148]
 
@@ -212,10 +218,15 @@ async def test_a_bookmark_tells_the_version_of_now_whatever_changed(cluster, aut
 
 
 async def test_a_bookmark_carries_nulls_where_an_object_has_lists(cluster, autojump_clock):
-    seen = await watch_in_process(cluster, 61, resourceVersion=cluster.store.number, allowWatchBookmarks="true")
+    seen = await watch_in_process(cluster, 61, resourceVersion=something_else(cluster), allowWatchBookmarks="true")
     ((_seconds, bookmark),) = seen.events
     assert bookmark["object"]["kind"] == "Deployment"
     assert bookmark["object"]["spec"]["template"]["spec"]["containers"] is None
+
+
+async def test_no_bookmark_says_what_the_reader_began_with(cluster, autojump_clock):
+    seen = await watch_in_process(cluster, 200, resourceVersion=cluster.store.number, allowWatchBookmarks="true")
+    assert seen.events == ()
 
 
 async def test_a_stream_of_changes_keeps_no_bookmark_back_nor_runs_ahead_of_it(cluster, autojump_clock):

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from tests.apiserver.objects import Object, a_deployment
+from tests.apiserver.pods import Decide, Fate, Ready
 from tests.apiserver.server import ApiServer
 
 MARKS = {("metadata", "annotations", "krt/event"), ("metadata", "annotations", "krt/cause")}
@@ -71,11 +72,26 @@ class Cluster:
         assert ran.code == 0, ran
         return {each["metadata"]["name"]: Seen(each) for each in yaml.safe_load(ran.out)["items"]}
 
+    async def pods(self) -> set[str]:
+        """The names of those that are there."""
+        items = (await self._server.request("GET", f"/api/v1/namespaces/{self.namespace}/pods"))["items"]
+        return {pod["metadata"]["name"] for pod in items}
+
+    async def kubectl(self, *words: str) -> str:
+        ran = await self._server.kubectl(*words, "-n", self.namespace)
+        assert ran.code == 0, ran
+        return ran.out
+
     async def replica_sets(self) -> dict[str, int]:
         """How many each Deployment has."""
         sets = await self._server.request("GET", f"/apis/apps/v1/namespaces/{self.namespace}/replicasets")
         owners: Sequence[str] = [each["metadata"]["ownerReferences"][0]["name"] for each in sets["items"]]
         return {owner: owners.count(owner) for owner in owners}
+
+
+def only_new(pods: set[str], fate: Fate) -> Decide:
+    """For pods that are not among these, which are ready."""
+    return lambda pod: Ready() if pod.metadata.name in pods else fate
 
 
 def token_file_kubeconfig(path: Path, *, server: ApiServer, token_file: Path) -> Path:

@@ -4,10 +4,10 @@ from typing import Any
 
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
-from tests.apiserver.pods import Pod, Ready, Unready
+from tests.apiserver.pods import Ready, Unready
 from tests.apiserver.server import Account, ApiServer
 from tests.e2e.daemon import open_krt
-from tests.e2e.deployments import Cluster
+from tests.e2e.deployments import Cluster, only_new
 
 SHOP = "ghcr.io/acme/shop"
 # Longer than an event is held open for changes that a watch has not told yet: the rollout's own changes close it.
@@ -26,25 +26,11 @@ def states(said: dict[str, Any]) -> dict[str, str]:
     return {target["name"]: target["state"] for target in said["report"]["targets"]}
 
 
-def only_new(pods: set[str], fate: Ready | Unready) -> Any:
-    """For pods that are not there yet; the others are ready."""
-
-    def decide(pod: Pod) -> Ready | Unready:
-        return Ready() if pod.metadata.name in pods else fate
-
-    return decide
-
-
-async def pods_of(server: ApiServer, namespace: str) -> set[str]:
-    items = (await server.request("GET", f"/api/v1/namespaces/{namespace}/pods"))["items"]
-    return {pod["metadata"]["name"] for pod in items}
-
-
 async def test_a_rollout_that_becomes_ready(
     apiserver: ApiServer, cluster: Cluster, worker: Account, kubelet: Kubelet
 ) -> None:
     await cluster.deploy("one", "two", replicas=1)
-    kubelet.decide(only_new(await pods_of(apiserver, cluster.namespace), Ready(after_seconds=READY_SECONDS)))
+    kubelet.decide(only_new(await cluster.pods(), Ready(after_seconds=READY_SECONDS)))
     async with open_krt(worker.kubeconfig, "--namespaces", cluster.namespace) as krt:
         code, said = await krt.notify_and_hear(SHOP, "dev", "--wait", "--timeout", "40s")
         assert [await cluster.rollout_code(name) for name in ("one", "two")] == [0, 0]
@@ -54,7 +40,7 @@ async def test_a_rollout_that_becomes_ready(
 async def test_a_rollout_that_fails(apiserver: ApiServer, cluster: Cluster, worker: Account, kubelet: Kubelet) -> None:
     await cluster.deploy("bad", replicas=1, progressDeadlineSeconds=DEADLINE_SECONDS)
     await cluster.deploy("good", replicas=1)
-    kubelet.decide(only_new(await pods_of(apiserver, cluster.namespace), Unready()), app="bad")
+    kubelet.decide(only_new(await cluster.pods(), Unready()), app="bad")
     async with open_krt(worker.kubeconfig, "--namespaces", cluster.namespace) as krt:
         code, said = await krt.notify_and_hear(SHOP, "dev", "--wait", "--timeout", "40s")
         assert [await cluster.rollout_code(name) for name in ("bad", "good")] == [1, 0]
@@ -71,7 +57,7 @@ async def test_other_kinds_where_they_are_enabled(apiserver: ApiServer, cluster:
         a_daemon_set("c", namespace=cluster.namespace),
     ]
     await cluster.apply(*documents)
-    kubelet.decide(only_new(await pods_of(apiserver, cluster.namespace), Ready(after_seconds=READY_SECONDS)), app="a")
+    kubelet.decide(only_new(await cluster.pods(), Ready(after_seconds=READY_SECONDS)), app="a")
     kinds = ("--kinds", "Deployment,StatefulSet,DaemonSet")
     async with open_krt(account.kubeconfig, "--namespaces", cluster.namespace, *kinds) as krt:
         await krt.notify()

@@ -22,6 +22,7 @@ class FakeIndex:
     ) -> None:
         self.heard_at = trio.current_time()
         self.stale = False
+        self.wanted_at = -math.inf
         self._lag_seconds = lag_seconds
         self._bookmark_seconds = bookmark_seconds
         self._index = Index()
@@ -40,6 +41,10 @@ class FakeIndex:
 
     def fresh_at(self) -> float:
         return self.heard_at
+
+    def want_fresh(self, at: float) -> None:
+        """Its bookmarks come when they come; what is wanted is noted."""
+        self.wanted_at = max(self.wanted_at, at)
 
     def listen(self, changed: Changed) -> None:
         self._index.listen(changed)

@@ -10,7 +10,7 @@ from krt.broker.journal import IDLE_SECONDS, KEPT_SECONDS
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
 from krt.core.event_id import parse as parse_id
-from krt.core.ports import Claimed, Delivered
+from krt.core.ports import Backlog, Claimed, Delivered
 from krt.core.restart import JournalPosition
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerRefused, JournalFull
@@ -48,6 +48,7 @@ class Stream:
         self.acknowledged: list[EventId] = []
         self.newest = EventId(0, 0)
         self.lease = ("", -1.0)
+        self.adopted: dict[str, EventId] = {}
 
     def now(self) -> float:
         """Its clock, in seconds since the epoch."""
@@ -146,6 +147,11 @@ class FakeJournal:
             raise BrokerRefused("no such key")
         return JournalPosition(self.stream.name, self.stream.newest)
 
+    async def backlog(self) -> Backlog:
+        await trio.lowlevel.checkpoint()
+        pending, undelivered = self._group.pending, [each for each in self.stream.entries if each > self._group.last]
+        return Backlog(len(self.stream.entries), len(pending) + len(undelivered), min(pending, default=None))
+
     async def now(self) -> float:
         await trio.lowlevel.checkpoint()
         return self.stream.now()
@@ -163,11 +169,13 @@ class FakeJournal:
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
         await trio.lowlevel.checkpoint()
-        if not self._has_lease():
-            return None
+        known = self.stream.adopted.get(envelope.request_id)
+        if known or not self._has_lease():
+            return known
         if len(self.stream.entries) >= self.stream.most_entries:
             raise JournalFull("full")
-        return self.stream.accept(envelope)
+        self.stream.adopted[envelope.request_id] = self.stream.accept(envelope)
+        return self.stream.newest
 
     def _has_lease(self) -> bool:
         holder, until = self.stream.lease

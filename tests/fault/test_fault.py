@@ -1,7 +1,7 @@
 """Nothing lost, nothing twice: whatever is killed, paused and cut meanwhile, and whoever does not hear an answer.
 
-pytest tests/fault/test_fault.py                                           # one seed, as in continuous integration
-FAULT_SEED=7 FAULT_SEEDS=10 FAULT_EVENTS=2000 FAULT_SECONDS=300 pytest tests/fault/test_fault.py
+pytest -m slow tests/fault/test_fault.py          # one seed, as in continuous integration
+FAULT_SEED=7 FAULT_SEEDS=10 FAULT_EVENTS=2000 FAULT_SECONDS=300 pytest -m slow tests/fault/test_fault.py
 """
 
 from collections import Counter

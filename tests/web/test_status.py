@@ -80,14 +80,15 @@ class Room:
     def ring(self, event: EventId = EVENT) -> None:
         self.rings.send_nowait(Message(str(event).encode()))
 
-    async def ask(self, wait_seconds: float = 0.0, event: EventId = EVENT) -> Answer:
-        call = Call(f"/events/{event}", (), Record("r-1", "GET", "report", "127.0.0.1"))
+    async def ask(self, wait_seconds: float = 0.0, event: EventId = EVENT, *known: str) -> Answer:
+        headers = tuple((b"if-none-match", tag.encode("latin-1")) for tag in known)
+        call = Call(f"/events/{event}", headers, Record("r-1", "GET", "report", "127.0.0.1"))
         return await get_event(self._door(), call, event, wait_seconds)
 
-    async def timed(self, wait_seconds: float) -> tuple[Answer, float]:
+    async def timed(self, wait_seconds: float, *known: str) -> tuple[Answer, float]:
         """The answer, and how long it took."""
         began = trio.current_time()
-        return await self.ask(wait_seconds), trio.current_time() - began
+        return await self.ask(wait_seconds, EVENT, *known), trio.current_time() - began
 
     def _door(self) -> Door:
         identity = an_identity(repository_id=self.repository_id)
@@ -182,6 +183,42 @@ async def test_what_is_rung_for_and_no_different_is_no_change(room: Room, autoju
     answer, seconds = await room.timed(10)
     assert (state(answer), seconds) == ("accepted", 10)
     assert room.shelf.reads <= 12
+
+
+async def test_a_change_between_two_calls_is_told_at_once_to_who_says_what_it_knows(room: Room, autojump_clock):
+    """Without, it was told with the change after it, or 25 s later."""
+    tag = (await room.ask()).headers["ETag"]
+    room.shelf.roll(ROLLING)
+    answer, seconds = await room.timed(25, tag)
+    assert (state(answer), seconds) == ("rolling", 0)
+    assert answer.headers["ETag"] != tag
+    assert (await room.timed(25))[1] == 25
+
+
+async def test_who_knows_it_all_waits_for_something_else_and_is_told_that_there_is_nothing(room: Room, autojump_clock):
+    tag = (await room.ask()).headers["ETag"]
+    answer, seconds = await room.timed(25, '"of-something-else"', f'"x", {tag}')
+    assert (answer.status, answer.body, answer.headers, seconds) == (304, b"", {"ETag": tag}, 25)
+    assert (await room.ask(0, EVENT, tag)).status == 304
+    assert (await room.ask(0, EVENT, "*")).status == 200
+
+
+async def test_that_a_worker_lives_makes_no_other_tag(room: Room, autojump_clock):
+    tag = (await room.ask()).headers["ETag"]
+    room.shelf.seen += 3
+    assert (await room.ask()).headers["ETag"] == tag
+
+
+@pytest.mark.parametrize("known", ["", "x", '"', "W/", ",,,", "\xff", '"' + "x" * 9000 + '"'])
+async def test_whatever_is_said_to_be_known_hurts_nobody(room: Room, autojump_clock, known: str):
+    answer, seconds = await room.timed(25, known)
+    assert (state(answer), seconds) == ("accepted", 0)
+
+
+async def test_no_tag_opens_the_event_of_another_repository(room: Room, autojump_clock):
+    tag = (await room.ask()).headers["ETag"]
+    room.repository_id = "75"
+    assert (await room.ask(25, EVENT, tag)).status == 404
 
 
 @pytest.mark.parametrize("asked", [MOST_WAIT_SECONDS, 26, 9999])
@@ -328,6 +365,15 @@ async def test_the_repository_that_announced_it_reads_its_report(around: Around,
         ["dev"],
     )
     assert (told["clusters"], told["targets"], told["by"]["repository"]) == ([], [], "acme/shop")
+
+
+async def test_who_sends_the_tag_back_is_told_that_nothing_has_changed(around: Around, web: Krt):
+    path = f"/events/{await accepted(around, web)}"
+    tag = (await ask(web.web, get(path, around.token()))).headers["etag"]
+    again = get(path, around.token()).replace(b"\r\n\r\n", b"\r\nIf-None-Match: " + tag.encode() + b"\r\n\r\n")
+    reply = await ask(web.web, again)
+    assert (reply.status, reply.body, reply.headers["etag"]) == (304, b"", tag)
+    assert reply.headers["connection"] == "close"
 
 
 async def test_a_renamed_repository_is_the_same_by_its_id(around: Around, web: Krt):

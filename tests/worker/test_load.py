@@ -170,3 +170,4 @@ async def test_what_was_accepted_while_no_worker_ran_is_handled_or_expires(world
     assert {world.said(entry).state for entry in old} == {GroupState.EXPIRED}
     assert GroupState.EXPIRED not in {world.said(entry).state for entry in young}
     assert len(world.cluster.patches) == 1
+    assert {world.state(entry) for entry in young} == {"ready"}

@@ -1,5 +1,6 @@
 """I1 to I4 of docs/correctness.md, each seen to fail without its rule: the index before a fake API server."""
 
+import math
 from functools import partial
 
 import pytest
@@ -157,6 +158,7 @@ async def test_I3_a_workload_that_the_watch_tells_of_late_is_restarted_too(world
     entry = world.accept(ring=worker)
     await world.settled(entry)
     assert len(world.cluster.patches) == 1
+    assert world.state(entry) == "ready"
 
 
 async def test_I3_a_workload_that_gains_the_image_late_is_restarted_too(world, autojump_clock):
@@ -167,6 +169,7 @@ async def test_I3_a_workload_that_gains_the_image_late_is_restarted_too(world, a
     entry = world.accept(ring=worker)
     await world.settled(entry)
     assert len(world.cluster.patches) == 1
+    assert world.state(entry) == "ready"
 
 
 async def test_I3_a_workload_created_after_the_event_needs_no_restart(world, autojump_clock):
@@ -209,6 +212,21 @@ async def test_I3_nothing_is_said_before_the_index_has_heard_of_later(world, aut
     await trio.sleep(3)
     assert world.is_settled(entry) == (heard != "nothing")
     assert (world.state(entry) == "no_match") == (heard != "nothing")
+
+
+async def test_I3_a_quiet_index_is_told_how_fresh_it_has_to_be_and_only_for_an_event(world, autojump_clock):
+    """Seen to fail with the index never told: nothing was said before the next bookmark."""
+    index = FakeIndex(world.cluster, bookmark_seconds=1000)
+    worker = await world.start(index=index)
+    await trio.sleep(10)
+    assert index.wanted_at == -math.inf
+    began = trio.current_time()
+    entry = world.accept("ghcr.io/acme/nobody", ring=worker)
+    await trio.sleep(1)
+    assert began + 2 <= index.wanted_at < began + 3
+    index.heard_at = index.wanted_at
+    await trio.sleep(1)
+    assert world.state(entry) == "no_match"
 
 
 async def test_I3_lists_bookmarks_and_changes_are_what_keeps_the_index_fresh(api, follow, autojump_clock):

@@ -277,7 +277,7 @@ async def test_J4_foreign_messages_are_bounded_too(client):
     assert await journal.hold_lease()
     assert await journal.adopt(an_envelope())
     with pytest.raises(JournalFull):
-        await journal.adopt(an_envelope())
+        await journal.adopt(an_envelope(request_id="r-2"))
 
 
 async def test_J4_what_was_trimmed_while_its_worker_was_dead_is_settled_as_expired(world, autojump_clock):

@@ -17,6 +17,7 @@ from krt.core.presence import Presence, Seen, Sighting
 from krt.core.report import Group, Report, parse
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
+from krt.metrics import WorkerMetrics
 from krt.worker.restart import Rules
 from krt.worker.role import Bounds, work
 from krt.worker.take import Matching
@@ -100,6 +101,7 @@ class World:
         rollouts: Troubled | None = None,
         cluster: Any = None,
         wall: Callable[[], datetime] = wall,
+        metrics: WorkerMetrics | None = None,
         **matching: Any,
     ) -> Worker:
         """A worker with an index of its own, which hears of everything at once and has a bookmark a minute."""
@@ -123,6 +125,7 @@ class World:
                     rules,
                     bounds,
                     now=wall,
+                    metrics=metrics,
                 )
             worker.ended.set()
 

@@ -81,7 +81,7 @@ class _Relay:
         *,
         broken: bool,
     ) -> None:
-        self._store, self._kind, self._watch = store, window.kind, watch
+        self._store, self._kind, self._watch, self._after = store, window.kind, watch, window.after
         self._send, self._faults, self._broken = send, faults, broken
         self._initial = watch.waiting if window.bookmarks and not window.after else -1
 
@@ -113,9 +113,9 @@ class _Relay:
             await self._bookmark(INITIAL_EVENTS_END)
 
     async def _bookmark(self, metadata: Json) -> None:
-        """Only what was sent counts: none while older changes wait, none at a version of the future."""
+        """Only what was sent counts: none while older changes wait, none that says no more than where it began."""
         number = self._watch.seen if self._watch.waiting else self._store.number
-        if 0 < number >= self._watch.seen:
+        if number >= self._watch.seen and number > self._after:
             marked = {"metadata": {"resourceVersion": str(number), **metadata}, "spec": self._kind.empty_spec}
             await self._line("BOOKMARK", msgspec.json.encode(marked | {"status": {}}))
 

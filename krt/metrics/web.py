@@ -1,42 +1,16 @@
-"""What one process of krt counts, and how Prometheus reads it.
+"""What the public listener counts."""
 
-Every label has a bounded set of values: codes of krt's own, never a repository, a key id or anything a caller sent.
-"""
-
-import platform
 from collections.abc import Callable, Iterator, Mapping
 
-import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-
-from krt import __version__
-
-CONTENT_TYPE = prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4
-
-prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody asks for
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
 
 
-class Metrics:
-    """The registry of one process, and in it the parts of its roles."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        build = Gauge("krt_build_info", "Always 1", ["version", "python"], registry=self.registry)
-        build.labels(__version__, platform.python_version()).set(1)
-        self.web = WebMetrics(self.registry)
-
-    def exposition(self) -> bytes:
-        """Everything, in the text format of CONTENT_TYPE."""
-        return prometheus_client.generate_latest(self.registry)
-
-
 class WebMetrics:
-    """What the public listener counts."""
+    """Requests, events and keys of one process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry

@@ -1,0 +1,81 @@
+"""Tells of restarts by Kubernetes Events on the workloads (`kubectl describe` shows them), if the operator wants that.
+
+An Event is for people: what cannot be written soon is not written, and no restart waits for one.
+"""
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+import trio
+
+from krt.cluster.api import Api
+from krt.cluster.kinds import KINDS
+from krt.cluster.wire import FIELD_MANAGER
+from krt.core.workload import Workload
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
+from krt.logs import Log
+
+log = Log("cluster")
+
+MOST_WAITING = 256
+_MOST_NOTE_BYTES = 1024  # the API server refuses more, and names of instances above 128
+_MOST_INSTANCE = 128
+
+
+class EventWriter:
+    """Writes one after another; above MOST_WAITING the newest are left out."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._restarts_in, self._restarts_out = trio.open_memory_channel[tuple[Workload, str, datetime]](MOST_WAITING)
+        self._problem = ""
+
+    def restarted(self, workload: Workload, cause: str) -> None:
+        """The workload was restarted, for that. Returns at once."""
+        try:
+            self._restarts_in.send_nowait((workload, cause, datetime.now(UTC)))
+        except trio.WouldBlock:
+            self._say(f"more than {MOST_WAITING} are waiting")
+
+    async def write(self) -> None:
+        """Write what is told, for ever."""
+        async for workload, cause, at in self._restarts_out:
+            try:
+                await self._api.create_event(workload.key.namespace, event_of(workload, cause, at))
+                self._problem = ""
+            except (ClusterUnavailable, ClusterDenied, ClusterRefused, Conflict, Gone) as error:
+                self._say(str(error))
+
+    def _say(self, problem: str) -> None:
+        if problem != self._problem:  # once, not at every restart
+            self._problem = problem
+            log.warning("kubernetes_event_not_written", problem=problem)
+
+
+def event_of(workload: Workload, cause: str, at: datetime) -> Mapping[str, Any]:
+    """The Event, as JSON (kubernetes.io/docs, "Event v1 events.k8s.io")."""
+    key = workload.key
+    name = f"{key.name[:200].rstrip('-.')}.{token_hex(8)}"
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": key.namespace},
+        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "reportingController": FIELD_MANAGER,
+        "reportingInstance": (platform.node() or FIELD_MANAGER)[:_MOST_INSTANCE],
+        "type": "Normal",
+        "reason": "Restarted",
+        "action": "Restart",
+        "note": f"restarted for {cause}".encode()[:_MOST_NOTE_BYTES].decode(errors="ignore"),
+        "regarding": {
+            "apiVersion": KINDS[key.kind].api_version,
+            "kind": key.kind,
+            "namespace": key.namespace,
+            "name": key.name,
+            "uid": workload.uid,
+            "resourceVersion": workload.resource_version,
+        },
+    }

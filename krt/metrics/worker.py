@@ -1,0 +1,129 @@
+"""What the worker counts: from an event in the journal to the patch, and what it waits for meanwhile."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+# A restart at once takes milliseconds, one that was coalesced KRT_MIN_INTERVAL, one that was retried up to an hour.
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+_UNKNOWN = float("nan")
+
+# Every value of every label: each is there from the start, at 0.
+EVENTS = ("settled", "no_match", "failed", "expired", "dry_run")
+RESTARTS = ("restarted", "covered", "superseded", "unmatched", "failed", "expired")
+RETRIES = ("conflict", "denied", "unavailable", "journal")
+MESSAGES = ("adopted", "refused", "lost")
+WATCH_ENDS = ("ended", "expired", "denied", "failed")
+
+
+class WorkerMetrics:
+    """Events, restarts and the journal as one worker sees them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._events = Counter(
+            "krt_events_settled",
+            "Events acknowledged by this worker, by how they ended",
+            ["outcome"],
+            registry=registry,
+        )
+        self._restarts = Counter(
+            "krt_restarts", "Workloads settled for an event, by how that ended", ["outcome"], registry=registry
+        )
+        self._seconds = Histogram(
+            "krt_event_to_patch_seconds",
+            "From an event's acceptance, by Valkey's clock, to the end of the patch that it caused",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._retries = Counter(
+            "krt_restart_retries", "Tries of a restart that led to another try", ["reason"], registry=registry
+        )
+        self._messages = Counter(
+            "krt_messages", "Messages of others than krt web on the channel", ["outcome"], registry=registry
+        )
+        self._entries = Gauge("krt_journal_entries", "Events in the journal, settled or not", registry=registry)
+        self._backlog = Gauge("krt_backlog_events", "Events that the group has yet to settle", registry=registry)
+        self._oldest = Gauge(
+            "krt_backlog_oldest_seconds", "Age of the oldest event in some worker's hand; 0: none", registry=registry
+        )
+        self.journal_unknown()
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        counters = {
+            self._events: EVENTS,
+            self._restarts: RESTARTS,
+            self._retries: RETRIES,
+            self._messages: MESSAGES,
+        }
+        for counter, values in counters.items():
+            for value in values:
+                counter.labels(value)
+
+    def event_settled(self, outcome: str) -> None:
+        """One event was acknowledged."""
+        self._events.labels(outcome).inc()
+
+    def workload_settled(self, outcome: str) -> None:
+        """The business with one workload has ended for one event."""
+        self._restarts.labels(outcome).inc()
+
+    def patched(self, seconds: float) -> None:
+        """A restart was made, so long after its event was accepted."""
+        self._seconds.observe(seconds)
+
+    def retried(self, reason: str) -> None:
+        """A restart will be tried again."""
+        self._retries.labels(reason).inc()
+
+    def messages(self, outcome: str, count: int = 1) -> None:
+        """So many messages without a journal entry were heard, and became this."""
+        self._messages.labels(outcome).inc(count)
+
+    def journal_seen(self, *, entries: int, unsettled: int | None, oldest_seconds: float) -> None:
+        """This is how the journal stands; Valkey may not know what is unsettled."""
+        self._entries.set(entries)
+        self._backlog.set(_UNKNOWN if unsettled is None else unsettled)
+        self._oldest.set(oldest_seconds)
+
+    def journal_unknown(self) -> None:
+        """Nobody knows how the journal stands: Valkey is away."""
+        for gauge in (self._entries, self._backlog, self._oldest):
+            gauge.set(_UNKNOWN)
+
+    def watch_worker(self, *, in_hand: Callable[[], int], waiting: Callable[[], int]) -> None:
+        """Ask these whenever Prometheus does: events in hand, and workloads that wait for their restart."""
+        self._registry.register(_Held(in_hand, waiting))
+
+    def watch_index(self, *, workloads: Callable[[], int], watch_ends: Callable[[], Mapping[str, int]]) -> None:
+        """Ask these whenever Prometheus does: the size of the index, and how often watches ended, by reason."""
+        self._registry.register(_Index(workloads, watch_ends))
+
+
+class _Held(Collector):
+    def __init__(self, in_hand: Callable[[], int], waiting: Callable[[], int]) -> None:
+        self._in_hand = in_hand
+        self._waiting = waiting
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("krt_entries_in_hand", "Events that this worker holds", value=self._in_hand())
+        yield GaugeMetricFamily(
+            "krt_workloads_waiting", "Workloads that this worker is about to restart", value=self._waiting()
+        )
+
+
+class _Index(Collector):
+    def __init__(self, workloads: Callable[[], int], watch_ends: Callable[[], Mapping[str, int]]) -> None:
+        self._workloads = workloads
+        self._watch_ends = watch_ends
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("krt_index_workloads", "Workloads in the index", value=self._workloads())
+        ends = CounterMetricFamily("krt_watch_restarts", "Watches that ended and were begun anew", labels=["reason"])
+        times = self._watch_ends()
+        for reason in WATCH_ENDS:
+            ends.add_metric([reason], times.get(reason, 0))
+        yield ends

@@ -1,0 +1,125 @@
+"""A quiet cluster says within seconds that nothing has changed, when somebody wants to know; and only then is asked."""
+
+from dataclasses import replace
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from krt.cluster.open import Cluster, open_cluster
+from krt.dev.cluster import Fault, deployment
+from krt.dev.cluster.kinds import DEPLOYMENT
+from tests.fakes.eventually import eventually
+from tests.fakes.stand_in import StandIn, key, repository, standing_in
+
+SHOP, BLOG = "ghcr.io/acme/shop", "ghcr.io/acme/blog"
+
+
+@pytest.fixture
+async def quiet(tmp_path):
+    """With a bookmark a minute, as the real server has them."""
+    async with standing_in(tmp_path, bookmark_seconds=60) as stand_in:
+        stand_in.cluster.add(deployment("web", "shop", f"{SHOP}:dev"))
+        yield stand_in
+
+
+def opened(stand_in: StandIn, *namespaces: str):
+    return open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=namespaces, calls_at_once=4)
+
+
+def something_else(stand_in: StandIn) -> None:
+    """Happens, as it does all the time in a cluster: the newest version is not that of any Deployment."""
+    stand_in.cluster.store.create({"kind": "Namespace", "metadata": {"name": f"n{stand_in.cluster.store.number}"}})
+
+
+async def follow(cluster: Cluster) -> None:
+    await cluster.wait_listed()
+    await eventually(lambda: not cluster.problems())
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_who_wants_to_know_hears_within_seconds(quiet, clock: MockClock, elsewhere: bool):
+    clock.rate = 10
+    async with opened(quiet) as cluster:
+        await follow(cluster)
+        if elsewhere:
+            something_else(quiet)
+        wanted_at = trio.current_time() + 2
+        cluster.want_fresh(wanted_at)
+        await eventually(lambda: cluster.fresh_at() >= wanted_at)
+        assert trio.current_time() < wanted_at + 15
+        assert (quiet.calls("list"), quiet.calls("watch")) == (2, 2 if elsewhere else 1)
+        assert [workload.key for workload in cluster.running(repository(SHOP))] == [key("web")]
+
+
+async def test_nobody_is_asked_before_the_moment_or_where_something_was_heard(quiet, clock: MockClock):
+    async with opened(quiet) as cluster:
+        await follow(cluster)
+        cluster.want_fresh(trio.current_time() + 2)
+        await wait_all_tasks_blocked(0.05)
+        assert quiet.calls("watch") == 1
+        clock.jump(3)
+        quiet.set_image("web", f"{BLOG}:dev")
+        await eventually(lambda: cluster.running(repository(BLOG)))
+        watches = quiet.calls("watch")
+        cluster.want_fresh(cluster.fresh_at())
+        await wait_all_tasks_blocked(0.05)
+        assert quiet.calls("watch") == watches
+
+
+async def test_however_often_somebody_wants_to_know_it_is_asked_every_few_seconds_at_most(quiet, clock: MockClock):
+    clock.rate = 10
+    async with opened(quiet) as cluster:
+        await follow(cluster)
+        began = trio.current_time()
+        while trio.current_time() < began + 30:
+            something_else(quiet)
+            cluster.want_fresh(trio.current_time() - 0.1)
+            await trio.sleep(0.2)
+            assert quiet.cluster.open_watches <= 2
+        assert 3 <= quiet.calls("watch") <= 12
+        assert quiet.calls("list") <= 12
+
+
+async def test_a_watch_that_is_behind_is_not_taken_for_fresh(quiet, clock: MockClock):
+    """The second watch tells of a change that the first has yet to tell."""
+    clock.rate = 10
+    async with opened(quiet) as cluster:
+        await follow(cluster)
+        quiet.cluster.store.table(DEPLOYMENT).watches.clear()
+        quiet.set_image("web", f"{BLOG}:dev")
+        wanted_at = trio.current_time()
+        cluster.want_fresh(wanted_at)
+        await eventually(lambda: quiet.calls("watch") >= 3)
+        assert cluster.fresh_at() < wanted_at
+        assert cluster.running(repository(BLOG)) == ()
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault(status=410), Fault(status=403), Fault(status=500), Fault(status=404), Fault(broken=True)]
+)
+@pytest.mark.parametrize("verb", ["list", "watch"])
+async def test_an_answer_that_says_nothing_is_asked_for_again_and_harms_nothing(
+    quiet, clock: MockClock, fault: Fault, verb: str
+):
+    clock.rate = 10
+    async with opened(quiet) as cluster:
+        await follow(cluster)
+        something_else(quiet)
+        quiet.cluster.faults.add(replace(fault, verb=verb), times=2)
+        wanted_at = trio.current_time()
+        cluster.want_fresh(wanted_at)
+        await eventually(lambda: cluster.fresh_at() >= wanted_at)
+        assert (quiet.calls("list") <= 4, cluster.problems()) == (True, ())
+
+
+async def test_every_namespace_is_asked(quiet, clock: MockClock):
+    clock.rate = 10
+    for name in ("one", "two"):
+        quiet.cluster.add(deployment("web", name, f"{SHOP}:dev"))
+    async with opened(quiet, "shop", "one", "two") as cluster:
+        await follow(cluster)
+        something_else(quiet)
+        wanted_at = trio.current_time()
+        cluster.want_fresh(wanted_at)
+        await eventually(lambda: cluster.fresh_at() >= wanted_at)

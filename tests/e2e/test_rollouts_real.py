@@ -1,0 +1,370 @@
+"""Rollouts on the real API server: krt's word, stage by stage, beside that of the real `kubectl rollout status`."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+
+from krt.broker.accept import Acceptor
+from krt.broker.channel import subscribe
+from krt.broker.client import open_client
+from krt.broker.endpoint import parse_endpoint
+from krt.broker.journal import Journal
+from krt.broker.keys import Keys
+from krt.broker.reports import Reports
+from krt.broker.rollouts import Rollouts
+from krt.cluster.api import Api
+from krt.cluster.open import open_cluster
+from krt.core.document import document
+from krt.core.event_id import EventId
+from krt.core.rollout import Progressing, Ready, Stuck, Untracked, stage_of
+from krt.core.use import use_of
+from krt.core.workload import Workload, WorkloadKey
+from krt.dev.valkey import open_valkey
+from krt.worker.restart import Rules
+from krt.worker.role import Bounds, work
+from krt.worker.take import Matching
+from tests.apiserver.kubelet import Kubelet
+from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
+from tests.apiserver.pods import Ready as PodReady
+from tests.apiserver.pods import Unready
+from tests.apiserver.server import ApiServer
+from tests.fakes.patience import until
+from tests.fakes.values import an_envelope, an_identity
+
+KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+RULES = [
+    {
+        "apiGroups": ["apps"],
+        "resources": [f"{kind.lower()}s" for kind in KINDS],
+        "verbs": ["get", "list", "watch", "patch"],
+    }
+]
+KEYS, GROUP, CHANNEL = Keys("krt"), "default:1", "kuberollouttrigger"
+SLOW = PodReady(after_seconds=0.4)
+
+# kubectl knows no paused rollout: it waits for one, and calls one finished that had nothing to replace.
+VERDICTS = {Progressing: {"waiting"}, Ready: {"done"}, Stuck: {"failed"}, Untracked: {"untracked", "waiting", "done"}}
+
+
+@dataclass
+class Krt:
+    """A worker at work in one namespace, and who asks after its events."""
+
+    server: ApiServer
+    api: Api
+    namespace: str
+    acceptor: Acceptor
+    reports: Reports
+
+    async def accept(self) -> EventId:
+        envelope = an_envelope()
+        return (await self.acceptor.accept(envelope, use_of(an_identity(), "/event", envelope.event, None))).id
+
+    async def report(self, event: EventId) -> dict[str, Any]:
+        found = await self.reports.read(event)
+        assert found
+        return document(*found)
+
+    async def target(self, event: EventId) -> dict[str, Any]:
+        [target] = (await self.report(event))["targets"]
+        assert isinstance(target, dict)
+        return target
+
+    async def is_settled(self, event: EventId) -> bool:
+        """Whether its entry is acknowledged."""
+        await self.stir()
+        found = await self.reports.read(event)
+        return found is not None and all(group.final for group in found[0].groups.values()) and bool(found[0].groups)
+
+    async def stir(self) -> None:
+        """Change something of each kind: the index knows that it is fresh, and waits for no bookmark."""
+        await self.kubectl("annotate", *(f"{kind}/poke" for kind in KINDS), f"at={trio.current_time()}", "--overwrite")
+
+    async def settled(self, event: EventId) -> None:
+        await until(partial(self.is_settled, event), within_seconds=20)
+
+    async def until_target(self, event: EventId, state: str, *, within_seconds: float = 20) -> dict[str, Any]:
+        async def is_there() -> bool:
+            targets = (await self.report(event))["targets"]
+            return [target["state"] for target in targets] == [state]
+
+        with suppress(trio.TooSlowError):
+            await until(is_there, within_seconds=within_seconds)
+        found = await self.target(event)
+        assert found["state"] == state, found
+        return found
+
+    async def kubectl(self, *words: str) -> str:
+        ran = await self.server.kubectl(*words, "-n", self.namespace)
+        assert ran.code == 0, ran
+        return ran.out
+
+    async def compared(self, key: WorkloadKey) -> tuple[Workload, str]:
+        """The workload at one version, and what kubectl says of that; krt says the same of it."""
+        with trio.fail_after(20):
+            while True:
+                before = await self.api.read(key)
+                verdict = await self._verdict(key)
+                if (await self.api.read(key)).resource_version == before.resource_version:
+                    assert verdict in VERDICTS[type(stage_of(before))], (verdict, stage_of(before), before)
+                    return before, verdict
+
+    async def _verdict(self, key: WorkloadKey) -> str:
+        where = ("-n", self.namespace, "--watch=false")
+        ran = await self.server.kubectl("rollout", "status", f"{key.kind}/{key.name}", *where)
+        if ran.code == 0:
+            finished = ("successfully rolled out", "roll out complete", "rolling update complete")
+            return "done" if any(words in ran.out for words in finished) else "waiting"
+        assert ran.code == 1, ran
+        if "exceeded its progress deadline" in ran.err:
+            return "failed"
+        assert "only available for RollingUpdate" in ran.err, ran
+        return "untracked"
+
+
+@asynccontextmanager
+async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
+    account = await server.account(namespace, "krt-worker", RULES)
+    async with open_valkey() as valkey, open_client(parse_endpoint(valkey.address)) as client:
+        acceptor = Acceptor(client, KEYS, channel=CHANNEL, most_entries=1000)
+        journal = Journal(client, KEYS, group=GROUP, most_entries=1000)
+        rollouts = Rollouts(client, KEYS, group=GROUP)
+        async with (
+            subscribe(client.endpoint, CHANNEL) as channel,
+            open_cluster(account.kubeconfig, kinds=KINDS, namespaces=(namespace,), calls_at_once=8) as cluster,
+            trio.open_nursery() as nursery,
+        ):
+            await cluster.wait_listed()
+            matching = Matching(cluster, lambda _: True, require_opt_in=False, max_event_age_seconds=3600)
+            rules = Rules(0.1, 60, require_opt_in=False, rollout_deadline_seconds=900)
+            bounds = Bounds(calls_at_once=8, restarts_per_second=100, in_hand=100)
+            nursery.start_soon(work, journal, rollouts, channel, cluster.api, matching, rules, bounds)
+            yield Krt(server, cluster.api, namespace, acceptor, Reports(client, KEYS))
+            nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def krt(apiserver: ApiServer, namespace: str, kubelet: Kubelet) -> AsyncIterator[Krt]:
+    nowhere = {"nodeSelector": {"there": "is-none"}}
+    for make in (a_deployment, a_stateful_set, a_daemon_set):
+        await apiserver.apply(make("poke", "busybox", namespace=namespace, pod=nowhere))
+    async with at_work(apiserver, namespace) as krt:
+        yield krt
+
+
+async def deployed(krt: Krt, workload: Object) -> WorkloadKey:
+    """Applied, rolled out, and known to the worker."""
+    metadata = workload["metadata"]
+    await krt.server.apply(workload)
+    key = WorkloadKey(workload["kind"], metadata["namespace"], metadata["name"])
+
+    async def is_complete() -> bool:
+        return isinstance(stage_of(await krt.api.read(key)), Ready | Untracked)
+
+    await until(is_complete, within_seconds=20)
+    return key
+
+
+async def followed(krt: Krt, key: WorkloadKey, event: EventId) -> list[str]:
+    """What krt reports, each state once, up to the last; at every look kubectl agrees, and the report is no further."""
+    told: list[str] = []
+    with trio.fail_after(60):
+        while not told or told[-1] in ("waiting", "progressing"):
+            workload, verdict = await krt.compared(key)
+            told += [state] if (state := (await krt.target(event))["state"]) not in told[-1:] else []
+            if workload.mark and told[-1] == "ready":
+                assert verdict == "done"
+    return told
+
+
+def a(make: Any, krt: Krt, **more: Any) -> Object:
+    document: Object = make(namespace=krt.namespace, **more)
+    [container] = document["spec"]["template"]["spec"]["containers"]
+    container["imagePullPolicy"] = "Always"
+    return document
+
+
+async def an_event(krt: Krt) -> EventId:
+    event = await krt.accept()
+
+    async def is_recorded() -> bool:
+        return bool((await krt.report(event))["targets"])
+
+    await until(is_recorded, within_seconds=20)
+    return event
+
+
+@pytest.mark.parametrize(
+    "workload",
+    [
+        pytest.param(partial(a_deployment, replicas=3), id="Deployment"),
+        pytest.param(partial(a_stateful_set, replicas=2), id="StatefulSet"),
+        pytest.param(a_daemon_set, id="DaemonSet"),
+        pytest.param(
+            partial(a_stateful_set, replicas=3, updateStrategy={"rollingUpdate": {"partition": 2}}), id="partition"
+        ),
+    ],
+)
+async def test_a_good_rollout_is_ready_when_kubectl_says_so(krt: Krt, kubelet: Kubelet, workload: Any) -> None:
+    key = await deployed(krt, a(workload, krt))
+    kubelet.decide(SLOW, app="web")
+    event = await an_event(krt)
+    told = await followed(krt, key, event)
+    assert [state for state in told if state != "waiting"] in (["progressing", "ready"], ["ready"])
+    found = await krt.target(event)
+    assert (found["available"], found["warnings"]) == (found["desired"], [])
+    assert found["seconds"] > 0
+    await krt.settled(event)
+    assert (await krt.report(event))["state"] == "ready"
+
+
+async def test_pods_that_never_get_ready_fail_the_rollout_when_kubectl_says_so(krt: Krt, kubelet: Kubelet) -> None:
+    key = await deployed(krt, a(a_deployment, krt, replicas=2, progressDeadlineSeconds=2))
+    kubelet.decide(Unready(), app="web")
+    event = await an_event(krt)
+    assert (await followed(krt, key, event))[-1] == "failed"
+    found = await krt.target(event)
+    assert "has timed out progressing" in found["reason"]
+    assert found["updated"] < found["desired"]
+    assert (await krt.compared(key))[1] == "failed"
+    assert (await krt.report(event))["state"] == "failed"
+
+
+async def test_a_rollout_that_recovers_after_it_had_failed_stays_failed(krt: Krt, kubelet: Kubelet) -> None:
+    key = await deployed(krt, a(a_deployment, krt, progressDeadlineSeconds=1))
+    kubelet.decide(Unready(), app="web")
+    event = await an_event(krt)
+    await krt.until_target(event, "failed")
+    kubelet.decide(PodReady(), app="web")
+
+    async def is_done() -> bool:
+        return (await krt.compared(key))[1] == "done"
+
+    await until(is_done, within_seconds=20)
+    await trio.sleep(1.5)
+    assert (await krt.report(event))["state"] == "failed"
+
+
+async def test_a_paused_deployment_ends_as_restarted_with_a_warning(krt: Krt) -> None:
+    key = await deployed(krt, a(a_deployment, krt, replicas=2))
+    await krt.kubectl("rollout", "pause", "deployment/web")
+    event = await an_event(krt)
+    found = await krt.until_target(event, "restarted")
+    assert found["warnings"] == ["the rollout is paused"]
+    assert (await krt.compared(key))[1] == "waiting"
+    await krt.settled(event)
+    assert (await krt.report(event))["state"] == "ready"
+
+
+@pytest.mark.parametrize("make", [a_stateful_set, a_daemon_set])
+async def test_what_is_replaced_by_hand_ends_as_restarted_with_a_warning(krt: Krt, make: Any) -> None:
+    key = await deployed(krt, a(make, krt, updateStrategy={"type": "OnDelete"}))
+    event = await an_event(krt)
+    found = await krt.until_target(event, "restarted")
+    assert found["warnings"] == ["its pods are replaced when somebody deletes them (OnDelete)"]
+    assert (await krt.compared(key))[1] == "untracked"
+
+
+@pytest.mark.parametrize("make", [a_deployment, a_stateful_set])
+async def test_zero_replicas_are_ready_at_once_with_a_warning(krt: Krt, make: Any) -> None:
+    key = await deployed(krt, a(make, krt, replicas=0))
+    event = await an_event(krt)
+    found = await krt.until_target(event, "ready")
+    assert (found["warnings"], found["desired"]) == (["zero replicas"], 0)
+    assert (await krt.compared(key))[1] == "done"
+
+
+async def test_a_deployment_that_is_scaled_meanwhile_is_ready_when_all_it_wants_now_is(
+    krt: Krt, kubelet: Kubelet
+) -> None:
+    """Its generation grows with that, as with any annotation of its own: it is the same rollout."""
+    key = await deployed(krt, a(a_deployment, krt, replicas=2))
+    kubelet.decide(PodReady(after_seconds=3), app="web")
+    event = await an_event(krt)
+    await krt.until_target(event, "progressing")
+    await krt.kubectl("scale", "deployment/web", "--replicas=4")
+    await krt.kubectl("annotate", "deployment/web", "somebody=was-here")
+    assert (await followed(krt, key, event))[-1] == "ready"
+    found = await krt.target(event)
+    assert (found["updated"], found["available"], found["desired"]) == (4, 4, 4)
+
+
+async def test_a_restart_that_kubectl_undoes_is_superseded(krt: Krt, kubelet: Kubelet) -> None:
+    """The undo brings the older ReplicaSet's annotations back, and with them the mark before."""
+    key = await deployed(krt, a(a_deployment, krt, replicas=2))
+    kubelet.decide(PodReady(after_seconds=60), app="web")
+    event = await an_event(krt)
+    await krt.settled(event)
+    assert (await krt.target(event))["state"] == "progressing"
+    assert (await krt.api.read(key)).mark
+    await krt.kubectl("rollout", "undo", "deployment/web")
+    found = await krt.until_target(event, "superseded")
+    assert found["reason"] == "the restart was taken back"
+    assert (await krt.api.read(key)).mark is None
+    assert (await krt.report(event))["state"] == "ready"
+
+
+async def test_an_undo_to_an_earlier_restart_follows_that_one_again(krt: Krt, kubelet: Kubelet) -> None:
+    key = await deployed(krt, a(a_deployment, krt))
+    first = await krt.accept()
+    await krt.until_target(first, "ready")
+    kubelet.decide(PodReady(after_seconds=60), app="web")
+    envelope = an_envelope()
+    use = use_of(an_identity(jti="t-2"), "/event", envelope.event, None)
+    second = (await krt.acceptor.accept(envelope, use)).id
+    await krt.until_target(second, "progressing")
+    await krt.settled(second)
+    await krt.kubectl("rollout", "undo", "deployment/web")
+    await krt.until_target(second, "superseded")
+    mark = (await krt.api.read(key)).mark
+    assert mark
+    assert str(first) in mark
+
+
+EARLIER = {"kubectl.kubernetes.io/restartedAt": "2020-01-01T00:00:00.000000Z"}
+
+
+@pytest.mark.parametrize("make", [a_deployment, a_stateful_set])
+@pytest.mark.parametrize(("annotations", "by"), [(EARLIER, " by kubectl-patch"), (None, "")], ids=["set", "removed"])
+async def test_a_template_that_is_put_back_under_the_mark_has_failed(
+    krt: Krt, kubelet: Kubelet, make: Any, annotations: object, by: str
+) -> None:
+    """As `kubectl rollout undo` does it with a StatefulSet, and as a GitOps controller does it with everything.
+
+    Who takes a field away leaves no trace in managedFields.
+    """
+    key = await deployed(krt, a(make, krt))
+    kubelet.decide(PodReady(after_seconds=60), app="web")
+    event = await an_event(krt)
+    await krt.settled(event)
+    await trio.sleep(1.1)  # who has changed something within krt's own second is not named
+    change = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+    await krt.kubectl("patch", key.kind, "web", "--type=merge", f"-p={json.dumps(change)}")
+    found = await krt.until_target(event, "failed")
+    assert found["reason"] == f"restart undone{by}"
+    assert (await krt.report(event))["state"] == "failed"
+
+
+@pytest.mark.parametrize("recreated", [False, True])
+async def test_a_deployment_that_is_deleted_while_it_rolls_out_has_failed(
+    krt: Krt, kubelet: Kubelet, recreated: bool
+) -> None:
+    await deployed(krt, a(a_deployment, krt))
+    kubelet.decide(PodReady(after_seconds=60), app="web")
+    event = await an_event(krt)
+    await krt.settled(event)
+    await krt.kubectl("delete", "deployment", "web", "--wait=false")
+    if recreated:
+        await krt.server.apply(a(a_deployment, krt))
+    with trio.fail_after(30):
+        while (await krt.target(event))["state"] == "progressing":
+            await krt.stir()
+            await trio.sleep(0.2)
+    found = await krt.target(event)
+    assert (found["state"], found["reason"]) == ("failed", "deleted or recreated")
