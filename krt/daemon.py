@@ -1,5 +1,6 @@
 """Which parts of krt run together, in what order they become ready, and how they stop."""
 
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -79,6 +80,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
                 support.start_soon(_say_readiness, daemon.health)
                 support.start_soon(_watch_durability, broker, daemon.metrics)
                 task_status.started(bound)
+                gc.freeze()  # what was imported and set up stays: no later collection need look through it
                 await _until_told(signals, settings.process.grace_seconds)
                 stopping.set()
                 root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
@@ -93,6 +95,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     from krt.web.call import Door
     from krt.web.denials import DenialLog
     from krt.web.drift import Drift
+    from krt.web.gate import gate_of
     from krt.web.limit import RateLimit
     from krt.web.requests import RequestLog
     from krt.web.watch import ReportWatch
@@ -122,6 +125,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         grace_seconds=settings.process.grace_seconds,
         on_denied=requests.denied,
         on_count=metrics.connections_open,
+        gate=gate_of(door, requests),
     )
     _warn_of_names(rules)
     reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)

@@ -33,7 +33,9 @@ def _table() -> str:
     rows = [f"{looks} looks", "with%  self%"]
     for code, times in _with.most_common(_MOST_ROWS):
         where = "/".join(Path(code.co_filename).parts[-2:])
-        rows.append(f"{times / looks:6.1%} {_self[code] / looks:6.1%}  {where}:{code.co_firstlineno} {code.co_qualname}")
+        rows.append(
+            f"{times / looks:6.1%} {_self[code] / looks:6.1%}  {where}:{code.co_firstlineno} {code.co_qualname}"
+        )
     return "\n".join(rows) + "\n"
 
 
@@ -41,7 +43,7 @@ if __name__ == "__main__":
     file = Path(sys.argv[1])
     sys.argv = sys.argv[2:]
     signal.signal(signal.SIGPROF, _look)
-    signal.siginterrupt(signal.SIGPROF, False)  # noqa: FBT003 - no name for it
+    signal.siginterrupt(signal.SIGPROF, False)
     signal.setitimer(signal.ITIMER_PROF, _EVERY_SECONDS, _EVERY_SECONDS)
     try:
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
