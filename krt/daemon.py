@@ -1,5 +1,6 @@
 """Which parts of krt run together, in what order they become ready, and how they stop."""
 
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,6 +90,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
                     log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
                     started.set()
                     task_status.started(bound)
+                    gc.freeze()  # what was imported and set up stays: no later collection need look through it
                 await stopping.wait()
                 root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
             support.cancel_scope.cancel()
@@ -102,6 +104,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     from krt.web.call import Door
     from krt.web.denials import DenialLog
     from krt.web.drift import Drift
+    from krt.web.gate import gate_of
     from krt.web.limit import RateLimit
     from krt.web.requests import RequestLog
     from krt.web.watch import ReportWatch
@@ -131,6 +134,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         grace_seconds=settings.process.grace_seconds,
         on_denied=requests.denied,
         on_count=metrics.connections_open,
+        gate=gate_of(door, requests),
     )
     _warn_of_names(rules)
     reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)

@@ -4,12 +4,15 @@ It stands where Hypercorn has TCPServer; krt.serving.hardened says why.
 """
 
 import math
+from secrets import token_hex
 
 import trio
 from hypercorn.events import Closed, Event, RawData, Updated
 
 from krt.serving.denial import Denial
+from krt.serving.gate import Arrival, TurnedAway, empty_answer
 from krt.serving.hardened import AppTasks, SocketName, StrictProtocol
+from krt.serving.head import BadHeadError, Head, HeadReader
 from krt.serving.service import Service
 
 _RECEIVE_BYTES = 16 * 1024
@@ -35,20 +38,30 @@ async def handle_connection(service: Service, stream: trio.SocketStream) -> None
 
 
 class Connection:
+    """`_protocol` is made when a head has come that is let in: until then a connection costs little."""
+
+    __slots__ = (
+        "_answered",
+        "_client",
+        "_listener",
+        "_peer_ended",
+        "_protocol",
+        "_reading",
+        "_request_id",
+        "_server",
+        "_service",
+        "_stream",
+        "_writing",
+    )
+
     def __init__(self, service: Service, stream: trio.SocketStream, *, client: SocketName, server: SocketName) -> None:
         self._service = service
         self._listener = service.listener
         self._stream = stream
-        self._peer, _ = client
-        self._tasks = AppTasks(self.report)
-        self._protocol = StrictProtocol(
-            service,
-            tasks=self._tasks,
-            client=client,
-            server=server,
-            send=self._act,
-            deny=self._deny,
-        )
+        self._client = client
+        self._server = server
+        self._protocol: StrictProtocol | None = None
+        self._request_id = ""  # of the first request
         self._reading = trio.CancelScope()  # its deadline is the head's; none while a request is in hand
         self._writing = trio.Lock()
         self._peer_ended = False
@@ -57,31 +70,86 @@ class Connection:
     async def run(self) -> None:
         seconds = self._listener.lifetime_seconds
         life = trio.CancelScope(deadline=math.inf if seconds is None else trio.current_time() + seconds)
-        with life, trio.CancelScope() as answering:
-            async with self._tasks:
-                await self._read()
-                unanswered = self._protocol.stream is not None
-                await self._protocol.handle(Closed())
+        with life:
+            head = HeadReader(self._listener.head_limits)
+            received = await self._read_head(head)
+            if received is None or head.head is None:
                 await self._close()
-                if unanswered:
-                    answering.cancel()
+            else:
+                await self._admit(head.head, received)
         if life.cancelled_caught:
             self._deny(Denial.LIFETIME_OVER)
 
+    async def _read_head(self, head: HeadReader) -> bytes | None:
+        """What was received, once a head is whole and in order; else None, and that was answered if it could be."""
+        self._reading.deadline = trio.current_time() + self._listener.header_seconds
+        try:
+            with self._service.connections.tracked(self._reading), self._reading:
+                while not self._peer_ended:
+                    data = await self._receive()
+                    if not data and head.started:
+                        self._deny(Denial.HEAD_INCOMPLETE)
+                    if (received := head.feed(data)) is not None:
+                        return received
+        except BadHeadError as refused:
+            self._request_id = token_hex(8)
+            self._deny(refused.reason)
+            await self._turn_away(TurnedAway(refused.status))
+            return None
+        if trio.current_time() >= self._reading.deadline:
+            self._deny(Denial.HEAD_TOO_SLOW)
+        return None
+
+    async def _admit(self, head: Head, received: bytes) -> None:
+        self._request_id = token_hex(8)
+        known = self._listener.gate(Arrival(head, self._client, self._request_id))
+        if isinstance(known, TurnedAway):
+            await self._turn_away(known)
+            await self._close()
+        else:
+            await self._serve(received, known)
+
+    async def _turn_away(self, away: TurnedAway) -> None:
+        await self._write(empty_answer(away.status, self._request_id, away.headers))
+
+    async def _serve(self, received: bytes, known: object) -> None:
+        with trio.CancelScope() as answering:
+            async with AppTasks(self.report) as tasks:
+                self._protocol = protocol = StrictProtocol(
+                    self._service,
+                    tasks=tasks,
+                    client=self._client,
+                    server=self._server,
+                    send=self._act,
+                    deny=self._deny,
+                    request_id=self._request_id,
+                    known=known,
+                )
+                await self._read(protocol, received)
+                unanswered = protocol.stream is not None
+                await protocol.handle(Closed())
+                await self._close()
+                if unanswered:
+                    answering.cancel()
+
     def report(self, failure: Exception) -> None:
         self._deny(Denial.CRASHED)
-        self._service.failures.report(failure, request_id=self._protocol.request_id)
+        self._service.failures.report(failure, request_id=self._answering_id)
+
+    @property
+    def _answering_id(self) -> str:
+        return self._protocol.request_id if self._protocol else self._request_id
 
     def _deny(self, reason: Denial) -> None:
-        self._listener.on_denied(reason, self._peer, self._protocol.request_id)
+        self._listener.on_denied(reason, self._client[0], self._answering_id)
 
-    async def _read(self) -> None:
-        self._reading.deadline = trio.current_time() + self._listener.header_seconds
+    async def _read(self, protocol: StrictProtocol, received: bytes) -> None:
+        self._reading = trio.CancelScope(deadline=self._reading.deadline)
         with self._service.connections.tracked(self._reading), self._reading:
+            await protocol.handle(RawData(received))
             while not self._peer_ended:
-                data = await self._receive()
-                await self._protocol.handle(RawData(data))
-        if trio.current_time() >= self._reading.deadline and not self._protocol.awaits_first_byte:
+                await protocol.handle(RawData(await self._receive()))
+        if trio.current_time() >= self._reading.deadline and not protocol.awaits_first_byte:
             self._deny(Denial.HEAD_TOO_SLOW)
 
     async def _receive(self) -> bytes:

@@ -41,12 +41,24 @@ class HeadLimits:
     max_fields: int
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One that is in order. Names of fields are in lower case, values without white space around them."""
+
+    method: bytes
+    target: bytes
+    fields: tuple[tuple[bytes, bytes], ...]
+
+
 class HeadReader:
-    """Collects the bytes of one head."""
+    """Collects the bytes of one head. `head` is what they said, once it is whole."""
+
+    __slots__ = ("_limits", "_received", "head")
 
     def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
-        self._received = bytearray()
+        self._received = b""
+        self.head: Head | None = None
 
     @property
     def started(self) -> bool:
@@ -64,21 +76,22 @@ class HeadReader:
             raise BadHeadError(431 if b"\r\n" in head else 414, Denial.HEAD_TOO_LARGE)
         if end < 0:
             return None
-        judge_head(bytes(head[: -len(_END)]), self._limits)
-        return bytes(self._received)
+        self.head = judge_head(head[: -len(_END)], self._limits)
+        return self._received
 
 
-def judge_head(head: bytes, limits: HeadLimits) -> None:
+def judge_head(head: bytes, limits: HeadLimits) -> Head:
     """Judges a head without its empty line. Raises BadHeadError."""
     request_line, *lines = head.split(b"\r\n")
-    version = _judge_request_line(request_line)
+    method, target, version = _judge_request_line(request_line)
     if len(lines) > limits.max_fields or any(len(line) > limits.max_line_bytes for line in lines):
         raise BadHeadError(431, Denial.HEAD_TOO_LARGE)
-    fields = [_field(line) for line in lines]
+    fields = tuple(_field(line) for line in lines)
     _judge_fields(fields, version)
+    return Head(method, target, fields)
 
 
-def _judge_request_line(line: bytes) -> bytes:
+def _judge_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     parsed = _REQUEST_LINE.fullmatch(line)
     if parsed is None:
         raise BadHeadError(400, Denial.HEAD_MALFORMED)
@@ -90,7 +103,7 @@ def _judge_request_line(line: bytes) -> bytes:
         raise BadHeadError(400, Denial.TARGET_REFUSED)
     if len(parsed["target"]) > _MAX_TARGET_BYTES:
         raise BadHeadError(414, Denial.HEAD_TOO_LARGE)
-    return bytes(parsed["version"])
+    return parsed["method"], parsed["target"], parsed["version"]
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
@@ -100,7 +113,7 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     return parsed["name"].lower(), parsed["value"].rstrip(b"\t ")
 
 
-def _judge_fields(fields: list[tuple[bytes, bytes]], version: bytes) -> None:
+def _judge_fields(fields: tuple[tuple[bytes, bytes], ...], version: bytes) -> None:
     count = Counter(name for name, _ in fields)
     values = dict(fields)
     if count[b"upgrade"]:

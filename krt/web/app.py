@@ -1,11 +1,10 @@
 """The public app: which requests exist, and that each of them is recorded."""
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
@@ -13,17 +12,12 @@ from werkzeug.exceptions import HTTPException
 from krt.core import event_id as event_ids
 from krt.web.answers import Answer, no_such_event, not_found
 from krt.web.call import DRY_RUN, EVENT, Call, Door, post_event
+from krt.web.gate import route_of
 from krt.web.requests import Record, RequestLog
 from krt.web.status import get_event
 
 Asgi = Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
 
-# Compared with the bytes of the request line: what Quart's router makes of them is never asked. The groups are the
-# kinds of path that log and metrics know.
-_ROUTES = re.compile(
-    rb"(?P<event>POST /event\?)|(?P<dry_run>POST /event/dry-run\?)|(?P<health>GET /healthz\?)"
-    rb"|(?P<report>GET /events/[0-9]{1,20}-[0-9]{1,20}\?(?:wait=[0-9]{1,4})?)"
-)
 _RECORD = "krt.record"  # in a request's scope
 
 
@@ -58,8 +52,8 @@ def build_app(door: Door, requests: RequestLog) -> Asgi:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        route = _ROUTES.fullmatch(_line(scope))
-        with requests.record(scope, path=(route and route.lastgroup) or "other") as record:
+        route = route_of(scope["method"].encode(), scope["raw_path"], scope["query_string"])
+        with requests.record(scope, path=route or "other") as record:
             if route:
                 cast("dict[str, object]", scope)[_RECORD] = record
                 await app(scope, receive, send)
@@ -70,13 +64,9 @@ def build_app(door: Door, requests: RequestLog) -> Asgi:
     return public
 
 
-def _line(scope: HTTPScope) -> bytes:
-    return scope["method"].encode() + b" " + scope["raw_path"] + b"?" + scope["query_string"]
-
-
 def _call() -> Call:
     headers = tuple((name.lower(), value) for name, value in request.scope["headers"])
-    return Call(request.scope["path"], headers, _record())
+    return Call(request.scope["path"], headers, _record(), request.scope["state"].get("known"))
 
 
 def _record() -> Record:
