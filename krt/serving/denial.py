@@ -10,6 +10,7 @@ class Denial(StrEnum):
     HEAD_TOO_SLOW = "head-too-slow"
     HEAD_TOO_LARGE = "head-too-large"
     HEAD_MALFORMED = "head-malformed"
+    HEADS_TOO_LARGE_TOGETHER = "heads-too-large-together"
     HEAD_INCOMPLETE = "head-incomplete"
     NOT_HTTP_1 = "not-http-1"
     TARGET_REFUSED = "target-refused"
