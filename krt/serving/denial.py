@@ -1,6 +1,7 @@
 """Why the transport turned a connection or a request away: a closed set, fit for metric labels."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -28,3 +29,11 @@ class Denial(StrEnum):
 # Called with the reason, the peer's address as the socket has it, and the request id that the answer shows: empty
 # where nothing is answered. Must not raise.
 OnDenied = Callable[[Denial, str, str], None]
+
+
+@dataclass(slots=True)
+class Refusal:
+    """What the transport answered in the app's stead, in `scope["state"]["refusal"]`; 0 while it did not."""
+
+    status: int = 0
+    reason: str = ""

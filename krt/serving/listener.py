@@ -36,8 +36,8 @@ class Listener:
     with live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an
     IPv6 /64 as one peer; it does not hold for `trusted_proxies`. Without `close_every_answer` connections are
     kept between requests, `header_seconds` at most. `max_unfinished_head_bytes` is what all heads together may hold
-    that are not whole yet: beyond it the largest is given up. `send_seconds` bounds each piece of an answer. `gate` is asked
-    of the first head of a connection: it is for listeners that close with every answer.
+    that are not whole yet: beyond it the largest is given up. `send_seconds` bounds each piece of an answer. `gate`
+    is asked of the first head of a connection: it is for listeners that close with every answer.
     """
 
     address: Address
