@@ -172,3 +172,20 @@ async def test_a_name_instead_of_an_id_is_warned_of_at_the_start(
         assert (warning["level"], warning["owner"]) == ("warning", "acme")
         door = Door(around, process)
         assert (await door.exchange(door.good(repository_owner_id="650"))).status == 202
+
+
+@pytest.mark.parametrize(
+    ("prefix", "registries"), [("ghcr.io/", ["ghcr.io"]), ("localhost:5001/", ["localhost:5001"]), ("ghcr.io/acme", [])]
+)
+def test_a_whole_registry_is_warned_of_at_the_start(
+    prefix: str,
+    registries: list[str],
+    around: Surroundings,
+    environ: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    own = {name: value for name, value in environ.items() if name != "KRT_POLICY"}
+    own |= {"GITHUB_ALLOWED_ORG": "acme@65", "ALLOWED_IMAGE_PREFIX": prefix}
+    with krt_web(tmp_path_factory.mktemp("log"), own) as process:
+        warnings = process.events("policy_admits_a_registry")
+        assert [(line["level"], line["registry"]) for line in warnings] == [("warning", name) for name in registries]
