@@ -1,6 +1,7 @@
 """Which parts of krt run together, in what order they become ready, and how they stop."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import gc
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -26,6 +27,7 @@ from krt.broker.keys import Keys
 from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
+from krt.core.patterns import ImagePattern
 from krt.core.policy import Rule
 from krt.core.presence import Presence
 from krt.errors import BrokerUnavailable, KeysUnavailable
@@ -77,6 +79,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
     with trio.open_signal_receiver(SIGTERM, SIGINT) as signals:
         async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
             daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping)
+            _warn_of_registries(settings.admission.patterns)
             daemon.health.add("process", lambda: _phase(started, stopping), _told_since(datetime.now(UTC)))
             async with trio.open_nursery() as root:
                 with trio.CancelScope() as starting:  # which may take long: a credential plugin asks its cloud
@@ -89,6 +92,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
                     log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
                     started.set()
                     task_status.started(bound)
+                    gc.freeze()  # what was imported and set up stays: no later collection need look through it
                 await stopping.wait()
                 root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
             support.cancel_scope.cancel()
@@ -102,6 +106,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     from krt.web.call import Door
     from krt.web.denials import DenialLog
     from krt.web.drift import Drift
+    from krt.web.gate import gate_of
     from krt.web.limit import RateLimit
     from krt.web.requests import RequestLog
     from krt.web.watch import ReportWatch
@@ -131,6 +136,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         grace_seconds=settings.process.grace_seconds,
         on_denied=requests.denied,
         on_count=metrics.connections_open,
+        gate=gate_of(door, requests),
     )
     _warn_of_names(rules)
     reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)
@@ -293,6 +299,15 @@ def _warn_of_names(rules: tuple[Rule, ...]) -> None:
                 owner=rule.who.owner,
                 problem="who takes the name over may call: give its id too, as in GITHUB_ALLOWED_ORG=acme@65",
             )
+
+
+def _warn_of_registries(patterns: Iterable[ImagePattern]) -> None:
+    for registry in dict.fromkeys(pattern.components[0] for pattern in patterns if pattern.is_registry):
+        log.warning(
+            "policy_admits_a_registry",
+            registry=registry,
+            problem="every image of it is admitted, whoever owns it: name an organisation, too, as in ghcr.io/acme/",
+        )
 
 
 def _phase(started: trio.Event, stopping: trio.Event) -> str | None:

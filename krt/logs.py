@@ -36,8 +36,12 @@ class Log:
         self._write(logging.ERROR, event, fields, exception)
 
     def _write(self, level: int, event: str, fields: dict[str, object], exception: BaseException | None = None) -> None:
-        if self._logger.isEnabledFor(level):
-            self._logger.log(level, event, extra={"fields": fields}, exc_info=exception)
+        if not self._logger.isEnabledFor(level):
+            return
+        info = (type(exception), exception, exception.__traceback__) if exception else None
+        # Not `log`: it walks the stack for a file and a line that no line of krt's shows.
+        record = self._logger.makeRecord(self._logger.name, level, "", 0, event, (), info, extra={"fields": fields})
+        self._logger.handle(record)
 
 
 def configure(level: str, *, readable: bool = False) -> None:
@@ -52,6 +56,8 @@ def configure(level: str, *, readable: bool = False) -> None:
 
 def shown(value: object) -> object:
     """A value as a log may show it: numbers and truth as they are, texts cut, lists of them, anything else as text."""
+    if type(value) is str and len(value) <= _MOST_CHARACTERS:  # nearly all are that
+        return value
     match value:
         case dict():
             return {str(name): shown(item) for name, item in value.items()}

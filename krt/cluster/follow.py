@@ -3,6 +3,7 @@
 Nothing but a complete list or a DELETED removes a workload: an API server that refuses or stumbles empties no index.
 """
 
+import gc
 import math
 import random
 from collections import Counter
@@ -17,7 +18,7 @@ from krt.cluster.index import Index
 from krt.cluster.kinds import NAMESPACE, Kind
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
-from krt.core.workload import Workload
+from krt.core.workload import Workload, WorkloadKey
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, KrtError, VersionExpired
 from krt.logs import Log
 from krt.serving.backoff import Backoff
@@ -91,16 +92,27 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
 
 async def _list(scope: Scope, api: Api, index: Index) -> None:
     began = trio.current_time()
-    page = await api.list_page(scope.kind, scope.namespace, None)
-    workloads = page.workloads
-    while page.continue_token:
-        page = await api.list_page(scope.kind, scope.namespace, page.continue_token)
-        workloads += page.workloads
-    index.replace(scope.kind.name, scope.namespace, workloads)
+    listed: set[WorkloadKey] = set()
+    token: str | None = None
+    while True:
+        page = await api.list_page(scope.kind, scope.namespace, token)
+        _put(page.workloads, index, listed)
+        if not (token := page.continue_token):
+            break
+    index.retain(scope.kind.name, scope.namespace, listed)
     scope.version = page.resource_version
     scope.heard_at = began
     scope.listed.set()
-    log.info("scope_listed", scope=scope, workloads=len(workloads))
+    log.info("scope_listed", scope=scope, workloads=len(listed))
+
+
+def _put(workloads: list[Workload], index: Index, listed: set[WorkloadKey]) -> None:
+    for workload in workloads:
+        index.put(workload)
+        listed.add(workload.key)
+    # There are no cycles in an index. Looked through again and again while it grows, it would hold the loop for 40 ms
+    # each time (30,000 Deployments).
+    gc.freeze()
 
 
 async def _watch(scope: Scope, api: Api, index: Index, backoff: Backoff) -> None:

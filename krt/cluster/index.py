@@ -1,7 +1,7 @@
 """Which workloads run an image: the answer is kept, so that an event costs no call."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 
 from krt.core.image import Repository
 from krt.core.ports import Changed
@@ -63,13 +63,10 @@ class Index:
                 del self._running[repository]
         return workload
 
-    def replace(self, kind: str, namespace: str | None, workloads: Iterable[Workload]) -> None:
-        """Make one scope hold exactly these: a step without a checkpoint, so nobody sees it half done."""
-        fresh = {workload.key: workload for workload in workloads}
-        for key in [key for key in self._workloads if _within(key, kind, namespace) and key not in fresh]:
+    def retain(self, kind: str, namespace: str | None, keys: Container[WorkloadKey]) -> None:
+        """Forget what one scope holds besides these."""
+        for key in [key for key in self._workloads if _within(key, kind, namespace) and key not in keys]:
             self.remove(key)
-        for workload in fresh.values():
-            self.put(workload)
 
 
 def _within(key: WorkloadKey, kind: str, namespace: str | None) -> bool:

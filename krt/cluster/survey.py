@@ -42,7 +42,8 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
             told = Namespaces()
             if not namespaces:
                 found, problem = await _look(api, NAMESPACE, None)
-                told.known.replace(NAMESPACE.name, None, found)
+                for namespace in found:
+                    told.known.put(namespace)
                 unseen += [f"{problem}; one that is opted out is not known"] if problem else []
         except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
             raise ClusterUnavailable(f"{server.url}: {error}") from error

@@ -4,17 +4,23 @@ It stands where Hypercorn has TCPServer; krt.serving.hardened says why.
 """
 
 import math
+import os
+from contextlib import suppress
+from secrets import token_hex
 
 import trio
 from hypercorn.events import Closed, Event, RawData, Updated
 
 from krt.serving.denial import Denial
+from krt.serving.gate import Arrival, TurnedAway, empty_answer
 from krt.serving.hardened import AppTasks, SocketName, StrictProtocol
+from krt.serving.head import BadHeadError, Fields, Head, HeadReader
+from krt.serving.peers import client_address
 from krt.serving.service import Service
 
-_RECEIVE_BYTES = 16 * 1024
 _LINGER_SECONDS = 0.5
 _LINGER_BYTES = 1024 * 1024
+_UNANSWERED = TurnedAway(0)  # whoever has not finished a head in time is told nothing
 
 
 async def handle_connection(service: Service, stream: trio.SocketStream) -> None:
@@ -35,62 +41,155 @@ async def handle_connection(service: Service, stream: trio.SocketStream) -> None
 
 
 class Connection:
+    """`_protocol` is made when a head has come that is let in: until then a connection costs little."""
+
+    __slots__ = (
+        "_answered",
+        "_client",
+        "_listener",
+        "_peer",
+        "_peer_ended",
+        "_protocol",
+        "_reading",
+        "_received",
+        "_request_id",
+        "_server",
+        "_service",
+        "_stream",
+        "_writing",
+    )
+
     def __init__(self, service: Service, stream: trio.SocketStream, *, client: SocketName, server: SocketName) -> None:
         self._service = service
         self._listener = service.listener
         self._stream = stream
-        self._peer, _ = client
-        self._tasks = AppTasks(self.report)
-        self._protocol = StrictProtocol(
-            service,
-            tasks=self._tasks,
-            client=client,
-            server=server,
-            send=self._act,
-            deny=self._deny,
-        )
+        self._client = client
+        self._peer = client[0]  # or whom it speaks for, once a head has said that
+        self._server = server
+        self._protocol: StrictProtocol | None = None
+        self._request_id = ""  # of the first request
         self._reading = trio.CancelScope()  # its deadline is the head's; none while a request is in hand
         self._writing = trio.Lock()
+        self._received = b""
         self._peer_ended = False
         self._answered = False
 
     async def run(self) -> None:
         seconds = self._listener.lifetime_seconds
         life = trio.CancelScope(deadline=math.inf if seconds is None else trio.current_time() + seconds)
-        with life, trio.CancelScope() as answering:
-            async with self._tasks:
-                await self._read()
-                unanswered = self._protocol.stream is not None
-                await self._protocol.handle(Closed())
-                await self._close()
-                if unanswered:
-                    answering.cancel()
+        with life:
+            known = await self._meet()
+            if isinstance(known, TurnedAway):
+                await self._turn_away(known)
+            else:
+                await self._serve(known)
         if life.cancelled_caught:
             self._deny(Denial.LIFETIME_OVER)
 
+    async def _meet(self) -> object:
+        """What the gate gives for the first head, which is in `_received` then; or TurnedAway."""
+        reader, room = HeadReader(self._listener.head_limits), self._service.connections.heads
+        self._reading.deadline = trio.current_time() + self._listener.header_seconds
+        try:
+            with self._service.connections.tracked(self._reading), self._reading:
+                while not self._peer_ended:
+                    received = reader.feed(await self._receive())
+                    if received is not None and reader.head:
+                        self._received = received
+                        return self._judged(reader.head)
+                    room.hold(reader, self._reading)
+                if reader.started:
+                    self._deny(Denial.HEAD_INCOMPLETE)
+        except BadHeadError as refused:
+            self._speaks_for(refused.fields)
+            return self._refused(TurnedAway(refused.status), refused.reason)
+        finally:
+            room.release(reader)
+        if reader.given_up:
+            return self._refused(TurnedAway(503), Denial.HEADS_TOO_LARGE_TOGETHER)
+        if trio.current_time() >= self._reading.deadline:
+            self._deny(Denial.HEAD_TOO_SLOW)
+        return _UNANSWERED
+
+    def _refused(self, away: TurnedAway, reason: Denial) -> TurnedAway:
+        self._request_id = token_hex(8)
+        self._deny(reason)
+        return away
+
+    def _speaks_for(self, fields: Fields) -> None:
+        self._peer = client_address(self._client, fields, self._listener.trusted_proxies)
+
+    def _judged(self, head: Head) -> object:
+        self._request_id = token_hex(8)
+        self._speaks_for(head.fields)
+        return self._listener.gate(Arrival(head, self._client, self._request_id))
+
+    async def _turn_away(self, away: TurnedAway) -> None:
+        if away is not _UNANSWERED:
+            await self._write(empty_answer(away.status, self._request_id, away.headers))
+        await self._close()
+
+    async def _serve(self, known: object) -> None:
+        with trio.CancelScope() as answering:
+            async with AppTasks(self.report) as tasks:
+                self._protocol = protocol = StrictProtocol(
+                    self._service,
+                    tasks=tasks,
+                    client=self._client,
+                    server=self._server,
+                    send=self._act,
+                    deny=self._deny,
+                    request_id=self._request_id,
+                    known=known,
+                )
+                await self._read(protocol)
+                unanswered = protocol.stream is not None
+                await protocol.handle(Closed())
+                await self._close()
+                if unanswered:
+                    answering.cancel()
+
     def report(self, failure: Exception) -> None:
         self._deny(Denial.CRASHED)
-        self._service.failures.report(failure, request_id=self._protocol.request_id)
+        self._service.failures.report(failure, request_id=self._answering_id)
+
+    @property
+    def _answering_id(self) -> str:
+        return self._protocol.request_id if self._protocol else self._request_id
 
     def _deny(self, reason: Denial) -> None:
-        self._listener.on_denied(reason, self._peer, self._protocol.request_id)
+        self._listener.on_denied(reason, self._peer, self._answering_id)
 
-    async def _read(self) -> None:
-        self._reading.deadline = trio.current_time() + self._listener.header_seconds
+    async def _read(self, protocol: StrictProtocol) -> None:
+        self._reading = trio.CancelScope(deadline=self._reading.deadline)
         with self._service.connections.tracked(self._reading), self._reading:
+            await protocol.handle(RawData(self._take_received()))
             while not self._peer_ended:
-                data = await self._receive()
-                await self._protocol.handle(RawData(data))
-        if trio.current_time() >= self._reading.deadline and not self._protocol.awaits_first_byte:
+                await protocol.handle(RawData(await self._receive()))
+        if trio.current_time() >= self._reading.deadline and not protocol.awaits_first_byte:
             self._deny(Denial.HEAD_TOO_SLOW)
 
+    def _take_received(self) -> bytes:
+        received, self._received = self._received, b""  # a request that waits keeps its head once, not twice
+        return received
+
     async def _receive(self) -> bytes:
-        try:
-            data = await self._stream.receive_some(_RECEIVE_BYTES)
-        except trio.BrokenResourceError:
-            data = b""
-        self._peer_ended = not data
-        return bytes(data)
+        """What has come; nothing at the peer's end.
+
+        Read into a buffer that all connections share, and looked at before any other task runs: after a `receive_some`
+        of Trio's a whole burst would lie in memory, before the first of it were counted.
+        """
+        buffer, received = self._service.receive_buffer, 0
+        with suppress(OSError, trio.ClosedResourceError):  # reset
+            received = await self._receive_into(buffer)
+        self._peer_ended = not received
+        return bytes(buffer[:received])
+
+    async def _receive_into(self, buffer: memoryview) -> int:
+        while True:
+            await trio.lowlevel.wait_readable(self._stream.socket)
+            with suppress(BlockingIOError):  # woken for nothing
+                return os.readv(self._stream.socket.fileno(), [buffer])
 
     async def _act(self, event: Event) -> None:
         """What the protocol wants done with the socket."""

@@ -8,8 +8,9 @@ Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Rep
 - protocol.ProtocolWrapper -> nothing. It goes over to HTTP/2, by prior knowledge or upgrade, despite ALPN.
 - trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and is
   told once, and an app's failure is logged with what it quotes of the request.
-- protocol.h11.H11Protocol, by override: `handle` lets krt.serving.head judge every head first, and nothing
-  that would change protocols or be told to continue gets past it; `_create_stream` names the request;
+- protocol.h11.H11Protocol, by override: krt.serving.head judges every head first (the first of a connection in
+  krt.serving.connection, before there is a protocol; later ones in `handle`), and nothing that would change
+  protocols or be told to continue gets past it; `_create_stream` names the request;
   `stream_send` and `_send_error_response` seal each answer; `_maybe_recycle` closes before the app hears of
   it: told first, Quart-Trio cancels the very task that was about to close, and an answer given before its
   body was read keeps its socket for ever.
@@ -39,7 +40,7 @@ from hypercorn.typing import (
     Scope,
 )
 
-from krt.serving.denial import Denial
+from krt.serving.denial import Denial, Refusal
 from krt.serving.head import BadHeadError, HeadReader
 from krt.serving.service import Service
 
@@ -60,6 +61,8 @@ class StrictProtocol(H11Protocol):
         server: SocketName,
         send: Callable[[Event], Awaitable[None]],
         deny: Callable[[Denial], None],
+        request_id: str,
+        known: object,
     ) -> None:
         super().__init__(
             app=service.app,
@@ -74,14 +77,16 @@ class StrictProtocol(H11Protocol):
         )
         self._service = service
         self._deny = deny
-        self._head: HeadReader | None = HeadReader(service.listener.head_limits)
+        self._head: HeadReader | None = None  # the first one was judged by krt.serving.connection
+        self._known = known
+        self._refusal = Refusal()
         self._recycled = trio.Event()  # set when the request in hand has made room for the next one
-        self.request_id = ""
+        self.request_id = request_id  # of the request in hand, or of the next one
 
     @property
     def awaits_first_byte(self) -> bool:
         """Between two requests of one connection."""
-        return bool(self.request_id) and self._head is not None and not self._head.started
+        return self._head is not None and not self._head.started
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, RawData) and event.data and self._has_whole_request:
@@ -97,7 +102,6 @@ class StrictProtocol(H11Protocol):
         try:
             received = head.feed(data)
         except BadHeadError as refused:
-            self.request_id = token_hex(8)
             self._deny(refused.reason)
             await self._answer_empty(refused.status)
             await self.send(Closed())
@@ -107,9 +111,17 @@ class StrictProtocol(H11Protocol):
             await super().handle(RawData(received))
 
     async def _create_stream(self, request: h11.Request) -> None:
-        self.request_id = token_hex(8)
         self._recycled = trio.Event()
-        self.connection_state = ConnectionState({**self._service.state, "request_id": self.request_id})
+        self._refusal = Refusal()
+        self.connection_state = ConnectionState(
+            {
+                **self._service.state,
+                "request_id": self.request_id,
+                "target": request.target,
+                "known": self._known,
+                "refusal": self._refusal,
+            }
+        )
         await super()._create_stream(request)
 
     async def stream_send(self, event: StreamEvent) -> None:
@@ -119,7 +131,9 @@ class StrictProtocol(H11Protocol):
 
     async def _send_error_response(self, status_code: int) -> None:
         _, peer_ended = self.connection.trailing_data
-        self._deny(Denial.BODY_INCOMPLETE if peer_ended else Denial.BODY_FRAMING)
+        reason = Denial.BODY_INCOMPLETE if peer_ended else Denial.BODY_FRAMING
+        self._refusal.status, self._refusal.reason = status_code, reason
+        self._deny(reason)
         await self._answer_empty(status_code)
 
     async def _answer_empty(self, status_code: int) -> None:
@@ -140,6 +154,7 @@ class StrictProtocol(H11Protocol):
             await self._close_stream()
         else:
             await super()._maybe_recycle()
+            self.request_id, self._known = token_hex(8), None
             self._head = HeadReader(self._service.listener.head_limits)
             self._recycled.set()
 

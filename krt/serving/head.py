@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from krt.serving.denial import Denial
 
+Fields = tuple[tuple[bytes, bytes], ...]
+
 _END = b"\r\n\r\n"
 _MAX_TARGET_BYTES = 8 * 1024
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -24,12 +26,13 @@ _BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x
 
 
 class BadHeadError(Exception):
-    """Is answered with `status`, an empty body and the end of the connection."""
+    """Is answered with `status`, an empty body and the end of the connection. `fields` where they could be read."""
 
     def __init__(self, status: int, reason: Denial) -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
+        self.fields: Fields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +44,43 @@ class HeadLimits:
     max_fields: int
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One that is in order. Names of fields are in lower case, values without white space around them."""
+
+    method: bytes
+    target: bytes
+    fields: Fields
+
+
 class HeadReader:
-    """Collects the bytes of one head."""
+    """Collects the bytes of one head. `head` is what they said, once it is whole."""
+
+    __slots__ = ("_limits", "_received", "given_up", "head")
 
     def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
-        self._received = bytearray()
+        self._received = b""
+        self.head: Head | None = None
+        self.given_up = False
 
     @property
     def started(self) -> bool:
         return bool(self._received)
 
+    @property
+    def size_bytes(self) -> int:
+        """How much was received so far."""
+        return len(self._received)
+
+    def give_up(self) -> None:
+        """Forgets what was received, at once: a crowd of those that are given up must not wait for their turn to."""
+        self._received, self.given_up = b"", True
+
     def feed(self, data: bytes) -> bytes | None:
         """Gives everything received, once it holds a whole and acceptable head. Raises BadHeadError."""
+        if self.given_up:
+            return None  # what comes after what was forgotten is no head
         seen = max(len(self._received) - len(_END), 0)
         self._received += data
         end = self._received.find(_END, seen)
@@ -64,21 +91,26 @@ class HeadReader:
             raise BadHeadError(431 if b"\r\n" in head else 414, Denial.HEAD_TOO_LARGE)
         if end < 0:
             return None
-        judge_head(bytes(head[: -len(_END)]), self._limits)
-        return bytes(self._received)
+        self.head = judge_head(head[: -len(_END)], self._limits)
+        return self._received
 
 
-def judge_head(head: bytes, limits: HeadLimits) -> None:
+def judge_head(head: bytes, limits: HeadLimits) -> Head:
     """Judges a head without its empty line. Raises BadHeadError."""
     request_line, *lines = head.split(b"\r\n")
-    version = _judge_request_line(request_line)
+    method, target, version = _judge_request_line(request_line)
     if len(lines) > limits.max_fields or any(len(line) > limits.max_line_bytes for line in lines):
         raise BadHeadError(431, Denial.HEAD_TOO_LARGE)
-    fields = [_field(line) for line in lines]
-    _judge_fields(fields, version)
+    fields = tuple(_field(line) for line in lines)
+    try:
+        _judge_fields(fields, version)
+    except BadHeadError as refused:
+        refused.fields = fields
+        raise
+    return Head(method, target, fields)
 
 
-def _judge_request_line(line: bytes) -> bytes:
+def _judge_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     parsed = _REQUEST_LINE.fullmatch(line)
     if parsed is None:
         raise BadHeadError(400, Denial.HEAD_MALFORMED)
@@ -90,7 +122,7 @@ def _judge_request_line(line: bytes) -> bytes:
         raise BadHeadError(400, Denial.TARGET_REFUSED)
     if len(parsed["target"]) > _MAX_TARGET_BYTES:
         raise BadHeadError(414, Denial.HEAD_TOO_LARGE)
-    return bytes(parsed["version"])
+    return parsed["method"], parsed["target"], parsed["version"]
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
@@ -100,7 +132,7 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     return parsed["name"].lower(), parsed["value"].rstrip(b"\t ")
 
 
-def _judge_fields(fields: list[tuple[bytes, bytes]], version: bytes) -> None:
+def _judge_fields(fields: Fields, version: bytes) -> None:
     count = Counter(name for name, _ in fields)
     values = dict(fields)
     if count[b"upgrade"]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from hypercorn.config import Config
 
 from krt.serving.address import Address
 from krt.serving.denial import Denial, OnDenied
+from krt.serving.gate import Gate
 from krt.serving.head import HeadLimits
 from krt.serving.peers import IPNetwork
 
@@ -18,18 +20,24 @@ def _ignore(_reason: Denial, _peer: str, _request_id: str) -> None:
     pass
 
 
+def _let_in(_arrival: object) -> None:
+    pass
+
+
 def _ignore_count(_count: int) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Listener:
     """Where to listen and how much any peer may ask for.
 
     `lifetime_seconds` bounds a connection from its acceptance to its end whatever it does; None for listeners
     with live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an
     IPv6 /64 as one peer; it does not hold for `trusted_proxies`. Without `close_every_answer` connections are
-    kept between requests, `header_seconds` at most. `send_seconds` bounds each piece of an answer.
+    kept between requests, `header_seconds` at most. `max_unfinished_head_bytes` is what all heads together may hold
+    that are not whole yet: beyond it the largest is given up. `send_seconds` bounds each piece of an answer. `gate`
+    is asked of the first head of a connection: it is for listeners that close with every answer.
     """
 
     address: Address
@@ -37,8 +45,9 @@ class Listener:
     max_connections_per_peer: int | None = 64
     trusted_proxies: tuple[IPNetwork, ...] = ()
     max_headers: int = 50
-    max_header_bytes: int = 24 * 1024
-    max_header_line_bytes: int = 16 * 1024
+    max_header_bytes: int = 16 * 1024
+    max_header_line_bytes: int = 12 * 1024
+    max_unfinished_head_bytes: int = 2 * 1024 * 1024
     header_seconds: float = 5.0
     max_body_bytes: int = 8 * 1024
     body_seconds: float = 5.0
@@ -48,8 +57,9 @@ class Listener:
     grace_seconds: float = 25.0
     on_denied: OnDenied = _ignore
     on_count: OnCount = _ignore_count
+    gate: Gate = _let_in
 
-    @property
+    @cached_property
     def head_limits(self) -> HeadLimits:
         return HeadLimits(
             max_bytes=self.max_header_bytes,

@@ -4,8 +4,6 @@ import ipaddress
 import re
 from collections.abc import Iterable
 
-from hypercorn.typing import HTTPScope
-
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -34,15 +32,17 @@ def peer_key(address: IPAddress | None) -> str:
     return str(address)
 
 
-def client_address(scope: HTTPScope, trusted_proxies: Iterable[IPNetwork]) -> str:
+def client_address(
+    peer: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]], trusted_proxies: Iterable[IPNetwork]
+) -> str:
     """The peer, or if that is a trusted proxy the rightmost untrusted address of X-Forwarded-For.
 
     An entry that is no address ends the search: the proxy right of it is the last one known.
     Empty without a peer.
     """
     trusted = tuple(trusted_proxies)
-    client = parse_peer((scope["client"] or ("", 0))[0])
-    for entry in reversed(_forwarded_for(scope)):
+    client = parse_peer(peer[0] if peer else "")
+    for entry in reversed(_forwarded_for(headers)):
         if not is_trusted(client, trusted):
             break
         nearer = _parse_entry(entry)
@@ -52,8 +52,8 @@ def client_address(scope: HTTPScope, trusted_proxies: Iterable[IPNetwork]) -> st
     return str(client or "")
 
 
-def _forwarded_for(scope: HTTPScope) -> list[str]:
-    lines = [value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+def _forwarded_for(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
+    lines = [value for name, value in headers if name.lower() == b"x-forwarded-for"]
     return b",".join(lines).decode("latin-1").split(",") if lines else []
 
 

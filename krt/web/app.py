@@ -1,11 +1,11 @@
 """The public app: which requests exist, and that each of them is recorded."""
 
-import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from hypercorn.typing import ASGIReceiveCallable, ASGIReceiveEvent, ASGISendCallable, Scope
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
@@ -13,18 +13,21 @@ from werkzeug.exceptions import HTTPException
 from krt.core import event_id as event_ids
 from krt.web.answers import Answer, no_such_event, not_found
 from krt.web.call import DRY_RUN, EVENT, Call, Door, post_event
+from krt.web.gate import route_of
 from krt.web.requests import Record, RequestLog
 from krt.web.status import get_event
 
 Asgi = Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
 
-# Compared with the bytes of the request line: what Quart's router makes of them is never asked. The groups are the
-# kinds of path that log and metrics know.
-_ROUTES = re.compile(
-    rb"(?P<event>POST /event\?)|(?P<dry_run>POST /event/dry-run\?)|(?P<health>GET /healthz\?)"
-    rb"|(?P<report>GET /events/[0-9]{1,20}-[0-9]{1,20}\?(?:wait=[0-9]{1,4})?)"
-)
-_RECORD = "krt.record"  # in a request's scope
+_EXCHANGE = "krt.exchange"  # in a request's scope
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """What a route needs of its request besides what Quart shows it."""
+
+    record: Record
+    receive: ASGIReceiveCallable
 
 
 def build_app(door: Door, requests: RequestLog) -> Asgi:
@@ -43,66 +46,80 @@ def build_app(door: Door, requests: RequestLog) -> Asgi:
         try:
             event = event_ids.parse(id)
         except ValueError:  # digits, but no id: 00-1
-            return _response(no_such_event())
+            return await _answered(no_such_event())
         return await _answered(await get_event(door, _call(), event, float(request.args.get("wait", 0))))
 
     @app.get("/healthz")
     async def healthz() -> Response:
-        return _response(Answer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok"))
+        return await _answered(Answer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok"))
 
     @app.errorhandler(HTTPException)
     async def refuse(error: HTTPException) -> Response:
-        return _response(Answer(error.code or 500, "refused"))
+        return await _answered(Answer(error.code or 500, "refused"))
 
     async def public(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        route = _ROUTES.fullmatch(_line(scope))
-        with requests.record(scope, path=(route and route.lastgroup) or "other") as record:
-            if route:
-                cast("dict[str, object]", scope)[_RECORD] = record
-                await app(scope, receive, send)
-            else:
-                record.ends_with(not_found())
-                await _send_not_found(send)
+        route = route_of(scope["method"].encode(), scope["state"]["target"])
+        with requests.record(scope, path=route or "other") as record:
+            if route is None:
+                await _send(send, record.ends_with(not_found()))
+                return
+            cast("dict[str, object]", scope)[_EXCHANGE] = _Exchange(record, receive)
+            try:
+                await app(scope, _bodiless() if scope["method"] == "POST" else receive, send)
+            except* _HungUpError:
+                pass  # nobody is there to be answered, or krt.serving has answered
 
     return public
 
 
-def _line(scope: HTTPScope) -> bytes:
-    return scope["method"].encode() + b" " + scope["raw_path"] + b"?" + scope["query_string"]
+def _exchange() -> _Exchange:
+    return cast("_Exchange", cast("dict[str, object]", request.scope)[_EXCHANGE])
 
 
 def _call() -> Call:
     headers = tuple((name.lower(), value) for name, value in request.scope["headers"])
-    return Call(request.scope["path"], headers, _record())
+    return Call(request.scope["path"], headers, _exchange().record, request.scope["state"].get("known"))
 
 
-def _record() -> Record:
-    return cast("Record", cast("dict[str, object]", request.scope)[_RECORD])
+class _HungUpError(Exception):
+    """The peer is gone, or its body broken, and has not come whole."""
 
 
 async def _body() -> bytes:
-    data = await request.get_data(cache=False)
-    assert isinstance(data, bytes), "text was not asked for"
-    return data
+    """The body, from krt.serving itself: what it raises of one that it refuses is the route's to answer."""
+    pieces = []
+    while True:  # krt.serving bounds size and time
+        event = await _exchange().receive()
+        if event["type"] != "http.request":
+            raise _HungUpError
+        pieces.append(event["body"])
+        if not event["more_body"]:
+            return b"".join(pieces)
 
 
-async def _send_not_found(send: ASGISendCallable) -> None:
-    await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+def _bodiless() -> ASGIReceiveCallable:
+    """What Quart is given to read: nothing, for its own task would take a refused body for a crash."""
+
+    async def receive() -> ASGIReceiveEvent:
+        return await trio.sleep_forever()
+
+    return receive
+
+
+async def _send(send: ASGISendCallable, answer: Answer) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
+    headers.append((b"content-length", b"%d" % len(answer.body)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 
 
 async def _answered(answer: Answer) -> Response:
-    response = _response(answer)
-    await trio.lowlevel.checkpoint()  # whoever has hung up meanwhile is cancelled here; Quart would call it a crash
-    return response
-
-
-def _response(answer: Answer) -> Response:
-    _record().ends_with(answer)
+    _exchange().record.ends_with(answer)
     response = Response(answer.body, answer.status, answer.headers)
     if "Content-Type" not in answer.headers:
         del response.headers["Content-Type"]
+    await trio.lowlevel.checkpoint()  # whoever has hung up meanwhile is cancelled here; Quart would call it a crash
     return response

@@ -12,7 +12,15 @@ from krt.core.identity import Identity, Rejection
 from krt.core.policy import Rule, check, rules_for
 from krt.core.ports import Accept, Accepted, ReadReport
 from krt.core.use import use_of
-from krt.errors import EventInvalid, KrtError, MediaTypeUnsupported, NotAllowed, TokenAlreadyUsed, TokenRejected
+from krt.errors import (
+    BodyRefused,
+    EventInvalid,
+    KrtError,
+    MediaTypeUnsupported,
+    NotAllowed,
+    TokenAlreadyUsed,
+    TokenRejected,
+)
 from krt.logs import Log
 from krt.metrics import WebMetrics
 from krt.web.answers import Answer, accepted, of_error
@@ -48,17 +56,18 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as it came, header names in lower case, and the record of it."""
+    """A request as it came, header names in lower case, the record of it, and who calls if the gate has seen that."""
 
     path: str
     headers: tuple[tuple[bytes, bytes], ...]
     record: Record
+    known: Identity | None = None
 
 
 async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> Answer:
     """Journal the event that the call announces, or say why not. The body of a stranger is never read."""
     try:
-        identity = call.record.identity = door.identify(call.headers)
+        identity = call.record.identity = call.known or door.identify(call.headers)
         rules = rules_for(door.rules, identity)
         if not rules:
             raise TokenRejected(Rejection.NO_RULE)
@@ -76,7 +85,7 @@ async def _announce(
         event = parse(await read_body())
         rule = check(rules, identity, event)
         done = await _accept(door, call, identity, event)
-    except (MediaTypeUnsupported, EventInvalid, NotAllowed, TokenAlreadyUsed):
+    except (MediaTypeUnsupported, BodyRefused, EventInvalid, NotAllowed, TokenAlreadyUsed):
         door.limit.refused(identity.jti)
         raise
     door.limit.accepted(identity.repository_id, identity.jti, again=done.again)

@@ -1,6 +1,6 @@
 """One record of each request: filled on the way, and in every ending said once in the log and counted once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -10,7 +10,7 @@ from hypercorn.typing import HTTPScope
 from krt.core.identity import Identity
 from krt.logs import Log
 from krt.metrics import WebMetrics
-from krt.serving.denial import Denial
+from krt.serving.denial import Denial, Refusal
 from krt.serving.peers import IPNetwork, client_address
 from krt.web.answers import Answer
 from krt.web.denials import DenialLog
@@ -24,8 +24,8 @@ _QUIET = {("health", 200), ("report", 200)}
 class Record:
     """What is known of one request so far. `path` is a kind of path: what was asked for is the asker's text.
 
-    `identity` is set once it is verified. The reason of a request that is never answered stays `cut`: its peer left,
-    its body was too much, or the process stopped.
+    `identity` is set once it is verified. The reason of a request that is never answered stays `cut`: its peer left
+    or the process stopped.
     """
 
     request_id: str
@@ -56,7 +56,7 @@ class RequestLog:
     @contextmanager
     def record(self, scope: HTTPScope, *, path: str) -> Iterator[Record]:
         """A record of the request, which ends with the block. An error within is a crash, and goes on."""
-        peer = client_address(scope, self._trusted_proxies)
+        peer = self.peer_of(scope["client"], scope["headers"])
         record = Record(scope["state"]["request_id"], scope["method"], path, peer)
         began = perf_counter()
         try:
@@ -65,7 +65,14 @@ class RequestLog:
             record.status, record.reason = 500, "crashed"
             raise
         finally:
-            self._end(record, perf_counter() - began)
+            refusal: Refusal = scope["state"]["refusal"]
+            if refusal.status:
+                record.status, record.reason = refusal.status, refusal.reason
+            self.ended(record, perf_counter() - began)
+
+    def peer_of(self, client: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """The address that called, as far as the proxies in front can be believed."""
+        return client_address(client, headers, self._trusted_proxies)
 
     def denied(self, reason: Denial, peer: str, request_id: str) -> None:
         """The transport turned somebody away."""
@@ -73,7 +80,8 @@ class RequestLog:
         answered = {"request_id": request_id} if request_id else {}
         self._denials.say("connection_denied", reason, peer=peer, **answered)
 
-    def _end(self, record: Record, seconds: float) -> None:
+    def ended(self, record: Record, seconds: float) -> None:
+        """A request was answered, or cut."""
         self._metrics.request_ended(path=record.path, status=record.status, reason=record.reason, seconds=seconds)
         fields = _fields(record, seconds)
         if (record.path, record.status) in _QUIET:

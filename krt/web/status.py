@@ -37,7 +37,7 @@ async def get_event(door: Door, call: Call, event: EventId, wait_seconds: float)
     """The report; with `wait_seconds`, not before it has changed. An event of another repository is like none."""
     known = _known(call.headers)
     try:
-        identity = call.record.identity = door.identify(call.headers)
+        identity = call.record.identity = call.known or door.identify(call.headers)
         if not rules_for(door.rules, identity):
             raise TokenRejected(Rejection.NO_RULE)
         if wait_seconds and door.watch.is_open:

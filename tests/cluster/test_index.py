@@ -29,7 +29,7 @@ scopes = st.sampled_from([("Deployment", None), ("Deployment", "shop"), ("Deploy
 steps = st.one_of(
     st.tuples(st.just("put"), workloads),
     st.tuples(st.just("remove"), st.sampled_from(KEYS)),
-    st.tuples(st.just("replace"), scopes, st.lists(workloads, max_size=4)),
+    st.tuples(st.just("list"), scopes, st.lists(workloads, max_size=4)),
 )
 
 
@@ -52,9 +52,11 @@ def test_whatever_happened_it_answers_as_a_search_through_everything_would(taken
             case "remove", key:
                 index.remove(key)
                 model.pop(key, None)
-            case "replace", scope, listed:
+            case "list", scope, listed:
                 fresh = {workload.key: workload for workload in listed if within(workload.key, scope)}
-                index.replace(*scope, list(fresh.values()))
+                for workload in fresh.values():
+                    index.put(workload)
+                index.retain(*scope, fresh.keys())
                 model = {key: w for key, w in model.items() if not within(key, scope)} | fresh
     assert len(index) == len(model)
     for repository in REPOSITORIES:

@@ -28,18 +28,18 @@ CLIENTS = {
 }
 
 
-def scope(peer, lines):
-    return {"client": (peer, 1) if peer else None, "headers": [(b"x-forwarded-for", line) for line in lines]}
+def call(peer, lines):
+    return (peer, 1) if peer else None, [(b"x-forwarded-for", line) for line in lines], TRUSTED
 
 
 @pytest.mark.parametrize(("peer", "lines", "client"), CLIENTS.values(), ids=CLIENTS)
 def test_the_client_is_the_rightmost_address_that_is_no_trusted_proxy(peer, lines, client):
-    assert client_address(scope(peer, lines), TRUSTED) == client
+    assert client_address(*call(peer, lines)) == client
 
 
 @given(st.binary(max_size=200))
 def test_whatever_is_forwarded_the_client_is_an_address(line):
-    ipaddress.ip_address(client_address(scope("10.0.0.1", [line]), TRUSTED))
+    ipaddress.ip_address(client_address(*call("10.0.0.1", [line])))
 
 
 @pytest.mark.parametrize(
