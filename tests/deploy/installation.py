@@ -1,4 +1,4 @@
-"""An overlay on the real API server, applied by the real kubectl. Synchronous: one for all tests of this folder."""
+"""An overlay on the real API server, applied by the real kubectl. Synchronous: one for all tests of a module."""
 
 import subprocess
 import time
@@ -119,10 +119,12 @@ def _remove(control_plane: ControlPlane, client: httpx.Client, rendered: Rendere
             "-n",
             namespace,
         )
-        _kubectl(control_plane, "delete", *everything)
-        _kubectl(control_plane, "delete", "pods", "--all", "-n", namespace, "--force", "--grace-period=0")
+        _kubectl(control_plane, "delete", *everything, "--ignore-not-found")
+        now = ("--ignore-not-found", "--force", "--grace-period=0")
+        _kubectl(control_plane, "delete", "pods", "--all", "-n", namespace, *now)
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}, "spec": {"finalizers": []}}
-        client.put(f"/api/v1/namespaces/{namespace}/finalize", json=body).raise_for_status()
+        client.put(f"/api/v1/namespaces/{namespace}/finalize", json=body)  # unless it is gone already
+        _kubectl(control_plane, "wait", "--for=delete", f"namespace/{namespace}", f"--timeout={_SECONDS:.0f}s")
 
 
 def _kubectl(control_plane: ControlPlane, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
