@@ -189,7 +189,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         on_restart = events.restarted if told.kubernetes_events else None
         await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
-        asked = (journal, rollouts, channel, cluster.api, matching)
+        asked = (journal, rollouts, channel, cluster, matching)
         await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
 
 

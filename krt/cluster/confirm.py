@@ -11,14 +11,15 @@ import trio
 
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope
-from krt.cluster.wire import UNREADABLE, read_bookmark, read_changed, read_line
+from krt.cluster.wire import read_bookmark, read_changed, read_line
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 
 log = Log("cluster")
 
-AT_ONCE = 8  # scopes of one worker that are asked about at a time, however many there are
+AT_ONCE = 16  # scopes of one worker that are asked about at a time, however many there are
+_PAUSE_SECONDS = 2.0  # between two times of one scope
 _WATCH_SECONDS = 3.0
 _LONGEST_SECONDS = 20.0  # of a server that does not end what it was asked to end
 
@@ -32,6 +33,7 @@ async def confirm(scope: Scope, api: Api, limit: trio.CapacityLimiter) -> None:
         if scope.heard_at < wanted_at:
             async with limit:
                 await _ask(scope, api)
+            await trio.sleep(_PAUSE_SECONDS)
         if scope.heard_at >= wanted_at:
             backoff.reset()
 
@@ -46,12 +48,14 @@ async def _ask(scope: Scope, api: Api) -> None:
             elif scope.version:
                 async with api.watch(scope.kind, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
                     await _hear(scope, newest, lines, began)
-    except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone, VersionExpired, *UNREADABLE, ValueError) as error:
-        log.debug("freshness_unknown", scope=scope, problem=error)  # whoever follows the scope says what is wrong
+    except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone, VersionExpired, ValueError) as error:
+        # A ValueError is what no API server sends: no JSON, or a version that is no number. Whoever follows the scope
+        # says what is wrong with the server.
+        log.debug("freshness_unknown", scope=scope, problem=error)
 
 
 async def _hear(scope: Scope, newest: int, lines: AsyncIterator[bytes], began: float) -> None:
-    """Note it when the index holds all that there is up to that version. Reads to the end: the connection is kept."""
+    """Return as soon as the index is known to hold all that there is up to that version; note it then."""
     told = 0
     async for line in lines:
         change = read_line(line)
@@ -59,6 +63,7 @@ async def _hear(scope: Scope, newest: int, lines: AsyncIterator[bytes], began: f
             case "BOOKMARK":
                 if int(read_bookmark(change.object)) >= newest and _is_at(scope, told):
                     scope.heard_at = max(scope.heard_at, began)
+                    return
             case "ERROR":
                 return
             case _:

@@ -58,7 +58,8 @@ admits `nginx`.
 the name `acme` may call. The id is in `https://api.github.com/users/acme`.
 """,
     Cluster: """\
-A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here.
+A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here; without `KRT_NAMESPACES`, so is all
+that is in a Namespace with that annotation, if krt may list namespaces.
 """,
 }
 _END = """\

@@ -50,12 +50,14 @@ class Jobs:
     async def good(self) -> None:
         ended = await self.site.job("good", "--wait")
         assert (ended.code, ended.out) == (0, "the rollout is ready: 1 ready\n"), ended.err
+        assert await self.cluster.rollout_code("good") == 0
         ended.said(f"{self.where}/good: ready after")
 
     async def bad(self) -> None:
         ended = await self.site.job("bad", "--wait")
         seconds = (datetime.now(UTC) - await given_up_at(self.cluster, "bad")).total_seconds()
         assert (ended.code, seconds < SOON_SECONDS) == (1, True), (ended, seconds)
+        assert await self.cluster.rollout_code("bad") == 1
         ended.said("the rollout failed: 1 failed", f"{self.where}/bad: failed: ReplicaSet", "has timed out progressing")
 
     async def late(self) -> None:
