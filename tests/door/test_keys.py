@@ -92,38 +92,39 @@ async def test_unknown_keys_cost_no_look_at_once_and_hold_up_nobody(fault: KeysF
     assert_as_fast(flooded, quiet)
 
 
-@pytest.mark.slow
-async def test_10_000_unknown_keys_in_a_minute_cost_three_looks(
-    door: Door, environ: dict[str, str], tmp_path: Path
-) -> None:
-    """Four processes at once, each with an issuer that has a fault of its own, and one that is left alone."""
-    quiet: list[float] = []
+@pytest.fixture
+def flooded(environ: dict[str, str], tmp_path: Path) -> Iterator[list[Door]]:
+    """Processes that have looked at the keys once, each of an issuer with another fault since."""
     with ExitStack() as started:
-        flooded = [(flooded_door(started, fault, environ, tmp_path), list[float]()) for fault in FAULTS]
-        async with AsyncExitStack() as watched, trio.open_nursery() as nursery:
-            watches = [await watched.enter_async_context(watching(one)) for one, _ in flooded]
-            for one, _ in flooded:
+        doors = []
+        for fault in FAULTS:
+            around = started.enter_context(surroundings())
+            doors.append(Door(around, started.enter_context(krt_web(tmp_path, {**environ, **around.environ}))))
+            around.issuer.keys_fault = fault
+        yield doors
+        for door in doors:
+            door.assert_log_keeps_secrets()
+
+
+@pytest.mark.slow
+async def test_10_000_unknown_keys_in_a_minute_cost_three_looks(flooded: list[Door], door: Door) -> None:
+    """Four processes are flooded at once, a fifth is left alone: what a call takes is compared in the same minute."""
+    quiet: list[float] = []
+    times: list[list[float]] = [[] for _ in flooded]
+    async with AsyncExitStack() as watched:
+        watches = [await watched.enter_async_context(watching(one)) for one in flooded]
+        async with trio.open_nursery() as nursery:
+            for one in flooded:
                 nursery.start_soon(flood, one, 10_000, 60.0)
             for _ in range(28):
                 await trio.sleep(2)
                 quiet.append(await seconds_of(door))
-                for one, times in flooded:
-                    times.append(await seconds_of(one))
-            await trio.sleep(4)
-            fetches = [watch.fetches() for watch in watches]
-        for one, times in flooded:
-            assert_as_fast(times, quiet)
-            assert (await one.probe("/readyz")).status == 200
-            one.assert_log_keeps_secrets()
-    assert max(fetches) <= 3
-    assert min(fetches) >= 1  # the flood was one of unknown keys
-
-
-def flooded_door(started: ExitStack, fault: KeysFault, environ: dict[str, str], directory: Path) -> Door:
-    around = started.enter_context(surroundings())
-    process = started.enter_context(krt_web(directory, {**environ, **around.environ}))
-    around.issuer.keys_fault = fault
-    return Door(around, process)
+                for one, taken in zip(flooded, times, strict=True):
+                    taken.append(await seconds_of(one))
+        assert all(1 <= watch.fetches() <= 3 for watch in watches)
+    for one, taken in zip(flooded, times, strict=True):
+        assert_as_fast(taken, quiet)
+        assert (await one.probe("/readyz")).status == 200
 
 
 async def test_without_keys_it_is_alive_but_not_ready_says_503_and_recovers_unaided(

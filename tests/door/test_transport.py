@@ -103,8 +103,14 @@ async def test_what_is_not_plain_http_1_is_refused_and_does_nothing(name: str, d
 async def test_any_other_path_or_method_is_an_empty_404(line: bytes, door: Door, watch: Watch) -> None:
     method, _, path = line.partition(b" ")
     async with watch.nothing_accepted():
-        sent = request(token=door.newcomer(), path=path).replace(b"POST", method, 1)
+        sent, before = request(token=door.newcomer(), path=path).replace(b"POST", method, 1), await others(door)
         assert constant(await door.exchange(sent)) == D404
+        assert await others(door) == before + 1
+
+
+async def others(door: Door) -> float:
+    """How many requests were none of a path that exists: that an event is unknown is answered the same."""
+    return await door.metric("krt_requests_total", path="other")
 
 
 @pytest.mark.parametrize(
