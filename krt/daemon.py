@@ -38,8 +38,8 @@ from krt.oidc.keys import KeyRing, key_ring_of
 from krt.serving.address import Address
 from krt.serving.http import serve
 from krt.serving.listener import Listener
+from krt.settings.load import Settings
 from krt.settings.parts import Cluster as ClusterSettings
-from krt.settings.parts import Settings
 
 log = Log("daemon")
 
@@ -182,7 +182,8 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
             lambda: f"{len(cluster.index)} workloads",
         )
         daemon.health.add(
-            "channel", lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}"
+            "Valkey channel",
+            lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}",
         )
         task_status.started(())
         matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
@@ -194,7 +195,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         on_restart = events.restarted if told.kubernetes_events else None
         await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
-        asked = (journal, rollouts, channel, cluster.api, matching)
+        asked = (journal, rollouts, channel, cluster, matching)
         await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
 
 

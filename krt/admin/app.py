@@ -52,7 +52,9 @@ def build_admin(
             await _refuse(send, 421, problem)
         elif scope["path"] != LIVE:
             await app(scope, receive, send)
-        elif scope["method"] != "GET" or is_cross_site(scope["headers"]):
+        elif scope["method"] != "GET":
+            await _refuse(send, 405)
+        elif is_cross_site(scope["headers"]):
             await _refuse(send, 403)
         else:
             await streams.answer(page.view(scope["query_string"]), receive, send, headers=_HEADERS)

@@ -9,7 +9,6 @@ from dataclasses import fields
 from pathlib import Path
 
 from krt.cli.flags import add_part, given_flags
-from krt.cli.output import tell
 from krt.cli.roles import bad_input
 from krt.core import event as events
 from krt.core.event import Event
@@ -18,6 +17,7 @@ from krt.core.policy import Rule, check, field_at_fault, rules_for
 from krt.core.strict_json import StrictJsonError, loads
 from krt.core.who import has_drifted, names
 from krt.errors import EventInvalid, NotAllowed, SettingsInvalid, TokenRejected
+from krt.output import tell
 from krt.settings.judge import Judge, load_judge
 from krt.settings.table import settings_of
 

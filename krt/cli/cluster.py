@@ -13,11 +13,12 @@ from krt.broker.clusters import Forgotten, forget, seen_clusters
 from krt.broker.keys import Keys
 from krt.cli.columns import columns
 from krt.cli.flags import add_part, given_flags
-from krt.cli.output import tell
 from krt.cli.roles import bad_input
 from krt.core.presence import Presence, Seen, cluster_of
 from krt.errors import BrokerUnavailable, SettingsInvalid
-from krt.settings.parts import Valkey, load_valkey
+from krt.output import tell
+from krt.settings.load import load_valkey
+from krt.settings.parts import Valkey
 from krt.settings.table import settings_of
 
 _OF_DAEMONS = {"channel", "most_journal_entries"}  # of Valkey's settings

@@ -11,7 +11,6 @@ import trio
 
 from krt.cli.columns import columns
 from krt.cli.flags import add_part, given_flags
-from krt.cli.output import tell
 from krt.cli.roles import bad_input
 from krt.cluster.survey import Survey, survey
 from krt.core import event as events
@@ -19,6 +18,7 @@ from krt.core.event import Event
 from krt.core.explain import Answer, Finding, View, explain
 from krt.core.image import split_tag
 from krt.errors import ClusterUnavailable, EventInvalid, SettingsInvalid
+from krt.output import tell
 from krt.settings.lookup import Lookup, load_lookup
 from krt.settings.table import settings_of
 

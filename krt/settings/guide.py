@@ -6,7 +6,8 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from krt.settings.parts import ROLES, TITLES, Admission, Cluster, Valkey, Web, rows
+from krt.settings.parts import Admission, Cluster, Valkey, Web
+from krt.settings.roles import ROLES, TITLES, rows
 from krt.settings.table import Part, Setting
 
 _INTRODUCTION = """\
@@ -58,7 +59,8 @@ admits `nginx`.
 the name `acme` may call. The id is in `https://api.github.com/users/acme`.
 """,
     Cluster: """\
-A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here.
+A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here; without `KRT_NAMESPACES`, so is all
+that is in a Namespace with that annotation, if krt may list namespaces.
 """,
 }
 _END = """\

@@ -2,7 +2,6 @@
 
 import pytest
 import trio
-from prometheus_client import Counter
 
 from krt.admin.refusals import MINUTES, Refusals, Refused
 from krt.metrics import Metrics
@@ -80,10 +79,13 @@ def test_what_occurs_most_stands_first(metrics):
 
 def test_what_a_worker_refuses_is_counted_too(metrics):
     """By its own counters; what went well, and what has not occurred, is not shown."""
-    messages = Counter("krt_messages", "of others", ["outcome"], registry=metrics.registry)
-    for outcome in ("adopted", "refused", "lost"):
-        messages.labels(outcome)
     refusals = Refusals(metrics)
-    messages.labels("adopted").inc()
-    messages.labels("refused").inc()
-    assert [(row.reason, row.what, row.total) for row in refusals.rows()] == [("refused", "message", 1)]
+    metrics.worker.messages("adopted", 2)
+    metrics.worker.messages("refused")
+    metrics.worker.event_settled("expired")
+    metrics.worker.workload_settled("failed")
+    assert [(row.reason, row.what, row.total) for row in refusals.rows()] == [
+        ("expired", "event", 1),
+        ("failed", "restart", 1),
+        ("refused", "message", 1),
+    ]

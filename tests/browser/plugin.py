@@ -46,7 +46,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker(MARKER) is None or not (missing := missing_programs()):
         return
-    sentence = f"no {', '.join(missing)}: {INSTALL_COMMAND}"
+    sentence = f"no {', '.join(missing)}: {INSTALL_COMMAND} installs it"
     if os.environ.get("CI") == "true":
         pytest.fail(sentence, pytrace=False)
     item.config.stash[_COUNTS]["skipped"] += 1

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-PROGRAMS = ("chromium", "chromedriver")
-INSTALL_COMMAND = "apt-get install -y --no-install-recommends chromium chromium-driver"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+INSTALL_COMMAND = "tests/browser/install"
 
 _FLAGS = (
     "--headless",
@@ -28,7 +28,12 @@ _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the protocol g
 
 
 def missing_programs() -> tuple[str, ...]:
-    return tuple(name for name in PROGRAMS if not shutil.which(name))
+    found = {"chromium": _binary(), "chromedriver": shutil.which("chromedriver")}
+    return tuple(name for name, path in found.items() if not path)
+
+
+def _binary() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @contextmanager
@@ -124,7 +129,7 @@ async def open_browser(driver: str) -> AsyncIterator[Browser]:
     async with httpx.AsyncClient(base_url=driver, timeout=30) as client:
         with TemporaryDirectory(prefix="krt-browser-", ignore_cleanup_errors=True) as profile:
             options = {
-                "binary": shutil.which("chromium"),
+                "binary": _binary(),
                 "args": [*_FLAGS, f"--user-data-dir={profile}", "--window-size=1280,900"],
             }
             wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}

@@ -9,7 +9,7 @@ import pytest
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
 from krt.settings.judge import load_judge
-from krt.settings.parts import Settings, load
+from krt.settings.load import Settings, load
 from tests.fakes.values import an_event
 
 POLICY = '[[allow]]\nwho = "acme@65/*"\nimages = ["ghcr.io/acme/{repo}"]\ntags = ["dev"]\n'
