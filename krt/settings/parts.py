@@ -214,7 +214,7 @@ class Web:
         "KRT_MAX_WAITING",
         "--max-waiting",
         count(0, 100_000),
-        "how many calls may wait for a report to change, at 35 KB of memory each; one more is answered at once",
+        "how many calls may wait for a report to change, at 55 KB of memory each; one more is answered at once",
         default="1000",
         metavar="NUMBER",
     )
