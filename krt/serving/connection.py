@@ -103,6 +103,7 @@ class Connection:
         self._request_id = token_hex(8)
         known = self._listener.gate(Arrival(head, self._client, self._request_id))
         if isinstance(known, TurnedAway):
+            await trio.sleep(known.after_seconds)
             await self._turn_away(known)
             await self._close()
         else:

@@ -35,9 +35,8 @@ def build_app(door: Door, requests: RequestLog) -> Asgi:
             event = event_ids.parse(id)
         except ValueError:  # digits, but no id: 00-1
             return _response(no_such_event())
-        return await _answered(
-            await get_event(door, _call_of(request.scope, _record()), event, float(request.args.get("wait", 0)))
-        )
+        call = _call_of(cast("HTTPScope", request.scope), _record())
+        return await _answered(await get_event(door, call, event, float(request.args.get("wait", 0))))
 
     @app.get("/healthz")
     async def healthz() -> Response:
