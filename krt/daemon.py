@@ -1,17 +1,22 @@
 """Which parts of krt run together, in what order they become ready, and how they stop."""
 
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from math import inf
 from signal import SIGINT, SIGTERM, Signals
+from socket import gethostname
 from typing import Protocol
 
 import trio
 
 from krt.admin.app import build_admin
-from krt.admin.health import Health
+from krt.admin.health import Health, Tell
+from krt.admin.page import About
+from krt.admin.refusals import Refusals
 from krt.broker.accept import Acceptor
 from krt.broker.channel import subscribe
 from krt.broker.client import Client, open_client
@@ -19,8 +24,10 @@ from krt.broker.clusters import claim_name
 from krt.broker.durability import durability_problems
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
+from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
+from krt.core.patterns import ImagePattern
 from krt.core.policy import Rule
 from krt.core.presence import Presence
 from krt.errors import BrokerUnavailable, KeysUnavailable
@@ -68,21 +75,25 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
 
     Raises SettingsInvalid and BindFailed where the process cannot start as it was told, within exception groups.
     """
-    stopping = trio.Event()
+    started, stopping = trio.Event(), trio.Event()
     with trio.open_signal_receiver(SIGTERM, SIGINT) as signals:
         async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
             daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping)
-            daemon.health.add(lambda: "stopping" if stopping.is_set() else None)
+            _warn_of_registries(settings.admission.patterns)
+            daemon.health.add("process", lambda: _phase(started, stopping), _told_since(datetime.now(UTC)))
             async with trio.open_nursery() as root:
-                bound = {name: await root.start(_until_stopping, name, role, daemon) for name, role in _roles(settings)}
-                bound["admin"] = await support.start(_until_stopping, "admin", admin, daemon)
-                log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
-                support.start_soon(_say_readiness, daemon.health)
-                support.start_soon(_watch_durability, broker, daemon.metrics)
-                task_status.started(bound)
-                gc.freeze()  # what was imported and set up stays: no later collection need look through it
-                await _until_told(signals, settings.process.grace_seconds)
-                stopping.set()
+                with trio.CancelScope() as starting:  # which may take long: a credential plugin asks its cloud
+                    support.start_soon(_hear, signals, daemon, starting)
+                    bound = {"admin": await support.start(_until_stopping, "admin", admin, daemon)}
+                    support.start_soon(_say_readiness, daemon.health)
+                    support.start_soon(_watch_durability, broker, daemon.metrics)
+                    for name, role in _roles(settings):
+                        bound[name] = await root.start(_until_stopping, name, role, daemon)
+                    log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
+                    started.set()
+                    task_status.started(bound)
+                    gc.freeze()  # what was imported and set up stays: no later collection need look through it
+                await stopping.wait()
                 root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
             support.cancel_scope.cancel()
     log.info("stopped", in_time=not root.cancel_scope.cancelled_caught)
@@ -134,8 +145,8 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         support.start_soon(door.watch.end_when_stopping)
         await support.start(keys.keep_fresh)
         support.start_soon(denials.tell_counts)
-        daemon.health.add(lambda: _missing_keys(keys))
-        daemon.health.add(await support.start(_watch_broker, daemon.broker))
+        daemon.health.add("keys", lambda: _missing_keys(keys), lambda: _told_of_keys(keys))
+        daemon.health.add("Valkey", await support.start(_watch_broker, daemon.broker))
         await serve(build_app(door, requests), listener, stopping=daemon.stopping, task_status=task_status)
         support.cancel_scope.cancel()
 
@@ -164,8 +175,16 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         subscribe(daemon.broker.endpoint, settings.valkey.channel) as channel,
         trio.open_nursery() as nursery,
     ):
-        daemon.health.add(lambda: "; ".join(cluster.problems()) or None)
-        daemon.health.add(lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}")
+        daemon.health.add("API server", lambda: "; ".join(cluster.problems()) or None)
+        daemon.health.add(
+            "index",
+            lambda: None if cluster.fresh_at() > -inf else "index: not listed yet",
+            lambda: f"{len(cluster.index)} workloads",
+        )
+        daemon.health.add(
+            "Valkey channel",
+            lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}",
+        )
         task_status.started(())
         matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
         metrics = daemon.metrics.worker
@@ -176,12 +195,15 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         on_restart = events.restarted if told.kubernetes_events else None
         await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
-        asked = (journal, rollouts, channel, cluster.api, matching)
+        asked = (journal, rollouts, channel, cluster, matching)
         await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Answer probes until the process has drained, and is cancelled then: `stopping` is what they are told of."""
+    """Answer probes until the process has drained, and is cancelled then: `stopping` is what they are told of.
+
+    Pages that somebody looks at end when the process begins to stop.
+    """
     listener = Listener(
         address=daemon.settings.admin.listen,
         max_connections_per_peer=None,
@@ -189,20 +211,35 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
         close_every_answer=False,
         grace_seconds=1,
     )
-    await serve(build_admin(daemon.health, daemon.metrics), listener, stopping=trio.Event(), task_status=task_status)
+    refusals = Refusals(daemon.metrics)
+    app = build_admin(
+        daemon.health,
+        daemon.metrics,
+        read_recent=RecentReports(daemon.broker, daemon.keys).read,
+        refusals=refusals,
+        about=About(daemon.settings.role, gethostname()),
+        hosts=daemon.settings.admin.hosts,
+        stopping=daemon.stopping,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(refusals.keep)
+        await serve(app, listener, stopping=trio.Event(), task_status=task_status)
 
 
 def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
-    if settings.cluster:
-        yield "worker", worker
     if settings.web:
         yield "web", web
+    if settings.cluster:
+        yield "worker", worker
 
 
 async def _until_stopping(
     name: str, role: Role, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]
 ) -> None:
-    await role(daemon, task_status=task_status)
+    async with trio.open_nursery() as nursery:
+        bound = await nursery.start(role, daemon)
+        log.info("role_started", role=name, at=bound)
+        task_status.started(bound)
     if not daemon.stopping.is_set():
         raise RuntimeError(f"the role {name} ended, and nobody had asked it to")
 
@@ -232,9 +269,11 @@ async def _watch_durability(broker: Client, metrics: Metrics) -> None:
         await trio.sleep(_DURABILITY_SECONDS)
 
 
-async def _until_told(signals: AsyncIterator[int], grace_seconds: float) -> None:
+async def _hear(signals: AsyncIterator[int], daemon: Daemon, starting: trio.CancelScope) -> None:
     signal = await anext(signals)
-    log.info("stopping", signal=Signals(signal).name, grace_seconds=grace_seconds)
+    log.info("stopping", signal=Signals(signal).name, grace_seconds=daemon.settings.process.grace_seconds)
+    daemon.stopping.set()
+    starting.cancel()
 
 
 async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -> None:
@@ -260,6 +299,29 @@ def _warn_of_names(rules: tuple[Rule, ...]) -> None:
                 owner=rule.who.owner,
                 problem="who takes the name over may call: give its id too, as in GITHUB_ALLOWED_ORG=acme@65",
             )
+
+
+def _warn_of_registries(patterns: Iterable[ImagePattern]) -> None:
+    for registry in dict.fromkeys(pattern.components[0] for pattern in patterns if pattern.is_registry):
+        log.warning(
+            "policy_admits_a_registry",
+            registry=registry,
+            problem="every image of it is admitted, whoever owns it: name an organisation, too, as in ghcr.io/acme/",
+        )
+
+
+def _phase(started: trio.Event, stopping: trio.Event) -> str | None:
+    if stopping.is_set():
+        return "stopping"
+    return None if started.is_set() else "starting"
+
+
+def _told_since(began: datetime) -> Tell:
+    return lambda: f"running since {began:%Y-%m-%d %H:%M}"
+
+
+def _told_of_keys(keys: KeyRing) -> str:
+    return f"{keys.key_count()}, fetched {keys.age_seconds() // 60:g} min ago"
 
 
 def _missing_keys(keys: KeyRing) -> str | None:

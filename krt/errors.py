@@ -53,6 +53,18 @@ class TokenAlreadyUsed(KrtError):
     """The token was spent on another event. Not a retry: a retry gets its first answer again."""
 
 
+class BodyRefused(KrtError):
+    """The body is too large (`status` 413) or does not come (408), and no more of it will be read.
+
+    `reason` is for log and metrics.
+    """
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
 class TooManyCalls(KrtError):
     """The caller's repository has announced more than its share lately. Not BrokerUnavailable: others still may."""
 
@@ -117,3 +129,7 @@ class BindFailed(KrtError):
         super().__init__(f"cannot listen on {address}: {reason}")
         self.address = address
         self.reason = reason
+
+
+class OutputLost(KrtError):
+    """What a command printed was not taken. Its text is why."""

@@ -1,1 +1,1 @@
-"""The admin listener: probes now; metrics and the live page have their place here."""
+"""The admin listener: probes, metrics and the live page. Nothing that is asked here changes anything."""

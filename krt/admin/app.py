@@ -1,18 +1,69 @@
-"""The app behind the admin listener: `/healthz` for liveness, `/readyz` for readiness, `/metrics` for Prometheus."""
+"""The app behind the admin listener: `/healthz`, `/readyz`, `/metrics` for Prometheus, and the live page."""
 
 import json
+from collections.abc import Awaitable, Callable, Collection
 
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
+from krt.admin.board import Board
+from krt.admin.guard import is_cross_site, refusal
 from krt.admin.health import Health
+from krt.admin.live import Streams
+from krt.admin.page import HEADERS, LIVE, About, Page
+from krt.admin.refusals import Refusals
+from krt.admin.templates import prepare
+from krt.core.ports import ReadRecent
 from krt.metrics import CONTENT_TYPE, Metrics
 
+Asgi = Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
 
-def build_admin(health: Health, metrics: Metrics) -> QuartTrio:
-    """Liveness is a process that answers; readiness is one that has nothing to wait for."""
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})  # asked by the node and Prometheus, by whatever name
+_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+
+def build_admin(
+    health: Health,
+    metrics: Metrics,
+    *,
+    read_recent: ReadRecent,
+    refusals: Refusals,
+    about: About,
+    hosts: Collection[str],
+    stopping: trio.Event,
+) -> Asgi:
+    """The app. `hosts` are names under which the page is shown, besides those that nobody outside can have."""
     app = QuartTrio(__name__, static_folder=None)
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # to krt.serving, which logs a crash without quoting anybody
+    templates = prepare(app)
+    board = Board(read_recent, health, refusals, templates, process=about.process)
+    page = Page(board, templates, about)
+    _add_probes(app, health, metrics)
+    page.add_to(app)
+    streams = Streams(stopping)
+
+    async def admin(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if scope["type"] != "http" or scope["path"] in _PROBES:
+            await app(scope, receive, send)
+        elif problem := refusal(scope["headers"], hosts):
+            await _refuse(send, 421, problem)
+        elif scope["path"] != LIVE:
+            await app(scope, receive, send)
+        elif scope["method"] != "GET":
+            await _refuse(send, 405)
+        elif is_cross_site(scope["headers"]):
+            await _refuse(send, 403)
+        else:
+            await streams.answer(page.view(scope["query_string"]), receive, send, headers=_HEADERS)
+
+    return admin
+
+
+def _add_probes(app: QuartTrio, health: Health, metrics: Metrics) -> None:
+    """Liveness is a process that answers; readiness is one that has nothing to wait for."""
 
     @app.get("/healthz")
     async def healthz() -> Response:
@@ -32,4 +83,8 @@ def build_admin(health: Health, metrics: Metrics) -> QuartTrio:
     async def refuse(error: HTTPException) -> Response:
         return Response("", error.code or 500)
 
-    return app
+
+async def _refuse(send: ASGISendCallable, status: int, problem: str = "") -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": problem.encode(), "more_body": False})

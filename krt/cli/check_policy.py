@@ -17,6 +17,7 @@ from krt.core.policy import Rule, check, field_at_fault, rules_for
 from krt.core.strict_json import StrictJsonError, loads
 from krt.core.who import has_drifted, names
 from krt.errors import EventInvalid, NotAllowed, SettingsInvalid, TokenRejected
+from krt.output import tell
 from krt.settings.judge import Judge, load_judge
 from krt.settings.table import settings_of
 
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     unknown = [*_unknown(judge, claims)]
     verdict, code = _verdict(judge, identity, event, is_known=not unknown)
     rules = (f"rule {rule.number} ({rule.who}): {_outcome(rule, identity, event)}" for rule in judge.rules())
-    print(_caller(identity), *unknown, *rules, verdict, sep="\n")
+    tell(_caller(identity), *unknown, *rules, verdict)
     return code
 
 
@@ -79,7 +80,8 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, 
 
 def _claims(path: Path) -> Mapping[str, object]:
     try:
-        claims = loads(path.read_bytes().strip(), max_bytes=_MOST_BYTES)
+        with path.open("rb") as file:
+            claims = loads(file.read(_MOST_BYTES + 1).strip(), max_bytes=_MOST_BYTES)
     except OSError as error:
         raise ValueError(f"cannot be read ({error.strerror})") from error
     except StrictJsonError as error:

@@ -16,6 +16,7 @@ from krt.cli.flags import add_part, given_flags
 from krt.cli.roles import bad_input
 from krt.core.presence import Presence, Seen, cluster_of
 from krt.errors import BrokerUnavailable, SettingsInvalid
+from krt.output import tell
 from krt.settings.parts import Valkey, load_valkey
 from krt.settings.table import settings_of
 
@@ -59,11 +60,11 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return bad_input(error)
     groups = sorted(seen.groups)
     if args.as_json:
-        print(json.dumps([_entry(group, seen) for group in groups], indent=2))
+        tell(json.dumps([_entry(group, seen) for group in groups], indent=2))
     elif groups:
-        print("\n".join(columns(("CLUSTER", "STATE", "LAST SEEN", "SEES"), (_row(group, seen) for group in groups))))
+        tell(*columns(("CLUSTER", "STATE", "LAST SEEN", "SEES"), (_row(group, seen) for group in groups)))
     else:
-        print("no krt worker has ever been at this Valkey, or all clusters are forgotten")
+        tell("no krt worker has ever been at this Valkey, or all clusters are forgotten")
     return 0
 
 
@@ -75,7 +76,7 @@ def run_forget(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return bad_input(error)
     match done:
         case Forgotten.YES:
-            print(f"forgotten: {args.name}")
+            tell(f"forgotten: {args.name}")
             return 0
         case Forgotten.UNKNOWN:
             return bad_input(SettingsInvalid((f"there is no cluster {args.name!a}: see krt cluster list",)))

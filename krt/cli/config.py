@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from krt.cli.flags import add_settings, given_flags
 from krt.cli.roles import bad_input
 from krt.errors import SettingsInvalid
+from krt.output import tell
 from krt.settings import parts
 
 
@@ -26,6 +27,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except SettingsInvalid as error:
         return bad_input(error)
     width = max(len(value.setting.variable) for value in settings.values)
-    for value in settings.values:
-        print(f"{value.setting.variable:{width}}  {value.shown or '-'}  ({value.source}; {value.setting.flag})")
+    tell(
+        *(
+            f"{value.setting.variable:{width}}  {value.shown or '-'}  ({value.source}; {value.setting.flag})"
+            for value in settings.values
+        )
+    )
     return 0

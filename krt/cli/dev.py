@@ -4,13 +4,15 @@ import ipaddress
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from krt import daemon, logs
 from krt.daemon import Bound
 from krt.dev.embed import Embedded, embedded
-from krt.errors import SettingsInvalid
+from krt.errors import OutputLost, SettingsInvalid
+from krt.output import tell
 from krt.serving.address import Address
 from krt.settings import parts
 from krt.settings.parts import Settings
@@ -62,12 +64,14 @@ class _Greeting:
         """Print where krt listens, and the line that sends an event."""
         assert value is not None, "the daemon says where it listens"
         web, admin = value["web"][0], value["admin"][0]
-        print("krt all --dev, for trying krt out; this machine alone can reach it. It started:")
-        for part in self.embedded.started:
-            print(f"  {part}")
-        print(f"  krt itself at http://{web}, with probes at http://{admin}")
-        print("Send it an event from a second terminal:\n")
-        print(f"{self._line(web)}\n", flush=True)
+        with suppress(OutputLost):  # nobody reads it, and krt runs all the same
+            tell(
+                "krt all --dev, for trying krt out; this machine alone can reach it. It started:",
+                *(f"  {part}" for part in self.embedded.started),
+                f"  krt itself at http://{web}, with probes and the live page at http://{admin}",
+                "Send it an event from a second terminal:\n",
+                f"{self._line(web)}\n",
+            )
 
     def _line(self, web: Address) -> str:
         variables = {"KRT_URL": f"http://{web}", **self.embedded.job_environ}

@@ -18,6 +18,7 @@ from krt.core.event import Event
 from krt.core.explain import Answer, Finding, View, explain
 from krt.core.image import split_tag
 from krt.errors import ClusterUnavailable, EventInvalid, SettingsInvalid
+from krt.output import tell
 from krt.settings.lookup import Lookup, load_lookup
 from krt.settings.table import settings_of
 
@@ -54,9 +55,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     view = View(lookup.namespaces, lookup.kinds, lookup.require_opt_in)
     answers = [(event, explain(event, found.workloads, view)) for event in asked]
     if args.as_json:
-        print(json.dumps(_document(found, answers), indent=2))
+        tell(json.dumps(_document(found, answers), indent=2))
     else:
-        print("\n".join(_lines(found, answers)))
+        tell(*_lines(found, answers))
     return 0
 
 

@@ -8,6 +8,9 @@ from importlib import import_module
 
 from krt import __version__
 from krt.cli.parser import Parser
+from krt.errors import OutputLost
+
+LOST, INTERRUPTED = 1, 130
 
 _COMMANDS = {
     "web": ("krt.cli.roles", "accept events over HTTP"),
@@ -24,8 +27,18 @@ _COMMANDS = {
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command that `argv` names; the exit code. Bad arguments end in SystemExit(2), as argparse does it."""
     words = list(sys.argv[1:] if argv is None else argv)
-    args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
-    code: int = args.run(args, os.environ if environ is None else environ)
+    try:
+        args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
+        code: int = args.run(args, os.environ if environ is None else environ)
+    except OutputLost as error:
+        print(f"krt: standard output: {error}", file=sys.stderr)
+        return LOST
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BaseExceptionGroup as group:
+        if group.split(KeyboardInterrupt)[1]:
+            raise
+        return INTERRUPTED
     return code
 
 

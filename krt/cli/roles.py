@@ -20,6 +20,7 @@ _DESCRIPTIONS = {
     "worker": "Restart the workloads that run the images of journaled events.",
     "all": "krt web and krt worker in one process.",
 }
+_ADDRESSES = "WEB_LISTEN_ADDR (or --listen-addr) and KRT_ADMIN_ADDR (or --admin-addr) say where krt listens"
 _EPILOG = (
     "Each setting is read from its variable, in brackets; the flag wins. "
     "Exit codes: 0 stopped in time, 1 cut at the end of the grace, 2 bad settings."
@@ -80,10 +81,19 @@ def _is_dev(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
 
 def bad_input(*errors: BaseException) -> int:
     """Say on standard error what is wrong with what was given, a line each; the exit code."""
-    problems = [p for error in errors for p in (error.problems if isinstance(error, SettingsInvalid) else (error,))]
-    for problem in problems:
-        print(f"krt: {' '.join(str(problem).split())}", file=sys.stderr)  # some quote what others said, in many lines
+    for problem in (problem for error in errors for problem in _problems(error)):
+        print(f"krt: {' '.join(problem.split())}", file=sys.stderr)  # some quote what others said, in many lines
     return BAD_INPUT
+
+
+def _problems(error: BaseException) -> tuple[str, ...]:
+    match error:
+        case SettingsInvalid():
+            return error.problems
+        case BindFailed():
+            return (f"{error}; {_ADDRESSES}",)
+        case _:
+            return (str(error),)
 
 
 def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

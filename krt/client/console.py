@@ -6,9 +6,12 @@ So nothing from outside reaches a stream unescaped, and stdout stays clean for `
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TextIO
+
+from krt.errors import OutputLost
+from krt.output import say
 
 MOST_CHARACTERS = 500  # of one text from outside
 
@@ -45,7 +48,7 @@ class Console:
 
     def note(self, text: str) -> None:
         """One line about what is going on."""
-        print(f"krt notify: {plain(text)}", file=self.err, flush=True)
+        self.line(f"krt notify: {plain(text)}")
 
     def notice(self, text: str) -> None:
         """One line that is worth being seen later: an annotation on GitHub."""
@@ -75,8 +78,9 @@ class Console:
         self.line(f"  {name:<12} {plain(value)}")
 
     def line(self, text: str) -> None:
-        """A line of our own making; what it quotes went through `plain`."""
-        print(text, file=self.err, flush=True)
+        """A line of our own making; what it quotes went through `plain`. Nobody has to read it."""
+        with suppress(OutputLost):
+            say(self.err, text)
 
     def fail(self, *sentences: str, **facts: object) -> None:
         """Why the command ends without success: annotations on GitHub, and the document for programs."""
@@ -85,9 +89,11 @@ class Console:
         self.result({"error": plain("; ".join(sentences)), **facts})
 
     def result(self, document: Mapping[str, object], *lines: str) -> None:
-        """The outcome on stdout: `document` for programs, or `lines` for people."""
-        for line in (to_json(document),) if self.as_json else lines:
-            print(line, file=self.out, flush=True)
+        """The outcome on stdout: `document` for programs, or `lines` for people. Unread, it stays the outcome."""
+        try:
+            say(self.out, *((to_json(document),) if self.as_json else lines))
+        except OutputLost as error:
+            self.note(f"the result could not be written to standard output: {error}")
 
     def _error(self, sentence: str) -> None:
         if self.github:

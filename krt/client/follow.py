@@ -87,8 +87,7 @@ class Follow:
             return bearer
         known = {"If-None-Match": self._etag} if self.report and SENDABLE.fullmatch(self._etag) else {}
         headers = {"Authorization": f"Bearer {bearer.value}", **known}
-        wait = f"?wait={self._pace.hold_seconds:g}" if self.report else ""  # the first is to be seen at once
-        request = http.build_request("GET", f"{self._url}{wait}", headers=headers)
+        request = http.build_request("GET", f"{self._url}{self._wait()}", headers=headers)
         seconds = self._pace.hold_seconds + self._patience.attempt_seconds
         answer = await exchange(http, request, seconds=seconds, most_bytes=LONGEST_REPORT_BYTES)
         if isinstance(answer, NotYet):
@@ -97,6 +96,13 @@ class Follow:
             return self.report
         self._etag = answer.etag
         return answers.read_report(answer.without(bearer.value), bearer.claims)
+
+    def _wait(self) -> str:
+        """How long krt web is to wait for news: not at all with the first report, and no longer than this side does."""
+        if self.report is None:
+            return ""
+        left_seconds = max(0.0, self._give_up_at - trio.current_time())
+        return f"?wait={math.ceil(min(self._pace.hold_seconds, left_seconds))}"
 
     def _tell(self, problem: str) -> None:
         if problem != self.problem:  # once, not at every attempt of an outage

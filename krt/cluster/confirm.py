@@ -11,14 +11,15 @@ import trio
 
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope
-from krt.cluster.wire import UNREADABLE, read_bookmark, read_changed, read_line
+from krt.cluster.wire import read_bookmark, read_changed, read_line
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 
 log = Log("cluster")
 
-AT_ONCE = 8  # scopes of one worker that are asked about at a time, however many there are
+AT_ONCE = 16  # scopes of one worker that are asked about at a time, however many there are
+_PAUSE_SECONDS = 2.0  # between two times of one scope
 _WATCH_SECONDS = 3.0
 _LONGEST_SECONDS = 20.0  # of a server that does not end what it was asked to end
 
@@ -32,6 +33,7 @@ async def confirm(scope: Scope, api: Api, limit: trio.CapacityLimiter) -> None:
         if scope.heard_at < wanted_at:
             async with limit:
                 await _ask(scope, api)
+            await trio.sleep(_PAUSE_SECONDS)
         if scope.heard_at >= wanted_at:
             backoff.reset()
 
@@ -41,37 +43,33 @@ async def _ask(scope: Scope, api: Api) -> None:
     try:
         with trio.move_on_after(_LONGEST_SECONDS):
             newest = int(await api.newest_version(scope.kind, scope.namespace))
-            if await _holds_all(scope, newest, api):
+            if _is_at(scope, newest):
                 scope.heard_at = max(scope.heard_at, began)
-    except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone, VersionExpired, *UNREADABLE, ValueError) as error:
-        log.debug("freshness_unknown", scope=scope, problem=error)  # whoever follows the scope says what is wrong
+            elif scope.version:
+                async with api.watch(scope.kind, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
+                    await _hear(scope, newest, lines, began)
+    except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone, VersionExpired, ValueError) as error:
+        # A ValueError is what no API server sends: no JSON, or a version that is no number. Whoever follows the scope
+        # says what is wrong with the server.
+        log.debug("freshness_unknown", scope=scope, problem=error)
 
 
-async def _holds_all(scope: Scope, newest: int, api: Api) -> bool:
-    """Whether the index holds everything up to that version."""
-    if not scope.version:
-        return False  # it is listed anew
-    if int(scope.version) >= newest:
-        return True
-    async with api.watch(scope.kind, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
-        told, vouched = await _told(scope, lines)
-    return vouched >= newest and _is_at(scope, told)
-
-
-def _is_at(scope: Scope, version: int) -> bool:
-    return scope.version is not None and int(scope.version) >= version
-
-
-async def _told(scope: Scope, lines: AsyncIterator[bytes]) -> tuple[int, int]:
-    """The newest version of a change, and of a bookmark. Reads to the end: the connection can be used again."""
-    told = vouched = 0
+async def _hear(scope: Scope, newest: int, lines: AsyncIterator[bytes], began: float) -> None:
+    """Return as soon as the index is known to hold all that there is up to that version; note it then."""
+    told = 0
     async for line in lines:
         change = read_line(line)
         match change.type:
             case "BOOKMARK":
-                vouched = int(read_bookmark(change.object))
+                if int(read_bookmark(change.object)) >= newest and _is_at(scope, told):
+                    scope.heard_at = max(scope.heard_at, began)
+                    return
             case "ERROR":
-                raise VersionExpired("the watch ended with an error")
+                return
             case _:
                 told = int(read_changed(scope.kind.name, change.object).resource_version)
-    return told, vouched
+
+
+def _is_at(scope: Scope, version: int) -> bool:
+    """Whether the index holds everything of its scope up to that version."""
+    return scope.version is not None and int(scope.version) >= version

@@ -15,7 +15,7 @@ from trio_util import AsyncValue
 
 from krt.cluster.api import Api
 from krt.cluster.index import Index
-from krt.cluster.kinds import Kind
+from krt.cluster.kinds import NAMESPACE, Kind
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
 from krt.core.workload import Workload, WorkloadKey
@@ -67,7 +67,8 @@ class Scope:
         self.note_denial(denied=isinstance(error, ClusterDenied))
 
     def __str__(self) -> str:
-        return f"{self.kind.plural} in {self.namespace or 'all namespaces'}"
+        within = "" if self.kind is NAMESPACE else f" in {self.namespace or 'all namespaces'}"
+        return f"{self.kind.plural}{within}"
 
 
 async def keep(scope: Scope, api: Api, index: Index) -> None:

@@ -1,7 +1,7 @@
 """Which workloads run an image: the answer is kept, so that an event costs no call."""
 
 from collections import defaultdict
-from collections.abc import Container
+from collections.abc import Callable, Container
 
 from krt.core.image import Repository
 from krt.core.ports import Changed
@@ -11,7 +11,9 @@ from krt.core.workload import Workload, WorkloadKey
 class Index:
     """Workloads by key and by the repositories they run. Filled scope by scope (a kind, in a namespace or in all)."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[Workload], Workload] = lambda workload: workload) -> None:
+        """`told` adds to each workload what its own object does not say."""
+        self._told = told
         self._workloads: dict[WorkloadKey, Workload] = {}
         self._running: defaultdict[Repository, set[WorkloadKey]] = defaultdict(set)
         self._listeners: list[Changed] = []
@@ -33,11 +35,17 @@ class Index:
 
     def put(self, workload: Workload) -> None:
         """Take in a workload as it is now."""
+        workload = self._told(workload)
         before = self._forget(workload.key)
         self._workloads[workload.key] = workload
         for repository in workload.repositories:
             self._running[repository].add(workload.key)
         self._tell(before, workload)
+
+    def renew(self, namespace: str) -> None:
+        """What is told of this namespace's workloads has changed."""
+        for workload in [workload for key, workload in self._workloads.items() if key.namespace == namespace]:
+            self.put(workload)
 
     def remove(self, key: WorkloadKey) -> None:
         """Forget a workload, known or not."""

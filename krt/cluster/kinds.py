@@ -26,4 +26,6 @@ DEPLOYMENT = Kind("Deployment", "/apis/apps/v1", "deployments")
 STATEFUL_SET = Kind("StatefulSet", "/apis/apps/v1", "statefulsets")
 DAEMON_SET = Kind("DaemonSet", "/apis/apps/v1", "daemonsets")
 
+NAMESPACE = Kind("Namespace", "/api/v1", "namespaces")  # none that is restarted: read for its opt-out
+
 KINDS = {kind.name: kind for kind in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}

@@ -15,8 +15,9 @@ from krt.cluster.confirm import AT_ONCE, confirm
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
 from krt.cluster.kinds import KINDS
+from krt.cluster.namespaces import Namespaces
 from krt.core.image import Repository
-from krt.core.ports import Changed
+from krt.core.ports import Changed, Stamp
 from krt.core.workload import Workload, WorkloadKey
 
 
@@ -28,13 +29,15 @@ class Cluster:
     api: Api
     index: Index
     scopes: tuple[Scope, ...]
+    namespaces: Namespaces | None = None  # None: some are watched by name, and those are the operator's choice
 
     async def wait_listed(self) -> None:
         """Return when every scope has been listed once, but for those that krt may not list."""
         # An API server that starts denies everything to everybody: until it has listed one scope, no denial counts.
         await wait_any(*(scope.listed.wait for scope in self.scopes))
+        more = (self.namespaces.scope,) if self.namespaces else ()
         async with trio.open_nursery() as nursery:
-            for scope in self.scopes:
+            for scope in (*self.scopes, *more):
                 nursery.start_soon(wait_any, scope.listed.wait, scope.denied.wait)
 
     def fresh_at(self) -> float:
@@ -49,6 +52,15 @@ class Cluster:
     def _open_scopes(self) -> tuple[Scope, ...]:
         # A namespace that krt may not list delays no other; but if all are closed, nothing is known at all.
         return tuple(scope for scope in self.scopes if not scope.is_closed) or self.scopes
+
+    async def read(self, key: WorkloadKey) -> Workload:
+        """The workload as it is now. Raises what Api.read raises."""
+        workload = await self.api.read(key)
+        return self.namespaces.told(workload) if self.namespaces else workload
+
+    async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
+        """Restart it if it is still at the version that was read. Raises what Api.restart raises."""
+        return await self.api.restart(workload, stamp)
 
     def get(self, key: WorkloadKey) -> Workload | None:
         """The workload as last seen."""
@@ -82,16 +94,21 @@ async def open_cluster(
 ) -> AsyncIterator[Cluster]:
     """The cluster of a kubeconfig (None: the pod's own); its index fills while the body runs. Raises SettingsInvalid.
 
-    Without `namespaces` the whole cluster is listed and watched; with them, each of them and nothing else.
+    Without `namespaces` the whole cluster is listed and watched, and what its namespaces say of themselves; with them,
+    each of them and nothing else.
     """
-    server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
+    server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
     scopes = tuple(Scope(KINDS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
-    async with http_client(server, connections=calls_at_once + len(scopes) + AT_ONCE) as client:
-        cluster = Cluster(server.identity, Api(client, server, credentials), Index(), scopes)
+    told = None if namespaces else Namespaces()
+    async with http_client(server, connections=calls_at_once + len(scopes) + 1 + AT_ONCE) as client:
+        index = told.workloads if told else Index()
+        cluster = Cluster(server.identity, Api(client, server, credentials), index, scopes, told)
         confirming = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for scope in scopes:
                 nursery.start_soon(keep, scope, cluster.api, cluster.index, name=f"keep {scope}")
                 nursery.start_soon(confirm, scope, cluster.api, confirming, name=f"confirm {scope}")
+            if told:
+                nursery.start_soon(keep, told.scope, cluster.api, told.known, name=f"keep {told.scope}")
             yield cluster
             nursery.cancel_scope.cancel()

@@ -8,7 +8,8 @@ import trio
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
-from krt.cluster.kinds import KINDS, Kind
+from krt.cluster.kinds import KINDS, NAMESPACE, Kind
+from krt.cluster.namespaces import Namespaces
 from krt.core.workload import Workload
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
 
@@ -38,9 +39,15 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
                 found, problem = await _look(api, kind, namespaces if kind.name in kinds else None)
                 workloads += found
                 unseen += [problem] if problem else []
+            told = Namespaces()
+            if not namespaces:
+                found, problem = await _look(api, NAMESPACE, None)
+                for namespace in found:
+                    told.known.put(namespace)
+                unseen += [f"{problem}; one that is opted out is not known"] if problem else []
         except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
             raise ClusterUnavailable(f"{server.url}: {error}") from error
-    return Survey(server.url, tuple(workloads), tuple(unseen))
+    return Survey(server.url, tuple(map(told.told, workloads)), tuple(unseen))
 
 
 async def _look(api: Api, kind: Kind, needed: Collection[str] | None) -> tuple[list[Workload], str | None]:

@@ -15,6 +15,7 @@ class SkipReason(StrEnum):
     OTHER_TAG = "runs another tag"
     PINNED = "pinned by digest"
     OPTED_OUT = "opted out by krt/restart"
+    NAMESPACE_OPTED_OUT = "its namespace is opted out by krt/restart"
     NOT_OPTED_IN = "krt/restart is not enabled"
 
 
@@ -62,6 +63,8 @@ def judge(event: Event, workload: Workload, *, require_opt_in: bool) -> Verdict 
         return Skip(workload, _why_not(event, [reference for _, reference in same]))
     if workload.opt == "disabled":
         return Skip(workload, SkipReason.OPTED_OUT)
+    if workload.namespace_opt == "disabled":
+        return Skip(workload, SkipReason.NAMESPACE_OPTED_OUT)
     if require_opt_in and workload.opt != "enabled":
         return Skip(workload, SkipReason.NOT_OPTED_IN)
     return Match(workload, _warnings(workload, hit))

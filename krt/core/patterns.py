@@ -21,6 +21,11 @@ class ImagePattern:
     def __str__(self) -> str:
         return "/".join(self.components)
 
+    @property
+    def is_registry(self) -> bool:
+        """Whether it names no more than a registry, and so everybody's images where everybody may have some."""
+        return len(self.components) == 2 and self.components[-1] in {"*", "**"}
+
     def matches(self, repository: Repository, repo: str | None) -> bool:
         """Whether the image is meant; `repo` is the caller's name, None any one."""
         wanted, given = self.components, tuple(repository.split("/"))

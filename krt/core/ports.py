@@ -1,6 +1,6 @@
 """What the roles ask of the broker and of the cluster: the adapters fit these, and so do the tests' fakes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +28,23 @@ class ReadReport(Protocol):
 
     async def __call__(self, event: EventId) -> tuple[Report, Seen] | None:
         """None where there is no such event (any more)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The newest events' reports, newest first; some others that were asked for; and who is there to work on them."""
+
+    newest: tuple[Report, ...]
+    others: Mapping[EventId, Report]
+    seen: Seen
+
+
+class ReadRecent(Protocol):
+    """Read the reports of the newest events, a bounded number, and change nothing by it. Raises BrokerUnavailable."""
+
+    async def __call__(self, others: Collection[EventId] = ()) -> Recent:
+        """Those of some `others` too; what is not there is left out."""
         ...
 
 

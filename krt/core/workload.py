@@ -9,7 +9,8 @@ from krt.core.image import ImageReference, Repository, parse
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # on the pod template, as `kubectl rollout restart` writes it
 MARK = "krt/event"  # on the workload's own metadata: what its last restart covers
 CAUSE = "krt/cause"  # on the workload's own metadata: who asked for it, for people
-OPT = "krt/restart"  # on the workload's own metadata: "disabled", or "enabled" where opt-in is asked for
+OPT = "krt/restart"  # on the workload's own metadata: "disabled", or "enabled" where opt-in is asked for; on its
+# Namespace's: "disabled"
 
 
 class WorkloadKey(NamedTuple):
@@ -65,6 +66,7 @@ class Workload:
     mark: str | None
     last_manager: str  # who wrote to it last and after krt, by the field manager's name; may be empty
     opt: str | None
+    namespace_opt: str | None = None  # the same annotation of its Namespace, where krt may see that
 
     @property
     def repositories(self) -> frozenset[Repository]:

@@ -186,8 +186,12 @@ def _free_port() -> int:
     raise BrokerUnavailable("no free port on 127.0.0.1")
 
 
+@trio.lowlevel.enable_ki_protection
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Blocks for 3 ms. trio.lowlevel.open_process uses a thread that idles out, and the server with it."""
+    """Blocks for 3 ms. trio.lowlevel.open_process uses a thread that idles out, and the server with it.
+
+    Ctrl-C waits for its end: in the middle of a fork it leaves the lock of `logging` taken, or a server without owner.
+    """
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
             command,

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_.~-]+)*")
 _AUDIENCE = re.compile(r"[!-~]{1,255}")
+_GITHUB = "https://token.actions.githubusercontent.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,9 @@ def parse_issuer(text: str) -> Issuer:
         url = urlsplit(text)
         port = url.port
     except ValueError as error:
-        raise ValueError(f"write a URL such as https://token.actions.githubusercontent.com ({error})") from error
+        raise ValueError(f"write a URL such as {_GITHUB} ({error})") from error
     if url.scheme not in ("https", "http") or not _HOST.fullmatch(url.netloc.removesuffix(f":{port}")):
-        raise ValueError("write a URL such as https://token.actions.githubusercontent.com, in lower case, without user")
+        raise ValueError(f"write a URL such as {_GITHUB}, in lower case, without user")
     if url.geturl() != text or not _PATH.fullmatch(url.path) or url.query or url.fragment:
         raise ValueError("write the URL exactly as it stands in the tokens' iss claim, without a '/' at its end")
     if url.scheme == "http" and not _is_loopback(url):
@@ -44,12 +45,23 @@ def parse_audience(text: str) -> str:
     """The audience that tokens must be made for. Raises ValueError with a sentence."""
     if not _AUDIENCE.fullmatch(text):
         raise ValueError("write this installation's own URL: 1 to 255 ASCII characters without spaces")
-    if re.match(r"https?://github\.com(?:[:/?#]|\Z)", text, re.IGNORECASE):
+    check_audience(text, Issuer(_GITHUB))
+    return text
+
+
+def check_audience(audience: str, issuer: Issuer) -> None:
+    """What only the issuer tells of an audience: whether tokens are made for it that no job asked for.
+
+    A server's own URL with an owner is the default. An Enterprise Server signs under a path of its own host, ghe.com
+    as `token.actions.` of it. Raises ValueError with a sentence.
+    https://docs.github.com/en/enterprise-server/actions/reference/security/oidc
+    """
+    host = _host(audience)
+    if host and host in {"github.com", _host(issuer.url).removeprefix("token.actions.")}:
         raise ValueError(
-            "tokens are made for an audience under https://github.com/ by default and sent to many services, "
+            f"tokens are made for an audience under https://{host}/ by default and sent to many services, "
             "each of which could call krt with them; write this installation's own URL"
         )
-    return text
 
 
 def parse_proxy(text: str) -> str:
@@ -57,6 +69,17 @@ def parse_proxy(text: str) -> str:
     if not _is_proxy(text):
         raise ValueError("write the proxy as http://host:port, with user:password@ before the host if it asks")
     return text
+
+
+def _host(text: str) -> str:
+    """With the port, where it is not that of the scheme. Empty where there is none."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return ""
+    name = (url.hostname or "").rstrip(".")
+    return name if port in {None, 80, 443} else f"{name}:{port}"
 
 
 def _is_proxy(text: str) -> bool:

@@ -4,6 +4,8 @@ It stands where Hypercorn has TCPServer; krt.serving.hardened says why.
 """
 
 import math
+import os
+from contextlib import suppress
 from secrets import token_hex
 
 import trio
@@ -12,12 +14,13 @@ from hypercorn.events import Closed, Event, RawData, Updated
 from krt.serving.denial import Denial
 from krt.serving.gate import Arrival, TurnedAway, empty_answer
 from krt.serving.hardened import AppTasks, SocketName, StrictProtocol
-from krt.serving.head import BadHeadError, Head, HeadReader
+from krt.serving.head import BadHeadError, Fields, Head, HeadReader
+from krt.serving.peers import client_address
 from krt.serving.service import Service
 
-_RECEIVE_BYTES = 16 * 1024
 _LINGER_SECONDS = 0.5
 _LINGER_BYTES = 1024 * 1024
+_UNANSWERED = TurnedAway(0)  # whoever has not finished a head in time is told nothing
 
 
 async def handle_connection(service: Service, stream: trio.SocketStream) -> None:
@@ -28,7 +31,7 @@ async def handle_connection(service: Service, stream: trio.SocketStream) -> None
         return  # gone before it was looked at
     with service.connections.admit(client[0]) as denial:
         if denial is not None:
-            service.listener.on_denied(denial, client[0])
+            service.listener.on_denied(denial, client[0], "")
             return
         connection = Connection(service, stream, client=client, server=server)
         try:
@@ -44,9 +47,11 @@ class Connection:
         "_answered",
         "_client",
         "_listener",
+        "_peer",
         "_peer_ended",
         "_protocol",
         "_reading",
+        "_received",
         "_request_id",
         "_server",
         "_service",
@@ -59,11 +64,13 @@ class Connection:
         self._listener = service.listener
         self._stream = stream
         self._client = client
+        self._peer = client[0]  # or whom it speaks for, once a head has said that
         self._server = server
         self._protocol: StrictProtocol | None = None
         self._request_id = ""  # of the first request
         self._reading = trio.CancelScope()  # its deadline is the head's; none while a request is in hand
         self._writing = trio.Lock()
+        self._received = b""
         self._peer_ended = False
         self._answered = False
 
@@ -71,49 +78,59 @@ class Connection:
         seconds = self._listener.lifetime_seconds
         life = trio.CancelScope(deadline=math.inf if seconds is None else trio.current_time() + seconds)
         with life:
-            head = HeadReader(self._listener.head_limits)
-            received = await self._read_head(head)
-            if received is None or head.head is None:
-                await self._close()
+            known = await self._meet()
+            if isinstance(known, TurnedAway):
+                await self._turn_away(known)
             else:
-                await self._admit(head.head, received)
+                await self._serve(known)
         if life.cancelled_caught:
             self._deny(Denial.LIFETIME_OVER)
 
-    async def _read_head(self, head: HeadReader) -> bytes | None:
-        """What was received, once a head is whole and in order; else None, and that was answered if it could be."""
+    async def _meet(self) -> object:
+        """What the gate gives for the first head, which is in `_received` then; or TurnedAway."""
+        reader, room = HeadReader(self._listener.head_limits), self._service.connections.heads
         self._reading.deadline = trio.current_time() + self._listener.header_seconds
         try:
             with self._service.connections.tracked(self._reading), self._reading:
                 while not self._peer_ended:
-                    data = await self._receive()
-                    if not data and head.started:
-                        self._deny(Denial.HEAD_INCOMPLETE)
-                    if (received := head.feed(data)) is not None:
-                        return received
+                    received = reader.feed(await self._receive())
+                    if received is not None and reader.head:
+                        self._received = received
+                        return self._judged(reader.head)
+                    room.hold(reader, self._reading)
+                if reader.started:
+                    self._deny(Denial.HEAD_INCOMPLETE)
         except BadHeadError as refused:
-            self._deny(refused.reason)
-            await self._turn_away(TurnedAway(refused.status))
-            return None
+            self._speaks_for(refused.fields)
+            return self._refused(TurnedAway(refused.status), refused.reason)
+        finally:
+            room.release(reader)
+        if reader.given_up:
+            return self._refused(TurnedAway(503), Denial.HEADS_TOO_LARGE_TOGETHER)
         if trio.current_time() >= self._reading.deadline:
             self._deny(Denial.HEAD_TOO_SLOW)
-        return None
+        return _UNANSWERED
 
-    async def _admit(self, head: Head, received: bytes) -> None:
+    def _refused(self, away: TurnedAway, reason: Denial) -> TurnedAway:
         self._request_id = token_hex(8)
-        known = self._listener.gate(Arrival(head, self._client, self._request_id))
-        if isinstance(known, TurnedAway):
-            await trio.sleep(known.after_seconds)
-            await self._turn_away(known)
-            await self._close()
-        else:
-            await self._serve(received, known)
+        self._deny(reason)
+        return away
+
+    def _speaks_for(self, fields: Fields) -> None:
+        self._peer = client_address(self._client, fields, self._listener.trusted_proxies)
+
+    def _judged(self, head: Head) -> object:
+        self._request_id = token_hex(8)
+        self._speaks_for(head.fields)
+        return self._listener.gate(Arrival(head, self._client, self._request_id))
 
     async def _turn_away(self, away: TurnedAway) -> None:
-        self._request_id = self._request_id or token_hex(8)
-        await self._write(empty_answer(away.status, self._request_id, away.headers))
+        if away is not _UNANSWERED:
+            await trio.sleep(away.after_seconds)
+            await self._write(empty_answer(away.status, self._request_id, away.headers))
+        await self._close()
 
-    async def _serve(self, received: bytes, known: object) -> None:
+    async def _serve(self, known: object) -> None:
         with trio.CancelScope() as answering:
             async with AppTasks(self.report) as tasks:
                 self._protocol = protocol = StrictProtocol(
@@ -126,7 +143,7 @@ class Connection:
                     request_id=self._request_id,
                     known=known,
                 )
-                await self._read(protocol, received)
+                await self._read(protocol)
                 unanswered = protocol.stream is not None
                 await protocol.handle(Closed())
                 await self._close()
@@ -135,28 +152,45 @@ class Connection:
 
     def report(self, failure: Exception) -> None:
         self._deny(Denial.CRASHED)
-        request_id = self._protocol.request_id if self._protocol else self._request_id
-        self._service.failures.report(failure, request_id=request_id)
+        self._service.failures.report(failure, request_id=self._answering_id)
+
+    @property
+    def _answering_id(self) -> str:
+        return self._protocol.request_id if self._protocol else self._request_id
 
     def _deny(self, reason: Denial) -> None:
-        self._listener.on_denied(reason, self._client[0])
+        self._listener.on_denied(reason, self._peer, self._answering_id)
 
-    async def _read(self, protocol: StrictProtocol, received: bytes) -> None:
+    async def _read(self, protocol: StrictProtocol) -> None:
         self._reading = trio.CancelScope(deadline=self._reading.deadline)
         with self._service.connections.tracked(self._reading), self._reading:
-            await protocol.handle(RawData(received))
+            await protocol.handle(RawData(self._take_received()))
             while not self._peer_ended:
                 await protocol.handle(RawData(await self._receive()))
         if trio.current_time() >= self._reading.deadline and not protocol.awaits_first_byte:
             self._deny(Denial.HEAD_TOO_SLOW)
 
+    def _take_received(self) -> bytes:
+        received, self._received = self._received, b""  # a request that waits keeps its head once, not twice
+        return received
+
     async def _receive(self) -> bytes:
-        try:
-            data = await self._stream.receive_some(_RECEIVE_BYTES)
-        except trio.BrokenResourceError:
-            data = b""
-        self._peer_ended = not data
-        return bytes(data)
+        """What has come; nothing at the peer's end.
+
+        Read into a buffer that all connections share, and looked at before any other task runs: after a `receive_some`
+        of Trio's a whole burst would lie in memory, before the first of it were counted.
+        """
+        buffer, received = self._service.receive_buffer, 0
+        with suppress(OSError, trio.ClosedResourceError):  # reset
+            received = await self._receive_into(buffer)
+        self._peer_ended = not received
+        return bytes(buffer[:received])
+
+    async def _receive_into(self, buffer: memoryview) -> int:
+        while True:
+            await trio.lowlevel.wait_readable(self._stream.socket)
+            with suppress(BlockingIOError):  # woken for nothing
+                return os.readv(self._stream.socket.fileno(), [buffer])
 
     async def _act(self, event: Event) -> None:
         """What the protocol wants done with the socket."""

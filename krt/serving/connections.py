@@ -1,4 +1,4 @@
-"""The live connections of one listener: how many there may be, of whom, and how the idle ones end."""
+"""The live connections of one listener: how many there may be, of whom, what they hold, and how the idle ones end."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from math import inf
 import trio
 
 from krt.serving.denial import Denial
+from krt.serving.head import HeadReader
 from krt.serving.listener import Listener
 from krt.serving.peers import is_trusted, parse_peer, peer_key
 
@@ -25,6 +26,7 @@ class Connections:
         self._total = 0
         self._of_peer: Counter[str] = Counter()
         self._reading: set[trio.CancelScope] = set()
+        self.heads = HeadRoom(listener.max_unfinished_head_bytes)
         self.draining = False
 
     @contextmanager
@@ -73,3 +75,36 @@ class Connections:
         if not self._of_peer[key]:
             del self._of_peer[key]
         self._listener.on_count(self._total)
+
+
+class HeadRoom:
+    """The bytes of all heads that are not whole yet. When they become too many, the largest is given up.
+
+    Not the one that came last: whoever fills the room would keep everybody else out of it. An ordinary head is smaller
+    than the average of those that can fill it.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._held: dict[HeadReader, tuple[int, trio.CancelScope]] = {}
+
+    def hold(self, head: HeadReader, reading: trio.CancelScope) -> None:
+        """Counts what the head holds by now. `reading` is cancelled when it is given up.
+
+        Of heads of one size it is the one that has not grown for the longest time.
+        """
+        self.release(head)
+        self._held[head] = head.size_bytes, reading
+        self._bytes += head.size_bytes
+        while self._bytes > self._most_bytes:
+            largest = max(self._held, key=lambda held: self._held[held][0])
+            _, its_reading = self._held[largest]
+            self.release(largest)
+            largest.give_up()
+            its_reading.cancel()
+
+    def release(self, head: HeadReader) -> None:
+        """Counts this one no more."""
+        size_bytes, _ = self._held.pop(head, (0, None))
+        self._bytes -= size_bytes

@@ -1,6 +1,7 @@
 """Why the transport turned a connection or a request away: a closed set, fit for metric labels."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -10,6 +11,7 @@ class Denial(StrEnum):
     HEAD_TOO_SLOW = "head-too-slow"
     HEAD_TOO_LARGE = "head-too-large"
     HEAD_MALFORMED = "head-malformed"
+    HEADS_TOO_LARGE_TOGETHER = "heads-too-large-together"
     HEAD_INCOMPLETE = "head-incomplete"
     NOT_HTTP_1 = "not-http-1"
     TARGET_REFUSED = "target-refused"
@@ -24,5 +26,14 @@ class Denial(StrEnum):
     CRASHED = "crashed"
 
 
-# Called with the reason and the peer's address as the socket has it. Must not raise.
-OnDenied = Callable[[Denial, str], None]
+# Called with the reason, the peer's address as the socket has it, and the request id that the answer shows: empty
+# where nothing is answered. Must not raise.
+OnDenied = Callable[[Denial, str, str], None]
+
+
+@dataclass(slots=True)
+class Refusal:
+    """What the transport answered in the app's stead, in `scope["state"]["refusal"]`; 0 while it did not."""
+
+    status: int = 0
+    reason: str = ""

@@ -40,7 +40,7 @@ from hypercorn.typing import (
     Scope,
 )
 
-from krt.serving.denial import Denial
+from krt.serving.denial import Denial, Refusal
 from krt.serving.head import BadHeadError, HeadReader
 from krt.serving.service import Service
 
@@ -79,6 +79,7 @@ class StrictProtocol(H11Protocol):
         self._deny = deny
         self._head: HeadReader | None = None  # the first one was judged by krt.serving.connection
         self._known = known
+        self._refusal = Refusal()
         self._recycled = trio.Event()  # set when the request in hand has made room for the next one
         self.request_id = request_id  # of the request in hand, or of the next one
 
@@ -111,8 +112,16 @@ class StrictProtocol(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         self._recycled = trio.Event()
-        state = {**self._service.state, "request_id": self.request_id, "known": self._known}
-        self.connection_state = ConnectionState(state)
+        self._refusal = Refusal()
+        self.connection_state = ConnectionState(
+            {
+                **self._service.state,
+                "request_id": self.request_id,
+                "target": request.target,
+                "known": self._known,
+                "refusal": self._refusal,
+            }
+        )
         await super()._create_stream(request)
 
     async def stream_send(self, event: StreamEvent) -> None:
@@ -122,7 +131,9 @@ class StrictProtocol(H11Protocol):
 
     async def _send_error_response(self, status_code: int) -> None:
         _, peer_ended = self.connection.trailing_data
-        self._deny(Denial.BODY_INCOMPLETE if peer_ended else Denial.BODY_FRAMING)
+        reason = Denial.BODY_INCOMPLETE if peer_ended else Denial.BODY_FRAMING
+        self._refusal.status, self._refusal.reason = status_code, reason
+        self._deny(reason)
         await self._answer_empty(status_code)
 
     async def _answer_empty(self, status_code: int) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from krt.serving.denial import Denial
 
+Fields = tuple[tuple[bytes, bytes], ...]
+
 _END = b"\r\n\r\n"
 _MAX_TARGET_BYTES = 8 * 1024
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -24,12 +26,13 @@ _BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x
 
 
 class BadHeadError(Exception):
-    """Is answered with `status`, an empty body and the end of the connection."""
+    """Is answered with `status`, an empty body and the end of the connection. `fields` where they could be read."""
 
     def __init__(self, status: int, reason: Denial) -> None:
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
+        self.fields: Fields = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +50,37 @@ class Head:
 
     method: bytes
     target: bytes
-    fields: tuple[tuple[bytes, bytes], ...]
+    fields: Fields
 
 
 class HeadReader:
     """Collects the bytes of one head. `head` is what they said, once it is whole."""
 
-    __slots__ = ("_limits", "_received", "head")
+    __slots__ = ("_limits", "_received", "given_up", "head")
 
     def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
         self._received = b""
         self.head: Head | None = None
+        self.given_up = False
 
     @property
     def started(self) -> bool:
         return bool(self._received)
 
+    @property
+    def size_bytes(self) -> int:
+        """How much was received so far."""
+        return len(self._received)
+
+    def give_up(self) -> None:
+        """Forgets what was received, at once: a crowd of those that are given up must not wait for their turn to."""
+        self._received, self.given_up = b"", True
+
     def feed(self, data: bytes) -> bytes | None:
         """Gives everything received, once it holds a whole and acceptable head. Raises BadHeadError."""
+        if self.given_up:
+            return None  # what comes after what was forgotten is no head
         seen = max(len(self._received) - len(_END), 0)
         self._received += data
         end = self._received.find(_END, seen)
@@ -87,7 +102,11 @@ def judge_head(head: bytes, limits: HeadLimits) -> Head:
     if len(lines) > limits.max_fields or any(len(line) > limits.max_line_bytes for line in lines):
         raise BadHeadError(431, Denial.HEAD_TOO_LARGE)
     fields = tuple(_field(line) for line in lines)
-    _judge_fields(fields, version)
+    try:
+        _judge_fields(fields, version)
+    except BadHeadError as refused:
+        refused.fields = fields
+        raise
     return Head(method, target, fields)
 
 
@@ -113,7 +132,7 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     return parsed["name"].lower(), parsed["value"].rstrip(b"\t ")
 
 
-def _judge_fields(fields: tuple[tuple[bytes, bytes], ...], version: bytes) -> None:
+def _judge_fields(fields: Fields, version: bytes) -> None:
     count = Counter(name for name, _ in fields)
     values = dict(fields)
     if count[b"upgrade"]:

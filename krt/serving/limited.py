@@ -14,15 +14,17 @@ from hypercorn.typing import (
     Scope,
 )
 
+from krt.errors import BodyRefused
 from krt.serving.denial import Denial
 from krt.serving.listener import Listener
+from krt.serving.peers import client_address
 
 
 def limited(app: ASGIFramework, listener: Listener) -> ASGIFramework:
-    """An app that is cancelled and answered for when the body grows too large (413) or comes too slow (408).
+    """An app whose `receive` raises BodyRefused when the body grows too large (413) or comes too slow (408).
 
-    The time runs from the first `receive` of the app. Once the app has begun its answer it is left alone, and
-    what is too much of the body is thrown away.
+    An app that answers that is left to it; for one that lets it pass an empty answer is given. The time runs from the
+    first `receive`. Once the app has begun its answer, what is too much of the body is thrown away.
     """
 
     async def limited_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -43,53 +45,59 @@ class _LimitedRequest:
         self._send = send
         self._listener = listener
         self._bytes_left = listener.max_body_bytes
-        self._asked = self._answered = False
-        self._reading = trio.CancelScope()
+        self._deadline: float | None = None
+        self._waiting = trio.CancelScope()
+        self._answered = False
 
     async def run(self, app: ASGIFramework) -> None:
-        if _declared_bytes(self._scope) > self._bytes_left:
-            await self._refuse(413, Denial.BODY_TOO_LARGE)
-            return
-        with self._reading:
+        refused: BodyRefused | None = None
+        try:
             await app(self._scope, self._receive_limited, self._send_noted)
-        if not self._reading.cancelled_caught or self._answered:
-            return
-        if self._bytes_left < 0:
-            await self._refuse(413, Denial.BODY_TOO_LARGE)
-        else:
-            await self._refuse(408, Denial.BODY_TOO_SLOW)
+        except* BodyRefused as group:
+            refused = _leaf(group)
+        if refused and not self._answered:
+            await self._refuse(refused)
 
     async def _receive_limited(self) -> ASGIReceiveEvent:
-        self._start_the_clock()
+        if not self._answered and _declared_bytes(self._scope) > self._listener.max_body_bytes:
+            raise BodyRefused(413, Denial.BODY_TOO_LARGE)
         while True:
-            event = await self._receive()
+            event = await self._receive_in_time()
             if event["type"] != "http.request":
                 return event
             self._bytes_left -= len(event["body"])
             if not event["more_body"]:
-                self._reading.deadline = math.inf
+                self._deadline = math.inf
             if self._bytes_left >= 0:
                 return event
             if not self._answered:
-                self._reading.cancel()
-                await trio.lowlevel.checkpoint()
+                raise BodyRefused(413, Denial.BODY_TOO_LARGE)
 
-    def _start_the_clock(self) -> None:
-        if not self._asked and not self._answered:
-            self._reading.deadline = trio.current_time() + self._listener.body_seconds
-        self._asked = True
+    async def _receive_in_time(self) -> ASGIReceiveEvent:
+        if self._deadline is None:
+            self._deadline = math.inf if self._answered else trio.current_time() + self._listener.body_seconds
+        while True:
+            with trio.CancelScope(deadline=self._deadline) as self._waiting:
+                return await self._receive()
+            if not self._answered:
+                raise BodyRefused(408, Denial.BODY_TOO_SLOW)
 
     async def _send_noted(self, event: ASGISendEvent) -> None:
         self._answered = True
-        self._reading.deadline = math.inf
+        self._deadline = self._waiting.deadline = math.inf
         await self._send(event)
 
-    async def _refuse(self, status: int, reason: Denial) -> None:
-        client = self._scope["client"]
-        self._listener.on_denied(reason, client[0] if client else "")
+    async def _refuse(self, refused: BodyRefused) -> None:
+        client = client_address(self._scope["client"], self._scope["headers"], self._listener.trusted_proxies)
+        self._listener.on_denied(Denial(refused.reason), client, self._scope["state"]["request_id"])
         headers = [(b"content-length", b"0")]
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.start", "status": refused.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _leaf(group: BaseExceptionGroup[BodyRefused]) -> BodyRefused:
+    first = group.exceptions[0]
+    return first if isinstance(first, BodyRefused) else _leaf(first)
 
 
 def _declared_bytes(scope: HTTPScope) -> int:

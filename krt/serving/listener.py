@@ -16,7 +16,7 @@ from krt.serving.peers import IPNetwork
 OnCount = Callable[[int], None]
 
 
-def _ignore(_reason: Denial, _peer: str) -> None:
+def _ignore(_reason: Denial, _peer: str, _request_id: str) -> None:
     pass
 
 
@@ -35,8 +35,9 @@ class Listener:
     `lifetime_seconds` bounds a connection from its acceptance to its end whatever it does; None for listeners
     with live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an
     IPv6 /64 as one peer; it does not hold for `trusted_proxies`. Without `close_every_answer` connections are
-    kept between requests, `header_seconds` at most. `send_seconds` bounds each piece of an answer. `gate` is asked
-    of the first head of a connection: it is for listeners that close with every answer.
+    kept between requests, `header_seconds` at most. `max_unfinished_head_bytes` is what all heads together may hold
+    that are not whole yet: beyond it the largest is given up. `send_seconds` bounds each piece of an answer. `gate`
+    is asked of the first head of a connection: it is for listeners that close with every answer.
     """
 
     address: Address
@@ -44,8 +45,9 @@ class Listener:
     max_connections_per_peer: int | None = 64
     trusted_proxies: tuple[IPNetwork, ...] = ()
     max_headers: int = 50
-    max_header_bytes: int = 24 * 1024
-    max_header_line_bytes: int = 16 * 1024
+    max_header_bytes: int = 16 * 1024
+    max_header_line_bytes: int = 12 * 1024
+    max_unfinished_head_bytes: int = 2 * 1024 * 1024
     header_seconds: float = 5.0
     max_body_bytes: int = 8 * 1024
     body_seconds: float = 5.0

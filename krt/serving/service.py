@@ -13,6 +13,8 @@ from krt.serving.failures import FailureLog
 from krt.serving.limited import limited
 from krt.serving.listener import Listener, hypercorn_config
 
+_RECEIVE_BYTES = 16 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -25,6 +27,7 @@ class Service:
     connections: Connections
     context: WorkerContext
     failures: FailureLog
+    receive_buffer: memoryview
 
 
 def make_service(app: ASGIFramework, listener: Listener, state: dict[str, Any]) -> Service:
@@ -36,4 +39,5 @@ def make_service(app: ASGIFramework, listener: Listener, state: dict[str, Any]) 
         connections=Connections(listener),
         context=WorkerContext(max_requests=None),
         failures=FailureLog(),
+        receive_buffer=memoryview(bytearray(_RECEIVE_BYTES)),
     )

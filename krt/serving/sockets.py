@@ -10,7 +10,7 @@ import trio
 from krt.errors import BindFailed
 from krt.serving.address import Address
 
-_BACKLOG = 128
+_BACKLOG = 1024  # a burst beyond it waits a second for TCP to try again; the kernel's somaxconn bounds it, too
 _TRIES = 16
 # What a machine without one of the two families says when it is asked for it.
 _FAMILY_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})

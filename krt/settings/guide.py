@@ -20,8 +20,8 @@ both others. `krt config web` (or `worker`, `all`) prints every setting in force
 
 - **Precedence.** Each variable has exactly one flag, `--flag value` or `--flag=value`; the flag wins. A flag is never
   abbreviated.
-- **Empty.** A variable that is empty counts as not given. An empty flag (`--kubeconfig=`) takes back what its
-  variable says, where a setting may be left out.
+- **Empty.** A variable that is empty counts as not given; only `KRT_OIDC_ISSUER` must not be empty. An empty flag
+  (`--kubeconfig=`) takes back what its variable says, where a setting may be left out.
 - **Secrets.** `VALKEY_USERNAME_FILE` and `VALKEY_PASSWORD_FILE` name mounted files; a line end at their end is not
   part of the secret. No secret is ever printed or logged.
 - **Mistakes.** Whatever is wrong with a start is said at once, a line each, naming variable and flag; the exit code
@@ -58,7 +58,8 @@ admits `nginx`.
 the name `acme` may call. The id is in `https://api.github.com/users/acme`.
 """,
     Cluster: """\
-A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here.
+A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here; without `KRT_NAMESPACES`, so is all
+that is in a Namespace with that annotation, if krt may list namespaces.
 """,
 }
 _END = """\

@@ -8,7 +8,7 @@ from krt.core.policy import Rule
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer
-from krt.settings.parts import Admission, Web, known_variables
+from krt.settings.parts import Admission, Web, known_variables, problems_of_audience
 from krt.settings.policy import problems_of_web, rules_of
 from krt.settings.table import Reader, row_of, settings_of
 
@@ -34,6 +34,7 @@ def load_judge(flags: Mapping[str, str], environ: Mapping[str, str]) -> Judge:
     reader = Reader(flags, environ, rows={Judge: rows}, known=known_variables())
     judge = reader.read(Judge)
     reader.problems.extend(problems_of_web(reader.given(), rows["policy"], rows["allowed_org"], rows["images"]))
+    reader.problems.extend(problems_of_audience(judge.audience, judge.issuer) if judge else ())
     if judge is None or reader.problems:
         raise SettingsInvalid(tuple(reader.problems))
     return judge

@@ -10,7 +10,7 @@ from krt.core.patterns import ImagePattern, parse_prefix
 from krt.core.policy import Rule, admits, admits_image
 from krt.core.who import Who, parse_owner
 from krt.errors import SettingsInvalid
-from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
+from krt.oidc.config import Issuer, check_audience, parse_audience, parse_issuer, parse_proxy
 from krt.secret import Secret
 from krt.serving.address import Address, parse_address
 from krt.serving.tls import client_context
@@ -23,6 +23,7 @@ from krt.settings.values import (
     channel_name,
     count,
     duration,
+    host_name,
     kubernetes_name,
     log_level,
     network,
@@ -181,6 +182,11 @@ class Admission:
         metavar="PREFIX",
     )
 
+    @property
+    def patterns(self) -> tuple[ImagePattern, ...]:
+        """All that are set, whoever they hold for."""
+        return (*(self.images or ()), *(pattern for rule in self.policy or () for pattern in rule.images))
+
     def admits(self, event: Event) -> bool:
         """Whether a worker may act on the event: whatever is set must admit it."""
         return (
@@ -213,7 +219,7 @@ class Web:
         "KRT_MAX_WAITING",
         "--max-waiting",
         count(0, 100_000),
-        "how many calls may wait for a report to change; one more is answered at once",
+        "how many calls may wait for a report to change, at 35 KB of memory each; one more is answered at once",
         default="1000",
         metavar="NUMBER",
     )
@@ -240,6 +246,7 @@ class Web:
         "who signs the tokens: GitHub, ghe.com, or an Enterprise Server",
         default="https://token.actions.githubusercontent.com",
         metavar="URL",
+        may_be_empty=False,
     )
     issuer_proxy: str | None = setting(
         "KRT_OIDC_PROXY",
@@ -371,7 +378,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Of every role: the listener of probes and metrics, apart from the public one."""
+    """Of every role: the listener of probes, metrics and the live page, apart from the public one."""
 
     listen: Address = setting(
         "KRT_ADMIN_ADDR",
@@ -380,6 +387,13 @@ class Admin:
         "where the admin listener listens",
         default=":8081",
         metavar="ADDRESS",
+    )
+    hosts: tuple[str, ...] = setting(
+        "KRT_ADMIN_HOSTS",
+        "--admin-hosts",
+        Listed(host_name),
+        "names under which a browser may ask for the live page, besides addresses, localhost and names of Services",
+        metavar="NAMES",
     )
 
 
@@ -413,6 +427,11 @@ class Settings:
     cluster: Cluster | None
     values: tuple[Value, ...]
 
+    @property
+    def role(self) -> str:
+        """What was started."""
+        return "all" if self.web and self.cluster else "web" if self.web else "worker"
+
     def rules(self) -> tuple[Rule, ...]:
         """Who may announce what, of a start with a web role."""
         return rules_of(self.admission.policy, self.web.allowed_org if self.web else None, self.admission.images)
@@ -433,6 +452,7 @@ def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Set
     admin = reader.read(Admin)
     reader.problems.extend(_policy_problems(role, reader.given()))
     reader.problems.extend(_given_together(reader.given()))
+    reader.problems.extend(problems_of_audience(web.audience, web.issuer) if web else ())
     if valkey:
         reader.problems.extend(_contradictions(valkey))
     if not (process and valkey and admission and admin) or reader.problems:
@@ -478,6 +498,15 @@ def _given_together(given: frozenset[str]) -> Iterator[str]:
     for one, other in (("VALKEY_USERNAME", "VALKEY_USERNAME_FILE"), ("VALKEY_PASSWORD", "VALKEY_PASSWORD_FILE")):
         if {one, other} <= given:
             yield f"{one} and {other} are both given: one of them is enough"
+
+
+def problems_of_audience(audience: str | None, issuer: Issuer) -> Iterator[str]:
+    """Whether the audience is one that the issuer makes tokens for by itself."""
+    try:
+        if audience:
+            check_audience(audience, issuer)
+    except ValueError as error:
+        yield f"{settings_of(Web)['audience']}: {error}"
 
 
 def _policy_problems(role: str, given: frozenset[str]) -> Iterator[str]:

@@ -29,7 +29,10 @@ P = TypeVar("P", bound=Part)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table. `default` as it would be written; None: required; empty: nothing."""
+    """One row of the table. `default` as it would be written; None: required; empty: nothing.
+
+    An empty variable counts as not given, unless `may_be_empty` is false: then it is a value like any other, and wrong.
+    """
 
     variable: str
     flag: str
@@ -39,6 +42,7 @@ class Setting:
     metavar: str = "TEXT"
     shown: Callable[[str], str] | None = None  # how a value that may hold a secret is printed; None: as it is
     switch: bool = False
+    may_be_empty: bool = True
 
     def __str__(self) -> str:
         return f"{self.variable} (or {self.flag})"
@@ -126,7 +130,7 @@ class Reader:
     def _value(self, row: Setting) -> Value | None:
         if row.flag in self._flags:
             return Value(row, self._flags[row.flag], "flag")
-        if self._environ.get(row.variable):
+        if self._environ.get(row.variable) or (row.variable in self._environ and not row.may_be_empty):
             return Value(row, self._environ[row.variable], "variable")
         return None if row.default is None else Value(row, row.default, "default")
 

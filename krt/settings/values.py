@@ -14,6 +14,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)")
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 _TRUE, _FALSE = {"1", "t", "true", "yes", "on"}, {"0", "f", "false", "no", "off"}
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
 _URL_WITH_USER = re.compile(r"([a-z]+://)?.*@(.*)", re.DOTALL)
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -80,6 +81,13 @@ def kubernetes_name(text: str) -> str:
             "write up to 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
         )
     return text
+
+
+def host_name(text: str) -> str:
+    """A name as it stands in the Host of a request, without a port, in lower case."""
+    if not _HOST.fullmatch(text):
+        raise ValueError("write host names such as krt.example.com, without a port")
+    return text.lower()
 
 
 def readable_file(text: str) -> Path:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from krt.core.event_id import EventId
 from krt.core.policy import FIELDS
 from krt.errors import (
+    BodyRefused,
     BrokerUnavailable,
     EventInvalid,
     KeysUnavailable,
@@ -79,6 +80,8 @@ def of_error(error: KrtError) -> Answer:
             return _unavailable("keys-unavailable")
         case MediaTypeUnsupported():
             return _problem(415, "media-type", "the body must be application/json, unencoded", "Content-Type")
+        case BodyRefused(status=status, reason=reason):
+            return _problem(status, reason, _BODY_REFUSED[status], "body")
         case EventInvalid(field=field, problem=problem):
             return _problem(400, "invalid-event", f"{field}: {problem}", field)
         case NotAllowed(field=field):
@@ -92,6 +95,8 @@ def of_error(error: KrtError) -> Answer:
         case _:
             raise error
 
+
+_BODY_REFUSED = {408: "the body did not come in time", 413: "the body is larger than 8 KiB"}
 
 # What the reader of a CI log can mend, by the field of the rule that got furthest; nothing of what the rule asks for.
 _NOT_ALLOWED = {

@@ -12,7 +12,15 @@ from krt.core.identity import Identity, Rejection
 from krt.core.policy import Rule, check, rules_for
 from krt.core.ports import Accept, Accepted, ReadReport
 from krt.core.use import use_of
-from krt.errors import EventInvalid, KrtError, MediaTypeUnsupported, NotAllowed, TokenAlreadyUsed, TokenRejected
+from krt.errors import (
+    BodyRefused,
+    EventInvalid,
+    KrtError,
+    MediaTypeUnsupported,
+    NotAllowed,
+    TokenAlreadyUsed,
+    TokenRejected,
+)
 from krt.logs import Log
 from krt.metrics import WebMetrics
 from krt.web.answers import Answer, accepted, of_error
@@ -77,7 +85,7 @@ async def _announce(
         event = parse(await read_body())
         rule = check(rules, identity, event)
         done = await _accept(door, call, identity, event)
-    except (MediaTypeUnsupported, EventInvalid, NotAllowed, TokenAlreadyUsed):
+    except (MediaTypeUnsupported, BodyRefused, EventInvalid, NotAllowed, TokenAlreadyUsed):
         door.limit.refused(identity.jti)
         raise
     door.limit.accepted(identity.repository_id, identity.jti, again=done.again)

@@ -12,17 +12,17 @@ from krt.web.call import Door
 from krt.web.patience import Patience
 from krt.web.requests import Record, RequestLog
 
-# Compared with the bytes of the request line: what Quart's router makes of them is never asked. The groups are the
-# kinds of path that log and metrics know.
+# Compared with the bytes of the request line: ASGI's path and query no longer tell `/event?` from `/event`.
+# The groups are the kinds of path that log and metrics know.
 _ROUTES = re.compile(
-    rb"(?P<event>POST /event\?)|(?P<dry_run>POST /event/dry-run\?)|(?P<health>GET /healthz\?)"
-    rb"|(?P<report>GET /events/[0-9]{1,20}-[0-9]{1,20}\?(?:wait=[0-9]{1,4})?)"
+    rb"(?P<event>POST /event)|(?P<dry_run>POST /event/dry-run)|(?P<health>GET /healthz)"
+    rb"|(?P<report>GET /events/[0-9]{1,20}-[0-9]{1,20}(?:\?wait=[0-9]{1,4})?)"
 )
 
 
-def route_of(method: bytes, path: bytes, query: bytes) -> str | None:
+def route_of(method: bytes, target: bytes) -> str | None:
     """The kind of path, or None for what is exactly none."""
-    route = _ROUTES.fullmatch(b"%b %b?%b" % (method, path, query))
+    route = _ROUTES.fullmatch(b"%b %b" % (method, target))
     return route and route.lastgroup
 
 
@@ -33,8 +33,7 @@ def gate_of(door: Door, requests: RequestLog) -> Gate:
 
     def judge(arrival: Arrival) -> TurnedAway | Identity | None:
         began, head = perf_counter(), arrival.head
-        path, _, query = head.target.partition(b"?")
-        route = route_of(head.method, path, query)
+        route = route_of(head.method, head.target)
         if route == "health":
             return None
         peer = requests.peer_of(arrival.client, head.fields)

@@ -10,7 +10,7 @@ from hypercorn.typing import HTTPScope
 from krt.core.identity import Identity
 from krt.logs import Log
 from krt.metrics import WebMetrics
-from krt.serving.denial import Denial
+from krt.serving.denial import Denial, Refusal
 from krt.serving.peers import IPNetwork, client_address
 from krt.web.answers import Answer
 from krt.web.denials import DenialLog
@@ -24,8 +24,8 @@ _QUIET = {("health", 200), ("report", 200)}
 class Record:
     """What is known of one request so far. `path` is a kind of path: what was asked for is the asker's text.
 
-    `identity` is set once it is verified. The reason of a request that is never answered stays `cut`: its peer left,
-    its body was too much, or the process stopped.
+    `identity` is set once it is verified. The reason of a request that is never answered stays `cut`: its peer left
+    or the process stopped.
     """
 
     request_id: str
@@ -65,16 +65,20 @@ class RequestLog:
             record.status, record.reason = 500, "crashed"
             raise
         finally:
+            refusal: Refusal = scope["state"]["refusal"]
+            if refusal.status:
+                record.status, record.reason = refusal.status, refusal.reason
             self.ended(record, perf_counter() - began)
 
     def peer_of(self, client: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]]) -> str:
         """The address that called, as far as the proxies in front can be believed."""
         return client_address(client, headers, self._trusted_proxies)
 
-    def denied(self, reason: Denial, peer: str) -> None:
+    def denied(self, reason: Denial, peer: str, request_id: str) -> None:
         """The transport turned somebody away."""
         self._metrics.denied(reason)
-        self._denials.say("connection_denied", reason, peer=peer)
+        answered = {"request_id": request_id} if request_id else {}
+        self._denials.say("connection_denied", reason, peer=peer, **answered)
 
     def ended(self, record: Record, seconds: float) -> None:
         """A request was answered, or cut."""

@@ -88,6 +88,7 @@ class Follower:
         workload = self._index.get(one.key)
         if workload and workload.uid == one.uid:
             self._missing.pop((one.key, one.uid), None)
+            position = await self._position.judging(workload, position)  # it may be of an earlier moment than the mark
             newest = covers(workload, position) or EventId(-1, 0)
             await self._tell_rollout(_of(one, [event for event in one.events if event <= newest]), workload)
             await self._tell_end(one, newest, workload, position)

@@ -10,10 +10,12 @@ import trio
 
 from krt.core.event_id import EventId
 from krt.core.image import Repository
+from krt.core.outcome import Covered, Restarted
 from krt.core.workload import Workload
 from krt.worker.entry import Entry
 
 FRESH_SECONDS = 2.0  # the watch was seen to lag behind by 10 ms; clocks and loaded servers get the rest
+ROLLOUT_SECONDS = 3.0  # so long a restart's own changes may be awaited
 
 
 class Hand:
@@ -102,7 +104,15 @@ class Hand:
         done = [entry for entry in self._settled if not entry.open and (entry.heir or entry.fresh_after <= fresh_at)]
         return sorted(done, key=lambda entry: entry.id)
 
-    @property
-    def wants_fresh(self) -> float | None:
-        """How fresh the index has to be for the next settled entry to be complete; None if there is none."""
-        return min((entry.fresh_after for entry in self._settled), default=None)
+    def wants_fresh(self, now: float) -> float | None:
+        """How fresh the index has to be for a settled entry to be complete, if that is to be asked for by now.
+
+        A rollout's own changes make it fresh: they are waited for before anybody is asked.
+        """
+        overdue = [entry for entry in self._settled if entry.fresh_after + _patience_seconds(entry) <= now]
+        return min((entry.fresh_after for entry in overdue), default=None)
+
+
+def _patience_seconds(entry: Entry) -> float:
+    rolls_out = any(isinstance(outcome, Restarted | Covered) for outcome in entry.outcomes.values())
+    return ROLLOUT_SECONDS if rolls_out else 0.0

@@ -51,8 +51,8 @@ async def close(rollouts: Rollouts, index: Index, hand: Hand, metrics: WorkerMet
             await _settle(rollouts, entry)
             hand.release(entry)
             metrics.event_settled(_ending(entry))
-        if hand.wants_fresh is not None:
-            index.want_fresh(hand.wants_fresh)
+        if (wanted_at := hand.wants_fresh(trio.current_time())) is not None:
+            index.want_fresh(wanted_at)
         await trio.sleep(_CLOSE_SECONDS)
 
 

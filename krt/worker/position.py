@@ -2,7 +2,8 @@
 
 from krt.core.event_id import EventId
 from krt.core.ports import Journal
-from krt.core.restart import JournalPosition
+from krt.core.restart import JournalPosition, odd_mark
+from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable
 
 
@@ -29,6 +30,13 @@ class LastPosition:
             if self._last is None:
                 raise
             return JournalPosition(self._last.name, max(self._last.newest, self._seen))
+
+    async def judging(self, workload: Workload, known: JournalPosition) -> JournalPosition:
+        """A position to judge the workload's mark by: what is known, or where the mark is beyond that, as of now.
+
+        Its writer may know more, and while Valkey is away there is no reason to doubt it. Raises BrokerUnavailable.
+        """
+        return await self.ask() if odd_mark(workload, known) else known
 
     async def ask(self) -> JournalPosition:
         """The position as of now. Raises BrokerUnavailable."""

@@ -111,7 +111,7 @@ class Restarter:
     async def _try(self, case: Case) -> Outcome:
         while True:
             async with self._call(case):
-                position = await self._position_for(case.workload)
+                position = await self._position.judging(case.workload, await self._position.read())
                 decision = self._decide(case, position)
                 if isinstance(decision, RestartNow) and (case.has_turn or self._pace.take()):
                     case.has_turn = True
@@ -126,12 +126,6 @@ class Restarter:
                 return Covered(decision.mark.covers, case.workload)
             await self._wait(case, decision)
             await self._read(case)
-
-    async def _position_for(self, workload: Workload) -> JournalPosition:
-        position = await self._position.read()
-        if odd_mark(workload, position):  # no reason to doubt it while Valkey is away: its writer may know more
-            position = await self._position.ask()
-        return position
 
     @asynccontextmanager
     async def _call(self, case: Case) -> AsyncIterator[None]:

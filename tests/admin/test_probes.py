@@ -2,34 +2,25 @@
 
 import json
 
-import httpx
 import pytest
 
-from krt.admin.app import build_admin
 from krt.admin.health import Health
-from krt.metrics import Metrics
-from tests.fakes.served import served
+from tests.admin.admins import Surroundings
 
 
 @pytest.fixture
-def health():
-    return Health()
-
-
-@pytest.fixture
-async def admin(health):
-    async with served(build_admin(health, Metrics())) as url, httpx.AsyncClient(base_url=url, timeout=5) as client:
-        yield client
+def health(around: Surroundings) -> Health:
+    return around.health
 
 
 async def test_a_process_that_answers_is_alive_whatever_it_lacks(health, admin):
-    health.add(lambda: "Valkey: away")
+    health.add("part", lambda: "Valkey: away")
     answer = await admin.get("/healthz")
     assert (answer.status_code, answer.text) == (200, "ok")
 
 
 async def test_with_nothing_to_wait_for_it_is_ready(health, admin):
-    health.add(lambda: None)
+    health.add("part", lambda: None)
     answer = await admin.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "problems": []})
     assert answer.headers["content-type"] == "application/json"
@@ -37,7 +28,7 @@ async def test_with_nothing_to_wait_for_it_is_ready(health, admin):
 
 async def test_everything_that_is_missing_is_named_in_the_order_in_which_it_was_added(health, admin):
     for problem in ("keys: not fetched yet", None, 'Valkey: "away"', "channel: …"):
-        health.add(lambda problem=problem: problem)
+        health.add("part", lambda problem=problem: problem)
     answer = await admin.get("/readyz")
     told = json.loads(answer.content)
     assert (answer.status_code, told["ready"]) == (503, False)
@@ -46,7 +37,7 @@ async def test_everything_that_is_missing_is_named_in_the_order_in_which_it_was_
 
 async def test_readiness_is_of_the_moment(health, admin):
     problems = ["first"]
-    health.add(lambda: problems[0] if problems else None)
+    health.add("part", lambda: problems[0] if problems else None)
     assert (await admin.get("/readyz")).status_code == 503
     problems.clear()
     assert (await admin.get("/readyz")).status_code == 200

@@ -19,6 +19,7 @@ from krt.broker.durability import durability_problems
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.broker.journal import Journal
 from krt.broker.keys import Keys
+from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.broker.scripts import TIDY
@@ -285,6 +286,25 @@ async def forget_a_cluster(server: Server) -> None:
     assert await server.admin.call("XINFO", "GROUPS", KEYS.journal) == []
 
 
+async def show_the_newest_events_to_web(server: Server) -> None:
+    await show_the_newest_events(server, "krt-web")
+
+
+async def show_the_newest_events_to_the_worker(server: Server) -> None:
+    await show_the_newest_events(server, "krt-worker")
+
+
+async def show_the_newest_events(server: Server, user: str) -> None:
+    """As the live page does on either role, one of them too long to come at once."""
+    reports = RecentReports(server.client(user), KEYS)
+    assert (await reports.read()).newest == ()
+    event = await an_accepted_event(server)
+    targets = {WorkloadKey("Deployment", "shop", f"web-{number}"): READY for number in range(400)}
+    await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
+    (report,) = (await reports.read([event])).newest
+    assert len(report.targets) == 400
+
+
 Deed = Callable[[Server], Awaitable[None]]
 
 DEEDS: dict[str, tuple[Deed, ...]] = {
@@ -298,6 +318,7 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         hear_that_a_report_changed,
         see_that_valkey_is_there,
         see_what_of_durability_web_may_see,
+        show_the_newest_events_to_web,
     ),
     "krt-worker": (
         see_that_valkey_is_there,
@@ -312,6 +333,7 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         record_follow_tell_and_settle,
         know_how_much_is_left,
         claim_the_clusters_name,
+        show_the_newest_events_to_the_worker,
     ),
     "krt-operator": (
         list_the_clusters,

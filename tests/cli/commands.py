@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
+from typing import IO
 
 _MOST_SECONDS = 30
 ROOT = Path(__file__).parent.parent.parent
@@ -23,14 +24,16 @@ class Ended:
 
 
 @contextmanager
-def a_process(argv: Sequence[str], environ: Mapping[str, str]) -> "Iterator[subprocess.Popen[str]]":
+def a_process(
+    argv: Sequence[str], environ: Mapping[str, str], *, stdout: int | IO[bytes] = subprocess.PIPE
+) -> "Iterator[subprocess.Popen[str]]":
     """krt, started; nothing of this process' environment reaches it but the path. It lives half a minute at most."""
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "krt", *argv],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environ},
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -186,6 +186,16 @@ def test_no_claims_no_answer(policy: str, tmp_path: Path, capsys: pytest.Capture
     assert "cannot be read (No such file or directory)" in capsys.readouterr().err
 
 
+def test_of_a_file_without_end_no_more_is_read_than_claims_take(
+    policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (tmp_path / "endless").open("wb") as file:
+        file.truncate(2**42)  # takes no room
+    words = ["--claims", str(tmp_path / "endless"), "--image", "x.io/y:dev", "--policy", policy]
+    assert main(["check-policy", *words], {}) == 2
+    assert "longer than 65536 bytes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_what_krt_notify_prints_after_a_401_is_what_is_asked(
     asked: Asked, policy: str, actions: Actions, as_json: bool

@@ -12,7 +12,7 @@ import trio
 
 from krt.cli.main import main
 from krt.dev.cluster import Fault, deployment
-from krt.dev.cluster.kinds import STATEFULSET
+from krt.dev.cluster.kinds import NAMESPACE, STATEFULSET
 from tests.fakes.ports import free_ports
 from tests.fakes.stand_in import StandIn, standing_in, write_kubeconfig
 
@@ -101,10 +101,32 @@ async def test_an_image_that_nothing_runs_has_no_table(stand_in: StandIn, explai
     assert (done.code, done.out.splitlines()[2:]) == (0, ["ghcr.io/acme/none:dev would restart 0 workloads"])
 
 
+async def test_a_namespace_that_is_opted_out_is_said(stand_in: StandIn, explained):
+    stand_in.cluster.store.update(
+        NAMESPACE,
+        "",
+        "shop",
+        lambda before: {**before, "metadata": {**before["metadata"], "annotations": {"krt/restart": "disabled"}}},
+        manager="kubectl",
+    )
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    assert f"{SHOP}:dev would restart 0 workloads" in done.out
+    assert done.out.count("its namespace is opted out by krt/restart") == 2
+
+
+async def test_who_may_not_list_namespaces_is_told_so(stand_in: StandIn, explained):
+    stand_in.cluster.faults.add(Fault(status=403, resource="namespaces"), times=None)
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    assert done.code == 0
+    assert "namespaces were not looked at" in done.out
+    assert "one that is opted out is not known" in done.out
+
+
 async def test_the_cluster_is_listed_once_and_not_watched(stand_in: StandIn, explained):
     await explained(f"{SHOP}:dev", f"{SHOP}:v1", "--kubeconfig", str(stand_in.kubeconfig))
     asked = [(seen.method, seen.path) for seen in stand_in.seen]
-    assert asked == [("GET", f"/apis/apps/v1/{plural}") for plural in ("deployments", "statefulsets", "daemonsets")]
+    workloads = [("GET", f"/apis/apps/v1/{plural}") for plural in ("deployments", "statefulsets", "daemonsets")]
+    assert asked == [*workloads, ("GET", "/api/v1/namespaces")]
     assert all("watch" not in seen.query for seen in stand_in.seen)
 
 

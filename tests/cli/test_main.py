@@ -1,11 +1,18 @@
+import json
+import os
 import re
+import socket
+from pathlib import Path
+from signal import SIGINT
 
 import pytest
 
 import krt
 from krt.cli.main import main
 from krt.settings.parts import ROLES, TITLES, rows
-from tests.cli.commands import run
+from tests.cli.commands import a_process, run
+from tests.oidc.tokens import claims
+from tests.settings.test_parts import WEB
 
 
 def ended(*argv: str, capsys: pytest.CaptureFixture[str]) -> tuple[object, str, str]:
@@ -137,3 +144,30 @@ def test_bad_input_of_any_command_is_told_on_stderr_and_ends_with_2(
     assert (end.code, end.out) == (2, "")
     assert all(line.startswith("krt") for line in end.err.splitlines())
     assert end.err
+
+
+POLICY = {name: WEB[name] for name in ("GITHUB_ALLOWED_ORG", "ALLOWED_IMAGE_PREFIX")}
+
+
+@pytest.mark.parametrize("words", [("config", "web"), ("check-policy",)])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_answer_that_nobody_takes_is_told_in_a_sentence(words: tuple[str, ...], unbuffered: str, tmp_path: Path):
+    environ = {**(POLICY if words == ("check-policy",) else WEB), "PYTHONUNBUFFERED": unbuffered}
+    (tmp_path / "claims").write_text(json.dumps(claims()))
+    if words == ("check-policy",):
+        words = (*words, "--claims", str(tmp_path / "claims"), "--image", "ghcr.io/acme/shop", "--tags", "dev")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody, a_process(words, environ, stdout=nobody) as process:
+        assert process.communicate() == (None, "krt: standard output: Broken pipe\n")
+    assert process.returncode == 1
+
+
+def test_ctrl_c_is_no_traceback():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(20)
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with a_process(("cluster", "list"), {"VALKEY_ADDR": address}) as process, silent.accept()[0]:
+            process.send_signal(SIGINT)
+            assert process.communicate() == ("", "")
+    assert process.returncode == 130

@@ -53,6 +53,21 @@ def test_the_tag_may_stand_in_the_image(actions: Actions) -> None:
     assert json.loads(actions.posts[0].body) == {"image": "localhost:5001/shop", "tags": ["dev"]}
 
 
+def test_a_result_that_nobody_reads_is_a_result_all_the_same(actions: Actions) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "krt", "notify", "shop:dev", "--json"],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd()), **actions.environ},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, len(actions.posts)) == (0, 1)
+    assert "the result could not be written to standard output: No space left on device" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("tags", ["dev,v1", "dev\nv1\n", " dev ,\n v1 ", "dev\r\nv1\r\n"])
 def test_tags_stand_in_one_line_or_each_in_its_own(actions: Actions, tags: str) -> None:
     assert run("shop", f"--tags={tags}", environ=actions.environ) == 0

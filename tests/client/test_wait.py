@@ -225,6 +225,11 @@ def test_a_cluster_that_stays_silent_ends_with_1(actions: Actions) -> None:
     assert "no krt worker of prod is there any more" in ended.err
 
 
+def test_for_a_silent_cluster_krt_web_is_not_asked_to_wait_longer_than_the_job_does(actions: Actions) -> None:
+    follow(actions, SILENT_CLUSTER, wait=a_wait(pace=replace(QUICK_PACE, absent_seconds=0.1, hold_seconds=25)))
+    assert {look.target.partition("?")[2] for look in actions.looks} <= {"", "wait=1", "wait=0"}
+
+
 def test_a_cluster_that_comes_back_in_time_is_no_failure(actions: Actions) -> None:
     pace = replace(QUICK_PACE, absent_seconds=20)
     assert follow(actions, SILENT_CLUSTER, ROLLING, SILENT_CLUSTER, READY, wait=a_wait(pace=pace)).code == 0

@@ -144,7 +144,7 @@ async def test_an_api_server_that_denies_everybody_while_it_starts_is_waited_for
     clock.rate = 10
     stand_in.cluster.add(deployment("web", "shop", f"{SHOP}:dev"))
     stand_in.cluster.add(deployment("web", "blog", f"{SHOP}:dev"))
-    stand_in.cluster.faults.add(Fault(status=403), times=9)
+    stand_in.cluster.faults.add(Fault(status=403, resource="deployments"), times=9)
     async with opened(stand_in, "blog", "shop") as cluster:
         await cluster.wait_listed()
         assert running(cluster, SHOP) == [key("web", "blog"), key("web", "shop")]

@@ -95,7 +95,8 @@ async def test_an_expired_version_is_followed_by_a_new_list(subject: Subject) ->
     await subject.create("new", image=SHOP, replicas=0)
     await subject.expire_versions()
     followed = Followed(Scope(DEPLOYMENT, subject.namespace, version=page.resource_version))
-    followed.index.replace("Deployment", subject.namespace, page.workloads)
+    for workload in page.workloads:
+        followed.index.put(workload)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(keep, followed.scope, subject.api, followed.index)
         await followed.wait(lambda: followed.running(SHOP) == {"new"})

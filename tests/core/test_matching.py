@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from krt.core import matching
@@ -95,6 +97,19 @@ def test_one_container_that_matches_is_enough(running: str) -> None:
 def test_the_annotation_opts_out_and_in(opt: str | None, free: object, required: object) -> None:
     assert verdict(a_workload(opt=opt)) == free
     assert verdict(a_workload(opt=opt), require_opt_in=True) == required
+
+
+@pytest.mark.parametrize("opt", [None, "enabled"])
+@pytest.mark.parametrize("require_opt_in", [False, True])
+def test_a_namespace_opts_out_all_that_is_in_it(opt: str | None, *, require_opt_in: bool) -> None:
+    opted_out = replace(a_workload(opt=opt), namespace_opt="disabled")
+    assert verdict(opted_out, require_opt_in=require_opt_in) is SkipReason.NAMESPACE_OPTED_OUT
+
+
+@pytest.mark.parametrize("value", [None, "", "enabled", "true", "Disabled"])
+def test_a_namespace_says_nothing_else(value: str | None) -> None:
+    assert verdict(replace(a_workload(), namespace_opt=value)) == ()
+    assert verdict(replace(a_workload(), namespace_opt=value), require_opt_in=True) is SkipReason.NOT_OPTED_IN
 
 
 def test_what_would_not_match_anyway_is_not_called_opted_out() -> None:

@@ -259,3 +259,23 @@ def test_a_caller_is_written_with_ids(text: str, who: Who) -> None:
 def test_a_caller_without_ids_or_names_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=re.escape(sentence)):
         parse_who(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "whether"),
+    [
+        ("ghcr.io/**", True),
+        ("ghcr.io/*", True),
+        ("localhost:5001/**", True),
+        ("ghcr.io/acme/**", False),
+        ("ghcr.io/acme", False),
+        ("docker.io/library/nginx", False),
+    ],
+)
+def test_a_pattern_of_a_whole_registry_is_known_for_one(text: str, whether: bool) -> None:
+    assert parse_image_pattern(text).is_registry is whether
+
+
+def test_a_prefix_of_a_whole_registry_is_known_for_one() -> None:
+    assert [pattern.is_registry for pattern in parse_prefix("ghcr.io/")] == [True]
+    assert [pattern.is_registry for pattern in parse_prefix("ghcr.io/acme")] == [False, False]

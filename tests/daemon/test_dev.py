@@ -37,7 +37,7 @@ async def test_the_line_that_it_prints_works_as_pasted_and_restarts_what_runs_th
 async def test_it_says_where_it_can_be_asked_whether_it_is_ready():
     async with process("all", "--dev", *PORTS) as krt:
         await krt.wait_said("ready")
-        where = krt.out.partition("probes at ")[2].split()[0]
+        where = krt.out.partition("live page at ")[2].split()[0]
         async with httpx.AsyncClient() as client:
             assert (await client.get(f"{where}/readyz")).json() == {"ready": True, "problems": []}
 

@@ -1,10 +1,13 @@
 """How krt ends: when it is told to, when it cannot start, and when it has a bug."""
 
+import os
 import socket
-from signal import SIGINT, SIGTERM
+from pathlib import Path
+from signal import SIGINT, SIGKILL, SIGTERM, Signals
 
 import pytest
 import trio
+import yaml
 from trio.testing import wait_all_tasks_blocked
 
 from krt.core.workload import MARK
@@ -56,6 +59,51 @@ async def test_it_can_be_ended_before_anything_is_there(around: Around):
         code, seconds = await running.stopped()
         assert (code, "Traceback" in running.err) == (0, False), running.err
         assert seconds < 1
+
+
+@pytest.fixture
+def hanging(around: Around, tmp_path: Path) -> Path:
+    """A kubeconfig whose credential plugin does not end; it writes its process id into the file beside."""
+    plugin = tmp_path / "plugin"
+    plugin.write_text(f"#!/bin/sh\necho $$ > {plugin}.new\nmv {plugin}.new {plugin}.pid\nexec sleep 60\n")
+    plugin.chmod(0o700)
+    document = yaml.safe_load(Path(around.environ["KUBECONFIG"]).read_text())
+    runs = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never", "command": str(plugin)}
+    document["users"][0]["user"] = {"exec": runs}
+    path = tmp_path / "hanging.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+@pytest.mark.parametrize("signal", [SIGTERM, SIGINT])
+async def test_it_can_be_ended_while_it_starts(around: Around, hanging: Path, signal: Signals):
+    pid = hanging.with_name("plugin.pid")
+    async with process("worker", environ={**around.of("worker"), "KUBECONFIG": str(hanging)}) as running:
+        await eventually(pid.exists)
+        running.signal(signal)
+        said = await running.wait_said("stopped", within_seconds=5)
+        assert said["in_time"] is True
+        os.kill(int(await trio.Path(pid).read_text()), SIGKILL)  # it outlives its krt, and holds the pipes
+        assert (await running.ended(within_seconds=5), "Traceback" in running.err) == (0, False), running.err
+
+
+async def test_it_answers_probes_and_takes_events_while_a_credential_plugin_hangs(around: Around, hanging: Path):
+    pid = hanging.with_name("plugin.pid")
+    async with process("all", environ={**around.of("all"), "KUBECONFIG": str(hanging)}) as running:
+        await running.wait_said("role_started", times=2)
+        at = {started["role"]: started["at"][0] for started in running.said("role_started")}
+        krt = Krt.at(at["web"], at["admin"])
+        await eventually(pid.exists)
+
+        async def accepted() -> bool:
+            return (await krt.post(around.token())).status == 202
+
+        await eventually(accepted)
+        assert await krt.is_alive()
+        assert "starting" in await krt.problems()
+        os.kill(int(await trio.Path(pid).read_text()), SIGKILL)  # the other calls go on without it
+        await running.wait_said("started")
+        await eventually(krt.is_alive)
 
 
 async def test_a_request_in_hand_is_answered_before_it_ends(around: Around):
@@ -135,7 +183,8 @@ async def test_a_taken_port_is_one_sentence(around: Around, variable: str):
         done = await finished("web", environ={**around.of("web"), variable: taken})
     assert done.returncode == 2
     said = [line for line in done.stderr.splitlines() if not line.startswith('{"time"')]
-    assert said == [f"krt: cannot listen on {taken}: Address already in use"]
+    [sentence] = said
+    assert sentence.startswith(f"krt: cannot listen on {taken}: Address already in use; WEB_LISTEN_ADDR (or ")
 
 
 async def test_one_port_for_both_listeners_is_one_sentence(around: Around):

@@ -113,7 +113,7 @@ async def test_a_watch_that_is_cut_in_the_middle_is_taken_up_again(around: Aroun
 
 
 async def test_a_version_that_is_too_old_leads_to_a_new_list(around: Around, krt: Krt, clock: MockClock):
-    around.stand_in.cluster.faults.add(Fault(status=503, verb="watch"))
+    around.stand_in.cluster.faults.add(Fault(status=503, verb="watch", resource="deployments"))
     around.stand_in.cluster.end_watches()
     around.stand_in.set_image("web", "ghcr.io/acme/other:dev")
     around.stand_in.forget_history()

@@ -17,6 +17,7 @@ from tests.deploy.rendered import EVERYTHING, PLAIN, Rendered, Variant, render
 pytestmark = pytest.mark.apiserver  # for the kubectl that comes with it
 ALL = (*PLAIN, EVERYTHING)
 SECRET = {"data": {"password": "c2VjcmV0", "ca.crt": "", "users.acl": "", "tls.crt": "", "tls.key": ""}}
+NAMESPACES = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]}
 SECRETS = dict.fromkeys(("krt-web-valkey", "krt-worker-valkey", "valkey"), SECRET)
 
 
@@ -90,10 +91,13 @@ def test_only_the_worker_has_a_token_and_nobody_the_addresses_of_services(render
 
 def test_only_the_worker_is_bound_to_anything(rendered: Rendered) -> None:
     bindings = [*rendered.of("RoleBinding"), *rendered.of("ClusterRoleBinding")]
-    assert [subject["name"] for binding in bindings for subject in binding["subjects"]] == ["krt-worker"]
-    assert [binding["roleRef"]["name"] for binding in bindings] == ["krt-worker"]
+    assert {subject["name"] for binding in bindings for subject in binding["subjects"]} == {"krt-worker"}
+    roles = {each["metadata"]["name"]: each for each in rendered.of("ClusterRole")}
+    assert sorted(binding["roleRef"]["name"] for binding in bindings) == sorted(roles)
     assert rendered.of("Role") == []
-    (role,) = rendered.of("ClusterRole")
+    role = roles.pop("krt-worker")
+    assert all(name == "krt-worker-namespaces" for name in roles)
+    assert all(each["rules"] == [NAMESPACES] for each in roles.values())
     verbs = [["get", "list", "watch", "patch"], *([["create"]] if len(role["rules"]) > 1 else [])]
     assert [rule["verbs"] for rule in role["rules"]] == verbs
 
@@ -153,8 +157,8 @@ def test_the_policy_guards_the_account_that_is_made(tmp_path: Path) -> None:
         rendered = render(variant.folder(tmp_path / variant.overlay))
         (policy,) = rendered.of("ValidatingAdmissionPolicy")
         assert spelled(policy) == "system:serviceaccount:platform:krt-worker"
-        (binding,) = [*rendered.of("RoleBinding"), *rendered.of("ClusterRoleBinding")]
-        assert binding["subjects"][0]["namespace"] == "platform"
+        bindings = [*rendered.of("RoleBinding"), *rendered.of("ClusterRoleBinding")]
+        assert {each["subjects"][0]["namespace"] for each in bindings} == {"platform"}
 
 
 def spelled(policy: Object) -> str:

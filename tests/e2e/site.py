@@ -2,15 +2,30 @@
 
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 import trio
 
+from krt.broker.client import open_client
+from krt.broker.endpoint import parse_endpoint
+from krt.broker.keys import Keys
+from krt.client import command
+from krt.client.address import parse_server
+from krt.client.call import Message, Patience
+from krt.client.command import Notification
+from krt.client.console import Console
+from krt.client.follow import Pace
+from krt.client.token import TokenService
+from krt.client.wait import Wait
+from krt.core.event import build
+from krt.core.presence import Presence
 from tests.e2e.deployments import Cluster
-from tests.fakes.around import AUDIENCE, Around, Krt
+from tests.fakes.around import AUDIENCE, Around
 from tests.fakes.process import Process, process
 
 ROOT = Path(__file__).parents[2]
@@ -66,9 +81,25 @@ class Site:
         )
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), trio.current_time())
 
-    def krt_web(self) -> Krt:
-        """For calls that no `krt notify` makes."""
-        return Krt.at(self.url.removeprefix("http://"))
+    async def quick_job(self, name: str, *, absent_seconds: float) -> Ended:
+        """The same with --wait, in a thread of this process, with so much patience for a silent cluster."""
+        out, err, issuer = StringIO(), StringIO(), self.around.issuer
+        notification = Notification(
+            Message(parse_server(self.url), build(f"{REGISTRY}/{name}", ["dev"]), dry_run=False),
+            TokenService(issuer.request_url, issuer.request_token, AUDIENCE),
+            ca_file=None,
+            patience=Patience(),
+            wait=Wait(60, pace=Pace(absent_seconds=absent_seconds)),
+        )
+        code = await trio.to_thread.run_sync(command.run, notification, Console(out, err))
+        return Ended(code, out.getvalue(), err.getvalue(), trio.current_time())
+
+    async def gone(self, cluster: str) -> None:
+        """Workers of another cluster were there, a minute and more ago."""
+        async with open_client(parse_endpoint(self.around.valkey.address)) as client:
+            last = int(time.time()) - 100
+            said = f"{last - 1000} {last} 0 {Presence().to_json()}"
+            await client.call("HSET", Keys("krt").alive, f"{cluster}:0", said)
 
     def _environ(self) -> dict[str, str]:
         return {

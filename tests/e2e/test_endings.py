@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from signal import SIGKILL
 
 import trio
 
@@ -12,6 +13,7 @@ from tests.apiserver.server import ApiServer
 from tests.e2e.deployments import Cluster, only_new
 from tests.e2e.site import REGISTRY, Ended, Site
 from tests.fakes.patience import until
+from tests.fakes.ports import free_ports
 
 DIGEST = f"sha256:{'0' * 64}"
 # On a busy machine; on an idle one it is one, and five.
@@ -48,12 +50,14 @@ class Jobs:
     async def good(self) -> None:
         ended = await self.site.job("good", "--wait")
         assert (ended.code, ended.out) == (0, "the rollout is ready: 1 ready\n"), ended.err
+        assert await self.cluster.rollout_code("good") == 0
         ended.said(f"{self.where}/good: ready after")
 
     async def bad(self) -> None:
         ended = await self.site.job("bad", "--wait")
         seconds = (datetime.now(UTC) - await given_up_at(self.cluster, "bad")).total_seconds()
         assert (ended.code, seconds < SOON_SECONDS) == (1, True), (ended, seconds)
+        assert await self.cluster.rollout_code("bad") == 1
         ended.said("the rollout failed: 1 failed", f"{self.where}/bad: failed: ReplicaSet", "has timed out progressing")
 
     async def late(self) -> None:
@@ -173,7 +177,7 @@ async def test_where_nobody_works_the_job_is_told_so_and_the_event_expires(site:
             await until(lambda: _journaled(site, 2), within_seconds=20)
             await trio.sleep(1.5)
             async with site.worker(KRT_MAX_EVENT_AGE="1s"):
-                await until(lambda: _are(ended), within_seconds=20)
+                await until(lambda: bool(ended), within_seconds=20)
     assert ended[0].code == 1
     ended[0].said("the event expired", "older than KRT_MAX_EVENT_AGE")
     assert (await cluster.see())["shop"].generation == 1
@@ -183,41 +187,48 @@ async def _journaled(site: Site, count: int) -> bool:
     return len(await site.around.journaled()) >= count
 
 
-async def _are(ended: list[Ended]) -> bool:
-    return bool(ended)
-
-
-async def test_a_worker_that_is_killed_in_the_middle_of_a_rollout_changes_no_ending(
+async def test_a_killed_worker_and_a_replaced_web_change_no_ending(
     site: Site, cluster: Cluster, kubelet: Kubelet
 ) -> None:
+    """In the middle of the rollouts; one ends while nobody looks."""
     await cluster.apply(running(cluster, "good"), running(cluster, "bad", progressDeadlineSeconds=12))
-    pods = await cluster.pods()
+    pods, ended = await cluster.pods(), dict[str, Ended]()
     kubelet.decide(only_new(pods, Ready(after_seconds=600)), app="good")
     kubelet.decide(only_new(pods, Unready()), app="bad")
-    ended: dict[str, Ended] = {}
+    here = {"WEB_LISTEN_ADDR": f"127.0.0.1:{free_ports(1)[0]}"}
 
     async def wait(name: str) -> None:
         ended[name] = await site.job(name, "--wait", "--timeout", "60s")
 
-    async with site.web(), trio.open_nursery() as nursery:
-        async with site.worker() as first:
+    async with trio.open_nursery() as nursery:
+        async with site.web(**here) as web, site.worker() as worker:
             for name in ("good", "bad"):
                 nursery.start_soon(wait, name)
             for name in ("good", "bad"):
                 await restarted(cluster, name)
-            first.signal(9)  # type: ignore[arg-type]
-            assert await first.ended() == -9
-        kubelet.decide(only_new(pods, Ready()), app="good")  # while nobody looks
-        async with site.worker():
-            await until(lambda: _all(ended, 2), within_seconds=60)
+            worker.signal(SIGKILL)
+            assert (await worker.ended(), (await web.stopped())[0]) == (-SIGKILL, 0)
+        kubelet.decide(only_new(pods, Ready()), app="good")
+        async with site.web(**here), site.worker():
+            await until(lambda: len(ended) == 2, within_seconds=60)
     assert {name: one.code for name, one in ended.items()} == {"good": 0, "bad": 1}, ended
     ended["good"].said("the rollout is ready: 1 ready")
     ended["bad"].said("the rollout failed: 1 failed", "has timed out progressing")
     assert {name: seen.generation for name, seen in (await cluster.see()).items()} == {"good": 2, "bad": 2}
 
 
-async def _all(ended: dict[str, Ended], count: int) -> bool:
-    return len(ended) == count
+async def test_a_cluster_whose_workers_are_gone_ends_the_wait(site: Site, cluster: Cluster) -> None:
+    """After two minutes without them; here, after a second."""
+    await cluster.apply(running(cluster, "shop"))
+    async with site.web(), site.worker():
+        await site.gone("prod")
+        ended = await site.quick_job("shop", absent_seconds=1)
+    assert ended.code == 1
+    ended.said(
+        "no krt worker of prod is there any more: 1 ready",
+        "`krt cluster forget NAME` drops one that is retired",
+        "cluster prod: absent since",
+    )
 
 
 async def test_restarts_stand_in_the_events_of_the_workload_if_that_is_wanted(

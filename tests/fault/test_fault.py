@@ -15,9 +15,9 @@ import trio
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.secret import Secret
-from tests.apiserver.objects import a_deployment
 from tests.apiserver.server import ApiServer
 from tests.fault.chaos import Chaos
+from tests.fault.editor import Editor
 from tests.fault.fleet import INTERVAL_SECONDS, Fleet, open_fleet
 from tests.fault.history import History
 from tests.fault.job import Job, announce_all
@@ -28,8 +28,7 @@ from tests.fault.plan import Bounds, Plan, plan_of
 
 BOUNDS = Bounds.told()
 QUIET_SECONDS = 90.0  # entries of a dead worker are claimed after 15 s, and looked for every 5 s
-TOUCH_SECONDS = 1.0  # the index is fresh when it hears something: without this at the next bookmark, a minute later
-TOUCHED = "touched"  # a Deployment that no event names
+LOOK_SECONDS = 1.0
 MOST_LINES = 60
 
 
@@ -46,6 +45,8 @@ class Story:
     unfinished: Sequence[str]
     errors: Sequence[str]  # lines of krt's own
     unsettled: dict[object, str]
+    edits: int
+    lost_edits: Sequence[str]
 
     def naming(self, place: Place) -> list[Event]:
         return [event for event in self.ledger.events if place.is_named(event.image, event.tags)]
@@ -58,7 +59,6 @@ async def test_every_accepted_event_restarts_what_it_names_once(
 ) -> None:
     plan = plan_of(seed, events=BOUNDS.events, seconds=BOUNDS.seconds)
     await apiserver.apply(*(place.to_object(namespace) for place in places()))
-    await apiserver.apply(a_deployment(TOUCHED, "registry.example/other", namespace=namespace, replicas=0))
     async with open_fleet(apiserver, namespace, tmp_path) as fleet:
         story = await live(plan, fleet, apiserver, namespace)
         found = list(problems(story))
@@ -69,22 +69,38 @@ async def test_every_accepted_event_restarts_what_it_names_once(
 async def live(plan: Plan, fleet: Fleet, apiserver: ApiServer, namespace: str) -> Story:
     """Announcements and faults, then quiet until all is done or the time is over."""
     history, chaos = History(apiserver.control_plane, namespace), Chaos(fleet, apiserver.control_plane)
+    editor = Editor(apiserver.control_plane, namespace, places(), plan.seed)
     jobs: list[Job] = []
     async with trio.open_nursery() as nursery:
         await nursery.start(history.follow)
-        async with trio.open_nursery() as both:
-            both.start_soon(chaos.run, plan)
-            jobs += await announce_all(fleet, plan.announcements, plan.seed)
+        async with trio.open_nursery() as others:
+            others.start_soon(editor.edit)
+            async with trio.open_nursery() as both:
+                both.start_soon(chaos.run, plan)
+                jobs += await announce_all(fleet, plan.announcements, plan.seed)
+            others.cancel_scope.cancel()
         async with open_client(admin_of(fleet)) as client:
             with trio.move_on_after(QUIET_SECONDS):
-                await quiet(client, apiserver, namespace)
+                await quiet(client)
             ledger = await read_ledger(client)
             reports = await unsettled(client, ledger.groups[0].name, ledger.events, places())
             unfinished = list(ledger.unfinished)
             if unfinished:
                 unfinished.append(str(await pending_entries(client, ledger.groups[0].name)))
         nursery.cancel_scope.cancel()
-    return Story(plan, places(), jobs, chaos, history, ledger, unfinished, errors_of(fleet), dict(reports))
+    return Story(
+        plan,
+        places(),
+        jobs,
+        chaos,
+        history,
+        ledger,
+        unfinished,
+        errors=errors_of(fleet),
+        unsettled=dict(reports),
+        edits=len(editor.edits),
+        lost_edits=await editor.lost(),
+    )
 
 
 def errors_of(fleet: Fleet) -> list[str]:
@@ -97,18 +113,12 @@ def admin_of(fleet: Fleet) -> Endpoint:
     return replace(endpoint, username="admin", password=Secret("any"))
 
 
-async def quiet(client: Client, apiserver: ApiServer, namespace: str) -> None:
+async def quiet(client: Client) -> None:
     """Return when nothing is left to do."""
-    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{TOUCHED}"
-    for moment in range(10_000):
+    ledger = await read_ledger(client)
+    while ledger.unfinished or await unsettled(client, ledger.groups[0].name, ledger.events, places()):
+        await trio.sleep(LOOK_SECONDS)
         ledger = await read_ledger(client)
-        done = not ledger.unfinished
-        if done and not await unsettled(client, ledger.groups[0].name, ledger.events, places()):
-            return
-        touch = {"metadata": {"annotations": {"test/touched": str(moment)}}}
-        headers = {"Content-Type": "application/merge-patch+json"}
-        await apiserver.client.patch(path, json=touch, headers=headers)
-        await trio.sleep(TOUCH_SECONDS)
 
 
 def problems(story: Story) -> Iterator[str]:
@@ -116,6 +126,7 @@ def problems(story: Story) -> Iterator[str]:
     yield from story.chaos.wrongs
     yield from story.errors
     yield from story.unfinished
+    yield from story.lost_edits
     yield from (f"event {event}: {problem}" for event, problem in story.unsettled.items())
     yield from _problems_of_jobs(story.jobs, story.ledger)
     for place in story.places:
@@ -155,7 +166,8 @@ def summary(story: Story) -> str:
     accepted = sum(job.id is not None for job in story.jobs)
     return (
         f"seed {story.plan.seed}: {len(story.jobs)} jobs, {accepted} with a 202, {len(story.ledger.events)} accepted; "
-        f"{named} times an event named a Deployment, {restarts} restarts\n"
+        f"{named} times an event named a Deployment, {restarts} restarts; "
+        f"{story.edits} Deployments edited by somebody else\n"
         f"answers: {dict(answers.most_common())}\nfaults: {dict(sorted(kinds.items()))}"
     )
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krt.oidc.config import parse_audience, parse_issuer, parse_proxy
+from krt.oidc.config import check_audience, parse_audience, parse_issuer, parse_proxy
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,42 @@ def test_an_audience_is_a_name_of_this_installation(text: str) -> None:
         ("HTTPS://GitHub.com/acme", "by default"),
         ("https://github.com:443/acme", "by default"),
         ("http://github.com/acme", "by default"),
+        ("https://github.com./acme", "by default"),
+        ("https://user@github.com/acme", "by default"),
     ],
 )
 def test_an_audience_that_others_share_is_refused(text: str, hint: str) -> None:
     with pytest.raises(ValueError, match=hint):
         parse_audience(text)
+
+
+@pytest.mark.parametrize(
+    ("audience", "issuer"),
+    [
+        ("https://ghes.example/acme", "https://ghes.example/_services/token"),
+        ("https://GHES.example:443/acme", "https://ghes.example/_services/token"),
+        ("https://ghes.example", "https://ghes.example/_services/token"),
+        ("https://ghes.example:8443/acme", "https://ghes.example:8443/_services/token"),
+        ("https://octocorp.ghe.com/acme", "https://token.actions.octocorp.ghe.com"),
+        ("https://github.com/acme", "https://token.actions.octocorp.ghe.com"),
+    ],
+)
+def test_an_enterprise_servers_own_audience_is_refused(audience: str, issuer: str) -> None:
+    with pytest.raises(ValueError, match="by default"):
+        check_audience(audience, parse_issuer(issuer))
+
+
+@pytest.mark.parametrize(
+    ("audience", "issuer"),
+    [
+        ("https://krt.ghes.example/acme", "https://ghes.example/_services/token"),
+        ("https://krt.example.com", "https://token.actions.octocorp.ghe.com"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:9000"),
+        ("krt", "https://ghes.example/_services/token"),
+    ],
+)
+def test_another_host_than_the_issuers_is_an_audience(audience: str, issuer: str) -> None:
+    check_audience(audience, parse_issuer(issuer))
 
 
 @pytest.mark.parametrize(

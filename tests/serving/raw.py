@@ -104,7 +104,7 @@ def _content_length(head: bytes) -> int:
 async def running(app: Any = None, **limits: Any) -> AsyncIterator[Running]:
     denials: list[Denial] = []
     listener = Listener(
-        **{"address": parse_address("127.0.0.1:0"), "on_denied": lambda reason, _peer: denials.append(reason)} | limits
+        **{"address": parse_address("127.0.0.1:0"), "on_denied": lambda reason, *_: denials.append(reason)} | limits
     )
     stopping, ended = trio.Event(), trio.Event()
 

@@ -373,3 +373,53 @@ async def test_an_answer_that_the_app_will_not_have_cancelled_is_the_only_one(pa
         assert reply.status == 202
         assert server.denials == []
     assert not caplog.records
+
+
+# What unfinished heads hold together
+
+
+async def test_unfinished_heads_that_are_too_large_together_lose_the_largest(patient_clock):
+    async with running(max_unfinished_head_bytes=10_000) as server:
+        small = await server.connect()
+        await small.send_all(GOOD[:-2])
+        large = [await server.connect() for _ in range(3)]
+        for number, stream in enumerate(large):
+            await stream.send_all(b"GET /ok HTTP/1.1\r\nX-A: " + b"a" * (4000 + number))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        with trio.fail_after(1):
+            reply = await read_to_end(large[2])
+        assert (reply.status, reply.body, reply.headers["connection"]) == (503, b"", "close")
+        assert server.denials == [Denial.HEADS_TOO_LARGE_TOGETHER]
+        await server.assert_alive()
+        await small.send_all(b"\r\n")
+        assert (await read_to_end(small)).status == 200
+        for stream in large[:2]:
+            await stream.send_all(b"\r\nHost: krt.example\r\n\r\n")
+            assert (await read_to_end(stream)).status == 200
+
+
+async def test_of_heads_of_one_size_the_oldest_is_lost(patient_clock):
+    async with running(max_unfinished_head_bytes=10_000) as server:
+        streams = [await server.connect() for _ in range(4)]
+        for stream in streams:
+            await stream.send_all(b"GET /ok HTTP/1.1\r\nX-A: " + b"a" * 2900)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        with trio.fail_after(1):
+            assert (await read_to_end(streams[0])).status == 503
+        for stream in streams[1:]:
+            await stream.send_all(b"\r\nHost: krt.example\r\n\r\n")
+            assert (await read_to_end(stream)).status == 200
+
+
+@pytest.mark.parametrize("end", [b"\r\nHost: krt.example\r\n\r\n", b"\n", None], ids=["whole", "broken", "left"])
+async def test_a_head_counts_until_it_is_whole_refused_or_left(end, patient_clock):
+    async with running(max_unfinished_head_bytes=10_000) as server:
+        for _ in range(5):
+            stream = await server.connect()
+            await stream.send_all(b"GET /ok HTTP/1.1\r\nX-A: " + b"a" * 9000)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            if end is not None:
+                await stream.send_all(end)
+                assert (await read_to_end(stream)).status in {200, 400}
+            await stream.aclose()
+        assert Denial.HEADS_TOO_LARGE_TOGETHER not in server.denials

@@ -2,10 +2,12 @@
 
 import pytest
 import trio
+import trio.testing
 
 from krt.serving.denial import Denial
 from krt.serving.failures import FailureLog
-from tests.serving.raw import GOOD, running
+from krt.serving.head import HeadReader
+from tests.serving.raw import GOOD, read_to_end, running
 
 CRASH = GOOD.replace(b"/ok", b"/crash").replace(b"\r\n\r\n", b"\r\nAuthorization: Bearer s3cret\r\n\r\n")
 
@@ -21,6 +23,26 @@ async def test_a_crash_of_the_app_is_answered_500_and_logged_without_the_request
     assert record.fields["request_id"] == reply.headers["x-request-id"]
     assert record.fields["fault"].startswith("ValueError at raw.py:")
     assert record.exc_info is None
+    assert "s3cret" not in str(vars(record))
+
+
+async def test_a_fault_of_krt_or_a_library_in_one_connection_ends_it_alone(patient_clock, caplog, monkeypatch):
+    def fail(_self, data: bytes) -> bytes:
+        raise LookupError(data)
+
+    async with running() as server:
+        other = await server.connect()
+        await other.send_all(GOOD[:10])
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        with monkeypatch.context() as patched:
+            patched.setattr(HeadReader, "feed", fail)
+            assert (await server.send(CRASH)).received == b""
+        await other.send_all(GOOD[10:])
+        assert (await read_to_end(other)).body == b"ok"
+        await server.assert_alive()
+    assert server.denials == [Denial.CRASHED]
+    [record] = caplog.records
+    assert record.fields["fault"].startswith("LookupError at test_failures.py:")
     assert "s3cret" not in str(vars(record))
 
 

@@ -90,3 +90,11 @@ def test_no_bytes_raise_anything_but_a_refusal(sent):
 def test_no_head_is_collected_beyond_its_limit(filling):
     refused = verdict([b"GET /"] + [filling] * LIMITS.max_bytes)
     assert refused in {400, 414, 431}
+
+
+def test_nothing_that_follows_a_head_that_was_given_up_is_taken_for_one():
+    reader = HeadReader(LIMITS)
+    assert reader.feed(b"GET / HTTP/1.1\r\nX-A: ") is None
+    reader.give_up()
+    assert reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") is None
+    assert (reader.head, reader.size_bytes) == (None, 0)

@@ -284,6 +284,21 @@ def test_no_secret_is_in_what_can_be_printed_of_the_settings() -> None:
     assert "hunter2" not in " ".join(value.shown for value in settings.values)
 
 
+@pytest.mark.parametrize("role", ["web", "all"])
+def test_the_audience_of_every_token_of_an_enterprise_server_is_refused(role: str) -> None:
+    own = {
+        "KRT_OIDC_ISSUER": "https://ghes.example/_services/token",
+        "GITHUB_OIDC_AUDIENCE": "https://ghes.example/acme",
+    }
+    (problem,) = problems(role, {**WEB, **own})
+    assert problem.startswith("GITHUB_OIDC_AUDIENCE (or --github-oidc-audience): tokens are made for an audience under")
+
+
+def test_an_empty_issuer_is_no_way_to_have_none_checked() -> None:
+    (problem,) = problems("web", {**WEB, "KRT_OIDC_ISSUER": ""})
+    assert problem.startswith("KRT_OIDC_ISSUER (or --oidc-issuer): write a URL")
+
+
 # DEV_MODE.
 
 

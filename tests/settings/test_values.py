@@ -13,6 +13,7 @@ from krt.settings.values import (
     channel_name,
     count,
     duration,
+    host_name,
     kubernetes_name,
     log_level,
     network,
@@ -114,6 +115,19 @@ def test_a_name_that_kubernetes_allows_is_read(text: str) -> None:
 def test_a_name_that_it_does_not_allow_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write up to 63 lower-case letters"):
         kubernetes_name(text)
+
+
+@pytest.mark.parametrize("text", ["krt.example.com", "KRT.Example.com", "krt", "a-b.c_d.e"])
+def test_a_host_has_a_name_in_any_case(text: str) -> None:
+    assert host_name(text) == text.lower()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "krt:8081", "https://krt", "krt.example.com/", "*.example.com", "a b", "krt.", "é"]
+)
+def test_a_host_has_no_port_and_no_other_part_of_an_address(text: str) -> None:
+    with pytest.raises(ValueError, match="without a port"):
+        host_name(text)
 
 
 @pytest.mark.parametrize("text", ["kuberollouttrigger", "a channel", "\u00e9v\u00e9nements", "*"])

@@ -1,5 +1,7 @@
 """What happens only when several things go wrong at once: found by tests/fault, or by asking what it does not reach."""
 
+from dataclasses import replace
+
 import trio
 
 from krt.broker.client import Client
@@ -10,7 +12,7 @@ from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Troubled
 from tests.fakes.values import an_envelope
 from tests.worker.accepting import a_journal
-from tests.worker.workers import WEB, World
+from tests.worker.workers import WEB, World, web
 
 
 async def test_a_mark_from_beyond_what_a_worker_without_valkey_knows_is_no_forgery(world: World, autojump_clock):
@@ -83,6 +85,36 @@ async def test_an_event_that_is_superseded_while_somebody_looks_at_what_is_follo
     await trio.sleep(60)
     assert second
     assert world.targets(first) == world.targets(second) == {"web": "ready"}
+
+
+async def test_a_restart_that_is_newer_than_where_the_journal_stood_is_not_taken_for_taken_back(
+    world: World, autojump_clock
+):
+    """Seen to fail: Valkey was slow within one look, and a mark that was made meanwhile was not believed."""
+    other = world.cluster.put(web(key="Deployment shop/other"))
+    world.cluster.rolls_out = False
+    looks: list[str] = []
+
+    async def dawdle(name: str) -> None:
+        if name == "tell" and looks == []:
+            looks.append(name)
+            await trio.sleep(2)
+
+    rollouts = Troubled(FakeRollouts(world.stream))
+    worker = await world.start(rollouts=rollouts)
+    first = world.accept(ring=worker)
+    await trio.sleep(1)
+    second = world.accept(ring=worker)
+    await trio.sleep(3.8)
+    rollouts.before = dawdle
+    world.cluster.change(other.key, status=replace(other.status, updated=0))
+    await trio.sleep(0.15)
+    world.accept("ghcr.io/acme/nobody", ring=worker)
+    await trio.sleep(0.5)
+    world.cluster.change(WEB, status=replace(other.status, updated=0))
+    await trio.sleep(10)
+    assert looks
+    assert world.targets(first)["web"] == world.targets(second)["web"] == "progressing"
 
 
 async def test_a_foreign_message_whose_adoption_was_not_heard_of_is_adopted_once(client: Client):

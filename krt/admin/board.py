@@ -1,0 +1,119 @@
+"""What the live page shows, read once for everybody who looks at it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import trio
+
+from krt.admin.health import Health
+from krt.admin.refusals import Refusals
+from krt.admin.shown import Document, shown, without_sightings
+from krt.admin.templates import Templates
+from krt.core.document import document
+from krt.core.event_id import EventId
+from krt.core.ports import ReadRecent, Recent
+from krt.core.presence import Seen
+from krt.core.report import Report
+from krt.errors import BrokerUnavailable
+
+LOOK_SECONDS = 1.0
+MOST_TARGETS = 20  # of one event among many; its own page shows more
+_WANTED_SECONDS = 5.0
+_MOST_WANTED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One event: its report's document, and how it looks among the others."""
+
+    document: Document
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there was to be seen. `problem`: why the events are older than the rest."""
+
+    events: Mapping[EventId, Item] = field(default_factory=dict)  # newest first
+    others: Mapping[EventId, Document] = field(default_factory=dict)
+    asked: frozenset[EventId] = frozenset()  # of the others
+    problem: str | None = None
+    parts: str = ""
+    refusals: str = ""
+
+    def find(self, event: EventId) -> Document | None:
+        """The document of one event, if it was read."""
+        item = self.events.get(event)
+        return item.document if item else self.others.get(event)
+
+
+class Board:
+    """Looks at most once in LOOK_SECONDS, and only while somebody asks: whoever comes first looks for all."""
+
+    def __init__(
+        self, read_recent: ReadRecent, health: Health, refusals: Refusals, templates: Templates, *, process: str
+    ) -> None:
+        self._read_recent = read_recent
+        self._health = health
+        self._refusals = refusals
+        self._templates = templates
+        self._process = process
+        self._wanted: dict[EventId, float] = {}  # events with a page of their own, and when somebody asked last
+        self._looking = trio.Lock()
+        self._last = Look()
+        self._looked_at = -LOOK_SECONDS
+
+    async def look(self, event: EventId | None = None) -> Look:
+        """What there is to be seen, LOOK_SECONDS old at most; `event` is looked for even where it is not new."""
+        if event:
+            self._want(event)
+        async with self._looking:
+            if self.age_seconds >= LOOK_SECONDS or (event and not self._has_looked_for(event)):
+                self._last = await self._look()
+                self._looked_at = trio.current_time()
+            return self._last
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the last look was."""
+        return trio.current_time() - self._looked_at
+
+    def _want(self, event: EventId) -> None:
+        now = trio.current_time()
+        recent = [(known, at) for known, at in self._wanted.items() if now - at < _WANTED_SECONDS and known != event]
+        self._wanted = dict([*recent[1 - _MOST_WANTED :], (event, now)])
+
+    def _has_looked_for(self, event: EventId) -> bool:
+        return event in self._last.events or event in self._last.asked
+
+    async def _look(self) -> Look:
+        wanted, last, problem = frozenset(self._wanted), self._last, None
+        try:
+            recent = await self._read_recent(wanted)
+        except BrokerUnavailable as error:
+            events, others, problem = last.events, last.others, str(error)
+        else:
+            events, others = await self._items(recent), _documents(recent)
+        return Look(events, others, wanted, problem, await self._parts(), await self._refused())
+
+    async def _items(self, recent: Recent) -> dict[EventId, Item]:
+        return {report.id: await self._item(report, recent.seen) for report in recent.newest}
+
+    async def _item(self, report: Report, seen: Seen) -> Item:
+        told, before = without_sightings(document(report, seen)), self._last.events.get(report.id)
+        if before and told == before.document:
+            return before
+        await trio.lowlevel.checkpoint()  # a hundred of them take a while
+        event = shown(told, most_targets=MOST_TARGETS)
+        return Item(told, await self._templates.render("event", event=event, full=False))
+
+    async def _parts(self) -> str:
+        parts, ready = self._health.parts(), not self._health.problems()
+        return await self._templates.render("parts", parts=parts, ready=ready, process=self._process)
+
+    async def _refused(self) -> str:
+        return await self._templates.render("refusals", rows=self._refusals.rows())
+
+
+def _documents(recent: Recent) -> dict[EventId, Document]:
+    return {event: without_sightings(document(report, recent.seen)) for event, report in recent.others.items()}

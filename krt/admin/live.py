@@ -1,0 +1,87 @@
+"""Sends a page that somebody looks at what has changed on it, as server-sent events (WHATWG HTML, section 9.2).
+
+An ASGI app of its own: a stream must be counted, and end, whatever becomes of its connection.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import trio
+from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
+
+from krt.admin.board import LOOK_SECONDS
+from krt.admin.views import Fragments, View
+
+MOST_STREAMS = 32
+_QUIET_SECONDS = 15.0  # after which a stream says that it is there: whoever has gone is noticed by that
+_BEGINNING = b"retry: 2000\n\n"
+_NOTHING = b":\n\n"
+
+_HEADERS = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
+
+
+class Streams:
+    """At most MOST_STREAMS live pages; when `stopping` is set, they end at once and no more begin."""
+
+    def __init__(self, stopping: trio.Event) -> None:
+        self._stopping = stopping
+        self.count = 0
+
+    async def answer(
+        self, view: View, receive: ASGIReceiveCallable, send: ASGISendCallable, *, headers: list[tuple[bytes, bytes]]
+    ) -> None:
+        """Stream what the view sees, for as long as its page is open; 503 where there are too many."""
+        with self._admitted() as admitted:
+            if not admitted:
+                await send({"type": "http.response.start", "status": 503, "headers": headers})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
+                await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *headers]})
+                await self._stream(view, send)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                nursery.cancel_scope.cancel()
+
+    @contextmanager
+    def _admitted(self) -> Iterator[bool]:
+        admitted = self.count < MOST_STREAMS and not self._stopping.is_set()
+        self.count += admitted
+        try:
+            yield admitted
+        finally:
+            self.count -= admitted
+
+    async def _stream(self, view: View, send: ASGISendCallable) -> None:
+        told, said_at = Fragments(), trio.current_time()
+        message = _BEGINNING
+        while True:
+            if message:
+                await send({"type": "http.response.body", "body": message, "more_body": True})
+                said_at = trio.current_time()
+            if self._stopping.is_set():
+                return
+            seen = await view.see()
+            message, told = _changes(told, seen), seen
+            if not message:
+                await self._wait(LOOK_SECONDS)
+                message = _NOTHING if trio.current_time() - said_at > _QUIET_SECONDS else b""
+
+    async def _wait(self, seconds: float) -> None:
+        with trio.move_on_after(seconds):
+            await self._stopping.wait()
+
+
+async def _cancel_when_gone(receive: ASGIReceiveCallable, scope: trio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
+
+
+def _changes(told: Fragments, seen: Fragments) -> bytes:
+    """What is new, as one message; nothing where nothing is."""
+    html = {name: text for name, text in seen.html.items() if told.html.get(name) != text}
+    if not html and told.order == seen.order:
+        return b""
+    return f"data: {json.dumps({'order': seen.order, 'html': html})}\n\n".encode()

@@ -1,0 +1,127 @@
+"""The live page: the newest events, one event, and what a browser may do with the answers."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from quart import Response, request
+from quart_trio import QuartTrio
+
+from krt import __version__
+from krt.admin.board import Board
+from krt.admin.shown import MOST_FILTER_CHARACTERS, parse_filter, parse_query
+from krt.admin.templates import Templates
+from krt.admin.views import Events, Fragments, OneEvent, View
+from krt.core import event_id as event_ids
+from krt.core.event_id import EventId
+from krt.core.report import EventState
+
+LIVE = "/live"
+_HTML = "text/html; charset=utf-8"
+_STATIC = {
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+
+# Nothing but the page's own files is loaded, nothing inline is run, nobody frames it. Its script may write to the page
+# in one place only (trusted types).
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types krt"
+)
+HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Which process it is that shows the page."""
+
+    role: str
+    host: str
+    version: str = __version__
+
+    @property
+    def process(self) -> str:
+        """As it is named on the page."""
+        return f"krt {self.role} on {self.host}"
+
+
+class Page:
+    """Its answers, and the views that its live streams show."""
+
+    def __init__(self, board: Board, templates: Templates, about: About) -> None:
+        self._board = board
+        self._templates = templates
+        self._about = about
+
+    def add_to(self, app: QuartTrio) -> None:
+        """Answer the page's paths, and mark every answer of the app as its browser is to treat it."""
+        app.add_url_rule("/", view_func=self._events)
+        app.add_url_rule("/events/<name>", view_func=self._one)
+        for name, content_type in _STATIC.items():
+            app.add_url_rule(f"/{name}", name, _file(name, content_type))
+        app.after_request(_marked)
+
+    def view(self, query: bytes) -> View:
+        """What the page shows that asks for a live stream like this."""
+        event = _event(parse_query(query).get("event", ""))
+        if event:
+            return OneEvent(self._board, self._templates, event)
+        return Events(self._board, self._templates, parse_filter(query))
+
+    async def _events(self) -> Response:
+        wanted = parse_filter(request.query_string)
+        seen = await Events(self._board, self._templates, wanted).see()
+        return await self._html("events", seen, base="", live=f"live{wanted.query}", filter=wanted)
+
+    async def _one(self, name: str) -> Response:
+        event = _event(name)
+        if event is None:
+            return Response("", 404)
+        view = OneEvent(self._board, self._templates, event)
+        seen = await view.see()
+        return await self._html("one", seen, status=view.status, base="../", live=f"../live?event={event}", event=event)
+
+    async def _html(self, template: str, seen: Fragments, *, status: int = 200, **values: object) -> Response:
+        text = await self._templates.render(
+            template,
+            about=self._about,
+            fragments=seen,
+            now=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+            states=list(EventState),
+            most_filter_characters=MOST_FILTER_CHARACTERS,
+            **values,
+        )
+        # Whatever somebody has written into a report by hand: it is shown, and breaks nothing.
+        return Response(text.encode(errors="replace"), status, content_type=_HTML)
+
+
+def _event(name: str) -> EventId | None:
+    try:
+        return event_ids.parse(name)
+    except ValueError:
+        return None
+
+
+def _file(name: str, content_type: str) -> Callable[[], Awaitable[Response]]:
+    data = (Path(__file__).parent / "static" / name).read_bytes()
+
+    async def answer() -> Response:
+        return Response(data, content_type=content_type)
+
+    return answer
+
+
+async def _marked(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    return response

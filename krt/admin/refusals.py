@@ -1,0 +1,85 @@
+"""What this process has refused, by reason and by the minute of the last hour, as its own metrics count it."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import trio
+
+from krt.metrics import Metrics
+
+MINUTES = 60
+
+_Key = tuple[str, str]  # reason and what was refused: codes of krt's own, so there are few
+_Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """One reason: of what, how often in each of the last minutes (oldest first), and since the start."""
+
+    reason: str
+    what: str
+    minutes: tuple[int, ...]
+    total: int
+
+
+class Refusals:
+    """Remembers an hour of counts; `keep` must run for the minutes to pass."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._registry = metrics.registry.restricted_registry(list(_COUNTERS))  # the others cost more to ask
+        self._minutes: deque[Counter[_Key]] = deque(maxlen=MINUTES - 1)
+        self._before = self._counts()
+
+    async def keep(self) -> None:
+        """Let the minutes pass, for ever."""
+        while True:
+            await trio.sleep(60)
+            counts = self._counts()
+            self._minutes.append(counts - self._before)
+            self._before = counts
+
+    def rows(self) -> tuple[Refused, ...]:
+        """Every reason that has occurred, the one that occurred most in the hour first."""
+        totals = self._counts()
+        minutes = [*self._minutes, totals - self._before]
+        empty = [0] * (MINUTES - len(minutes))
+        rows = [
+            Refused(*key, (*empty, *(minute[key] for minute in minutes)), total)
+            for key, total in totals.items()
+            if total
+        ]
+        return tuple(sorted(rows, key=lambda row: (-sum(row.minutes), -row.total, row.reason, row.what)))
+
+    def _counts(self) -> Counter[_Key]:
+        counts: Counter[_Key] = Counter()
+        for key, count in self._samples():
+            counts[key] += count
+        return counts
+
+    def _samples(self) -> Iterator[tuple[_Key, int]]:
+        for family in self._registry.collect():
+            for sample in family.samples:
+                if key := _COUNTERS[sample.name](sample.labels):
+                    yield key, int(sample.value)
+
+
+def _request(labels: _Labels) -> _Key | None:
+    return (labels["reason"], f"request: {labels['status']}") if int(labels["status"]) >= 400 else None
+
+
+def _ended_badly(what: str) -> Callable[[_Labels], _Key | None]:
+    def key(labels: _Labels) -> _Key | None:
+        return (labels["outcome"], what) if labels["outcome"] in {"refused", "lost", "failed", "expired"} else None
+
+    return key
+
+
+_COUNTERS: Mapping[str, Callable[[_Labels], _Key | None]] = {
+    "krt_requests_total": _request,
+    "krt_transport_denials_total": lambda labels: (labels["reason"], "connection"),
+    "krt_messages_total": _ended_badly("message"),
+    "krt_events_settled_total": _ended_badly("event"),
+    "krt_restarts_total": _ended_badly("restart"),
+}

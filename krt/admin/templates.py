@@ -1,0 +1,71 @@
+"""Renders the pieces of the live page from values; whatever these hold, it is text (autoescape)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from quart_trio import QuartTrio
+
+from krt.admin.refusals import Refused
+from krt.core.report import TargetState
+
+_BAR_HEIGHT = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """The templates of one app."""
+
+    environment: Environment
+
+    async def render(self, name: str, **values: Any) -> Markup:
+        """One template with these values, none of which may be missing; as part of another one it stays as it is."""
+        return Markup(await self.environment.get_template(f"{name}.html").render_async(**values))  # noqa: S704 - escaped
+
+
+def prepare(app: QuartTrio) -> Templates:
+    """The app's templates, strict about names and with krt's own filters. To be called before any other use of them."""
+    app.jinja_options = {
+        "autoescape": True,
+        "undefined": StrictUndefined,
+        "trim_blocks": True,
+        "lstrip_blocks": True,
+    }
+    app.jinja_env.filters.update(words=_words, clock=_clock, progress=_progress, notes=_notes, bars=_bars)
+    return Templates(app.jinja_env)
+
+
+def _words(state: str) -> str:
+    return state.replace("_", " ")
+
+
+def _clock(time: str) -> str:
+    """`2026-11-21T06:40:38.123Z` as people read it."""
+    return f"{time[:10]} {time[11:19]}"
+
+
+def _progress(target: dict[str, Any]) -> int:
+    """How many steps of one a pod are done, and the last one when it is ready.
+
+    Which of the available pods are new ones, and how many old ones are left, a report does not say.
+    """
+    updated, available, desired = (int(target[count]) for count in ("updated", "available", "desired"))
+    return desired + 1 if target["state"] == TargetState.READY else max(0, min(updated, available, desired))
+
+
+def _notes(target: dict[str, Any]) -> str:
+    """The pods, the time that it took, and what is to be said besides."""
+    pods = f"{target['updated']} of {target['desired']} updated, {target['available']} available"
+    after = f"after {target['seconds']} s" if target["seconds"] else ""
+    return "; ".join(
+        filter(None, [pods if target["desired"] else "", after, target.get("reason"), *target["warnings"]])
+    )
+
+
+def _bars(row: Refused) -> Iterator[tuple[int, float, float]]:
+    """Where each minute's bar begins, from the left and from the top, and how high it is."""
+    most = max(row.minutes)
+    heights = (round(_BAR_HEIGHT * count / most, 1) for count in row.minutes)
+    return ((x, _BAR_HEIGHT - height, height) for x, height in enumerate(heights) if height)

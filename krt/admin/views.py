@@ -1,0 +1,90 @@
+"""The two forms in which the page shows what there is: all events that a filter admits, or one of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from krt.admin.board import Board, Look
+from krt.admin.shown import Document, Filter, shown
+from krt.admin.templates import Templates
+from krt.core.event_id import EventId
+
+MOST_TARGETS = 250  # of one event on its own page
+
+
+@dataclass(frozen=True, slots=True)
+class Fragments:
+    """The parts of a page, by the ids of their elements; `order` names those of the events."""
+
+    html: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()
+
+
+class View(Protocol):
+    """What one page shows; made for one request, and asked again and again by a live one."""
+
+    async def see(self) -> Fragments:
+        """What there is to be seen now."""
+        ...
+
+
+class Events:
+    """Those of the newest events that a filter admits, and how the process is."""
+
+    def __init__(self, board: Board, templates: Templates, wanted: Filter) -> None:
+        self._board = board
+        self._templates = templates
+        self._wanted = wanted
+
+    async def see(self) -> Fragments:
+        """What there is to be seen now."""
+        look = await self._board.look()
+        found = {_name(event): one.html for event, one in look.events.items() if self._wanted.admits(one.document)}
+        return Fragments({**found, **await self._around(look, len(found))}, tuple(found))
+
+    async def _around(self, look: Look, count: int) -> dict[str, str]:
+        filtered = self._wanted != Filter()
+        told = {"shown": count, "of": len(look.events), "filtered": filtered, "problem": look.problem}
+        return {
+            "notice": await _notice(self._templates, look),
+            "count": await self._templates.render("count", **told),
+            "parts": look.parts,
+            "refusals": look.refusals,
+        }
+
+
+class OneEvent:
+    """One event, with all that its report says; or that there is none."""
+
+    def __init__(self, board: Board, templates: Templates, event: EventId) -> None:
+        self._board = board
+        self._templates = templates
+        self._event = event
+        self._rendered: tuple[Document, str] | None = None
+        self.status = 200
+
+    async def see(self) -> Fragments:
+        """What there is to be seen now; `status` says how that is answered."""
+        look = await self._board.look(self._event)
+        notice = {"notice": await _notice(self._templates, look)}
+        told = look.find(self._event)
+        if told is None:
+            self.status = 503 if look.problem else 404
+            missing = await self._templates.render("missing", problem=look.problem)
+            return Fragments({**notice, "missing": missing}, ("missing",))
+        self.status = 200
+        return Fragments({**notice, _name(self._event): await self._html(told)}, (_name(self._event),))
+
+    async def _html(self, told: Document) -> str:
+        if self._rendered is None or self._rendered[0] != told:
+            event = shown(told, most_targets=MOST_TARGETS)
+            self._rendered = (told, await self._templates.render("event", event=event, full=True))
+        return self._rendered[1]
+
+
+def _name(event: EventId) -> str:
+    return f"event-{event}"
+
+
+async def _notice(templates: Templates, look: Look) -> str:
+    return await templates.render("notice", problem=look.problem, has_events=bool(look.events))

@@ -1,0 +1,101 @@
+"""The newest events' reports, for the live page: only read, nothing is kept or changed at Valkey by looking."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from krt.broker.client import Client
+from krt.broker.clusters import seen_of
+from krt.broker.keys import Keys
+from krt.broker.pages import read_hash, texts
+from krt.broker.script import Script
+from krt.core import event_id as event_ids
+from krt.core.conclusion import is_finished
+from krt.core.event_id import EventId
+from krt.core.ports import Recent
+from krt.core.report import Report, parse
+
+MOST_EVENTS = 100
+MOST_FIELDS = 10_000  # of all of them together: so many are looked through and held at a time
+MOST_OTHERS = 64
+_FIELDS_AT_ONCE = 300
+_BYTES_AT_ONCE = 256 * 1024  # and one report more: far from the megabyte at which a connection is cut
+
+# KEYS 1 journal, 2 when each group of workers was seen
+# ARGV 1 what report keys begin with, 2 how many events, 3 how many fields in all, 4 of one report at once,
+#      5 after how many bytes it is enough, 6 how many are known, then their ids and sizes, then the ids of others.
+# Answers the time, what is known of the groups, and of the newest and of the others each: id, size (0: there is none),
+# and the fields, unless the size is the known one or they are to be read by themselves.
+RECENT = Script("""
+local known, last, newest, others = {}, 6 + 2 * ARGV[6], {}, {}
+local fields_left, bytes_left = tonumber(ARGV[3]), tonumber(ARGV[5])
+for i = 7, last, 2 do known[ARGV[i]] = tonumber(ARGV[i + 1]) end
+local function fields_of(key)
+  local fields = redis.call('HGETALL', key)
+  for _, part in ipairs(fields) do bytes_left = bytes_left - #part end
+  return fields
+end
+local function look(found, id)
+  local size = redis.call('HLEN', ARGV[1] .. id)
+  if size > fields_left and #found > 0 then return false end
+  fields_left = fields_left - size
+  local told = size == 0 or known[id] == size or size > tonumber(ARGV[4]) or bytes_left <= 0
+  found[#found + 1] = {id, size, told and {} or fields_of(ARGV[1] .. id)}
+  return true
+end
+for i = last + 1, #ARGV do look(others, ARGV[i]) end
+for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[2])) do
+  if not look(newest, entry[1]) then break end
+end
+return {redis.call('TIME')[1], redis.call('HGETALL', KEYS[2]), newest, others}
+""")
+
+_Found = Sequence[tuple[bytes, int, Sequence[bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A report of which everything has its last word: it changes no more but by growing."""
+
+    report: Report
+    size: int
+
+
+class RecentReports:
+    """Remembers the reports that have ended, so that looking again costs next to nothing."""
+
+    def __init__(self, client: Client, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._known: Mapping[EventId, _Known] = {}
+
+    async def read(self, others: Collection[EventId] = ()) -> Recent:
+        """The newest events' reports, newest first, and those of some others. Raises BrokerUnavailable."""
+        now, groups, newest, also = await self._look(list(others)[:MOST_OTHERS])
+        known: dict[EventId, _Known] = {}
+        recent = [report for one in newest if (report := await self._report(*one, known))]
+        further = [report for one in also if (report := await self._report(*one, known))]
+        self._known = known
+        return Recent(tuple(recent), {report.id: report for report in further}, seen_of(groups, now))
+
+    async def _look(self, others: Sequence[EventId]) -> tuple[bytes, Sequence[bytes], _Found, _Found]:
+        own: list[str | int] = [self._keys.report(""), MOST_EVENTS, MOST_FIELDS, _FIELDS_AT_ONCE, _BYTES_AT_ONCE]
+        known = [part for event, one in self._known.items() for part in (str(event), one.size)]
+        arguments = [*own, len(self._known), *known, *map(str, others)]
+        reply = await self._client.eval_script(RECENT, [self._keys.journal, self._keys.alive], arguments)
+        return cast("tuple[bytes, Sequence[bytes], _Found, _Found]", reply)
+
+    async def _report(
+        self, name: bytes, size: int, fields: Sequence[bytes], known: dict[EventId, _Known]
+    ) -> Report | None:
+        event = event_ids.parse(name.decode())
+        before = self._known.get(event)
+        if before and before.size == size:
+            known[event] = before
+            return before.report
+        if size == 0:  # an entry by somebody's hand, or one that is being trimmed
+            return None
+        report = parse(event, texts(fields) if fields else await read_hash(self._client, self._keys.report(str(event))))
+        if report.groups and all(is_finished(report, group) for group in report.groups):
+            known[event] = _Known(report, size)
+        return report

@@ -1,0 +1,257 @@
+"""The live page as it is first shown, through a socket."""
+
+from html.parser import HTMLParser
+
+import pytest
+import trio
+
+from krt.admin.views import MOST_TARGETS
+from krt.core.report import Group, GroupState, Report, Target, TargetState
+from krt.core.workload import WorkloadKey
+from tests.admin.admins import GROUP, READY, WEB, a_report, an_id, browsing, ended
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "{{ 7 * 7 }}{% raw %}",
+    "</li></ol><h1>krt</h1>",
+    "&lt;b&gt;",
+    "\u202egnp.exe",
+    "\ud800",
+    "\x00\x1b[31m",
+    "]]><!--",
+]
+
+
+class Text(HTMLParser):
+    """The text of a page and its tags, as a browser would have them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.text += " "
+
+
+async def shown(admin, path: str = "/") -> str:
+    """The text of the page, with single blanks."""
+    answer = await admin.get(path)
+    assert answer.status_code == 200
+    return " ".join(Text(answer.text).text.split())
+
+
+async def test_events_stand_there_newest_first_with_their_targets(admin, around):
+    around.reports.newest = [a_report(1, tags='["v2"]'), ended(a_report(0))]
+    text = await shown(admin)
+    assert text.index("rolling ghcr.io/acme/shop v2") < text.index("ready ghcr.io/acme/shop dev")
+    assert "Deployment shop/web progressing 1 of 3 updated, 3 available" in text
+    assert "Deployment shop/web ready 3 of 3 updated, 3 available; after 12.4 s" in text
+    assert "by acme/shop" in text
+    assert "The 2 newest events." in text
+
+
+async def test_it_says_that_there_are_none(admin):
+    assert "No event in the last 24 hours." in await shown(admin)
+
+
+async def test_reasons_and_warnings_are_told(admin, around):
+    failed = Target(TargetState.FAILED, reason="timed out", warnings=("zero replicas", "paused"), final=True)
+    around.reports.newest = [a_report(targets={WEB: failed})]
+    assert "failed timed out; zero replicas; paused" in await shown(admin)
+
+
+async def test_what_a_cluster_says_is_told_where_it_is_no_matter_of_course(admin, around):
+    group = Group(GroupState.EXPIRED, reason="too old", final=True)
+    around.reports.newest = [Report(an_id(), a_report().event, {GROUP: group}, {})]
+    assert "default: expired: too old" in await shown(admin)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_whatever_names_hold_they_are_text(admin, around, text):
+    """Seen to fail without autoescape."""
+    key = WorkloadKey("Deployment", text, text)
+    target = Target(TargetState.FAILED, reason=text, warnings=(text,), final=True)
+    event = {"image": text, "tags": '["dev"]', "repository": text, "run_url": text}
+    around.reports.newest = [
+        Report(an_id(), event, {GROUP: Group(GroupState.SETTLED, reason=text)}, {(GROUP, key): target})
+    ]
+    around.health.add("part", lambda: text, lambda: text)
+    for path in ("/", f"/events/{an_id()}"):
+        page = Text((await admin.get(path)).text)
+        written = text.encode(errors="replace").decode()
+        assert written in page.text or written in page.text.replace("\ufffd", "\x00")
+        assert {tag for tag, _ in page.tags} <= TAGS
+        assert not [
+            name for _, attributes in page.tags for name in attributes if name.startswith("on") or name == "style"
+        ]
+
+
+TAGS = {"html", "head", "meta", "title", "link", "script", "body", "header", "main", "section", "footer", "article"}
+TAGS |= {"a", "h1", "h2", "h3", "p", "div", "span", "strong", "time", "ol", "li", "dl", "dt", "dd", "progress"}
+TAGS |= {"form", "label", "input", "select", "option", "button", "svg", "rect"}
+TAGS |= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+
+
+async def test_nothing_is_loaded_from_elsewhere_and_no_script_is_inline(admin, around):
+    around.reports.newest = [a_report()]
+    page = Text((await admin.get("/")).text)
+    loaded = [attributes for tag, attributes in page.tags if tag in {"script", "link", "img"}]
+    assert sorted(one.get("src") or one.get("href") or "" for one in loaded) == ["icon.svg", "page.css", "page.js"]
+    for name in ("icon.svg", "page.css", "page.js"):
+        file = await admin.get(f"/{name}")
+        assert file.status_code == 200
+        assert "http" not in file.text.replace("http://www.w3.org/2000/svg", "")
+
+
+@pytest.mark.parametrize("path", ["/", "/page.css", "/page.js", "/icon.svg", f"/events/{an_id()}", "/nowhere", "/live"])
+async def test_every_answer_says_what_a_browser_may_do_with_it(around, path):
+    around.stopping.set()  # a live stream ends at once
+    async with browsing(around) as admin:
+        headers = (await admin.get(path)).headers
+    assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.parametrize("path", ["/", f"/events/{an_id()}", "/page.js", "/live"])
+async def test_nothing_can_be_changed(admin, around, method, path):
+    answer = await admin.request(method, path)
+    assert answer.status_code == 405
+    assert around.reports.reads == 0
+
+
+async def test_under_a_name_that_anybody_can_have_nothing_is_shown(around):
+    """A page of another site could read it in its visitor's browser (DNS rebinding)."""
+    async with browsing(around, "krt.example.com") as admin:
+        for path in ("/", f"/events/{an_id()}", "/live", "/page.js"):
+            answer = await admin.get(path, headers={"Host": "evil.example"})
+            assert (answer.status_code, "KRT_ADMIN_HOSTS" in answer.text) == (421, True)
+        assert around.reports.reads == 0
+        assert (await admin.get("/", headers={"Host": "krt.example.com"})).status_code == 200
+        assert (await admin.get("/readyz", headers={"Host": "evil.example"})).status_code == 200
+
+
+async def test_a_filter_is_a_form_that_needs_no_script(admin, around):
+    around.reports.newest = [a_report(1, image="ghcr.io/acme/blog"), ended(a_report(0))]
+    assert "1 of the 2 newest events." in await shown(admin, "/?q=blog&state=")
+    assert "ghcr.io/acme/blog" not in await shown(admin, "/?q=acme&state=ready")
+    assert "None of the 2 newest events is like that." in await shown(admin, "/?q=nothing")
+    page = Text((await admin.get('/?q="><b>&state=ready')).text)
+    fields = {attributes.get("name"): attributes for _, attributes in page.tags}
+    assert fields["q"]["value"] == '"><b>'
+    assert [a["value"] for tag, a in page.tags if tag == "option" and "selected" in a] == ["ready"]
+
+
+async def test_an_event_has_a_page_of_its_own(admin, around):
+    around.reports.newest = [a_report(1), a_report(0, image="ghcr.io/acme/blog")]
+    text = await shown(admin, f"/events/{an_id(0)}")
+    assert f"as event {an_id(0)}" in text
+    assert "acme/blog" in text
+    assert "acme/shop dev" not in text
+
+
+async def test_an_event_that_is_not_among_the_newest_is_looked_for(admin, around):
+    around.reports.newest, around.reports.older = [a_report(1)], [a_report(0, image="ghcr.io/acme/blog")]
+    assert "acme/blog" not in await shown(admin)
+    assert "acme/blog" in await shown(admin, f"/events/{an_id(0)}")
+
+
+async def test_many_targets_are_shown_on_the_event_s_own_page(admin, around):
+    targets = {WorkloadKey("Deployment", "shop", f"web-{number:03}"): READY for number in range(MOST_TARGETS + 10)}
+    around.reports.newest = [a_report(targets=targets)]
+    text = await shown(admin)
+    assert "260 ready" in text
+    assert "web-019" in text
+    assert "web-020" not in text
+    assert "240 more on the event's own page" in text
+    text = await shown(admin, f"/events/{an_id()}")
+    assert "web-249" in text
+    assert "10 more are not shown" in text
+
+
+async def test_an_event_that_never_was_is_not_found(admin):
+    answer = await admin.get(f"/events/{an_id()}")
+    assert (answer.status_code, "There is no such event" in answer.text) == (404, True)
+
+
+@pytest.mark.parametrize("name", ["x", "1", "1-", "01-0", "1-0x", "%3Cb%3E", "1-0/more", "18446744073709551616-0"])
+async def test_what_is_no_event_s_name_is_not_found_without_a_look(admin, around, name):
+    answer = await admin.get(f"/events/{name}")
+    assert (answer.status_code, answer.text, around.reports.reads) == (404, "", 0)
+
+
+async def test_without_a_valkey_it_says_so_and_shows_the_rest(admin, around):
+    around.reports.problem = "Valkey at valkey:6379 is <away>"
+    around.health.add("keys", lambda: None, lambda: "4 of them")
+    text = await shown(admin)
+    assert "Events cannot be read now: Valkey at valkey:6379 is <away>" in text
+    assert "No event" not in text
+    assert "keys ok 4 of them" in text
+    answer = await admin.get(f"/events/{an_id()}")
+    assert (answer.status_code, "It is not known whether there is such an event." in answer.text) == (503, True)
+
+
+async def test_what_was_read_before_valkey_went_away_stays(admin, around, wait_a_look):
+    around.reports.newest = [a_report()]
+    await admin.get("/")
+    around.reports.problem = "away"
+    await wait_a_look()
+    text = await shown(admin)
+    assert "Events cannot be read now: away What is shown is older." in text
+    assert "ghcr.io/acme/shop" in text
+
+
+async def test_the_state_of_every_part_is_shown_as_this_process_s(admin, around):
+    around.health.add("keys", lambda: "keys: not fetched yet")
+    around.health.add("index", lambda: None, lambda: "7 workloads")
+    text = await shown(admin)
+    assert "State of this process krt all on krt-0 is not ready." in text
+    assert "keys not ready not fetched yet index ok 7 workloads" in text
+
+
+async def test_refusals_are_shown_by_reason_and_over_time(admin, around):
+    for _ in range(3):
+        around.metrics.web.request_ended(path="event", status=401, reason="unknown_key", seconds=0.001)
+    answer = await admin.get("/")
+    assert "Refused by this process" in answer.text
+    assert "unknown_key request: 401 3 3" in " ".join(Text(answer.text).text.split())
+    assert [attributes["x"] for tag, attributes in Text(answer.text).tags if tag == "rect"] == ["59"]
+
+
+async def test_many_that_look_at_once_are_one_look(admin, around, wait_a_look):
+    around.reports.newest = [a_report()]
+    async with trio.open_nursery() as each:
+        for _ in range(20):
+            each.start_soon(admin.get, "/")
+    assert around.reports.reads == 1
+    await wait_a_look()
+    await admin.get("/")
+    assert around.reports.reads == 2
+
+
+async def test_a_bug_is_a_500_without_a_word(admin, around):
+    around.health.add("odd", lambda: 1 / 0)
+    answer = await admin.get("/")
+    assert (answer.status_code, answer.text) == (500, "")
+    assert (await admin.get("/healthz")).status_code == 200
+
+
+async def test_links_lead_on_behind_a_path_of_a_proxy_too(admin, around):
+    """kubectl proxy and others put the page somewhere below their own root."""
+    around.reports.newest = [a_report()]
+    for path in ("/", f"/events/{an_id()}"):
+        for _, attributes in Text((await admin.get(path)).text).tags:
+            for name in ("href", "src", "action", "data-live"):
+                assert not (attributes.get(name) or "").startswith("/")

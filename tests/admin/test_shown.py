@@ -1,0 +1,92 @@
+"""What of a document is shown, and to whom that asks for what."""
+
+import pytest
+
+from krt.admin.shown import Filter, parse_filter, shown, without_sightings
+from krt.core.document import document
+from krt.core.presence import Seen
+from krt.core.report import Target, TargetState
+from krt.core.workload import WorkloadKey
+from tests.admin.admins import GROUP, READY, ROLLING, WEB, a_report
+from tests.fakes.values import NOW, a_sighting
+
+
+def a_document(number: int = 0, targets=None, *, now: float = NOW.timestamp(), **fields):
+    seen = Seen({GROUP: a_sighting(now)}, now)
+    return without_sightings(document(a_report(number, targets, **fields), seen))
+
+
+ADMITTED = ["", "SHOP", "acme/shop", "shop:dev", "ghcr.io dev", "deployment shop/web", "actions/runs", "  web  "]
+
+
+@pytest.mark.parametrize("text", ADMITTED)
+def test_all_words_must_be_somewhere_in_the_event(text):
+    assert Filter(text).admits(a_document())
+
+
+@pytest.mark.parametrize("text", ["blog", "shop blog", "dev:shop", "shop\nweb blog"])
+def test_one_word_that_is_nowhere_is_enough_to_leave_it_out(text):
+    assert not Filter(text).admits(a_document())
+
+
+def test_targets_that_are_not_shown_are_found_all_the_same():
+    many = {WorkloadKey("Deployment", "shop", f"web-{number:03}"): READY for number in range(40)}
+    assert Filter("web-039").admits(a_document(targets=many))
+
+
+def test_a_state_must_be_the_event_s():
+    assert Filter(state="rolling").admits(a_document())
+    assert not Filter(state="ready").admits(a_document())
+
+
+QUERIES = [
+    (b"", Filter()),
+    (b"q=shop&state=ready", Filter("shop", "ready")),
+    (b"q=+shop+", Filter("shop")),
+    (b"q=caf%C3%A9", Filter("café")),
+    (b"state=odd", Filter()),
+    (b"q=" + b"x" * 1000, Filter("x" * 200)),
+    (b"&".join([b"q=x"] * 100), Filter()),
+    (b"\xff%ff&%", Filter()),
+    (b"q=%00%ff", Filter("\x00\ufffd")),
+]
+
+
+@pytest.mark.parametrize(("query", "wanted"), QUERIES)
+def test_any_query_is_some_filter(query, wanted):
+    assert parse_filter(query) == wanted
+
+
+@pytest.mark.parametrize("wanted", [Filter(), Filter("a b&c", "ready"), Filter("ü<"), Filter(state="done")])
+def test_a_filter_survives_its_own_address(wanted):
+    assert parse_filter(wanted.query.removeprefix("?").encode()) == wanted
+
+
+def test_of_many_targets_the_urgent_ones_are_shown_in_their_order():
+    targets = {WorkloadKey("Deployment", "shop", f"{number:02}"): READY for number in range(10)}
+    targets[WorkloadKey("Deployment", "shop", "05")] = ROLLING
+    targets[WorkloadKey("Deployment", "shop", "09")] = Target(TargetState.FAILED, final=True)
+    event = shown(a_document(targets=targets), most_targets=3)
+    assert [target["name"] for target in event["targets"]] == ["00", "05", "09"]
+    assert event["hidden"] == 7
+    assert event["tally"] == [("failed", 1), ("progressing", 1), ("ready", 8)]
+
+
+@pytest.mark.parametrize(
+    "run", ["javascript:alert(1)", "data:text/html,x", " https://x", "//evil.example", "JavaScript:x"]
+)
+def test_only_web_addresses_become_links(run):
+    assert shown(a_document(run_url=run), most_targets=1)["run"] == ""
+    assert shown(a_document(run_url="https://github.com/acme"), most_targets=1)["run"] == "https://github.com/acme"
+
+
+def test_time_alone_changes_nothing_while_the_clusters_are_there():
+    assert a_document(now=NOW.timestamp() + 5) == a_document()
+
+
+def test_the_clusters_are_named_where_there_are_several():
+    assert not shown(a_document(), most_targets=5)["several_clusters"]
+    report = a_report()
+    targets = {**report.targets, ("eu:1", WEB): READY}
+    both = document(type(report)(report.id, report.event, report.groups, targets), Seen({}, NOW.timestamp()))
+    assert shown(both, most_targets=5)["several_clusters"]

@@ -1,0 +1,52 @@
+"""`krt all --dev` as somebody with a browser has it."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import trio
+import valkey
+
+from krt.core.event_id import EventId, parse
+from krt.core.report import Group, GroupState, Target
+from krt.core.workload import WorkloadKey
+from tests.fakes.process import Process, pasted, process
+
+GROUP = "default:1"
+
+
+class Dev:
+    """A running one; `page` is the URL of its live page."""
+
+    def __init__(self, krt: Process) -> None:
+        self.process = krt
+        self.page = krt.out.partition("probes and the live page at ")[2].split()[0] + "/"
+        self._valkey = krt.out.partition("Valkey at ")[2].split()[0]
+        (self._line,) = [line for line in krt.out.splitlines() if " notify " in line]
+
+    async def notify(self, image: str = "ghcr.io/acme/shop", tag: str = "dev") -> EventId:
+        """Send an event, as the line does that it prints to be pasted."""
+        done = await pasted(self._line.replace("ghcr.io/acme/shop --tags dev", f"{image} --tags {tag}"))
+        assert done.returncode == 0, done
+        return parse(done.stdout.split()[2])
+
+    async def write(self, fields: Mapping[str, str], targets: Mapping[WorkloadKey, Target]) -> EventId:
+        """Put an event and its report into Valkey that krt itself would never take in."""
+
+        def write() -> bytes:
+            with valkey.from_url(self._valkey) as client:
+                entry = client.xadd("{krt}:journal", dict(fields))
+                event = {"schema": "99", "tags": json.dumps(["dev"]), **fields}
+                event |= {f"group/{GROUP}": Group(GroupState.SETTLED, final=True).to_json()}
+                event |= {f"target/{GROUP}/{'/'.join(key)}": target.to_json() for key, target in targets.items()}
+                client.hset(f"{{krt}}:report:{entry.decode()}", mapping=event)
+                return entry
+
+        return parse((await trio.to_thread.run_sync(write)).decode())
+
+
+@asynccontextmanager
+async def krt_dev(*, admin: str = "127.0.0.1:0") -> AsyncIterator[Dev]:
+    async with process("all", "--dev", "--listen-addr", "127.0.0.1:0", "--admin-addr", admin) as krt:
+        await krt.wait_said("ready")
+        yield Dev(krt)

@@ -1,0 +1,92 @@
+"""A Namespace that is annotated krt/restart: "disabled" is left alone, from that moment until it is not."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+import trio
+
+from krt.cluster.open import Cluster, open_cluster
+from krt.core.image import complete
+from krt.core.workload import WorkloadKey
+from krt.dev.cluster import Fault, deployment
+from krt.dev.cluster.kinds import NAMESPACE
+from tests.fakes.eventually import eventually
+from tests.fakes.stand_in import StandIn
+
+SHOP = "ghcr.io/acme/shop"
+WEB = WorkloadKey("Deployment", "shop", "web")
+
+
+def opened(stand_in: StandIn, *namespaces: str) -> AbstractAsyncContextManager[Cluster]:
+    return open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=namespaces, calls_at_once=4)
+
+
+def annotate(stand_in: StandIn, value: str | None) -> None:
+    """The namespace `shop`, as `kubectl annotate` does."""
+
+    def change(before: dict[str, Any]) -> dict[str, Any]:
+        annotations = {} if value is None else {"krt/restart": value}
+        return {**before, "metadata": {**before["metadata"], "annotations": annotations}}
+
+    stand_in.cluster.store.update(NAMESPACE, "", "shop", change, manager="kubectl")
+
+
+@pytest.fixture
+def shop(stand_in: StandIn) -> StandIn:
+    stand_in.cluster.add(deployment("web", "shop", f"{SHOP}:dev"))
+    stand_in.cluster.add(deployment("web", "blog", f"{SHOP}:dev"))
+    return stand_in
+
+
+def opts(cluster: Cluster) -> dict[str, str | None]:
+    return {each.key.namespace: each.namespace_opt for each in cluster.running(complete(SHOP))}
+
+
+async def test_its_workloads_are_told_so(shop: StandIn) -> None:
+    annotate(shop, "disabled")
+    async with opened(shop) as cluster:
+        await cluster.wait_listed()
+        assert opts(cluster) == {"blog": None, "shop": "disabled"}
+        assert (await cluster.read(WEB)).namespace_opt == "disabled"
+
+
+async def test_a_change_counts_at_once_and_is_told_as_one_of_the_workloads(shop: StandIn) -> None:
+    async with opened(shop) as cluster:
+        await cluster.wait_listed()
+        told: list[str | None] = []
+        cluster.listen(lambda _, after: told.append(after and after.namespace_opt))
+        annotate(shop, "disabled")
+        await eventually(lambda: opts(cluster)["shop"] == "disabled")
+        annotate(shop, None)
+        await eventually(lambda: opts(cluster)["shop"] is None)
+        assert told == ["disabled", None]
+
+
+async def test_a_workload_that_is_made_later_is_told_too(shop: StandIn) -> None:
+    annotate(shop, "disabled")
+    async with opened(shop) as cluster:
+        await cluster.wait_listed()
+        shop.cluster.add(deployment("jobs", "shop", f"{SHOP}:dev"))
+        await eventually(lambda: len(cluster.running(complete(SHOP))) == 3)
+        assert [each.namespace_opt for each in cluster.running(complete(SHOP))] == [None, "disabled", "disabled"]
+
+
+async def test_who_may_not_list_namespaces_restarts_in_all_of_them(shop: StandIn) -> None:
+    """The rights of a Go peer are enough: nothing waits, nothing is unready."""
+    shop.cluster.faults.add(Fault(status=403, resource="namespaces"), times=None)
+    annotate(shop, "disabled")
+    async with opened(shop) as cluster:
+        with trio.fail_after(20):
+            await cluster.wait_listed()
+        await eventually(lambda: not cluster.problems())
+        assert opts(cluster) == {"blog": None, "shop": None}
+        assert cluster.watch_ends()["denied"] == 0
+
+
+async def test_where_namespaces_are_named_nobody_asks_for_the_others(shop: StandIn) -> None:
+    annotate(shop, "disabled")
+    async with opened(shop, "shop") as cluster:
+        await cluster.wait_listed()
+        assert opts(cluster) == {"shop": None}
+        assert not [seen for seen in shop.seen if seen.path == "/api/v1/namespaces"]

@@ -1,0 +1,54 @@
+"""The release workflow, the image's locks and the labels hold what docs/deployment.md says of them."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from krt import __version__
+from tests.deploy.rendered import DEPLOY
+
+ROOT = DEPLOY.parent
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+CONTAINERFILE = (ROOT / "Containerfile").read_text()
+LOCKS = [DEPLOY / "requirements.lock", DEPLOY / "build" / "requirements.lock"]
+
+
+def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_a_workflow_names_actions_by_commit_and_asks_for_no_more_than_it_needs(path: Any) -> None:
+    text = path.read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {}
+    assert all(job["permissions"] and "timeout-minutes" in job for job in workflow["jobs"].values())
+    used = re.findall(r"uses: (.*)", text)
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[0-9.]+", each)] == []
+    assert [step["run"] for step in steps(workflow) if "${{" in step.get("run", "")] == []
+
+
+@pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.parent.name)
+def test_every_package_of_the_image_is_locked_by_hash(path: Any) -> None:
+    packages = re.split(r"^(?=[a-z0-9])", path.read_text(), flags=re.MULTILINE)[1:]
+    assert packages
+    assert [each for each in packages if not re.match(r"[\w.-]+==\S+", each) or "--hash=sha256:" not in each] == []
+
+
+def test_the_image_is_built_of_nothing_that_is_not_locked() -> None:
+    installs = re.findall(r"pip (?:install|wheel) (.*?)(?:&&|\n(?! ))", CONTAINERFILE.replace("\\\n", " "))
+    assert len(installs) == 4
+    assert all("--no-index" in each or "--require-hashes" in each for each in installs)
+    for path in (str(lock.relative_to(ROOT)) for lock in LOCKS):
+        assert f"COPY {path} {path}" in CONTAINERFILE
+
+
+def test_the_image_runs_as_a_number_and_says_what_it_is() -> None:
+    """runAsNonRoot can only be checked of a number."""
+    assert "\nUSER 65532:65532\n" in CONTAINERFILE
+    for label in ("title", "description", "licenses", "version", "revision", "source"):
+        assert f"org.opencontainers.image.{label}=" in CONTAINERFILE
+    assert f"ARG VERSION={__version__} " in CONTAINERFILE
