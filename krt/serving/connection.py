@@ -126,6 +126,7 @@ class Connection:
 
     async def _turn_away(self, away: TurnedAway) -> None:
         if away is not _UNANSWERED:
+            await trio.sleep(away.after_seconds)
             await self._write(empty_answer(away.status, self._request_id, away.headers))
         await self._close()
 

@@ -9,10 +9,11 @@ from krt.serving.head import Head
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """Is answered with this status and these headers, an empty body and the end of the connection."""
+    """Is answered with this status and these headers, an empty body and the end of the connection, after a while."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    after_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from krt.errors import KeysUnavailable, TokenRejected
 from krt.serving.gate import Arrival, Gate, TurnedAway
 from krt.web.answers import Answer, not_found, of_error, unauthorized
 from krt.web.call import Door
+from krt.web.patience import Patience
 from krt.web.requests import Record, RequestLog
 
 # Compared with the bytes of the request line: ASGI's path and query no longer tell `/event?` from `/event`.
@@ -28,6 +29,8 @@ def route_of(method: bytes, target: bytes) -> str | None:
 def gate_of(door: Door, requests: RequestLog) -> Gate:
     """Lets in whoever is known, and gives who that is; who only asks for health need not be."""
 
+    patience = Patience()
+
     def judge(arrival: Arrival) -> TurnedAway | Identity | None:
         began, head = perf_counter(), arrival.head
         route = route_of(head.method, head.target)
@@ -40,7 +43,8 @@ def gate_of(door: Door, requests: RequestLog) -> Gate:
             return record.identity
         record.ends_with(answer)
         requests.ended(record, perf_counter() - began)
-        return TurnedAway(answer.status, tuple((n.lower().encode(), v.encode()) for n, v in answer.headers.items()))
+        headers = tuple((name.lower().encode(), value.encode()) for name, value in answer.headers.items())
+        return TurnedAway(answer.status, headers, after_seconds=patience.seconds())
 
     return judge
 

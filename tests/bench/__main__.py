@@ -26,9 +26,11 @@ def main() -> int:
     told = _arguments()
     figures = Figures()
     with TemporaryDirectory(prefix="krt-bench-") as folder:
-        trio.run(_measure, told, figures, Path(folder))
-    if told.out:
-        figures.write(told.out)
+        try:
+            trio.run(_measure, told, figures, Path(folder))
+        finally:
+            if told.out:
+                figures.write(told.out)
     for missed in figures.missed:
         print(f"MISSED {missed}")
     return 1 if told.strict and figures.missed else 0

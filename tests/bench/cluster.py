@@ -18,7 +18,8 @@ WIDE = 16  # KRT_PARALLEL_PATCHES
 
 async def cluster(servers: Servers, figures: Figures, *, deployments: int, events: int, rounds: int) -> None:
     """Everything that is measured with so many Deployments."""
-    assert servers.fleet is not None and servers.control_plane is not None
+    assert servers.fleet is not None
+    assert servers.control_plane is not None
     await servers.fleet.grow(deployments)
     part = f"{deployments:,} Deployments"
     figures.note(part, "bytes of each, as JSON", servers.fleet.object_bytes)

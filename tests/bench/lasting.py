@@ -46,6 +46,10 @@ async def resync(servers: Servers, figures: Figures) -> None:
     async with program(servers.folder, "tests.bench.observed", "worker", environ=servers.environ("worker")) as worker:
         await worker.wait("ready")
         before = worker.memory()[0]
+        async with servers.control_plane.admin_client() as admin:  # what the worker does not watch moves on
+            for number in range(5):
+                body = {"metadata": {"name": f"moved-on-{number}-{int(perf_counter())}"}}
+                (await admin.post("/api/v1/namespaces", json=body)).raise_for_status()
         await servers.control_plane.compact_etcd()
         await servers.control_plane.kill_apiserver()
         worker.all("loop_held")

@@ -77,6 +77,14 @@ def seconds_of(line: Mapping[str, Any]) -> float:
 @asynccontextmanager
 async def program(folder: Path, *words: str, environ: Mapping[str, str]) -> AsyncIterator[Program]:
     """`python -m WORDS` until the end of the block."""
+    running = _spawn(folder, words, environ)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def _spawn(folder: Path, words: tuple[str, ...], environ: Mapping[str, str]) -> Program:
     log = folder / f"{len(list(folder.glob('*.log')))}-{words[-1]}.log"
     with log.open("wb") as output:
         popen = subprocess.Popen(
@@ -85,8 +93,4 @@ async def program(folder: Path, *words: str, environ: Mapping[str, str]) -> Asyn
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    running = Program(popen, log)
-    try:
-        yield running
-    finally:
-        running.stop()
+    return Program(popen, log)

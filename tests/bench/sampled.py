@@ -1,4 +1,4 @@
-"""`python -m tests.bench.sampled FILE MODULE [WORDS]`: a program, and where its processor time went, written at its end.
+"""`python -m tests.bench.sampled FILE MODULE [WORDS]`: a program, and at its end where its time went.
 
 Looks at the stack every millisecond of processor time. A function's share is that of the looks that saw it anywhere on
 the stack (`with`), or at its end (`self`).
