@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from krt import daemon, logs
-from krt.daemon import Bound
+from krt import logs
+from krt.daemon.root import run as run_daemon
+from krt.daemon.shared import Bound
 from krt.dev.embed import Embedded, embedded
 from krt.errors import OutputLost, SettingsInvalid
 from krt.output import tell
@@ -38,14 +39,14 @@ _LISTEN = {"WEB_LISTEN_ADDR": "127.0.0.1:8080", "KRT_ADMIN_ADDR": "127.0.0.1:808
 
 
 async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    """Run until told to stop; whether everything in hand was finished. Raises as krt.daemon.run does."""
+    """Run until told to stop; whether everything in hand was finished. Raises as krt.daemon.root.run does."""
     own = {name: value for name, value in environ.items() if name not in _EMBEDDED}
     with_valkey, with_cluster = "--valkey-addr" not in flags, "--kubeconfig" not in flags
     async with embedded(valkey=with_valkey, cluster=with_cluster) as parts_of_dev:
         settings = load("all", flags, {**_LISTEN, **own, **_needed(parts_of_dev.environ, flags, own)})
         _check_loopback(settings)
         logs.configure(settings.process.log_level, readable=sys.stderr.isatty())
-        return await daemon.run(settings, task_status=_Greeting(parts_of_dev))
+        return await run_daemon(settings, task_status=_Greeting(parts_of_dev))
 
 
 def _needed(embedded: Mapping[str, str], flags: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:

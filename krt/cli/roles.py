@@ -53,12 +53,12 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
         from krt.cli import dev
 
         return trio.run(dev.run, flags, environ)
-    from krt import daemon
+    from krt.daemon import root
 
     settings = load(role, flags, environ)
     logs.configure(settings.process.log_level)
     _allow_many_files()
-    return trio.run(daemon.run, settings)
+    return trio.run(root.run, settings)
 
 
 def _allow_many_files() -> None:

@@ -4,15 +4,16 @@ import sys
 
 import trio
 
-from krt import daemon
 from krt.cli.main import main
+from krt.daemon import root
+from krt.daemon.shared import Daemon
 
 
-async def crash(_: daemon.Daemon, *, task_status: trio.TaskStatus[tuple[()]]) -> None:
+async def crash(_: Daemon, *, task_status: trio.TaskStatus[tuple[()]]) -> None:
     task_status.started(())
     await trio.sleep(0.3)
     raise ZeroDivisionError("a bug, for the test")
 
 
-daemon.admin = crash
+root.admin = crash
 sys.exit(main())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from krt import daemon
+from krt.daemon import admin as admin_role
+from krt.daemon import web as web_role
 from krt.serving.http import serve
 from krt.serving.listener import Listener
 from tests.fakes.around import Around, running
@@ -17,7 +18,8 @@ async def listeners(around: Around, monkeypatch: pytest.MonkeyPatch) -> dict[str
         served.append(listener)
         await serve(app, listener, **rest)
 
-    monkeypatch.setattr(daemon, "serve", noting)
+    for part in (web_role, admin_role):
+        monkeypatch.setattr(part, "serve", noting)
     async with running("web", around.of("web")):
         public, admin = sorted(served, key=lambda listener: not listener.close_every_answer)
     return {"admin": admin, "public": public}

@@ -11,9 +11,9 @@ from typing import Any
 import trio
 import valkey as oracle
 
-from krt import daemon
 from krt.core.event_id import EventId, parse
-from krt.daemon import Bound
+from krt.daemon import root
+from krt.daemon.shared import Bound
 from krt.dev.issuer import Issuer, KeysFault
 from krt.dev.valkey import Valkey, open_valkey
 from krt.serving.address import Address, parse_address
@@ -185,7 +185,7 @@ async def running(role: str, environ: Mapping[str, str]) -> AsyncIterator[Krt]:
     """The daemon itself, until the end of the block. It is cut there: how it stops is tried with processes."""
     settings = load(role, {}, environ)
     async with trio.open_nursery() as nursery:
-        yield Krt(await nursery.start(daemon.run, settings))
+        yield Krt(await nursery.start(root.run, settings))
         nursery.cancel_scope.cancel()
 
 

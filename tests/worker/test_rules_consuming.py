@@ -12,7 +12,7 @@ from krt.core.envelope import SCHEMA, to_fields
 from krt.core.event_id import EventId
 from krt.core.report import Group, GroupState
 from krt.core.restart import format_time
-from krt.daemon import _group
+from krt.daemon.worker import _group
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable, SettingsInvalid
 from krt.settings.load import load
 from krt.worker.changes import Changes

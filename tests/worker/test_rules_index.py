@@ -6,13 +6,13 @@ from functools import partial
 import pytest
 import trio
 
-from krt import daemon
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
 from krt.cluster.kinds import DEPLOYMENT
 from krt.cluster.open import Cluster
 from krt.core.image import complete
 from krt.core.restart import format_time
+from krt.daemon import root
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired
 from krt.settings.load import load
@@ -75,7 +75,7 @@ async def test_I1_nothing_is_read_from_the_journal_before_the_first_whole_list(c
                 "KRT_ADMIN_ADDR": "127.0.0.1:0",
             },
         )
-        await nursery.start(partial(daemon.run, settings))
+        await nursery.start(partial(root.run, settings))
         await eventually(lambda: stand_in.calls("list") > 1)
         assert await client.call("EXISTS", KEYS.journal) == 1
         assert await client.call("XINFO", "GROUPS", KEYS.journal) == []

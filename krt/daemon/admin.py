@@ -1,0 +1,41 @@
+"""The listener of probes, metrics and the live page, beside every role."""
+
+from socket import gethostname
+
+import trio
+
+from krt.admin.app import build_admin
+from krt.admin.page import About
+from krt.admin.refusals import Refusals
+from krt.broker.recent import RecentReports
+from krt.daemon.shared import Daemon
+from krt.serving.address import Address
+from krt.serving.http import serve
+from krt.serving.listener import Listener
+
+
+async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+    """Answer probes until the process has drained, and is cancelled then: `stopping` is what they are told of.
+
+    Pages that somebody looks at end when the process begins to stop.
+    """
+    listener = Listener(
+        address=daemon.settings.admin.listen,
+        max_connections_per_peer=None,
+        lifetime_seconds=None,
+        close_every_answer=False,
+        grace_seconds=1,
+    )
+    refusals = Refusals(daemon.metrics)
+    app = build_admin(
+        daemon.health,
+        daemon.metrics,
+        read_recent=RecentReports(daemon.broker, daemon.keys).read,
+        refusals=refusals,
+        about=About(daemon.settings.role, gethostname()),
+        hosts=daemon.settings.admin.hosts,
+        stopping=daemon.stopping,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(refusals.keep)
+        await serve(app, listener, stopping=trio.Event(), task_status=task_status)

@@ -1,0 +1,129 @@
+"""Which parts of krt run together, in what order they become ready, and how they stop."""
+
+import gc
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import UTC, datetime
+from signal import SIGINT, SIGTERM, Signals
+
+import trio
+
+from krt.admin.health import Health, Tell
+from krt.broker.client import Client, open_client
+from krt.broker.durability import durability_problems
+from krt.broker.keys import Keys
+from krt.core.patterns import ImagePattern
+from krt.daemon.admin import admin
+from krt.daemon.shared import Bound, Daemon, Role
+from krt.errors import BrokerUnavailable
+from krt.logs import Log
+from krt.metrics import Metrics
+from krt.serving.address import Address
+from krt.settings.load import Settings
+
+log = Log("daemon")
+
+_PING_SECONDS = 5.0
+_DURABILITY_SECONDS = 60.0
+
+
+async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED) -> bool:
+    """Run the roles that the settings name until SIGTERM or SIGINT; whether everything in hand was finished.
+
+    Raises SettingsInvalid and BindFailed where the process cannot start as it was told, within exception groups.
+    """
+    started, stopping = trio.Event(), trio.Event()
+    with trio.open_signal_receiver(SIGTERM, SIGINT) as signals:
+        async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
+            daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping)
+            _warn_of_registries(settings.admission.patterns)
+            daemon.health.add("process", lambda: _phase(started, stopping), _told_since(datetime.now(UTC)))
+            async with trio.open_nursery() as root:
+                with trio.CancelScope() as starting:  # which may take long: a credential plugin asks its cloud
+                    support.start_soon(_hear, signals, daemon, starting)
+                    bound = {"admin": await support.start(_until_stopping, "admin", admin, daemon)}
+                    support.start_soon(_say_readiness, daemon.health)
+                    support.start_soon(_watch_durability, broker, daemon.metrics)
+                    for name, role in _roles(settings):
+                        bound[name] = await root.start(_until_stopping, name, role, daemon)
+                    log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
+                    started.set()
+                    task_status.started(bound)
+                    gc.freeze()  # what was imported and set up stays: no later collection need look through it
+                await stopping.wait()
+                root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
+            support.cancel_scope.cancel()
+    log.info("stopped", in_time=not root.cancel_scope.cancelled_caught)
+    return not root.cancel_scope.cancelled_caught
+
+
+def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
+    if settings.web:
+        from krt.daemon.web import web
+
+        yield "web", web
+    if settings.cluster:
+        from krt.daemon.worker import worker
+
+        yield "worker", worker
+
+
+async def _until_stopping(
+    name: str, role: Role, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]
+) -> None:
+    async with trio.open_nursery() as nursery:
+        bound = await nursery.start(role, daemon)
+        log.info("role_started", role=name, at=bound)
+        task_status.started(bound)
+    if not daemon.stopping.is_set():
+        raise RuntimeError(f"the role {name} ended, and nobody had asked it to")
+
+
+async def _hear(signals: AsyncIterator[int], daemon: Daemon, starting: trio.CancelScope) -> None:
+    signal = await anext(signals)
+    log.info("stopping", signal=Signals(signal).name, grace_seconds=daemon.settings.process.grace_seconds)
+    daemon.stopping.set()
+    starting.cancel()
+
+
+async def _say_readiness(health: Health) -> None:
+    said: tuple[str, ...] | None = None
+    while True:
+        problems = health.problems()
+        if problems != said:
+            said = problems
+            log.warning("not_ready", problems=problems) if problems else log.info("ready")
+        await trio.sleep(0.05 if problems else 1)
+
+
+async def _watch_durability(broker: Client, metrics: Metrics) -> None:
+    said: tuple[str, ...] | None = None
+    while True:
+        try:
+            problems = await durability_problems(broker)
+        except BrokerUnavailable:
+            await trio.sleep(_PING_SECONDS)  # others say that it is away
+            continue
+        if problems != said and (problems or said):
+            log.warning("journal_not_durable", problems=problems) if problems else log.info("journal_durable")
+        said = problems
+        metrics.journal_durable(not problems)
+        await trio.sleep(_DURABILITY_SECONDS)
+
+
+def _phase(started: trio.Event, stopping: trio.Event) -> str | None:
+    if stopping.is_set():
+        return "stopping"
+    return None if started.is_set() else "starting"
+
+
+def _told_since(began: datetime) -> Tell:
+    return lambda: f"running since {began:%Y-%m-%d %H:%M}"
+
+
+def _warn_of_registries(patterns: Iterable[ImagePattern]) -> None:
+    for registry in dict.fromkeys(pattern.components[0] for pattern in patterns if pattern.is_registry):
+        log.warning(
+            "policy_admits_a_registry",
+            registry=registry,
+            problem="every image of it is admitted, whoever owns it: name an organisation, too, as in ghcr.io/acme/",
+        )

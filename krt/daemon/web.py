@@ -1,0 +1,108 @@
+"""The role that takes events in."""
+
+from collections.abc import Callable
+from functools import partial
+
+import trio
+
+from krt.broker.accept import Acceptor
+from krt.broker.channel import subscribe
+from krt.broker.client import Client
+from krt.broker.reports import Reports
+from krt.core.policy import Rule
+from krt.daemon.shared import Daemon
+from krt.errors import BrokerUnavailable, KeysUnavailable
+from krt.logs import Log
+from krt.oidc.caller import identify
+from krt.oidc.keys import KeyRing, key_ring_of
+from krt.serving.address import Address
+from krt.serving.http import serve
+from krt.serving.listener import Listener
+from krt.web.app import build_app
+from krt.web.call import Door
+from krt.web.denials import DenialLog
+from krt.web.drift import Drift
+from krt.web.gate import gate_of
+from krt.web.limit import RateLimit
+from krt.web.requests import RequestLog
+from krt.web.watch import ReportWatch
+
+log = Log("daemon")
+
+_PING_SECONDS = 5.0
+
+
+async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+    """Accept events. Before the issuer's keys are there, every call is told to come again."""
+    settings, told = daemon.settings, daemon.settings.web
+    assert told is not None, "the role runs where its settings are"
+    keys = await key_ring_of(told.issuer.url, proxy=told.issuer_proxy, ca_file=told.issuer_ca_file)
+    acceptor = Acceptor(
+        daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=settings.valkey.most_journal_entries
+    )
+    metrics, denials, rules = daemon.metrics.web, DenialLog(), settings.rules()
+    metrics.watch_keys(count=keys.key_count, age_seconds=keys.age_seconds, fetches=keys.fetches)
+    requests = RequestLog(metrics, denials, told.trusted_proxies)
+    door = Door(
+        identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
+        rules=rules,
+        limit=RateLimit(),
+        accept=acceptor.accept,
+        drift=Drift(),
+        metrics=metrics,
+        read_report=Reports(daemon.broker, daemon.keys).read,
+        watch=ReportWatch(told.max_waiting, daemon.stopping),
+    )
+    listener = Listener(
+        address=told.listen,
+        trusted_proxies=told.trusted_proxies,
+        grace_seconds=settings.process.grace_seconds,
+        on_denied=requests.denied,
+        on_count=metrics.connections_open,
+        gate=gate_of(door, requests),
+    )
+    _warn_of_names(rules)
+    reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)
+    async with reports_channel as reports, trio.open_nursery() as support:
+        support.start_soon(door.watch.hear, reports)
+        support.start_soon(door.watch.end_when_stopping)
+        await support.start(keys.keep_fresh)
+        support.start_soon(denials.tell_counts)
+        daemon.health.add("keys", lambda: _missing_keys(keys), lambda: _told_of_keys(keys))
+        daemon.health.add("Valkey", await support.start(_watch_broker, daemon.broker))
+        await serve(build_app(door, requests), listener, stopping=daemon.stopping, task_status=task_status)
+        support.cancel_scope.cancel()
+
+
+def _warn_of_names(rules: tuple[Rule, ...]) -> None:
+    for rule in rules:
+        if rule.who.owner_id is None:
+            log.warning(
+                "policy_trusts_a_name",
+                owner=rule.who.owner,
+                problem="who takes the name over may call: give its id too, as in GITHUB_ALLOWED_ORG=acme@65",
+            )
+
+
+def _told_of_keys(keys: KeyRing) -> str:
+    return f"{keys.key_count()}, fetched {keys.age_seconds() // 60:g} min ago"
+
+
+def _missing_keys(keys: KeyRing) -> str | None:
+    try:
+        keys.current()
+    except KeysUnavailable:
+        return f"keys: {keys.last_failure or 'not fetched yet'}"
+    return None
+
+
+async def _watch_broker(broker: Client, *, task_status: trio.TaskStatus[Callable[[], str | None]]) -> None:
+    problem: str | None = "Valkey: not asked yet"
+    task_status.started(lambda: problem)
+    while True:
+        try:
+            await broker.call("PING")
+            problem = None
+        except BrokerUnavailable as error:
+            problem = str(error)
+        await trio.sleep(_PING_SECONDS)

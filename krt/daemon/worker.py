@@ -1,0 +1,79 @@
+"""The role that restarts."""
+
+from hashlib import sha256
+from math import inf
+
+import trio
+
+from krt.broker.channel import subscribe
+from krt.broker.clusters import claim_name
+from krt.broker.journal import Journal
+from krt.broker.rollouts import Rollouts
+from krt.cluster.events import EventWriter
+from krt.cluster.open import open_cluster
+from krt.core.presence import Presence
+from krt.daemon.shared import Daemon
+from krt.serving.address import Address
+from krt.settings.parts import Cluster as ClusterSettings
+from krt.worker.restart import Rules
+from krt.worker.role import Bounds, work
+from krt.worker.take import Matching
+
+_READING_CALLS = 16
+
+
+async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+    """Restart what the journal names. Nothing is read from it before the cluster has been listed once."""
+    settings, told = daemon.settings, daemon.settings.cluster
+    assert told is not None, "the role runs where its settings are"
+    journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
+    rollouts = Rollouts(daemon.broker, daemon.keys, group=_group(told), presence=_presence(told))
+    rules = Rules(
+        told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in, told.rollout_deadline_seconds
+    )
+    bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
+    calls_at_once = told.parallel_patches + _READING_CALLS
+    async with (
+        open_cluster(
+            told.kubeconfig, kinds=told.kinds, namespaces=told.namespaces, calls_at_once=calls_at_once
+        ) as cluster,
+        subscribe(daemon.broker.endpoint, settings.valkey.channel) as channel,
+        trio.open_nursery() as nursery,
+    ):
+        daemon.health.add("API server", lambda: "; ".join(cluster.problems()) or None)
+        daemon.health.add(
+            "index",
+            lambda: None if cluster.fresh_at() > -inf else "index: not listed yet",
+            lambda: f"{len(cluster.index)} workloads",
+        )
+        daemon.health.add(
+            "Valkey channel",
+            lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}",
+        )
+        task_status.started(())
+        matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
+        metrics = daemon.metrics.worker
+        metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
+        nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
+        events = EventWriter(cluster.api)
+        nursery.start_soon(events.write)
+        on_restart = events.restarted if told.kubernetes_events else None
+        await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
+        await cluster.wait_listed()
+        asked = (journal, rollouts, channel, cluster, matching)
+        await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
+
+
+def _group(told: ClusterSettings) -> str:
+    """One consumer group for all workers that see the same workloads: others would take events that are not theirs."""
+    scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]
+    return f"{told.name}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
+
+
+def _presence(told: ClusterSettings) -> Presence:
+    return Presence(told.namespaces, told.kinds, told.require_opt_in, told.max_event_age_seconds)
+
+
+async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -> None:
+    await stopping.wait()
+    scope.cancel()
