@@ -38,8 +38,8 @@ from krt.oidc.keys import KeyRing, key_ring_of
 from krt.serving.address import Address
 from krt.serving.http import serve
 from krt.serving.listener import Listener
+from krt.settings.load import Settings
 from krt.settings.parts import Cluster as ClusterSettings
-from krt.settings.parts import Settings
 
 log = Log("daemon")
 

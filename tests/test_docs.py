@@ -6,7 +6,7 @@ from krt.core.identity import Rejection
 from krt.core.policy import FIELDS
 from krt.core.policy_file import parse_policy
 from krt.settings.guide import guide
-from krt.settings.parts import rows
+from krt.settings.roles import rows
 
 DOCS = Path(__file__).parent.parent / "docs"
 

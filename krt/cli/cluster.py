@@ -17,7 +17,8 @@ from krt.cli.roles import bad_input
 from krt.core.presence import Presence, Seen, cluster_of
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.output import tell
-from krt.settings.parts import Valkey, load_valkey
+from krt.settings.load import load_valkey
+from krt.settings.parts import Valkey
 from krt.settings.table import settings_of
 
 _OF_DAEMONS = {"channel", "most_journal_entries"}  # of Valkey's settings

@@ -7,7 +7,8 @@ from krt.cli.flags import add_settings, given_flags
 from krt.cli.roles import bad_input
 from krt.errors import SettingsInvalid
 from krt.output import tell
-from krt.settings import parts
+from krt.settings.load import load
+from krt.settings.roles import ROLES
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
@@ -16,14 +17,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(name, description=description)
     parser.set_defaults(run=run)
     roles = parser.add_subparsers(title="roles", metavar="ROLE", dest="role", required=True)
-    for role in parts.ROLES:
+    for role in ROLES:
         add_settings(roles.add_parser(role, help=f"as krt {role} would start", description=description), role)
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the settings; the exit code."""
     try:
-        settings = parts.load(args.role, given_flags(args), environ)
+        settings = load(args.role, given_flags(args), environ)
     except SettingsInvalid as error:
         return bad_input(error)
     width = max(len(value.setting.variable) for value in settings.values)

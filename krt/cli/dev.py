@@ -14,8 +14,7 @@ from krt.dev.embed import Embedded, embedded
 from krt.errors import OutputLost, SettingsInvalid
 from krt.output import tell
 from krt.serving.address import Address
-from krt.settings import parts
-from krt.settings.parts import Settings
+from krt.settings.load import Settings, load
 
 # What is embedded unless a flag names another: a variable left in a shell must not lead --dev to a real cluster.
 _EMBEDDED = {
@@ -43,7 +42,7 @@ async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     own = {name: value for name, value in environ.items() if name not in _EMBEDDED}
     with_valkey, with_cluster = "--valkey-addr" not in flags, "--kubeconfig" not in flags
     async with embedded(valkey=with_valkey, cluster=with_cluster) as parts_of_dev:
-        settings = parts.load("all", flags, {**_LISTEN, **own, **_needed(parts_of_dev.environ, flags, own)})
+        settings = load("all", flags, {**_LISTEN, **own, **_needed(parts_of_dev.environ, flags, own)})
         _check_loopback(settings)
         logs.configure(settings.process.log_level, readable=sys.stderr.isatty())
         return await daemon.run(settings, task_status=_Greeting(parts_of_dev))

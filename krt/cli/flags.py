@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterable
 
-from krt.settings.parts import TITLES, rows
+from krt.settings.roles import TITLES, rows
 from krt.settings.table import Setting
 
 

@@ -10,7 +10,7 @@ from krt import logs
 from krt.cli.flags import add_settings, given_flags
 from krt.cli.parser import BAD_INPUT
 from krt.errors import BindFailed, SettingsInvalid
-from krt.settings import parts
+from krt.settings.load import load
 from krt.settings.values import switch
 
 CUT = 1
@@ -55,7 +55,7 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
         return trio.run(dev.run, flags, environ)
     from krt import daemon
 
-    settings = parts.load(role, flags, environ)
+    settings = load(role, flags, environ)
     logs.configure(settings.process.log_level)
     _allow_many_files()
     return trio.run(daemon.run, settings)

@@ -6,7 +6,8 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from krt.settings.parts import ROLES, TITLES, Admission, Cluster, Valkey, Web, rows
+from krt.settings.parts import Admission, Cluster, Valkey, Web
+from krt.settings.roles import ROLES, TITLES, rows
 from krt.settings.table import Part, Setting
 
 _INTRODUCTION = """\

@@ -8,8 +8,10 @@ from krt.core.policy import Rule
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer
-from krt.settings.parts import Admission, Web, known_variables, problems_of_audience
+from krt.settings.load import problems_of_audience
+from krt.settings.parts import Admission, Web
 from krt.settings.policy import problems_of_web, rules_of
+from krt.settings.roles import known_variables
 from krt.settings.table import Reader, row_of, settings_of
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from krt.errors import SettingsInvalid
-from krt.settings.parts import Cluster, known_variables
+from krt.settings.parts import Cluster
+from krt.settings.roles import known_variables
 from krt.settings.table import Reader, row_of, settings_of
 from krt.settings.values import readable_file
 

@@ -1,21 +1,18 @@
 """The table: every setting of krt, one line each, in the parts that receive them."""
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from krt.broker.endpoint import Endpoint, FromFile, Tls, Unix, parse_endpoint
+from krt.broker.endpoint import Endpoint, FromFile, Tls, parse_endpoint
 from krt.core.event import Event
 from krt.core.patterns import ImagePattern, parse_prefix
 from krt.core.policy import Rule, admits, admits_image
 from krt.core.who import Who, parse_owner
-from krt.errors import SettingsInvalid
-from krt.oidc.config import Issuer, check_audience, parse_audience, parse_issuer, parse_proxy
+from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
 from krt.secret import Secret
 from krt.serving.address import Address, parse_address
-from krt.serving.tls import client_context
-from krt.settings.policy import problems_of_web, problems_of_worker, read_policy, rules_of
-from krt.settings.table import Part, Reader, Setting, Value, setting, settings_of
+from krt.settings.policy import read_policy
+from krt.settings.table import setting
 from krt.settings.values import (
     Listed,
     Network,
@@ -33,8 +30,6 @@ from krt.settings.values import (
     switch,
     without_password,
 )
-
-ROLES = ("web", "worker", "all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +214,7 @@ class Web:
         "KRT_MAX_WAITING",
         "--max-waiting",
         count(0, 100_000),
-        "how many calls may wait for a report to change, at 35 KB of memory each; one more is answered at once",
+        "how many calls may wait for a report to change, at 55 KB of memory each; one more is answered at once",
         default="1000",
         metavar="NUMBER",
     )
@@ -398,139 +393,3 @@ class Admin:
 
 
 # The parts of each role, by the title that --help and the documentation give them.
-TITLES: Mapping[type[Part], str] = {
-    Process: "Process",
-    Valkey: "Valkey",
-    Admission: "Images",
-    Web: "Web",
-    Cluster: "Worker",
-    Admin: "Admin listener",
-}
-_OF: Mapping[str, tuple[type[Part], ...]] = {
-    "web": (Process, Valkey, Admission, Web, Admin),
-    "worker": (Process, Valkey, Admission, Cluster, Admin),
-    "all": (Process, Valkey, Admission, Web, Cluster, Admin),
-}
-_DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # a web may share its pod
-OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE"})  # variables of `krt notify`
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything one start was told. `web` or `worker` is None where that role does not run."""
-
-    process: Process
-    valkey: Valkey
-    admission: Admission
-    admin: Admin
-    web: Web | None
-    cluster: Cluster | None
-    values: tuple[Value, ...]
-
-    @property
-    def role(self) -> str:
-        """What was started."""
-        return "all" if self.web and self.cluster else "web" if self.web else "worker"
-
-    def rules(self) -> tuple[Rule, ...]:
-        """Who may announce what, of a start with a web role."""
-        return rules_of(self.admission.policy, self.web.allowed_org if self.web else None, self.admission.images)
-
-
-def rows(role: str) -> dict[type[Part], dict[str, Setting]]:
-    """The settings of a role, by part and field, as this role has them."""
-    return {part: {name: _of_role(row, role) for name, row in settings_of(part).items()} for part in _OF[role]}
-
-
-def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
-    """The settings of a start of `krt ROLE`; `flags` by their names. Raises SettingsInvalid with every problem."""
-    own = rows(role)
-    reader = Reader(flags, environ, rows=own, known=known_variables())
-    process, valkey, admission = reader.read(Process), reader.read(Valkey), reader.read(Admission)
-    web = reader.read(Web) if Web in own else None
-    cluster = reader.read(Cluster) if Cluster in own else None
-    admin = reader.read(Admin)
-    reader.problems.extend(_policy_problems(role, reader.given()))
-    reader.problems.extend(_given_together(reader.given()))
-    reader.problems.extend(problems_of_audience(web.audience, web.issuer) if web else ())
-    if valkey:
-        reader.problems.extend(_contradictions(valkey))
-    if not (process and valkey and admission and admin) or reader.problems:
-        raise SettingsInvalid(tuple(reader.problems))
-    return Settings(process, valkey, admission, admin, web, cluster, tuple(reader.values))
-
-
-def load_valkey(flags: Mapping[str, str], environ: Mapping[str, str]) -> Valkey:
-    """What leads to Valkey, and nothing else, for a command that is no daemon. Raises SettingsInvalid."""
-    reader = Reader(flags, environ, rows={Valkey: settings_of(Valkey)}, known=known_variables())
-    valkey = reader.read(Valkey)
-    reader.problems.extend(_given_together(reader.given()))
-    reader.problems.extend(_contradictions(valkey) if valkey else ())
-    if valkey is None or reader.problems:
-        raise SettingsInvalid(tuple(reader.problems))
-    return valkey
-
-
-def known_variables() -> frozenset[str]:
-    """All that may be set; any other that begins with KRT_ is a mistake."""
-    return frozenset(row.variable for part in rows("all").values() for row in part.values()) | OF_OTHERS
-
-
-def _of_role(row: Setting, role: str) -> Setting:
-    if row.variable == "DEV_MODE" and role != "all":
-        return replace(row, parse=_refusing_dev(role))
-    return replace(row, default=_DEFAULTS.get(role, {}).get(row.variable, row.default))
-
-
-def _refusing_dev(role: str) -> Callable[[str], bool]:
-    def read(text: str) -> bool:
-        if switch(text):
-            raise ValueError(
-                f"krt {role} never runs without checking signatures; "
-                "`krt all --dev` embeds an issuer whose tokens it checks"
-            )
-        return False
-
-    return read
-
-
-def _given_together(given: frozenset[str]) -> Iterator[str]:
-    for one, other in (("VALKEY_USERNAME", "VALKEY_USERNAME_FILE"), ("VALKEY_PASSWORD", "VALKEY_PASSWORD_FILE")):
-        if {one, other} <= given:
-            yield f"{one} and {other} are both given: one of them is enough"
-
-
-def problems_of_audience(audience: str | None, issuer: Issuer) -> Iterator[str]:
-    """Whether the audience is one that the issuer makes tokens for by itself."""
-    try:
-        if audience:
-            check_audience(audience, issuer)
-    except ValueError as error:
-        yield f"{settings_of(Web)['audience']}: {error}"
-
-
-def _policy_problems(role: str, given: frozenset[str]) -> Iterator[str]:
-    admission, web = settings_of(Admission), settings_of(Web)
-    if Web in _OF[role]:
-        yield from problems_of_web(given, admission["policy"], web["allowed_org"], admission["images"])
-    else:
-        yield from problems_of_worker(given, admission["policy"], admission["images"])
-
-
-def _contradictions(valkey: Valkey) -> Iterator[str]:
-    if valkey.tls and isinstance(valkey.addr.address, Unix):
-        yield "VALKEY_TLS_ENABLED (or --valkey-tls) is for host:port: a unix socket has no name to verify"
-    if (valkey.ca_file or valkey.cert_file or valkey.key_file) and not (valkey.tls or valkey.addr.tls):
-        yield (
-            "KRT_VALKEY_CA_FILE, KRT_VALKEY_CERT_FILE and KRT_VALKEY_KEY_FILE are for TLS: "
-            "set VALKEY_TLS_ENABLED=true as well, or write VALKEY_ADDR as valkeys://host:port"
-        )
-    if valkey.cert_file or valkey.key_file:
-        yield from _problem_of_certificate(valkey)
-
-
-def _problem_of_certificate(valkey: Valkey) -> Iterator[str]:
-    try:
-        client_context(None, valkey.cert_file, valkey.key_file)
-    except ValueError as error:
-        yield f"KRT_VALKEY_CERT_FILE and KRT_VALKEY_KEY_FILE: {error}"

@@ -1,7 +1,7 @@
 import pytest
 
 from krt.cli.main import main
-from krt.settings.parts import ROLES, rows
+from krt.settings.roles import ROLES, rows
 from tests.settings.test_parts import OF_ROLE, WEB
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from krt.cli.dev import _check_loopback
 from krt.errors import SettingsInvalid
-from krt.settings.parts import load
+from krt.settings.load import load
 from tests.cli.commands import ROOT, a_process, run
 from tests.settings.test_parts import WEB
 

@@ -9,7 +9,7 @@ import pytest
 
 import krt
 from krt.cli.main import main
-from krt.settings.parts import ROLES, TITLES, rows
+from krt.settings.roles import ROLES, TITLES, rows
 from tests.cli.commands import a_process, run
 from tests.oidc.tokens import claims
 from tests.settings.test_parts import WEB

@@ -1,4 +1,4 @@
-"""`installation`: each overlay in turn, on the real API server, for all tests of this folder."""
+"""`installation`: each overlay in turn, on the real API server, for all tests of a module."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.deploy.installation import Installation, installed
 from tests.deploy.rendered import Variant
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def installation(
     request: pytest.FixtureRequest, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:

@@ -1,4 +1,4 @@
-"""An overlay on the real API server, applied by the real kubectl. Synchronous: one for all tests of this folder."""
+"""An overlay on the real API server, applied by the real kubectl. Synchronous: one for all tests of a module."""
 
 import subprocess
 import time
@@ -45,7 +45,7 @@ def installed(control_plane: ControlPlane, folder: Path) -> Iterator[Installatio
             _wait_for_policy(client, account)
             yield Installation(rendered, account, _token(client, account))
         finally:
-            _remove(control_plane, rendered, folder)
+            _remove(control_plane, client, rendered, folder)
 
 
 def _make_shop(client: httpx.Client) -> None:
@@ -104,19 +104,27 @@ def _token(client: httpx.Client, account: str) -> str:
     )
 
 
-def _remove(control_plane: ControlPlane, rendered: Rendered, folder: Path) -> None:
-    for each in rendered.of("StatefulSet"):
-        # No controller here takes the finalizer off the volume's claim.
-        name, namespace = each["metadata"]["name"], each["metadata"]["namespace"]
-        claim = f"{each['spec']['volumeClaimTemplates'][0]['metadata']['name']}-{name}-0"
-        _kubectl(control_plane, "delete", "statefulset", name, "-n", namespace, "--ignore-not-found")
-        patch = ("--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-        _kubectl(control_plane, "patch", "pvc", claim, "-n", namespace, *patch, check=False)
-    _kubectl(control_plane, "delete", "deployments,statefulsets,daemonsets", "--all", "-n", SHOP, "--wait=false")
-    _kubectl(control_plane, "delete", "pods", "--all", "-n", SHOP, "--force", "--grace-period=0")  # the kubelet is gone
+def _remove(control_plane: ControlPlane, client: httpx.Client, rendered: Rendered, folder: Path) -> None:
+    """Without the namespace controller, which looks into a deleted namespace after five seconds only."""
+    own = rendered.one("Deployment", "krt-web")["metadata"]["namespace"]
     _kubectl(control_plane, "delete", "namespace", SHOP, "--wait=false")
-    _kubectl(control_plane, "delete", "-k", str(folder), "--ignore-not-found")
-    _kubectl(control_plane, "wait", "--for=delete", f"namespace/{SHOP}", f"--timeout={_SECONDS:.0f}s")
+    _kubectl(control_plane, "delete", "-k", str(folder), "--ignore-not-found", "--wait=false")
+    # No controller here takes the finalizer off the volume's claim.
+    claim = ("patch", "pvc", "data-valkey-0", "-n", own, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
+    _kubectl(control_plane, *claim, check=False)
+    for namespace in (own, SHOP):
+        everything = (
+            "deployments,statefulsets,daemonsets,replicasets,events,pvc,serviceaccounts",
+            "--all",
+            "-n",
+            namespace,
+        )
+        _kubectl(control_plane, "delete", *everything, "--ignore-not-found")
+        now = ("--ignore-not-found", "--force", "--grace-period=0")
+        _kubectl(control_plane, "delete", "pods", "--all", "-n", namespace, *now)
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}, "spec": {"finalizers": []}}
+        client.put(f"/api/v1/namespaces/{namespace}/finalize", json=body)  # unless it is gone already
+        _kubectl(control_plane, "wait", "--for=delete", f"namespace/{namespace}", f"--timeout={_SECONDS:.0f}s")
 
 
 def _kubectl(control_plane: ControlPlane, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from krt.dev.valkey import server_binary
 from tests.apiserver.binaries import program
 from tests.apiserver.objects import Object
 from tests.apiserver.processes import Process
-from tests.deploy.rendered import DEPLOY, Rendered
+from tests.deploy.rendered import DEPLOY, Rendered, Variant, render
 from tests.fakes.ports import free_ports
 from tests.fakes.tls_front import tls_front
 from tests.fault.krt_process import Krt
@@ -62,11 +62,12 @@ def made_secrets(script: Path = DEPLOY / "kubernetes" / "valkey" / "secrets") ->
 
 @asynccontextmanager
 async def open_pods(rendered: Rendered, folder: Path, *, kubeconfig: Path) -> AsyncIterator[tuple[Embedded, Krt]]:
-    """The Valkey of the overlay all-namespaces, krt web and krt worker of this one, all ready; the web is given."""
+    """krt web, krt worker and their Valkey (another overlay's where this one has none), all ready; the web is given."""
     secrets = made_secrets()
+    valkey = rendered if rendered.of("StatefulSet") else render(Variant("all-namespaces").folder(folder))
     async with AsyncExitStack() as stack:
         dev = await stack.enter_async_context(embedded(valkey=False, cluster=False))
-        plain_port = await stack.enter_async_context(_open_valkey(rendered, folder, secrets))
+        plain_port = await stack.enter_async_context(_open_valkey(valkey, folder, secrets))
         port = await stack.enter_async_context(tls_front(plain_port, _tls_of(folder / "valkey" / "etc-valkey")))
         (folder / "sitecustomize.py").write_text(_RESOLVER)
         common = {"PYTHONPATH": f"{folder}{os.pathsep}{_ROOT}", "VALKEY_ADDR": f"valkey:{port}"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from krt.settings.parts import known_variables
+from krt.settings.roles import known_variables
 from tests.deploy.rendered import DEPLOY
 
 ROOT = DEPLOY.parent

@@ -8,7 +8,7 @@ import trio
 
 from krt.cli.main import main
 from krt.dev.embed import embedded
-from krt.settings.parts import load
+from krt.settings.load import load
 from tests.fault.krt_process import Krt
 
 # From its docs/DEPLOYMENT.md and docs/CONFIGURATION.md.

@@ -9,7 +9,8 @@ import pytest
 import trustme
 
 from krt.errors import SettingsInvalid
-from krt.settings.parts import known_variables, load
+from krt.settings.load import load
+from krt.settings.roles import known_variables
 from tests.apiserver.objects import Object
 from tests.deploy.pods import mount, moved
 from tests.deploy.rendered import EVERYTHING, PLAIN, Rendered, Variant, render

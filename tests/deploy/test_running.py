@@ -14,7 +14,7 @@ from tests.deploy.pods import open_pods
 from tests.deploy.rendered import EVERYTHING, PLAIN
 
 
-@pytest.mark.parametrize("installation", [PLAIN[0], EVERYTHING], indirect=True, ids=str)
+@pytest.mark.parametrize("installation", [PLAIN[0], PLAIN[2], EVERYTHING], indirect=True, ids=str)
 async def test_an_announced_image_is_restarted_and_the_job_hears_of_it(
     apiserver: ApiServer, installation: Installation, tmp_path: Path
 ) -> None:

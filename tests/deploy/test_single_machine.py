@@ -8,7 +8,8 @@ import trio
 
 from krt.dev.embed import embedded
 from krt.dev.valkey import open_valkey
-from krt.settings.parts import known_variables, load
+from krt.settings.load import load
+from krt.settings.roles import known_variables
 from tests.deploy.rendered import DEPLOY
 from tests.fakes.valkey_users import deployed_users, password_of
 from tests.fault.krt_process import Krt

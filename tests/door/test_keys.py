@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -11,7 +13,7 @@ import trio
 from krt.dev.issuer import KeysFault
 from tests.door.door import D401, Door, constant, request, watching
 from tests.door.process import Process, krt_web
-from tests.door.surroundings import Surroundings
+from tests.door.surroundings import Surroundings, surroundings
 from tests.oidc.tokens import HEADER, encoded, jwk, key_set_body, private_key, segment
 
 OTHER = private_key(2048, 2)
@@ -64,38 +66,65 @@ async def seconds_of(door: Door) -> float:
 
 
 FAULTS = [KeysFault.NONE, KeysFault.ERROR, KeysFault.SILENT, KeysFault.GARBAGE]
+# Of the clock and the scheduler: a stall of 10 ms for each token of a flood makes ten times as much of a call.
+NOISE_SECONDS = 0.015
+
+
+def assert_as_fast(flooded: list[float], quiet: list[float]) -> None:
+    """Both were taken turn by turn, so that a busy machine slows both down."""
+    print(f"good calls: {1000 * median(flooded):.1f} ms in the flood, {1000 * median(quiet):.1f} ms without")
+    assert median(flooded) < max(3 * median(quiet), NOISE_SECONDS)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_unknown_keys_cost_no_look_at_once_and_hold_up_nobody(fault: KeysFault, fresh: Door) -> None:
-    quiet = median([await seconds_of(fresh) for _ in range(15)])
+async def test_unknown_keys_cost_no_look_at_once_and_hold_up_nobody(fault: KeysFault, fresh: Door, door: Door) -> None:
     fresh.surroundings.issuer.keys_fault = fault
     async with watching(fresh) as watch:
-        times: list[float] = []
+        flooded: list[float] = []
+        quiet: list[float] = []
         async with trio.open_nursery() as nursery:
             nursery.start_soon(flood, fresh, 200, 1.0)
             for _ in range(15):
                 await trio.sleep(0.05)
-                times.append(await seconds_of(fresh))
+                quiet.append(await seconds_of(door))
+                flooded.append(await seconds_of(fresh))
         assert watch.fetches() == 0  # the first look was less than half a minute ago
-    assert median(times) < max(3 * quiet, 0.1)
+    assert_as_fast(flooded, quiet)
+
+
+@pytest.fixture
+def flooded(environ: dict[str, str], tmp_path: Path) -> Iterator[list[Door]]:
+    """Processes that have looked at the keys once, each of an issuer with another fault since."""
+    with ExitStack() as started:
+        doors = []
+        for fault in FAULTS:
+            around = started.enter_context(surroundings())
+            doors.append(Door(around, started.enter_context(krt_web(tmp_path, {**environ, **around.environ}))))
+            around.issuer.keys_fault = fault
+        yield doors
+        for door in doors:
+            door.assert_log_keeps_secrets()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_10_000_unknown_keys_in_a_minute_cost_three_looks(fault: KeysFault, fresh: Door) -> None:
-    quiet = median([await seconds_of(fresh) for _ in range(30)])
-    fresh.surroundings.issuer.keys_fault = fault
-    async with watching(fresh) as watch:
-        times: list[float] = []
+async def test_10_000_unknown_keys_in_a_minute_cost_three_looks(flooded: list[Door], door: Door) -> None:
+    """Four processes are flooded at once, a fifth is left alone: what a call takes is compared in the same minute."""
+    quiet: list[float] = []
+    times: list[list[float]] = [[] for _ in flooded]
+    async with AsyncExitStack() as watched:
+        watches = [await watched.enter_async_context(watching(one)) for one in flooded]
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(flood, fresh, 10_000, 60.0)
+            for one in flooded:
+                nursery.start_soon(flood, one, 10_000, 60.0)
             for _ in range(28):
                 await trio.sleep(2)
-                times.append(await seconds_of(fresh))
-        assert watch.fetches() <= 3
-    assert median(times) < max(3 * quiet, 0.1)
-    assert (await fresh.probe("/readyz")).status == 200
+                quiet.append(await seconds_of(door))
+                for one, taken in zip(flooded, times, strict=True):
+                    taken.append(await seconds_of(one))
+        assert all(1 <= watch.fetches() <= 3 for watch in watches)
+    for one, taken in zip(flooded, times, strict=True):
+        assert_as_fast(taken, quiet)
+        assert (await one.probe("/readyz")).status == 200
 
 
 async def test_without_keys_it_is_alive_but_not_ready_says_503_and_recovers_unaided(

@@ -17,7 +17,7 @@ from krt.daemon import Bound
 from krt.dev.issuer import Issuer, KeysFault
 from krt.dev.valkey import Valkey, open_valkey
 from krt.serving.address import Address, parse_address
-from krt.settings.parts import load
+from krt.settings.load import load
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, standing_in
 from tests.serving.raw import Reply, read_to_end

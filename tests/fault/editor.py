@@ -1,12 +1,14 @@
 """Somebody else who writes to the Deployments all the time: what krt decided on may have changed before its patch."""
 
 import itertools
+import json
 import random
 from collections.abc import Sequence
 
 import httpx
 import trio
 
+from krt.client.transport import Outgoing
 from tests.apiserver.control_plane import ControlPlane
 from tests.fault.places import Place
 
@@ -36,11 +38,13 @@ class Editor:
                 await trio.sleep(PAUSE_SECONDS)
 
     async def _write(self, client: httpx.AsyncClient, name: str, edit: str) -> None:
-        body = {"metadata": {"labels": {EDIT: edit}}}
+        body = json.dumps({"metadata": {"labels": {EDIT: edit}}}).encode()
         headers = {"Content-Type": "application/merge-patch+json"}
         while True:
+            request = client.build_request("PATCH", f"{self._path}/{name}", content=body, headers=headers)
+            request.stream = Outgoing(body, lambda: None)  # httpx's own stays unclosed where the connection breaks
             try:
-                if (await client.patch(f"{self._path}/{name}", json=body, headers=headers)).is_success:
+                if (await client.send(request)).is_success:
                     return
             except httpx.TransportError:
                 pass

@@ -17,7 +17,8 @@ ADMIN = {"close_every_answer": False, "lifetime_seconds": None}
 
 async def seconds_to_the_end(stream):
     started = trio.current_time()
-    reply = await read_to_end(stream)
+    with trio.fail_after(100):
+        reply = await read_to_end(stream)
     await stream.aclose()
     return reply, trio.current_time() - started
 
@@ -143,7 +144,8 @@ async def test_a_peer_that_does_not_read_its_answer_is_cut(limits, bound_seconds
         stream = await server.connect()
         started = trio.current_time()
         await stream.send_all(GOOD.replace(b"/ok", b"/huge"))
-        await ended.wait()
+        with trio.fail_after(100):
+            await ended.wait()
         assert trio.current_time() - started == pytest.approx(bound_seconds, abs=0.1)
         await stream.aclose()
         await trio.testing.wait_all_tasks_blocked(0.01)

@@ -2,7 +2,8 @@
 
 import errno
 import socket
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 import trio
@@ -11,6 +12,8 @@ import trio.abc
 from krt.errors import BindFailed
 from krt.serving.address import Address, parse_address
 from krt.serving.sockets import bound_addresses, open_listeners
+
+SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 
 @contextmanager
@@ -143,3 +146,13 @@ class FirstPort(trio.abc.SocketFactory):
             self._port, port, bind = 0, self._port, made.bind
             made.bind = lambda where: bind((where[0], port))
         return made
+
+
+@pytest.mark.skipif(not SOMAXCONN.exists() or int(SOMAXCONN.read_text()) < 1024, reason="the kernel keeps fewer")
+async def test_a_burst_waits_for_its_turn_and_not_for_another_try():
+    with closing(await open_listeners(parse_address("127.0.0.1:0"))) as listeners, ExitStack() as burst:
+        where = listeners[0].socket.getsockname()
+        for _ in range(700):  # nobody accepts
+            peer = burst.enter_context(socket.socket())
+            peer.settimeout(0.5)  # TCP tries again after a second
+            peer.connect(where)

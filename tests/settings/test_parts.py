@@ -12,7 +12,8 @@ from krt.errors import SettingsInvalid
 from krt.secret import Secret
 from krt.serving.address import Address
 from krt.settings import table
-from krt.settings.parts import OF_OTHERS, ROLES, TITLES, Settings, load, rows
+from krt.settings.load import Settings, load
+from krt.settings.roles import OF_OTHERS, ROLES, TITLES, rows
 from krt.settings.table import Setting
 
 WEB = {

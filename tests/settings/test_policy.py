@@ -9,7 +9,7 @@ import pytest
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
 from krt.settings.judge import load_judge
-from krt.settings.parts import Settings, load
+from krt.settings.load import Settings, load
 from tests.fakes.values import an_event
 
 POLICY = '[[allow]]\nwho = "acme@65/*"\nimages = ["ghcr.io/acme/{repo}"]\ntags = ["dev"]\n'
@@ -116,3 +116,12 @@ def test_check_policy_is_told_the_same_and_no_more(policy: Path) -> None:
     for environ in ({**SIMPLE, "KRT_POLICY": str(policy)}, {}):
         with pytest.raises(SettingsInvalid):
             load_judge({}, environ)
+
+
+def test_check_policy_refuses_the_audience_that_krt_web_refuses() -> None:
+    own = {
+        "KRT_OIDC_ISSUER": "https://ghes.example/_services/token",
+        "GITHUB_OIDC_AUDIENCE": "https://ghes.example/acme",
+    }
+    with pytest.raises(SettingsInvalid, match="by default"):
+        load_judge({}, {**SIMPLE, **own})

@@ -34,7 +34,7 @@ class InFlight:
         self._now = 0
 
     async def __call__(self, scope, receive, send) -> None:
-        if scope["type"] != "http" or scope["path"].endswith("/deployments"):
+        if scope["type"] != "http" or "/deployments/" not in scope["path"]:  # namespaces are listed and watched, too
             await self._app(scope, receive, send)
             return
         self._now += 1

@@ -14,7 +14,7 @@ from krt.core.report import Group, GroupState
 from krt.core.restart import format_time
 from krt.daemon import _group
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable, SettingsInvalid
-from krt.settings import parts
+from krt.settings.load import load
 from krt.worker.changes import Changes
 from krt.worker.entry import Entry
 from krt.worker.hand import Hand
@@ -39,7 +39,7 @@ def ago(seconds: float) -> str:
 def group_of(**environ: str) -> str:
     """The consumer group of a worker that is started with these variables."""
     needed = {"VALKEY_ADDR": "valkey:6379", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
-    told = parts.load("worker", {}, needed | environ).cluster
+    told = load("worker", {}, needed | environ).cluster
     assert told is not None
     return _group(told)
 

@@ -15,7 +15,7 @@ from krt.core.image import complete
 from krt.core.restart import format_time
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired
-from krt.settings import parts
+from krt.settings.load import load
 from krt.worker.hand import FRESH_SECONDS, ROLLOUT_SECONDS
 from tests.fakes.api import FakeApi
 from tests.fakes.eventually import eventually
@@ -65,7 +65,7 @@ async def test_I1_nothing_is_read_from_the_journal_before_the_first_whole_list(c
     async with standing_in(tmp_path) as stand_in, trio.open_nursery() as nursery:
         stand_in.cluster.add(shop("web"))
         stand_in.cluster.faults.add(Fault(status=503, verb="list"), times=None)
-        settings = parts.load(
+        settings = load(
             "worker",
             {},
             {

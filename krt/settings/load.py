@@ -1,0 +1,107 @@
+"""One start: its settings read, and every problem of them said at once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from krt.broker.endpoint import Unix
+from krt.core.policy import Rule
+from krt.errors import SettingsInvalid
+from krt.oidc.config import Issuer, check_audience
+from krt.serving.tls import client_context
+from krt.settings.parts import Admin, Admission, Cluster, Process, Valkey, Web
+from krt.settings.policy import problems_of_web, problems_of_worker, rules_of
+from krt.settings.roles import PARTS_OF, known_variables, rows
+from krt.settings.table import Reader, Value, settings_of
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one start was told. `web` or `worker` is None where that role does not run."""
+
+    process: Process
+    valkey: Valkey
+    admission: Admission
+    admin: Admin
+    web: Web | None
+    cluster: Cluster | None
+    values: tuple[Value, ...]
+
+    @property
+    def role(self) -> str:
+        """What was started."""
+        return "all" if self.web and self.cluster else "web" if self.web else "worker"
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Who may announce what, of a start with a web role."""
+        return rules_of(self.admission.policy, self.web.allowed_org if self.web else None, self.admission.images)
+
+
+def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
+    """The settings of a start of `krt ROLE`; `flags` by their names. Raises SettingsInvalid with every problem."""
+    own = rows(role)
+    reader = Reader(flags, environ, rows=own, known=known_variables())
+    process, valkey, admission = reader.read(Process), reader.read(Valkey), reader.read(Admission)
+    web = reader.read(Web) if Web in own else None
+    cluster = reader.read(Cluster) if Cluster in own else None
+    admin = reader.read(Admin)
+    reader.problems.extend(_policy_problems(role, reader.given()))
+    reader.problems.extend(_given_together(reader.given()))
+    reader.problems.extend(problems_of_audience(web.audience, web.issuer) if web else ())
+    if valkey:
+        reader.problems.extend(_contradictions(valkey))
+    if not (process and valkey and admission and admin) or reader.problems:
+        raise SettingsInvalid(tuple(reader.problems))
+    return Settings(process, valkey, admission, admin, web, cluster, tuple(reader.values))
+
+
+def load_valkey(flags: Mapping[str, str], environ: Mapping[str, str]) -> Valkey:
+    """What leads to Valkey, and nothing else, for a command that is no daemon. Raises SettingsInvalid."""
+    reader = Reader(flags, environ, rows={Valkey: settings_of(Valkey)}, known=known_variables())
+    valkey = reader.read(Valkey)
+    reader.problems.extend(_given_together(reader.given()))
+    reader.problems.extend(_contradictions(valkey) if valkey else ())
+    if valkey is None or reader.problems:
+        raise SettingsInvalid(tuple(reader.problems))
+    return valkey
+
+
+def _given_together(given: frozenset[str]) -> Iterator[str]:
+    for one, other in (("VALKEY_USERNAME", "VALKEY_USERNAME_FILE"), ("VALKEY_PASSWORD", "VALKEY_PASSWORD_FILE")):
+        if {one, other} <= given:
+            yield f"{one} and {other} are both given: one of them is enough"
+
+
+def _policy_problems(role: str, given: frozenset[str]) -> Iterator[str]:
+    admission, web = settings_of(Admission), settings_of(Web)
+    if Web in PARTS_OF[role]:
+        yield from problems_of_web(given, admission["policy"], web["allowed_org"], admission["images"])
+    else:
+        yield from problems_of_worker(given, admission["policy"], admission["images"])
+
+
+def _contradictions(valkey: Valkey) -> Iterator[str]:
+    if valkey.tls and isinstance(valkey.addr.address, Unix):
+        yield "VALKEY_TLS_ENABLED (or --valkey-tls) is for host:port: a unix socket has no name to verify"
+    if (valkey.ca_file or valkey.cert_file or valkey.key_file) and not (valkey.tls or valkey.addr.tls):
+        yield (
+            "KRT_VALKEY_CA_FILE, KRT_VALKEY_CERT_FILE and KRT_VALKEY_KEY_FILE are for TLS: "
+            "set VALKEY_TLS_ENABLED=true as well, or write VALKEY_ADDR as valkeys://host:port"
+        )
+    if valkey.cert_file or valkey.key_file:
+        yield from _problem_of_certificate(valkey)
+
+
+def _problem_of_certificate(valkey: Valkey) -> Iterator[str]:
+    try:
+        client_context(None, valkey.cert_file, valkey.key_file)
+    except ValueError as error:
+        yield f"KRT_VALKEY_CERT_FILE and KRT_VALKEY_KEY_FILE: {error}"
+
+
+def problems_of_audience(audience: str | None, issuer: Issuer) -> Iterator[str]:
+    """Whether the audience is one that the issuer makes tokens for by itself."""
+    try:
+        if audience:
+            check_audience(audience, issuer)
+    except ValueError as error:
+        yield f"{settings_of(Web)['audience']}: {error}"
