@@ -62,8 +62,8 @@ async def resync(servers: Servers, figures: Figures) -> None:
             part, "API server ready to listed anew, waiting between tries included, s", round(perf_counter() - began, 2)
         )
         figures.note(part, "memory before, after and at most, MB", (before, *worker.memory()))
-        held = [line["milliseconds"] for line in worker.all("loop_held")[lags:]]
-        figures.ratio(part, "longest hold of the loop, ms", max(held, default=0.0), at_most=25)
+        held = [line["processor"] for line in worker.all("loop_held")[lags:]]
+        figures.ratio(part, "longest hold of the loop, ms of processor time", max(held, default=0.0), at_most=25)
 
 
 async def connections(servers: Servers, figures: Figures) -> None:

@@ -24,13 +24,13 @@ class Slices(trio.abc.Instrument):
     """Says which task held the loop, and for how long."""
 
     def __init__(self) -> None:
-        self._began = 0.0
+        self._began = self._ran = 0.0
         self._collecting = 0.0
         self._collected = 0.0
         gc.callbacks.append(self._note)
 
     def before_task_step(self, _: trio.lowlevel.Task) -> None:
-        self._began, self._collected = time.perf_counter(), 0.0
+        self._began, self._ran, self._collected = time.perf_counter(), time.thread_time(), 0.0
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         seconds = time.perf_counter() - self._began
@@ -39,6 +39,7 @@ class Slices(trio.abc.Instrument):
                 "loop_held",
                 task=task.name,
                 milliseconds=round(seconds * 1000, 1),
+                processor=round((time.thread_time() - self._ran) * 1000, 1),  # the rest the kernel gave to others
                 collecting=round(self._collected * 1000, 1),
             )
 
