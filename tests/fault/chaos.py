@@ -15,7 +15,7 @@ from tests.fault.krt_process import Krt
 from tests.fault.model import Disturbance
 from tests.fault.plan import API_SERVER, VALKEY, WORKERS, Fault, Kind, Plan
 
-STOP_SECONDS = GRACE_SECONDS + 5
+STOP_SECONDS = GRACE_SECONDS + 12  # a patch that was begun has 10 s, also where the grace is shorter
 
 
 class Chaos:
