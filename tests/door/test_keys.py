@@ -50,11 +50,11 @@ async def flood(door: Door, number: int, within_seconds: float) -> int:
         assert constant(reply) == D401
         answered += 1
 
-    for first in range(0, number, _AT_ONCE):
-        async with trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:  # without waiting for answers: they are held back while many are refused
+        for first in range(0, number, _AT_ONCE):
             for name in range(first, first + _AT_ONCE):
                 nursery.start_soon(one, name)
-        await trio.sleep_until(began + within_seconds * first / number)
+            await trio.sleep_until(began + within_seconds * first / number)
     return answered
 
 
