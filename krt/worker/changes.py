@@ -37,7 +37,7 @@ class Changes:
                 log.error("change_crashed", workload=after.key, event_id=entry.id, exception=error)
 
     def _consider(self, entry: Entry, before: Workload | None, after: Workload) -> None:
-        if entry.dropped or not self._matches(entry, after):
+        if entry.dropped or entry.envelope.dry_run or not self._matches(entry, after):
             return
         if _is_undone(entry, after):
             self._restart_again(entry, after)

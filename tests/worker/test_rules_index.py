@@ -14,14 +14,16 @@ from krt.core.image import complete
 from krt.core.restart import format_time
 from krt.daemon import root
 from krt.dev.cluster import Fault, deployment
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired
+from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired
 from krt.settings.load import load
 from krt.worker.hand import FRESH_SECONDS, ROLLOUT_SECONDS
 from tests.fakes.api import FakeApi
 from tests.fakes.eventually import eventually
 from tests.fakes.index import FakeIndex
+from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.stand_in import standing_in
-from tests.fakes.values import NOW, a_workload
+from tests.fakes.trouble import Troubled
+from tests.fakes.values import NOW, a_workload, an_envelope
 from tests.worker.accepting import KEYS, accept
 from tests.worker.workers import WEB
 
@@ -194,6 +196,23 @@ async def test_I3_a_change_of_what_matched_before_is_no_late_match(world, autoju
         world.cluster.change(WEB, replicas=replicas)
     await world.settled(entry)
     assert world.cluster.calls == [("restart", WEB)]
+
+
+async def test_I3_a_dry_run_restarts_no_late_match_either(world, autojump_clock):
+    """Seen to fail: a workload that came to match before the dry-run was acknowledged was restarted for it."""
+    world.cluster.change(WEB, containers=a_workload("ghcr.io/acme/shop:old").containers)
+
+    async def away(name: str) -> None:
+        if name == "settle" and trio.current_time() < 10:
+            raise BrokerUnavailable("away")
+
+    await world.start(rollouts=Troubled(FakeRollouts(world.stream), before=away))
+    entry = world.stream.accept(an_envelope(dry_run=True))
+    await trio.sleep(7)
+    world.cluster.change(WEB, containers=a_workload("ghcr.io/acme/shop:dev").containers)
+    await world.settled(entry)
+    assert not world.cluster.patches
+    assert world.state(entry) == "done"
 
 
 @pytest.mark.parametrize("heard", ["nothing", "bookmark", "change"])
