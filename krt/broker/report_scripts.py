@@ -91,19 +91,20 @@ return changed
 )
 
 # KEYS 1 what is followed
-# ARGV 1 the followed, 2 what report keys begin with, 3 the group's field, 4 the target's, then the ids.
-# Answers for each id whether there is a report (1 or 0), and what the two fields hold; nothing if it is followed for
-# another one by now: one that was superseded is settled, and what took its place would be missing from the picture.
+# ARGV 1 the followed, 2 what report keys begin with, 3 the group's field, 4 the target's,
+#      5 and 6 the first and the last place (from 0) among the ids that is asked about, then all ids.
+# Answers for each of these whether there is a report (1 or 0), and what the two fields hold; nothing if it is followed
+# for another one by now: one that was superseded is settled, and what took its place would be missing from the picture.
 STANDINGS = Script("""
 local asked, found = {}, {}
-for i = 5, #ARGV do asked[ARGV[i]] = true end
+for i = 7, #ARGV do asked[ARGV[i]] = true end
 for id in string.gmatch(redis.call('HGET', KEYS[1], ARGV[1]) or '', '%S+') do
   if not asked[id] then return {} end
 end
-for i = 5, #ARGV do
+for i = 7 + ARGV[5], math.min(7 + ARGV[6], #ARGV) do
   local report = ARGV[2] .. ARGV[i]
   local group, target = redis.call('HGET', report, ARGV[3]), redis.call('HGET', report, ARGV[4])
-  found[i - 4] = {redis.call('EXISTS', report), group or '', target or ''}
+  found[#found + 1] = {redis.call('EXISTS', report), group or '', target or ''}
 end
 return found
 """)

@@ -27,6 +27,7 @@ from krt.core.report import (
 from krt.core.workload import WorkloadKey
 
 _LEASE_MILLISECONDS = 3000
+_STANDINGS_AT_ONCE = 500  # an answer of a thousand bytes each is far from the megabyte at which a connection is cut
 _FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report: what nobody looks after goes by itself
 
 
@@ -90,10 +91,15 @@ class Rollouts:
         """How each of its events stands with the workload; nothing where it is followed for others, too, by now."""
         fields = [group_field(self._group), target_field(self._group, followed.key)]
         name = _name(followed.key, followed.uid)
-        arguments: list[str] = [name, self._keys.report(""), *fields, *map(str, followed.events)]
-        reply = await self._client.eval_script(STANDINGS, [self._keys.followed(self._group)], arguments)
-        found = cast("Sequence[tuple[int, bytes, bytes]]", reply)
-        return {event: _standing(*said) for event, said in zip(followed.events, found, strict=bool(found))}
+        found: list[tuple[int, bytes, bytes]] = []
+        for first in range(0, len(followed.events), _STANDINGS_AT_ONCE):
+            place: list[str | int] = [name, self._keys.report(""), *fields, first, first + _STANDINGS_AT_ONCE - 1]
+            arguments = [*place, *map(str, followed.events)]
+            reply = await self._client.eval_script(STANDINGS, [self._keys.followed(self._group)], arguments)
+            if not reply:
+                return {}
+            found += cast("Sequence[tuple[int, bytes, bytes]]", reply)
+        return {event: _standing(*said) for event, said in zip(followed.events, found, strict=True)}
 
     async def hold_lease(self) -> bool:
         """Whether this worker is the one that tells; renewed by asking."""

@@ -95,6 +95,8 @@ def undone_mark(workload: Workload) -> Mark | None:
     """
     mark = parse_mark(workload.mark)
     written, in_force = parse_time(mark.restarted_at if mark else None), parse_time(workload.restarted_at)
+    if written and in_force and not in_force.microsecond:  # `kubectl rollout restart` leaves out parts of seconds
+        written = written.replace(microsecond=0)
     return mark if written and (in_force is None or in_force < written) else None
 
 

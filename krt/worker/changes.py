@@ -37,11 +37,11 @@ class Changes:
                 log.error("change_crashed", workload=after.key, event_id=entry.id, exception=error)
 
     def _consider(self, entry: Entry, before: Workload | None, after: Workload) -> None:
-        if entry.dropped or not self._matches(entry, after):
+        if entry.dropped or entry.envelope.dry_run or not self._matches(entry, after):
             return
         if _is_undone(entry, after):
             self._restart_again(entry, after)
-        elif not (before and self._matches(entry, before)) and not is_after(after.created_at, entry.id):
+        elif not self._was_match(entry, before, after) and not is_after(after.created_at, entry.id):
             self._waiting.want(after, entry)
 
     def _restart_again(self, entry: Entry, workload: Workload) -> None:
@@ -55,6 +55,10 @@ class Changes:
         else:
             entry.want(workload.key)
             entry.settle(workload.key, Failed("restart undone by another writer"))
+
+    def _was_match(self, entry: Entry, before: Workload | None, after: Workload) -> bool:
+        # A list after a lost watch puts a recreated workload straight in the place of its namesake.
+        return before is not None and before.uid == after.uid and self._matches(entry, before)
 
     def _matches(self, entry: Entry, workload: Workload) -> bool:
         return isinstance(judge(entry.envelope.event, workload, require_opt_in=self._require_opt_in), Match)

@@ -34,8 +34,8 @@ class Entry:
     told: Callable[[str], None]  # of each workload's outcome, by its name
     open: set[WorkloadKey] = field(default_factory=set)
     outcomes: dict[WorkloadKey, Outcome] = field(default_factory=dict)
-    listed: set[WorkloadKey] = field(default_factory=set)  # told one by one in the report
-    skipped: set[WorkloadKey] = field(default_factory=set)  # of them, those that did not match; they may yet
+    # Told one by one in the report, by uid; "" did not match, and may yet, as may one of another uid.
+    listed: dict[WorkloadKey, str] = field(default_factory=dict)
     more: int = 0  # workloads that are only counted there
     undone: dict[WorkloadKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
     heir: "Entry | None" = None  # a newer one that names all that this one does: late matches are its business

@@ -31,15 +31,14 @@ class Recorder:
         told = sorted(verdicts, key=lambda verdict: isinstance(verdict, Skip))[:MOST_TARGETS]
         follow = {workload.key: workload.uid for workload in wanted}
         targets = {v.workload.key: _target(v, entry, is_wanted=v.workload.key in follow) for v in told}
-        entry.listed |= targets.keys()
-        entry.skipped |= {verdict.workload.key for verdict in told if isinstance(verdict, Skip)}
+        entry.listed |= {v.workload.key: "" if isinstance(v, Skip) else v.workload.uid for v in told}
         entry.more = len(verdicts) - len(told)
         followed = {key: uid for key, uid in follow.items() if key in targets}
         await self._rollouts.record(entry.id, _group(entry), targets, followed)
 
     async def late(self, entry: Entry, workload: Workload) -> None:
         """A workload that came to match later. Waits for Valkey; returns also when the entry is dropped."""
-        if workload.key in entry.listed - entry.skipped or len(entry.listed | {workload.key}) > MOST_TARGETS:
+        if entry.listed.get(workload.key) == workload.uid or len(entry.listed.keys() | {workload.key}) > MOST_TARGETS:
             return
         target = {workload.key: Target(TargetState.WAITING, uid=workload.uid)}
         async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
@@ -50,8 +49,7 @@ class Recorder:
             except BrokerUnavailable as error:
                 log.warning("late_match_not_recorded", workload=workload.key, event_id=entry.id, problem=error)
             else:
-                entry.listed.add(workload.key)
-                entry.skipped.discard(workload.key)
+                entry.listed[workload.key] = workload.uid
                 return
 
 

@@ -4,7 +4,7 @@ import math
 
 import trio
 
-from krt.core.outcome import Covered, Failed, Outcome, Restarted
+from krt.core.outcome import Covered, Failed, Outcome, Restarted, Unmatched
 from krt.core.workload import Workload, WorkloadKey
 from krt.logs import Log
 from krt.worker.entry import Entry
@@ -53,23 +53,25 @@ class Waiting:
 
     async def _settle(self, key: WorkloadKey) -> None:
         while True:
-            entry = self._wanted[key]
+            entry, seen = self._wanted[key], self._seen[key]
             outcome: Outcome | None = None
             if not entry.dropped:
-                outcome = await self._try(key, entry)
+                outcome = await self._try(seen, entry)
             newest = self._wanted[key]
+            if isinstance(outcome, Unmatched) and self._seen[key] is not seen:
+                continue  # what was tried is gone or no match; what was heard of meanwhile may be another one
             if newest is entry or _covers(outcome, newest):
                 del self._wanted[key], self._seen[key]
                 if outcome:
                     newest.settle(key, outcome)
                 return
 
-    async def _try(self, key: WorkloadKey, entry: Entry) -> Outcome:
+    async def _try(self, seen: Workload, entry: Entry) -> Outcome:
         try:
-            await self._recorder.late(entry, self._seen[key])
-            return await self._restarter.settle(self._seen[key], entry)
+            await self._recorder.late(entry, seen)
+            return await self._restarter.settle(seen, entry)
         except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
-            log.error("restart_crashed", workload=key, event_id=entry.id, exception=error)
+            log.error("restart_crashed", workload=seen.key, event_id=entry.id, exception=error)
             return Failed("internal")
 
 

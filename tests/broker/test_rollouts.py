@@ -1,5 +1,6 @@
 """What workers keep of rollouts, before a real Valkey: reports move only forward, and what is followed survives."""
 
+import msgspec
 import pytest
 import trio
 
@@ -225,6 +226,19 @@ async def test_nothing_is_known_of_how_events_stand_once_others_have_come(client
     seen = Followed(WEB, "u1", (first,))
     await recorded(client, rollouts, "t-2")
     assert await rollouts.standings(seen) == {}
+
+
+async def test_how_any_number_of_events_stand_is_no_longer_an_answer_than_a_connection_takes(client, rollouts):
+    """Seen to fail: what was announced thousands of times while it could not be restarted never heard the last word."""
+    long = msgspec.structs.replace(WAITING, reason="x" * 1000)
+    events = tuple(EventId(1, number) for number in range(1200))
+    for event in events:
+        await client.call("HSET", KEYS.report(str(event)), FIELD, long.to_json())
+    await client.call("HSET", KEYS.followed(GROUP), "Deployment/shop/web/u1", " ".join(map(str, events)))
+    (followed,) = await rollouts.followed()
+    standings = await rollouts.standings(followed)
+    assert tuple(standings) == events
+    assert {standing.target for standing in standings.values()} == {long}
 
 
 async def test_an_event_is_open_from_when_it_is_recorded_until_it_is_settled(client, rollouts):

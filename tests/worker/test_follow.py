@@ -15,7 +15,7 @@ from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import NOW, a_container
 from tests.fakes.workloads import many_workloads
-from tests.worker.workers import WEB, web
+from tests.worker.workers import WEB, wall, web
 
 REFUSED = ClusterRefused("422")
 LONG = RolloutStatus(observed_generation=2, replicas=2, updated=1, available=1)
@@ -193,7 +193,7 @@ async def test_T3_a_workload_that_was_matched_and_is_gone_before_its_patch_is_wh
     await trio.sleep(0.1)
     world.cluster.delete(WEB)
     if recreated:
-        world.cluster.put(web(uid="another"))
+        world.cluster.put(web(uid="another", created_at=format_time(wall())))
     await world.settled(entry)
     assert (target(world, entry).state, target(world, entry).reason) == ("skipped", "deleted or recreated")
 

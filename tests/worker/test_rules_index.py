@@ -14,14 +14,16 @@ from krt.core.image import complete
 from krt.core.restart import format_time
 from krt.daemon import root
 from krt.dev.cluster import Fault, deployment
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired
+from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired
 from krt.settings.load import load
 from krt.worker.hand import FRESH_SECONDS, ROLLOUT_SECONDS
 from tests.fakes.api import FakeApi
 from tests.fakes.eventually import eventually
 from tests.fakes.index import FakeIndex
+from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.stand_in import standing_in
-from tests.fakes.values import NOW, a_workload
+from tests.fakes.trouble import Troubled
+from tests.fakes.values import NOW, a_workload, an_envelope
 from tests.worker.accepting import KEYS, accept
 from tests.worker.workers import WEB
 
@@ -194,6 +196,44 @@ async def test_I3_a_change_of_what_matched_before_is_no_late_match(world, autoju
         world.cluster.change(WEB, replicas=replicas)
     await world.settled(entry)
     assert world.cluster.calls == [("restart", WEB)]
+
+
+@pytest.mark.parametrize("call_seconds", [0.0, 2.0], ids=["before-the-watch-tells", "after"])
+@pytest.mark.parametrize("told", ["deleted-and-added", "listed-anew"])
+async def test_I3_a_workload_that_was_recreated_before_the_event_is_restarted_too(
+    world, autojump_clock, call_seconds, told
+):
+    """Seen to fail: it was skipped as "recreated", or restarted and never followed: `rolling` for ever."""
+    world.cluster.call_seconds = call_seconds
+    worker = await world.start(index=FakeIndex(world.cluster, lag_seconds=1, bookmark_seconds=60))
+    if told == "deleted-and-added":
+        world.cluster.delete(WEB)
+    created_at = format_time(NOW.fromtimestamp(world.stream.now(), NOW.tzinfo))
+    world.cluster.put(a_workload("ghcr.io/acme/shop:dev", uid="another", created_at=created_at))
+    await trio.sleep(0.5)
+    entry = world.accept(ring=worker)
+    await world.settled(entry)
+    assert len(world.cluster.patches) == 1
+    assert world.state(entry) == "ready"
+    await trio.sleep(70)
+    assert not world.stream.group().followed
+
+
+async def test_I3_a_dry_run_restarts_no_late_match_either(world, autojump_clock):
+    """Seen to fail: a workload that came to match before the dry-run was acknowledged was restarted for it."""
+    world.cluster.change(WEB, containers=a_workload("ghcr.io/acme/shop:old").containers)
+
+    async def away(name: str) -> None:
+        if name == "settle" and trio.current_time() < 10:
+            raise BrokerUnavailable("away")
+
+    await world.start(rollouts=Troubled(FakeRollouts(world.stream), before=away))
+    entry = world.stream.accept(an_envelope(dry_run=True))
+    await trio.sleep(7)
+    world.cluster.change(WEB, containers=a_workload("ghcr.io/acme/shop:dev").containers)
+    await world.settled(entry)
+    assert not world.cluster.patches
+    assert world.state(entry) == "done"
 
 
 @pytest.mark.parametrize("heard", ["nothing", "bookmark", "change"])

@@ -227,7 +227,7 @@ async def test_R3_the_interval_counts_from_what_the_object_says(world, autojump_
     [
         {"opt": "disabled"},
         {"containers": a_workload("ghcr.io/acme/shop:stable").containers},
-        {"uid": "another"},
+        {"uid": "another", "created_at": "2026-11-20T12:00:02Z"},
     ],
     ids=["opted-out", "other-tag", "recreated"],
 )
