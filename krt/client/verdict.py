@@ -119,7 +119,9 @@ def _explain_unknown_caller(claims: Claims, event: Event, console: Console) -> N
     console.detail("ref", f"{claims.ref}")
     console.detail("event", f"{claims.event_name}")
     console.note("krt web must expect this audience, and a rule of its policy must name repository or owner")
-    console.note("the operator sees what the policy makes of it: these claims as claims.json, the settings of krt web, and")
+    console.note(
+        "the operator sees what the policy makes of it: these claims as claims.json, the settings of krt web, and"
+    )
     tags = ",".join(event.tags)
     console.line(f"  krt check-policy --claims claims.json --image {event.image} --tags {tags}")
     console.line(f"  {to_json(msgspec.to_builtins(claims))}")
