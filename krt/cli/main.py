@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 
 from krt import __version__
 from krt.cli.parser import Parser
@@ -26,6 +27,7 @@ _COMMANDS = {
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command that `argv` names; the exit code. Bad arguments end in SystemExit(2), as argparse does it."""
+    _fill_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
@@ -40,6 +42,13 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
             raise
         return INTERRUPTED
     return code
+
+
+def _fill_streams() -> None:
+    """A stream that the caller has closed goes nowhere: Python has None for it, and a socket would get its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:

@@ -20,7 +20,8 @@ _METHOD = re.compile(rb"[A-Z]{1,20}")
 _METHODS_REFUSED = frozenset({b"CONNECT", b"TRACE", b"TRACK"})
 _FIELD = re.compile(rb"(?P<name>%b):[\t ]*(?P<value>[\t\x20-\x7e\x80-\xff]*)" % _TOKEN)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]*)(?::[0-9]{0,5})?")
+_LABEL = rb"[0-9A-Za-z_-]{1,63}"  # RFC 1035; of any other, Werkzeug raises BadHost outside its own error handling
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:%b(?:\.%b)*\.?)?)(?::[0-9]{0,5})?" % (_LABEL, _LABEL))
 # What no line can hold is refused as it comes: a TLS client would otherwise wait out the header time.
 _BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

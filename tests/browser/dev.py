@@ -30,6 +30,11 @@ class Dev:
         assert done.returncode == 0, done
         return parse(done.stdout.split()[2])
 
+    async def is_refused(self) -> None:
+        """Send an event with a token for somebody else."""
+        done = await pasted(f"{self._line} --audience https://elsewhere.example.com")
+        assert done.returncode == 2, done
+
     async def write(self, fields: Mapping[str, str], targets: Mapping[WorkloadKey, Target]) -> EventId:
         """Put an event and its report into Valkey that krt itself would never take in."""
 

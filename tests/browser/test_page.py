@@ -166,9 +166,11 @@ async def test_it_can_be_read_in_the_light_and_in_the_dark_wide_and_narrow(
     krt: Dev, browser: Browser, scheme: str
 ) -> None:
     events = [await krt.notify(), await krt.notify("ghcr.io/acme/nothing"), await krt.notify("ghcr.io/acme/blog")]
+    await krt.is_refused()
     await browser.prefer(scheme)
     await browser.open(krt.page)
     await shows(browser, events[0], "3 skipped")
+    assert "wrong_audience" in await browser.text("#refusals")
     assert await browser.script(FAINT) == []
     for width in (1280, 320):
         await browser.resize(width, 900)

@@ -68,6 +68,16 @@ def test_a_result_that_nobody_reads_is_a_result_all_the_same(actions: Actions) -
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's own way to close a stream")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_change_nothing(actions: Actions, closed: str) -> None:
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path.cwd()), **actions.environ}
+    command = ["sh", "-c", f'exec "$0" -W error -m krt notify shop:dev --json {closed}', sys.executable]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert (ended.returncode, len(actions.posts)) == (0, 1), ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.parametrize("tags", ["dev,v1", "dev\nv1\n", " dev ,\n v1 ", "dev\r\nv1\r\n"])
 def test_tags_stand_in_one_line_or_each_in_its_own(actions: Actions, tags: str) -> None:
     assert run("shop", f"--tags={tags}", environ=actions.environ) == 0

@@ -4,6 +4,7 @@ import h11
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from werkzeug.routing import Map
 
 from krt.serving.head import BadHeadError, HeadLimits, HeadReader
 
@@ -98,3 +99,12 @@ def test_nothing_that_follows_a_head_that_was_given_up_is_taken_for_one():
     reader.give_up()
     assert reader.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") is None
     assert (reader.head, reader.size_bytes) == (None, 0)
+
+
+@given(st.from_regex(rb"[0-9A-Za-z._\[\]:-]{0,70}", fullmatch=True))
+@example(b"krt..example")
+@example(b"a." * 40)
+def test_a_host_that_is_let_in_is_one_for_the_app_as_well(host):
+    """Werkzeug binds its routes to it before any error handler is there."""
+    if verdict([b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host]) not in {400, 414, 431}:
+        Map().bind(host.decode())

@@ -107,6 +107,9 @@ REFUSED = {
     "no Host": (head(b"GET /ok HTTP/1.1"), 400),
     "a Host that is none": (head(b"GET /ok HTTP/1.1", b"Host: ["), 400),
     "a Host with a path": (head(b"GET /ok HTTP/1.1", b"Host: a/b"), 400),
+    "a Host with an empty label": (head(b"GET /ok HTTP/1.1", b"Host: krt..example"), 400),
+    "a Host of a dot": (head(b"GET /ok HTTP/1.1", b"Host: ."), 400),
+    "a Host with a long label": (head(b"GET /ok HTTP/1.1", b"Host: " + 64 * b"a"), 400),
     "a Host with a user": (head(b"GET /ok HTTP/1.1", b"Host: a@b"), 400),
     # A6
     "bare line feeds": (GOOD.replace(b"\r", b""), 400),
