@@ -97,7 +97,7 @@ class Consumer:
     async def _take(self, delivered: Delivered) -> None:
         if delivered.deliveries >= _MOST_DELIVERIES:
             if not self._suspects:
-                self._suspect_at = max(self._suspect_at, trio.current_time() + _SUSPECT_SECONDS)
+                self._suspect_at = trio.current_time() + _SUSPECT_SECONDS
             self._suspects[delivered.id] = delivered
         else:
             await self._handle(delivered)
