@@ -69,7 +69,10 @@ OnRestart = Callable[[Workload, str], None]  # hears of a restart, as the object
 
 
 class Workloads(Protocol):
-    """The API server, for one workload. Raises ClusterUnavailable, ClusterDenied and ClusterRefused besides."""
+    """The API server, for one workload.
+
+    Raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired besides.
+    """
 
     async def read(self, key: WorkloadKey) -> Workload:
         """The workload as it is now. Raises Gone."""

@@ -50,16 +50,26 @@ def say_end(
     if not all(standing.settled for standing in standings.values()):
         return {}  # whoever has it in hand may restart the workload yet, for all of them
     if workload is None:
-        return dict.fromkeys(standings, Target(TargetState.FAILED, reason=GONE, version=LAST, final=True))
-    restarted = {
-        event: standing.target.version
-        for event, standing in standings.items()
-        if standing.target and standing.target.state is TargetState.PROGRESSING
-    }
-    if _version(workload) <= max(restarted.values(), default=-1):
-        return {}  # the object is known as it was before what was told of it
-    newest = max(restarted, default=None)
+        return dict.fromkeys(standings, _lost(GONE))
+    if is_behind(workload, standings):
+        return {}
+    newest = max(_restarted(standings), default=None)
     return {event: _end(workload, event, newest, position) for event in standings}
+
+
+def is_behind(workload: Workload, standings: Mapping[EventId, Standing]) -> bool:
+    """Whether the object is known only as it was before what was told of it."""
+    return _version(workload) <= max(_restarted(standings).values(), default=-1)
+
+
+def say_unheard(
+    standings: Mapping[EventId, Standing], *, now: datetime, deadline_seconds: float
+) -> Mapping[EventId, Target]:
+    """The last word on events older than the deadline, where nothing was heard of the object for as long."""
+    late = {event: each for event, each in standings.items() if _age_seconds(event, now) > deadline_seconds}
+    if not all(standing.settled for standing in late.values()):
+        return {}
+    return dict.fromkeys(late, _lost(f"nothing heard of the workload for {deadline_seconds:g} s"))
 
 
 def of_outcome(outcome: Outcome) -> Target | None:
@@ -73,6 +83,23 @@ def of_outcome(outcome: Outcome) -> Target | None:
             return Target(TargetState.SKIPPED, reason=reason, final=True, version=LAST)
         case Superseded():
             return None
+
+
+def _restarted(standings: Mapping[EventId, Standing]) -> dict[EventId, int]:
+    """Of which events a restart was told, and at which version of the object."""
+    return {
+        event: standing.target.version
+        for event, standing in standings.items()
+        if standing.target and standing.target.state is TargetState.PROGRESSING
+    }
+
+
+def _lost(reason: str) -> Target:
+    return Target(TargetState.FAILED, reason=reason, version=LAST, final=True)
+
+
+def _age_seconds(event: EventId, now: datetime) -> float:
+    return now.timestamp() - event.milliseconds / 1000
 
 
 def _end(workload: Workload, event: EventId, restarted: EventId | None, position: JournalPosition) -> Target:

@@ -23,6 +23,7 @@ T = TypeVar("T")
 _LOOK_SECONDS = 5.0  # a ring can be lost with its connection; and how soon dead workers' entries are looked for
 _READ_AT_ONCE = 100
 _MOST_DELIVERIES = 10  # an entry that was handed on so often may be what its workers died of
+_SUSPECT_SECONDS = 60.0  # what is open may stay so for ever; and what kills a worker does it sooner than that
 
 
 class Consumer:
@@ -37,6 +38,7 @@ class Consumer:
         self._cursor = "0-0"
         self._claim_at = -1.0
         self._suspects: dict[EventId, Delivered] = {}
+        self._suspect_at = -1.0  # from here on the next one is handled, whatever else is open
         self._strange: frozenset[EventId] = frozenset()
 
     def hear_own(self, own: frozenset[EventId]) -> None:
@@ -94,18 +96,21 @@ class Consumer:
 
     async def _take(self, delivered: Delivered) -> None:
         if delivered.deliveries >= _MOST_DELIVERIES:
+            if not self._suspects:
+                self._suspect_at = trio.current_time() + _SUSPECT_SECONDS
             self._suspects[delivered.id] = delivered
         else:
             await self._handle(delivered)
 
     async def _take_suspect(self) -> bool:
-        """Handle an entry that may be poison: alone, after all others."""
-        if not self._suspects or not self._hand.is_idle:
+        """Handle an entry that may be poison: after all others, or a minute after it came and after the last such."""
+        if not self._suspects or not (self._hand.is_idle or trio.current_time() >= self._suspect_at):
             return False
         suspect = next(iter(self._suspects.values()))
         log.warning("suspect_taken", event_id=suspect.id, deliveries=suspect.deliveries)
         await self._handle(suspect)
         del self._suspects[suspect.id]
+        self._suspect_at = trio.current_time() + _SUSPECT_SECONDS
         return True
 
     async def _handle(self, delivered: Delivered) -> None:

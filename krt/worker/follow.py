@@ -1,10 +1,10 @@
 """Follows rollouts to their end: one worker of the group reads each object's own status and tells the reports.
 
 What is followed stands in Valkey, how far it is on the objects. Here is only what was said last, to say nothing twice,
-and when something was looked for in vain: whoever takes over may begin anew with both.
+and since when something is looked for in vain: whoever takes over may begin anew with both.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,8 +12,8 @@ import trio
 
 from krt.core.event_id import EventId
 from krt.core.ports import Followed, Index, Rollouts
-from krt.core.progress import covers, say, say_end
-from krt.core.report import Target
+from krt.core.progress import covers, is_behind, say, say_end, say_unheard
+from krt.core.report import Standing, Target
 from krt.core.restart import JournalPosition
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import BrokerUnavailable
@@ -87,21 +87,12 @@ class Follower:
     async def _look_at(self, one: Followed, position: JournalPosition) -> None:
         workload = self._index.get(one.key)
         if workload and workload.uid == one.uid:
-            self._missing.pop((one.key, one.uid), None)
             position = await self._position.judging(workload, position)  # it may be of an earlier moment than the mark
             newest = covers(workload, position) or EventId(-1, 0)
             await self._tell_rollout(_of(one, [event for event in one.events if event <= newest]), workload)
             await self._tell_end(one, newest, workload, position)
-        elif self._is_gone(one):
+        else:
             await self._tell_end(one, EventId(-1, 0), None, position)
-
-    def _is_gone(self, one: Followed) -> bool:
-        """Whether it is not there by an index that has heard of all that there was when it was first missed.
-
-        Another worker may have matched what this one's index has yet to hear of.
-        """
-        since = self._missing.setdefault((one.key, one.uid), trio.current_time())
-        return self._index.is_listed(one.key) and self._index.fresh_at() > since
 
     async def _tell_rollout(self, one: Followed, workload: Workload) -> None:
         name = (one.key, one.uid)
@@ -115,13 +106,33 @@ class Follower:
     ) -> None:
         """The last word on its events beyond `newest`, which no restart in force covers."""
         name, now = (one.key, one.uid), trio.current_time()
-        if one.events[-1] <= newest or now < self._asked.get(name, -_ASK_SECONDS) + _ASK_SECONDS:
+        if one.events[-1] <= newest:
+            self._missing.pop(name, None)
+            return
+        if now < self._asked.get(name, -_ASK_SECONDS) + _ASK_SECONDS:
             return
         self._asked[name] = now
         standings = await self._rollouts.standings(one)
         beyond = {event: standing for event, standing in standings.items() if event > newest}
-        for event, target in say_end(workload, beyond, position).items():
+        if not beyond:  # it is followed for others, too, by now
+            return
+        for event, target in self._ends(name, beyond, workload, position).items():
             await self._tell(_of(one, [event]), target)
+
+    def _ends(
+        self, name: _Name, beyond: Mapping[EventId, Standing], workload: Workload | None, position: JournalPosition
+    ) -> Mapping[EventId, Target]:
+        now, key = trio.current_time(), name[0]
+        if workload and not is_behind(workload, beyond):
+            self._missing.pop(name, None)
+            return say_end(workload, beyond, position)
+        since = self._missing.setdefault(name, now)
+        if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:
+            # Heard of all that there was when it was first missed: another worker may have matched what is news here.
+            return say_end(None, beyond, position)
+        if now - since > self._deadline_seconds:
+            return say_unheard(beyond, now=self._now(), deadline_seconds=self._deadline_seconds)
+        return {}
 
     async def _tell(self, one: Followed, target: Target) -> None:
         if await self._rollouts.tell(one, target) and target.final:

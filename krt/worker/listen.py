@@ -30,7 +30,8 @@ class Listener:
         self._journal = journal
         self._bell = bell
         self._metrics = metrics
-        self._foreign: deque[tuple[float, Envelope]] = deque(maxlen=_MOST_KEPT)
+        self._foreign: deque[tuple[float, Envelope]] = deque()
+        self._dropped = 0  # to make room, since it was last known that another worker has the lease
         self._heard = trio.Event()
 
     async def hear(self, signals: AsyncIterable[Signal]) -> None:
@@ -57,9 +58,11 @@ class Listener:
                     await self._adopt_kept()
                 else:
                     self._forget(_KEPT_SECONDS)
+                    self._dropped = 0
             except BrokerUnavailable as error:
                 log.warning("adoption_delayed", waiting=len(self._foreign), problem=error)
-            if lost := self._forget(_LOST_SECONDS):
+            if lost := self._forget(_LOST_SECONDS) + self._dropped:
+                self._dropped = 0
                 self._metrics.messages("lost", lost)
                 log.error("messages_lost", messages=lost)
             with trio.move_on_after(_RENEW_SECONDS):
@@ -73,6 +76,9 @@ class Listener:
             self._metrics.messages("refused")
             log.warning("message_refused", field=error.field, problem=error.problem)
             return
+        if len(self._foreign) >= _MOST_KEPT:
+            self._foreign.popleft()
+            self._dropped += 1
         self._foreign.append((trio.current_time(), Envelope(event, None, token_hex(8))))
         self._heard.set()
 

@@ -26,7 +26,15 @@ from krt.core.restart import (
     odd_mark,
 )
 from krt.core.workload import Workload
-from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
+from krt.errors import (
+    BrokerUnavailable,
+    ClusterDenied,
+    ClusterRefused,
+    ClusterUnavailable,
+    Conflict,
+    Gone,
+    VersionExpired,
+)
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
 from krt.serving.backoff import Backoff
@@ -100,10 +108,10 @@ class Restarter:
                 if not case.may_pass():
                     return Failed(str(error))
                 self._say_retry(case, error, "denied")
-            except ClusterUnavailable as error:
+            except (ClusterUnavailable, VersionExpired) as error:
                 case.denied_since = None
                 self._say_retry(case, error, "unavailable")
-                await trio.sleep(error.retry_after_seconds or 0)
+                await trio.sleep(getattr(error, "retry_after_seconds", None) or 0)
             except BrokerUnavailable as error:  # and it has never said where the journal stands
                 self._say_retry(case, error, "journal")
         raise AssertionError("a backoff does not end")

@@ -1,10 +1,10 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from krt.core.event_id import EventId
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
-from krt.core.progress import GONE, NOT_MADE, TAKEN_BACK, covers, of_outcome, say, say_end
+from krt.core.progress import GONE, NOT_MADE, TAKEN_BACK, covers, of_outcome, say, say_end, say_unheard
 from krt.core.report import LAST, Standing, Target, TargetState
 from krt.core.restart import format_time
 from krt.core.workload import RolloutStatus, Workload
@@ -158,6 +158,17 @@ def test_an_event_whose_report_is_there_no_more_is_followed_no_more() -> None:
 def test_an_index_that_is_behind_what_was_told_says_nothing(version: str) -> None:
     """Another worker has told of a version that this one has yet to hear of."""
     assert ends(a_workload(resource_version=version), {FIRST: LEFT, SECOND: told(1000)}) == {}
+
+
+@pytest.mark.parametrize(("standing", "state"), [(told(), "failed"), (LEFT, "failed"), (IN_HAND, None)])
+def test_T3_an_event_of_before_the_deadline_whose_workload_is_not_heard_of_has_failed(
+    standing: Standing, state: str | None
+) -> None:
+    """Unless a worker has it in hand. Seen to fail with no look at the events' age, and at who is settled."""
+    now = datetime.fromtimestamp(NEWEST.milliseconds / 1000, UTC)
+    old = EventId(NEWEST.milliseconds - 900_001, 0)
+    found = say_unheard({old: standing, NEWEST: IN_HAND}, now=now, deadline_seconds=DEADLINE_SECONDS)
+    assert {event: target.state for event, target in found.items()} == ({old: state} if state else {})
 
 
 @pytest.mark.parametrize(("manager", "reason"), [("", "restart undone"), ("argocd", "restart undone by argocd")])

@@ -1,5 +1,6 @@
 """T1 to T4 of docs/correctness.md where workers are concerned, each seen to fail without its rule; among fakes."""
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from tests.fakes.workloads import many_workloads
 from tests.worker.workers import WEB, wall, web
 
 REFUSED = ClusterRefused("422")
+UNHEARD = "nothing heard of the workload for 900 s"
 LONG = RolloutStatus(observed_generation=2, replicas=2, updated=1, available=1)
 DONE = RolloutStatus(observed_generation=9, replicas=1, updated=1, available=1)
 LATE = RolloutStatus(observed_generation=9, replicas=1, updated=1, deadline_exceeded="timed out progressing")
@@ -223,8 +225,11 @@ async def test_T3_a_place_that_was_never_listed_is_not_one_where_everything_is_g
     index._index.remove(WEB)
     index.is_listed = lambda key: False
     await world.start(index=index)
-    await trio.sleep(300)
+    await trio.sleep(890)
     assert world.targets(entry) == {"web": "progressing"}
+    await trio.sleep(30)
+    assert (target(world, entry).state, target(world, entry).reason) == ("failed", UNHEARD)
+    assert await FakeRollouts(world.stream).followed() == ()
 
 
 @pytest.mark.parametrize("before", [{"mark": None, "restarted_at": None}, "an earlier restart"])
@@ -285,6 +290,42 @@ async def test_T3_what_would_never_end_ends_at_the_deadline(world, autojump_cloc
     assert world.targets(entry) == {"web": "progressing"}
     await trio.sleep(5)
     assert (target(world, entry).state, target(world, entry).reason) == ("failed", "no end within 900 s")
+
+
+async def test_T3_what_a_worker_hears_nothing_of_any_more_ends_at_the_deadline(world, autojump_clock):
+    """The watch is denied, and patches are not. Seen to fail with nothing said of what is known as it was before."""
+    worker = await world.start(index=_deaf(world))
+    first = world.accept(ring=worker)
+    await trio.sleep(600)
+    second = world.accept(ring=worker)
+    await trio.sleep(290)
+    assert world.targets(first) == world.targets(second) == {"web": "progressing"}
+    await trio.sleep(30)
+    assert (target(world, first).state, target(world, first).reason) == ("failed", UNHEARD)
+    assert world.targets(second) == {"web": "progressing"}
+    await trio.sleep(600)
+    assert (target(world, second).state, target(world, second).reason) == ("failed", UNHEARD)
+    assert len(world.cluster.patches) == 2
+    assert await FakeRollouts(world.stream).followed() == ()
+
+
+async def test_T3_a_restart_that_was_made_late_is_not_ended_before_it_can_be_heard_of(world, autojump_clock):
+    """Seen to fail with the deadline counted from the event alone."""
+    world.cluster.refuse_always(WEB, ClusterUnavailable("503"))
+    worker = await world.start(index=FakeIndex(world.cluster, lag_seconds=30, bookmark_seconds=5))
+    entry = world.accept(ring=worker)
+    await trio.sleep(2000)
+    world.cluster.relent()
+    await world.settled(entry)
+    await trio.sleep(60)
+    assert world.targets(entry) == {"web": "ready"}
+
+
+def _deaf(world) -> FakeIndex:
+    """An index that knows what is there now, hears of nothing any more, and is fresh by what it hears elsewhere."""
+    index = FakeIndex(world.cluster, lag_seconds=math.inf)
+    index.heard_at = math.inf
+    return index
 
 
 @pytest.mark.parametrize("changes", [{"paused": True}, {"on_delete": True}])

@@ -136,6 +136,36 @@ async def test_messages_of_others_are_counted(world: World, counted: Counted, au
     assert counted.counts("messages") == {"adopted": 2, "refused": 1}
 
 
+async def test_messages_that_are_too_many_to_be_kept_are_counted_as_lost(
+    world: World, counted: Counted, autojump_clock, caplog
+):
+    worker = await world.start(metrics=counted.metrics, journal=Troubled(FakeJournal(world.stream), before=_away))
+    await trio.sleep(60)
+    for _ in range(1500):
+        worker.hear(foreign())
+    await trio.sleep(150)
+    assert len(world.stream.entries) == 1000
+    assert counted.counts("messages") == {"adopted": 1000, "lost": 500}
+    assert "messages_lost" in [record.message for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_messages_that_the_leases_holder_takes_in_are_not_counted_as_lost_by_others(
+    world: World, counted: Counted, autojump_clock
+):
+    await world.start()
+    await trio.sleep(10)
+    other = await world.start(metrics=counted.metrics)
+    for _ in range(1500):
+        other.hear(foreign())
+    await trio.sleep(10)
+    assert counted.counts("messages") == {}
+
+
+async def _away(_: str) -> None:
+    if trio.current_time() < 100:
+        raise BrokerUnavailable("away")
+
+
 async def test_the_backlog_is_what_no_worker_has_settled(world: World, counted: Counted, autojump_clock):
     world.cluster.refuse(WEB, *[ClusterUnavailable("503")] * 1000)
     worker = await world.start(metrics=counted.metrics)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 import trio
@@ -413,6 +414,27 @@ async def test_C5_what_ten_workers_were_given_waits_for_no_bookmark(world, autoj
     await dead.release(100)
     await world.start()
     await world.settled(within_seconds=240)
+
+
+async def test_C5_what_ten_workers_were_given_waits_for_what_is_never_done_a_minute_at_most(world, autojump_clock):
+    """Seen to fail with an idle hand waited for: one workload that cannot be restarted kept them out for a day."""
+    bad = world.cluster.put(a_workload("ghcr.io/acme/bad:dev", key="Deployment shop/bad"))
+    world.cluster.refuse_always(bad.key, AWAY)
+    suspects = [world.accept("ghcr.io/acme/shop", f"v{number}") for number in range(3)]
+    for entry in suspects:
+        world.cluster.put(a_workload(f"ghcr.io/acme/shop:v{entry.sequence}", key=f"Deployment shop/v{entry.sequence}"))
+    dead = FakeJournal(world.stream)
+    await dead.read_new(10)
+    for entry in suspects:
+        world.stream.pending()[entry].deliveries = 9
+    await dead.release(10)
+    world.accept("ghcr.io/acme/bad")
+    await world.start()
+    await trio.sleep(210)
+    took = [patch.at for patch in world.cluster.patches]
+    assert len(took) == 3
+    assert took[0] >= 60
+    assert all(later - earlier >= 60 for earlier, later in pairwise(took))
 
 
 async def test_C5_entries_that_wait_to_be_handled_alone_are_bounded(world, autojump_clock):

@@ -12,7 +12,7 @@ from krt.cluster.wire import Status
 from krt.core.ports import Stamp
 from krt.core.restart import format_time, parse_mark
 from krt.dev.cluster import deployment
-from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict
+from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, VersionExpired
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal
 from tests.fakes.rollouts import FakeRollouts
@@ -352,6 +352,20 @@ async def test_R5_who_denies_for_longer_than_a_minute_means_it(world, autojump_c
     assert world.targets(entry) == {"web": "waiting"}
     await world.settled(entry, within_seconds=140)
     assert world.targets(entry) == {"web": "failed"}
+
+
+@pytest.mark.parametrize("call", ["restart", "read"])
+async def test_R5_an_api_server_that_calls_the_version_too_old_is_asked_again(world, autojump_clock, call):
+    """Seen to fail with VersionExpired not caught: `failed: internal` at the first try."""
+    world.cluster.refuse_always(WEB, VersionExpired("410"), call=call)
+    world.cluster.refuse(WEB, Conflict("409"))
+    entry = world.accept()
+    await world.start()
+    await trio.sleep(50)
+    assert world.targets(entry) == {"web": "waiting"}
+    world.cluster.relent()
+    await world.settled(entry)
+    assert len(world.cluster.patches) == 1
 
 
 async def test_R5_a_refusal_with_a_reason_is_settled_at_once(world, autojump_clock):
