@@ -29,6 +29,7 @@ class WebMetrics:
             ["reason"],
             registry=registry,
         )
+        self._denied.labels("crashed")  # at 0 from the start: `increase` does not see a series begin at 1
         self._events = Counter("krt_events", "Events: accepted, or repeated by a retry", ["outcome"], registry=registry)
         self._unheard = Counter(
             "krt_events_unheard", "Accepted events at whose publication nobody listened", registry=registry

@@ -109,6 +109,16 @@ def values(family: Metric) -> dict[str, set[str]]:
     return found
 
 
+def test_what_an_alert_looks_for_to_increase_is_there_before_it_happens(exposed: dict[str, Metric]) -> None:
+    """`increase` does not see a series begin at 1: the first fault of a process would wake nobody."""
+    asked = [found for rule in alerts() for found in re.findall(r"increase\((krt_\w+)(?:\{([^}]*)\})?\[", rule["expr"])]
+    assert asked
+    for name, matchers in asked:
+        wanted = re.findall(r'(\w+)=~?"([^"]*)"', matchers)
+        samples = [each for family in exposed.values() for each in family.samples if each.name == name]
+        assert any(all(re.fullmatch(value, each.labels[label]) for label, value in wanted) for each in samples), name
+
+
 def test_what_is_summed_by_is_a_label(exposed: dict[str, Metric]) -> None:
     labels = {label for family in exposed.values() for label in values(family)} | OF_THE_SCRAPE
     used = {label for text in expressions() for by in re.findall(r"\bby \(([^)]*)\)", text) for label in by.split(", ")}
