@@ -54,6 +54,10 @@ def an_event(name: str, **more: Any) -> Mapping[str, Any]:
     }
 
 
+def _event_with(name: str, **metadata: Any) -> Mapping[str, Any]:
+    return an_event(name, metadata={"name": name, **metadata})
+
+
 def _patch(name: str, path: str = WEB, /, **body: Any) -> Act:
     return Act(name, "PATCH", path, body)
 
@@ -133,7 +137,7 @@ OTHERS = (
     _patch("mark a node", "/api/v1/nodes/node", metadata={"labels": {"a": "b"}}),
     _patch("opt a namespace out", "/api/v1/namespaces/shop", metadata={"annotations": {"krt/restart": "disabled"}}),
 )
-# An Event by the older API, one in another's name, and one about a stranger's business; then krt's own.
+# An Event by the older API, in another's name, about a stranger's business, with more than krt's have; then krt's own.
 FALSE_EVENTS = (
     Act(
         "make an event",
@@ -149,6 +153,15 @@ FALSE_EVENTS = (
     Act("make another's event", "POST", EVENTS, an_event("forged", reportingController="kubelet")),
     Act("make an event of something else", "POST", EVENTS, an_event("odd", reason="Killing")),
     Act("make a warning", "POST", EVENTS, an_event("warning", type="Warning")),
+    Act("make an event that stays", "POST", EVENTS, _event_with("stays", finalizers=["example.com/never"])),
+    Act(
+        "make an event with an owner",
+        "POST",
+        EVENTS,
+        _event_with("owned", ownerReferences=[{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "b"}]),
+    ),
+    Act("make an event with a label", "POST", EVENTS, _event_with("labelled", labels={"team": "evil"})),
+    Act("make a large event", "POST", EVENTS, _event_with("large", annotations={"more": "x" * 100_000})),
 )
 OWN_EVENTS = (Act("tell of a restart", "POST", EVENTS, an_event("own")),)
 # What krt does to a kind that is restarted, and may not do to one that is not. `plain` has no annotation yet.
