@@ -167,7 +167,9 @@ def test_ctrl_c_is_no_traceback():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(20)
         address = f"127.0.0.1:{silent.getsockname()[1]}"
-        with a_process(("cluster", "list"), {"VALKEY_ADDR": address}) as process, silent.accept()[0]:
+        with a_process(("cluster", "list"), {"VALKEY_ADDR": address}) as process, silent.accept()[0] as asked:
+            asked.settimeout(20)
+            assert asked.recv(1)  # before that, the socket that is being connected is nobody's yet
             process.send_signal(SIGINT)
             assert process.communicate() == ("", "")
     assert process.returncode == 130
