@@ -6,8 +6,6 @@
 Missing programs skip those tests, or fail them where CI=true; one line at the end of the run says so.
 """
 
-import os
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +18,7 @@ from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.kubelet import Kubelet, open_kubelet
 from tests.apiserver.server import ApiServer, open_apiserver
 from tests.fakes.https_proxy import HttpsProxy, open_https_proxy
-
-MARKER = "apiserver"
-_COUNTS = pytest.StashKey[Counter[str]]()
+from tests.fakes.real_part import RealPart
 
 
 @pytest.fixture(scope="session")
@@ -68,36 +64,13 @@ async def api_proxy(apiserver: ApiServer, tmp_path: Path) -> AsyncIterator[Https
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_COUNTS] = Counter()
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Whoever asks for the server bears the marker, written or not."""
-    if "control_plane" in getattr(item, "fixturenames", ()):
-        item.add_marker(MARKER)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker(MARKER) is None or not (missing := missing_programs()):
-        return
-    sentence = f"no {', '.join(missing)}: {FILL_COMMAND} fills the folder"
-    if os.environ.get("CI") == "true":
-        pytest.fail(sentence, pytrace=False)
-    item.config.stash[_COUNTS]["skipped"] += 1
-    pytest.skip(sentence)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    if item.get_closest_marker(MARKER):
-        item.config.stash[_COUNTS]["ran"] += 1
-    return (yield)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    counts = config.stash[_COUNTS]
-    sentence = f"real API server: {counts['ran']} tests ran against it"
-    if counts["skipped"]:
-        sentence += f", {counts['skipped']} SKIPPED: run {FILL_COMMAND}"
-    terminalreporter.write_line(sentence, yellow=bool(counts["skipped"]))
+    config.pluginmanager.register(
+        RealPart(
+            "apiserver",
+            fixture="control_plane",
+            missing=missing_programs,
+            command=FILL_COMMAND,
+            remedy="fills the folder",
+            ran="real API server: {} tests ran against it",
+        )
+    )
