@@ -1,7 +1,7 @@
 """Commands to Valkey, each under a deadline, over a bounded number of connections."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import trio
 from valkey.exceptions import NoScriptError
@@ -14,6 +14,8 @@ from krt.broker.script import Script
 
 MOST_CALLS_AT_ONCE = 8
 MOST_BLOCKING_READS = 4
+
+Exchange = Callable[[Connection], Awaitable[Reply]]
 
 
 class Client:
@@ -33,17 +35,19 @@ class Client:
 
         Where it has to wait for its turn or to connect first: max(connect_seconds, call_seconds) in all.
         """
-        async with self._for_a_call(command) as connection:
-            return await connection.execute(*command)
+        return await self._call(command, lambda connection: connection.execute(*command))
 
     async def eval_script(self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]) -> Reply:
         """As `call`. The script goes as its digest, and as text where Valkey does not know it (yet)."""
         rest = (len(keys), *keys, *arguments)
-        async with self._for_a_call(["EVALSHA"]) as connection:
+
+        async def evaluate(connection: Connection) -> Reply:
             try:
                 return await connection.execute("EVALSHA", script.sha, *rest)
             except NoScriptError:
                 return await connection.execute("EVAL", script.text, *rest)
+
+        return await self._call(["EVALSHA"], evaluate)
 
     async def blocking(self, *command: Argument, block_seconds: float) -> Reply:
         """A command that waits at Valkey (XREADGROUP … BLOCK), for `block_seconds` as it says itself.
@@ -52,26 +56,32 @@ class Client:
         """
         most = block_seconds + self.endpoint.call_seconds
         in_all = most + self.endpoint.connect_seconds
-        async with self._borrowed(self._blocking_reads, command, in_all, most) as connection:
-            return await connection.execute(*command)
+        return await self._exchange(
+            self._blocking_reads, command, in_all, most, lambda connection: connection.execute(*command)
+        )
 
     def close(self) -> None:
         self._calls.close()
         self._blocking_reads.close()
 
-    def _for_a_call(self, command: Sequence[Argument]) -> AbstractAsyncContextManager[Connection]:
+    async def _call(self, command: Sequence[Argument], exchange: Exchange) -> Reply:
         most = self.endpoint.call_seconds
-        in_all = max(most, self.endpoint.connect_seconds)
-        return self._borrowed(self._calls, command, in_all, most)
+        return await self._exchange(self._calls, command, max(most, self.endpoint.connect_seconds), most, exchange)
 
-    @asynccontextmanager
-    async def _borrowed(
-        self, pool: Pool, command: Sequence[Argument], all_seconds: float, exchange_seconds: float
-    ) -> AsyncIterator[Connection]:
-        with translated(self.endpoint, *command), trio.fail_after(all_seconds):
-            async with pool.borrowed() as connection:
-                with trio.fail_after(exchange_seconds):
-                    yield connection
+    async def _exchange(
+        self, pool: Pool, command: Sequence[Argument], all_seconds: float, exchange_seconds: float, exchange: Exchange
+    ) -> Reply:
+        async def in_time(connection: Connection) -> Reply:
+            deadline.deadline = min(deadline.deadline, trio.current_time() + exchange_seconds)
+            return await exchange(connection)
+
+        with translated(self.endpoint, *command):
+            try:
+                with trio.fail_after(all_seconds) as deadline:
+                    return await pool.lend(in_time)
+            except trio.TooSlowError:
+                pool.drop_idle()  # those to a Valkey that hangs, too
+                raise
 
 
 @asynccontextmanager

@@ -1,8 +1,8 @@
 """A bounded set of connections, each lent to one task at a time and kept only while it is at rest."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import trio
 from valkey.exceptions import ConnectionError as ConnectionLost
@@ -11,6 +11,8 @@ from valkey.exceptions import InvalidResponse, ResponseError
 from krt.broker.connect import connect
 from krt.broker.connection import Connection, code_of
 from krt.broker.endpoint import Endpoint
+
+T = TypeVar("T")
 
 # Shorter than what firewalls and balancers forget an idle connection after, without a word to either end.
 IDLE_SECONDS = 60.0
@@ -35,14 +37,14 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._closed = False
 
-    @asynccontextmanager
-    async def borrowed(self) -> AsyncIterator[Connection]:
-        """A connection for one exchange or a few; it comes back unless one of them was interrupted."""
-        async with self._turns:
+    async def lend(self, use: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `use` makes of a connection in one exchange or a few; it is kept unless one was interrupted."""
+        await self._turn()
+        try:
             connection = self._kept() or await connect(self._endpoint)
             try:
-                yield connection
-            except (ConnectionLost, InvalidResponse, trio.TooSlowError):
+                return await use(connection)
+            except (ConnectionLost, InvalidResponse):
                 self.drop_idle()
                 raise
             except ResponseError as error:
@@ -52,6 +54,8 @@ class Pool:
                 raise
             finally:
                 self._take_back(connection)
+        finally:
+            self._turns.release()
 
     def drop_idle(self) -> None:
         """Close what is not lent: when one connection broke, the others to that server have, too."""
@@ -62,6 +66,12 @@ class Pool:
         """Close what is not lent, and what is lent when it comes back."""
         self._closed = True
         self.drop_idle()
+
+    async def _turn(self) -> None:
+        try:
+            self._turns.acquire_nowait()  # nobody waits: no need to let others run first
+        except trio.WouldBlock:
+            await self._turns.acquire()
 
     def _kept(self) -> Connection | None:
         """The connection used last that is still good; those that are not are closed on the way."""

@@ -162,8 +162,7 @@ async def test_a_connection_idle_for_too_long_is_not_trusted(endpoint, idle_seco
     pool = Pool(endpoint, 1, idle_seconds=idle_seconds)
     ids = set()
     for _ in range(3):
-        async with pool.borrowed() as connection:
-            ids.add(await connection.execute("CLIENT", "ID"))
+        ids.add(await pool.lend(lambda connection: connection.execute("CLIENT", "ID")))
     pool.close()
     assert len(ids) == connections
 
