@@ -46,6 +46,8 @@ class Log:
 
 def configure(level: str, *, readable: bool = False) -> None:
     """Send the logs of krt and its libraries to standard error, as JSON or (`readable`) for people at a terminal."""
+    for unused in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
+        setattr(logging, unused, False)  # each is looked up for every line, and no line shows it
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Readable() if readable else _Json())
     root = logging.getLogger()

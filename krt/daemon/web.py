@@ -42,7 +42,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     )
     metrics, denials, rules = daemon.metrics.web, DenialLog(), settings.rules()
     metrics.watch_keys(count=keys.key_count, age_seconds=keys.age_seconds, fetches=keys.fetches)
-    requests = RequestLog(metrics, denials, told.trusted_proxies)
+    requests = RequestLog(metrics, denials)
     door = Door(
         identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
         rules=rules,

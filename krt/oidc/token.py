@@ -24,7 +24,7 @@ LONGEST_LIFE_SECONDS = 900  # GitHub's tokens live 300 s
 
 # Exactly one spelling of every token: PyJWT takes `=` after the signature for the same one.
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_SCHEME = re.compile(rb"bearer ([!-~]+)", re.IGNORECASE)
+_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] ([!-~]+)")  # IGNORECASE would fold each character of the token
 # RFC 7515 4.1.11, RFC 7797, RFC 7516 4.1.3: each changes what is signed, or demands what krt does not know.
 _REFUSED_PARAMETERS = frozenset({"crit", "b64", "zip"})
 

@@ -122,7 +122,7 @@ class Connection:
     def _judged(self, head: Head) -> object:
         self._request_id = token_hex(8)
         self._speaks_for(head.fields)
-        return self._listener.gate(Arrival(head, self._client, self._request_id))
+        return self._listener.gate(Arrival(head, self._peer, self._request_id))
 
     async def _turn_away(self, away: TurnedAway) -> None:
         if away is not _UNANSWERED:
@@ -141,6 +141,7 @@ class Connection:
                     send=self._act,
                     deny=self._deny,
                     request_id=self._request_id,
+                    peer=self._peer,
                     known=known,
                 )
                 await self._read(protocol)

@@ -18,10 +18,10 @@ class TurnedAway:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A head that is in order, the socket's peer, and the id that the request has or would have."""
+    """A head that is in order, the address for which it came, and the id that the request has or would have."""
 
     head: Head
-    client: tuple[str, int]
+    peer: str
     request_id: str
 
 

@@ -42,6 +42,7 @@ from hypercorn.typing import (
 
 from krt.serving.denial import Denial, Refusal
 from krt.serving.head import BadHeadError, HeadReader
+from krt.serving.peers import client_address
 from krt.serving.service import Service
 
 SocketName = tuple[str, int]
@@ -62,6 +63,7 @@ class StrictProtocol(H11Protocol):
         send: Callable[[Event], Awaitable[None]],
         deny: Callable[[Denial], None],
         request_id: str,
+        peer: str,
         known: object,
     ) -> None:
         super().__init__(
@@ -75,10 +77,13 @@ class StrictProtocol(H11Protocol):
             server=server,
             send=send,
         )
+        self._act, self.send = send, self._joined
+        self._unsent = b""  # the head of an answer whose body has not begun
+        self._body_follows = False
         self._service = service
         self._deny = deny
         self._head: HeadReader | None = None  # the first one was judged by krt.serving.connection
-        self._known = known
+        self._peer, self._known = peer, known
         self._refusal = Refusal()
         self._recycled = trio.Event()  # set when the request in hand has made room for the next one
         self.request_id = request_id  # of the request in hand, or of the next one
@@ -106,7 +111,8 @@ class StrictProtocol(H11Protocol):
             await self._answer_empty(refused.status)
             await self.send(Closed())
             return
-        if received is not None:
+        if received is not None and head.head:
+            self._peer = client_address(self.client, head.head.fields, self._service.listener.trusted_proxies)
             self._head = None
             await super().handle(RawData(received))
 
@@ -118,6 +124,7 @@ class StrictProtocol(H11Protocol):
                 **self._service.state,
                 "request_id": self.request_id,
                 "target": request.target,
+                "peer": self._peer,
                 "known": self._known,
                 "refusal": self._refusal,
             }
@@ -127,7 +134,23 @@ class StrictProtocol(H11Protocol):
     async def stream_send(self, event: StreamEvent) -> None:
         if isinstance(event, Response):
             event = replace(event, headers=self._sealed(event.headers))
+            self._body_follows = any(name == b"content-length" for name, _ in event.headers)
         await super().stream_send(event)
+
+    async def _joined(self, event: Event) -> None:
+        """What `_act` is asked for, but that a head which tells its body's length waits for it: one packet for both.
+
+        A stream's head goes at once: its reader may want to know long before there is anything to read.
+        """
+        if self._body_follows and isinstance(event, RawData):
+            self._unsent, self._body_follows = event.data, False
+            return
+        unsent, self._unsent = self._unsent, b""
+        if isinstance(event, RawData):
+            event = RawData(unsent + event.data)
+        elif unsent:
+            await self._act(RawData(unsent))
+        await self._act(event)
 
     async def _send_error_response(self, status_code: int) -> None:
         _, peer_ended = self.connection.trailing_data

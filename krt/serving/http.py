@@ -28,8 +28,9 @@ async def serve(
     """Serves `app` until `stopping` is set, then accepts no more and returns when all requests are answered.
 
     Starts with the bound addresses; raises BindFailed before that. What is not answered `grace_seconds` after
-    `stopping` is cut. Every request has `scope["state"]["request_id"]`, shown in its answer as X-Request-Id, and
-    `["target"]`, the bytes of its request line.
+    `stopping` is cut. Every request has `scope["state"]["request_id"]`, shown in its answer as X-Request-Id,
+    `["target"]`, the bytes of its request line, and `["peer"]`, the address that called as far as the proxies in front
+    can be believed.
     The app is called with a lifespan scope once: one that has no lifespan must return.
     """
     sockets = await open_listeners(listener.address)

@@ -17,7 +17,6 @@ from hypercorn.typing import (
 from krt.errors import BodyRefused
 from krt.serving.denial import Denial
 from krt.serving.listener import Listener
-from krt.serving.peers import client_address
 
 
 def limited(app: ASGIFramework, listener: Listener) -> ASGIFramework:
@@ -88,8 +87,8 @@ class _LimitedRequest:
         await self._send(event)
 
     async def _refuse(self, refused: BodyRefused) -> None:
-        client = client_address(self._scope["client"], self._scope["headers"], self._listener.trusted_proxies)
-        self._listener.on_denied(Denial(refused.reason), client, self._scope["state"]["request_id"])
+        state = self._scope["state"]
+        self._listener.on_denied(Denial(refused.reason), state["peer"], state["request_id"])
         headers = [(b"content-length", b"0")]
         await self._send({"type": "http.response.start", "status": refused.status, "headers": headers})
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})

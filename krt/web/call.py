@@ -36,8 +36,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 _JSON = re.compile(rb"application/json(?:; ?charset=utf-8)?", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
 
-
-EVENT, DRY_RUN = "/event", "/event/dry-run"
+DRY_RUN = "/event/dry-run"
 
 
 @dataclass(frozen=True, slots=True)

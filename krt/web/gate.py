@@ -36,8 +36,7 @@ def gate_of(door: Door, requests: RequestLog) -> Gate:
         route = route_of(head.method, head.target)
         if route == "health":
             return None
-        peer = requests.peer_of(arrival.client, head.fields)
-        record = Record(arrival.request_id, head.method.decode(), route or "other", peer)
+        record = Record(arrival.request_id, head.method.decode(), route or "other", arrival.peer)
         answer = _refusal(door, record, head.fields) if route else not_found()
         if answer is None:
             return record.identity

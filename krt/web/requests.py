@@ -1,6 +1,6 @@
 """One record of each request: filled on the way, and in every ending said once in the log and counted once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -11,7 +11,6 @@ from krt.core.identity import Identity
 from krt.logs import Log
 from krt.metrics import WebMetrics
 from krt.serving.denial import Denial, Refusal
-from krt.serving.peers import IPNetwork, client_address
 from krt.web.answers import Answer
 from krt.web.denials import DenialLog
 
@@ -48,16 +47,15 @@ class Record:
 class RequestLog:
     """Where the records of one listener go."""
 
-    def __init__(self, metrics: WebMetrics, denials: DenialLog, trusted_proxies: tuple[IPNetwork, ...] = ()) -> None:
+    def __init__(self, metrics: WebMetrics, denials: DenialLog) -> None:
         self._metrics = metrics
         self._denials = denials
-        self._trusted_proxies = trusted_proxies
 
     @contextmanager
     def record(self, scope: HTTPScope, *, path: str) -> Iterator[Record]:
         """A record of the request, which ends with the block. An error within is a crash, and goes on."""
-        peer = self.peer_of(scope["client"], scope["headers"])
-        record = Record(scope["state"]["request_id"], scope["method"], path, peer)
+        state = scope["state"]
+        record = Record(state["request_id"], scope["method"], path, state["peer"])
         began = perf_counter()
         try:
             yield record
@@ -65,14 +63,10 @@ class RequestLog:
             record.status, record.reason = 500, "crashed"
             raise
         finally:
-            refusal: Refusal = scope["state"]["refusal"]
+            refusal: Refusal = state["refusal"]
             if refusal.status:
                 record.status, record.reason = refusal.status, refusal.reason
             self.ended(record, perf_counter() - began)
-
-    def peer_of(self, client: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]]) -> str:
-        """The address that called, as far as the proxies in front can be believed."""
-        return client_address(client, headers, self._trusted_proxies)
 
     def denied(self, reason: Denial, peer: str, request_id: str) -> None:
         """The transport turned somebody away."""

@@ -3,9 +3,10 @@
 import re
 
 import pytest
+import trio
 
 from krt.serving.denial import Denial
-from tests.serving.raw import GOOD, answer, running
+from tests.serving.raw import GOOD, answer, read_to_end, running
 
 H = b"Host: krt.example\r\n"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -266,3 +267,26 @@ async def test_what_is_refused_is_refused_in_pieces_too(name, size, patient_cloc
     async with running() as server:
         reply = await server.send(*(sent[i : i + size] for i in range(0, len(sent), size)))
         assert reply.status == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "comes_at_once"),
+    [([(b"content-length", b"2")], False), ([], True)],
+    ids=["with its body, whose length it tells", "before the stream that it begins"],
+)
+async def test_when_the_head_of_an_answer_goes_out(headers, comes_at_once):
+    may_go_on = trio.Event()
+
+    async def app(scope, _receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await may_go_on.wait()
+            await send({"type": "http.response.body", "body": b"ok"})
+
+    async with running(app) as server:
+        stream = await server.connect()
+        await stream.send_all(GOOD)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert stream.socket.is_readable() is comes_at_once
+        may_go_on.set()
+        assert (await read_to_end(stream)).status == 200
