@@ -8,7 +8,7 @@ from valkey.exceptions import NoScriptError
 
 from krt.broker.connection import Argument, Connection, Reply
 from krt.broker.endpoint import Endpoint
-from krt.broker.failures import translated
+from krt.broker.failures import FAILURES, translation
 from krt.broker.pool import Pool
 from krt.broker.script import Script
 
@@ -75,13 +75,13 @@ class Client:
             deadline.deadline = min(deadline.deadline, trio.current_time() + exchange_seconds)
             return await exchange(connection)
 
-        with translated(self.endpoint, *command):
-            try:
-                with trio.fail_after(all_seconds) as deadline:
-                    return await pool.lend(in_time)
-            except trio.TooSlowError:
+        try:
+            with trio.fail_after(all_seconds) as deadline:
+                return await pool.lend(in_time)
+        except FAILURES as error:
+            if isinstance(error, trio.TooSlowError):
                 pool.drop_idle()  # those to a Valkey that hangs, too
-                raise
+            raise translation(self.endpoint, command, error) from error
 
 
 @asynccontextmanager

@@ -74,6 +74,10 @@ class Connection:
         self._fed_bytes = 0
         return reply if isinstance(reply, ResponseError) else _checked(reply)
 
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
+
     def is_reusable(self) -> bool:
         """Whether it is open and silent: what arrives at rest is either the end or garbage."""
         return not self._closed and not self._socket.is_readable()

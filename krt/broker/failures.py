@@ -1,7 +1,7 @@
 """What goes wrong between krt and Valkey, as krt's own errors: sentences with a remedy and no secret."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import trio
@@ -10,6 +10,8 @@ from valkey.exceptions import ResponseError, ValkeyError
 from krt.broker.connection import Argument, code_of
 from krt.broker.endpoint import Endpoint, FromFile
 from krt.errors import BrokerRefused, BrokerUnavailable
+
+FAILURES = (trio.TooSlowError, OSError, ValkeyError)  # a ResponseError is a ValkeyError
 
 _MOST_QUOTED_CHARACTERS = 200
 _CLUSTER_CODES = {"MOVED", "ASK", "CROSSSLOT", "CLUSTERDOWN"}
@@ -26,17 +28,24 @@ def translated(endpoint: Endpoint, *command: Argument) -> Iterator[None]:
     """
     try:
         yield
-    except ResponseError as error:
-        raise refusal(endpoint, command, error) from error
-    except trio.TooSlowError as error:
-        raise BrokerUnavailable(f"{endpoint} did not answer {_name(command)} in time") from error
-    except OSError as error:
-        raise BrokerUnavailable(f"{endpoint} cannot be reached: {_reason(error)}") from error
-    except ValkeyError as error:
-        raise BrokerUnavailable(f"{endpoint}: {quoted(str(error))}") from error
+    except FAILURES as error:
+        raise translation(endpoint, command, error) from error
 
 
-def refusal(endpoint: Endpoint, command: tuple[Argument, ...], error: ResponseError) -> BrokerRefused:
+def translation(endpoint: Endpoint, command: Sequence[Argument], error: Exception) -> BrokerRefused | BrokerUnavailable:
+    """What `translated` raises for one of the FAILURES."""
+    match error:
+        case ResponseError():
+            return refusal(endpoint, command, error)
+        case trio.TooSlowError():
+            return BrokerUnavailable(f"{endpoint} did not answer {_name(command)} in time")
+        case OSError():
+            return BrokerUnavailable(f"{endpoint} cannot be reached: {_reason(error)}")
+        case _:
+            return BrokerUnavailable(f"{endpoint}: {quoted(str(error))}")
+
+
+def refusal(endpoint: Endpoint, command: Sequence[Argument], error: ResponseError) -> BrokerRefused:
     """The error reply `error` to `command` as a sentence with its remedy, where one is known."""
     problem = _problem(endpoint, command, str(error))
     return BrokerRefused(f"{endpoint} {problem}", code=quoted(code_of(error)))
@@ -47,7 +56,7 @@ def quoted(text: str) -> str:
     return ascii(text)[1:-1][:_MOST_QUOTED_CHARACTERS]
 
 
-def _problem(endpoint: Endpoint, command: tuple[Argument, ...], text: str) -> str:
+def _problem(endpoint: Endpoint, command: Sequence[Argument], text: str) -> str:
     code = text.partition(" ")[0]
     if code in _CLUSTER_CODES:
         return (
@@ -64,7 +73,7 @@ def _problem(endpoint: Endpoint, command: tuple[Argument, ...], text: str) -> st
     return f"refused {_name(command)}: {quoted(text)}"
 
 
-def _missing_rule(endpoint: Endpoint, command: tuple[Argument, ...], text: str) -> tuple[str, str] | None:
+def _missing_rule(endpoint: Endpoint, command: Sequence[Argument], text: str) -> tuple[str, str] | None:
     """Who lacks which ACL rule; also when it was a script of krt's that ran into it."""
     if denied := _COMMAND_DENIED.search(text):
         return quoted(denied["user"]), f"+{quoted(denied['command'])}"
@@ -85,7 +94,7 @@ def _user(endpoint: Endpoint) -> str:
             return quoted(name)
 
 
-def _channel(command: tuple[Argument, ...]) -> str:
+def _channel(command: Sequence[Argument]) -> str:
     return _text(command[1]) if _name(command) in {"SUBSCRIBE", "PUBLISH"} else "CHANNEL"
 
 
@@ -96,7 +105,7 @@ def _reason(error: OSError) -> str:
     return quoted(error.strerror or str(error))
 
 
-def _name(command: tuple[Argument, ...]) -> str:
+def _name(command: Sequence[Argument]) -> str:
     return _text(command[0]).upper()
 
 

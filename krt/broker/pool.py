@@ -83,7 +83,7 @@ class Pool:
         return None
 
     def _take_back(self, connection: Connection) -> None:
-        if self._closed or not connection.is_reusable():
+        if self._closed:
             connection.close()
-        else:
+        elif not connection.is_closed:
             self._idle.append(_Idle(connection, trio.current_time()))
