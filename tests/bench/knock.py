@@ -1,6 +1,6 @@
 """Clients of krt web: one connection for each request, as krt answers; one after another, or at a fixed rate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -66,8 +66,8 @@ async def closed_loop(to: Address, requests: Iterator[bytes], *, clients: int) -
     return answers
 
 
-async def at_a_rate(to: Address, requests: list[bytes], *, per_second: float) -> Answers:
-    """Each at its time, whether or not those before it were answered."""
+async def at_a_rate(to: Address, requests: Iterable[bytes], *, per_second: float) -> Answers:
+    """Each at its time, whether or not those before it were answered; each is asked for shortly before its time."""
     answers = Answers()
     began, at = perf_counter(), trio.current_time()
     async with trio.open_nursery() as nursery:

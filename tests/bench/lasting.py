@@ -29,9 +29,10 @@ async def steady(servers: Servers, figures: Figures, *, seconds: float) -> None:
         await worker.wait("ready")
         at, numbers, held = await web.address(), cycle(range(min(servers.fleet.size, fleet.OWN_IMAGES))), []
         for _ in range(_PARTS):
-            requests = [servers.knock(fleet.image(next(numbers))) for _ in range(int(_PER_SECOND * seconds / _PARTS))]
+            count = int(_PER_SECOND * seconds / _PARTS)
+            requests = (servers.knock(fleet.image(next(numbers))) for _ in range(count))  # a token lives for minutes
             answers = await at_a_rate(at, requests, per_second=_PER_SECOND)
-            assert answers.count(202) == len(requests), answers.statuses
+            assert answers.count(202) == count, answers.statuses
             held.append((web.memory()[0], worker.memory()[0]))
         figures.note(part, "web, MB after each sixth", [web_held for web_held, _ in held])
         figures.note(part, "worker, MB after each sixth", [worker_held for _, worker_held in held])
