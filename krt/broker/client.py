@@ -71,12 +71,13 @@ class Client:
     async def _exchange(
         self, pool: Pool, command: Sequence[Argument], all_seconds: float, exchange_seconds: float, exchange: Exchange
     ) -> Reply:
-        async def in_time(connection: Connection) -> Reply:
-            deadline.deadline = min(deadline.deadline, trio.current_time() + exchange_seconds)
-            return await exchange(connection)
-
         try:
-            with trio.fail_after(all_seconds) as deadline:
+            with trio.fail_after(all_seconds) as scope:
+
+                async def in_time(connection: Connection) -> Reply:
+                    scope.deadline = min(scope.deadline, trio.current_time() + exchange_seconds)
+                    return await exchange(connection)
+
                 return await pool.lend(in_time)
         except FAILURES as error:
             if isinstance(error, trio.TooSlowError):

@@ -1,4 +1,4 @@
-"""A bounded set of connections, each lent to one task at a time and kept only while it is at rest."""
+"""A bounded set of connections, each lent to one task at a time, and lent again only if it was at rest meanwhile."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -68,6 +68,7 @@ class Pool:
         self.drop_idle()
 
     async def _turn(self) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()  # else a connection would be the price of an exchange not begun
         try:
             self._turns.acquire_nowait()  # nobody waits: no need to let others run first
         except trio.WouldBlock:

@@ -116,13 +116,13 @@ class Connection:
         self._deny(reason)
         return away
 
-    def _speaks_for(self, fields: Fields) -> None:
+    def _speaks_for(self, fields: Fields) -> str:
         self._peer = client_address(self._client, fields, self._listener.trusted_proxies)
+        return self._peer
 
     def _judged(self, head: Head) -> object:
         self._request_id = token_hex(8)
-        self._speaks_for(head.fields)
-        return self._listener.gate(Arrival(head, self._peer, self._request_id))
+        return self._listener.gate(Arrival(head, self._speaks_for(head.fields), self._request_id))
 
     async def _turn_away(self, away: TurnedAway) -> None:
         if away is not _UNANSWERED:
@@ -141,7 +141,7 @@ class Connection:
                     send=self._act,
                     deny=self._deny,
                     request_id=self._request_id,
-                    peer=self._peer,
+                    speaks_for=self._speaks_for,
                     known=known,
                 )
                 await self._read(protocol)

@@ -26,8 +26,8 @@ class Denial(StrEnum):
     CRASHED = "crashed"
 
 
-# Called with the reason, the peer's address as the socket has it, and the request id that the answer shows: empty
-# where nothing is answered. Must not raise.
+# Called with the reason, the address that called as far as the proxies in front can be believed, and the request id
+# that the answer shows: empty where nothing is answered. Must not raise.
 OnDenied = Callable[[Denial, str, str], None]
 
 

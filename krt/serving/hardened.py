@@ -11,9 +11,10 @@ Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Rep
 - protocol.h11.H11Protocol, by override: krt.serving.head judges every head first (the first of a connection in
   krt.serving.connection, before there is a protocol; later ones in `handle`), and nothing that would change
   protocols or be told to continue gets past it; `_create_stream` names the request;
-  `stream_send` and `_send_error_response` seal each answer; `_maybe_recycle` closes before the app hears of
-  it: told first, Quart-Trio cancels the very task that was about to close, and an answer given before its
-  body was read keeps its socket for ever.
+  `stream_send` and `_send_error_response` seal each answer; what is sent passes `_joined`, for an answer in
+  two packets wakes its reader twice; `_maybe_recycle` closes before the app hears of it: told first, Quart-Trio
+  cancels the very task that was about to close, and an answer given before its body was read keeps its socket for
+  ever.
 
 tests/serving/test_hypercorn.py fails when a new Hypercorn needs this no longer, or no longer fits it.
 """
@@ -41,8 +42,7 @@ from hypercorn.typing import (
 )
 
 from krt.serving.denial import Denial, Refusal
-from krt.serving.head import BadHeadError, HeadReader
-from krt.serving.peers import client_address
+from krt.serving.head import BadHeadError, Fields, HeadReader
 from krt.serving.service import Service
 
 SocketName = tuple[str, int]
@@ -63,7 +63,7 @@ class StrictProtocol(H11Protocol):
         send: Callable[[Event], Awaitable[None]],
         deny: Callable[[Denial], None],
         request_id: str,
-        peer: str,
+        speaks_for: Callable[[Fields], str],
         known: object,
     ) -> None:
         super().__init__(
@@ -75,15 +75,16 @@ class StrictProtocol(H11Protocol):
             ssl=False,
             client=client,
             server=server,
-            send=send,
+            send=self._joined,
         )
-        self._act, self.send = send, self._joined
+        self._act = send
         self._unsent = b""  # the head of an answer whose body has not begun
-        self._body_follows = False
+        self._holds_next = False
+        self._speaks_for = speaks_for
         self._service = service
         self._deny = deny
         self._head: HeadReader | None = None  # the first one was judged by krt.serving.connection
-        self._peer, self._known = peer, known
+        self._known = known
         self._refusal = Refusal()
         self._recycled = trio.Event()  # set when the request in hand has made room for the next one
         self.request_id = request_id  # of the request in hand, or of the next one
@@ -107,12 +108,12 @@ class StrictProtocol(H11Protocol):
         try:
             received = head.feed(data)
         except BadHeadError as refused:
+            self._speaks_for(refused.fields)
             self._deny(refused.reason)
             await self._answer_empty(refused.status)
             await self.send(Closed())
             return
-        if received is not None and head.head:
-            self._peer = client_address(self.client, head.head.fields, self._service.listener.trusted_proxies)
+        if received is not None:
             self._head = None
             await super().handle(RawData(received))
 
@@ -124,7 +125,7 @@ class StrictProtocol(H11Protocol):
                 **self._service.state,
                 "request_id": self.request_id,
                 "target": request.target,
-                "peer": self._peer,
+                "peer": self._speaks_for(tuple(request.headers)),
                 "known": self._known,
                 "refusal": self._refusal,
             }
@@ -134,7 +135,7 @@ class StrictProtocol(H11Protocol):
     async def stream_send(self, event: StreamEvent) -> None:
         if isinstance(event, Response):
             event = replace(event, headers=self._sealed(event.headers))
-            self._body_follows = any(name == b"content-length" for name, _ in event.headers)
+            self._holds_next = any(name == b"content-length" for name, _ in event.headers)
         await super().stream_send(event)
 
     async def _joined(self, event: Event) -> None:
@@ -142,8 +143,8 @@ class StrictProtocol(H11Protocol):
 
         A stream's head goes at once: its reader may want to know long before there is anything to read.
         """
-        if self._body_follows and isinstance(event, RawData):
-            self._unsent, self._body_follows = event.data, False
+        if self._holds_next and isinstance(event, RawData):
+            self._unsent, self._holds_next = event.data, False
             return
         unsent, self._unsent = self._unsent, b""
         if isinstance(event, RawData):

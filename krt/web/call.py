@@ -55,7 +55,7 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as it came, header names in lower case, the record of it, and who calls if the gate has seen that."""
+    """A request as it came, the record of it, and who calls if the gate saw that. h11 gives names in lower case."""
 
     path: str
     headers: tuple[tuple[bytes, bytes], ...]

@@ -75,6 +75,14 @@ async def test_calls_one_after_another_share_a_connection(client):
     assert len({await client.call("CLIENT", "ID") for _ in range(20)}) == 1
 
 
+async def test_a_call_that_is_cancelled_before_it_begins_costs_no_connection(client):
+    before = await client.call("CLIENT", "ID")
+    with trio.CancelScope() as over:
+        over.cancel()
+        await client.call("PING")
+    assert await client.call("CLIENT", "ID") == before
+
+
 async def test_no_more_connections_are_made_than_the_pool_may_have(client):
     async def call(number: int) -> None:
         assert await client.call("ECHO", number) == str(number).encode()

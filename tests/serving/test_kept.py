@@ -1,10 +1,11 @@
 """Connections that are kept: a peer in another process may have its answer before krt knows that it gave it."""
 
 import socket
+from ipaddress import ip_network
 
 import trio
 
-from tests.serving.raw import GOOD, running
+from tests.serving.raw import GOOD, answer, read_one, running
 
 TIMES = 200
 
@@ -28,3 +29,16 @@ def _ask_again_and_again(where: tuple[str, int]) -> int:
                     return answered
                 received += piece
     return TIMES
+
+
+async def test_each_request_of_a_kept_connection_has_its_own_caller():
+    async def app(scope, _receive, send):
+        if scope["type"] == "http":
+            await answer(send, 200, scope["state"]["peer"].encode())
+
+    trusted = (ip_network("127.0.0.0/8"),)
+    async with running(app, close_every_answer=False, trusted_proxies=trusted) as server:
+        stream = await server.connect()
+        for caller in (b"192.0.2.1", b"192.0.2.2"):
+            await stream.send_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %b\r\n\r\n" % caller)
+            assert (await read_one(stream)).body == caller

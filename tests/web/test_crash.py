@@ -22,12 +22,15 @@ from krt.web.watch import ReportWatch
 from tests.serving.raw import running
 
 
-async def test_a_crash_is_answered_and_recorded_without_what_it_holds(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("line", ["POST /event", "GET /events/1-1"], ids=["before Quart", "within Quart"])
+async def test_a_crash_is_answered_and_recorded_without_what_it_holds(
+    line: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     metrics = Metrics()
     async with running(build_app(a_door(metrics), RequestLog(metrics.web, DenialLog()))) as server:
         reply = await server.send(
-            b"POST /event HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\r\nContent-Length: 0\r\n\r\n"
+            line.encode() + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\r\nContent-Length: 0\r\n\r\n"
         )
         assert (reply.status, reply.body) == (500, b"")
         assert server.denials == [Denial.CRASHED]
