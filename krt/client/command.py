@@ -1,7 +1,10 @@
 """krt notify from its parsed arguments to its exit code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGINT, SIGTERM, signal
 
 import httpx
 import trio
@@ -9,7 +12,6 @@ import trio
 from krt.client import verdict, wait
 from krt.client.call import Call, Message, Patience
 from krt.client.console import Console
-from krt.client.exits import INTERRUPTED
 from krt.client.outcome import Accepted, NotYet
 from krt.client.token import Tokens, TokenService
 from krt.client.transport import open_http
@@ -28,17 +30,43 @@ class Notification:
 
 
 def run(notification: Notification, console: Console) -> int:
-    """Send the event, print how it went. Raises SettingsInvalid for unusable certificates or proxies."""
+    """Send the event, print how it went or that SIGINT or SIGTERM ended it; the exit code. Raises as `notify`."""
+
+    async def until_interrupted() -> int:
+        scope = trio.CancelScope()
+        with _cancelled_by_signals(scope):
+            return await notify(notification, console, scope)
+
+    return trio.run(until_interrupted)
+
+
+async def notify(notification: Notification, console: Console, scope: trio.CancelScope) -> int:
+    """Send the event, print how it went; the exit code, INTERRUPTED where `scope` was cancelled.
+
+    Raises SettingsInvalid for unusable certificates or proxies.
+    """
     patience = notification.patience
     tokens = Tokens(notification.service, seconds=patience.attempt_seconds, on_token=console.mask)
     call = Call(notification.message, tokens, patience, lambda not_yet: _tell_not_yet(not_yet, console))
-    code = INTERRUPTED
+    http = open_http(ca_file=notification.ca_file, connect_seconds=patience.connect_seconds)
+    with scope:
+        return await _send(notification, call, tokens, http, console)
+    return verdict.tell_interrupted(call, console)
+
+
+@contextmanager
+def _cancelled_by_signals(scope: trio.CancelScope) -> Iterator[None]:
+    """Within the block SIGINT and SIGTERM cancel the scope: a request then ends at a checkpoint.
+
+    A KeyboardInterrupt may strike anywhere in httpx, whose generators then outlive the run and complain of it.
+    """
+    token = trio.lowlevel.current_trio_token()
+    before = {each: signal(each, lambda *_: token.run_sync_soon(scope.cancel)) for each in (SIGINT, SIGTERM)}
     try:
-        http = open_http(ca_file=notification.ca_file, connect_seconds=patience.connect_seconds)
-        code = trio.run(_send, notification, call, tokens, http, console)
-    except* KeyboardInterrupt:  # Trio may hand it over in a group
-        verdict.tell_interrupted(call, console)
-    return code
+        yield
+    finally:
+        for each, handler in before.items():
+            signal(each, handler)
 
 
 async def _send(

@@ -222,6 +222,7 @@ def test_a_process_without_github_prints_no_token_at_all(actions: Actions) -> No
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("silent", "sentence"),
     [
@@ -230,7 +231,7 @@ def test_a_process_without_github_prints_no_token_at_all(actions: Actions) -> No
     ],
 )
 def test_an_interrupted_process_says_whether_the_event_was_accepted(
-    silent: str, sentence: str, actions: Actions
+    silent: str, sentence: str, signal_number: int, actions: Actions
 ) -> None:
     if silent == "/token":
         actions.tokens = [Reply(silent=True)]
@@ -238,7 +239,7 @@ def test_an_interrupted_process_says_whether_the_event_was_accepted(
         actions.events = [Reply(silent=True)]
     process = start(actions, "shop:dev")
     assert actions.saw(silent)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal_number)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert err == f"krt notify: {sentence}\n"

@@ -45,7 +45,9 @@ async def test_githubs_own_audience(audience: str, door: Door, watch: Watch) -> 
 
 
 @pytest.mark.parametrize(
-    ("times", "reason"), [row for row in table.TIMES if row[1] is not None and abs(min(row[0].values())) > 10]
+    # Not those near a bound: the clock is the wall's here, and goes on.
+    ("times", "reason"),
+    [row for row in table.TIMES if row[1] is not None and abs(min(row[0].values())) > 60],
 )
 async def test_a_token_out_of_its_time(times: dict[str, int], reason: str, door: Door, watch: Watch) -> None:
     now = int(time.time())

@@ -82,7 +82,7 @@ class Site:
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), trio.current_time())
 
     async def quick_job(self, name: str, *, absent_seconds: float) -> Ended:
-        """The same with --wait, in a thread of this process, with so much patience for a silent cluster."""
+        """The same with --wait, in this process, with so much patience for a silent cluster."""
         out, err, issuer = StringIO(), StringIO(), self.around.issuer
         notification = Notification(
             Message(parse_server(self.url), build(f"{REGISTRY}/{name}", ["dev"]), dry_run=False),
@@ -91,7 +91,7 @@ class Site:
             patience=Patience(),
             wait=Wait(60, pace=Pace(absent_seconds=absent_seconds)),
         )
-        code = await trio.to_thread.run_sync(command.run, notification, Console(out, err))
+        code = await command.notify(notification, Console(out, err), trio.CancelScope())
         return Ended(code, out.getvalue(), err.getvalue(), trio.current_time())
 
     async def gone(self, cluster: str) -> None:
