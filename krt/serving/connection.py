@@ -141,6 +141,7 @@ class Connection:
                     send=self._act,
                     deny=self._deny,
                     request_id=self._request_id,
+                    peer=self._peer,
                     speaks_for=self._speaks_for,
                     known=known,
                 )

@@ -63,6 +63,7 @@ class StrictProtocol(H11Protocol):
         send: Callable[[Event], Awaitable[None]],
         deny: Callable[[Denial], None],
         request_id: str,
+        peer: str,
         speaks_for: Callable[[Fields], str],
         known: object,
     ) -> None:
@@ -80,7 +81,7 @@ class StrictProtocol(H11Protocol):
         self._act = send
         self._unsent = b""  # the head of an answer whose body has not begun
         self._holds_next = False
-        self._speaks_for = speaks_for
+        self._peer, self._speaks_for = peer, speaks_for
         self._service = service
         self._deny = deny
         self._head: HeadReader | None = None  # the first one was judged by krt.serving.connection
@@ -113,7 +114,8 @@ class StrictProtocol(H11Protocol):
             await self._answer_empty(refused.status)
             await self.send(Closed())
             return
-        if received is not None:
+        if received is not None and head.head:
+            self._peer = self._speaks_for(head.head.fields)
             self._head = None
             await super().handle(RawData(received))
 
@@ -125,7 +127,7 @@ class StrictProtocol(H11Protocol):
                 **self._service.state,
                 "request_id": self.request_id,
                 "target": request.target,
-                "peer": self._speaks_for(tuple(request.headers)),
+                "peer": self._peer,
                 "known": self._known,
                 "refusal": self._refusal,
             }

@@ -38,6 +38,11 @@ class Answer:
     field: str | None = None
     problem: str | None = None
 
+    @property
+    def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """As ASGI and krt.serving take them."""
+        return tuple((name.lower().encode(), value.encode()) for name, value in self.headers.items())
+
 
 def accepted(event: EventId) -> Answer:
     """The event stands in the journal."""

@@ -94,8 +94,7 @@ async def _body(receive: ASGIReceiveCallable) -> bytes:
 
 
 async def _send(send: ASGISendCallable, answer: Answer) -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-    headers.append((b"content-length", b"%d" % len(answer.body)))
+    headers = [*answer.raw_headers, (b"content-length", b"%d" % len(answer.body))]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body, "more_body": False})
 

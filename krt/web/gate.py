@@ -42,8 +42,7 @@ def gate_of(door: Door, requests: RequestLog) -> Gate:
             return record.identity
         record.ends_with(answer)
         requests.ended(record, perf_counter() - began)
-        headers = tuple((name.lower().encode(), value.encode()) for name, value in answer.headers.items())
-        return TurnedAway(answer.status, headers, after_seconds=patience.seconds())
+        return TurnedAway(answer.status, answer.raw_headers, after_seconds=patience.seconds())
 
     return judge
 

@@ -393,10 +393,7 @@ async def test_C5_an_entry_that_ten_workers_were_given_is_handled_alone_and_last
         world.cluster.put(a_workload(f"ghcr.io/acme/{name}:dev", key=f"Deployment shop/{name}"))
     world.cluster.call_seconds = 3
     poison, *others = [world.accept(f"ghcr.io/acme/{name}") for name in names]
-    dead = FakeJournal(world.stream)
-    await dead.read_new(10)
-    world.stream.pending()[poison].deliveries = 9
-    await dead.release(10)
+    await _suspected(world, [poison])
     await world.start()
     await world.settled()
     assert [patch.key.name for patch in world.cluster.patches][-1] == "poison"
@@ -407,11 +404,7 @@ async def test_C5_an_entry_that_ten_workers_were_given_is_handled_alone_and_last
 async def test_C5_what_ten_workers_were_given_waits_for_no_bookmark(world, autojump_clock):
     """Seen to fail with an empty hand asked for in place of an idle one: 20 of them took 20 minutes."""
     entries = [world.accept("ghcr.io/acme/shop", f"v{number}") for number in range(20)]
-    dead = FakeJournal(world.stream)
-    await dead.read_new(100)
-    for entry in entries:
-        world.stream.pending()[entry].deliveries = 9
-    await dead.release(100)
+    await _suspected(world, entries)
     await world.start()
     await world.settled(within_seconds=240)
 
@@ -423,11 +416,7 @@ async def test_C5_what_ten_workers_were_given_waits_for_what_is_never_done_a_min
     suspects = [world.accept("ghcr.io/acme/shop", f"v{number}") for number in range(3)]
     for entry in suspects:
         world.cluster.put(a_workload(f"ghcr.io/acme/shop:v{entry.sequence}", key=f"Deployment shop/v{entry.sequence}"))
-    dead = FakeJournal(world.stream)
-    await dead.read_new(10)
-    for entry in suspects:
-        world.stream.pending()[entry].deliveries = 9
-    await dead.release(10)
+    await _suspected(world, suspects)
     world.accept("ghcr.io/acme/bad")
     await world.start()
     await trio.sleep(210)
@@ -442,11 +431,7 @@ async def test_C5_entries_that_wait_to_be_handled_alone_are_bounded(world, autoj
     busy = world.cluster.put(a_workload("ghcr.io/acme/busy:dev", key="Deployment shop/busy"))
     world.cluster.refuse_always(busy.key, AWAY)
     entries = [world.accept() for _ in range(20)]
-    dead = FakeJournal(world.stream)
-    await dead.read_new(100)
-    for entry in entries:
-        world.stream.pending()[entry].deliveries = 9
-    await dead.release(100)
+    await _suspected(world, entries)
     world.accept("ghcr.io/acme/busy")
     worker = await world.start(bounds=_bounds(in_hand=5))
     for _ in range(60):
@@ -567,6 +552,15 @@ async def test_C6_time_under_the_cap_is_not_counted(world, autojump_clock, bound
     await world.start(rules=_rules(max_seconds=20), bounds=_bounds(**bounds))
     await world.settled(entry)
     assert list(world.targets(entry).values()) == ["ready"] * 11
+
+
+async def _suspected(world, entries):
+    """A worker had all that is new and is gone; these, nine had before it."""
+    dead = FakeJournal(world.stream)
+    await dead.read_new(100)
+    for entry in entries:
+        world.stream.pending()[entry].deliveries = 9
+    await dead.release(100)
 
 
 def _bounds(**changes):
