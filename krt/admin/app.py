@@ -1,10 +1,9 @@
 """The app behind the admin listener: `/healthz`, `/readyz`, `/metrics` for Prometheus, and the live page."""
 
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 from quart import Response
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
@@ -18,8 +17,7 @@ from krt.admin.refusals import Refusals
 from krt.admin.templates import prepare
 from krt.core.ports import ReadRecent
 from krt.metrics import CONTENT_TYPE, Metrics
-
-Asgi = Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
+from krt.serving.asgi import App, Receive, Scope, Send, send_answer
 
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})  # asked by the node and Prometheus, by whatever name
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
@@ -34,7 +32,7 @@ def build_admin(
     about: About,
     hosts: Collection[str],
     stopping: trio.Event,
-) -> Asgi:
+) -> App:
     """The app. `hosts` are names under which the page is shown, besides those that nobody outside can have."""
     app = QuartTrio(__name__, static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = True  # to krt.serving, which logs a crash without quoting anybody
@@ -45,7 +43,7 @@ def build_admin(
     page.add_to(app)
     streams = Streams(stopping)
 
-    async def admin(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def admin(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in _PROBES:
             await app(scope, receive, send)
         elif problem := refusal(scope["headers"], hosts):
@@ -84,7 +82,6 @@ def _add_probes(app: QuartTrio, health: Health, metrics: Metrics) -> None:
         return Response("", error.code or 500)
 
 
-async def _refuse(send: ASGISendCallable, status: int, problem: str = "") -> None:
+async def _refuse(send: Send, status: int, problem: str = "") -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": problem.encode(), "more_body": False})
+    await send_answer(send, status, headers, problem.encode())

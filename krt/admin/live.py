@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
 
 from krt.admin.board import LOOK_SECONDS
 from krt.admin.views import Fragments, View
+from krt.serving.asgi import Receive, Send, send_answer, send_body, send_head, while_connected
 
 MOST_STREAMS = 32
 _QUIET_SECONDS = 15.0  # after which a stream says that it is there: whoever has gone is noticed by that
@@ -28,21 +28,16 @@ class Streams:
         self._stopping = stopping
         self.count = 0
 
-    async def answer(
-        self, view: View, receive: ASGIReceiveCallable, send: ASGISendCallable, *, headers: list[tuple[bytes, bytes]]
-    ) -> None:
+    async def answer(self, view: View, receive: Receive, send: Send, *, headers: list[tuple[bytes, bytes]]) -> None:
         """Stream what the view sees, for as long as its page is open; 503 where there are too many."""
         with self._admitted() as admitted:
             if not admitted:
-                await send({"type": "http.response.start", "status": 503, "headers": headers})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await send_answer(send, 503, headers)
                 return
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_when_gone, receive, nursery.cancel_scope)
-                await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *headers]})
+            async with while_connected(receive):
+                await send_head(send, 200, [*_HEADERS, *headers])
                 await self._stream(view, send)
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-                nursery.cancel_scope.cancel()
+                await send_body(send, b"", more=False)
 
     @contextmanager
     def _admitted(self) -> Iterator[bool]:
@@ -53,12 +48,12 @@ class Streams:
         finally:
             self.count -= admitted
 
-    async def _stream(self, view: View, send: ASGISendCallable) -> None:
+    async def _stream(self, view: View, send: Send) -> None:
         told, said_at = Fragments(), trio.current_time()
         message = _BEGINNING
         while True:
             if message:
-                await send({"type": "http.response.body", "body": message, "more_body": True})
+                await send_body(send, message, more=True)
                 said_at = trio.current_time()
             if self._stopping.is_set():
                 return
@@ -71,12 +66,6 @@ class Streams:
     async def _wait(self, seconds: float) -> None:
         with trio.move_on_after(seconds):
             await self._stopping.wait()
-
-
-async def _cancel_when_gone(receive: ASGIReceiveCallable, scope: trio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
 
 
 def _changes(told: Fragments, seen: Fragments) -> bytes:

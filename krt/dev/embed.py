@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 
 import trio
 import yaml
-from hypercorn.typing import ASGIFramework
 
 from krt.dev.cluster import Cluster, sample_deployments
 from krt.dev.issuer import Issuer
 from krt.dev.listener import stand_in_listener
 from krt.dev.valkey import open_valkey
+from krt.serving.asgi import App
 from krt.serving.http import serve
 
 _AUDIENCE = "http://krt.dev.localhost"
@@ -69,7 +69,7 @@ async def _serve_cluster(nursery: trio.Nursery, stack: AsyncExitStack) -> tuple[
     return str(_write_kubeconfig(Path(directory), url)), url
 
 
-async def _serve(nursery: trio.Nursery, app: ASGIFramework) -> str:
+async def _serve(nursery: trio.Nursery, app: App) -> str:
     # Never told to stop: cancelled with the nursery, when krt itself has drained.
     bound = await nursery.start(partial(serve, app, stand_in_listener(), stopping=trio.Event()))
     return f"http://{bound[0]}"

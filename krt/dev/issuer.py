@@ -14,12 +14,12 @@ from urllib.parse import parse_qs
 import jwt
 import msgspec
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from krt.dev import asgi, github
 from krt.dev.asgi import Answer
 from krt.dev.github import Job
 from krt.dev.signing_key import SigningKey, make_key
+from krt.serving.asgi import HTTPScope, Receive, Scope, Send, send_body
 
 KEYS_PATH = "/.well-known/jwks"
 DISCOVERY_PATH = "/.well-known/openid-configuration"
@@ -95,14 +95,14 @@ class Issuer:
         """What is published."""
         return msgspec.json.encode({"keys": [key.public() for key in self._keys]})
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await asgi.live(receive, send)
         elif scope["type"] == "http":
             await asgi.read_body(receive)
             await self._serve(scope, send)
 
-    async def _serve(self, scope: HTTPScope, send: ASGISendCallable) -> None:
+    async def _serve(self, scope: HTTPScope, send: Send) -> None:
         match scope["method"], scope["path"]:
             case "GET", "/.well-known/jwks":
                 self.keys_fetches += 1
@@ -117,7 +117,7 @@ class Issuer:
             case _:
                 await asgi.respond(send, Answer(404))
 
-    async def _publish(self, send: ASGISendCallable) -> None:
+    async def _publish(self, send: Send) -> None:
         body = self.key_set() if self.keys_body is None else self.keys_body
         match self.keys_fault:
             case KeysFault.ERROR:
@@ -162,15 +162,15 @@ class Issuer:
         )
 
 
-async def _drip(send: ASGISendCallable, body: bytes) -> None:
+async def _drip(send: Send, body: bytes) -> None:
     await asgi.start(send, Answer(200), length=len(body))
     for position in range(len(body)):
         await trio.sleep(1)
-        await asgi.write(send, body[position : position + 1], more=position + 1 < len(body))
+        await send_body(send, body[position : position + 1], more=position + 1 < len(body))
 
 
-async def _pad(send: ASGISendCallable, body: bytes) -> None:
+async def _pad(send: Send, body: bytes) -> None:
     await asgi.start(send, Answer(200), length=HUGE_BYTES + len(body))
     for sent in range(0, HUGE_BYTES, CHUNK_BYTES):
-        await asgi.write(send, b" " * min(CHUNK_BYTES, HUGE_BYTES - sent), more=True)
-    await asgi.write(send, body, more=False)
+        await send_body(send, b" " * min(CHUNK_BYTES, HUGE_BYTES - sent), more=True)
+    await send_body(send, body, more=False)

@@ -1,4 +1,4 @@
-"""The part of Hypercorn 0.18 that krt replaces; krt knows Hypercorn only through krt.serving.
+"""The part of Hypercorn 0.18 that krt replaces. Only krt.serving imports Hypercorn: an import contract holds that.
 
 Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Replaced, for measured faults:
 
@@ -32,15 +32,9 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Response
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
-from hypercorn.typing import (
-    AppWrapper,
-    ASGIReceiveCallable,
-    ASGIReceiveEvent,
-    ASGISendEvent,
-    ConnectionState,
-    Scope,
-)
+from hypercorn.typing import AppWrapper, ConnectionState
 
+from krt.serving.asgi import Receive, ReceiveEvent, Scope, SendEvent
 from krt.serving.denial import Denial, Refusal
 from krt.serving.head import BadHeadError, Fields, HeadReader
 from krt.serving.service import Service
@@ -212,18 +206,18 @@ class AppTasks(TaskGroup):
         app: AppWrapper,
         config: Config,
         scope: Scope,
-        send: Callable[[ASGISendEvent | None], Awaitable[None]],
-    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
-        inbox, outbox = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
+        send: Callable[[SendEvent | None], Awaitable[None]],
+    ) -> Callable[[ReceiveEvent], Awaitable[None]]:
+        inbox, outbox = trio.open_memory_channel[ReceiveEvent](config.max_app_queue_size)
 
-        async def put(event: ASGIReceiveEvent) -> None:
+        async def put(event: ReceiveEvent) -> None:
             if event["type"] == "http.disconnect":
                 inbox.close()
                 return
             with suppress(trio.ClosedResourceError):  # the app has answered without the rest of the body
                 await inbox.send(event)
 
-        async def receive() -> ASGIReceiveEvent:
+        async def receive() -> ReceiveEvent:
             try:
                 return await outbox.receive()
             except trio.EndOfChannel:
@@ -236,8 +230,8 @@ class AppTasks(TaskGroup):
         self,
         app: AppWrapper,
         scope: Scope,
-        receive: ASGIReceiveCallable,
-        send: Callable[[ASGISendEvent | None], Awaitable[None]],
+        receive: Receive,
+        send: Callable[[SendEvent | None], Awaitable[None]],
     ) -> None:
         try:
             await app(scope, receive, send, trio.to_thread.run_sync, trio.from_thread.run)

@@ -3,10 +3,10 @@
 from functools import partial
 
 import trio
-from hypercorn.typing import ASGIFramework
 
 from krt.logs import Log
 from krt.serving.address import Address
+from krt.serving.asgi import App
 from krt.serving.connection import handle_connection
 from krt.serving.lifespan import lifespan
 from krt.serving.listener import Listener
@@ -19,7 +19,7 @@ log = Log("serving")
 
 
 async def serve(
-    app: ASGIFramework,
+    app: App,
     listener: Listener,
     *,
     stopping: trio.Event,

@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
-from hypercorn.typing import ASGIFramework, ASGIReceiveEvent, ASGISendEvent, LifespanScope
+
+from krt.serving.asgi import App, LifespanScope, ReceiveEvent, SendEvent
 
 
 @asynccontextmanager
-async def lifespan(app: ASGIFramework) -> AsyncIterator[dict[str, Any]]:
+async def lifespan(app: App) -> AsyncIterator[dict[str, Any]]:
     """Gives the state that the app left for its requests. An app that returns at once has no lifespan.
 
     An exception of the app ends the server. (Hypercorn goes on without what the app could not start.)
@@ -20,8 +21,8 @@ async def lifespan(app: ASGIFramework) -> AsyncIterator[dict[str, Any]]:
         "asgi": {"spec_version": "2.0", "version": "3.0"},
         "state": state,
     }
-    events_in, events_out = trio.open_memory_channel[ASGIReceiveEvent](2)
-    answers_in, answers_out = trio.open_memory_channel[ASGISendEvent](2)
+    events_in, events_out = trio.open_memory_channel[ReceiveEvent](2)
+    answers_in, answers_out = trio.open_memory_channel[SendEvent](2)
 
     async def run() -> None:
         with answers_in, events_out:
@@ -36,9 +37,9 @@ async def lifespan(app: ASGIFramework) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _tell(
-    events: trio.MemorySendChannel[ASGIReceiveEvent],
-    answers: trio.MemoryReceiveChannel[ASGISendEvent],
-    event: ASGIReceiveEvent,
+    events: trio.MemorySendChannel[ReceiveEvent],
+    answers: trio.MemoryReceiveChannel[SendEvent],
+    event: ReceiveEvent,
 ) -> None:
     try:
         await events.send(event)

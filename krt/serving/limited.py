@@ -4,29 +4,21 @@ import math
 from typing import cast
 
 import trio
-from hypercorn.typing import (
-    ASGIFramework,
-    ASGIReceiveCallable,
-    ASGIReceiveEvent,
-    ASGISendCallable,
-    ASGISendEvent,
-    HTTPScope,
-    Scope,
-)
 
 from krt.errors import BodyRefused
+from krt.serving.asgi import App, HTTPScope, Receive, ReceiveEvent, Scope, Send, SendEvent, send_answer
 from krt.serving.denial import Denial
 from krt.serving.listener import Listener
 
 
-def limited(app: ASGIFramework, listener: Listener) -> ASGIFramework:
+def limited(app: App, listener: Listener) -> App:
     """An app whose `receive` raises BodyRefused when the body grows too large (413) or comes too slow (408).
 
     An app that answers that is left to it; for one that lets it pass an empty answer is given. The time runs from the
     first `receive`. Once the app has begun its answer, what is too much of the body is thrown away.
     """
 
-    async def limited_app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def limited_app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await _LimitedRequest(scope, receive, send, listener).run(app)
         else:
@@ -36,9 +28,7 @@ def limited(app: ASGIFramework, listener: Listener) -> ASGIFramework:
 
 
 class _LimitedRequest:
-    def __init__(
-        self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable, listener: Listener
-    ) -> None:
+    def __init__(self, scope: HTTPScope, receive: Receive, send: Send, listener: Listener) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -48,7 +38,7 @@ class _LimitedRequest:
         self._waiting = trio.CancelScope()
         self._answered = False
 
-    async def run(self, app: ASGIFramework) -> None:
+    async def run(self, app: App) -> None:
         refused: BodyRefused | None = None
         try:
             await app(self._scope, self._receive_limited, self._send_noted)
@@ -57,7 +47,7 @@ class _LimitedRequest:
         if refused and not self._answered:
             await self._refuse(refused)
 
-    async def _receive_limited(self) -> ASGIReceiveEvent:
+    async def _receive_limited(self) -> ReceiveEvent:
         if not self._answered and _declared_bytes(self._scope) > self._listener.max_body_bytes:
             raise BodyRefused(413, Denial.BODY_TOO_LARGE)
         while True:
@@ -72,7 +62,7 @@ class _LimitedRequest:
             if not self._answered:
                 raise BodyRefused(413, Denial.BODY_TOO_LARGE)
 
-    async def _receive_in_time(self) -> ASGIReceiveEvent:
+    async def _receive_in_time(self) -> ReceiveEvent:
         if self._deadline is None:
             self._deadline = math.inf if self._answered else trio.current_time() + self._listener.body_seconds
         while True:
@@ -81,7 +71,7 @@ class _LimitedRequest:
             if not self._answered:
                 raise BodyRefused(408, Denial.BODY_TOO_SLOW)
 
-    async def _send_noted(self, event: ASGISendEvent) -> None:
+    async def _send_noted(self, event: SendEvent) -> None:
         self._answered = True
         self._deadline = self._waiting.deadline = math.inf
         await self._send(event)
@@ -89,9 +79,7 @@ class _LimitedRequest:
     async def _refuse(self, refused: BodyRefused) -> None:
         state = self._scope["state"]
         self._listener.on_denied(Denial(refused.reason), state["peer"], state["request_id"])
-        headers = [(b"content-length", b"0")]
-        await self._send({"type": "http.response.start", "status": refused.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send_answer(self._send, refused.status)
 
 
 def _leaf(group: BaseExceptionGroup[BodyRefused]) -> BodyRefused:

@@ -6,8 +6,9 @@ from typing import Any
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ASGIFramework
+from hypercorn.typing import AppWrapper
 
+from krt.serving.asgi import App
 from krt.serving.connections import Connections
 from krt.serving.failures import FailureLog
 from krt.serving.limited import limited
@@ -30,7 +31,7 @@ class Service:
     receive_buffer: memoryview
 
 
-def make_service(app: ASGIFramework, listener: Listener, state: dict[str, Any]) -> Service:
+def make_service(app: App, listener: Listener, state: dict[str, Any]) -> Service:
     return Service(
         app=ASGIWrapper(limited(app, listener)),
         listener=listener,

@@ -4,31 +4,28 @@ Calls that announce are answered here, for Quart would make each a quarter deare
 (docs/decisions/0008-strangers-before-the-app.md).
 """
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import cast
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
 from krt.core import event_id as event_ids
+from krt.serving.asgi import App, HTTPScope, Receive, Scope, Send, send_answer
 from krt.web.answers import Answer, no_such_event, not_found
 from krt.web.call import Call, Door, post_event
 from krt.web.gate import route_of
 from krt.web.requests import Record, RequestLog
 from krt.web.status import get_event
 
-Asgi = Callable[[Scope, ASGIReceiveCallable, ASGISendCallable], Awaitable[None]]
-
 _RECORD = "krt.record"  # in a request's scope
 _ANNOUNCING = {"event", "dry_run"}  # routes
 
 
-def build_app(door: Door, requests: RequestLog) -> Asgi:
+def build_app(door: Door, requests: RequestLog) -> App:
     """The app behind the public listener: whatever is not exactly a route is a 404 without a body."""
     app = QuartTrio(__name__, static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=None, BODY_TIMEOUT=None, RESPONSE_TIMEOUT=None)  # krt.serving bounds both
@@ -51,18 +48,18 @@ def build_app(door: Door, requests: RequestLog) -> Asgi:
     async def refuse(error: HTTPException) -> Response:
         return await _answered(Answer(error.code or 500, "refused"))
 
-    async def public(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def public(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
         route = route_of(scope["method"].encode(), scope["state"]["target"])
         with requests.record(scope, path=route or "other") as record:
             if route is None:
-                await _send(send, record.ends_with(not_found()))
+                await _answer(send, record.ends_with(not_found()))
             elif route in _ANNOUNCING:
                 with suppress(_HungUpError):  # nobody is there to be answered, or krt.serving has answered
                     answer = await post_event(door, _call(scope, record), partial(_body, receive))
-                    await _send(send, record.ends_with(answer))
+                    await _answer(send, record.ends_with(answer))
             else:
                 cast("dict[str, object]", scope)[_RECORD] = record
                 await app(scope, receive, send)
@@ -82,7 +79,7 @@ class _HungUpError(Exception):
     """The peer is gone, or its body broken, and has not come whole."""
 
 
-async def _body(receive: ASGIReceiveCallable) -> bytes:
+async def _body(receive: Receive) -> bytes:
     pieces = []
     while True:  # krt.serving bounds size and time
         event = await receive()
@@ -93,10 +90,8 @@ async def _body(receive: ASGIReceiveCallable) -> bytes:
             return b"".join(pieces)
 
 
-async def _send(send: ASGISendCallable, answer: Answer) -> None:
-    headers = [*answer.raw_headers, (b"content-length", b"%d" % len(answer.body))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+async def _answer(send: Send, answer: Answer) -> None:
+    await send_answer(send, answer.status, answer.raw_headers, answer.body)
 
 
 async def _answered(answer: Answer) -> Response:

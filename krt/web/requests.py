@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
-from hypercorn.typing import HTTPScope
-
 from krt.core.identity import Identity
 from krt.logs import Log
 from krt.metrics import WebMetrics
+from krt.serving.asgi import HTTPScope
 from krt.serving.denial import Denial, Refusal
 from krt.web.answers import Answer
 from krt.web.denials import DenialLog

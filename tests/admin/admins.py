@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 import trio
 
-from krt.admin.app import Asgi, build_admin
+from krt.admin.app import build_admin
 from krt.admin.health import Health
 from krt.admin.page import About
 from krt.admin.refusals import Refusals
@@ -19,6 +19,7 @@ from krt.core.report import Group, GroupState, Report, Target, TargetState
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.metrics import Metrics
+from krt.serving.asgi import App
 from tests.fakes.served import served
 from tests.fakes.values import NOW, a_sighting, an_envelope
 
@@ -72,7 +73,7 @@ class Surroundings:
     metrics: Metrics = field(default_factory=Metrics)
     stopping: trio.Event = field(default_factory=trio.Event)
 
-    def app(self, *hosts: str) -> Asgi:
+    def app(self, *hosts: str) -> App:
         return build_admin(
             self.health,
             self.metrics,

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from krt.dev import asgi
 from krt.dev.asgi import Answer
@@ -17,6 +16,7 @@ from krt.dev.cluster.kinds import BY_NAME, NAMESPACE, Json
 from krt.dev.cluster.rollout import Rollouts
 from krt.dev.cluster.store import Store
 from krt.dev.cluster.stream import stream, window_of
+from krt.serving.asgi import HTTPScope, Receive, Scope, Send, while_connected
 
 
 class Cluster:
@@ -88,7 +88,7 @@ class Cluster:
         for watch in list(self.store.watches()):
             watch.end(expired=expired)
 
-    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await asgi.live(receive, send)
         elif scope["type"] == "http":
@@ -99,7 +99,7 @@ class Cluster:
             except status.Refused as refused:
                 await asgi.respond(send, refused.answer())
 
-    async def _serve(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         body = await asgi.read_body(receive)
         agent = _header(scope, b"user-agent")
         call = calls.parse(scope["method"], scope["path"], scope["query_string"], agent=agent)
@@ -126,9 +126,9 @@ class Cluster:
         if token not in self.tokens:
             raise status.unauthorized()
 
-    async def _watch(self, call: Call, fault: Fault, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def _watch(self, call: Call, fault: Fault, receive: Receive, send: Send) -> None:
         window = window_of(call)  # may refuse, so before anything is open
-        async with asgi.while_connected(receive):
+        async with while_connected(receive):
             await stream(
                 self.store,
                 window,
@@ -139,7 +139,7 @@ class Cluster:
             )
 
 
-async def _finish(send: ASGISendCallable, whole: Answer, fault: Fault) -> None:
+async def _finish(send: Send, whole: Answer, fault: Fault) -> None:
     if fault.broken:
         await asgi.break_off(send, whole)
     else:

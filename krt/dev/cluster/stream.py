@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import msgspec
 import trio
-from hypercorn.typing import ASGISendCallable
 
 from krt.dev import asgi
 from krt.dev.cluster import status
@@ -15,6 +14,7 @@ from krt.dev.cluster.kinds import Json, Kind
 from krt.dev.cluster.store import Store
 from krt.dev.cluster.watch import Watch
 from krt.errors import KrtError
+from krt.serving.asgi import Send, send_body
 
 LAST_BOOKMARK_SECONDS = 2  # before the end: the next watch can begin where this one ends
 DEFAULT_TIMEOUT_SECONDS = 1_800
@@ -43,7 +43,7 @@ def window_of(call: Call) -> Window:
 
 
 async def stream(
-    store: Store, window: Window, send: ASGISendCallable, faults: Faults, *, broken: bool, bookmark_seconds: float
+    store: Store, window: Window, send: Send, faults: Faults, *, broken: bool, bookmark_seconds: float
 ) -> None:
     """Serve the watch until it ends; `broken` breaks it in the middle of its first object."""
     end = trio.current_time() + window.seconds
@@ -51,12 +51,12 @@ async def stream(
     try:
         watch = store.watch(window.kind, window.namespace, window.after)
     except LookupError:
-        await asgi.write(send, _expired(window.after, store.floor(window.kind)), more=False)
+        await send_body(send, _expired(window.after, store.floor(window.kind)), more=False)
         return
     relay = _Relay(store, window, watch, send, faults, broken=broken)
     try:
         await relay.run(end, bookmark_seconds if window.bookmarks else math.inf)
-        await asgi.write(send, b"", more=False)
+        await send_body(send, b"", more=False)
     except _Broken:
         pass  # an application that returns before its last byte makes the server break the connection
     finally:
@@ -76,7 +76,7 @@ class _Relay:
         store: Store,
         window: Window,
         watch: Watch,
-        send: ASGISendCallable,
+        send: Send,
         faults: Faults,
         *,
         broken: bool,
@@ -105,7 +105,7 @@ class _Relay:
 
     async def _close_expired(self) -> None:
         if self._watch.expired:
-            await asgi.write(self._send, _expired(self._watch.seen, self._store.number), more=True)
+            await send_body(self._send, _expired(self._watch.seen, self._store.number), more=True)
 
     async def _close_initial(self) -> None:
         if self._initial == 0:
@@ -123,9 +123,9 @@ class _Relay:
         await self._hush()
         line = b'{"type":"%s","object":%s}\n' % (event.encode(), self._kind.type_fields() + body[1:])
         if self._broken or self._faults.cut_watches:
-            await asgi.write(self._send, line[: len(line) // 2], more=True)
+            await send_body(self._send, line[: len(line) // 2], more=True)
             raise _Broken
-        await asgi.write(self._send, line, more=True)
+        await send_body(self._send, line, more=True)
 
     async def _hush(self) -> None:
         if self._faults.silent_watches:
