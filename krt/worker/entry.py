@@ -12,13 +12,13 @@ from krt.logs import Log
 
 log = Log("worker")
 
-_NAMES: dict[type, str] = {
-    Restarted: "workload_restarted",
-    Covered: "restart_covered",
-    Superseded: "restart_superseded",
-    Unmatched: "workload_unmatched",
-    Failed: "restart_failed",
-    Expired: "restart_expired",
+_LINES: dict[type, tuple[Callable[..., None], str]] = {
+    Restarted: (log.info, "workload_restarted"),
+    Covered: (log.info, "restart_covered"),
+    Superseded: (log.info, "restart_superseded"),
+    Unmatched: (log.info, "workload_unmatched"),
+    Failed: (log.warning, "restart_failed"),
+    Expired: (log.warning, "restart_expired"),
 }
 
 
@@ -73,9 +73,9 @@ class Entry:
         return Counter(map(_name, self.outcomes.values()))
 
     def _say(self, key: WorkloadKey, outcome: Outcome) -> None:
-        say = log.warning if isinstance(outcome, Failed | Expired) else log.info
+        say, event = _LINES[type(outcome)]
         own = {"workload": key, "event_id": self.id, "request_id": self.envelope.request_id}
-        say(_NAMES[type(outcome)], **own, **_details(outcome))
+        say(event, **own, **_details(outcome))
 
 
 def _name(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ import trio
 from krt.core.event_id import EventId
 from krt.core.ports import Followed, Index, Rollouts
 from krt.core.progress import covers, is_behind, say, say_end, say_unheard
-from krt.core.report import Standing, Target
+from krt.core.report import Standing, Target, TargetState
 from krt.core.restart import JournalPosition
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import BrokerUnavailable
@@ -138,7 +138,8 @@ class Follower:
         if await self._rollouts.tell(one, target) and target.final:
             events = [str(event) for event in one.events]
             said = {"state": target.state, "reason": target.reason, "seconds": target.seconds, "events": events}
-            log.info("rollout_ended", workload=one.key, **said)
+            say = log.warning if target.state is TargetState.FAILED else log.info
+            say("rollout_ended", workload=one.key, **said)
 
     def _say_problem(self, error: BrokerUnavailable) -> None:
         if str(error) != self._problem:
