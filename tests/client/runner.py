@@ -23,6 +23,7 @@ if [ "$1 $2 $3" != "-I -m venv" ]; then exec {sys.executable} "$@"; fi
 mv "$4/bin/python" "$4/bin/real"
 cat > "$4/bin/python" <<'END'
 #!/bin/sh
+if [ "$3 $4" = "pip check" ]; then echo "$PIP_BROKEN"; exit ${{PIP_BROKEN:+1}}; fi
 if [ "$3" = pip ]; then echo "$@" > "$RUNNER_TEMP/pip"; exit ${{PIP_EXIT:-0}}; fi
 exec "${{0%/*}}/real" "$@"
 END

@@ -120,6 +120,14 @@ def test_packages_that_cannot_be_installed_announce_nothing(runner: Runner, acti
     assert actions.seen == []
 
 
+def test_packages_that_do_not_fit_together_announce_nothing(runner: Runner, actions: Actions) -> None:
+    """Seen to fail without `pip check` in the action."""
+    code, _, err = runner.run(SHOP, PIP_BROKEN="httpx 0.28.1 requires idna, which is not installed.")
+    assert code == 3
+    assert err.startswith("httpx 0.28.1 requires idna, which is not installed.\n::error title=krt notify::the packages")
+    assert actions.seen == []
+
+
 def test_a_runner_without_a_new_enough_python_is_told_so(runner: Runner) -> None:
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
         (runner.bin / name).write_text("#!/bin/sh\nexit 1\n")

@@ -49,6 +49,6 @@ def test_the_image_is_built_of_nothing_that_is_not_locked() -> None:
 def test_the_image_runs_as_a_number_and_says_what_it_is() -> None:
     """runAsNonRoot can only be checked of a number."""
     assert "\nUSER 65532:65532\n" in CONTAINERFILE
-    for label in ("title", "description", "licenses", "version", "revision", "source"):
+    for label in ("title", "description", "version", "revision", "source"):
         assert f"org.opencontainers.image.{label}=" in CONTAINERFILE
     assert f"ARG VERSION={__version__} " in CONTAINERFILE
