@@ -8,6 +8,7 @@ from krt.broker.client import Client
 from krt.broker.keys import Keys
 from krt.broker.pages import texts
 from krt.broker.script import Script
+from krt.core.cluster_identity import ClusterIdentity, Likeness, compare, merge, parse_identity
 from krt.core.presence import ABSENT_SECONDS, Seen, parse_sighting
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.logs import Log
@@ -15,12 +16,11 @@ from krt.serving.backoff import Backoff
 
 log = Log("broker")
 
-# KEYS 1 the record of a cluster's name; ARGV 1 the cluster's identity, 2 "1" to take the name over.
-# Answers 1 if the name is this cluster's now.
+# KEYS 1 the record of a cluster's name; ARGV 1 what was found there ("": nothing), 2 what is to stand there.
+# Answers 1, or 0 where somebody else has written meanwhile.
 CLAIM_NAME = Script("""
-local known = redis.call('GET', KEYS[1])
-if known and known ~= ARGV[1] and ARGV[2] ~= '1' then return 0 end
-redis.call('SET', KEYS[1], ARGV[1])
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
 return 1
 """)
 
@@ -81,7 +81,7 @@ async def forget(client: Client, keys: Keys, name: str) -> Forgotten:
     return Forgotten.YES if reply else Forgotten.UNKNOWN
 
 
-async def claim_name(client: Client, keys: Keys, name: str, identity: str, *, replace: bool) -> None:
+async def claim_name(client: Client, keys: Keys, name: str, own: ClusterIdentity, *, replace: bool) -> None:
     """Make sure that nobody but this cluster's workers goes by `name`; waits for Valkey. Raises SettingsInvalid.
 
     Workers of two clusters under one name would share one consumer group: each would get half of the events, and
@@ -89,16 +89,47 @@ async def claim_name(client: Client, keys: Keys, name: str, identity: str, *, re
     """
     async for _ in Backoff(first_seconds=0.2, most_seconds=5.0):
         try:
-            own = await client.eval_script(CLAIM_NAME, [keys.cluster(name)], [identity, "1" if replace else "0"])
+            if await _claim(client, keys.cluster(name), name, own, replace=replace):
+                return
         except BrokerUnavailable as error:
             log.warning("cluster_name_not_claimed", problem=error)
-            continue
-        if not own:
-            raise SettingsInvalid((_TAKEN.format(name=name),))
-        return
+
+
+async def _claim(client: Client, key: str, name: str, own: ClusterIdentity, *, replace: bool) -> bool:
+    """Whether the name is this cluster's; False where another worker has claimed it meanwhile."""
+    found = cast("bytes | None", await client.call("GET", key)) or b""
+    known = parse_identity(found)
+    is_same = known is not None and compare(known, own) is Likeness.SAME
+    if found and not is_same and not replace:
+        raise SettingsInvalid((_problem(known, own).format(name=name),))
+    wanted = merge(known, own).to_json() if known and is_same else own.to_json()
+    if found == wanted.encode():
+        return True
+    try:
+        return bool(await client.eval_script(CLAIM_NAME, [key], [found, wanted]))
+    except BrokerUnavailable as error:
+        if not is_same:
+            raise
+        log.warning("cluster_record_not_renewed", problem=error)  # full, say: the name is this cluster's all the same
+        return True
+
+
+def _problem(known: ClusterIdentity | None, own: ClusterIdentity) -> str:
+    if known is None:
+        return _UNREADABLE
+    return _TAKEN if compare(known, own) is Likeness.ANOTHER else _UNKNOWN
 
 
 _TAKEN = (
-    "KRT_CLUSTER (or --cluster): the workers of another cluster go by the name {name} on this Valkey; give each "
-    "cluster a name of its own, or set KRT_CLUSTER_REPLACE=true once if this one has taken the other's place"
+    "KRT_CLUSTER (or --cluster): the workers of another cluster go by the name {name} on this Valkey; "
+    "give each cluster a name of its own, or set KRT_CLUSTER_REPLACE=true once if this one has taken the other's place"
+)
+_UNKNOWN = (
+    "KRT_CLUSTER (or --cluster): krt cannot tell whether this is the cluster that goes by the name {name} on this "
+    "Valkey: its address or its certificate authority is another one, and the account may read no uid that stays. If "
+    "it is that cluster, set KRT_CLUSTER_REPLACE=true once, and allow the account `get` on the namespace kube-system"
+)
+_UNREADABLE = (
+    "KRT_CLUSTER (or --cluster): what this Valkey holds of the cluster {name} cannot be read: a krt of another "
+    "version wrote it, or somebody else; set KRT_CLUSTER_REPLACE=true once if no other cluster goes by that name"
 )

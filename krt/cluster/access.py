@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_der_x509_certificate
 
 from krt.cluster.credentials import Credentials
 from krt.cluster.source import Source, Unusable
@@ -17,6 +20,7 @@ from krt.errors import SettingsInvalid
 from krt.serving.tls import client_context
 
 _CONNECT_SECONDS = 4.0
+_MOST_KEYS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Server:
     """Where the API server is and how to speak TLS with it."""
 
     url: str
-    identity: str  # the same for every worker of this cluster, and for no other cluster's
+    authorities: tuple[str, ...]  # the SHA-256 of each public key that may sign for it; none: the system's
     tls: ssl.SSLContext
     server_name: str | None
     proxy: str | None
@@ -72,7 +76,7 @@ def _server(configuration: Any) -> Server:
     tls = _tls(configuration)
     return Server(
         url=configuration.host,
-        identity=_identity(configuration),
+        authorities=_authorities(tls) if configuration.ssl_ca_cert else (),
         tls=tls,
         server_name=configuration.tls_server_name,
         proxy=configuration.proxy,
@@ -88,9 +92,17 @@ def _check_url(text: str | None, what: str) -> None:
         raise Unusable(f"{what} is no http:// or https:// URL")
 
 
-def _identity(configuration: Any) -> str:
-    ca_file = configuration.ssl_ca_cert
-    return sha256(configuration.host.encode() + (Path(ca_file).read_bytes() if ca_file else b"")).hexdigest()
+def _authorities(tls: ssl.SSLContext) -> tuple[str, ...]:
+    # Of the keys: a certificate that is renewed has the same one, and comments in a bundle are nobody's.
+    return tuple(sorted({key for der in tls.get_ca_certs(binary_form=True) if (key := _key_digest(der))}))[:_MOST_KEYS]
+
+
+def _key_digest(der: bytes) -> str | None:
+    try:
+        key = load_der_x509_certificate(der).public_key()
+    except (ValueError, UnsupportedAlgorithm):  # OpenSSL takes more than cryptography can read
+        return None
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def _tls(configuration: Any) -> ssl.SSLContext:

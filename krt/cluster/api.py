@@ -11,7 +11,7 @@ import trio
 from krt.cluster import wire
 from krt.cluster.access import Server
 from krt.cluster.credentials import Credentials
-from krt.cluster.kinds import KINDS, Kind
+from krt.cluster.kinds import KINDS, NAMESPACE, Kind
 from krt.cluster.refusal import refusal
 from krt.core.ports import Stamp
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
@@ -22,6 +22,8 @@ T = TypeVar("T")
 PAGE_ITEMS = 250  # a page is decoded in one piece: 500 Deployments hold the loop for 23 ms, 100 for 1 ms
 _CALL_SECONDS = 10.0
 _PAGE_SECONDS = 60.0  # a page of a busy server's list
+_WHO_PATH = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+_WHO = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 _MOST_LINE_BYTES = 4 * 1024 * 1024  # etcd holds no object above 1.5 MiB
 
 
@@ -65,6 +67,17 @@ class Api:
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
         headers = {"Content-Type": "application/json"}
         await self._call("POST", path, content=json.dumps(event).encode(), headers=headers)
+
+    async def namespace_uid(self, name: str) -> str:
+        """What tells the namespace from others of that name. Raises Gone."""
+        body = await self._call("GET", NAMESPACE.path(None, name))
+        return _decoded(wire.read_uid, NAMESPACE, body)
+
+    async def who_am_i(self) -> wire.Account:
+        """Who the API server takes krt for. Raises Gone where it is older than Kubernetes 1.28."""
+        headers = {"Content-Type": "application/json"}
+        body = await self._call("POST", _WHO_PATH, content=json.dumps(_WHO).encode(), headers=headers)
+        return _decoded(wire.read_account, NAMESPACE, body)
 
     async def newest_version(self, kind: Kind, namespace: str | None) -> str:
         """The version that a list would have now: everything that happened before the call is older, or that."""

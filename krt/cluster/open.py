@@ -9,13 +9,15 @@ from pathlib import Path
 import trio
 from trio_util import wait_any
 
-from krt.cluster.access import http_client, load_access
+from krt.cluster.access import Server, http_client, load_access
 from krt.cluster.api import Api
 from krt.cluster.confirm import AT_ONCE, confirm
 from krt.cluster.follow import Scope, keep
+from krt.cluster.identity import identify
 from krt.cluster.index import Index
 from krt.cluster.kinds import KINDS
 from krt.cluster.namespaces import Namespaces
+from krt.core.cluster_identity import ClusterIdentity
 from krt.core.image import Repository
 from krt.core.ports import Changed, Stamp
 from krt.core.workload import Workload, WorkloadKey
@@ -25,7 +27,7 @@ from krt.core.workload import Workload, WorkloadKey
 class Cluster:
     """One cluster: what it is asked through, and what is known of it."""
 
-    identity: str  # the same for every worker of this cluster, and for no other cluster's
+    server: Server
     api: Api
     index: Index
     scopes: tuple[Scope, ...]
@@ -39,6 +41,10 @@ class Cluster:
         async with trio.open_nursery() as nursery:
             for scope in (*self.scopes, *more):
                 nursery.start_soon(wait_any, scope.listed.wait, scope.denied.wait)
+
+    async def identity(self) -> ClusterIdentity:
+        """Which cluster this is. Ask after `wait_listed`; waits for an API server that does not answer."""
+        return await identify(self.api, self.server, {scope.namespace for scope in self.scopes if scope.namespace})
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is in the index; closed scopes aside."""
@@ -102,7 +108,7 @@ async def open_cluster(
     told = None if namespaces else Namespaces()
     async with http_client(server, connections=calls_at_once + len(scopes) + 1 + AT_ONCE) as client:
         index = told.workloads if told else Index()
-        cluster = Cluster(server.identity, Api(client, server, credentials), index, scopes, told)
+        cluster = Cluster(server, Api(client, server, credentials), index, scopes, told)
         confirming = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for scope in scopes:

@@ -144,10 +144,26 @@ class Status(msgspec.Struct):
     code: int = 0
 
 
+class Account(msgspec.Struct):
+    """Who the API server takes krt for; `uid` is empty where it knows none."""
+
+    username: str = ""
+    uid: str = ""
+
+
+class _ReviewStatus(msgspec.Struct, rename="camel"):
+    user_info: Account
+
+
+class _Review(msgspec.Struct):
+    status: _ReviewStatus
+
+
 class _Named(msgspec.Struct, rename="camel"):
     name: str = ""
     namespace: str = ""
     resource_version: str = ""
+    uid: str = ""
 
 
 class _Odd(msgspec.Struct):
@@ -176,6 +192,7 @@ _line = msgspec.json.Decoder(WatchLine)
 _status = msgspec.json.Decoder(Status)
 _odd = msgspec.json.Decoder(_Odd)
 _bookmark = msgspec.json.Decoder(_Bookmark)
+_review = msgspec.json.Decoder(_Review)
 
 
 def read_page(kind: str, body: bytes) -> Page:
@@ -220,6 +237,16 @@ def read_line(line: bytes) -> WatchLine:
 def read_bookmark(body: msgspec.Raw) -> str:
     """The resource version that a bookmark vouches for."""
     return _bookmark.decode(body).metadata.resource_version
+
+
+def read_uid(_kind: str, body: bytes) -> str:
+    """The uid of any object. Raises UNREADABLE."""
+    return _odd.decode(body).metadata.uid
+
+
+def read_account(_kind: str, body: bytes) -> Account:
+    """Who a SelfSubjectReview says that one is. Raises UNREADABLE."""
+    return _review.decode(body).status.user_info
 
 
 def read_status(body: bytes | msgspec.Raw) -> Status:

@@ -58,8 +58,8 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         events = EventWriter(cluster.api)
         nursery.start_soon(events.write)
         on_restart = events.restarted if told.kubernetes_events else None
-        await claim_name(daemon.broker, daemon.keys, told.name, cluster.identity, replace=told.replace)
         await cluster.wait_listed()
+        await claim_name(daemon.broker, daemon.keys, told.name, await cluster.identity(), replace=told.replace)
         asked = (journal, rollouts, channel, cluster, matching)
         await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
 

@@ -23,6 +23,7 @@ from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.broker.scripts import TIDY
+from krt.core.cluster_identity import ClusterIdentity
 from krt.core.event_id import EventId
 from krt.core.ports import Backlog, Followed, Message, Subscribed
 from krt.core.report import Group, GroupState, Standing, Target, TargetState
@@ -188,7 +189,7 @@ async def hear_events(server: Server) -> None:
 
 async def claim_the_clusters_name(server: Server) -> None:
     with trio.fail_after(1):  # it waits for ever otherwise
-        await claim_name(server.client("krt-worker"), KEYS, "default", "this one", replace=False)
+        await claim_name(server.client("krt-worker"), KEYS, "default", ClusterIdentity("this one"), replace=False)
 
 
 async def read_and_keep_entries(server: Server) -> None:
@@ -277,7 +278,7 @@ async def forget_a_cluster(server: Server) -> None:
     event = await an_accepted_event(server)
     await a_journal(server.admin).read_new(10)
     await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), {}, {WEB_KEY: "uid"})
-    await claim_name(server.admin, KEYS, "default", "this one", replace=False)
+    await claim_name(server.admin, KEYS, "default", ClusterIdentity("this one"), replace=False)
     await server.admin.call("HSET", KEYS.alive, GROUP, "1 1 0 {}")
     client = server.client("krt-operator")
     assert await forget(client, KEYS, "default") is Forgotten.YES

@@ -4,6 +4,7 @@ import pytest
 
 from krt.broker.clusters import Forgotten, claim_name, forget, seen_clusters
 from krt.broker.reports import Reports
+from krt.core.cluster_identity import ClusterIdentity
 from krt.core.conclusion import state_of
 from krt.core.report import EventState, Group, GroupState, Target, TargetState
 from krt.core.workload import WorkloadKey
@@ -21,7 +22,7 @@ async def lived(client, group: str, *, ago: int) -> None:
 
 async def worked(client, group: str) -> None:
     """Workers of the group have read an event, follow a rollout and hold their leases."""
-    await claim_name(client, KEYS, group.partition(":")[0], "identity", replace=True)
+    await claim_name(client, KEYS, group.partition(":")[0], ClusterIdentity("identity"), replace=True)
     [delivered] = await a_journal(client, group=group).read_new(1)
     rollouts = some_rollouts(client, group=group)
     await rollouts.record(delivered.id, Group(GroupState.MATCHED), {WEB: WAITING}, {WEB: "u1"})
@@ -94,7 +95,7 @@ async def test_a_cluster_that_nobody_knows_cannot_be_forgotten(client, name):
 
 
 async def test_a_name_that_was_claimed_and_never_used_can_be_forgotten(client):
-    await claim_name(client, KEYS, "old", "identity", replace=False)
+    await claim_name(client, KEYS, "old", ClusterIdentity("identity"), replace=False)
     assert await forget(client, KEYS, "old") is Forgotten.YES
     assert await forget(client, KEYS, "old") is Forgotten.UNKNOWN
 

@@ -16,6 +16,11 @@ ELSEWHERE = Variant("one-namespace", namespace="platform")
 ALL = (*PLAIN, EVERYTHING, ELSEWHERE)
 each_overlay = pytest.mark.parametrize("installation", ALL, indirect=True, ids=str)
 
+WHO = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+IDENTITY = (  # by which the worker knows its cluster again
+    Act("the cluster's own namespace", "GET", "/api/v1/namespaces/kube-system"),
+    Act("who it is", "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", WHO),
+)
 REFUSED_BY_POLICY = "ValidatingAdmissionPolicy 'krt-worker-"
 
 
@@ -79,7 +84,7 @@ async def test_its_worker_may_restart(apiserver: ApiServer, installation: Instal
     async with apiserver.control_plane.client_of(installation.token) as worker:
         may = (*RESTARTS, *OWN_EVENTS) if is_everything(installation) else RESTARTS[:2]
         sees = () if installation.rendered.of("RoleBinding") else (Act("namespaces", "GET", "/api/v1/namespaces"),)
-        assert unlike(await answers(worker, (*may, *sees)), {200, 201}) == {}
+        assert unlike(await answers(worker, (*may, *sees, *IDENTITY)), {200, 201}) == {}
 
 
 @each_overlay
@@ -119,6 +124,7 @@ async def test_one_namespace_is_all_that_its_worker_sees(apiserver: ApiServer, i
         Act("krt's own", "GET", "/apis/apps/v1/namespaces/krt/deployments"),
         Act("of the system", "GET", "/apis/apps/v1/namespaces/kube-system/deployments"),
         Act("namespaces", "GET", "/api/v1/namespaces"),
+        Act("any other namespace", "GET", "/api/v1/namespaces/default"),
     ]
     async with apiserver.control_plane.client_of(installation.token) as worker:
         assert unlike(await answers(worker, elsewhere), {403}) == {}

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.apiserver  # for the kubectl that comes with it
 ALL = (*PLAIN, EVERYTHING)
 SECRET = {"data": {"password": "c2VjcmV0", "ca.crt": "", "users.acl": "", "tls.crt": "", "tls.key": ""}}
 NAMESPACES = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]}
+IDENTITY = {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": ["kube-system"], "verbs": ["get"]}
 SECRETS = dict.fromkeys(("krt-web-valkey", "krt-worker-valkey", "valkey"), SECRET)
 
 
@@ -97,6 +98,7 @@ def test_only_the_worker_is_bound_to_anything(rendered: Rendered) -> None:
     assert sorted(binding["roleRef"]["name"] for binding in bindings) == sorted(roles)
     assert rendered.of("Role") == []
     role = roles.pop("krt-worker")
+    assert roles.pop("krt-worker-identity")["rules"] == [IDENTITY]
     assert all(name == "krt-worker-namespaces" for name in roles)
     assert all(each["rules"] == [NAMESPACES] for each in roles.values())
     verbs = [["get", "list", "watch", "patch"], *([["create"]] if len(role["rules"]) > 1 else [])]

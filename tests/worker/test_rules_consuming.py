@@ -9,6 +9,7 @@ import trio
 
 from krt.broker.clusters import claim_name
 from krt.broker.scripts import TIDY
+from krt.core.cluster_identity import ClusterIdentity
 from krt.core.envelope import SCHEMA, to_fields
 from krt.core.event_id import EventId
 from krt.core.report import Group, GroupState
@@ -70,19 +71,19 @@ def test_C1_workers_that_see_the_same_workloads_share_a_group():
 
 async def test_C1_a_cluster_takes_no_name_of_another(client):
     """Seen to fail with the comparison of identities removed."""
-    await claim_name(client, KEYS, "default", "one", replace=False)
-    await claim_name(client, KEYS, "default", "one", replace=False)
-    await claim_name(client, KEYS, "second", "two", replace=False)
+    await claim_name(client, KEYS, "default", ClusterIdentity("one"), replace=False)
+    await claim_name(client, KEYS, "default", ClusterIdentity("one"), replace=False)
+    await claim_name(client, KEYS, "second", ClusterIdentity("two"), replace=False)
     with pytest.raises(SettingsInvalid, match="KRT_CLUSTER_REPLACE"):
-        await claim_name(client, KEYS, "default", "two", replace=False)
+        await claim_name(client, KEYS, "default", ClusterIdentity("two"), replace=False)
 
 
 async def test_C1_a_cluster_in_the_place_of_another_takes_its_name_when_told_to(client):
     """Seen to fail with `replace` not passed on."""
-    await claim_name(client, KEYS, "default", "one", replace=False)
-    await claim_name(client, KEYS, "default", "two", replace=True)
+    await claim_name(client, KEYS, "default", ClusterIdentity("one"), replace=False)
+    await claim_name(client, KEYS, "default", ClusterIdentity("two"), replace=True)
     with pytest.raises(SettingsInvalid):
-        await claim_name(client, KEYS, "default", "one", replace=False)
+        await claim_name(client, KEYS, "default", ClusterIdentity("one"), replace=False)
 
 
 # C2

@@ -1,11 +1,13 @@
 """I1 to I4 of docs/correctness.md, each seen to fail without its rule: the index before a fake API server."""
 
 import math
+import ssl
 from functools import partial
 
 import pytest
 import trio
 
+from krt.cluster.access import Server
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
 from krt.cluster.kinds import DEPLOYMENT
@@ -27,6 +29,7 @@ from tests.fakes.values import NOW, a_workload, an_envelope
 from tests.worker.accepting import KEYS, accept
 from tests.worker.workers import WEB
 
+SERVER = Server("https://api", (), ssl.create_default_context(), None, None)
 SHOP = complete("ghcr.io/acme/shop")
 DENIED, AWAY = ClusterDenied("403"), ClusterUnavailable("503")
 
@@ -50,7 +53,7 @@ def follow(nursery):
 
     def begin(api: FakeApi, *namespaces: str | None) -> Cluster:
         scopes = tuple(Scope(DEPLOYMENT, namespace) for namespace in namespaces or (None,))
-        cluster = Cluster("it", api, Index(), scopes)
+        cluster = Cluster(SERVER, api, Index(), scopes)
         for scope in scopes:
             nursery.start_soon(keep, scope, api, cluster.index)
         return cluster
