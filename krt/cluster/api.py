@@ -13,6 +13,7 @@ from krt.cluster.access import Server
 from krt.cluster.credentials import Credentials
 from krt.cluster.kinds import KINDS, NAMESPACE, Kind
 from krt.cluster.refusal import refusal
+from krt.cluster.unpack import Unpacker, UnpackError
 from krt.core.ports import Stamp
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
 from krt.errors import ClusterUnavailable
@@ -59,7 +60,8 @@ class Api:
     async def list_page(self, kind: Kind, namespace: str | None, continue_token: str | None) -> wire.Page:
         """One page of all workloads of a kind. Raises VersionExpired where the token is too old."""
         params = {"limit": str(PAGE_ITEMS)} | ({"continue": continue_token} if continue_token else {})
-        body = await self._call("GET", kind.path(namespace), params=params, seconds=_PAGE_SECONDS)
+        headers = {"Accept-Encoding": "gzip"}  # the API server packs what is longer than 128 KiB, and no watch
+        body = await self._call("GET", kind.path(namespace), params=params, headers=headers, seconds=_PAGE_SECONDS)
         return _decoded(wire.read_page, kind, body)
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
@@ -166,6 +168,8 @@ def _translated() -> Iterator[None]:
         yield
     except (httpx.RequestError, httpx.StreamError) as error:
         raise ClusterUnavailable(f"{type(error).__name__}: {_root(error)}") from error
+    except UnpackError as error:
+        raise ClusterUnavailable(str(error)) from error
 
 
 def _root(error: BaseException) -> BaseException:
@@ -184,8 +188,18 @@ def _decoded(read: Callable[[str, bytes], T], kind: Kind, body: bytes) -> T:
 
 
 async def _body(response: httpx.Response) -> bytes:
-    # As it came: krt asks for no Content-Encoding, and what is encoded all the same is not the expected JSON.
-    return b"".join([chunk async for chunk in response.aiter_raw()])
+    unpacker = Unpacker(response.headers.get("Content-Encoding", ""))
+    chunks, body = response.aiter_raw(), []
+    try:
+        async for chunk in chunks:
+            for number, piece in enumerate(unpacker.pieces(chunk)):
+                if number:  # to read a chunk was a checkpoint; to unpack it takes longer
+                    await trio.lowlevel.checkpoint()
+                body.append(piece)
+    finally:
+        await _exhaust(chunks)
+    unpacker.finish()
+    return b"".join(body)
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

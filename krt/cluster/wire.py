@@ -4,6 +4,7 @@ Decoding takes only what is declared: managedFields, the last applied configurat
 are never kept. A page that holds one odd object is decoded object by object, and only that one is left out.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from sys import intern
 from typing import Any
@@ -175,9 +176,9 @@ class _Bookmark(msgspec.Struct):
 
 
 class Page(msgspec.Struct):
-    """One page of a list; `continue_token` asks for the next."""
+    """One page of a list; `continue_token` asks for the next. A workload is made when it is taken from `workloads`."""
 
-    workloads: list[Workload]
+    workloads: Iterator[Workload]
     resource_version: str
     continue_token: str | None
 
@@ -202,7 +203,7 @@ def read_page(kind: str, body: bytes) -> Page:
         items = page.items or []
     except UNREADABLE:
         raw = _raw_page.decode(body)
-        return _assembled(kind, raw.metadata, [w for w in map(_one_or_none, raw.items or []) if w])
+        return _assembled(kind, raw.metadata, filter(None, map(_one_or_none, raw.items or [])))
     return _assembled(kind, page.metadata, items)
 
 
@@ -257,8 +258,8 @@ def read_status(body: bytes | msgspec.Raw) -> Status:
         return Status()
 
 
-def _assembled(kind: str, metadata: _ListMetadata, items: list[WireWorkload]) -> Page:
-    workloads = [_to_workload(kind, item) for item in items]
+def _assembled(kind: str, metadata: _ListMetadata, items: Iterable[WireWorkload]) -> Page:
+    workloads = (_to_workload(kind, item) for item in items)
     return Page(workloads, metadata.resource_version, metadata.continue_ or None)
 
 

@@ -14,11 +14,12 @@ import trio
 from tests.bench.cluster import cluster
 from tests.bench.figures import Figures
 from tests.bench.lasting import connections, resync, steady
+from tests.bench.lists import lists
 from tests.bench.servers import servers
 from tests.bench.webhook import webhook
 
-PARTS = ("webhook", "connections", "cluster", "resync", "steady")
-_OF_CLUSTER = {"cluster", "resync", "steady"}
+PARTS = ("webhook", "connections", "cluster", "lists", "resync", "steady")
+_OF_CLUSTER = {"cluster", "lists", "resync", "steady"}
 
 
 def main() -> int:
@@ -51,6 +52,8 @@ async def _measure(told: argparse.Namespace, figures: Figures, folder: Path) -> 
             if "cluster" in parts:
                 rounds = 1 if told.smoke else told.rounds
                 await cluster(around, figures, deployments=deployments, events=10 if told.smoke else 150, rounds=rounds)
+            if "lists" in parts:
+                await lists(around, figures, rounds=1 if told.smoke else told.rounds)
             if "resync" in parts:
                 await resync(around, figures)
         if "steady" in parts:

@@ -74,6 +74,7 @@ class Bare:
     seen: dict[str, float] = field(default_factory=dict)
     index: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     resource_version: str = ""
+    wire_bytes: int = 0  # of all lists, as they came
     _changed: trio.Event = field(default_factory=trio.Event)
 
     async def list(self) -> float:
@@ -85,6 +86,7 @@ class Bare:
             async with self.client.stream("GET", DEPLOYMENTS, params=params) as response:
                 began = began or perf_counter()
                 page = _page.decode(await response.aread())
+                self.wire_bytes += response.num_bytes_downloaded
             for item in page.items:
                 self._note(item)
                 for container in item.spec.template.spec.containers:
@@ -133,7 +135,9 @@ class Bare:
 
 
 @asynccontextmanager
-async def bare(control_plane: ControlPlane, *, connections: int = 40) -> AsyncIterator[Bare]:
+async def bare(
+    control_plane: ControlPlane, *, connections: int = 40, encoding: str = "identity"
+) -> AsyncIterator[Bare]:
     """Until the end of the block, with as many kept connections as the work is wide."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     async with httpx.AsyncClient(
@@ -141,7 +145,7 @@ async def bare(control_plane: ControlPlane, *, connections: int = 40) -> AsyncIt
         verify=control_plane.ssl_context,
         headers={
             "Authorization": f"Bearer {control_plane.credentials.admin_token}",
-            "Accept-Encoding": "identity",
+            "Accept-Encoding": encoding,
         },
         limits=limits,
         timeout=60,

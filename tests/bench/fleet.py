@@ -5,6 +5,7 @@ namespace, uid and image replaced by others of the same length: 10,000 take seco
 """
 
 import base64
+import random
 import uuid
 from typing import Any
 
@@ -17,6 +18,8 @@ OWN_IMAGES = 2_000  # so many Deployments run an image that nobody else runs
 SHARED_IMAGES = 1_000
 _AT_ONCE = 100  # etcd takes 128 operations and 1.5 MB in one transaction
 _PREFIX = "/registry/deployments"
+_FILLER_BYTES = 1500
+_FILLER = "x" * _FILLER_BYTES  # what each has instead is its own: copies alone would be packed to next to nothing
 _TEMPLATE = 99_999  # the number of the one that is copied, gone afterwards
 
 
@@ -93,6 +96,7 @@ def _copy(stored: bytes, uid: bytes, number: int) -> bytes:
         (image(_TEMPLATE), image(number)),
         (name(_TEMPLATE), name(number)),
         (namespace(_TEMPLATE), namespace(number)),
+        (_FILLER, random.Random(number).randbytes(_FILLER_BYTES // 2).hex()),
     ):
         assert len(old) == len(new)
         stored = stored.replace(old.encode(), new.encode())
@@ -128,7 +132,7 @@ def _document() -> dict[str, Any]:
             "labels": labels,
             "annotations": {
                 "meta.helm.sh/release-name": own,
-                "kubectl.kubernetes.io/last-applied-configuration": "x" * 1500,
+                "kubectl.kubernetes.io/last-applied-configuration": _FILLER,
             },
         },
         "spec": {

@@ -66,14 +66,14 @@ async def test_a_workload_that_is_not_there_is_gone(subject: Subject) -> None:
 @pytest.mark.parametrize("namespace", ["its own", "none"])
 async def test_a_list_of_nothing_is_empty_and_of_a_version(subject: Subject, namespace: str) -> None:
     page = await subject.api.list_page(DEPLOYMENT, subject.namespace if namespace == "its own" else ELSEWHERE, None)
-    assert (page.workloads, page.continue_token) == ([], None)
+    assert (list(page.workloads), page.continue_token) == ([], None)
     assert page.resource_version.isdecimal()
 
 
 async def test_a_listed_workload_is_the_one_that_is_read(subject: Subject) -> None:
     await subject.create(replicas=0)
     page = await subject.api.list_page(DEPLOYMENT, subject.namespace, None)
-    assert page.workloads == [await subject.api.read(subject.key())]
+    assert list(page.workloads) == [await subject.api.read(subject.key())]
 
 
 async def test_a_list_of_the_whole_cluster_holds_every_namespace(subject: Subject) -> None:
@@ -85,15 +85,31 @@ async def test_a_list_of_the_whole_cluster_holds_every_namespace(subject: Subjec
     assert {subject.namespace, other} <= listed
 
 
+@pytest.mark.parametrize(("annotation_bytes", "encoding"), [(100, None), (8_000, "gzip")], ids=["short", "long"])
+async def test_a_long_list_comes_as_gzip_and_is_read_alike(
+    subject: Subject, annotation_bytes: int, encoding: str | None
+) -> None:
+    """Seen to fail, against the stand-in, with `packed` taken out of it."""
+    for number in range(20):
+        await subject.create(f"app-{number:04}", replicas=0, annotations={"long": "x" * annotation_bytes})
+    accepting = {"Accept-Encoding": "gzip"}
+    async with subject.client.stream("GET", subject.path, headers=accepting) as response:
+        wire_bytes = sum([len(chunk) async for chunk in response.aiter_raw()])
+    assert response.headers.get("Content-Encoding") == encoding
+    assert (wire_bytes < 20 * 1024) == (encoding == "gzip")
+    page = await subject.api.list_page(DEPLOYMENT, subject.namespace, None)
+    assert [workload.key.name for workload in page.workloads] == [f"app-{number:04}" for number in range(20)]
+
+
 async def test_pages_are_of_one_moment_and_hold_everything_once(subject: Subject) -> None:
     await fill(subject)
     first = await subject.api.list_page(DEPLOYMENT, subject.namespace, None)
     await subject.delete(f"app-{PAGE_ITEMS:04}")
     await subject.create("later", replicas=0)
     rest = await subject.api.list_page(DEPLOYMENT, subject.namespace, first.continue_token)
-    names = [workload.key.name for workload in [*first.workloads, *rest.workloads]]
-    assert names == [f"app-{number:04}" for number in range(PAGE_ITEMS + REST_ITEMS)]
-    assert (len(first.workloads), rest.continue_token) == (PAGE_ITEMS, None)
+    names = [[workload.key.name for workload in page.workloads] for page in (first, rest)]
+    assert [*names[0], *names[1]] == [f"app-{number:04}" for number in range(PAGE_ITEMS + REST_ITEMS)]
+    assert (len(names[0]), rest.continue_token) == (PAGE_ITEMS, None)
     assert first.resource_version == rest.resource_version
 
 

@@ -59,7 +59,7 @@ class FakeApi:
         number = int(continue_token or 0)
         page = [read_workload(kind.name, json.dumps(each).encode()) for each in self._snapshot[number : number + 1]]
         more = number + 1 < len(self._snapshot)
-        return Page(page, str(self.version), str(number + 1) if more else None)
+        return Page(iter(page), str(self.version), str(number + 1) if more else None)
 
     @asynccontextmanager
     async def watch(

@@ -13,6 +13,7 @@ from krt.dev.cluster.answers import answer
 from krt.dev.cluster.call import Call
 from krt.dev.cluster.faults import Fault, Faults, denied
 from krt.dev.cluster.kinds import BY_NAME, NAMESPACE, Json
+from krt.dev.cluster.packing import packed
 from krt.dev.cluster.rollout import Rollouts
 from krt.dev.cluster.store import Store
 from krt.dev.cluster.stream import stream, window_of
@@ -115,7 +116,8 @@ class Cluster:
         elif call.verb == "watch":
             await self._watch(call, fault, receive, send)
         else:
-            await _finish(send, answer(self.store, call, body, _header(scope, b"content-type")), fault)
+            whole = answer(self.store, call, body, _header(scope, b"content-type"))
+            await _finish(send, packed(whole, _header(scope, b"accept-encoding")), fault)
 
     def _check_token(self, call: Call, authorization: str) -> None:
         if self.tokens is None:
