@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("krt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("krt")
 
-pytest_plugins = ["tests.apiserver.plugin", "tests.browser.plugin"]
+pytest_plugins = ["tests.apiserver.plugin", "tests.browser.plugin", "tests.fakes.turns"]
 
 
 def pytest_configure() -> None:

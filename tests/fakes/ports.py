@@ -1,7 +1,9 @@
 """Loopback ports for servers that a test stops and starts again."""
 
+import os
 import random
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -9,11 +11,18 @@ def free_ports(count: int) -> list[int]:
     """Ports that no outgoing connection can take while their server is down.
 
     They lie below the ephemeral range: a client that knocks at a port of that range may be given that very
-    port as its own, connect to itself, and keep the server from coming back.
+    port as its own, connect to itself, and keep the server from coming back. No two workers of pytest-xdist draw
+    from the same ports: one would take what another's server has just left.
     """
     ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    candidates = random.SystemRandom().sample(range(10_000, ephemeral), 100)
+    candidates = random.SystemRandom().sample(slice_of(range(10_000, ephemeral), os.environ), 100)
     return [port for port in candidates if _is_free(port)][:count]
+
+
+def slice_of(ports: range, environ: Mapping[str, str]) -> range:
+    """Those of this worker: every second one, where there are two."""
+    worker = int(environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return ports[worker :: int(environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
 
 
 def _is_free(port: int) -> bool:

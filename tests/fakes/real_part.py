@@ -1,7 +1,7 @@
 """What becomes of the tests that need a real part of the world where its programs are missing."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -32,14 +32,14 @@ class RealPart:
         sentence = f"no {', '.join(missing)}: {self._command} {self._remedy}"
         if os.environ.get("CI") == "true":
             pytest.fail(sentence, pytrace=False)
-        self._skipped += 1
         pytest.skip(sentence)
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
-        if item.get_closest_marker(self._marker):
-            self._ran += 1
-        return (yield)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Where the run was started, also of what its workers ran."""
+        if self._marker not in report.keywords:
+            return
+        self._ran += report.when == "call"
+        self._skipped += report.when == "setup" and report.skipped
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         sentence = self._line.format(self._ran)
