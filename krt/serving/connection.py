@@ -14,7 +14,7 @@ from hypercorn.events import Closed, Event, RawData, Updated
 from krt.serving.denial import Denial
 from krt.serving.gate import Arrival, TurnedAway, empty_answer
 from krt.serving.hardened import AppTasks, SocketName, StrictProtocol
-from krt.serving.head import BadHeadError, Fields, Head, HeadReader
+from krt.serving.head import BadHeadError, Fields, HeadReader
 from krt.serving.peers import client_address
 from krt.serving.service import Service
 
@@ -93,13 +93,13 @@ class Connection:
         try:
             with self._service.connections.tracked(self._reading), self._reading:
                 while not self._peer_ended:
-                    received = reader.feed(await self._receive())
-                    if received is not None and reader.head:
-                        self._received = received
-                        return self._judged(reader.head)
+                    if self._is_whole(reader, await self._receive()):
+                        return self._judged(reader)
                     room.hold(reader, self._reading)
                 if reader.started:
                     self._deny(Denial.HEAD_INCOMPLETE)
+            if self._reading.cancelled_caught and self._service.connections.draining and not reader.given_up:
+                return self._last_look(reader)
         except BadHeadError as refused:
             self._speaks_for(refused.fields)
             return self._refused(TurnedAway(refused.status), refused.reason)
@@ -111,6 +111,25 @@ class Connection:
             self._deny(Denial.HEAD_TOO_SLOW)
         return _UNANSWERED
 
+    def _last_look(self, reader: HeadReader) -> object:
+        """As `_meet`, when the listener ends: a head that has come by then is answered, though nobody has read it yet.
+
+        A part of one is told to come again. Who has said nothing is told nothing.
+        """
+        with suppress(OSError):  # there is nothing more, or a reset
+            while data := self._read_now():
+                if self._is_whole(reader, data):
+                    return self._judged(reader)
+        if not reader.started:
+            return _UNANSWERED
+        self._request_id = token_hex(8)
+        return TurnedAway(503)
+
+    def _is_whole(self, reader: HeadReader, data: bytes) -> bool:
+        received = reader.feed(data)
+        self._received = received or b""
+        return received is not None and reader.head is not None
+
     def _refused(self, away: TurnedAway, reason: Denial) -> TurnedAway:
         self._request_id = token_hex(8)
         self._deny(reason)
@@ -120,9 +139,10 @@ class Connection:
         self._peer = client_address(self._client, fields, self._listener.trusted_proxies)
         return self._peer
 
-    def _judged(self, head: Head) -> object:
+    def _judged(self, reader: HeadReader) -> object:
+        assert reader.head
         self._request_id = token_hex(8)
-        return self._listener.gate(Arrival(head, self._speaks_for(head.fields), self._request_id))
+        return self._listener.gate(Arrival(reader.head, self._speaks_for(reader.head.fields), self._request_id))
 
     async def _turn_away(self, away: TurnedAway) -> None:
         if away is not _UNANSWERED:
@@ -165,10 +185,11 @@ class Connection:
 
     async def _read(self, protocol: StrictProtocol) -> None:
         self._reading = trio.CancelScope(deadline=self._reading.deadline)
-        with self._service.connections.tracked(self._reading), self._reading:
-            await protocol.handle(RawData(self._take_received()))
-            while not self._peer_ended:
-                await protocol.handle(RawData(await self._receive()))
+        with self._reading:
+            await protocol.handle(RawData(self._take_received()))  # in hand: no end of the listener is its end
+            with self._service.connections.tracked(self._reading):
+                while not self._peer_ended:
+                    await protocol.handle(RawData(await self._receive()))
         if trio.current_time() >= self._reading.deadline and not protocol.awaits_first_byte:
             self._deny(Denial.HEAD_TOO_SLOW)
 
@@ -182,17 +203,21 @@ class Connection:
         Read into a buffer that all connections share, and looked at before any other task runs: after a `receive_some`
         of Trio's a whole burst would lie in memory, before the first of it were counted.
         """
-        buffer, received = self._service.receive_buffer, 0
+        received = b""
         with suppress(OSError, trio.ClosedResourceError):  # reset
-            received = await self._receive_into(buffer)
+            received = await self._receive_when_readable()
         self._peer_ended = not received
-        return bytes(buffer[:received])
+        return received
 
-    async def _receive_into(self, buffer: memoryview) -> int:
+    async def _receive_when_readable(self) -> bytes:
         while True:
             await trio.lowlevel.wait_readable(self._stream.socket)
             with suppress(BlockingIOError):  # woken for nothing
-                return os.readv(self._stream.socket.fileno(), [buffer])
+                return self._read_now()
+
+    def _read_now(self) -> bytes:
+        buffer = self._service.receive_buffer
+        return bytes(buffer[: os.readv(self._stream.socket.fileno(), [buffer])])
 
     async def _act(self, event: Event) -> None:
         """What the protocol wants done with the socket."""

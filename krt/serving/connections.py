@@ -46,9 +46,9 @@ class Connections:
     @contextmanager
     def tracked(self, reading: trio.CancelScope) -> Iterator[None]:
         """Within the block the connection is ended when the listener drains and it is idle."""
-        if self.draining:
-            reading.cancel()
         self._reading.add(reading)
+        if self.draining:
+            _end_idle(reading)
         try:
             yield
         finally:
@@ -58,8 +58,7 @@ class Connections:
         """Ends what is idle. What is busy finishes its request, and must not become idle again."""
         self.draining = True
         for reading in self._reading:
-            if reading.deadline < inf:
-                reading.cancel()
+            _end_idle(reading)
 
     def _denial(self, key: str) -> Denial | None:
         if self._total >= self._listener.max_connections:
@@ -75,6 +74,11 @@ class Connections:
         if not self._of_peer[key]:
             del self._of_peer[key]
         self._listener.on_count(self._total)
+
+
+def _end_idle(reading: trio.CancelScope) -> None:
+    if reading.deadline < inf:
+        reading.cancel()
 
 
 class HeadRoom:

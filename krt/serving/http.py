@@ -1,5 +1,6 @@
 """Serves an ASGI app on one listener: binds, accepts, and drains when told to stop."""
 
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import trio
@@ -11,7 +12,7 @@ from krt.serving.connection import handle_connection
 from krt.serving.lifespan import lifespan
 from krt.serving.listener import Listener
 from krt.serving.service import make_service
-from krt.serving.sockets import bound_addresses, open_listeners
+from krt.serving.sockets import bound_addresses, open_listeners, waiting_connections
 
 __all__ = ["Listener", "serve"]
 
@@ -27,10 +28,11 @@ async def serve(
 ) -> None:
     """Serves `app` until `stopping` is set, then accepts no more and returns when all requests are answered.
 
-    Starts with the bound addresses; raises BindFailed before that. What is not answered `grace_seconds` after
-    `stopping` is cut. Every request has `scope["state"]["request_id"]`, shown in its answer as X-Request-Id,
-    `["target"]`, the bytes of its request line, and `["peer"]`, the address that called as far as the proxies in front
-    can be believed.
+    Starts with the bound addresses; raises BindFailed before that. What has come before `stopping` is answered, also
+    what still waits in the kernel's queue: on a slow machine, or in a burst, that is much. What is not answered
+    `grace_seconds` after `stopping` is cut. Every request has `scope["state"]["request_id"]`, shown in its answer as
+    X-Request-Id, `["target"]`, the bytes of its request line, and `["peer"]`, the address that called as far as the
+    proxies in front can be believed.
     The app is called with a lifespan scope once: one that has no lifespan must return.
     """
     sockets = await open_listeners(listener.address)
@@ -44,11 +46,25 @@ async def serve(
                 )
                 task_status.started(bound_addresses(sockets))
                 await stopping.wait()
+                for stream in waiting_connections(sockets):
+                    connections_nursery.start_soon(_handle_to_the_end, handle, stream)
                 accepting.cancel_scope.cancel()
+                _close(sockets)
             service.connections.drain()
             connections_nursery.cancel_scope.deadline = trio.current_time() + listener.grace_seconds
         if connections_nursery.cancel_scope.cancelled_caught:
             log.warning("requests_cut", grace_seconds=listener.grace_seconds)
     finally:
-        for bound in sockets:
-            bound.socket.close()
+        _close(sockets)
+
+
+async def _handle_to_the_end(handle: Callable[[trio.SocketStream], Awaitable[None]], stream: trio.SocketStream) -> None:
+    try:
+        await handle(stream)
+    finally:
+        await trio.aclose_forcefully(stream)
+
+
+def _close(sockets: Iterable[trio.SocketListener]) -> None:
+    for bound in sockets:
+        bound.socket.close()

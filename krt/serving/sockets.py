@@ -3,7 +3,8 @@
 import errno
 import os
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 
 import trio
 
@@ -35,6 +36,16 @@ async def open_listeners(address: Address) -> list[trio.SocketListener]:
 def bound_addresses(listeners: list[trio.SocketListener]) -> tuple[Address, ...]:
     """Where the sockets really are: port 0 has become a number."""
     return tuple(Address(*listener.socket.getsockname()[:2]) for listener in listeners)
+
+
+def waiting_connections(listeners: list[trio.SocketListener]) -> Iterator[trio.SocketStream]:
+    """Those that the kernel has accepted and nobody has taken yet, without waiting for more; at most a full queue."""
+    for listener in listeners:
+        with socket.socket(fileno=os.dup(listener.socket.fileno())) as same, suppress(OSError):
+            for _ in range(_BACKLOG + 1):
+                taken, _where = same.accept()
+                taken.settimeout(0)
+                yield trio.SocketStream(trio.socket.from_stdlib_socket(taken))
 
 
 async def _resolve(address: Address) -> list[_Resolved]:
