@@ -53,6 +53,10 @@ class TokenAlreadyUsed(KrtError):
     """The token was spent on another event. Not a retry: a retry gets its first answer again."""
 
 
+class IdempotencyKeyAlreadyUsed(KrtError):
+    """The Idempotency-Key stands for another call of the same run: another path or another event."""
+
+
 class BodyRefused(KrtError):
     """The body is too large (`status` 413) or does not come (408), and no more of it will be read.
 

@@ -10,7 +10,7 @@ from krt.core.envelope import Envelope, to_fields
 from krt.core.event import to_message
 from krt.core.ports import Accepted
 from krt.core.use import Use
-from krt.errors import BrokerUnavailable, JournalFull, TokenAlreadyUsed
+from krt.errors import BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
 
 # A token lives 900 s at most and a clock may be 10 s off either way; what is kept longer costs nothing but memory.
 _TOKEN_MILLISECONDS = 1_200_000
@@ -27,9 +27,10 @@ class Acceptor:
         self._most_entries = most_entries
 
     async def accept(self, envelope: Envelope, use: Use) -> Accepted:
-        """Journal the event, spend the token and ring. Raises TokenAlreadyUsed, JournalFull, BrokerUnavailable.
+        """Journal the event, spend the token and ring.
 
-        After BrokerUnavailable the event may have been accepted: the same call again answers with its id.
+        Raises TokenAlreadyUsed, IdempotencyKeyAlreadyUsed, JournalFull, BrokerUnavailable. After BrokerUnavailable the
+        event may have been accepted: the same call again answers with its id.
         """
         keys, token = self._keys, self._keys.token(use.token)
         reply = await self._client.eval_script(
@@ -61,6 +62,8 @@ def _accepted(reply: object) -> Accepted:
             return Accepted(event_ids.parse(entry.decode()), again=True, receivers=0)
         case [b"used"]:
             raise TokenAlreadyUsed
+        case [b"key-used"]:
+            raise IdempotencyKeyAlreadyUsed
         case [b"full"]:
             raise JournalFull("the journal holds as many events as it may (KRT_MAX_JOURNAL)")
         case _:

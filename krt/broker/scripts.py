@@ -20,7 +20,8 @@ end
 # ARGV 1 fingerprint of the call, 2 and 3 how long token and retry key are remembered (ms),
 #      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none),
 #      8 what report keys begin with, 9 how long a report is kept (ms), 10… the fields
-# Answers "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" or "full".
+# Answers "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" (the token, for another call),
+# "key-used" (the Idempotency-Key, for another call; nothing was written) or "full".
 #
 # Published last and by pcall: an event that stands in the journal is accepted, whether or not anybody was rung for.
 ACCEPT = Script(
@@ -38,7 +39,8 @@ if spent then
 end
 local retried = KEYS[4] ~= KEYS[3] and redis.call('GET', KEYS[4])
 if retried then
-  local id = string.match(retried, ' (%S+)$')
+  local print, id = string.match(retried, '^(%S+) (%S+)$')
+  if print ~= ARGV[1] then return {'key-used'} end
   remember(id)
   return {'again', id}
 end

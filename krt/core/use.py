@@ -9,7 +9,10 @@ from krt.core.identity import Identity
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Digests, so that nothing of a caller stands in a key. `retry` is None without an Idempotency-Key."""
+    """Digests, so that nothing of a caller stands in a key. `retry` is None without an Idempotency-Key.
+
+    `token` and `retry` say which record is looked at; `fingerprint` says which call the record is of.
+    """
 
     token: str
     fingerprint: str
@@ -20,8 +23,10 @@ def use_of(identity: Identity, path: str, event: Event, idempotency_key: str | N
     """The use that a call of `path` for `event` makes of the caller's token."""
     fingerprint = _digest(path, to_json(event).decode())
     run = (identity.repository_id, identity.run_id, identity.run_attempt)
-    retry = _digest(*run, idempotency_key, fingerprint) if idempotency_key is not None else None
-    return Use(token=_digest(identity.issuer, identity.jti), fingerprint=fingerprint, retry=retry)
+    retry = _digest(*run, idempotency_key) if idempotency_key is not None else None
+    # The repository's id, too: an issuer that gives one `jti` to two repositories must not give one the other's event.
+    token = _digest(identity.issuer, identity.repository_id, identity.jti)
+    return Use(token=token, fingerprint=fingerprint, retry=retry)
 
 
 def _digest(*parts: str) -> str:

@@ -15,6 +15,7 @@ from krt.errors import (
     BodyRefused,
     BrokerUnavailable,
     EventInvalid,
+    IdempotencyKeyAlreadyUsed,
     KeysUnavailable,
     KrtError,
     MediaTypeUnsupported,
@@ -91,8 +92,8 @@ def of_error(error: KrtError) -> Answer:
             return _problem(400, "invalid-event", f"{field}: {problem}", field)
         case NotAllowed(field=field):
             return _problem(403, "not-allowed", _NOT_ALLOWED[field], field)
-        case TokenAlreadyUsed():
-            return _problem(403, "token-already-used", "this token announced another event: request a new one per call")
+        case TokenAlreadyUsed() | IdempotencyKeyAlreadyUsed():
+            return _used_before(error)
         case TooManyCalls(retry_after_seconds=seconds):
             return _too_many_calls(math.ceil(seconds))
         case BrokerUnavailable():
@@ -115,6 +116,15 @@ _NOT_ALLOWED = {
     "tags": "this repository may not announce these tags",
 }
 assert tuple(_NOT_ALLOWED) == FIELDS
+
+
+def _used_before(error: TokenAlreadyUsed | IdempotencyKeyAlreadyUsed) -> Answer:
+    if isinstance(error, TokenAlreadyUsed):
+        return _problem(403, "token-already-used", "this token announced another event: request a new one per call")
+    # 422 by draft-ietf-httpapi-idempotency-key-header, section 2.7. Its 409, for a first call that is still under way,
+    # has no occasion here: accepting is one step, and the second of two calls finds the event of the first.
+    detail = "this run used this key for another event or path: a key is for the repetitions of one call"
+    return _problem(422, "idempotency-key-already-used", detail, "Idempotency-Key")
 
 
 def _too_many_calls(seconds: int) -> Answer:

@@ -11,10 +11,11 @@ from krt.core.event import Event, parse
 from krt.core.identity import Identity, Rejection
 from krt.core.policy import Rule, check, rules_for
 from krt.core.ports import Accept, Accepted, ReadReport
-from krt.core.use import use_of
+from krt.core.use import Use, use_of
 from krt.errors import (
     BodyRefused,
     EventInvalid,
+    IdempotencyKeyAlreadyUsed,
     KrtError,
     MediaTypeUnsupported,
     NotAllowed,
@@ -37,6 +38,16 @@ _JSON = re.compile(rb"application/json(?:; ?charset=utf-8)?", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
 
 DRY_RUN = "/event/dry-run"
+
+# Of one call: what it is told, it may be told again.
+_REFUSALS = (
+    MediaTypeUnsupported,
+    BodyRefused,
+    EventInvalid,
+    NotAllowed,
+    TokenAlreadyUsed,
+    IdempotencyKeyAlreadyUsed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[b
         rules = rules_for(door.rules, identity)
         if not rules:
             raise TokenRejected(Rejection.NO_RULE)
-        door.limit.charge(identity.repository_id, identity.jti)
+        door.limit.charge(identity.repository_id, _token(identity))
         return await _announce(door, call, identity, rules, read_body)
     except KrtError as error:
         return of_error(error)
@@ -81,22 +92,25 @@ async def _announce(
 ) -> Answer:
     try:
         _check_plain_json(call.headers)
+        key = _idempotency_key(call.headers)
         event = parse(await read_body())
         rule = check(rules, identity, event)
-        done = await _accept(door, call, identity, event)
-    except (MediaTypeUnsupported, BodyRefused, EventInvalid, NotAllowed, TokenAlreadyUsed):
-        door.limit.refused(identity.jti)
+        done = await _accept(door, _envelope(call, identity, event), use_of(identity, call.path, event, key))
+    except _REFUSALS:
+        door.limit.refused(_token(identity))
         raise
-    door.limit.accepted(identity.repository_id, identity.jti, again=done.again)
+    door.limit.accepted(identity.repository_id, _token(identity), again=done.again)
     door.metrics.event(again=done.again, receivers=done.receivers)
     door.drift.look(rule, identity)
     _say(call.record.request_id, rule, identity, event, done)
     return accepted(done.id)
 
 
-async def _accept(door: Door, call: Call, identity: Identity, event: Event) -> Accepted:
-    envelope = Envelope(event, Origin.of(identity), call.record.request_id, dry_run=call.path == DRY_RUN)
-    use = use_of(identity, call.path, event, _idempotency_key(call.headers))
+def _envelope(call: Call, identity: Identity, event: Event) -> Envelope:
+    return Envelope(event, Origin.of(identity), call.record.request_id, dry_run=call.path == DRY_RUN)
+
+
+async def _accept(door: Door, envelope: Envelope, use: Use) -> Accepted:
     with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
         done = await door.accept(envelope, use)
     return done  # noqa: RET504 - mypy takes the scope for one that may swallow an error
@@ -125,4 +139,13 @@ def _check_plain_json(headers: Headers) -> None:
 
 def _idempotency_key(headers: Headers) -> str | None:
     keys = [value for name, value in headers if name == b"idempotency-key"]
-    return keys[0].decode() if len(keys) == 1 and _IDEMPOTENCY_KEY.fullmatch(keys[0]) else None
+    if not keys:
+        return None
+    if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):  # passed over, a repetition would be a second event
+        raise EventInvalid("Idempotency-Key", "write one key of 1 to 128 visible ASCII characters")
+    return keys[0].decode()
+
+
+def _token(identity: Identity) -> str:
+    """Which token it is, for the limit: `jti` is the issuer's to choose, and may stand in another repository's, too."""
+    return f"{identity.repository_id}/{identity.jti}"

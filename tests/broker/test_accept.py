@@ -201,8 +201,6 @@ NO_RETRIES = {
     "another run": {"key": "k", "run_id": "2"},
     "another attempt": {"key": "k", "run_attempt": "2"},
     "another repository": {"key": "k", "repository_id": "75"},
-    "another event": {"key": "k", "tags": ("v2",)},
-    "another path": {"key": "k", "path": "/event/dry-run"},
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.around import EVENT, IMAGE, Around, Krt, ask, get, post
 from tests.serving.raw import Reply
 
+TWICE = "Idempotency-Key: a\r\nIdempotency-Key: b"
 SECRETS = ("ghcr.io/acme/", "acme@65", "65", "prefix", "krt.example.com")
 
 
@@ -70,6 +71,43 @@ async def test_an_idempotency_key_makes_one_event_of_two_tokens(around: Around, 
     first, again = await web.post(around.token(), more=more), await web.post(around.token(), more=more)
     assert (first.status, first.body) == (again.status, again.body)
     other = await web.post(around.token(run_attempt="2"), more=more)
+    assert other.body != first.body
+
+
+@pytest.mark.parametrize(
+    ("event", "path"),
+    [
+        ({"image": IMAGE, "tags": ["v2"]}, "/event"),
+        ({"image": IMAGE, "tags": ["dev", "v2"]}, "/event"),
+        ({"image": "ghcr.io/acme/blog", "tags": ["dev"]}, "/event"),
+        ({"image": f"{IMAGE}:latest"}, "/event"),
+        (EVENT, "/event/dry-run"),
+    ],
+)
+async def test_an_idempotency_key_with_another_call_is_422_and_no_event(around: Around, web: Krt, event, path):
+    """Seen to fail with the comparison of the fingerprints left out of the accept script."""
+    more = "Idempotency-Key: 3f6c"
+    first = await web.post(around.token(), more=more)
+    reply = await web.post(around.token(), event, path=path, more=more)
+    assert (reply.status, problem(reply)["title"]) == (422, "idempotency key already used")
+    assert problem(reply)["field"] == "Idempotency-Key"
+    assert len(await around.journaled()) == 1
+    assert (await web.post(around.token(), more=more)).body == first.body
+
+
+@pytest.mark.parametrize("more", ["Idempotency-Key:", "Idempotency-Key: a b", f"Idempotency-Key: {'k' * 129}", TWICE])
+async def test_an_idempotency_key_that_is_none_is_said_and_not_passed_over(around: Around, web: Krt, more: str):
+    """Seen to fail with such a key taken for none: the repetition was a second event."""
+    reply = await web.post(around.token(), more=more)
+    assert (reply.status, problem(reply)["field"]) == (400, "Idempotency-Key")
+    assert await around.journaled() == []
+
+
+async def test_a_jti_that_the_issuer_repeats_gives_nobody_anothers_event(around: Around, web: Krt):
+    """Seen to fail with the repository's id left out of the token's digest."""
+    first = await web.post(around.token(jti="one"))
+    other = await web.post(around.token(jti="one", repository_id="75"))
+    assert (first.status, other.status) == (202, 202)
     assert other.body != first.body
 
 

@@ -15,7 +15,7 @@ from krt.core.event_id import EventId
 from krt.core.ports import Message, Subscribed
 from krt.core.restart import AlreadyRestarted, JournalPosition, RestartNow, decide, format_time, parse_mark
 from krt.dev.valkey import open_valkey
-from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull, TokenAlreadyUsed
+from krt.errors import BrokerRefused, BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
 from krt.worker import keep
 from tests.fakes.journal import FakeJournal, Stream
 from tests.fakes.trouble import Troubled
@@ -141,9 +141,12 @@ async def test_J2_any_other_second_use_of_a_token_is_refused(client, second):
 async def test_J2_a_dry_run_does_not_swallow_the_real_event(client):
     """Seen to fail with the path left out of the fingerprint."""
     acceptor = an_acceptor(client)
-    await acceptor.accept(an_envelope(), a_use(path="/event/dry-run", key="k"))
-    done = await acceptor.accept(an_envelope(), a_use("t-2", path="/event", key="k"))
+    await acceptor.accept(an_envelope(), a_use("t-1", path="/event/dry-run"))
+    done = await acceptor.accept(an_envelope(), a_use("t-2", path="/event"))
     assert not done.again
+    await acceptor.accept(an_envelope(), a_use("t-3", path="/event/dry-run", key="k"))
+    with pytest.raises(IdempotencyKeyAlreadyUsed):  # told, and no dry-run in its place
+        await acceptor.accept(an_envelope(), a_use("t-4", path="/event", key="k"))
 
 
 async def test_J2_an_idempotency_key_makes_a_retry_of_a_call_with_a_fresh_token(client):
@@ -163,15 +166,43 @@ async def test_J2_an_idempotency_key_makes_a_retry_of_a_call_with_a_fresh_token(
         {"key": "k", "run_attempt": "2"},
         {"key": "k", "run_id": "77"},
         {"key": "k", "repository_id": "77"},
-        {"key": "k", "event": an_event(tags=("other",))},
     ],
     ids="-".join,
 )
-async def test_J2_an_idempotency_key_counts_for_one_run_and_one_event(client, other):
-    """Seen to fail with each of run, attempt, repository, key and fingerprint left out of the retry key."""
+async def test_J2_an_idempotency_key_counts_for_one_run(client, other):
+    """Seen to fail with each of run, attempt, repository and key left out of the retry key."""
     acceptor = an_acceptor(client)
     await acceptor.accept(an_envelope(), a_use("t-1", key="k"))
     assert not (await acceptor.accept(an_envelope(other.get("event")), a_use("t-2", **other))).again
+
+
+OTHER_CALLS = [
+    {"event": an_event(tags=("other",))},
+    {"event": an_event(tags=("dev", "other"))},
+    {"event": an_event("ghcr.io/acme/cart")},
+    {"event": an_event("ghcr.io/acme/shop/dev")},
+    {"path": "/event/dry-run"},
+]
+
+
+@pytest.mark.parametrize("other", OTHER_CALLS)
+async def test_J2_another_call_with_a_used_idempotency_key_is_refused_and_nothing_is_written(client, other):
+    """Seen to fail with the comparison of the fingerprints left out: the caller got the first event's id."""
+    acceptor = an_acceptor(client)
+    first = await acceptor.accept(an_envelope(), a_use("t-1", key="k"))
+    with pytest.raises(IdempotencyKeyAlreadyUsed):
+        await acceptor.accept(an_envelope(other.get("event")), a_use("t-2", key="k", **other))
+    assert await client.call("XLEN", KEYS.journal) == 1
+    assert await client.call("EXISTS", KEYS.token(a_use("t-2").token)) == 0
+    assert (await acceptor.accept(an_envelope(), a_use("t-2", key="k"))).id == first.id
+
+
+async def test_J2_a_jti_that_an_issuer_repeats_is_no_retry_of_another_repositorys_call(client):
+    """Seen to fail with the repository's id left out of the token's digest: 202 with the other's event."""
+    acceptor = an_acceptor(client)
+    first = await acceptor.accept(an_envelope(), a_use("t-1"))
+    other = await acceptor.accept(an_envelope(), a_use("t-1", repository_id="77"))
+    assert (other.again, other.id == first.id) == (False, False)
 
 
 async def test_J3_a_journal_keeps_its_name_until_it_is_gone(client):
