@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.deploy.installs import commands_of, scripts, wrong_lines
+from tests.deploy.installs import ROOT, commands_of, scripts, wrong_lines
 
 LOCK = "pip install --require-hashes --no-deps -r requirements.lock"
 SELF = "pip install --no-deps --no-build-isolation -e ."
@@ -16,9 +16,7 @@ def test_every_install_line_takes_a_lock_as_it_is_and_checks_it() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize(
-    "place", ["README.md", ".ci/run", "deploy/action/notify", "Containerfile", "docs/deployment.md"]
-)
+@pytest.mark.parametrize("place", ["README.md", "deploy/action/notify", "Containerfile", "docs/deployment.md"])
 def test_the_install_lines_of_this_place_are_seen(place: str) -> None:
     """The walk above would find nothing wrong where it finds nothing."""
     found = [command for where, text in SCRIPTS if where.startswith(place) for command in commands_of(text)]
@@ -71,3 +69,12 @@ def test_a_line_that_takes_what_is_locked_is_right(script: str) -> None:
 def test_a_line_that_depends_on_the_day_is_found(script: str, reason: str) -> None:
     (line,) = wrong_lines(script)
     assert reason in line
+
+
+def test_continuous_integration_installs_by_the_readmes_commands_alone() -> None:
+    """So that what a person runs is what was tried, on each Python, with the pip that its venv brings."""
+    script = (ROOT / ".ci" / "run").read_text()
+    assert list(commands_of(script)) == []
+    assert "first=$(readme first) tests=$(readme test)" in script
+    assert '"$first"' in script
+    assert '"$tests"' in script
