@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.scripts import ADOPT, BACKLOG, CLAIM, CREATE_GROUP, HOLD, LEASE, TIDY
+from krt.broker.scripts import ADOPT, BACKLOG, CLAIM, CREATE_GROUP, HOLD, LEASE, POSITION, TIDY
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
@@ -75,10 +75,9 @@ class Journal:
 
     async def position(self) -> JournalPosition:
         """The journal's name and the newest id it has given out."""
-        name = await self._client.call("GET", self._keys.journal_name)
-        info = cast("list[object]", await self._client.call("XINFO", "STREAM", self._keys.journal))
-        newest = cast("bytes", info[info.index(b"last-generated-id") + 1])
-        return JournalPosition(cast("bytes", name or b"").decode(), _id(newest))
+        reply = await self._client.eval_script(POSITION, [self._keys.journal, self._keys.journal_name], [])
+        name, newest = cast("list[bytes]", reply)
+        return JournalPosition(name.decode(), _id(newest))
 
     async def backlog(self) -> Backlog:
         """How much there is, and how much of it is not settled."""

@@ -125,6 +125,14 @@ for _, word in ipairs({'IDLE', ARGV[4], 'JUSTID'}) do claim[#claim + 1] = word e
 return redis.call(unpack(claim))
 """)
 
+# KEYS 1 journal, 2 its name. Answers the name (empty: none) and the newest id that was given out, of one moment. The
+# reply to XINFO itself holds the first and the last entry whole, however large they are.
+POSITION = Script("""
+local fields, info = {}, redis.call('XINFO', 'STREAM', KEYS[1])
+for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
+return {redis.call('GET', KEYS[2]) or '', fields['last-generated-id']}
+""")
+
 # KEYS 1 journal; ARGV 1 group. Answers how many entries there are, how many of them workers of the group hold, the
 # oldest of those (empty: none), and how many nobody was given yet (-1: Valkey cannot tell).
 BACKLOG = Script("""

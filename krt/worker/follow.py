@@ -4,6 +4,7 @@ What is followed stands in Valkey, how far it is on the objects. Here is only wh
 and since when something is looked for in vain: whoever takes over may begin anew with both.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -25,6 +26,7 @@ log = Log("worker")
 
 _LOOK_SECONDS = 1.0  # another worker's restarts are found so soon, and the lease, three times as long, renewed
 _PAUSE_SECONDS = 0.1  # between two looks, however fast the objects change
+_PAUSE_TIMES = 3  # as long as the look took: a thousand rollouts must not take the loop from the restarts
 _ASK_SECONDS = 5.0  # between two looks at what the reports say of events that no restart covers
 
 _Name = tuple[WorkloadKey, str]
@@ -53,23 +55,29 @@ class Follower:
         self._missing: dict[_Name, float] = {}
         self._asked: dict[_Name, float] = {}
         self._bell = Bell()
+        self._changed: set[WorkloadKey] = set()  # since the last look
+        self._whole_at = -math.inf  # the next look that leaves nothing out
         self._problem = ""
 
     def changed(self, before: Workload | None, after: Workload | None) -> None:
         """A workload changed: look soon, if it is followed."""
         workload = after or before
         if workload and workload.key in self._keys:
+            self._changed.add(workload.key)
             self._bell.ring()
 
     async def follow(self) -> None:
         """Look whenever something may have changed, for ever."""
         while True:
+            began = trio.current_time()
             try:
                 await self._look(await self._rollouts.followed() if await self._rollouts.hold_lease() else ())
                 self._problem = ""
             except BrokerUnavailable as error:
+                self._whole_at = -math.inf
                 self._say_problem(error)
-            await trio.sleep(_PAUSE_SECONDS)
+            took_seconds = trio.current_time() - began
+            await trio.sleep(min(max(_PAUSE_SECONDS, _PAUSE_TIMES * took_seconds), _LOOK_SECONDS))
             await self._bell.wait(_LOOK_SECONDS)
 
     async def _look(self, followed: tuple[Followed, ...]) -> None:
@@ -78,11 +86,24 @@ class Follower:
         self._said = {name: said for name, said in self._said.items() if name in names}
         self._missing = {name: since for name, since in self._missing.items() if name in names}
         self._asked = {name: at for name, at in self._asked.items() if name in names}
-        position = await self._position.read() if followed else None
-        for one in followed:
+        due = self._due(followed)
+        position = await self._position.read() if due else None
+        for one in due:
             await trio.lowlevel.checkpoint()
             if position:
                 await self._look_at(one, position)
+
+    def _due(self, followed: tuple[Followed, ...]) -> tuple[Followed, ...]:
+        """What is to be looked at now: all of it once a second, in between what has changed or was never told."""
+        changed, self._changed = self._changed, set()
+        if trio.current_time() >= self._whole_at:
+            self._whole_at = trio.current_time() + _LOOK_SECONDS
+            return followed
+        return tuple(one for one in followed if one.key in changed or not self._is_told(one))
+
+    def _is_told(self, one: Followed) -> bool:
+        said = self._said.get((one.key, one.uid))
+        return said is not None and said[0] == one.events
 
     async def _look_at(self, one: Followed, position: JournalPosition) -> None:
         workload = self._index.get(one.key)

@@ -1,10 +1,22 @@
 """Where the journal stands; while Valkey is away, where it stood at least."""
 
+from dataclasses import dataclass
+
+import trio
+
 from krt.core.event_id import EventId
 from krt.core.ports import Journal
 from krt.core.restart import JournalPosition, odd_mark
 from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One exchange with Valkey, for everybody who asked before it began."""
+
+    answer: JournalPosition | None = None
+    problem: str = ""
 
 
 class LastPosition:
@@ -15,6 +27,8 @@ class LastPosition:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._exchange = trio.Lock()
+        self._asked = _Asked()  # the next exchange's
         self._last: JournalPosition | None = None
         self._seen = EventId(0, 0)
 
@@ -39,6 +53,22 @@ class LastPosition:
         return await self.ask() if odd_mark(workload, known) else known
 
     async def ask(self) -> JournalPosition:
-        """The position as of now. Raises BrokerUnavailable."""
-        self._last = await self._journal.position()
-        return self._last
+        """The position as of now, or a little later: read after the call began. Raises BrokerUnavailable.
+
+        Patches that are made at a time share an exchange. One that is cancelled leaves it to the next who waits for it.
+        """
+        asked = self._asked
+        async with self._exchange:
+            if not (asked.answer or asked.problem):
+                self._asked = _Asked()
+                await self._answer(asked)
+        if asked.answer is None:
+            raise BrokerUnavailable(asked.problem)
+        self._last = asked.answer
+        return asked.answer
+
+    async def _answer(self, asked: _Asked) -> None:
+        try:
+            asked.answer = await self._journal.position()
+        except BrokerUnavailable as error:
+            asked.problem = str(error)

@@ -4,6 +4,7 @@ import pytest
 import trio
 
 from krt.broker.accept import Acceptor
+from krt.broker.connection import MOST_REPLY_BYTES
 from krt.broker.journal import KEPT_SECONDS, Journal
 from krt.broker.keys import Keys
 from krt.core.envelope import from_fields, to_fields
@@ -216,6 +217,12 @@ async def test_the_position_is_the_newest_id_ever_given(client, journal):
     position = await journal.position()
     assert position.newest == announced[1]
     assert position.name == (await client.call("GET", KEYS.journal_name)).decode()
+
+
+async def test_the_position_is_told_however_large_the_entries_are(client, journal):
+    """Seen to fail with XINFO's own reply, which holds the first and the last entry and cuts the connection."""
+    await client.call("XADD", KEYS.journal, "5-1", "image", "x" * (MOST_REPLY_BYTES + 100_000))
+    assert (await journal.position()).newest == EventId(5, 1)
 
 
 async def test_there_is_no_position_in_a_journal_that_is_none(journal):

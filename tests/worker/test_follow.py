@@ -1,7 +1,10 @@
 """T1 to T4 of docs/correctness.md where workers are concerned, each seen to fail without its rule; among fakes."""
 
 import math
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 import trio
@@ -9,13 +12,13 @@ import trio
 from krt.core.progress import GONE, NOT_MADE, TAKEN_BACK
 from krt.core.report import MOST_TARGETS, Group, GroupState, Target
 from krt.core.restart import format_time
-from krt.core.workload import RolloutStatus, WorkloadKey
+from krt.core.workload import RolloutStatus, Workload, WorkloadKey
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable
 from tests.fakes.index import FakeIndex
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import NOW, a_container
-from tests.fakes.workloads import many_workloads
+from tests.fakes.workloads import FakeWorkloads, many_workloads
 from tests.worker.workers import WEB, wall, web
 
 REFUSED = ClusterRefused("422")
@@ -533,3 +536,52 @@ async def test_what_changes_while_nothing_is_looked_at_is_looked_at_soon(world, 
     world.cluster.change(WEB, status=DONE)
     await trio.sleep(0.25)
     assert world.targets(entry) == {"web": "ready"}
+
+
+async def test_of_many_rollouts_those_that_do_not_change_are_looked_at_once_a_second(world, autojump_clock):
+    """A burst's thousand took a third of a slow machine's loop. Seen to fail with each look going through all."""
+    many = list(many_workloads(50))
+    for workload in many:
+        world.cluster.put(workload)
+    looked: Counter[WorkloadKey] = Counter()
+    index = _Counting(world.cluster, looked)
+    slow(world)
+    worker = await world.start(index=index)
+    await world.settled(world.accept(ring=worker))
+    await trio.sleep(5)
+    looked.clear()
+    for step in range(20):
+        world.cluster.change(WEB, status=replace(LONG, updated=step % 2))
+        await trio.sleep(0.1)
+    assert looked[WEB] >= 10
+    assert all(0 < looked[workload.key] <= 3 for workload in many)
+
+
+async def test_a_look_that_takes_long_leaves_the_loop_to_others_three_times_as_long(world, autojump_clock):
+    """Seen to fail with a pause of the same length whatever the look took."""
+    began: list[float] = []
+
+    async def before(name: str) -> None:
+        if name == "followed":
+            began.append(trio.current_time())
+            await trio.sleep(0.2)
+
+    await a_restart(world, rollouts=Troubled(FakeRollouts(world.stream), before=before))
+    began.clear()
+    for step in range(40):
+        world.cluster.change(WEB, status=replace(LONG, updated=step % 2))
+        await trio.sleep(0.1)
+    assert all(0.8 <= later - earlier < 1.0 for earlier, later in pairwise(began))
+    assert len(began) >= 4
+
+
+class _Counting(FakeIndex):
+    """Notes what it is asked for."""
+
+    def __init__(self, cluster: FakeWorkloads, looked: "Counter[WorkloadKey]") -> None:
+        super().__init__(cluster, bookmark_seconds=60)
+        self._looked = looked
+
+    def get(self, key: WorkloadKey) -> Workload | None:
+        self._looked[key] += 1
+        return super().get(key)
