@@ -48,7 +48,11 @@ async def notify(notification: Notification, console: Console, scope: trio.Cance
     patience = notification.patience
     tokens = Tokens(notification.service, seconds=patience.attempt_seconds, on_token=console.mask)
     call = Call(notification.message, tokens, patience, lambda not_yet: _tell_not_yet(not_yet, console))
-    http = open_http(ca_file=notification.ca_file, connect_seconds=patience.connect_seconds)
+    http = open_http(
+        ca_file=notification.ca_file,
+        connect_seconds=patience.connect_seconds,
+        urls=(notification.message.url, notification.service.url),
+    )
     with scope:
         return await _send(notification, call, tokens, http, console)
     return verdict.tell_interrupted(call, console)

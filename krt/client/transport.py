@@ -1,7 +1,8 @@
 """One HTTP exchange with a token in it: TLS, proxies, no redirect, bounded answers; errors become values."""
 
+import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +16,8 @@ import trio
 import krt
 from krt.client.outcome import NotYet
 from krt.errors import SettingsInvalid
+from krt.http import Routed, bounded_body
+from krt.proxies import check_way, proxies_of
 
 T = TypeVar("T")
 
@@ -46,22 +49,25 @@ class Answer:
             return None
 
 
-def open_http(*, ca_file: Path | None, connect_seconds: float) -> httpx.AsyncClient:
-    """The client of one command. SettingsInvalid where certificates or proxy variables cannot be used."""
-    try:
-        return httpx.AsyncClient(
-            verify=_tls(ca_file),
-            follow_redirects=False,  # a redirect would carry the token to somebody else
-            mounts={"http://": None},  # plain http is loopback only: a proxy would see the token
-            timeout=httpx.Timeout(None, connect=connect_seconds),
-            limits=httpx.Limits(max_keepalive_connections=0),  # a kept connection may be closed under a request
-            event_hooks={"response": [_keep_location]},
-            headers={"User-Agent": f"krt/{krt.__version__}", "Accept-Encoding": "identity"},
-        )
-    except (ValueError, ImportError, httpx.InvalidURL):  # their texts may hold the proxy's password
-        raise SettingsInvalid(
-            ("HTTPS_PROXY, ALL_PROXY or NO_PROXY cannot be used: proxies are http:// or https:// URLs",)
-        ) from None
+def open_http(*, ca_file: Path | None, connect_seconds: float, urls: Iterable[str]) -> httpx.AsyncClient:
+    """The client of one command, which asks `urls`. SettingsInvalid where certificates or proxies cannot be used."""
+    proxies, tls = proxies_of(os.environ), _tls(ca_file)
+    for url in urls:
+        check_way(proxies, url)
+
+    def route(url: httpx.URL) -> str | None:
+        return None if url.scheme == "http" else proxies.of(url)  # http is loopback only: a proxy would see the token
+
+    # A kept connection may be closed under a request.
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.AsyncClient(
+        transport=Routed(route, verify=tls, to_proxies=tls, limits=limits),
+        trust_env=False,
+        follow_redirects=False,  # a redirect would carry the token to somebody else
+        timeout=httpx.Timeout(None, connect=connect_seconds),
+        event_hooks={"response": [_keep_location]},
+        headers={"User-Agent": f"krt/{krt.__version__}", "Accept-Encoding": "identity"},
+    )
 
 
 async def exchange(
@@ -72,7 +78,8 @@ async def exchange(
         with trio.fail_after(seconds):
             response = await http.send(request, stream=True)
             try:
-                return _answer(response, await _body(response, most_bytes))
+                body, _ = await bounded_body(response, most_bytes)
+                return _answer(response, body)
             finally:
                 await response.aclose()
     except trio.TooSlowError:
@@ -101,13 +108,6 @@ class Outgoing(httpx.AsyncByteStream):
             raise StopAsyncIteration
         self._on_sending()
         return self._left.pop()
-
-
-async def _body(response: httpx.Response, most_bytes: int) -> bytes:
-    body = bytearray()
-    async for part in response.aiter_raw():  # to the end: httpx leaves generators behind a `break` unclosed
-        body += part[: most_bytes - len(body)]
-    return bytes(body)
 
 
 async def _keep_location(response: httpx.Response) -> None:

@@ -1,5 +1,6 @@
 """One look at the issuer's keys over HTTP: bounded in time and size, whatever answers."""
 
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -7,7 +8,9 @@ from pathlib import Path
 import httpx
 import trio
 
+from krt.http import Route, Routed, bounded_body
 from krt.oidc.keyset import MOST_BYTES, KeySet, KeySetInvalid, parse_key_set
+from krt.proxies import check_way, proxies_of
 from krt.serving.tls import client_context
 
 DEADLINE_SECONDS = 5.0
@@ -22,10 +25,17 @@ class FetchFailed(KeySetInvalid):
 def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
     """A function that fetches the key set at `url` within its deadline; it raises KeySetInvalid.
 
-    Blocking: reads `ca_file`, whose authorities are then the only ones trusted. Raises ValueError where that fails.
+    `proxy` is asked whatever the environment says; None: as krt.proxies has it. Blocking: reads `ca_file`, whose
+    authorities are then the only ones trusted. Raises ValueError where that fails, SettingsInvalid where a proxy of the
+    environment cannot be used.
     """
     context = client_context(ca_file, None, None)
-    route = httpx.Proxy(proxy, ssl_context=context if proxy.startswith("https:") else None) if proxy else None
+    proxies = proxies_of(os.environ)
+    if proxy is None:
+        check_way(proxies, url)
+
+    def route(asked: httpx.URL) -> str | None:
+        return proxy or proxies.of(asked)
 
     async def fetch() -> KeySet:
         try:
@@ -39,13 +49,12 @@ def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_secon
     return fetch
 
 
-async def _body(url: str, proxy: httpx.Proxy | None, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
+async def _body(url: str, route: Route, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
     async with (
         # A client for each look: one in ten minutes keeps no connection alive, and no cookie survives.
         httpx.AsyncClient(
-            verify=context,
-            proxy=proxy,
-            trust_env=False,  # no proxy, no netrc and no certificates but those of the settings
+            transport=Routed(route, verify=context, to_proxies=context, limits=httpx.Limits()),
+            trust_env=False,  # no netrc and no certificates but those of the settings
             follow_redirects=False,  # a redirect would let whoever answers name another issuer
             # The caller's scope is for all of it, httpx's limits are for each read. But a TLS handshake leaves
             # its socket to the garbage collector when cancelled (httpcore 1.0.9), and not when it times out.
@@ -57,17 +66,7 @@ async def _body(url: str, proxy: httpx.Proxy | None, context: ssl.SSLContext, *,
             raise FetchFailed("status")
         if response.headers.get("content-encoding", "identity") != "identity":
             raise FetchFailed("encoded")  # 256 KiB of gzip may hold 256 MiB
-        return await _bounded(response)
-
-
-async def _bounded(response: httpx.Response) -> bytes:
-    body = bytearray()
-    # Cancelled, not left: on Trio, httpx's generators want to be unwound from the inside.
-    with trio.CancelScope() as reading:
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MOST_BYTES:
-                reading.cancel(reason="the key set is too long")
-    if len(body) > MOST_BYTES:
-        raise FetchFailed("too_long")
-    return bytes(body)
+        body, is_whole = await bounded_body(response, MOST_BYTES)
+        if not is_whole:
+            raise FetchFailed("too_long")
+        return body

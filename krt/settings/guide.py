@@ -37,6 +37,10 @@ both others. `krt config web` (or `worker`, `all`) prints every setting in force
 - **Lists** are separated by commas.
 - **Addresses to listen at** are `host:port`. Without a host, `:8080`, they mean every address of the machine, IPv6
   and IPv4. IPv6 addresses stand in brackets: `[::1]:8080`.
+- **Proxies** are those of `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY`, in upper or lower case, on the way to the API
+  server and to the issuer. `NO_PROXY` lists what is asked directly: `example.com` with the names below it,
+  `.example.com`, `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`, a port behind a name or an address, or `*`. Loopback never takes
+  a proxy. A kubeconfig's `proxy-url`, and KRT_OIDC_PROXY, come first. Proxies are `http://` or `https://`, no SOCKS.
 - **Changes** take effect at the next start. The files of Valkey's user, password and certificates are read again at
   each connect, so that they can be rotated.
 """

@@ -86,13 +86,13 @@ def test_an_unusable_ca_file_is_one_problem(tmp_path: Path, content: str | None)
     if content is not None:
         path.write_text(content)
     with pytest.raises(SettingsInvalid, match=r"--ca-file .* cannot be read"):
-        open_http(ca_file=path, connect_seconds=1)
+        open_http(ca_file=path, connect_seconds=1, urls=["https://krt.example.com"])
 
 
 def test_an_unusable_ssl_cert_file_is_one_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
     with pytest.raises(SettingsInvalid, match="SSL_CERT_FILE cannot be read"):
-        open_http(ca_file=None, connect_seconds=1)
+        open_http(ca_file=None, connect_seconds=1, urls=["https://krt.example.com"])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_an_unusable_ssl_cert_file_is_one_problem(tmp_path: Path, monkeypatch: p
 def test_an_unusable_proxy_is_one_problem_without_its_password(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(SettingsInvalid, match="HTTPS_PROXY") as caught:
-        open_http(ca_file=None, connect_seconds=1)
+        open_http(ca_file=None, connect_seconds=1, urls=["https://krt.example.com"])
     assert "secret" not in str(caught.value)
 
 

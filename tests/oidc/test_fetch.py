@@ -8,6 +8,7 @@ import pytest
 import trio
 import trustme
 
+from krt.errors import SettingsInvalid
 from krt.oidc.fetch import fetcher
 from krt.oidc.keyset import KeySet, KeySetInvalid
 from tests.fakes.key_endpoint import (
@@ -117,12 +118,39 @@ async def test_a_redirect_is_not_followed(status: str) -> None:
     assert elsewhere.looks == 0
 
 
-async def test_the_environment_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+ELSEWHERE = "http://issuer.example"  # no such name: whoever asks for its address fails
+
+
+async def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with key_endpoint(answering(key_set_body())) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        assert await fetched(ELSEWHERE)
+    assert proxy.requests[0].startswith(b"GET http://issuer.example/.well-known/jwks HTTP/1.1\r\n")
+
+
+async def test_no_proxy_of_the_environment_is_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     async with key_endpoint(hanging_up) as elsewhere, key_endpoint(answering(key_set_body())) as endpoint:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, elsewhere.url)
         assert await fetched(endpoint.url)
     assert elsewhere.looks == 0
+
+
+async def test_the_proxy_of_the_settings_is_asked_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    async with key_endpoint(answering(key_set_body())) as proxy:
+        assert await fetched(ELSEWHERE, proxy=proxy.url)
+
+
+def test_a_proxy_of_the_environment_that_cannot_be_used_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://krt:s3cret@proxy:1080")
+    with pytest.raises(SettingsInvalid, match=r"HTTPS_PROXY .* names a SOCKS proxy") as refused:
+        fetcher("https://issuer.example" + PATH, proxy=None, ca_file=None)
+    assert "s3cret" not in str(refused.value)
+    monkeypatch.setenv("NO_PROXY", ".example")
+    fetcher("https://issuer.example" + PATH, proxy=None, ca_file=None)
 
 
 async def test_the_proxy_of_the_settings_is_asked() -> None:

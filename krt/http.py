@@ -1,0 +1,61 @@
+"""What the HTTP clients of krt have in common: the way to a server, and bodies with a bound."""
+
+import ssl
+from collections.abc import Callable
+
+import httpx
+import trio
+
+Route = Callable[[httpx.URL], str | None]  # the URL of the proxy on the way there; None: none
+
+
+class Routed(httpx.AsyncBaseTransport):
+    """Sends each request by the proxy that `route` names for its URL.
+
+    `verify` is for the servers, `to_proxies` for proxies of https://; `limits` are those of each way.
+    """
+
+    def __init__(
+        self, route: Route, *, verify: ssl.SSLContext, to_proxies: ssl.SSLContext, limits: httpx.Limits
+    ) -> None:
+        self._route = route
+        self._verify = verify
+        self._to_proxies = to_proxies
+        self._limits = limits
+        self._ways: dict[str | None, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it. A proxy that cannot be used is a httpx.ProxyError."""
+        try:
+            proxy = self._route(request.url)
+        except ValueError as error:
+            raise httpx.ProxyError(f"the proxy on the way {error}", request=request) from error
+        if proxy not in self._ways:
+            self._ways[proxy] = self._way(proxy)
+        return await self._ways[proxy].handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for way in self._ways.values():
+            await way.aclose()
+
+    def _way(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
+        secure = self._to_proxies if proxy and proxy.startswith("https:") else None
+        return httpx.AsyncHTTPTransport(
+            verify=self._verify,
+            trust_env=False,
+            limits=self._limits,
+            proxy=httpx.Proxy(proxy, ssl_context=secure) if proxy else None,
+        )
+
+
+async def bounded_body(response: httpx.Response, most_bytes: int) -> tuple[bytes, bool]:
+    """The body as it came, cut after `most_bytes`, and whether that is all. No chunk is read behind the cut."""
+    body = bytearray()
+    # Cancelled, not left: on Trio, httpx's generators want to be unwound from the inside.
+    with trio.CancelScope() as reading:
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > most_bytes:
+                reading.cancel(reason="the body is longer than its bound")
+    return bytes(body[:most_bytes]), len(body) <= most_bytes
