@@ -45,6 +45,7 @@ class Connection:
 
     __slots__ = (
         "_answered",
+        "_awaits_continue",
         "_client",
         "_listener",
         "_peer",
@@ -71,6 +72,7 @@ class Connection:
         self._reading = trio.CancelScope()  # its deadline is the head's; none while a request is in hand
         self._writing = trio.Lock()
         self._received = b""
+        self._awaits_continue = False
         self._peer_ended = False
         self._answered = False
 
@@ -128,6 +130,7 @@ class Connection:
     def _is_whole(self, reader: HeadReader, data: bytes) -> bool:
         received = reader.feed(data)
         self._received = received or b""
+        self._awaits_continue = reader.head is not None and reader.head.awaits_continue
         return received is not None and reader.head is not None
 
     def _refused(self, away: TurnedAway, reason: Denial) -> TurnedAway:
@@ -164,6 +167,7 @@ class Connection:
                     peer=self._peer,
                     speaks_for=self._speaks_for,
                     known=known,
+                    awaits_continue=self._awaits_continue,
                 )
                 await self._read(protocol)
                 unanswered = protocol.stream is not None

@@ -15,7 +15,6 @@ class Denial(StrEnum):
     HEAD_INCOMPLETE = "head-incomplete"
     NOT_HTTP_1 = "not-http-1"
     TARGET_REFUSED = "target-refused"
-    UPGRADE = "upgrade"
     EXPECTATION = "expectation"
     BODY_FRAMING = "body-framing"
     BODY_INCOMPLETE = "body-incomplete"

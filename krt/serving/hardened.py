@@ -9,8 +9,9 @@ Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Rep
 - trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and is
   told once, and an app's failure is logged with what it quotes of the request.
 - protocol.h11.H11Protocol, by override: krt.serving.head judges every head first (the first of a connection in
-  krt.serving.connection, before there is a protocol; later ones in `handle`), and nothing that would change
-  protocols or be told to continue gets past it; `_create_stream` names the request;
+  krt.serving.connection, before there is a protocol; later ones in `handle`), and h11 sees no offer to change
+  protocols and no expectation: `_run` tells a sender to continue when the app asks for the body, and not before;
+  `_create_stream` names the request;
   `stream_send` and `_send_error_response` seal each answer; what is sent passes `_joined`, for an answer in
   two packets wakes its reader twice; `_maybe_recycle` closes before the app hears of it: told first, Quart-Trio
   cancels the very task that was about to close, and an answer given before its body was read keeps its socket for
@@ -23,6 +24,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from secrets import token_hex
+from typing import Any
 
 import h11
 import trio
@@ -34,7 +36,7 @@ from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.typing import AppWrapper, ConnectionState
 
-from krt.serving.asgi import Receive, ReceiveEvent, Scope, SendEvent
+from krt.serving.asgi import Receive, ReceiveEvent, Scope, Send, SendEvent
 from krt.serving.denial import Denial, Refusal
 from krt.serving.head import BadHeadError, Fields, HeadReader
 from krt.serving.service import Service
@@ -60,9 +62,10 @@ class StrictProtocol(H11Protocol):
         peer: str,
         speaks_for: Callable[[Fields], str],
         known: object,
+        awaits_continue: bool,
     ) -> None:
         super().__init__(
-            app=service.app,
+            app=self._run,
             config=service.config,
             context=service.context,
             task_group=tasks,
@@ -80,6 +83,7 @@ class StrictProtocol(H11Protocol):
         self._deny = deny
         self._head: HeadReader | None = None  # the first one was judged by krt.serving.connection
         self._known = known
+        self._awaits_continue = awaits_continue
         self._refusal = Refusal()
         self._recycled = trio.Event()  # set when the request in hand has made room for the next one
         self.request_id = request_id  # of the request in hand, or of the next one
@@ -110,7 +114,7 @@ class StrictProtocol(H11Protocol):
             return
         if received is not None and head.head:
             self._peer = self._speaks_for(head.head.fields)
-            self._head = None
+            self._head, self._awaits_continue = None, head.head.awaits_continue
             await super().handle(RawData(received))
 
     async def _create_stream(self, request: h11.Request) -> None:
@@ -127,6 +131,24 @@ class StrictProtocol(H11Protocol):
             }
         )
         await super()._create_stream(request)
+
+    async def _run(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        sync_spawn: Callable[..., Any],
+        call_soon: Callable[..., Any],
+    ) -> None:
+        async def receive_continued() -> ReceiveEvent:
+            if self._awaits_continue:
+                self._awaits_continue = False
+                if self.connection.our_state is h11.SEND_RESPONSE and self.connection.their_state is h11.SEND_BODY:
+                    await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=[]))
+            return await receive()
+
+        # The app asks for the body: only now is a sender that holds it back told to send it (RFC 9110, 10.1.1).
+        await self._service.app(scope, receive_continued, send, sync_spawn, call_soon)
 
     async def stream_send(self, event: StreamEvent) -> None:
         if isinstance(event, Response):

@@ -67,6 +67,11 @@ def no_such_event() -> Answer:
     return Answer(404, "no-such-event")
 
 
+def healthy() -> Answer:
+    """The process answers."""
+    return Answer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok")
+
+
 def unauthorized(reason: str) -> Answer:
     """The one answer to everybody who is not known."""
     return Answer(401, reason, {"WWW-Authenticate": "Bearer"})

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from krt.core import event_id as event_ids
 from krt.serving.asgi import App, HTTPScope, Receive, Scope, Send, send_answer
-from krt.web.answers import Answer, no_such_event, not_found
+from krt.web.answers import Answer, healthy, no_such_event, not_found
 from krt.web.call import Call, Door, post_event
 from krt.web.gate import route_of
 from krt.web.requests import Record, RequestLog
@@ -40,10 +40,6 @@ def build_app(door: Door, requests: RequestLog) -> App:
         call = _call(cast("HTTPScope", request.scope), _record())
         return await _answered(await get_event(door, call, event, float(request.args.get("wait", 0))))
 
-    @app.get("/healthz")
-    async def healthz() -> Response:
-        return await _answered(Answer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok"))
-
     @app.errorhandler(HTTPException)
     async def refuse(error: HTTPException) -> Response:
         return await _answered(Answer(error.code or 500, "refused"))
@@ -56,6 +52,8 @@ def build_app(door: Door, requests: RequestLog) -> App:
         with requests.record(scope, path=route or "other") as record:
             if route is None:
                 await _answer(send, record.ends_with(not_found()))
+            elif route == "health":
+                await _answer(send, record.ends_with(healthy()))
             elif route in _ANNOUNCING:
                 with suppress(_HungUpError):  # nobody is there to be answered, or krt.serving has answered
                     answer = await post_event(door, _call(scope, record), partial(_body, receive))

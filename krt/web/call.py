@@ -34,7 +34,8 @@ log = Log("web")
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-_JSON = re.compile(rb"application/json(?:; ?charset=utf-8)?", re.IGNORECASE)
+# With the white space, quotes and empty parameters of RFC 9110, section 5.6.6.
+_JSON = re.compile(rb'application/json(?:[\t ]*;(?:[\t ]*charset=(?:utf-8|"utf-8"))?)*', re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
 
 DRY_RUN = "/event/dry-run"

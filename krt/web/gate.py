@@ -13,10 +13,11 @@ from krt.web.patience import Patience
 from krt.web.requests import Record, RequestLog
 
 # Compared with the bytes of the request line: ASGI's path and query no longer tell `/event?` from `/event`.
+# Where there is GET, there is HEAD (RFC 9110, section 9.1). Load balancers ask for health with a query of theirs.
 # The groups are the kinds of path that log and metrics know.
 _ROUTES = re.compile(
-    rb"(?P<event>POST /event)|(?P<dry_run>POST /event/dry-run)|(?P<health>GET /healthz)"
-    rb"|(?P<report>GET /events/[0-9]{1,20}-[0-9]{1,20}(?:\?wait=[0-9]{1,4})?)"
+    rb"(?P<event>POST /event)|(?P<dry_run>POST /event/dry-run)|(?P<health>(?:GET|HEAD) /healthz(?:\?.*)?)"
+    rb"|(?P<report>(?:GET|HEAD) /events/[0-9]{1,20}-[0-9]{1,20}(?:\?wait=[0-9]{1,4})?)"
 )
 
 

@@ -145,7 +145,7 @@ def with_two_headers(around: Around) -> bytes:
 
 
 def with_expectation(around: Around) -> bytes:
-    return post(around.token(), more="Expect: 100-continue")
+    return post(around.token(), more="Expect: tea")
 
 
 # The twelve of the issue, and what the answer to each is.
@@ -161,7 +161,7 @@ REFUSED = {
     "duplicate key": (with_body(b'{"image":"ghcr.io/acme/shop","tags":["dev"],"tags":["dev"]}'), 400),
     "two Authorization headers": (with_two_headers, 401),
     "image outside the prefix": (as_known(image="ghcr.io/evil/shop"), 403),
-    "Expect: 100-continue": (with_expectation, 417),
+    "Expect: tea": (with_expectation, 417),
 }
 
 

@@ -44,7 +44,7 @@ async def test_each_request_leaves_one_line_with_its_end(door: Door) -> None:
 
 async def test_what_the_transport_refuses_has_a_line_with_the_request_id_of_its_answer(door: Door) -> None:
     refused = {
-        "expectation": request(b"Expect: 100-continue"),
+        "expectation": request(b"Expect: tea"),
         "head-malformed": request(b"Host: other"),
         "head-too-large": request(*[b"X-A: b"] * 60),
     }

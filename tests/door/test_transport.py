@@ -79,7 +79,7 @@ async def test_what_is_not_plain_http_1_is_refused_and_does_nothing(name: str, d
         *(method + b" /event" for method in (b"GET", b"PUT", b"DELETE", b"OPTIONS", b"HEAD", b"PATCH", b"POSTS", b"X")),
         *(
             b"GET " + path
-            for path in (b"/metrics", b"/readyz", b"/healthz/", b"/healthz?", b"/healthz?x", b"/static/x", b"/x.ico")
+            for path in (b"/metrics", b"/readyz", b"/readyz?", b"/healthz/", b"/healthz/?x", b"/static/x", b"/x.ico")
         ),
         *(
             b"GET " + path
@@ -114,7 +114,12 @@ async def others(door: Door) -> float:
 
 
 @pytest.mark.parametrize(
-    "name", ["HTTP/1.0 without Host", "an IPv6 Host", "HEAD", "50 headers", "a header beyond ASCII"]
+    "name",
+    [
+        *("HTTP/1.0 without Host", "an IPv6 Host", "HEAD", "50 headers", "a header beyond ASCII"),
+        *(name for name in ACCEPTED if "h2c" in name or "websocket" in name or "Expect" in name or "absolute" in name),
+        "an empty line first",
+    ],
 )
 async def test_odd_but_plain_requests_are_answered(name: str, door: Door) -> None:
     sent, *_ = ACCEPTED[name]

@@ -42,11 +42,13 @@ WORDS = [
     b"HTTP/1.0",
     b"HTTP/1.1",
     b"Expect: 100-continue\r\n",
+    b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n",
+    b"http://krt.example/read",
     b"\xff",
     b"Connection: close\r\n",
     b"POST ",
 ]
-ANSWER = re.compile(rb"HTTP/1\.1 (200|400|401|404|408|413|414|417|431|501) \r\n")
+ANSWER = re.compile(rb"HTTP/1\.1 (100|200|400|401|404|408|413|414|417|431|501) \r\n")
 
 
 def mutated(chance: random.Random, seeds: Sequence[bytes] = SEEDS) -> bytes:

@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from krt.serving.denial import Denial
-from tests.serving.raw import GOOD, answer, read_to_end, running
+from krt.serving.gate import TurnedAway
+from tests.serving.raw import GOOD, answer, read_one, read_to_end, running
 
 H = b"Host: krt.example\r\n"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -19,6 +20,10 @@ WEBSOCKET = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
 H2C = b"GET /ok HTTP/1.1\r\n" + H + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+
+
+CONTINUE = b"HTTP/1.1 100 \r\n\r\n"
+THREE = (b"Content-Length: 3",)
 
 
 def head(line: bytes, *fields: bytes) -> bytes:
@@ -48,11 +53,6 @@ CONTINUATION = b"\x00\x00\x01\x01\x00\x00\x00\x00\x01\x82" + b"\x00\x00\x01\x09\
 PING = b"\x00\x00\x08\x06\x00\x00\x00\x00\x00" + bytes(8)
 
 REFUSED = {
-    # A1
-    "websocket": (WEBSOCKET, 400),
-    "websocket and one more byte": (WEBSOCKET + b"x", 400),
-    "websocket with a bad key": (WEBSOCKET.replace(b"dGhl", b"????"), 400),
-    "websocket in a POST": (WEBSOCKET.replace(b"GET", b"POST", 1), 400),
     # A2
     "HTTP/2": (PREFACE, 400),
     "HTTP/2: POST and data": (PREFACE + SETTINGS + H2_POST + H2_DATA, 400),
@@ -68,10 +68,6 @@ REFUSED = {
     "HTTP/2 without the preface's target": (b"PRI / HTTP/2.0\r\n\r\n", 400),
     "HTTP/2 frames without the preface": (SETTINGS, 400),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-    # A3
-    "h2c": (H2C + b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", 400),
-    "h2c without settings": (H2C + b"\r\n", 400),
-    "h2c with bad settings": (H2C + b"HTTP2-Settings: =?=\r\n\r\n", 400),
     # A4
     "length and chunked": (post(b"Content-Length: 3", b"Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 400),
     "chunked and length": (post(b"Transfer-Encoding: chunked", b"Content-Length: 3", body=b"0\r\n\r\n"), 400),
@@ -123,7 +119,11 @@ REFUSED = {
     "http/1.1": (get(version=b"http/1.1"), 400),
     "HTTP/0.9": (b"GET /ok\r\n\r\n", 400),
     # A7
-    "an absolute target": (get(target=b"http://krt.example/ok"), 400),
+    "an absolute target of another host": (get(target=b"http://other.example/ok"), 400),
+    "an absolute target of another port": (get(target=b"http://krt.example:81/ok"), 400),
+    "an absolute target with a user": (get(target=b"http://a@krt.example/ok"), 400),
+    "an absolute target of another scheme": (get(target=b"ftp://krt.example/ok"), 400),
+    "an absolute target in HTTP/1.0 without Host": (b"GET http://krt.example/ok HTTP/1.0\r\n\r\n", 400),
     "half an absolute target": (get(target=b"http://["), 400),
     "a target without a path": (get(target=b"?x"), 400),
     "the asterisk": (head(b"OPTIONS * HTTP/1.1", b"Host: krt.example"), 400),
@@ -137,7 +137,8 @@ REFUSED = {
     "a space in the target": (get(target=b"/a b"), 400),
     "a control character in the target": (get(target=b"/\x7f"), 400),
     "two spaces": (b"GET  /ok HTTP/1.1\r\n" + H + b"\r\n", 400),
-    "an empty line first": (b"\r\n" + GOOD, 400),
+    "two empty lines first": (b"\r\n\r\n" + GOOD, 400),
+    "a bare line feed first": (b"\n" + GOOD, 400),
     "a space first": (b" " + GOOD, 400),
     # A9
     "one header of 17 KB": (get(b"X-A: " + b"a" * 17_000), 431),
@@ -151,9 +152,12 @@ REFUSED = {
     "a long target": (get(target=b"/" + b"a" * 9000), 414),
     "a target without end": (b"GET /" + b"a" * 70_000, 414),
     # A14
-    "Expect: 100-continue": (post(b"Expect: 100-continue", b"Content-Length: 3"), 417),
     "any Expect": (post(b"Expect: x", b"Content-Length: 3"), 417),
-    "Expect in HTTP/1.0": (head(b"POST /read HTTP/1.0", b"Expect: 100-continue"), 417),
+    "any Expect in HTTP/1.0": (head(b"POST /read HTTP/1.0", b"Expect: x"), 417),
+    "another Expect beside it": (post(b"Expect: 100-continue, x", b"Content-Length: 3"), 417),
+    "another Expect in a line of its own": (post(b"Expect: 100-continue", b"Expect: x", b"Content-Length: 3"), 417),
+    "an Expect with a value": (post(b"Expect: 100-continue=1", b"Content-Length: 3"), 417),
+    "an Expect that begins so": (post(b"Expect: 100-continued", b"Content-Length: 3"), 417),
     # A12
     "a declared body too large": (post(b"Content-Length: 99999999"), 413),
     "a body too large by one byte": (post(b"Content-Length: 8193", body=bytes(8193)), 413),
@@ -201,6 +205,56 @@ ACCEPTED = {
     ),
     "no body": (post(), 200, b"0"),
     "a body nobody asked for": (get(b"Content-Length: 3") + b"abc", 200, b"ok"),
+    # A1, A3: an offer to upgrade is passed over (RFC 9110, 7.8)
+    "websocket": (WEBSOCKET, 200, b"ok"),
+    "websocket and one more byte": (WEBSOCKET + b"x", 200, b"ok"),
+    "websocket with a bad key": (WEBSOCKET.replace(b"dGhl", b"????"), 200, b"ok"),
+    "websocket in a POST": (WEBSOCKET.replace(b"GET", b"POST", 1), 200, b"ok"),
+    "websocket in a POST with a body": (
+        post(b"Connection: upgrade", b"Upgrade: websocket", *THREE, body=b"abc"),
+        200,
+        b"3",
+    ),
+    "h2c": (H2C + b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", 200, b"ok"),
+    "h2c without settings": (H2C + b"\r\n", 200, b"ok"),
+    "h2c with bad settings": (H2C + b"HTTP2-Settings: =?=\r\n\r\n", 200, b"ok"),
+    "h2c in a POST with a body": (
+        post(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", *THREE, body=b"abc"),
+        200,
+        b"3",
+    ),
+    "h2c in a POST with chunks": (
+        post(b"Connection: Upgrade", b"Upgrade: h2c", b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n"),
+        200,
+        b"3",
+    ),
+    "h2c and the preface at once": (H2C + b"\r\n" + PREFACE + SETTINGS, 200, b"ok"),
+    "TLS by upgrade": (get(b"Connection: Upgrade", b"Upgrade: TLS/1.0, HTTP/1.1"), 200, b"ok"),
+    "an upgrade without Connection": (get(b"Upgrade: h2c"), 200, b"ok"),
+    "Connection without an upgrade": (get(b"Connection: Upgrade, close"), 200, b"ok"),
+    "two upgrades in two lines": (get(b"Upgrade: h2c", b"Connection: upgrade", b"upgrade: websocket"), 200, b"ok"),
+    "an empty upgrade": (get(b"Upgrade:"), 200, b"ok"),
+    "an upgrade in HTTP/1.0": (head(b"GET /ok HTTP/1.0", b"Connection: upgrade", b"Upgrade: h2c"), 200, b"ok"),
+    # A14: whoever has sent the body awaits no 100
+    "Expect: 100-continue and the body": (post(b"Expect: 100-continue", *THREE, body=b"abc"), 200, b"3"),
+    "Expect in other letters": (post(b"expect: 100-Continue", *THREE, body=b"abc"), 200, b"3"),
+    "Expect: 100-continue without a body": (post(b"Expect: 100-continue"), 200, b"0"),
+    "Expect: 100-continue in a GET": (get(b"Expect: 100-continue"), 200, b"ok"),
+    "an empty Expect": (post(b"Expect:", *THREE, body=b"abc"), 200, b"3"),
+    "Expect twice": (post(b"Expect: 100-continue", b"Expect: 100-continue", *THREE, body=b"abc"), 200, b"3"),
+    "Expect in HTTP/1.0, which is passed over": (
+        head(b"POST /read HTTP/1.0", b"Expect: 100-continue", *THREE) + b"abc",
+        200,
+        b"3",
+    ),
+    # RFC 9112, 2.2 and 3.2.2
+    "an empty line first": (b"\r\n" + GOOD, 200, b"ok"),
+    "an absolute target": (get(target=b"http://krt.example/ok"), 200, b"ok"),
+    "an absolute target in other letters": (get(target=b"HTTP://KRT.Example/ok"), 200, b"ok"),
+    "an absolute target of https": (get(target=b"https://krt.example/ok"), 200, b"ok"),
+    "an absolute target with a port": (head(b"GET http://[::1]:80/ok HTTP/1.1", b"Host: [::1]:80"), 200, b"ok"),
+    "an absolute target without a path": (get(target=b"http://krt.example"), 404, b"/"),
+    "an absolute target with a query alone": (get(target=b"http://krt.example?a=/b"), 404, b"/"),
     # A8: what a path means is the app's business, and so it comes as it was sent
     "an escaped letter": (get(target=b"/%6fk"), 404, b"/%6fk"),
     "two slashes": (get(target=b"//ok"), 404, b"//ok"),
@@ -219,6 +273,103 @@ async def test_plain_http_1_reaches_the_app_as_it_was_sent(sent, status, body, p
         assert (reply.status, reply.body) == (status, body)
         assert reply.headers["connection"] == "close"
         assert server.denials == []
+
+
+BODY = {
+    "a length": (post(b"Expect: 100-continue", *THREE), b"abc", b"3"),
+    "chunks": (post(b"Expect: 100-continue", b"Transfer-Encoding: chunked"), b"3\r\nabc\r\n0\r\n\r\n", b"3"),
+    "an offer beside it": (
+        post(b"Expect: 100-continue", b"Upgrade: h2c", b"Connection: Upgrade", *THREE),
+        b"abc",
+        b"3",
+    ),
+    "an absolute target": (post(b"Expect: 100-continue", *THREE, path=b"http://krt.example/read"), b"abc", b"3"),
+    "all of 8 KiB": (post(b"Expect: 100-continue", b"Content-Length: 8192"), bytes(8192), b"8192"),
+}
+
+
+@pytest.mark.parametrize(("sent", "body", "length"), BODY.values(), ids=BODY)
+async def test_who_waits_to_send_its_body_is_told_to_continue_and_answered(sent, body, length, patient_clock):
+    """Seen to fail with the 100 left out: the body never came, 408."""
+    async with running() as server:
+        stream = await server.connect()
+        await stream.send_all(sent)
+        assert await stream.receive_some() == CONTINUE
+        await stream.send_all(body)
+        reply = await read_to_end(stream)
+        assert (reply.status, reply.body) == (200, length)
+        assert server.denials == []
+
+
+UNTOLD = {
+    "an app that wants no body": (post(b"Expect: 100-continue", *THREE, path=b"/ok"), 200, 0),
+    "a crash": (post(b"Expect: 100-continue", *THREE, path=b"/crash"), 500, 1),
+    "a body that is declared too large": (post(b"Expect: 100-continue", b"Content-Length: 8193"), 413, 1),
+    "HTTP/1.0": (head(b"POST /read HTTP/1.0", b"Expect: 100-continue", *THREE), 408, 1),
+    "two framings": (post(b"Expect: 100-continue", b"Transfer-Encoding: chunked", *THREE), 400, 1),
+}
+
+
+@pytest.mark.parametrize(("sent", "status", "denials"), UNTOLD.values(), ids=UNTOLD)
+async def test_nobody_is_told_to_continue_whose_body_is_not_wanted(sent, status, denials, autojump_clock):
+    """Seen to fail with the 100 sent as soon as the head has come, as Hypercorn does it."""
+    async with running() as server:
+        reply = await server.send(sent, within_seconds=20)
+        assert (reply.status, reply.received.count(b"HTTP/1.1 ")) == (status, 1)
+        assert len(server.denials) == denials
+
+
+async def test_who_is_turned_away_by_its_head_is_not_told_to_continue(patient_clock):
+    async with running(gate=lambda _: TurnedAway(401)) as server:
+        reply = await server.send(post(b"Expect: 100-continue", *THREE))
+        assert (reply.status, reply.received.count(b"HTTP/1.1 ")) == (401, 1)
+
+
+@pytest.mark.parametrize("body", [b"", b"a"], ids=["no body", "too little of one"])
+async def test_a_body_that_does_not_come_after_a_100_is_as_late_as_any(body, autojump_clock):
+    async with running() as server:
+        stream = await server.connect()
+        began = trio.current_time()
+        await stream.send_all(post(b"Expect: 100-continue", *THREE))
+        assert await stream.receive_some() == CONTINUE
+        await stream.send_all(body)
+        assert (await read_to_end(stream)).status == 408
+        assert trio.current_time() - began == pytest.approx(5, abs=1)
+        assert server.denials == [Denial.BODY_TOO_SLOW]
+
+
+async def test_a_body_that_grows_too_large_after_a_100_is_cut(patient_clock):
+    async with running() as server:
+        stream = await server.connect()
+        await stream.send_all(post(b"Expect: 100-continue", b"Transfer-Encoding: chunked"))
+        assert await stream.receive_some() == CONTINUE
+        await stream.send_all(b"2001\r\n" + bytes(8193) + b"\r\n0\r\n\r\n" + GOOD)
+        reply = await read_to_end(stream)
+        assert (reply.status, reply.received.count(b"HTTP/1.1 ")) == (413, 1)
+
+
+async def test_a_request_behind_the_body_after_a_100_is_not_answered(patient_clock):
+    async with running() as server:
+        stream = await server.connect()
+        await stream.send_all(post(b"Expect: 100-continue", *THREE))
+        assert await stream.receive_some() == CONTINUE
+        await stream.send_all(b"abc" + GOOD)
+        reply = await read_to_end(stream)
+        assert (reply.body, reply.received.count(b"HTTP/1.1 ")) == (b"3", 1)
+
+
+async def test_on_a_kept_connection_each_request_that_waits_is_told_to_continue(patient_clock):
+    """Seen to fail with the expectation of the first request alone kept."""
+    async with running(close_every_answer=False) as server:
+        stream = await server.connect()
+        for _ in range(3):
+            await stream.send_all(b"\r\n" + post(b"Expect: 100-continue", *THREE))  # and an empty line before it
+            assert await stream.receive_some() == CONTINUE
+            await stream.send_all(b"abc")
+            assert (await read_one(stream)).body == b"3"
+        await stream.send_all(WEBSOCKET)
+        assert (await read_one(stream)).body == b"ok"
+        await server.ends_at_once()
 
 
 @pytest.mark.parametrize("sent", [GOOD, WEBSOCKET, post(b"Content-Length: 9999"), post(path=b"/crash")])
@@ -241,7 +392,18 @@ async def test_the_app_knows_the_request_id_that_the_answer_shows(patient_clock)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
-@pytest.mark.parametrize("name", ["the least", "a body of 8 KiB", "chunks of 8 KiB"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "the least",
+        "a body of 8 KiB",
+        "chunks of 8 KiB",
+        "an empty line first",
+        "an absolute target",
+        "h2c",
+        "websocket in a POST with a body",
+    ],
+)
 async def test_a_request_may_come_in_pieces(name, size, patient_clock):
     sent, status, body = ACCEPTED[name]
     cut = min(len(sent), 300)
@@ -256,6 +418,9 @@ async def test_a_request_may_come_in_pieces(name, size, patient_clock):
     "name",
     [
         "bare line feeds",
+        "two empty lines first",
+        "an absolute target of another host",
+        "any Expect",
         "a folded line",
         "a bare carriage return in a header",
         "length and chunked",

@@ -169,6 +169,11 @@ OTHER_TYPES = {
     "like JSON": "Content-Type: application/json5",
     "a problem": "Content-Type: application/problem+json",
     "another charset": "Content-Type: application/json; charset=utf-16",
+    "a charset that is none": "Content-Type: application/json; charset=utf-8x",
+    "a charset in half a quote": 'Content-Type: application/json; charset="utf-8',
+    "another parameter": "Content-Type: application/json; odata=verbose",
+    "a list": "Content-Type: application/json, application/json",
+    "much white space": f"Content-Type: application/json{'; ' * 900}x",
     "two of them": "Content-Type: application/json\nContent-Type: application/json",
     "compressed": "Content-Type: application/json\nContent-Encoding: gzip",
     "not compressed, but said": "Content-Type: application/json\nContent-Encoding: identity",
@@ -183,7 +188,19 @@ async def test_a_body_of_another_type_is_not_read(around: Around, web: Krt):
         assert (name, reply.status, told["field"]) == (name, 415, "Content-Type")
 
 
-@pytest.mark.parametrize("written", ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8"])
+JSON = [
+    *("application/json", "APPLICATION/JSON", "application/json; charset=utf-8", "application/json;charset=UTF-8"),
+    *(
+        'application/json; charset="utf-8"',
+        "application/json ; charset=utf-8",
+        "application/json;",
+        "Application/Json;;",
+    ),
+    "application/json;\tCharset=Utf-8 ;",
+]
+
+
+@pytest.mark.parametrize("written", JSON)
 async def test_json_may_be_called_so_in_these_ways(around: Around, web: Krt, written: str):
     assert (await web.post(around.token(), more=f"Content-Type: {written}")).status == 202
 
