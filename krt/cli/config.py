@@ -5,10 +5,12 @@ from collections.abc import Mapping
 
 from krt.cli.flags import add_settings, given_flags
 from krt.cli.roles import bad_input
+from krt.core.policy import ANY_BRANCH, leaves_branches_open
 from krt.errors import SettingsInvalid
 from krt.output import tell
-from krt.settings.load import load
+from krt.settings.load import Settings, load
 from krt.settings.roles import ROLES
+from krt.settings.table import Value
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
@@ -28,10 +30,16 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except SettingsInvalid as error:
         return bad_input(error)
     width = max(len(value.setting.variable) for value in settings.values)
-    tell(
-        *(
-            f"{value.setting.variable:{width}}  {value.shown or '-'}  ({value.source}; {value.setting.flag})"
-            for value in settings.values
-        )
-    )
+    tell(*(f"{value.setting.variable:{width}}  {_told(value, settings)}" for value in settings.values))
     return 0
+
+
+def _told(value: Value, settings: Settings) -> str:
+    told = f"{value.shown or '-'}  ({value.source}; {value.setting.flag})"
+    is_policy = value.setting.variable in {"KRT_POLICY", "GITHUB_ALLOWED_ORG"} and value.text
+    return f"{told}{_warning(settings)}" if is_policy and settings.web else told
+
+
+def _warning(settings: Settings) -> str:
+    found = [str(rule.number) for rule in settings.rules() if leaves_branches_open(rule)]
+    return f"  warning: rule {', '.join(found[:10])}{', …' * (len(found) > 10)}: {ANY_BRANCH}" if found else ""

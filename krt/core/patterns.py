@@ -7,8 +7,10 @@ from krt.core.image import Repository, below, complete, is_component, is_tag
 
 REPO = "{repo}"  # in an image pattern: the verified name of the caller's repository, in lower case
 
-_WORKFLOW = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/\.github/workflows/[^/\s]+\.ya?ml")
-_REF = re.compile(r"refs/[^\x00-\x20\x7f*]+")
+# What people write in other tools' patterns is refused, also where a file or a ref could be called so: taken literally,
+# it would never match. git itself allows no ref with ? * [ \ ^ ~ or a colon (git-check-ref-format).
+_WORKFLOW = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/\.github/workflows/[^/\s*?{}]+\.ya?ml")
+_REF = re.compile(r"refs/[^\x00-\x20\x7f*?\[\\^~:{}]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -51,7 +53,10 @@ class TextPattern:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPattern:
-    """A workflow file `OWNER/REPO/PATH`; `ref` pins it, None: the caller's own, at the run's ref or commit."""
+    """A workflow file `OWNER/REPO/PATH`; `ref` pins it, None: the caller's own, at the run's ref or commit.
+
+    Owner and repository are compared as GitHub does it, without case; path and ref with it, as git does it.
+    """
 
     path: str
     ref: str | None
@@ -62,10 +67,11 @@ class WorkflowPattern:
     def matches(self, job_workflow_ref: str, *, repository: str, at: tuple[str, ...]) -> bool:
         """Whether the claim is meant, for a run of `repository` at one of these refs and commits."""
         path, ref = split_workflow(job_workflow_ref)
-        if not ref or path != self.path:
+        its_repository, its_file = _repository_and_file(path)
+        if not ref or (its_repository, its_file) != _repository_and_file(self.path):
             return False
         # Unpinned, the run's ref says which version of the file ran only where both are of one repository.
-        return ref in at and path.startswith(f"{repository}/") if self.ref is None else ref == self.ref
+        return ref in at and its_repository == repository.lower() if self.ref is None else ref == self.ref
 
 
 def parse_prefix(prefix: str) -> tuple[ImagePattern, ...]:
@@ -106,7 +112,10 @@ def parse_ref_pattern(text: str) -> TextPattern:
     """A git ref in full, or what refs begin with and a star. Raises ValueError."""
     pattern = _text_pattern(text)
     if not _REF.fullmatch(pattern.literal):
-        raise ValueError("write refs in full, such as refs/heads/main, or their beginning and a star: refs/tags/v*")
+        raise ValueError(
+            "write refs in full, such as refs/heads/main, or their beginning and a star: refs/tags/v*; "
+            "nothing else stands for anything in a ref"
+        )
     return pattern
 
 
@@ -122,7 +131,10 @@ def parse_workflow_pattern(text: str) -> WorkflowPattern:
     """`OWNER/REPO/.github/workflows/FILE.yml`, or that `@REF` or `@COMMIT`. Raises ValueError."""
     path, ref = split_workflow(text)
     if not _WORKFLOW.fullmatch(path):
-        raise ValueError("write the file as acme/shop/.github/workflows/release.yml, pinned with @refs/heads/main")
+        raise ValueError(
+            "write the file as acme/shop/.github/workflows/release.yml, pinned with @refs/heads/main; "
+            "neither a star nor {repo} has a meaning in it"
+        )
     if ref is not None and not _REF.fullmatch(ref) and not _COMMIT.fullmatch(ref):
         raise ValueError("what follows @ is a ref in full, such as refs/heads/main, or a commit")
     return WorkflowPattern(path, ref)
@@ -135,6 +147,12 @@ def split_workflow(text: str) -> tuple[str, str | None]:
         return text, None
     at = text.index("@", ending)
     return text[:at], text[at + 1 :]
+
+
+def _repository_and_file(path: str) -> tuple[str, str]:
+    owner, _, rest = path.partition("/")
+    name, _, file = rest.partition("/")
+    return f"{owner}/{name}".lower(), file
 
 
 def _text_pattern(text: str) -> TextPattern:

@@ -17,6 +17,12 @@ from krt.errors import NotAllowed
 EVENTS = ("push", "workflow_dispatch", "release", "schedule")
 
 
+ANY_BRANCH = (  # what is said of rules that leave branches open
+    "any branch of any repository of the owner may announce, protected or not: give the rule a ref and protected = true"
+)
+_BRANCHES = "refs/heads/"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One `[[allow]]`, the how manieth of its file. None and empty mean: not asked for."""
@@ -62,6 +68,20 @@ def admits(rules: Iterable[Rule], event: Event) -> bool:
 def admits_image(patterns: Iterable[ImagePattern], repository: Repository) -> bool:
     """Whether some caller could announce this image."""
     return any(pattern.matches(repository, None) for pattern in patterns)
+
+
+def leaves_branches_open(rule: Rule) -> bool:
+    """Whether whoever may push some branch, protected or not, to some repository of the owner is admitted.
+
+    An unpinned `workflow` is no limit: its file is the branch's own. `schedule` runs on the default branch only.
+    """
+    pinned = rule.environment is not None or (rule.workflow is not None and rule.workflow.ref is not None)
+    refs_open = not rule.ref or any(
+        pattern.open_ended and _BRANCHES.startswith(pattern.literal) for pattern in rule.ref
+    )
+    return (
+        rule.who.repository is None and refs_open and not (rule.protected or pinned or {*rule.events} <= {"schedule"})
+    )
 
 
 def _event_holds(rule: Rule, identity: Identity, _: Event) -> bool:

@@ -102,6 +102,8 @@ def _event_name(text: str) -> str:
 def _environment(text: str) -> str:
     if not text.isprintable() or len(text) > 255:
         raise ValueError("write the name of an environment")
+    if set(text) & set("*{}"):
+        raise ValueError("write the name of one environment in full: neither a star nor {repo} has a meaning in it")
     return text
 
 

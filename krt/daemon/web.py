@@ -9,7 +9,7 @@ from krt.broker.accept import Acceptor
 from krt.broker.channel import subscribe
 from krt.broker.client import Client
 from krt.broker.reports import Reports
-from krt.core.policy import Rule
+from krt.core.policy import ANY_BRANCH, Rule, leaves_branches_open
 from krt.daemon.shared import Daemon
 from krt.errors import BrokerUnavailable, KeysUnavailable
 from krt.logs import Log
@@ -62,6 +62,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         gate=gate_of(door, requests),
     )
     _warn_of_names(rules)
+    _warn_of_branches(rules)
     reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)
     async with reports_channel as reports, trio.open_nursery() as support:
         support.start_soon(door.watch.hear, reports)
@@ -82,6 +83,18 @@ def _warn_of_names(rules: tuple[Rule, ...]) -> None:
                 owner=rule.who.owner,
                 problem="who takes the name over may call: give its id too, as in GITHUB_ALLOWED_ORG=acme@65",
             )
+
+
+def _warn_of_branches(rules: tuple[Rule, ...]) -> None:
+    found = [rule for rule in rules if leaves_branches_open(rule)]
+    if found:  # one line, however many rules there are
+        log.warning(
+            "policy_admits_any_branch",
+            rule=found[0].number,
+            who=str(found[0].who),
+            rules=len(found),
+            problem=ANY_BRANCH,
+        )
 
 
 def _told_of_keys(keys: KeyRing) -> str:

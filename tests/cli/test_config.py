@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from krt.cli.main import main
@@ -60,3 +62,37 @@ def test_a_start_that_would_fail_is_told_as_it_would_be(capsys: pytest.CaptureFi
     assert told.out == ""
     assert len(told.err.splitlines()) == 5
     assert "hunter2" not in told.err
+
+
+RULE = '[[allow]]\nwho = "acme@65/*"\nimages = ["ghcr.io/acme/{repo}"]\n'
+WARNING = "any branch of any repository of the owner may announce"
+
+
+@pytest.mark.parametrize(
+    ("policy", "warned"),
+    [
+        (RULE, "rule 1:"),
+        (f"{RULE}protected = true\n{RULE}{RULE}", "rule 2, 3:"),
+        (RULE * 12, "rule 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …:"),
+        (f'{RULE}ref = ["refs/heads/*"]', "rule 1:"),
+        (f'{RULE}ref = ["refs/heads/main"]', None),
+    ],
+)
+def test_a_policy_that_leaves_branches_open_is_said_beside_its_setting(
+    policy: str, warned: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seen to fail with the warning left out of the line."""
+    file = tmp_path / "krt.toml"
+    file.write_text(policy)
+    without = {name: WEB[name] for name in ("VALKEY_ADDR", "GITHUB_OIDC_AUDIENCE")}
+    said = shown(["web", f"--policy={file}"], without, capsys)
+    wanted = f"{file}  (flag; --policy)"
+    assert said["KRT_POLICY"].partition("  warning: ")[0] == wanted
+    assert [name for name, text in said.items() if WARNING in text] == (["KRT_POLICY"] if warned else [])
+    assert warned is None or f"warning: {warned} {WARNING}" in said["KRT_POLICY"]
+
+
+def test_an_owner_and_a_prefix_leave_branches_open(capsys: pytest.CaptureFixture[str]) -> None:
+    assert WARNING in shown(["web"], WEB, capsys)["GITHUB_ALLOWED_ORG"]
+    assert WARNING in shown(["all"], WEB, capsys)["GITHUB_ALLOWED_ORG"]
+    assert WARNING not in " ".join(shown(["worker"], OF_ROLE["worker"], capsys).values())

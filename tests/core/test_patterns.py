@@ -151,6 +151,11 @@ def test_a_ref_is_written_in_full(text: str) -> None:
         "refs",
         "ref*",
         "refs/heads/*x",
+        "refs/heads/{repo}",
+        "refs/heads/feature-?",
+        "refs/heads/[ab]",
+        "refs/*/main",
+        "refs/heads/a:b*",
         "refs/**",
         "refs/heads/a b",
         "refs/heads/a\n",
@@ -196,6 +201,12 @@ def test_a_workflow_is_a_file_pinned_or_not(text: str) -> None:
         *("acme/ci/.github/workflows/a/b.yml", "acme/ci/.github/workflows/a b.yml", "*/ci/.github/workflows/a.yml"),
         "acme/ci/.github/workflows/../../x.yml",
         *(
+            f"acme/ci/.github/workflows/{file}"
+            for file in ("*.yml", "*.yml@refs/heads/main", "release-*.yaml", "a?.yml")
+        ),
+        *(f"acme/ci/.github/workflows/{file}@{SHA}" for file in ("*.yml", "{repo}.yml", "re*se.yml", "**.yml")),
+        *(f"{place}/.github/workflows/a.yml" for place in ("acme/*", "acme/{repo}", "acme/ci*", "**/ci")),
+        *(
             f"acme/ci/.github/workflows/a.yml@{ref}"
             for ref in ("", "main", "v1", SHA[:-1], "*", "refs/heads/*", "re fs")
         ),
@@ -204,6 +215,35 @@ def test_a_workflow_is_a_file_pinned_or_not(text: str) -> None:
 def test_whatever_is_no_workflow_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"write the file as|what follows @"):
         parse_workflow_pattern(text)
+
+
+FILE = ".github/workflows/release.yml"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "whether"),
+    [
+        (f"acme/ci/{FILE}@{SHA}", f"Acme/CI/{FILE}@{SHA}", True),
+        (f"ACME/ci/{FILE}@refs/heads/main", f"acme/ci/{FILE}@refs/heads/main", True),
+        (f"acme/Shop/{FILE}", f"Acme/shop/{FILE}@refs/heads/main", True),
+        (f"acme/shop/{FILE}", f"ACME/SHOP/{FILE}@{SHA}", True),
+        (f"Acme/Shop/{FILE}", f"acme/shop/{FILE}@refs/heads/main", True),
+        (f"acme/ci/{FILE}@{SHA}", f"acme/ci/.github/workflows/Release.yml@{SHA}", False),
+        (f"acme/ci/{FILE}@{SHA}", f"acme/ci/.GitHub/workflows/release.yml@{SHA}", False),
+        (f"acme/ci/{FILE}@refs/heads/main", f"acme/ci/{FILE}@refs/heads/Main", False),
+        (f"acme/ci/{FILE}@refs/heads/main", f"acme/c\u0131/{FILE}@refs/heads/main", False),
+        (f"acme/ci/{FILE}", f"ACME/ci/{FILE}@refs/heads/main", False),
+        (f"acme/shop/{FILE}", f"Acme/shop2/{FILE}@refs/heads/main", False),
+        (f"acme/shop/{FILE}", f"acme/shop/{FILE}@refs/heads/Main", False),
+        (f"acme/shop/{FILE}", "acme", False),
+        (f"acme/shop/{FILE}", "", False),
+    ],
+)
+def test_owner_and_repository_of_a_workflow_have_no_case_and_the_rest_has(wanted, given, whether) -> None:
+    """Seen to fail with the paths compared as they are written. The caller is acme/shop, at refs/heads/main."""
+    at = ("refs/heads/main", SHA)
+    for repository in ("acme/shop", "Acme/Shop", "ACME/shop"):
+        assert parse_workflow_pattern(wanted).matches(given, repository=repository, at=at) is whether
 
 
 @pytest.mark.parametrize(

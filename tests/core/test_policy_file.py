@@ -1,17 +1,19 @@
 """A policy file becomes rules, or a sentence for each of its mistakes that names rule and field."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.policy import EVENTS, Rule
+from krt.core.policy import EVENTS, Rule, leaves_branches_open
 from krt.core.policy_file import MOST_BYTES, MOST_RULES, parse_policy
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
 from tests.fakes.raised import raised
 
+ROOT = Path(__file__).parents[2]
 WHOLE = """
 [[allow]]
 who    = "acme@65/*"
@@ -72,6 +74,20 @@ def test_the_documented_example_is_read_as_it_says() -> None:
         ('workflow = "release.yml"', "rule 1, workflow: 'release.yml': write the file as"),
         ('environment = ""', "rule 1, environment: write a text in quotes"),
         ('environment = "a\\nb"', "rule 1, environment: 'a\\nb': write the name of an environment"),
+        *(
+            (f'environment = "{name}"', f"rule 1, environment: '{name}': write the name of one environment in full")
+            for name in ("*", "prod-*", "*-prod", "{repo}", "prod{env}")
+        ),
+        *(
+            (f'workflow = "acme/ci/.github/workflows/{file}"', f"rule 1, workflow: 'acme/ci/.github/workflows/{file}'")
+            for file in ("*.yml@refs/heads/main", "*.yml", "rel*.yaml", "{repo}.yml", "a.yml@refs/heads/*")
+        ),
+        ('ref = ["refs/heads/{repo}"]', "rule 1, ref: 'refs/heads/{repo}': write refs in full"),
+        ('ref = ["refs/*/main"]', "rule 1, ref: 'refs/*/main': write refs in full"),
+        ('tags = ["{repo}"]', "rule 1, tags: '{repo}': write tags such as dev"),
+        ('tags = ["v*.1"]', "rule 1, tags: 'v*.1': write tags such as dev"),
+        ('events = ["pull_*"]', "rule 1, events: 'pull_*': write names of GitHub's events"),
+        ('runner = "self-*"', "rule 1, runner: 'self-*': write one of"),
         ("environment = true", "rule 1, environment: write a text in quotes"),
         ('runner = "mine"', "rule 1, runner: 'mine': write one of github-hosted, self-hosted"),
         ("protected = false", "rule 1, protected: write true, or leave it out"),
@@ -121,6 +137,57 @@ def test_a_mistake_is_told_with_rule_and_field(added: str, problem: str) -> None
 )
 def test_a_file_that_is_no_policy_starts_nothing(text: str | bytes, problem: str) -> None:
     assert problems_of(text)[0].startswith(problem)
+
+
+OPEN = [
+    "",
+    'events = ["push"]',
+    'events = ["schedule", "workflow_dispatch"]',
+    'ref = ["refs/heads/*"]',
+    'ref = ["refs/tags/v*", "refs/h*"]',
+    'tags = ["dev"]',
+    'runner = "github-hosted"',
+    'workflow = "acme/shop/.github/workflows/release.yml"',
+]
+CLOSED = [
+    'ref = ["refs/heads/main"]',
+    'ref = ["refs/heads/release-*", "refs/tags/*"]',
+    "protected = true",
+    'ref = ["refs/heads/*"]\nprotected = true',
+    'environment = "prod"',
+    'workflow = "acme/ci/.github/workflows/release.yml@refs/heads/main"',
+    'events = ["schedule"]',
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_open"), [*((one, True) for one in OPEN), *((one, False) for one in CLOSED)], ids=str
+)
+def test_a_rule_that_leaves_branches_open_is_known_for_one(fields: str, is_open: bool) -> None:
+    """Seen to fail with each condition of `leaves_branches_open` left out."""
+    everybody = f'[[allow]]\nwho = "acme@65/*"\nimages = ["ghcr.io/acme/{{repo}}"]\n{fields}\n'
+    (rule,) = parse_policy(everybody.encode())
+    assert leaves_branches_open(rule) is is_open
+    (one,) = parse_policy(everybody.replace("acme@65/*", "acme@65/shop@74").encode())
+    assert not leaves_branches_open(one)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(ROOT / "deploy").rglob("*.toml"),
+        ROOT / "docs" / "policy.md",
+    ],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_an_example_begins_with_the_callers_own_images_on_a_protected_ref(path: Path) -> None:
+    """Seen to fail with the examples of before: any branch of any repository."""
+    text = path.read_text()
+    example = text.partition("```toml\n")[2].partition("```")[0] if path.suffix == ".md" else text
+    first, *others = parse_policy(example.replace("OWNER_ID", "65").encode())
+    assert all("{repo}" in str(image) for image in first.images)
+    assert (bool(first.ref), first.protected) == (True, True)
+    assert not any(leaves_branches_open(rule) for rule in (first, *others))
 
 
 def test_the_most_rules_are_read() -> None:

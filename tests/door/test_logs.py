@@ -174,6 +174,40 @@ async def test_a_name_instead_of_an_id_is_warned_of_at_the_start(
         assert (await door.exchange(door.good(repository_owner_id="650"))).status == 202
 
 
+OWNERS = '[[allow]]\nwho = "acme@65/*"\nimages = ["ghcr.io/acme/{repo}"]\n'
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (None, [(1, "acme@65/*", 1)]),
+        (OWNERS, [(1, "acme@65/*", 1)]),
+        (f"{OWNERS}protected = true\n{OWNERS}{OWNERS}", [(2, "acme@65/*", 2)]),
+        (f'{OWNERS}ref = ["refs/heads/main"]\nprotected = true', []),
+        (f'{OWNERS}environment = "prod"', []),
+    ],
+)
+def test_a_rule_that_leaves_branches_open_is_warned_of_at_the_start(
+    policy: str | None,
+    said: list[tuple[int, str, int]],
+    around: Surroundings,
+    environ: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Seen to fail with the warning left out."""
+    own = {name: value for name, value in environ.items() if name != "KRT_POLICY"}
+    if policy is None:
+        own |= {"GITHUB_ALLOWED_ORG": "acme@65", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
+    else:
+        file = tmp_path_factory.mktemp("policy") / "krt.toml"
+        file.write_text(policy)
+        own |= {"KRT_POLICY": str(file)}
+    with krt_web(tmp_path_factory.mktemp("log"), own) as process:
+        warnings = process.events("policy_admits_any_branch")
+        assert [(line["rule"], line["who"], line["rules"]) for line in warnings] == said
+        assert all(line["level"] == "warning" for line in warnings)
+
+
 @pytest.mark.parametrize(
     ("prefix", "registries"), [("ghcr.io/", ["ghcr.io"]), ("localhost:5001/", ["localhost:5001"]), ("ghcr.io/acme", [])]
 )
