@@ -32,11 +32,15 @@ _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{1,5})")
 
 @dataclass(frozen=True, slots=True, repr=False)  # URLs of proxies may hold a password
 class Proxies:
-    """The rule of one environment. `http` and `https` are URLs of proxies as they were given; empty: none."""
+    """The rule of one environment. `http` and `https` are URLs of proxies as they were given; empty: none.
+
+    `always`: also on the way to what no environment sends there, for a proxy that belongs to one server.
+    """
 
     http: str
     https: str
     exempt: tuple[Exempts, ...]
+    always: bool = False
 
     def of(self, url: httpx.URL) -> str | None:
         """The proxy on the way to `url`, as `proxy_url` reads it; None: none. Raises ValueError as `proxy_url` does."""
@@ -44,6 +48,8 @@ class Proxies:
         return proxy_url(proxy) if proxy and not self._is_exempt(url) else None
 
     def _is_exempt(self, url: httpx.URL) -> bool:
+        if self.always:
+            return False
         name = url.raw_host.decode("ascii").lower().removesuffix(".")
         address, port = _address(name), url.port or _PORTS[url.scheme]
         if name == "localhost" or (address and address.is_loopback):

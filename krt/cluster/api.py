@@ -9,7 +9,6 @@ import httpx
 import trio
 
 from krt.cluster import wire
-from krt.cluster.access import Server
 from krt.cluster.credentials import Credentials
 from krt.cluster.kinds import KINDS, NAMESPACE, Kind
 from krt.cluster.refusal import refusal
@@ -17,6 +16,7 @@ from krt.cluster.unpack import Unpacker, UnpackError
 from krt.core.ports import Stamp
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
 from krt.errors import ClusterUnavailable
+from krt.http import bounded_body
 
 T = TypeVar("T")
 
@@ -26,15 +26,22 @@ _PAGE_SECONDS = 60.0  # a page of a busy server's list
 _WHO_PATH = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 _WHO = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
 _MOST_LINE_BYTES = 4 * 1024 * 1024  # etcd holds no object above 1.5 MiB
+_MOST_OBJECT_BYTES = 4 * 1024 * 1024
+_MOST_PAGE_BYTES = 16 * 1024 * 1024  # unpacked; 250 Deployments are 2 MiB
+_MOST_PAGE_METADATA = 20 * PAGE_ITEMS  # each object has two or a few; to decode 16 MiB of empty ones takes 400 MB
+_MOST_REFUSAL_BYTES = 64 * 1024
+
+
+class AnswerTooLarge(ClusterUnavailable):
+    """The API server sent more than any answer to this call has; the rest was not read."""
 
 
 class Api:
     """The calls. Each raises ClusterUnavailable, ClusterDenied or ClusterRefused, besides what it names."""
 
-    def __init__(self, client: httpx.AsyncClient, server: Server, credentials: Credentials) -> None:
+    def __init__(self, client: httpx.AsyncClient, credentials: Credentials) -> None:
         self._client = client
         self._credentials = credentials
-        self._extensions = {"sni_hostname": server.server_name} if server.server_name else {}
 
     async def read(self, key: WorkloadKey) -> Workload:
         """The workload as it is now. Raises Gone."""
@@ -57,11 +64,18 @@ class Api:
         )
         return _decoded(wire.read_workload, kind, body)
 
-    async def list_page(self, kind: Kind, namespace: str | None, continue_token: str | None) -> wire.Page:
-        """One page of all workloads of a kind. Raises VersionExpired where the token is too old."""
-        params = {"limit": str(PAGE_ITEMS)} | ({"continue": continue_token} if continue_token else {})
+    async def list_page(
+        self, kind: Kind, namespace: str | None, continue_token: str | None, *, at_once: int = PAGE_ITEMS
+    ) -> wire.Page:
+        """One page of all workloads of a kind. Raises VersionExpired where the token is too old, AnswerTooLarge."""
+        params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {})
         headers = {"Accept-Encoding": "gzip"}  # the API server packs what is longer than 128 KiB, and no watch
-        body = await self._call("GET", kind.path(namespace), params=params, headers=headers, seconds=_PAGE_SECONDS)
+        path = kind.path(namespace)
+        body = await self._call(
+            "GET", path, params=params, headers=headers, seconds=_PAGE_SECONDS, most_bytes=_MOST_PAGE_BYTES
+        )
+        if body.count(b'"metadata"') > _MOST_PAGE_METADATA:
+            raise AnswerTooLarge("the answer holds more objects than were asked for")
         return _decoded(wire.read_page, kind, body)
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
@@ -108,26 +122,39 @@ class Api:
                 stack.push_async_callback(_exhaust, lines)
                 yield lines
 
-    async def _call(self, method: str, path: str, *, seconds: float = _CALL_SECONDS, **more: Any) -> bytes:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float = _CALL_SECONDS,
+        most_bytes: int = _MOST_OBJECT_BYTES,
+        **more: Any,
+    ) -> bytes:
         request = await self._prepared(method, path, **more)
         with _translated(), _deadline(seconds):
             async with self._answered(request) as response:
-                return await _body(response)
+                return await _body(response, most_bytes)
 
     async def _prepared(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any
     ) -> httpx.Request:
-        authorization = await self._credentials.header()  # under its own deadline: it may run a program
-        own = {"Authorization": authorization} if authorization else {}
-        return self._client.build_request(
-            method, path, headers={**(headers or {}), **own}, extensions=self._extensions, **more
-        )
+        own = await self._credentials.headers()  # under its own deadline: it may run a program
+        # As bytes: a name that krt acts as may hold other letters than ASCII's, and goes out in UTF-8, as from kubectl.
+        every = [(name.encode(), value.encode()) for name, value in (*(headers or {}).items(), *own)]
+        return self._client.build_request(method, path, headers=every, **more)
 
     @asynccontextmanager
     async def _answered(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
         """The answer, its body still to come, unless it is a refusal. The connection is free again afterwards."""
-        response = await self._client.send(request, stream=True)
         try:
+            response = await self._client.send(request, stream=True)
+        except httpx.ConnectError:
+            self._credentials.doubt()
+            raise
+        try:
+            if response.status_code != 401:
+                self._credentials.accept()
             if response.status_code not in {200, 201}:
                 raise await self._refused(response)
             yield response
@@ -136,9 +163,9 @@ class Api:
                 await response.aclose()
 
     async def _refused(self, response: httpx.Response) -> Exception:
-        body = await _body(response)
         if response.status_code == 401:
             self._credentials.refuse()
+        body, _ = await bounded_body(response, _MOST_REFUSAL_BYTES)
         return refusal(response.status_code, wire.read_status(body), response.headers.get("Retry-After"))
 
 
@@ -187,15 +214,19 @@ def _decoded(read: Callable[[str, bytes], T], kind: Kind, body: bytes) -> T:
         raise ClusterUnavailable(f"the answer is not the expected JSON: {error}") from error
 
 
-async def _body(response: httpx.Response) -> bytes:
+async def _body(response: httpx.Response, most_bytes: int) -> bytes:
+    """The body, unpacked. Raises AnswerTooLarge where it has more than `most_bytes`, and reads no more of it."""
     unpacker = Unpacker(response.headers.get("Content-Encoding", ""))
-    chunks, body = response.aiter_raw(), []
+    chunks, body, size = response.aiter_raw(), [], 0
     try:
         async for chunk in chunks:
             for number, piece in enumerate(unpacker.pieces(chunk)):
                 if number:  # to read a chunk was a checkpoint; to unpack it takes longer
                     await trio.lowlevel.checkpoint()
                 body.append(piece)
+                size += len(piece)
+                if size > most_bytes:
+                    raise AnswerTooLarge(f"an answer of more than {most_bytes // 1024} KiB")
     finally:
         await _exhaust(chunks)
     unpacker.finish()

@@ -1,8 +1,17 @@
 """When the credentials for the API server are read again, and what holds until then."""
 
+import math
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
 import trio
 
-from krt.cluster.source import Source, Unusable
+from krt.cluster import plugin as plugins
+from krt.cluster.kubeconfig import Unusable
+from krt.cluster.plugin import Given
+from krt.cluster.secured import Material, Secured, context_of, ended
+from krt.cluster.source import Access, Header, Plugin, read_access
 from krt.errors import ClusterUnavailable
 from krt.logs import Log
 
@@ -10,49 +19,100 @@ log = Log("cluster")
 
 _READ_AGAIN_SECONDS = 60.0  # projected service-account tokens are replaced well before they end
 _TRY_AGAIN_SECONDS = 5.0  # after a refusal or a failure: neither may make an exec plugin run in a loop
-_READ_SECONDS = 30.0  # an exec plugin may ask a cloud for its token
+_READ_SECONDS = 30.0  # files may lie on a server
+# A plugin is run again before what it gave ends: as much earlier as the clocks may differ, where it holds that long.
+_EARLIER_SECONDS = 300.0
+_EARLIER_PART = 0.2
 
 
 class Credentials:
-    """The Authorization header of the moment: read again every minute, and when the API server refuses it.
+    """Who krt is at this moment: read again every minute, before it ends, and when the API server refuses it.
 
-    What cannot be read again is used on until the API server refuses it.
+    A certificate or an authority that is another one makes a new TLS context in `secured`. What cannot be read again
+    is used on until the API server refuses it.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._header: str | None = None
+    def __init__(self, kubeconfig: Path | None, access: Access, secured: Secured) -> None:
+        self._kubeconfig = kubeconfig
+        self._secured = secured
+        self._material = access.material
+        self._headers: tuple[Header, ...] = ()
+        self._given: Given | None = None
+        self._given_by: Plugin | None = None
+        self._given_until = math.inf  # on Trio's clock
         self._usable = False
-        self._refused = False
+        self._is_refused = False
         self._problem = ""
-        self._tried_at = -float("inf")
+        self._refusal = ""
+        self._read_at = -math.inf  # when to read again, on Trio's clock
+        self._tried_at = -math.inf
         self._lock = trio.Lock()
 
-    async def header(self) -> str | None:
-        """The header's value; None where a client certificate says who krt is. Raises ClusterUnavailable."""
+    async def headers(self) -> tuple[Header, ...]:
+        """The headers of a request. Raises ClusterUnavailable where none could be read."""
         async with self._lock:
-            pause_seconds = _READ_AGAIN_SECONDS if self._usable else _TRY_AGAIN_SECONDS
-            if trio.current_time() - self._tried_at >= pause_seconds:
+            pause_over = trio.current_time() - self._tried_at >= _TRY_AGAIN_SECONDS
+            if pause_over and (not self._usable or trio.current_time() >= self._read_at):
                 await self._read()
         if not self._usable and self._problem:
             raise ClusterUnavailable(f"the credentials cannot be read: {self._problem}")
-        return self._header
+        return self._headers
 
     def refuse(self) -> None:
-        """The API server does not accept them: read everything anew, soon."""
-        self._usable, self._refused = False, True
+        """The API server does not accept them (401): read everything anew, soon."""
+        self._usable, self._is_refused = False, True
+        self._refusal = f"the API server refuses krt's credentials (401){ended(self._material)}"
+
+    def doubt(self) -> None:
+        """No connection could be made: it may be for the certificates, so look at them soon."""
+        self._read_at = min(self._read_at, self._tried_at + _TRY_AGAIN_SECONDS)
+
+    def accept(self) -> None:
+        """The API server knows who krt is."""
+        self._refusal = ""
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing can be asked of the API server just now, as far as credentials go."""
+        unread = f"the credentials cannot be read: {self._problem}" if self._problem and not self._usable else None
+        return unread or self._refusal or None
 
     async def _read(self) -> None:
-        read = self._source.new_header if self._refused else self._source.header
         try:
-            with trio.fail_after(_READ_SECONDS):
-                self._header = await trio.to_thread.run_sync(read, abandon_on_cancel=True)
-            self._usable, self._refused, self._problem = True, False, ""
+            with trio.fail_after(_READ_SECONDS + plugins.SECONDS):
+                await self._take(await trio.to_thread.run_sync(read_access, self._kubeconfig, abandon_on_cancel=True))
+            self._usable, self._is_refused, self._problem = True, False, ""
         except Unusable as error:
             self._fail(str(error))
         except trio.TooSlowError:
-            self._fail(f"not within {_READ_SECONDS:g} s")
+            self._fail(f"not within {_READ_SECONDS + plugins.SECONDS:g} s")
         self._tried_at = trio.current_time()
+        self._read_at = min(self._tried_at + _READ_AGAIN_SECONDS, self._given_until)
+
+    async def _take(self, access: Access) -> None:
+        given = await self._given_now(access.plugin) if access.plugin else None
+        headers = access.headers(access.token if given is None else given.token or None)
+        material = access.material
+        if given and given.client_certificate_data:
+            own = given.client_certificate_data.encode(), given.client_key_data.encode()
+            material = replace(material, certificate=own[0], key=own[1])
+        if material != self._material:
+            await self._renew(material)
+        self._headers = headers
+
+    async def _given_now(self, plugin: Plugin) -> Given:
+        is_over = self._is_refused or trio.current_time() >= self._given_until
+        if self._given is None or self._given_by != plugin or is_over:
+            self._given = await plugins.run(plugin.exec, plugin.folder, plugin.cluster)
+            self._given_by, left = plugin, self._given.left_seconds()
+            holds = math.inf if left is None else left - min(_EARLIER_SECONDS, left * _EARLIER_PART)
+            self._given_until = trio.current_time() + holds
+        return self._given
+
+    async def _renew(self, material: Material) -> None:
+        context = await trio.to_thread.run_sync(partial(context_of, material), abandon_on_cancel=True)
+        self._secured.context, self._material = context, material
+        log.info("certificates_renewed")
 
     def _fail(self, problem: str) -> None:
         self._problem = problem

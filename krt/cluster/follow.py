@@ -16,6 +16,7 @@ from trio_util import AsyncValue
 from krt.cluster.api import Api
 from krt.cluster.index import Index
 from krt.cluster.kinds import NAMESPACE, Kind
+from krt.cluster.listing import ListTooLong, Pages
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
 from krt.core.workload import Workload, WorkloadKey
@@ -93,13 +94,14 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
 
 async def _list(scope: Scope, api: Api, index: Index) -> None:
     began = trio.current_time()
-    listed: set[WorkloadKey] = set()
-    token: str | None = None
-    while True:
-        page = await api.list_page(scope.kind, scope.namespace, token)
-        await _put(page.workloads, index, listed)
-        if not (token := page.continue_token):
-            break
+    listed, new = set[WorkloadKey](), set[WorkloadKey]()
+    try:
+        async for page in Pages(api, scope.kind, scope.namespace):
+            await _put(page.workloads, index, listed, new)
+    except ListTooLong:
+        for key in new:  # or each try would leave as many as a list may have
+            index.remove(key)
+        raise
     index.retain(scope.kind.name, scope.namespace, listed)
     scope.version = page.resource_version
     scope.heard_at = began
@@ -107,8 +109,10 @@ async def _list(scope: Scope, api: Api, index: Index) -> None:
     log.info("scope_listed", scope=scope, workloads=len(listed))
 
 
-async def _put(workloads: Iterator[Workload], index: Index, listed: set[WorkloadKey]) -> None:
+async def _put(workloads: Iterator[Workload], index: Index, listed: set[WorkloadKey], new: set[WorkloadKey]) -> None:
     for number, workload in enumerate(workloads, start=1):
+        if index.get(workload.key) is None:
+            new.add(workload.key)
         index.put(workload)
         listed.add(workload.key)
         if number % _PUT_AT_ONCE == 0:

@@ -12,11 +12,13 @@ from trio_util import wait_any
 from krt.cluster.access import Server, http_client, load_access
 from krt.cluster.api import Api
 from krt.cluster.confirm import AT_ONCE, confirm
+from krt.cluster.credentials import Credentials
 from krt.cluster.follow import Scope, keep
 from krt.cluster.identity import identify
 from krt.cluster.index import Index
 from krt.cluster.kinds import KINDS
 from krt.cluster.namespaces import Namespaces
+from krt.cluster.prove import prove
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.image import Repository
 from krt.core.ports import Changed, Stamp
@@ -31,6 +33,7 @@ class Cluster:
     api: Api
     index: Index
     scopes: tuple[Scope, ...]
+    credentials: Credentials
     namespaces: Namespaces | None = None  # None: some are watched by name, and those are the operator's choice
 
     async def wait_listed(self) -> None:
@@ -91,7 +94,8 @@ class Cluster:
 
     def problems(self) -> tuple[str, ...]:
         """Why the index may be behind; empty when it follows the cluster."""
-        return tuple(f"{scope}: {scope.problem}" for scope in self.scopes if scope.problem)
+        of_scopes = (f"{scope}: {scope.problem}" for scope in self.scopes if scope.problem)
+        return (*filter(None, (self.credentials.problem,)), *of_scopes)
 
 
 @asynccontextmanager
@@ -108,12 +112,13 @@ async def open_cluster(
     told = None if namespaces else Namespaces()
     async with http_client(server, connections=calls_at_once + len(scopes) + 1 + AT_ONCE) as client:
         index = told.workloads if told else Index()
-        cluster = Cluster(server, Api(client, server, credentials), index, scopes, told)
+        cluster = Cluster(server, Api(client, credentials), index, scopes, credentials, told)
         confirming = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for scope in scopes:
                 nursery.start_soon(keep, scope, cluster.api, cluster.index, name=f"keep {scope}")
                 nursery.start_soon(confirm, scope, cluster.api, confirming, name=f"confirm {scope}")
+            nursery.start_soon(prove, cluster.api)
             if told:
                 nursery.start_soon(keep, told.scope, cluster.api, told.known, name=f"keep {told.scope}")
             yield cluster

@@ -1,122 +1,220 @@
-"""The kubernetes package's reading of a kubeconfig, or of the pod's own account. Everything here blocks.
+"""What a kubeconfig, or the pod's own account, comes to: where the API server is, and as whom krt asks it.
 
-No sentence of it quotes what a kubeconfig holds: tokens and keys stand in there.
+Everything here blocks. No sentence of it quotes what a kubeconfig holds: tokens and keys stand in there.
 """
 
+import base64
+import binascii
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+import httpx
 
-from krt.errors import KrtError
+from krt.cluster import kubeconfig as kubeconfigs
+from krt.cluster import plugin as plugins
+from krt.cluster.kubeconfig import Cluster, Exec, Kubeconfig, Unusable, User
+from krt.cluster.secured import Material
+from krt.files import FileUnusable, read_file
+from krt.proxies import proxy_url
 
-_SENDABLE = re.compile(r"[!-~]+ [!-~]+")  # a scheme and what it takes, in one line of a request's head
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
+_MOST_BYTES = 1024 * 1024  # a token, a key, a bundle of authorities
+_CLUSTER_CONFIG = "client.authentication.k8s.io/exec"  # the extension of a cluster that its plugin is told
+_WORD = re.compile(r"[!-~]+")
+_LINE = re.compile(r"[^\x00-\x1f\x7f]+")
 
-class Unusable(KrtError):
-    """The configuration, or what it leads to, says nothing that krt can use: half a sentence, what is wrong."""
-
-
-class Source:
-    """One kubeconfig (None: the pod's own account). `configuration` is its content as last read.
-
-    Raises Unusable. A file that is not there yet, or a plugin that fails, is read or run again by the next call.
-    """
-
-    def __init__(self, kubeconfig: Path | None) -> None:
-        self._kubeconfig = kubeconfig
-        self.configuration = self._load()
-
-    def header(self) -> str | None:
-        """The Authorization header as of now. A plugin is run again only where its token has ended."""
-        if self._runs_plugin() and (header := self._kept()):
-            return header
-        return self.new_header()
-
-    def new_header(self) -> str | None:
-        """The same, whatever was known before. None where nothing but a client certificate says who krt is."""
-        self.configuration = self._load()
-        header = self._kept()
-        if header is None and not self.configuration.cert_file and self._user():
-            raise Unusable(self._nothing())
-        return header
-
-    def _kept(self) -> str | None:
-        try:
-            header: str | None = self.configuration.get_api_key_with_prefix("BearerToken")
-        except _stumbles() as error:
-            raise _translated(error) from error
-        return None if header is None else _sendable(header)
-
-    def _load(self) -> Any:
-        from kubernetes.client import Configuration
-        from kubernetes.config import load_incluster_config, load_kube_config
-
-        try:
-            configuration = Configuration()
-            if self._kubeconfig:
-                load_kube_config(config_file=str(self._kubeconfig), client_configuration=configuration)
-            else:
-                load_incluster_config(client_configuration=configuration)
-        except _stumbles() as error:
-            raise _translated(error) from error
-        return configuration
-
-    def _nothing(self) -> str:
-        if self._runs_plugin():
-            return "its exec plugin gave no credentials (what the plugin said stands in the log before this)"
-        return "its user has no token, certificate, password or exec plugin that can be used"
-
-    def _runs_plugin(self) -> bool:
-        user = self._user()
-        return "exec" in user and not user.get("token") and not user.get("tokenFile")  # as the package decides
-
-    def _user(self) -> Mapping[str, Any]:
-        """The entry of the current context's user, as far as there is one."""
-        if self._kubeconfig is None:
-            return {}
-        try:
-            document = yaml.safe_load(self._kubeconfig.read_text())
-            contexts, users = (_by_name(document.get(part)) for part in ("contexts", "users"))
-            context = contexts[document["current-context"]]["context"]
-            return users.get(context.get("user"), {}).get("user") or {}
-        except _stumbles() as error:
-            raise _translated(error) from error
+Header = tuple[str, str]
 
 
-def _stumbles() -> tuple[type[Exception], ...]:
-    """What the package and the YAML parser raise on a malformed document, and on files that are not there."""
-    from kubernetes.config import ConfigException
+@dataclass(frozen=True, slots=True, repr=False)
+class Plugin:
+    """What says who krt is, where it is a program. `cluster` is what the program may be told of the cluster."""
 
-    return ConfigException, OSError, yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError
-
-
-def _by_name(entries: Any) -> dict[str, Any]:
-    return {entry["name"]: entry for entry in entries or ()}
+    exec: Exec
+    folder: Path
+    cluster: Mapping[str, Any]
 
 
-def _sendable(header: str) -> str:
-    header = header.strip()  # a token file ends in a line end, as kubectl knows, too
-    if not _SENDABLE.fullmatch(header):
-        raise Unusable("its token holds something that no token holds")
-    return header
+@dataclass(frozen=True, slots=True, repr=False)
+class Access:
+    """As read just now. `token` is as it came from its file. `as_whom` are the headers of impersonation."""
+
+    url: str
+    proxy: str | None
+    material: Material
+    token: str | None = None
+    basic: str | None = None
+    as_whom: tuple[Header, ...] = ()
+    plugin: Plugin | None = None
+
+    def headers(self, token: str | None) -> tuple[Header, ...]:
+        """The headers of each request, with the token of a plugin or of the access itself. Raises Unusable."""
+        if token is None:
+            return ((("Authorization", self.basic),) if self.basic else ()) + self.as_whom
+        word = token.strip()  # a token file ends in a line end, as kubectl knows, too
+        if not word:
+            raise Unusable("its user has no token: what should hold it is empty")
+        if not _WORD.fullmatch(word):
+            raise Unusable("its token holds something that no token holds")
+        return (("Authorization", f"Bearer {word}"), *self.as_whom)
 
 
-def _translated(error: Exception) -> Unusable:
-    from kubernetes.config import ConfigException
-
-    match error:
-        case ConfigException():
-            return Unusable(_one_line(re.sub(r"\{.*\}", "{…}", str(error), flags=re.DOTALL)))
-        case yaml.YAMLError():
-            return Unusable(f"it is no YAML: {_one_line(str(error))}")
-        case OSError(filename=str(name), strerror=str(reason)):
-            return Unusable(f"{name}: {reason}")
-        case _:
-            return Unusable(f"it is no kubeconfig ({type(error).__name__})")
+def read_access(path: Path | None) -> Access:
+    """The access by a kubeconfig, or several; None: by the pod's account. Raises Unusable."""
+    try:
+        return _of_kubeconfig(kubeconfigs.read_kubeconfig(path)) if path else _of_pod()
+    except FileUnusable as error:
+        raise Unusable(str(error)) from error
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _of_pod() -> Access:
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port:
+        raise Unusable("KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set")
+    url = _checked_url(f"https://{f'[{host}]' if ':' in host else host}:{port}")
+    token, authorities = (read_file(ACCOUNT / name, most_bytes=_MOST_BYTES) for name in ("token", "ca.crt"))
+    return Access(url, None, Material(authorities=authorities), token=token.decode(errors="replace"))
+
+
+def _of_kubeconfig(config: Kubeconfig) -> Access:
+    cluster, user = config.cluster, config.user
+    _check_user(user)
+    authorities = _bytes_of(
+        "certificate-authority",
+        cluster.certificate_authority,
+        cluster.certificate_authority_data,
+        config.cluster_folder,
+    )
+    if cluster.insecure_skip_tls_verify and authorities:
+        raise Unusable("its cluster has a certificate authority and insecure-skip-tls-verify: take one of them out")
+    folder = config.user_folder
+    certificate = _bytes_of("client-certificate", user.client_certificate, user.client_certificate_data, folder)
+    key = _bytes_of("client-key", user.client_key, user.client_key_data, folder)
+    if bool(certificate) != bool(key):
+        raise Unusable("its user has a client certificate without its key, or a key alone")
+    material = Material(
+        authorities, certificate, key, cluster.tls_server_name or None, not cluster.insecure_skip_tls_verify
+    )
+    token, basic = _token(user, folder), _basic(user)
+    is_known = bool(token is not None or basic or certificate)  # client-go asks no plugin then
+    return Access(
+        url=_checked_url(cluster.server),
+        proxy=_checked_proxy(cluster.proxy_url),
+        material=material,
+        token=token,
+        basic=basic,
+        as_whom=tuple(_as_whom(user)),
+        plugin=_plugin(config, authorities) if not is_known else None,
+    )
+
+
+def _check_user(user: User) -> None:
+    if user.auth_provider is not None:
+        raise Unusable("its user has an auth-provider, which krt runs none of: use an exec plugin")
+    if (user.as_uid or user.as_groups or user.as_user_extra) and not user.as_:
+        raise Unusable("its user has as-uid, as-groups or as-user-extra without as")
+    if user.exec:
+        plugins.check(user.exec)
+
+
+def _token(user: User, folder: Path) -> str | None:
+    """The file's, which may have been replaced; where it cannot be read, the kubeconfig's own."""
+    if not user.token_file:
+        return user.token or None
+    try:
+        return read_file(folder / user.token_file, most_bytes=_MOST_BYTES).decode(errors="replace")
+    except FileUnusable:
+        if user.token:
+            return user.token
+        raise
+
+
+def _basic(user: User) -> str | None:
+    if not user.username and not user.password:
+        return None
+    if not user.username:
+        raise Unusable("its user has a password without a username")
+    if user.token or user.token_file:
+        raise Unusable("its user has a token and a password: take one of them out")
+    return "Basic " + base64.b64encode(f"{user.username}:{user.password}".encode()).decode()
+
+
+def _as_whom(user: User) -> Iterator[Header]:
+    if user.as_:
+        yield "Impersonate-User", _line("as", user.as_)
+    if user.as_uid:
+        yield "Impersonate-Uid", _line("as-uid", user.as_uid)
+    for group in user.as_groups or ():
+        yield "Impersonate-Group", _line("as-groups", group)
+    for name, values in (user.as_user_extra or {}).items():
+        for value in values:
+            yield f"Impersonate-Extra-{_escaped(name)}", _line("as-user-extra", value)
+
+
+def _line(field: str, text: str) -> str:
+    if not _LINE.fullmatch(text) or text != text.strip():
+        raise Unusable(f"its user's {field} holds something that no header can hold")
+    return text
+
+
+def _escaped(name: str) -> str:
+    """A name within a header's name, as client-go has it: what RFC 9110 does not let in there, as %XX."""
+    return re.sub(rb"[^0-9A-Za-z!#$&'*+.^_`|~-]", lambda found: b"%%%02X" % found[0][0], name.encode()).decode()
+
+
+def _plugin(config: Kubeconfig, authorities: bytes | None) -> Plugin | None:
+    if config.user.exec is None:
+        return None
+    return Plugin(config.user.exec, config.user_folder, _told(config.cluster, authorities))
+
+
+def _told(cluster: Cluster, authorities: bytes | None) -> dict[str, Any]:
+    whole = {
+        "server": cluster.server,
+        "tls-server-name": cluster.tls_server_name,
+        "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
+        "certificate-authority-data": base64.b64encode(authorities or b"").decode(),
+        "proxy-url": cluster.proxy_url,
+        "disable-compression": cluster.disable_compression,
+        "config": next(
+            (e.get("extension") for e in cluster.extensions or () if e.get("name") == _CLUSTER_CONFIG), None
+        ),
+    }
+    return {name: value for name, value in whole.items() if value}
+
+
+def _bytes_of(field: str, file: str, data: str, folder: Path) -> bytes | None:
+    if file and data:
+        raise Unusable(f"it has {field} and {field}-data: take one of them out")
+    if file:
+        return read_file(folder / file, most_bytes=_MOST_BYTES)
+    if not data:
+        return None
+    try:
+        return base64.b64decode("".join(data.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Unusable(f"its {field}-data is no base64") from error
+
+
+def _checked_url(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, ValueError):
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise Unusable("its server is no http:// or https:// URL")
+    if url.userinfo or url.query or url.fragment:
+        raise Unusable("its server has a user, a query or a fragment in its URL")
+    return text.rstrip("/")
+
+
+def _checked_proxy(text: str) -> str | None:
+    try:
+        return proxy_url(text) if text else None
+    except ValueError as error:
+        raise Unusable(f"the proxy-url of its cluster {error}") from error

@@ -9,6 +9,7 @@ import trio
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
 from krt.cluster.kinds import KINDS, NAMESPACE, Kind
+from krt.cluster.listing import Pages
 from krt.cluster.namespaces import Namespaces
 from krt.core.workload import Workload
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
@@ -33,7 +34,7 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
     async with http_client(server, connections=_CONNECTIONS) as client:
-        api, workloads, unseen = Api(client, server, credentials), list[Workload](), list[str]()
+        api, workloads, unseen = Api(client, credentials), list[Workload](), list[str]()
         try:
             for kind in KINDS.values():
                 found, problem = await _look(api, kind, namespaces if kind.name in kinds else None)
@@ -71,9 +72,4 @@ async def _list(api: Api, kind: Kind, namespace: str | None) -> list[Workload]:
 
 
 async def _pages(api: Api, kind: Kind, namespace: str | None) -> list[Workload]:
-    page = await api.list_page(kind, namespace, None)
-    workloads = list(page.workloads)
-    while page.continue_token:
-        page = await api.list_page(kind, namespace, page.continue_token)
-        workloads += page.workloads
-    return workloads
+    return [workload async for page in Pages(api, kind, namespace) for workload in page.workloads]

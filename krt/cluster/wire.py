@@ -183,8 +183,8 @@ class Page(msgspec.Struct):
     continue_token: str | None
 
 
-# What decoding raises; msgspec leaves a string that is no UTF-8 to Python's own error.
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
+# What decoding raises; msgspec leaves a string that is no UTF-8, and what is nested too deep, to Python's own errors.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _page = msgspec.json.Decoder(_Page)
 _raw_page = msgspec.json.Decoder(_RawPage)

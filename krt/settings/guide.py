@@ -42,7 +42,10 @@ both others. `krt config web` (or `worker`, `all`) prints every setting in force
   `.example.com`, `10.0.0.1`, `10.0.0.0/8`, `fd00::/8`, a port behind a name or an address, or `*`. Loopback never takes
   a proxy. A kubeconfig's `proxy-url`, and KRT_OIDC_PROXY, come first. Proxies are `http://` or `https://`, no SOCKS.
 - **Changes** take effect at the next start. The files of Valkey's user, password and certificates are read again at
-  each connect, so that they can be rotated.
+  each connect, so that they can be rotated; a kubeconfig, and the files and the plugin that it names, every minute.
+- **Kubeconfigs** are read as kubectl reads them: `KUBECONFIG=a:b` merges files, the first to name a thing is believed,
+  and `as` makes krt ask in that name. What krt does not do is refused by its name: `auth-provider`, a SOCKS proxy, a
+  plugin with `interactiveMode: Always`, a field that it does not know.
 """
 
 _NOTES: Mapping[type[Part], str] = {

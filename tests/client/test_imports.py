@@ -8,7 +8,7 @@ from tests.client.actions import Actions
 from tests.client.reports import READY
 
 HEAVY = {
-    "kubernetes",
+    "yaml",
     "quart",
     "quart_trio",
     "cryptography",

@@ -17,7 +17,7 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 async def api(stand_in):
     server, credentials = load_access(stand_in.kubeconfig)
     async with http_client(server, connections=4) as client:
-        yield Api(client, server, credentials)
+        yield Api(client, credentials)
 
 
 @pytest.fixture

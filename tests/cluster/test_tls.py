@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 import trio
 import trustme
-from kubernetes.config import incluster_config
 from trio.testing import MockClock
 
+from krt.cluster import source
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
 from krt.dev.cluster import deployment
@@ -53,7 +53,7 @@ async def front(stand_in, authority):
 async def api_of(directory, cluster, user):
     server, credentials = load_access(write_kubeconfig(directory, cluster, user))
     async with http_client(server, connections=2) as client:
-        yield Api(client, server, credentials)
+        yield Api(client, credentials)
 
 
 def inline(file):
@@ -129,18 +129,19 @@ async def test_in_a_pod_its_own_account_is_enough_and_its_token_is_read_anew(
     stand_in.cluster.add(deployment("web", "shop", "ghcr.io/acme/shop:dev"))
     stand_in.cluster.tokens = {"first", "second"}
     async with tls_front(int(stand_in.url.rpartition(":")[2]), context) as port:
-        monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(stand_in.token_file))
-        monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(files / "ca.crt"))
+        account = stand_in.token_file.parent
+        (account / "ca.crt").write_bytes((files / "ca.crt").read_bytes())
+        monkeypatch.setattr(source, "ACCOUNT", account)
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
         server, credentials = load_access(None)
         async with http_client(server, connections=2) as client:
-            api = Api(client, server, credentials)
+            api = Api(client, credentials)
             await api.read(key("web"))
             stand_in.token_file.write_text("second\n")
             clock.jump(60)
             await api.read(key("web"))
-    assert [seen.authorization for seen in stand_in.seen] == ["bearer first", "bearer second"]
+    assert [seen.authorization for seen in stand_in.seen] == ["Bearer first", "Bearer second"]
 
 
 async def test_the_proxy_of_the_kubeconfig_is_on_the_way(tmp_path):

@@ -123,4 +123,4 @@ async def test_a_list_is_asked_for_packed_and_nothing_else_is(stand_in: StandIn)
 async def asking(folder: Path, url: str) -> AsyncIterator[Api]:
     server, credentials = load_access(write_kubeconfig(folder, {"server": url}, {"token": "first"}))
     async with http_client(server, connections=2) as client:
-        yield Api(client, server, credentials)
+        yield Api(client, credentials)

@@ -114,7 +114,7 @@ async def _krt_calls(kubeconfig: Path) -> AsyncIterator[Api]:
     """By krt's own way, from the kubeconfig on."""
     server, credentials = load_access(kubeconfig)
     async with http_client(server, connections=8) as client:
-        yield Api(client, server, credentials)
+        yield Api(client, credentials)
 
 
 def decoded(response: httpx.Response) -> Object:

@@ -51,7 +51,9 @@ class FakeApi:
         while self._watches:
             self._watches.pop()[1].close()
 
-    async def list_page(self, kind: Kind, namespace: str | None, continue_token: str | None) -> Page:
+    async def list_page(
+        self, kind: Kind, namespace: str | None, continue_token: str | None, *, at_once: int = 250
+    ) -> Page:
         await trio.sleep(self.page_seconds)
         if continue_token is None:
             self._answer("list", namespace)

@@ -8,15 +8,19 @@ import pytest
 import trio
 
 from krt.cluster.access import Server
+from krt.cluster.credentials import Credentials
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
 from krt.cluster.kinds import DEPLOYMENT
 from krt.cluster.open import Cluster
+from krt.cluster.secured import Material, Secured
+from krt.cluster.source import Access
 from krt.core.image import complete
 from krt.core.restart import format_time
 from krt.daemon import root
 from krt.dev.cluster import Fault, deployment
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired
+from krt.proxies import proxies_of
 from krt.settings.load import load
 from krt.worker.hand import FRESH_SECONDS, ROLLOUT_SECONDS
 from tests.fakes.api import FakeApi
@@ -29,7 +33,9 @@ from tests.fakes.values import NOW, a_workload, an_envelope
 from tests.worker.accepting import KEYS, accept
 from tests.worker.workers import WEB
 
-SERVER = Server("https://api", (), ssl.create_default_context(), None, None)
+SECURED = Secured(ssl.create_default_context())
+SERVER = Server("https://api", (), SECURED, proxies_of({}))
+CREDENTIALS = Credentials(None, Access(SERVER.url, None, Material()), SECURED)
 SHOP = complete("ghcr.io/acme/shop")
 DENIED, AWAY = ClusterDenied("403"), ClusterUnavailable("503")
 
@@ -53,7 +59,7 @@ def follow(nursery):
 
     def begin(api: FakeApi, *namespaces: str | None) -> Cluster:
         scopes = tuple(Scope(DEPLOYMENT, namespace) for namespace in namespaces or (None,))
-        cluster = Cluster(SERVER, api, Index(), scopes)
+        cluster = Cluster(SERVER, api, Index(), scopes, CREDENTIALS)
         for scope in scopes:
             nursery.start_soon(keep, scope, api, cluster.index)
         return cluster

@@ -1,0 +1,94 @@
+"""The connections to the API server: new ones where its certificates, or krt's, have been renewed."""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx
+import trio
+
+from krt.cluster.secured import Secured
+from krt.http import Route, Routed
+
+
+@dataclass(slots=True, eq=False)
+class _Generation:
+    """The connections of one TLS context, and how many answers are being read on them."""
+
+    context: ssl.SSLContext
+    transport: Routed
+    uses: int = 0
+
+
+class Connections(httpx.AsyncBaseTransport):
+    """Sends requests with the context of the moment. Connections of an earlier one close with their last answer.
+
+    To the API server a connection is whoever made it: one that stays open stays with the certificate that has ended.
+    """
+
+    def __init__(self, secured: Secured, route: Route, limits: httpx.Limits) -> None:
+        self._secured = secured
+        self._route = route
+        self._limits = limits
+        self._current = self._made()
+        self._earlier: set[_Generation] = set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """As httpx has it."""
+        generation = await self._now()
+        generation.uses += 1
+        try:
+            response = await generation.transport.handle_async_request(request)
+        except BaseException:
+            await self._release(generation)
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream), "httpx's own, of an asynchronous transport"
+        response.stream = _Counted(response.stream, lambda: self._release(generation))
+        return response
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for generation in (*self._earlier, self._current):
+            await generation.transport.aclose()
+
+    async def _now(self) -> _Generation:
+        if self._current.context is not self._secured.context:
+            before, self._current = self._current, self._made()
+            self._earlier.add(before)
+            await self._close_unused(before)
+        return self._current
+
+    def _made(self) -> _Generation:
+        context = self._secured.context
+        proxied = ssl.create_default_context()  # neither the cluster's authorities nor krt's certificate are a proxy's
+        return _Generation(context, Routed(self._route, verify=context, to_proxies=proxied, limits=self._limits))
+
+    async def _release(self, generation: _Generation) -> None:
+        generation.uses -= 1
+        await self._close_unused(generation)
+
+    async def _close_unused(self, generation: _Generation) -> None:
+        if generation.uses == 0 and generation in self._earlier:
+            self._earlier.discard(generation)
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await generation.transport.aclose()
+
+
+class _Counted(httpx.AsyncByteStream):
+    """A body whose end is told, once."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, on_end: Callable[[], Awaitable[None]]) -> None:
+        self._stream = stream
+        self._on_end: Callable[[], Awaitable[None]] | None = on_end
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._stream.__aiter__()
+
+    async def aclose(self) -> None:
+        """Close it."""
+        on_end, self._on_end = self._on_end, None
+        try:
+            await self._stream.aclose()
+        finally:
+            if on_end:
+                await on_end()

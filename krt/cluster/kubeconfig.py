@@ -1,0 +1,188 @@
+"""Kubeconfig files as kubectl reads and merges them (client-go, tools/clientcmd). Everything here blocks.
+
+Every field of the user and of the cluster in use is declared here, and one that is not is refused by its name: kubectl
+may be refused by what krt would pass over. No sentence quotes what a field holds: tokens and keys stand in there.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from krt.cluster.yaml_file import MOST_BYTES, YamlRefused, load_yaml
+from krt.errors import KrtError
+from krt.files import FileUnusable, read_file
+
+T = TypeVar("T")
+Text = Annotated[str, msgspec.Meta(max_length=1_000_000)]
+
+_NAMED = {"clusters": "cluster", "users": "user", "contexts": "context"}
+
+
+class Unusable(KrtError):
+    """The configuration, or what it leads to, says nothing that krt can use: half a sentence, what is wrong."""
+
+
+class _Fields(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
+    pass
+
+
+class Variable(msgspec.Struct, frozen=True):
+    """One variable of a plugin's environment."""
+
+    name: str
+    value: str = ""
+
+
+class Exec(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """A plugin: a program that prints credentials."""
+
+    command: str = ""
+    api_version: str = ""
+    args: list[str] | None = None
+    env: list[Variable] | None = None
+    install_hint: str = ""
+    provide_cluster_info: bool = False
+    interactive_mode: str = ""
+
+
+class User(_Fields, frozen=True):
+    """`users[].user`."""
+
+    client_certificate: str = ""
+    client_certificate_data: str = ""
+    client_key: str = ""
+    client_key_data: str = ""
+    token: str = ""
+    token_file: str = msgspec.field(name="tokenFile", default="")
+    as_: str = msgspec.field(name="as", default="")
+    as_uid: str = ""
+    as_groups: list[str] | None = None
+    as_user_extra: dict[str, list[str]] | None = None
+    username: str = ""
+    password: str = ""
+    auth_provider: Any = None
+    exec: Exec | None = None
+    extensions: Any = None  # no program but the one that wrote them knows what they mean
+
+
+class Cluster(_Fields, frozen=True):
+    """`clusters[].cluster`."""
+
+    server: str = ""
+    tls_server_name: str = ""
+    insecure_skip_tls_verify: bool = False
+    certificate_authority: str = ""
+    certificate_authority_data: str = ""
+    proxy_url: str = ""
+    disable_compression: bool = False
+    extensions: list[dict[str, Any]] | None = None
+
+
+class _Context(msgspec.Struct):
+    """`contexts[].context`. Its namespace is kubectl's default; krt is told its namespaces by a setting."""
+
+    cluster: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kubeconfig:
+    """The cluster and the user of the current context, and the folders that their relative paths begin in."""
+
+    cluster: Cluster
+    cluster_folder: Path
+    user: User
+    user_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    fields: Any
+    folder: Path
+    where: str
+
+
+def read_kubeconfig(path: Path) -> Kubeconfig:
+    """The file, or the files with `os.pathsep` between them: the first to name a thing is believed. Raises Unusable."""
+    merged = _merged(_files(path))
+    name = merged["current-context"].get("", _Entry("", Path(), "")).fields
+    if not name:
+        raise Unusable("no current-context is set in it")
+    context = _fields(_Context, _named(merged, "contexts", name))
+    cluster, user = _named(merged, "clusters", context.cluster), _named(merged, "users", context.user)
+    return Kubeconfig(_fields(Cluster, cluster), cluster.folder, _fields(User, user), user.folder)
+
+
+def _files(path: Path) -> list[Path]:
+    """Files that are not there are passed over where several are named."""
+    names = [Path(name) for name in str(path).split(os.pathsep) if name]
+    if path.exists() or len(names) < 2:
+        return [path]
+    found = [name for name in names if name.exists()]
+    if not found:
+        raise Unusable("none of these files is there")
+    return found
+
+
+def _merged(files: Iterable[Path]) -> Mapping[str, dict[str, _Entry]]:
+    merged: dict[str, dict[str, _Entry]] = {part: {} for part in (*_NAMED, "current-context")}
+    for file in files:
+        document = _document(file)
+        for part, each in _NAMED.items():
+            for name, entry in _entries(file, part, each, document.get(part)).items():
+                merged[part].setdefault(name, entry)
+        if current := document.get("current-context"):
+            merged["current-context"].setdefault("", _Entry(current, file.parent, str(file)))
+    return merged
+
+
+def _document(file: Path) -> Mapping[str, Any]:
+    try:
+        document = load_yaml(read_file(file, most_bytes=MOST_BYTES))
+    except FileUnusable as error:
+        raise Unusable(str(error)) from error
+    except YamlRefused as error:
+        raise Unusable(f"{file}: {error}") from error
+    if document is None:
+        return {}  # as `touch` leaves it
+    if not isinstance(document, dict):
+        raise Unusable(f"{file}: it is no kubeconfig, but a YAML {_kind(document)}")
+    return document
+
+
+def _entries(file: Path, part: str, each: str, listed: Any) -> dict[str, _Entry]:
+    entries: dict[str, _Entry] = {}
+    if not isinstance(listed or [], list):
+        raise Unusable(f"{file}: its {part} are no list")
+    for entry in listed or ():
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if not isinstance(name, str):
+            raise Unusable(f"{file}: one of its {part} has no name")
+        if name in entries:
+            raise Unusable(f"{file}: two of its {part} have the name {name!r}")
+        entries[name] = _Entry(entry.get(each), file.absolute().parent, f"{file}: its {each} {name!r}")
+    return entries
+
+
+def _named(merged: Mapping[str, Mapping[str, _Entry]], part: str, name: object) -> _Entry:
+    each = _NAMED[part]
+    if not name:
+        raise Unusable(f"its current context names no {each}")
+    if not isinstance(name, str) or name not in merged[part]:
+        raise Unusable(f"it holds no {each} of the name {name!r}, which its current context asks for")
+    return merged[part][name]
+
+
+def _fields(kind: type[T], entry: _Entry) -> T:
+    try:
+        return msgspec.convert({} if entry.fields is None else entry.fields, kind)
+    except msgspec.ValidationError as error:  # names the field and the types, and no value
+        raise Unusable(f"{entry.where}: {error}") from error
+
+
+def _kind(document: object) -> str:
+    return "list" if isinstance(document, list) else "value"

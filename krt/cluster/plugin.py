@@ -1,0 +1,168 @@
+"""Runs a kubeconfig's plugin (client.authentication.k8s.io) within bounds; what goes wrong is one sentence."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import trio
+
+from krt.cluster.kubeconfig import Exec, Unusable
+
+SECONDS = 30.0  # it may ask a cloud for its token
+MOST_BYTES = 1024 * 1024
+_MOST_SAID = 1000  # characters of standard error, its end
+
+_VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
+
+
+class Given(msgspec.Struct, rename="camel", frozen=True):
+    """The status that a plugin prints: a token, or a certificate with its key in PEM form, and when they end."""
+
+    token: str = ""
+    client_certificate_data: str = ""
+    client_key_data: str = ""
+    expiration_timestamp: datetime | None = None
+
+    def left_seconds(self) -> float | None:
+        """How long they hold from now on; None: nobody says."""
+        ends = self.expiration_timestamp
+        if ends is None:
+            return None
+        return ((ends if ends.tzinfo else ends.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+
+
+class _Credential(msgspec.Struct, rename="camel"):
+    api_version: str = ""
+    kind: str = ""
+    status: Given | None = None
+
+
+def check(plugin: Exec) -> None:
+    """Raises Unusable where the plugin cannot be run, whatever it would say."""
+    if not plugin.command:
+        raise Unusable("its exec plugin names no command")
+    if plugin.api_version not in _VERSIONS:
+        raise Unusable(
+            f"its exec plugin has the apiVersion {plugin.api_version!r}, krt knows {' and '.join(_VERSIONS)}"
+        )
+    if plugin.interactive_mode == "Always":
+        raise Unusable("its exec plugin wants to ask a person (interactiveMode: Always), and krt asks none")
+    if plugin.interactive_mode not in {"", "Never", "IfAvailable"}:
+        raise Unusable("its exec plugin has an interactiveMode that is none of Never, IfAvailable and Always")
+
+
+async def run(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> Given:
+    """What the plugin gives. A relative command with a slash in it begins in `folder`. Raises Unusable."""
+    name = plugin.command
+    try:
+        with trio.fail_after(SECONDS):
+            code, printed, said = await _ran(plugin, folder, cluster)
+    except OSError as error:
+        hint = f" {_one_line(plugin.install_hint)}" if plugin.install_hint else ""
+        raise Unusable(f"its exec plugin {name!r} cannot be run ({error.strerror}).{hint}") from error
+    except ValueError as error:
+        raise Unusable(f"its exec plugin {name!r} cannot be run: a NUL byte stands in its arguments") from error
+    except trio.TooSlowError as error:
+        raise Unusable(f"its exec plugin {name!r} gave nothing within {SECONDS:g} s, and was ended") from error
+    if len(printed) > MOST_BYTES:
+        raise Unusable(f"its exec plugin {name!r} printed more than {MOST_BYTES // 1024} KiB, and was ended")
+    if code:
+        raise Unusable(f"its exec plugin {name!r} failed with exit code {code}{_quoted(said)}")
+    return _given(plugin, printed)
+
+
+async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[int, bytes, bytes]:
+    """Its exit code, what it printed and the end of what it said on standard error."""
+    printed, said = bytearray(), bytearray()
+    process = await trio.lowlevel.open_process(
+        [_command(plugin, folder), *(plugin.args or ())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=_environment(plugin, cluster),
+        start_new_session=True,  # what it starts ends with it, and no Ctrl-C is meant for it
+    )
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_take, process.stdout, partial(_keep_start, printed, nursery.cancel_scope))
+            nursery.start_soon(_take, process.stderr, partial(_keep_end, said))
+            await process.wait()
+            # What it started in the background may hold its pipes open for ever.
+            nursery.cancel_scope.deadline = trio.current_time() + 1
+    finally:
+        await _end(process)
+    return process.returncode or 0, bytes(printed), bytes(said)
+
+
+async def _take(stream: trio.abc.ReceiveStream | None, keep: Callable[[bytes], None]) -> None:
+    assert stream is not None, "asked for as a pipe"
+    async with stream:
+        async for chunk in stream:
+            keep(bytes(chunk))
+
+
+def _keep_start(printed: bytearray, scope: trio.CancelScope, chunk: bytes) -> None:
+    printed += chunk
+    if len(printed) > MOST_BYTES:
+        scope.cancel()
+
+
+def _keep_end(said: bytearray, chunk: bytes) -> None:
+    said += chunk
+    del said[: -4 * _MOST_SAID]
+
+
+async def _end(process: trio.Process) -> None:
+    with suppress(ProcessLookupError):  # all of them have ended
+        os.killpg(process.pid, signal.SIGKILL)
+    with trio.CancelScope(shield=True):
+        await process.wait()
+
+
+def _command(plugin: Exec, folder: Path) -> str:
+    is_path = os.sep in plugin.command
+    return str(folder / plugin.command) if is_path else plugin.command
+
+
+def _environment(plugin: Exec, cluster: Mapping[str, Any]) -> Mapping[str, str]:
+    spec: dict[str, Any] = {"interactive": False}
+    if plugin.provide_cluster_info:
+        spec["cluster"] = cluster
+    info = {"apiVersion": plugin.api_version, "kind": "ExecCredential", "spec": spec}
+    own = {each.name: each.value for each in plugin.env or ()}
+    return {**os.environ, **own, "KUBERNETES_EXEC_INFO": json.dumps(info, default=str)}
+
+
+def _given(plugin: Exec, printed: bytes) -> Given:
+    name = plugin.command
+    try:
+        credential = msgspec.json.decode(printed, type=_Credential)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Unusable(f"its exec plugin {name!r} printed something that is no ExecCredential") from error
+    if credential.kind != "ExecCredential" or credential.status is None:
+        raise Unusable(f"its exec plugin {name!r} printed no ExecCredential with a status")
+    if credential.api_version != plugin.api_version:
+        raise Unusable(f"its exec plugin {name!r} printed another apiVersion than {plugin.api_version}")
+    given = credential.status
+    if bool(given.client_certificate_data) != bool(given.client_key_data):
+        raise Unusable(f"its exec plugin {name!r} gave a certificate without its key, or a key alone")
+    if not given.token and not given.client_certificate_data:
+        raise Unusable(f"its exec plugin {name!r} gave neither a token nor a certificate")
+    return given
+
+
+def _quoted(said: bytes) -> str:
+    text = _one_line(said.decode(errors="replace"))[-_MOST_SAID:]
+    return f": {text}" if text else " and said nothing"
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())

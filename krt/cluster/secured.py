@@ -1,0 +1,123 @@
+"""TLS with the API server: made of bytes that were read before, so that a change of any file is seen as one."""
+
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from tempfile import NamedTemporaryFile
+
+from cryptography.x509 import load_pem_x509_certificate
+
+from krt.cluster.kubeconfig import Unusable
+
+
+@dataclass(frozen=True, slots=True, repr=False)  # a key stands in it
+class Material:
+    """All that a context is made of, in PEM form. `authorities` None: the system's; `certificate` None: none."""
+
+    authorities: bytes | None = None
+    certificate: bytes | None = None
+    key: bytes | None = None
+    server_name: str | None = None
+    verify: bool = True
+
+    def certificate_ends(self) -> datetime | None:
+        """When krt's own certificate ends; None where it has none."""
+        return load_pem_x509_certificate(self.certificate).not_valid_after_utc if self.certificate else None
+
+
+class Context(ssl.SSLContext):
+    """A context for one server, by another name than its URL's where `server_name` is set.
+
+    httpx takes such a name for a request, but not where a proxy is on the way (httpcore 1.0.9).
+    """
+
+    server_name: str | None = None
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002 - as in ssl.SSLContext
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        """As in ssl.SSLContext."""
+        return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
+
+
+@dataclass(slots=True)
+class Secured:
+    """The context of the moment: new connections are made with it, and those of an earlier one end."""
+
+    context: ssl.SSLContext
+
+
+def context_of(material: Material) -> Context:
+    """Blocks: reads the system's authorities. Raises Unusable."""
+    context = Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = material.server_name
+    context.verify_flags |= ssl.create_default_context().verify_flags
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _trust(context, material.authorities)
+    if material.certificate and material.key:
+        _identify(context, material.certificate, material.key)
+    if not material.verify:  # only where the kubeconfig says insecure-skip-tls-verify
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _trust(context: ssl.SSLContext, authorities: bytes | None) -> None:
+    if authorities is None:
+        context.load_default_certs()
+        return
+    try:
+        context.load_verify_locations(cadata=authorities.decode("ascii", errors="ignore"))
+    except (ssl.SSLError, ValueError) as error:
+        raise Unusable("its certificate authority holds no certificate in PEM form") from error
+    if not context.get_ca_certs():
+        raise Unusable("its certificate authority holds no certificate of an authority")
+
+
+def _identify(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    try:
+        with _file_of(certificate) as certificate_file, _file_of(key) as key_file:
+            context.load_cert_chain(certificate_file, key_file, password=_no_passphrase)
+        load_pem_x509_certificate(certificate)
+    except (ssl.SSLError, ValueError) as error:
+        if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+            raise Unusable("its client key does not belong to its client certificate") from error
+        raise Unusable(
+            "its client certificate is no certificate, or its key no unencrypted key, in PEM form"
+        ) from error
+
+
+@contextmanager
+def _file_of(content: bytes) -> Iterator[str]:
+    """A path to read it by, for the length of the block: OpenSSL takes files only. On Linux it is in no file system."""
+    if not hasattr(os, "memfd_create"):
+        with NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            yield file.name
+        return
+    with os.fdopen(os.memfd_create("krt"), "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{file.fileno()}"
+
+
+def _no_passphrase() -> str:
+    """Without this OpenSSL would ask on the terminal, and wait."""
+    return ""
+
+
+def ended(material: Material) -> str:
+    """What is to be added to a refusal where krt's certificate has ended; empty where it has not."""
+    ends = material.certificate_ends()
+    if ends is None or ends > datetime.now(UTC):
+        return ""
+    return f"; its client certificate ended at {ends:%Y-%m-%dT%H:%M:%SZ}"

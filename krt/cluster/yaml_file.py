@@ -1,0 +1,87 @@
+"""YAML within bounds, judged before anything is built of it: depth, values, and what aliases would expand to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
+
+MOST_BYTES = 4 * 1024 * 1024  # a kubeconfig of a thousand clusters, each with its certificates
+MOST_DEPTH = 64
+MOST_VALUES = 100_000
+
+_Loader: Any = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # libyaml's, ten times as fast, where PyYAML is built with it
+
+
+class YamlRefused(ValueError):
+    """It is no YAML, or too much of it. Its text is half a sentence that quotes nothing."""
+
+
+def load_yaml(content: bytes) -> Any:
+    """The one document there, None where there is none. Raises YamlRefused."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise YamlRefused("it is no text in UTF-8") from error
+    try:
+        _judge(yaml.parse(text, Loader=_Loader))
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+    except yaml.MarkedYAMLError as error:  # its problem names characters at most, its snippet may be a token
+        raise YamlRefused(f"it is no YAML{_where(error)}") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        if isinstance(error, YamlRefused):
+            raise
+        raise YamlRefused("it is no YAML") from error  # a date that cannot be, a key that cannot be one
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end has not come: the values in it so far, aliases expanded, and how deep they go."""
+
+    anchor: str | None
+    values: int = 1
+    depth: int = 1
+
+    def take(self, values: int, depth: int) -> None:
+        self.values += values
+        self.depth = max(self.depth, 1 + depth)
+        if self.values > MOST_VALUES:
+            raise YamlRefused(f"it holds more than {MOST_VALUES} values, aliases expanded")
+        if self.depth > MOST_DEPTH:
+            raise YamlRefused(f"it is nested deeper than {MOST_DEPTH} levels")
+
+
+def _judge(events: Iterator[Any]) -> None:
+    stack, sizes = [_Open(None)], dict[str, tuple[int, int]]()
+    for event in events:
+        if isinstance(event, CollectionStartEvent):
+            stack.append(_Open(event.anchor))
+            if len(stack) > MOST_DEPTH:
+                raise YamlRefused(f"it is nested deeper than {MOST_DEPTH} levels")
+        elif isinstance(event, CollectionEndEvent):
+            closed = stack.pop()
+            _note(closed.anchor, (closed.values, closed.depth), stack, sizes)
+        elif isinstance(event, AliasEvent):
+            stack[-1].take(*_size_of(event.anchor, sizes))
+        elif isinstance(event, NodeEvent):
+            _note(event.anchor, (1, 0), stack, sizes)
+
+
+def _note(anchor: str | None, size: tuple[int, int], stack: list[_Open], sizes: dict[str, tuple[int, int]]) -> None:
+    stack[-1].take(*size)
+    if anchor:
+        sizes[anchor] = size
+
+
+def _size_of(anchor: str, sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    if anchor not in sizes:
+        raise YamlRefused("an alias in it stands for nothing before it, or for what it is part of")
+    return sizes[anchor]
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    mark = error.problem_mark or error.context_mark
+    return f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
