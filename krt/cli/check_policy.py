@@ -10,7 +10,7 @@ from pathlib import Path
 
 from krt.cli.flags import add_part, given_flags
 from krt.cli.roles import bad_input
-from krt.core import event as events
+from krt.core import announced
 from krt.core.event import Event
 from krt.core.identity import Identity, VerifiedClaims, from_claims
 from krt.core.policy import Rule, check, field_at_fault, rules_for
@@ -70,7 +70,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, 
     except ValueError as error:
         problems.append(f"--claims: {args.claims} {error}")
     try:
-        event = events.build(args.image, None if args.tags is None else [tag.strip() for tag in args.tags.split(",")])
+        event = announced.read(args.image, args.tags)
     except EventInvalid as error:
         problems.append(str(error))
     if judge is None or claims is None or event is None:

@@ -11,7 +11,7 @@ from krt.client.call import Message, Patience
 from krt.client.command import Notification
 from krt.client.token import PERMISSION, TokenService
 from krt.client.wait import Wait
-from krt.core import event
+from krt.core import announced
 from krt.errors import EventInvalid, SettingsInvalid
 from krt.settings.values import duration, readable_file
 
@@ -23,16 +23,16 @@ T = TypeVar("T")
 def read(args: argparse.Namespace, environ: Mapping[str, str]) -> Notification:
     """What is asked for. Raises SettingsInvalid with every problem."""
     problems: list[str] = []
-    announced = _collect(problems, lambda: _event(args.image, args.tags))
+    event = _collect(problems, lambda: announced.read(args.image, args.tags))
     server = _collect(problems, lambda: _server(args.url or environ.get("KRT_URL", "")))
     audience = args.audience or environ.get("KRT_AUDIENCE") or (server.origin if server else "")
     service = _collect(problems, lambda: _token_service(environ, audience))
     seconds = _collect(problems, lambda: None if args.timeout is None else _named("--timeout", duration, args.timeout))
     ca_file = _collect(problems, lambda: _named("--ca-file", readable_file, args.ca_file) if args.ca_file else None)
     wait = _collect(problems, lambda: _wait(args, environ, seconds or WAIT_SECONDS))
-    if announced is None or server is None or service is None or problems:
+    if event is None or server is None or service is None or problems:
         raise SettingsInvalid(tuple(problems))
-    message = Message(server, announced, dry_run=args.dry_run)
+    message = Message(server, event, dry_run=args.dry_run)
     return Notification(message, service, ca_file, Patience(timeout_seconds=seconds or CALL_SECONDS), wait)
 
 
@@ -49,10 +49,6 @@ def _named(name: str, parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-
-
-def _event(image: str, tags: str | None) -> event.Event:
-    return event.build(image, None if tags is None else re.split(r"\s*[,\n]\s*", tags.strip()))
 
 
 def _server(url: str) -> Server:

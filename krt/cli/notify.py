@@ -52,7 +52,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _add_event(group: "argparse._ArgumentGroup") -> None:
     group.add_argument("image", metavar="IMAGE", help="the image, such as ghcr.io/acme/shop or ghcr.io/acme/shop:dev")
     group.add_argument(
-        "--tags", metavar="TAG,TAG", help="the tags that were pushed, if IMAGE names none; also one on each line"
+        "--tags",
+        metavar="TAG,TAG",
+        help="the tags that were pushed, if IMAGE names none; also one on each line, also as whole references of IMAGE",
     )
     group.add_argument("--dry-run", action="store_true", help="only record what would be restarted")
 

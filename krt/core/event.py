@@ -10,6 +10,7 @@ from krt.errors import EventInvalid
 
 MOST_BYTES = 8192
 MOST_TAGS = 16
+TAG_FORM = "a tag is up to 128 letters, digits, '_', '.' and '-', not starting with '.' or '-'"
 
 # Appended to the JSON on the channel where the event stands in the journal too. Readers of JSON skip it, and
 # nobody types it by accident: a lone newline comes from `valkey-cli -x` and some encoders.
@@ -80,7 +81,8 @@ def _tags(value: object) -> tuple[str, ...]:
         raise EventInvalid("tags", f"at most {MOST_TAGS} tags in one event")
     tags = tuple(tag for tag in value if isinstance(tag, str) and images.is_tag(tag))
     if len(tags) != len(value):
-        raise EventInvalid("tags", "a tag is up to 128 letters, digits, '_', '.' and '-', not starting with '.' or '-'")
+        whole = any(isinstance(tag, str) and set(tag) & set("/:@") for tag in value)
+        raise EventInvalid("tags", f"{'write the tag alone, not the whole reference: ' if whole else ''}{TAG_FORM}")
     if len(set(tags)) != len(tags):
         raise EventInvalid("tags", "a tag stands there twice")
     return tags

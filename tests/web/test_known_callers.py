@@ -145,6 +145,13 @@ MALFORMED = {
 }
 
 
+@pytest.mark.parametrize("tag", [f"{IMAGE}:dev", "shop:dev", f"{IMAGE}@sha256:{'0' * 64}", "a/b", ":dev"])
+async def test_a_whole_reference_among_the_tags_is_told_for_one(around: Around, web: Krt, tag: str):
+    reply = await web.post(around.token(), {"image": IMAGE, "tags": ["v1", tag]})
+    assert (reply.status, problem(reply)["field"]) == (400, "tags")
+    assert "write the tag alone, not the whole reference" in str(problem(reply)["detail"])
+
+
 async def test_a_malformed_body_is_told_by_its_field(around: Around, web: Krt):
     for n, (name, (body, field)) in enumerate(MALFORMED.items(), 100):
         reply = await web.post(around.token(repository_id=str(n)), body)

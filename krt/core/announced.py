@@ -1,0 +1,56 @@
+"""What people and other tools write of an image that was pushed, on a command line: forgiving in form, not in meaning.
+
+docker/metadata-action gives whole references, one a line. The body of a call stays as strict as krt.core.event has it.
+"""
+
+from collections.abc import Iterator
+
+from krt.core.event import TAG_FORM, Event, build
+from krt.core.image import complete, is_tag, split_tag
+from krt.errors import EventInvalid
+
+_MOST_SHOWN = 200  # characters of what is quoted
+
+
+def read(image: str, tags: str | None) -> Event:
+    """The event of an image and its tags, by commas or one a line. Raises EventInvalid.
+
+    A tag may be a whole reference of the same image. Empty lines and a final comma are no tags.
+    """
+    words = [*_words(tags or "")]
+    name, own_tag = split_tag(image)
+    if words:
+        build(name, ["latest"])  # what is wrong with the image is said before its tags are compared with it
+        return build(image, [_tag(word, name) for word in words])
+    if own_tag is None:
+        build(image if "@" in image else name, ["latest"])
+        raise EventInvalid("tags", "no tag is given: write it in the image, as in shop:dev, or in --tags")
+    return build(image, None)
+
+
+def _words(tags: str) -> Iterator[str]:
+    for line in tags.splitlines():
+        words = [word.strip() for word in line.strip().removesuffix(",").split(",")]
+        if any(words) and not all(words):
+            raise EventInvalid("tags", "there is no tag between two commas")
+        yield from filter(None, words)
+
+
+def _tag(word: str, image: str) -> str:
+    if is_tag(word):
+        return word
+    shown = f"{word[:_MOST_SHOWN]!a}"
+    if "@" in word:
+        raise EventInvalid("tags", f"{shown} names a digest: an event names tags")
+    name, tag = split_tag(word)
+    if "/" not in word and ":" not in word:
+        raise EventInvalid("tags", f"{shown} is no tag: {TAG_FORM}")
+    try:
+        is_same = complete(name) == complete(image)
+    except ValueError as error:
+        raise EventInvalid("tags", f"{shown} is neither a tag nor a reference of an image: {error}") from error
+    if not is_same:
+        raise EventInvalid("tags", f"{shown} is of another image than {image}: announce each image by itself")
+    if tag is None or not is_tag(tag):
+        raise EventInvalid("tags", f"{shown} names no tag of {image}: {TAG_FORM}")
+    return tag
