@@ -5,32 +5,53 @@ Files are read in threads or before Trio runs: everything here blocks, but never
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 class FileUnusable(ValueError):
-    """The file cannot be read, or is none. Its text is one sentence that begins with the path and quotes no content."""
+    """The file cannot be read, or is none. Its text is one sentence that begins with the path and quotes no content.
+
+    `reason` is the sentence without the path.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
 
 
 def read_file(path: Path, *, most_bytes: int) -> bytes:
     """The content of a regular file, `most_bytes` at most. Raises FileUnusable."""
+    with _opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+        content = file.read(most_bytes + 1)
+    if len(content) > most_bytes:
+        raise FileUnusable(path, _too_large(most_bytes))
+    return content
+
+
+def check_file(path: Path, *, most_bytes: int) -> None:
+    """Raises FileUnusable where `read_file` would now, for a library that reads the file itself."""
+    with _opened(path) as descriptor:
+        if os.fstat(descriptor).st_size > most_bytes:
+            raise FileUnusable(path, _too_large(most_bytes))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
     try:
         # Without O_NONBLOCK to open a pipe is to wait for whoever writes into it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
-        raise FileUnusable(f"{path}: {getattr(error, 'strerror', None) or 'no such name can be'}") from error
+        raise FileUnusable(path, getattr(error, "strerror", None) or "no file can have this name") from error
     try:
         if problem := _no_file(os.fstat(descriptor).st_mode):
-            raise FileUnusable(f"{path}: {problem}")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(most_bytes + 1)
+            raise FileUnusable(path, problem)
+        yield descriptor
     except OSError as error:
-        raise FileUnusable(f"{path}: {error.strerror}") from error
+        raise FileUnusable(path, error.strerror or "cannot be read") from error
     finally:
         os.close(descriptor)
-    if len(content) > most_bytes:
-        raise FileUnusable(f"{path}: larger than {most_bytes // 1024} KiB")
-    return content
 
 
 def _no_file(mode: int) -> str | None:
@@ -39,5 +60,9 @@ def _no_file(mode: int) -> str | None:
     if stat.S_ISDIR(mode):
         return "Is a directory"
     if stat.S_ISFIFO(mode):
-        return "a pipe, and krt reads the file more than once"
+        return "a pipe cannot be read again"
     return "a device or socket, and no file"
+
+
+def _too_large(most_bytes: int) -> str:
+    return f"longer than {most_bytes} bytes"

@@ -13,10 +13,12 @@ from krt.broker.connection import Connection, code_of
 from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix
 from krt.broker.failures import quoted, translated
 from krt.errors import BrokerRefused, BrokerUnavailable
+from krt.files import FileUnusable, read_file
 from krt.secret import Secret
 from krt.serving.tls import client_context
 
 _AUTH_CODES = {"WRONGPASS", "LOADING", "DENIED"}
+_MOST_SECRET_BYTES = 64 * 1024
 _CROWDED = "ERR max number of clients reached"
 
 
@@ -110,8 +112,8 @@ async def _read(credential: str | Secret | FromFile) -> str:
 def _content(path: Path) -> str:
     """A mounted secret: the file without the line end that editors add."""
     try:
-        content = path.read_text().removesuffix("\n").removesuffix("\r")
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_file(path, most_bytes=_MOST_SECRET_BYTES).decode().removesuffix("\n").removesuffix("\r")
+    except (FileUnusable, UnicodeDecodeError) as error:
         raise BrokerUnavailable(f"{path} cannot be read") from error
     if not content:
         raise BrokerUnavailable(f"{path} is empty")

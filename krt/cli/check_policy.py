@@ -17,6 +17,7 @@ from krt.core.policy import Rule, check, field_at_fault, rules_for
 from krt.core.strict_json import StrictJsonError, loads
 from krt.core.who import has_drifted, names
 from krt.errors import EventInvalid, NotAllowed, SettingsInvalid, TokenRejected
+from krt.files import FileUnusable, read_file
 from krt.output import tell
 from krt.settings.judge import Judge, load_judge
 from krt.settings.table import settings_of
@@ -80,10 +81,9 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, 
 
 def _claims(path: Path) -> Mapping[str, object]:
     try:
-        with path.open("rb") as file:
-            claims = loads(file.read(_MOST_BYTES + 1).strip(), max_bytes=_MOST_BYTES)
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from error
+        claims = loads(read_file(path, most_bytes=_MOST_BYTES).strip(), max_bytes=_MOST_BYTES)
+    except FileUnusable as error:
+        raise ValueError(f"cannot be read ({error.reason})") from error
     except StrictJsonError as error:
         raise ValueError(f"is no JSON that krt reads: {error.problem}") from error
     if not isinstance(claims, dict):

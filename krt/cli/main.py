@@ -1,6 +1,7 @@
 """The command line: which command is meant. Only that one's module is imported."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ _COMMANDS = {
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command that `argv` names; the exit code. Bad arguments end in SystemExit(2), as argparse does it."""
     _fill_streams()
+    if not logging.getLogger().handlers:
+        logging.getLogger().addHandler(logging.NullHandler())  # Python's last resort is a bare line without its fields
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)

@@ -1,5 +1,6 @@
 """The job's summary page: how the rollout ended, and a table of its targets, in GitHub's Markdown."""
 
+import os
 import re
 from pathlib import Path
 
@@ -16,8 +17,12 @@ HEAD = "| workload | state | pods | remarks |\n|---|---|---|---|\n"
 
 def append(path: Path, text: str) -> None:
     """Add `text` to the file that the job's variable GITHUB_STEP_SUMMARY names. Raises OSError."""
-    with path.open("a", encoding="ascii", newline="\n") as file:
+    with open(path, "a", encoding="ascii", newline="\n", opener=_open) as file:
         file.write(text)
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)  # a pipe that nobody reads is an error, and no wait
 
 
 def markdown(ending: Ending, event: Event) -> str:

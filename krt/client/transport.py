@@ -16,12 +16,15 @@ import trio
 import krt
 from krt.client.outcome import NotYet
 from krt.errors import SettingsInvalid
+from krt.files import FileUnusable, check_file
 from krt.http import Routed, bounded_body
 from krt.proxies import check_way, proxies_of
 
 T = TypeVar("T")
 
 LONGEST_ANSWER_BYTES = 64 * 1024
+_MOST_CA_BYTES = 16 * 1024 * 1024
+_ANY = "https://krt.invalid"  # of a proxy that cannot be used it is said wherever one may be on the way
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
@@ -49,11 +52,11 @@ class Answer:
             return None
 
 
-def open_http(*, ca_file: Path | None, connect_seconds: float, urls: Iterable[str]) -> httpx.AsyncClient:
+def open_http(*, ca_file: Path | None, connect_seconds: float, urls: Iterable[str] = (_ANY,)) -> httpx.AsyncClient:
     """The client of one command, which asks `urls`. SettingsInvalid where certificates or proxies cannot be used."""
     proxies, tls = proxies_of(os.environ), _tls(ca_file)
     for url in urls:
-        check_way(proxies, url)
+        check_way(proxies, url if url.startswith("https:") else _ANY)
 
     def route(url: httpx.URL) -> str | None:
         return None if url.scheme == "http" else proxies.of(url)  # http is loopback only: a proxy would see the token
@@ -143,6 +146,8 @@ def _problem(error: httpx.TransportError, host: str) -> str:
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    _check(os.environ.get("SSL_CERT_FILE"), "SSL_CERT_FILE cannot be read: ")
+    _check(ca_file, "--ca-file ")
     try:
         context = httpx.create_ssl_context()  # SSL_CERT_FILE and SSL_CERT_DIR are its to read
     except OSError as error:
@@ -153,3 +158,12 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
     except OSError as error:  # ssl.SSLError is one
         raise SettingsInvalid((f"--ca-file {ca_file} cannot be read: {error}",)) from error
     return context
+
+
+def _check(file: Path | str | None, before: str) -> None:
+    try:
+        if file:
+            check_file(Path(file), most_bytes=_MOST_CA_BYTES)
+    except FileUnusable as error:
+        cannot = "" if before.endswith(": ") else f"{file} cannot be read: "
+        raise SettingsInvalid((before + (cannot + error.reason if cannot else str(error)),)) from error

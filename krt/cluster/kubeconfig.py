@@ -130,8 +130,9 @@ def _files(path: Path) -> list[Path]:
 
 def _merged(files: Iterable[Path]) -> Mapping[str, dict[str, _Entry]]:
     merged: dict[str, dict[str, _Entry]] = {part: {} for part in (*_NAMED, "current-context")}
+    files = list(files)
     for file in files:
-        document = _document(file)
+        document = _document(file, f"{file}: " if len(files) > 1 else "")
         for part, each in _NAMED.items():
             for name, entry in _entries(file, part, each, document.get(part)).items():
                 merged[part].setdefault(name, entry)
@@ -140,17 +141,19 @@ def _merged(files: Iterable[Path]) -> Mapping[str, dict[str, _Entry]]:
     return merged
 
 
-def _document(file: Path) -> Mapping[str, Any]:
+def _document(file: Path, where: str) -> Mapping[str, Any]:
     try:
         document = load_yaml(read_file(file, most_bytes=MOST_BYTES))
     except FileUnusable as error:
         raise Unusable(str(error)) from error
     except YamlRefused as error:
-        raise Unusable(f"{file}: {error}") from error
+        raise Unusable(f"{where}{error}") from error
+    if document is None and not where:
+        raise Unusable("the file is empty")
     if document is None:
         return {}  # as `touch` leaves it
     if not isinstance(document, dict):
-        raise Unusable(f"{file}: it is no kubeconfig, but a YAML {_kind(document)}")
+        raise Unusable(f"{where}it is no kubeconfig, but a YAML {_kind(document)}")
     return document
 
 

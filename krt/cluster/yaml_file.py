@@ -84,4 +84,5 @@ def _size_of(anchor: str, sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
 
 def _where(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
-    return f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    doing = f", {error.context}" if str(error.context).startswith("while ") else ""
+    return f"{doing} (line {mark.line + 1}, column {mark.column + 1})" if mark else doing

@@ -10,6 +10,7 @@ from krt.core.who import parse_who
 from krt.errors import SettingsInvalid
 
 MOST_BYTES = 1024 * 1024
+_MOST_DOTS = 200
 MOST_RULES = 1000
 
 T = TypeVar("T")
@@ -42,6 +43,9 @@ def parse_policy(data: bytes) -> tuple[Rule, ...]:
 def _document(data: bytes) -> dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise SettingsInvalid((f"longer than {MOST_BYTES} bytes",))
+    # tomllib takes the square of a key's length: 40 minutes for a key of 1 MiB.
+    if any(line.count(b".") > _MOST_DOTS for line in data.splitlines()):
+        raise SettingsInvalid((f"a line of it has more than {_MOST_DOTS} dots: write one value to a line",))
     try:
         return tomllib.loads(data.decode())
     except UnicodeDecodeError:

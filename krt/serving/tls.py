@@ -3,6 +3,10 @@
 import ssl
 from pathlib import Path
 
+from krt.files import FileUnusable, check_file
+
+_MOST_BYTES = 16 * 1024 * 1024  # the authorities of a whole system are 300 KiB
+
 
 def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
     """The context for connections to a server whose name and chain are verified, with TLS 1.2 or newer.
@@ -24,9 +28,9 @@ def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path 
 def _check_readable(file: Path | None) -> None:
     try:
         if file is not None:
-            file.open("rb").close()
-    except OSError as error:
-        raise ValueError(f"{file} cannot be read: {error.strerror}") from error
+            check_file(file, most_bytes=_MOST_BYTES)
+    except FileUnusable as error:
+        raise ValueError(f"{file} cannot be read: {error.reason}") from error
 
 
 def _trusting(ca_file: Path | None) -> ssl.SSLContext:

@@ -1,6 +1,5 @@
 """What `krt explain` is told: those of krt worker's settings that decide what it sees, and no others."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +8,6 @@ from krt.errors import SettingsInvalid
 from krt.settings.parts import Cluster
 from krt.settings.roles import known_variables
 from krt.settings.table import Reader, row_of, settings_of
-from krt.settings.values import readable_file
-
-
-def _one_file(text: str) -> Path:
-    if os.pathsep in text:
-        raise ValueError("several files are named: give the one to use")
-    return readable_file(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +15,7 @@ class Lookup:
     """`kubeconfig` None: where kubectl would look, or the pod's own account."""
 
     kubeconfig: Path | None = row_of(
-        Cluster, "kubeconfig", parse=_one_file, help="a kubeconfig file; empty: ~/.kube/config"
+        Cluster, "kubeconfig", help="a kubeconfig file, or several as kubectl takes them; empty: ~/.kube/config"
     )
     namespaces: tuple[str, ...] = row_of(Cluster, "namespaces")
     kinds: tuple[str, ...] = row_of(Cluster, "kinds")

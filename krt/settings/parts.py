@@ -21,6 +21,7 @@ from krt.settings.values import (
     count,
     duration,
     host_name,
+    kubeconfig_files,
     kubernetes_name,
     log_level,
     network,
@@ -267,8 +268,8 @@ class Cluster:
     kubeconfig: Path | None = setting(
         "KUBECONFIG",
         "--kubeconfig",
-        readable_file,
-        "a kubeconfig file; empty: the pod's own service account",
+        kubeconfig_files,
+        "a kubeconfig file, or several as kubectl takes them; empty: the pod's own service account",
         metavar="FILE",
     )
     name: str = setting(

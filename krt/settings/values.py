@@ -1,10 +1,13 @@
 """How single values are written: each function reads one form, or raises ValueError with a sentence."""
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from krt.files import FileUnusable, check_file
 
 T = TypeVar("T")
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -16,6 +19,7 @@ _TRUE, _FALSE = {"1", "t", "true", "yes", "on"}, {"0", "f", "false", "no", "off"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
 _URL_WITH_USER = re.compile(r"([a-z]+://)?.*@(.*)", re.DOTALL)
+_MOST_FILE_BYTES = 16 * 1024 * 1024
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -94,12 +98,21 @@ def readable_file(text: str) -> Path:
     """A path at which a file can be read now."""
     path = Path(text)
     try:
-        if path.is_fifo():  # to open it would hold up the start
-            raise ValueError("a pipe cannot be read again at each connect")
-        with path.open("rb"):
-            return path
-    except OSError as error:
-        raise ValueError(f"the file cannot be read ({error.strerror})") from error
+        check_file(path, most_bytes=_MOST_FILE_BYTES)
+    except FileUnusable as error:
+        raise ValueError(f"the file cannot be read ({error.reason})") from error
+    return path
+
+
+def kubeconfig_files(text: str) -> Path:
+    """A path of a kubeconfig, or of several with `os.pathsep` between them, of which some may be missing."""
+    names = [name for name in text.split(os.pathsep) if name]
+    if len(names) < 2 or Path(text).exists():
+        return readable_file(names[0] if len(names) == 1 else text)
+    found = [readable_file(name) for name in names if Path(name).exists()]
+    if not found:
+        raise ValueError("none of these files is there")
+    return Path(text)
 
 
 def authorities_file(text: str) -> Path:

@@ -20,7 +20,7 @@ users: [{name: u, user: {token: s3cret}}]
 contexts: [{name: test, context: {cluster: c, user: u}}]
 """
 GARBLED = {
-    "empty": ("", "no current-context is set"),
+    "empty": ("", "the file is empty"),
     "a word": ("hello", "is no kubeconfig"),
     "a list": ("[]", "is no kubeconfig"),
     "no YAML": ("clusters: [", "is no YAML"),
