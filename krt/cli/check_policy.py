@@ -4,8 +4,10 @@ An answer of krt web says none of this to its caller: here the operator, who can
 """
 
 import argparse
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 from krt.cli.flags import add_part, given_flags
@@ -15,6 +17,7 @@ from krt.core.event import Event
 from krt.core.identity import Identity, VerifiedClaims, from_claims
 from krt.core.policy import Rule, check, field_at_fault, rules_for
 from krt.core.strict_json import StrictJsonError, loads
+from krt.core.token_times import problem_of
 from krt.core.who import has_drifted, names
 from krt.errors import EventInvalid, NotAllowed, SettingsInvalid, TokenRejected
 from krt.files import FileUnusable, read_file
@@ -25,11 +28,13 @@ from krt.settings.table import settings_of
 ADMITTED, REFUSED = 0, 1
 
 _MOST_BYTES = 64 * 1024
+_MOST_DIGITS = 11  # of seconds since 1970
 _CLAIMS = {"issuer": "iss", "expires_at": "exp"}  # where the claim's name is not the identity's
 
 _DESCRIPTION = (
     "Say which rule of krt web's policy admits an event, or which field of which rule refuses it. "
-    "krt notify prints the claims of a refused token; the file may hold any token's payload. Nothing in it is verified."
+    "krt notify prints the claims of a refused token; the file may hold any token's payload. "
+    "Its times are judged, at --at; its signature is not looked at."
 )
 _EPILOG = "exit codes: 0 admitted; 1 refused; 2 bad input"
 
@@ -40,6 +45,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
     question = parser.add_argument_group("question")
     question.add_argument("--claims", metavar="FILE", required=True, help="the claims, as a JSON object")
+    question.add_argument(
+        "--at",
+        metavar="TIME",
+        help="when krt web was asked, such as 2026-11-29T10:00:00Z or in seconds since 1970 (default: now)",
+    )
     question.add_argument("--image", metavar="IMAGE", required=True, help="the image, such as ghcr.io/acme/shop")
     question.add_argument("--tags", metavar="TAG,TAG", help="its tags, if IMAGE names none")
     add_part(parser, "policy of krt web", settings_of(Judge).values())
@@ -48,20 +58,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the verdict; the exit code."""
     try:
-        judge, claims, event = _read(args, environ)
+        judge, claims, event, at = _read(args, environ)
     except SettingsInvalid as error:
         return bad_input(error)
     identity = from_claims(VerifiedClaims(claims))
-    unknown = [*_unknown(judge, claims)]
+    unknown = [*_unknown(judge, claims, at)]
     verdict, code = _verdict(judge, identity, event, is_known=not unknown)
     rules = (f"rule {rule.number} ({rule.who}): {_outcome(rule, identity, event)}" for rule in judge.rules())
     tell(_caller(identity), *unknown, *rules, verdict)
     return code
 
 
-def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, Mapping[str, object], Event]:
+def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, Mapping[str, object], Event, float]:
     problems: list[str] = []
-    judge = claims = event = None
+    judge = claims = event = at = None
     try:
         judge = load_judge(given_flags(args), environ)
     except SettingsInvalid as error:
@@ -74,9 +84,24 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Judge, 
         event = announced.read(args.image, args.tags)
     except EventInvalid as error:
         problems.append(str(error))
-    if judge is None or claims is None or event is None:
+    try:
+        at = time.time() if args.at is None else _moment(args.at)
+    except ValueError:
+        problems.append("--at: write a time such as 2026-11-29T10:00:00Z, or seconds since 1970")
+    if judge is None or claims is None or event is None or at is None:
         raise SettingsInvalid(tuple(problems))
-    return judge, claims, event
+    return judge, claims, event, at
+
+
+def _moment(text: str) -> float:
+    """Seconds since the epoch; a time without a zone is UTC. Raises ValueError."""
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
+        return float(text)
+    moment = datetime.fromisoformat(text)
+    seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if not 0 <= seconds < 10**_MOST_DIGITS:
+        raise ValueError
+    return seconds
 
 
 def _claims(path: Path) -> Mapping[str, object]:
@@ -108,11 +133,14 @@ def _caller(identity: Identity) -> str:
     return f"caller: {owner}@{identity.repository_owner_id}/{repository}@{identity.repository_id}"
 
 
-def _unknown(judge: Judge, claims: Mapping[str, object]) -> Iterator[str]:
+def _unknown(judge: Judge, claims: Mapping[str, object], at: float) -> Iterator[str]:
     if judge.audience and claims.get("aud") != judge.audience:
         yield f"audience: {claims.get('aud')!a} is not {judge.audience!a}"
     if claims.get("iss") != judge.issuer.url:
         yield f"issuer: {claims.get('iss')!a} is not {judge.issuer.url!a}"
+    times = problem_of(claims, at)
+    if times:
+        yield f"times: {times.sentence}, at {datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ} (--at)"
     if not rules_for(judge.rules(), from_claims(VerifiedClaims(claims))):
         yield "no rule names this caller by the ids of its owner and repository"
 

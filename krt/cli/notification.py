@@ -70,9 +70,11 @@ def _token_service(environ: Mapping[str, str], audience: str) -> TokenService:
         environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", ""),
     )
     if not url or not secret:
+        here = f"{PERMISSION}, which a pull request from a fork never has"
+        elsewhere = f"this is no job of GitHub Actions, which sets them where {PERMISSION}"
         raise ValueError(
             "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set: "
-            f"{PERMISSION}, which a pull request from a fork never has"
+            f"{here if environ.get('GITHUB_ACTIONS') else elsewhere}"
         )
     _named("ACTIONS_ID_TOKEN_REQUEST_URL", parse, url)
     if not re.fullmatch(r"[!-~]+", secret):

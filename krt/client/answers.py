@@ -26,7 +26,7 @@ def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused |
         case 202:
             return _accepted(answer, server)
         case 401:
-            return Refused("krt web does not know this caller (401)", status=401, claims=claims)
+            return Refused("krt web does not know this caller (401)", status=401, claims=claims, date=answer.date)
         case 408 | 429:
             return _not_yet(answer, not_taken=True)
         case status if status >= 500:  # a 503 may have been accepted (docs: delivery), a proxy's 502 or 504 too
@@ -43,7 +43,9 @@ def read_report(answer: Answer, claims: Claims) -> Report | NotYet | Refused | L
         case 200:
             return answer.document(Report) or NotYet("krt web answered without a report")
         case 401:
-            return Refused("krt web does not know this caller any more (401)", status=401, claims=claims)
+            return Refused(
+                "krt web does not know this caller any more (401)", status=401, claims=claims, date=answer.date
+            )
         case 404:
             return Lost(f"{answer.url} answered 404: krt web keeps no report of this event, or another one is there")
         case status if status in (408, 429) or status >= 500:

@@ -33,6 +33,7 @@ class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
     run_id: Value = None
     run_attempt: Value = None
     iat: int | float | None = None
+    nbf: int | float | None = None
     exp: int | float | None = None
 
 

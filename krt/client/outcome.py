@@ -16,12 +16,16 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No repetition would change the answer. `claims` are the refused token's own, after a 401 only."""
+    """No repetition would change the answer.
+
+    After a 401 only: `claims` are the refused token's own, `date` is the answer's Date header.
+    """
 
     sentence: str
     status: int | None = None
     field: str | None = None
     claims: Claims | None = None
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)

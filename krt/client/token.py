@@ -78,9 +78,16 @@ async def _ask(http: httpx.AsyncClient, service: TokenService, *, seconds: float
         case Answer(status=status) as answer if status >= 500:
             return _again(answer)
         case Answer(status=status):
-            return Refused(f"GitHub's token service refused to give a token ({status}): {PERMISSION}")
+            return Refused(f"GitHub's token service refused to give a token ({status}): {PERMISSION}{_else(status)}")
         case NotYet(problem=problem):
             return NotYet(f"GitHub's token service: {problem}")
+
+
+def _else(status: int) -> str:
+    """What the status may mean besides."""
+    if status in {401, 403}:
+        return ", and to be running still"
+    return ", and ACTIONS_ID_TOKEN_REQUEST_URL as GitHub sets it; or the service takes no such audience"
 
 
 def _token(answer: Answer) -> Token | Refused:

@@ -38,6 +38,7 @@ class Answer:
     wait_seconds: float
     body: bytes
     etag: str = ""
+    date: str = ""  # of the server's clock
 
     def without(self, secret: str) -> "Answer":
         """The same with *** for `secret`: a server that echoes its request must not bring it into the log."""
@@ -120,8 +121,9 @@ async def _keep_location(response: httpx.Response) -> None:
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:
     wait_seconds = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
-    etag = response.headers.get("ETag", "")
-    return Answer(str(response.url), response.status_code, response.extensions["location"], wait_seconds, body, etag)
+    etag, date = response.headers.get("ETag", ""), response.headers.get("Date", "")
+    location = response.extensions["location"]
+    return Answer(str(response.url), response.status_code, location, wait_seconds, body, etag, date)
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:

@@ -1,13 +1,15 @@
 """What each outcome prints, and the code the command ends with for it."""
 
+import time
 from typing import assert_never
 
 import msgspec
 
-from krt.client import exits
+from krt.client import causes, exits
 from krt.client.call import Call, Message
+from krt.client.causes import Causes
 from krt.client.claims import Claims
-from krt.client.console import Console, to_json
+from krt.client.console import Console, plain, to_json
 from krt.client.ending import Ending
 from krt.client.outcome import Accepted, Refused, Unanswered
 from krt.core.event import Event
@@ -98,7 +100,7 @@ def _refused(outcome: Refused, event: Event, console: Console, facts: dict[str, 
     more = {"claims": msgspec.to_builtins(outcome.claims)} if outcome.claims else {"field": outcome.field}
     console.fail(f"{outcome.sentence}{at_fault}", **facts, status_code=outcome.status, **more)
     if outcome.claims is not None:
-        _explain_unknown_caller(outcome.claims, event, console)
+        _explain_unknown_caller(outcome.claims, causes.of(outcome.claims, outcome.date, time.time()), event, console)
     return exits.REFUSED
 
 
@@ -111,17 +113,22 @@ def _unanswered(outcome: Unanswered, console: Console) -> int:
     return exits.NO_ANSWER
 
 
-def _explain_unknown_caller(claims: Claims, event: Event, console: Console) -> None:
+def _explain_unknown_caller(claims: Claims, why: Causes, event: Event, console: Console) -> None:
     console.note("the token of this job says:")
     console.detail("audience", f"{claims.aud}")
     console.detail("repository", f"{claims.repository} (id {claims.repository_id})")
     console.detail("owner", f"{claims.repository_owner} (id {claims.repository_owner_id})")
     console.detail("ref", f"{claims.ref}")
     console.detail("event", f"{claims.event_name}")
-    console.note("krt web must expect this audience, and a rule of its policy must name repository or owner")
+    for cause in why.certain:
+        console.note(f"the cause: {cause}")
+    if why.possible:
+        console.note("krt web tells nobody why; the token's form and times are in order, so it may be that")
+    for cause in why.possible:
+        console.line(f"  - {plain(cause)}")
     console.note(
-        "the operator sees what the policy makes of it: these claims as claims.json, the settings of krt web, and"
+        "the operator sees what krt web makes of it: these claims as claims.json, the settings of krt web, and"
     )
-    tags = ",".join(event.tags)
-    console.line(f"  krt check-policy --claims claims.json --image {event.image} --tags {tags}")
+    at = "" if why.judged_at is None else f" --at {causes.iso(why.judged_at)}"
+    console.line(f"  krt check-policy --claims claims.json --image {event.image} --tags {','.join(event.tags)}{at}")
     console.line(f"  {to_json(msgspec.to_builtins(claims))}")

@@ -1,6 +1,7 @@
 """krt check-policy answers as krt web would, and says why."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from krt.cli.main import main
 from tests.client.actions import Actions, Reply, running
 from tests.client.runs import run as notify
-from tests.oidc.tokens import AUDIENCE, ISSUER, claims
+from tests.oidc.tokens import AUDIENCE, ISSUER, NOW, claims
 
 POLICY = """
 [[allow]]
@@ -56,9 +57,11 @@ class Asked:
         image: str = "ghcr.io/acme/shop",
         tags: str = "dev",
         environ: dict[str, str] | None = None,
+        at: str | None = str(NOW + 10),
     ) -> tuple[int, str, str]:
         self._file.write_text(given if isinstance(given, str) else json.dumps(given))
-        words = ["check-policy", "--claims", str(self._file), "--image", image, "--tags", tags, *argv]
+        moment = [] if at is None else ["--at", at]
+        words = ["check-policy", "--claims", str(self._file), "--image", image, "--tags", tags, *moment, *argv]
         code = main(words, environ or {})
         printed = self._capsys.readouterr()
         return code, printed.out, printed.err
@@ -207,3 +210,64 @@ def test_what_krt_notify_prints_after_a_401_is_what_is_asked(
     assert line.startswith("krt check-policy --claims claims.json --image ghcr.io/acme/shop --tags dev,v1")
     assert code in {0, 1}
     assert out.startswith("caller: acme@")
+
+
+def fresh(**changes: int) -> dict[str, object]:
+    """Claims of a token that is made now, its times moved by so many seconds."""
+    now = int(time.time())
+    usual = {"iat": now, "nbf": now - 600, "exp": now + 300}
+    return claims(**{name: usual[name] + changes.get(name, 0) for name in usual})
+
+
+TIMES = [
+    ({"iat": 30, "exp": 30}, "times: it is valid only in "),
+    ({"nbf": 660}, "times: it is valid only in "),
+    ({"iat": -400, "exp": -400}, "times: it expired "),
+    ({"exp": 3600}, "times: it lives 3900 s, from iat to exp, and krt web takes 1 to 900 s"),
+    ({"exp": -301}, "times: it lives -1 s"),
+    ({"iat": -86_400, "exp": -86_400}, "times: it expired 86"),
+]
+
+
+@pytest.mark.parametrize(("changes", "line"), TIMES)
+def test_times_that_do_not_hold_are_a_401_whatever_the_rules_say(
+    asked: Asked, policy: str, changes: dict[str, int], line: str
+) -> None:
+    """Seen to fail with the times passed over: admitted by rule 1, exit code 0."""
+    code, out, _ = asked(fresh(**changes), "--policy", policy, at=None)
+    assert code == 1
+    assert line in out
+    assert "rule 1 (acme@65/*): admits it" in out
+    assert out.endswith("refused: krt web answers 401, as it does to everybody it does not know\n")
+
+
+@pytest.mark.parametrize("changes", [{}, {"iat": 9, "exp": 9}, {"iat": -305, "exp": -305}, {"nbf": 605}])
+def test_times_that_hold_now_or_within_the_leeway_are_admitted(
+    asked: Asked, policy: str, changes: dict[str, int]
+) -> None:
+    assert asked(fresh(**changes), "--policy", policy, at=None)[0] == 0
+
+
+@pytest.mark.parametrize("missing", ["iat", "nbf"])
+def test_a_token_without_its_times_is_a_401(asked: Asked, policy: str, missing: str) -> None:
+    code, out, _ = asked(claims(**{missing: ...}), "--policy", policy)
+    assert (code, f"times: {missing} is missing" in out) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [
+        (str(NOW), 0),
+        (str(NOW - 30), 1),
+        (str(NOW + 400), 1),
+        ("2025-11-21T01:53:30Z", 0),
+        ("2025-11-21T01:53:30", 0),
+        ("2025-11-21T02:53:30+01:00", 0),
+        ("2025-11-21T01:53:30+01:00", 1),
+        *((text, 2) for text in ("", "soon", "-1", "1e9", "9" * 12, "0001-01-01T00:00:00+23:00", "\u0661")),
+    ],
+)
+def test_the_moment_may_be_another_than_now(asked: Asked, policy: str, at: str, code: int) -> None:
+    ended, out, err = asked(claims(), "--policy", policy, at=at)
+    assert ended == code, (out, err)
+    assert ("--at: write a time" in err) is (code == 2)

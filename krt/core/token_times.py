@@ -1,0 +1,61 @@
+"""Whether a token's times hold at a moment, and if not, which of them and by how much.
+
+One rule for three readers: krt web, which refuses by it and tells nobody why; `krt check-policy`; and `krt notify`,
+which judges its own token when that was refused.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from krt.core.identity import Rejection
+
+LEEWAY_SECONDS = 10
+LONGEST_LIFE_SECONDS = 900  # GitHub's tokens live 300 s
+
+_NAMES = ("exp", "iat", "nbf")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeProblem:
+    """`sentence` is for who may know the token: nobody whom krt web answers."""
+
+    reason: Rejection
+    sentence: str
+
+
+def problem_of(claims: Mapping[str, object], now: float) -> TimeProblem | None:
+    """What is wrong with `exp`, `iat` and `nbf` of these claims at `now`, in seconds since the epoch."""
+    for name in _NAMES:
+        if type(claims.get(name)) is not int:  # not isinstance: a bool is one
+            missing = claims.get(name) is None
+            reason = Rejection.BAD_CLAIMS if missing else Rejection.BAD_TIMES
+            return TimeProblem(reason, f"{name} is {'missing' if missing else 'no whole number of seconds'}")
+    expires, issued, not_before = (cast("int", claims[name]) for name in _NAMES)
+    return _life(expires, issued) or _end(expires, issued, now) or _beginning(issued, not_before, now)
+
+
+def _life(expires: int, issued: int) -> TimeProblem | None:
+    if 0 < expires - issued <= LONGEST_LIFE_SECONDS:
+        return None
+    said = f"it lives {expires - issued} s, from iat to exp, and krt web takes 1 to {LONGEST_LIFE_SECONDS} s"
+    return TimeProblem(Rejection.BAD_TIMES, said)
+
+
+def _end(expires: int, issued: int, now: float) -> TimeProblem | None:
+    if expires <= now - LEEWAY_SECONDS:
+        return TimeProblem(Rejection.EXPIRED, f"it expired {int(now) - expires} s ago (exp)")
+    if issued < now - LONGEST_LIFE_SECONDS:
+        return TimeProblem(Rejection.EXPIRED, f"it was issued {int(now) - issued} s ago (iat)")
+    return None
+
+
+def _beginning(issued: int, not_before: int, now: float) -> TimeProblem | None:
+    latest = max(issued, not_before)
+    if latest <= now + LEEWAY_SECONDS:
+        return None
+    name = "iat" if issued == latest else "nbf"
+    said = (
+        f"it is valid only in {latest - int(now)} s ({name}), and krt web allows {LEEWAY_SECONDS} s: a clock is wrong"
+    )
+    return TimeProblem(Rejection.NOT_YET_VALID, said)
