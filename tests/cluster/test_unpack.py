@@ -38,6 +38,7 @@ def chunks_of(data: bytes, size: int) -> list[bytes]:
 
 @given(st.lists(st.binary(max_size=2000), min_size=1, max_size=3), st.integers(1, 500), st.integers(0, 9))
 @example([b"x" * (3 * PIECE_BYTES), b"", b"y"], 7, 1)
+@example([b"x" * (3 * PIECE_BYTES), b"", b"y"], PIECE_BYTES, 1)
 def test_what_was_packed_comes_out_whatever_the_chunks(members: list[bytes], size: int, level: int) -> None:
     """Seen to fail with `unused_data` left out, and with `unconsumed_tail` left out."""
     packed = b"".join(gzip.compress(member, level) for member in members)

@@ -1,0 +1,51 @@
+"""krt.cluster: how lists come."""
+
+from tests.mutations.mutation import of
+
+_UNPACK = "cluster/unpack.py"
+
+_OF_UNPACK = of(
+    "cluster/test_unpack.py",
+    (
+        "test_what_was_packed_comes_out_whatever_the_chunks",
+        _UNPACK,
+        "self._member.unconsumed_tail or self._member.unused_data",
+        "self._member.unconsumed_tail",
+    ),
+    (
+        "test_what_was_packed_comes_out_whatever_the_chunks",
+        _UNPACK,
+        "self._member.unconsumed_tail or self._member.unused_data",
+        "self._member.unused_data",
+    ),
+    (
+        "test_a_chunk_that_unpacks_to_a_thousand_times_its_size_comes_in_bounded_pieces",
+        _UNPACK,
+        "self._member.decompress(chunk, PIECE_BYTES)",
+        "self._member.decompress(chunk)",
+    ),
+    (
+        "test_what_is_not_what_it_says_is_an_answer_that_cannot_be_used",
+        _UNPACK,
+        "        if self._is_inside:",
+        "        if False:",
+    ),
+    (
+        "test_what_is_not_what_it_says_is_an_answer_that_cannot_be_used",
+        "cluster/api.py",
+        "    except UnpackError as error:\n        raise ClusterUnavailable(str(error)) from error\n",
+        "",
+    ),
+)
+
+_OF_READS = of(
+    "contract/test_reads.py",
+    (
+        "test_a_long_list_comes_as_gzip_and_is_read_alike",
+        "dev/cluster/app.py",
+        'packed(whole, _header(scope, b"accept-encoding"))',
+        "packed(whole, '')",
+    ),
+)
+
+MUTATIONS = (*_OF_READS, *_OF_UNPACK)

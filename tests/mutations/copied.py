@@ -1,0 +1,78 @@
+"""A copy of the repository and the process that runs tests in it: the working tree is never touched."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 120.0  # a hundred times what a test here takes on an idle machine
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", "*.egg-info")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """`code` is pytest's exit code, None for a run that was cut; `failed` says which part of which test did."""
+
+    code: int | None
+    failed: Sequence[str]
+    krt: str | None  # the file that was imported under that name
+    output: str
+
+    @property
+    def is_green(self) -> bool:
+        return self.code == 0
+
+    @property
+    def is_red(self) -> bool:
+        """By an assertion or an error of the test itself."""
+        return self.code == 1 and any(each.startswith("call of ") for each in self.failed)
+
+    def __str__(self) -> str:
+        how = "was cut: it hangs" if self.code is None else f"ended with {self.code}"
+        return f"pytest {how}, failed: {', '.join(self.failed) or 'nothing'}\n{self.output}"
+
+
+class Copy:
+    """The repository as it is now, at `root`."""
+
+    def __init__(self, root: Path, server: "subprocess.Popen[str]") -> None:
+        self.root = root
+        self._server = server
+
+    def run(self, *tests: str, seconds: float = SECONDS) -> Ended:
+        """These tests, in one process."""
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        self._server.stdin.write(json.dumps({"tests": [f"tests/{test}" for test in tests], "seconds": seconds}) + "\n")
+        self._server.stdin.flush()
+        ended = Ended(**json.loads(self._server.stdout.readline()))
+        assert ended.krt is None or ended.krt.startswith(str(self.root)), ended
+        return ended
+
+
+@contextmanager
+def copied(folder: Path) -> Iterator[Copy]:
+    """Until the end of the block. No bytecode is written: two mutations of one file may be of one second and length."""
+    root = folder / "repository"
+    shutil.copytree(ROOT, root, ignore=_LEFT_OUT, symlinks=True)
+    environ = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ.pop("PYTEST_ADDOPTS", None)
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.mutations.server"],
+        cwd=root,
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            yield Copy(root, server)
+        finally:
+            assert server.stdin is not None
+            server.stdin.close()

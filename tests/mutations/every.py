@@ -1,0 +1,32 @@
+"""All of them."""
+
+from collections.abc import Sequence
+
+from tests.mutations import (
+    cluster,
+    decisions,
+    following,
+    outside,
+    reports,
+    rules_consuming,
+    rules_foreign,
+    rules_index,
+    rules_journal,
+    rules_restart,
+    together,
+)
+from tests.mutations.mutation import Mutation
+
+EVERY: Sequence[Mutation] = (
+    *cluster.MUTATIONS,
+    *decisions.MUTATIONS,
+    *following.MUTATIONS,
+    *outside.MUTATIONS,
+    *reports.MUTATIONS,
+    *rules_consuming.MUTATIONS,
+    *rules_foreign.MUTATIONS,
+    *rules_index.MUTATIONS,
+    *rules_journal.MUTATIONS,
+    *rules_restart.MUTATIONS,
+    *together.MUTATIONS,
+)

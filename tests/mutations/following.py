@@ -1,0 +1,204 @@
+"""T1 to T4 where workers are concerned."""
+
+from tests.mutations.mutation import of
+
+_FOLLOW = "worker/follow.py"
+_WAITING = "worker/waiting.py"
+_RECORD = "worker/record.py"
+_PROGRESS = "core/progress.py"
+_ROLLOUT = "core/rollout.py"
+
+MUTATIONS = of(
+    "worker/test_follow.py",
+    (
+        "test_T2_a_target_is_recorded_before_its_patch",
+        "worker/take.py",
+        "            await self._recorder.matched(entry, verdicts, wanted)\n",
+        "            entry.listed |= {workload.key: workload.uid for workload in wanted}\n",
+    ),
+    (
+        "test_T2_a_late_match_is_recorded_before_its_patch_too",
+        _WAITING,
+        "            await self._recorder.late(entry, seen)\n",
+        "",
+    ),
+    (
+        "test_T2_a_late_match_waits_for_valkey_to_write_it_down",
+        _RECORD,
+        'log.warning("late_match_not_recorded", workload=workload.key, event_id=entry.id, problem=error)\n',
+        "return\n",
+    ),
+    (
+        "test_T2_a_worker_that_dies_at_any_step_leaves_a_report_that_the_next_one_completes",
+        _RECORD,
+        "await self._rollouts.record(entry.id, _group(entry), targets, followed)",
+        "await self._rollouts.record(entry.id, _group(entry), targets, {})",
+    ),
+    (
+        "test_T2_an_event_is_settled_when_it_is_patched_and_not_when_it_has_rolled_out",
+        "worker/keep.py",
+        "    said = {key: target for key, outcome",
+        "    await trio.sleep(900)\n    said = {key: target for key, outcome",
+    ),
+    (
+        "test_T3_every_event_up_to_the_mark_follows_the_rollout_and_is_told_how_it_ends",
+        _FOLLOW,
+        "[event for event in one.events if event <= newest]",
+        "[event for event in one.events if event == newest]",
+    ),
+    (
+        "test_T3_an_event_whose_mark_was_there_already_counts_as_restarted_and_not_as_skipped",
+        _PROGRESS,
+        "        case Restarted(workload=workload) | Covered(workload=workload):",
+        (
+            "        case Covered():\n"
+            '            return Target(TargetState.SKIPPED, reason="covered", final=True, version=LAST)\n'
+            "        case Restarted(workload=workload):"
+        ),
+    ),
+    (
+        "test_T3_a_later_restart_takes_the_earlier_events_along_to_its_end",
+        _FOLLOW,
+        "[event for event in one.events if event <= newest]",
+        "[event for event in one.events if event == newest]",
+    ),
+    (
+        "test_T3_a_workload_that_is_deleted_or_recreated_while_it_rolls_out_has_failed",
+        _FOLLOW,
+        "            await self._tell_end(one, EventId(-1, 0), None, position)",
+        "            pass",
+    ),
+    (
+        "test_T3_a_workload_that_is_deleted_or_recreated_while_it_rolls_out_has_failed",
+        _FOLLOW,
+        "        if workload and workload.uid == one.uid:",
+        "        if workload:",
+    ),
+    (
+        "test_T3_a_workload_that_was_matched_and_is_gone_before_its_patch_is_whoever_has_the_event_in_hands_to_judge",
+        _FOLLOW,
+        (
+            "        if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:\n"
+            "            # Heard of all that there was when it was first missed: another worker may have matched "
+            "what is news here.\n            return say_end(None, beyond, position)"
+        ),
+        (
+            "        if workload is None:\n            return say_end("
+            "None, {event: replace(each, settled=True) for event, each in beyond.items()}, position)"
+        ),
+    ),
+    (
+        "test_T3_an_index_that_has_not_heard_yet_of_a_new_workload_does_not_call_it_gone",
+        _FOLLOW,
+        "self._index.is_listed(key) and self._index.fresh_at() > since:",
+        "self._index.is_listed(key):",
+    ),
+    (
+        "test_T3_a_place_that_was_never_listed_is_not_one_where_everything_is_gone",
+        _FOLLOW,
+        "        if workload is None and self._index.is_listed(key) and self._index",
+        "        if workload is None and self._index",
+    ),
+    (
+        "test_T3_a_mark_that_was_taken_back_supersedes_the_rollout",
+        _PROGRESS,
+        "    newest = max(_restarted(standings), default=None)",
+        "    newest = None",
+    ),
+    (
+        "test_T3_what_the_report_says_of_the_restart_outlives_the_workers_that_saw_it",
+        _PROGRESS,
+        "    newest = max(_restarted(standings), default=None)",
+        "    newest = None",
+    ),
+    (
+        "test_T3_a_follower_whose_index_lags_behind_does_not_take_a_restart_for_taken_back",
+        _PROGRESS,
+        "    return _version(workload) <= max(_restarted(standings).values(), default=-1)",
+        "    return False",
+    ),
+    (
+        "test_R1_a_restart_that_somebody_undoes_after_its_event_was_settled_has_failed",
+        "core/restart.py",
+        "    return None if undone_mark(workload) else mark",
+        "    return mark",
+    ),
+    (
+        "test_R1_a_restart_that_somebody_undoes_after_its_event_was_settled_has_failed",
+        _PROGRESS,
+        "    if mark and mark.journal == position.name and event <= mark.covers <= position.newest:",
+        "    if False:",
+    ),
+    (
+        "test_T3_what_would_never_end_ends_at_the_deadline",
+        _PROGRESS,
+        "        case Progressing() if seconds > deadline_seconds:",
+        "        case Progressing() if False:",
+    ),
+    (
+        "test_T3_what_a_worker_hears_nothing_of_any_more_ends_at_the_deadline",
+        _FOLLOW,
+        "        if now - since > self._deadline_seconds:",
+        "        if False:",
+    ),
+    (
+        "test_T3_a_restart_that_was_made_late_is_not_ended_before_it_can_be_heard_of",
+        _FOLLOW,
+        "        if now - since > self._deadline_seconds:",
+        "        if True:",
+    ),
+    (
+        "test_T3_a_workload_that_nothing_moves_on_ends_as_restarted_with_a_warning",
+        _ROLLOUT,
+        "    if workload.paused:",
+        "    if False:",
+    ),
+    (
+        "test_C4_an_event_that_left_its_workload_to_a_newer_one_is_told_how_that_ones_rollout_ends",
+        _FOLLOW,
+        "[event for event in one.events if event <= newest]",
+        "[event for event in one.events if event == newest]",
+    ),
+    (
+        "test_C4_an_event_that_left_its_workload_to_one_that_does_not_restart_it_either_has_failed",
+        _PROGRESS,
+        "    return {event: _end(workload, event, newest, position) for event in standings}",
+        "    return {event: _end(workload, event, newest, position) for event in standings if newest}",
+    ),
+    (
+        "test_C4_an_event_whose_restart_was_made_is_nothing_to_a_newer_one_whose_restart_is_refused",
+        _FOLLOW,
+        "            await self._tell(_of(one, [event]), target)",
+        "            await self._tell(one, target)",
+    ),
+    (
+        "test_T1_of_more_than_a_thousand_workloads_the_rest_is_counted_and_those_told_are_the_restarted",
+        _RECORD,
+        "told = sorted(verdicts, key=lambda verdict: isinstance(verdict, Skip))[:MOST_TARGETS]",
+        "told = list(verdicts)[:MOST_TARGETS]",
+    ),
+    (
+        "test_T1_what_fails_beyond_the_thousand_that_are_told_fails_the_event_all_the_same",
+        "worker/keep.py",
+        "    if failures:",
+        "    if False:",
+    ),
+    (
+        "test_C2_a_workload_that_was_restarted_after_an_old_event_is_said_to_have_been",
+        _RECORD,
+        "        case Match(workload, warnings) if is_wanted:",
+        "        case Match(workload, warnings):",
+    ),
+    (
+        "test_of_many_rollouts_those_that_do_not_change_are_looked_at_once_a_second",
+        _FOLLOW,
+        "return tuple(one for one in followed if one.key in changed or not self._is_told(one))",
+        "return followed",
+    ),
+    (
+        "test_a_look_that_takes_long_leaves_the_loop_to_others_three_times_as_long",
+        _FOLLOW,
+        "max(_PAUSE_SECONDS, _PAUSE_TIMES * took_seconds)",
+        "_PAUSE_SECONDS",
+    ),
+)

@@ -1,0 +1,49 @@
+"""A rule taken out of krt, and the test that is to notice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`text`, which stands once in `file` of krt, becomes `replacement`: `test` (`worker/test_x.py::test_y`) fails."""
+
+    test: str
+    file: str
+    text: str
+    replacement: str
+
+    @property
+    def test_file(self) -> Path:
+        return Path("tests", self.test.partition("::")[0])
+
+    @property
+    def function(self) -> str:
+        """The test's name, without the parameters of one case."""
+        return self.test.partition("::")[2].partition("[")[0]
+
+    @property
+    def krt_file(self) -> Path:
+        return Path("krt", self.file)
+
+    def __str__(self) -> str:
+        return f"{self.test}-{self.file}"
+
+    @contextmanager
+    def applied(self, root: Path) -> Iterator[None]:
+        """In the copy of the repository at `root`; undone at the end of the block."""
+        path = root / self.krt_file
+        whole = path.read_text()
+        assert whole.count(self.text) == 1, f"{self.krt_file} has {whole.count(self.text)} times: {self.text!r}"
+        path.write_text(whole.replace(self.text, self.replacement))
+        try:
+            yield
+        finally:
+            path.write_text(whole)
+
+
+def of(test_file: str, *rows: tuple[str, str, str, str]) -> tuple[Mutation, ...]:
+    """The mutations of one file's tests: the test's name, the file of krt, the text and its replacement, each."""
+    return tuple(Mutation(f"{test_file}::{test}", file, text, replacement) for test, file, text, replacement in rows)

@@ -1,0 +1,109 @@
+"""`python -m tests.mutations.server` in a copy of the repository: runs tests, each in a fork of this process.
+
+A line of JSON in (`tests`, `seconds`), a line out (`code`, `failed`, `krt`, `output`), for as long as there are lines.
+Imported here is what krt and its tests import from elsewhere, so that a fork has it already. Neither krt nor a test is.
+"""
+
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from typing import Any
+
+import pytest
+
+_HEAVY = (
+    "cryptography.hazmat.primitives.asymmetric.rsa",
+    "h11",
+    "httpx",
+    "hypercorn",
+    "hypothesis.strategies",
+    "jwt",
+    "kubernetes.client",
+    "kubernetes.config",
+    "libvalkey",
+    "msgspec",
+    "prometheus_client",
+    "pytest_trio.plugin",
+    "quart",
+    "quart_trio",
+    "trio.testing",
+    "trio_util",
+    "trustme",
+    "valkey.exceptions",
+    "yaml",
+)
+_LOOK_SECONDS = 0.01
+_MOST_OUTPUT = 4000
+
+
+class Verdict:
+    """A pytest plugin that notes what failed, and when."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.append(f"{report.when} of {report.nodeid}")
+
+
+def _run(tests: list[str], output: int) -> dict[str, Any]:
+    """In the child: this process's standard output and error go to the file `output`."""
+    os.setsid()  # so that what it starts can be ended with it
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    verdict = Verdict()
+    options = ["-q", "-x", "-m", "", "--assert=plain", "-p", "no:cacheprovider"]
+    code = pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", *tests], plugins=[verdict])
+    krt = sys.modules.get("krt")
+    return {"code": int(code), "failed": verdict.failed, "krt": krt and krt.__file__}
+
+
+def _forked(tests: list[str], seconds: float) -> dict[str, Any]:
+    """`code` is None for a run that had to be cut."""
+    reading, writing = os.pipe()
+    with tempfile.TemporaryFile() as output:
+        child = os.fork()
+        if not child:
+            said = json.dumps(_run(tests, output.fileno())).encode()
+            os.write(writing, said)
+            os._exit(0)
+        os.close(writing)
+        in_time = _ended(child, seconds)
+        with os.fdopen(reading, "rb") as pipe:
+            said = pipe.read() if in_time else b""
+        output.seek(0)
+        text = output.read().decode(errors="replace")[-_MOST_OUTPUT:]
+    code = None if not in_time else -1
+    return {"code": code, "failed": [], "krt": None, **json.loads(said or b"{}"), "output": text}
+
+
+def _ended(child: int, seconds: float) -> bool:
+    """Whether it ended in time; otherwise it is killed, with all that it started."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if os.waitpid(child, os.WNOHANG) != (0, 0):
+            return True
+        time.sleep(_LOOK_SECONDS)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+def _serve() -> None:
+    for name in _HEAVY:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        print(json.dumps(_forked(asked["tests"], asked["seconds"])), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,69 @@
+"""Every mutation is one of a rule that stands, and the test named with it notices."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.mutations.copied import ROOT, Copy, copied
+from tests.mutations.every import EVERY
+from tests.mutations.mutation import Mutation
+
+
+@cache
+def docstrings(file: Path) -> dict[str, str]:
+    """What the functions of a test file say of themselves, by their names."""
+    functions = [node for node in ast.parse((ROOT / file).read_text()).body if isinstance(node, _FUNCTIONS)]
+    return {function.name: ast.get_docstring(function) or "" for function in functions}
+
+
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def problem(mutation: Mutation) -> str | None:
+    """What is wrong with it by itself."""
+    path = ROOT / mutation.krt_file
+    if not path.is_file():
+        return f"there is no {mutation.krt_file}"
+    if (times := path.read_text().count(mutation.text)) != 1:
+        return f"this stands {times} times in {mutation.krt_file}, not once:\n{mutation.text}"
+    said = docstrings(mutation.test_file).get(mutation.function)
+    if said is None:
+        return f"{mutation.test_file} has no {mutation.function}"
+    return None if "een to fail" in said else f"the docstring of {mutation.function} does not say what it fails with"
+
+
+def test_each_names_a_text_that_stands_once_and_a_test_that_says_so() -> None:
+    """Whoever changes the code changes its mutation: `tests/mutations/__init__.py` says how."""
+    problems = [f"{mutation}: {said}" for mutation in EVERY if (said := problem(mutation))]
+    assert not problems, "\n".join(problems)
+
+
+def test_there_are_enough_of_them_and_none_twice() -> None:
+    assert len(EVERY) >= 200
+    assert len({(each.test, each.file, each.text, each.replacement) for each in EVERY}) == len(EVERY)
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
+    with copied(tmp_path_factory.mktemp("mutations")) as copy:
+        yield copy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", sorted({str(each.test_file.relative_to("tests")) for each in EVERY}))
+def test_without_a_mutation_its_test_is_green(copy: Copy, file: str) -> None:
+    """Otherwise red would mean nothing."""
+    tests = sorted({each.test for each in EVERY if each.test.startswith(f"{file}::")})
+    ended = copy.run(*tests, seconds=600)
+    assert ended.is_green, ended
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutation", EVERY, ids=str)
+def test_with_the_rule_taken_out_its_test_is_red(copy: Copy, mutation: Mutation) -> None:
+    with mutation.applied(copy.root):
+        ended = copy.run(mutation.test)
+    assert ended.is_red, f"{'SURVIVED' if ended.is_green else 'not red by itself'}: {ended}"
