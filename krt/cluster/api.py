@@ -20,7 +20,7 @@ from krt.http import bounded_body
 
 T = TypeVar("T")
 
-PAGE_ITEMS = 250  # a page is decoded in one piece: 500 Deployments hold the loop for 23 ms, 100 for 1 ms
+PAGE_ITEMS = 250  # a page is decoded in one piece, which holds the loop for 2 to 4 ms
 _CALL_SECONDS = 10.0
 _PAGE_SECONDS = 60.0  # a page of a busy server's list
 _WHO_PATH = "/apis/authentication.k8s.io/v1/selfsubjectreviews"

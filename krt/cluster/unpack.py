@@ -7,9 +7,7 @@ in the API server together: most of it is TLS, HTTP and the loop, for every 16 K
 import zlib
 from collections.abc import Callable, Iterator
 
-PIECE_BYTES = (
-    256 * 1024
-)  # unpacked within a millisecond; a chunk of the network's may unpack to a thousand times its size
+PIECE_BYTES = 256 * 1024  # unpacked within a millisecond; a chunk may unpack to a thousand times its size
 _GZIP = zlib.MAX_WBITS | 16  # zlib's own way to say: with gzip's header and check sum
 
 

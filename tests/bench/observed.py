@@ -53,11 +53,11 @@ class Slices(trio.abc.Instrument):
 def _note_first_list() -> None:
     inner, told = api._body, []
 
-    async def body(response):
+    async def body(response, *bounds):
         if not told and "limit=" in str(response.request.url):
             told.append(response)
             log.info("list_began")
-        return await inner(response)
+        return await inner(response, *bounds)
 
     api._body = body
 

@@ -18,8 +18,8 @@ MUTATIONS = of(
     (
         "test_I1_a_new_list_takes_nothing_out_before_it_is_complete",
         _FOLLOW,
-        "    listed: set[WorkloadKey] = set()\n",
-        "    listed: set[WorkloadKey] = set()\n    index.retain(scope.kind.name, scope.namespace, listed)\n",
+        "    began = trio.current_time()\n    listed",
+        "    began = trio.current_time()\n    index.retain(scope.kind.name, scope.namespace, ())\n    listed",
     ),
     (
         "test_I1_no_refusal_takes_anything_from_the_index",

@@ -74,7 +74,8 @@ async def test_R1_an_undone_restart_is_made_again_once_however_often_it_is_heard
     await trio.sleep(10)
     world.cluster.change(WEB, restarted_at=None)
     for replicas in range(2, 8):
-        world.cluster.change(WEB, replicas=replicas)
+        await trio.sleep(0.1)
+        world.cluster.change(WEB, replicas=replicas)  # all of it before the first is heard of
     await world.settled(entry)
     assert [call for call, _ in world.cluster.calls] == ["restart", "restart", "read", "restart"]  # one conflict
 
