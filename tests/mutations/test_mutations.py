@@ -1,13 +1,12 @@
 """Every mutation is one of a rule that stands, and the test named with it notices."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.mutations.copied import ROOT, Copy, copied
+from tests.mutations.copied import ROOT, Copy
 from tests.mutations.every import EVERY
 from tests.mutations.mutation import Mutation
 
@@ -44,12 +43,6 @@ def test_each_names_a_text_that_stands_once_and_a_test_that_says_so() -> None:
 def test_there_are_enough_of_them_and_none_twice() -> None:
     assert len(EVERY) >= 200
     assert len({(each.test, each.file, each.text, each.replacement) for each in EVERY}) == len(EVERY)
-
-
-@pytest.fixture(scope="session")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
-    with copied(tmp_path_factory.mktemp("mutations")) as copy:
-        yield copy
 
 
 @pytest.mark.slow
