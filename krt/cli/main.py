@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     _fill_streams()
     if not logging.getLogger().handlers:
         logging.getLogger().addHandler(logging.NullHandler())  # Python's last resort is a bare line without its fields
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = _as_flags(list(sys.argv[1:] if argv is None else argv))
     try:
         args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
         code: int = args.run(args, os.environ if environ is None else environ)
@@ -47,6 +47,17 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     return code
 
 
+def _as_flags(words: list[str]) -> list[str]:
+    """`krt help`, `krt help COMMAND` and `krt version`, which people try first, as the flags that they stand for."""
+    match words:
+        case ["help", *rest]:
+            return [*(word for word in rest if not word.startswith("-")), "--help"]
+        case ["version"]:
+            return ["--version"]
+        case _:
+            return words
+
+
 def _fill_streams() -> None:
     """A stream that the caller has closed goes nowhere: Python has None for it, and a socket would get its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -58,6 +69,8 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     parser = Parser(
         prog="krt",
         description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
+        epilog="krt help COMMAND says more about one; krt version, which krt this is.",
+        missing=f"; the commands are {', '.join(_COMMANDS)}",
     )
     parser.add_argument("--version", action="version", version=f"krt {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)

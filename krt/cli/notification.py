@@ -30,9 +30,10 @@ def read(args: argparse.Namespace, environ: Mapping[str, str]) -> Notification:
     seconds = _collect(problems, lambda: None if args.timeout is None else _named("--timeout", duration, args.timeout))
     ca_file = _collect(problems, lambda: _named("--ca-file", readable_file, args.ca_file) if args.ca_file else None)
     wait = _collect(problems, lambda: _wait(args, environ, seconds or WAIT_SECONDS))
+    page = _collect(problems, lambda: _page(environ.get("KRT_PAGE_URL", "")))
     if event is None or server is None or service is None or problems:
         raise SettingsInvalid(tuple(problems))
-    message = Message(server, event, dry_run=args.dry_run)
+    message = Message(server, event, dry_run=args.dry_run, page=page or "")
     return Notification(message, service, ca_file, Patience(timeout_seconds=seconds or CALL_SECONDS), wait)
 
 
@@ -55,6 +56,14 @@ def _server(url: str) -> Server:
     if not url:
         raise ValueError("KRT_URL (or --url) is required: where krt web is, such as https://krt.example.com")
     return _named("KRT_URL (or --url)", parse_server, url)  # not shown: it may hold a password
+
+
+def _page(url: str) -> str:
+    if not url:
+        return ""
+    if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", url) or not url.isprintable() or not url.isascii():
+        raise ValueError("KRT_PAGE_URL: write where people see krt's live page, such as https://krt-page.example.com")
+    return url.rstrip("/")
 
 
 def _wait(args: argparse.Namespace, environ: Mapping[str, str], seconds: float) -> Wait | None:

@@ -14,7 +14,9 @@ exit codes:
 {_CODES}
 
 GitHub sets these in the job: ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN, GITHUB_ACTIONS and
-GITHUB_STEP_SUMMARY. HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are honoured.
+GITHUB_STEP_SUMMARY. KRT_PAGE_URL says where people see krt's live page: its link is printed. The status URL opens
+with a token of the same repository, for a day, and not in a browser.
+HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are honoured.
 """
 
 

@@ -23,6 +23,7 @@ class Message:
     server: Server
     event: Event
     dry_run: bool
+    page: str = ""  # where people see krt's live page, without a final slash; empty: nobody said
 
     @property
     def url(self) -> str:

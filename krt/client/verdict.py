@@ -92,7 +92,8 @@ def _acceptance(accepted: Accepted, message: Message) -> list[str]:
     effect = " (dry-run: nothing is restarted)" if message.dry_run else ""
     if accepted.event_id is None:
         return [f"accepted{effect}, by a server that gives events no id"]
-    return [f"accepted: event {accepted.event_id}{effect}", f"status: {accepted.status_url}"]
+    page = [f"page: {message.page}/events/{accepted.event_id}"] if message.page else []
+    return [f"accepted: event {accepted.event_id}{effect}", f"status: {accepted.status_url}", *page]
 
 
 def _refused(outcome: Refused, event: Event, console: Console, facts: dict[str, object]) -> int:

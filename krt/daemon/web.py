@@ -105,7 +105,7 @@ def _missing_keys(keys: KeyRing) -> str | None:
     try:
         keys.current()
     except KeysUnavailable:
-        return f"keys: {keys.last_failure or 'not fetched yet'}"
+        return f"keys: {keys.last_failure or 'not fetched yet'} ({keys.url})"
     return None
 
 

@@ -31,7 +31,8 @@ class Schedule:
 class KeyRing:
     """The last good key set and the task that renews it. Everything but `keep_fresh` is synchronous."""
 
-    def __init__(self, fetch: Fetch, schedule: Schedule = Schedule()) -> None:
+    def __init__(self, fetch: Fetch, schedule: Schedule = Schedule(), *, url: str = "") -> None:
+        self.url = url  # where the keys are, for people
         self._fetch = fetch
         self._schedule = schedule
         self._keys: KeySet | None = None
@@ -84,7 +85,7 @@ class KeyRing:
             self._failures += 1
             self.last_failure = error.reason
             self.fetches[error.reason] += 1
-            log.warning("keys_not_fetched", reason=error.reason, failures=self._failures)
+            log.warning("keys_not_fetched", reason=error.reason, url=self.url, failures=self._failures)
             return
         self._keys, self._fetched_at = keys, trio.current_time()
         self._failures, self.last_failure = 0, None
@@ -109,4 +110,4 @@ async def key_ring_of(issuer: str, *, proxy: str | None = None, ca_file: Path | 
     Raises ValueError with a sentence for an issuer or a proxy that cannot be, or a file that cannot be used.
     """
     url, route = parse_issuer(issuer).keys_url, parse_proxy(proxy) if proxy else None
-    return KeyRing(await trio.to_thread.run_sync(partial(fetcher, url, proxy=route, ca_file=ca_file)))
+    return KeyRing(await trio.to_thread.run_sync(partial(fetcher, url, proxy=route, ca_file=ca_file)), url=url)

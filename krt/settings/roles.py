@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from krt.settings.parts import Admin, Admission, Cluster, Process, Valkey, Web
-from krt.settings.table import Part, Setting, settings_of
+from krt.settings.table import OF_OTHERS, Part, Setting, settings_of
 from krt.settings.values import (
     switch,
 )
@@ -24,7 +24,6 @@ PARTS_OF: Mapping[str, tuple[type[Part], ...]] = {
     "all": (Process, Valkey, Admission, Web, Cluster, Admin),
 }
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # a web may share its pod
-OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE"})  # variables of `krt notify`
 
 
 def rows(role: str) -> dict[type[Part], dict[str, Setting]]:

@@ -5,6 +5,7 @@ Every problem of one start is collected and reported at once; what a secret hold
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import Field, dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -16,6 +17,10 @@ from krt.errors import SettingsInvalid
 _INJECTED = re.compile(
     r".+_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
 )
+
+
+OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE", "KRT_PAGE_URL"})  # variables of `krt notify`
+_PREFIX = "KRT_"
 
 
 class Part(Protocol):
@@ -94,7 +99,8 @@ class Reader:
         self._flags = flags
         self._environ = environ
         self._rows = rows
-        self.problems: list[str] = list(_unknown_variables(environ, known))
+        own = {row.variable for part in rows.values() for row in part.values()}
+        self.problems: list[str] = list(_unknown_variables(environ, known, own))
         self.values: list[Value] = []
 
     def read(self, part: type[P]) -> P | None:
@@ -140,8 +146,16 @@ def _nothing(row: Setting) -> Any:
     return getattr(row.parse, "nothing", None)
 
 
-def _unknown_variables(environ: Mapping[str, str], known: frozenset[str]) -> Iterator[str]:
+def _unknown_variables(environ: Mapping[str, str], known: frozenset[str], own: set[str]) -> Iterator[str]:
     for name in sorted(environ):
-        if name.startswith("KRT_") and name not in known and not _INJECTED.fullmatch(name):
-            (nearest,) = get_close_matches(name, sorted(known), n=1, cutoff=0.0)
-            yield f"{name} is no setting of krt; did you mean {nearest}?"
+        if name.startswith(_PREFIX) and name not in known and not _INJECTED.fullmatch(name):
+            # One environment may serve several roles: a setting of another one is proposed if it is all but the same.
+            nearest = _nearest(name, own, 0.6) or _nearest(name, known - OF_OTHERS, 0.9)
+            yield f"{name} is no setting of krt{f'; did you mean {nearest}?' if nearest else ''}"
+
+
+def _nearest(name: str, variables: AbstractSet[str], cutoff: float) -> str | None:
+    """The one of these that looks like it, but for the prefix that all of krt's have in common."""
+    by_rest = {variable.removeprefix(_PREFIX): variable for variable in sorted(variables)}
+    found = get_close_matches(name.removeprefix(_PREFIX), by_rest, n=1, cutoff=cutoff)
+    return by_rest[found[0]] if found else None

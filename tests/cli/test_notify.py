@@ -326,3 +326,20 @@ def test_what_cannot_be_drawn_on_gets_lines(actions: Actions, environ: dict[str,
     assert code == 0
     assert "\x1b" not in seen
     assert "Deployment shop/web: ready after 12.4 s" in seen
+
+
+@pytest.mark.parametrize("page", ["https://page.example.com", "https://page.example.com/", "http://10.0.0.7:8081/krt/"])
+def test_with_the_page_s_url_its_link_is_printed(
+    page: str, actions: Actions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seen to fail with KRT_PAGE_URL passed over."""
+    assert run("shop:dev", environ={**actions.environ, "KRT_PAGE_URL": page}) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"page: {page.rstrip('/')}/events/{EVENT_ID}"
+
+
+@pytest.mark.parametrize(
+    "page", ["page.example.com", "https://a@b", "https://b/?x", "https://b/#x", "ftp://b", "https://b\n"]
+)
+def test_a_page_s_url_that_is_none_is_said(page: str, actions: Actions, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("shop:dev", environ={**actions.environ, "KRT_PAGE_URL": page}) == 2
+    assert "KRT_PAGE_URL: write where people see krt's live page" in capsys.readouterr().err

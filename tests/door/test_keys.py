@@ -140,7 +140,10 @@ async def test_without_keys_it_is_alive_but_not_ready_says_503_and_recovers_unai
             await trio.sleep(0.3)
             assert (await door.probe("/healthz")).status == 200
             ready = await door.probe("/readyz")
-            assert (ready.status, json.loads(ready.body)["problems"]) == (503, ["keys: status"])
+            assert (ready.status, json.loads(ready.body)["problems"]) == (
+                503,
+                [f"keys: status ({around.issuer.url}/.well-known/jwks)"],
+            )
             for sent in (door.good(), request(token=unsigned(1))):
                 reply = await door.exchange(sent)
                 assert (reply.status, reply.body, reply.headers["retry-after"]) == (503, b"", "5")
