@@ -4,10 +4,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +71,39 @@ async def run(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> Given:
         raise Unusable(f"its exec plugin {name!r} cannot be run: a NUL byte stands in its arguments") from error
     except trio.TooSlowError as error:
         raise Unusable(f"its exec plugin {name!r} gave nothing within {SECONDS:g} s, and was ended") from error
-    if len(printed) > MOST_BYTES:
+    if printed.is_too_much or said.is_too_much:
         raise Unusable(f"its exec plugin {name!r} printed more than {MOST_BYTES // 1024} KiB, and was ended")
     if code:
-        raise Unusable(f"its exec plugin {name!r} failed with exit code {code}{_quoted(said)}")
-    return _given(plugin, printed)
+        raise Unusable(f"its exec plugin {name!r} failed with exit code {code}{_quoted(said.kept)}")
+    return _given(plugin, bytes(printed.kept))
 
 
-async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[int, bytes, bytes]:
+class _Outlet:
+    """What comes out of one pipe: how much, and the start of it (`most` above 0) or its end (below)."""
+
+    def __init__(self, most: int) -> None:
+        self.kept = bytearray()
+        self.is_too_much = False
+        self._most = most
+        self._total = 0
+
+    async def take(self, stream: trio.abc.ReceiveStream | None, scope: trio.CancelScope) -> None:
+        """Read to the end, or until it is too much: then cancel `scope`."""
+        assert stream is not None, "asked for as a pipe"
+        async with stream:
+            async for chunk in stream:
+                self._total += len(chunk)
+                self.kept += chunk
+                if self._most < 0:
+                    del self.kept[: self._most]
+                if self._total > MOST_BYTES:
+                    self.is_too_much = True
+                    scope.cancel()
+
+
+async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[int, _Outlet, _Outlet]:
     """Its exit code, what it printed and the end of what it said on standard error."""
-    printed, said = bytearray(), bytearray()
+    printed, said = _Outlet(MOST_BYTES), _Outlet(-4 * _MOST_SAID)
     process = await trio.lowlevel.open_process(
         [_command(plugin, folder), *(plugin.args or ())],
         stdin=subprocess.DEVNULL,
@@ -92,32 +114,14 @@ async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[
     )
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_take, process.stdout, partial(_keep_start, printed, nursery.cancel_scope))
-            nursery.start_soon(_take, process.stderr, partial(_keep_end, said))
+            nursery.start_soon(printed.take, process.stdout, nursery.cancel_scope)
+            nursery.start_soon(said.take, process.stderr, nursery.cancel_scope)
             await process.wait()
             # What it started in the background may hold its pipes open for ever.
             nursery.cancel_scope.deadline = trio.current_time() + 1
     finally:
         await _end(process)
-    return process.returncode or 0, bytes(printed), bytes(said)
-
-
-async def _take(stream: trio.abc.ReceiveStream | None, keep: Callable[[bytes], None]) -> None:
-    assert stream is not None, "asked for as a pipe"
-    async with stream:
-        async for chunk in stream:
-            keep(bytes(chunk))
-
-
-def _keep_start(printed: bytearray, scope: trio.CancelScope, chunk: bytes) -> None:
-    printed += chunk
-    if len(printed) > MOST_BYTES:
-        scope.cancel()
-
-
-def _keep_end(said: bytearray, chunk: bytes) -> None:
-    said += chunk
-    del said[: -4 * _MOST_SAID]
+    return process.returncode or 0, printed, said
 
 
 async def _end(process: trio.Process) -> None:
@@ -159,7 +163,7 @@ def _given(plugin: Exec, printed: bytes) -> Given:
     return given
 
 
-def _quoted(said: bytes) -> str:
+def _quoted(said: bytearray) -> str:
     text = _one_line(said.decode(errors="replace"))[-_MOST_SAID:]
     return f": {text}" if text else " and said nothing"
 
