@@ -255,7 +255,10 @@ BROKEN = {
     "no status": (f'echo \'{{"apiVersion": "{V1}", "kind": "ExecCredential"}}\'', "no ExecCredential with a status"),
     "no token": (printing(), "neither a token nor a certificate"),
     "a key alone": (printing(clientKeyData="x"), "a certificate without its key"),
-    "no certificate": (printing(clientKeyData="x", clientCertificateData="y"), "is no certificate, or its key no unencrypted key"),
+    "no certificate": (
+        printing(clientKeyData="x", clientCertificateData="y"),
+        "is no certificate, or its key no unencrypted key",
+    ),
     "two lines for a token": (printing(token="a b"), "its token holds something"),
 }
 
