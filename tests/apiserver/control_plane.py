@@ -14,10 +14,11 @@ from tests.apiserver.arguments import apiserver_arguments, controller_manager_ar
 from tests.apiserver.binaries import program
 from tests.apiserver.credentials import write_credentials, write_kubeconfig
 from tests.apiserver.processes import Process
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.ports import free_ports
 from tests.fakes.transport import closing_transport
 
-START_SECONDS = 60.0  # 3 s on an idle machine; CI's two cores may be busy
+START_SECONDS = 2 * PATIENCE_SECONDS  # 3 s on an idle machine
 POLL_SECONDS = 0.03
 
 
@@ -76,7 +77,7 @@ class ControlPlane:
         """Not opened yet: use it with `async with`, within one test."""
         headers = {"Authorization": f"Bearer {token}"}
         transport = closing_transport(self.ssl_context)
-        return httpx.AsyncClient(base_url=self.url, headers=headers, transport=transport, timeout=30)
+        return httpx.AsyncClient(base_url=self.url, headers=headers, transport=transport, timeout=PATIENCE_SECONDS)
 
     async def kill_apiserver(self) -> None:
         """SIGKILL, and return when its port is free again."""

@@ -12,6 +12,7 @@ from tests.apiserver.objects import Object, a_deployment
 from tests.apiserver.server import ApiServer
 from tests.fakes.faults import Answer, Half, Late, Silence
 from tests.fakes.https_proxy import HttpsProxy
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.transport import closing_transport
 
 
@@ -96,7 +97,7 @@ async def test_a_watch_that_its_client_leaves_ends_at_the_server_too(
     path = f"/api/v1/namespaces/{namespace}/pods?watch=1"
     async with through(api_proxy, apiserver) as client, client.stream("GET", path):
         assert api_proxy.answering.value == 1
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_SECONDS):
         await api_proxy.answering.wait_value(0)
 
 

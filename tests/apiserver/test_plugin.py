@@ -13,6 +13,7 @@ import trio
 
 from tests.apiserver.binaries import PROGRAMS
 from tests.apiserver.control_plane import ControlPlane, ControlPlaneError
+from tests.fakes.pace import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
 ASKS = "async def test_asks(control_plane): pass\n"
@@ -91,7 +92,7 @@ async def test_a_run_that_is_interrupted_or_killed_leaves_no_process(tmp_path: P
         assert len(descriptors) == 3
         run.send_signal(end)
         for descriptor in descriptors:
-            with trio.fail_after(10):
+            with trio.fail_after(PATIENCE_SECONDS):
                 await trio.lowlevel.wait_readable(descriptor)
             os.close(descriptor)
 

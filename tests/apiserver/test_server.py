@@ -20,7 +20,7 @@ async def test_a_deployment_becomes_ready_and_kubectl_agrees(
     apiserver: ApiServer, namespace: str, kubelet: Kubelet
 ) -> None:
     await apiserver.apply(a_deployment(namespace=namespace, replicas=3))
-    rollout = await apiserver.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=30s")
+    rollout = await apiserver.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     assert rollout.code == 0, rollout
     assert "successfully rolled out" in rollout.out
     assert (await apiserver.get("Deployment", namespace, "web"))["status"]["availableReplicas"] == 3
@@ -32,7 +32,7 @@ async def test_other_kinds_become_ready_too(
 ) -> None:
     [made] = await apiserver.apply(workload(namespace=namespace))
     name = f"{made['kind']}/web"
-    rollout = await apiserver.kubectl("rollout", "status", name, "-n", namespace, "--timeout=30s")
+    rollout = await apiserver.kubectl("rollout", "status", name, "-n", namespace, "--timeout=120s")
     assert rollout.code == 0, rollout
 
 
@@ -41,7 +41,7 @@ async def test_pods_that_never_get_ready_exceed_the_progress_deadline(
 ) -> None:
     kubelet.decide(Unready())
     await apiserver.apply(a_deployment(namespace=namespace, progressDeadlineSeconds=1))
-    rollout = await apiserver.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=30s")
+    rollout = await apiserver.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     assert rollout.code == 1
     assert "exceeded its progress deadline" in rollout.err
 
@@ -52,7 +52,7 @@ async def test_the_kubelet_changes_its_mind_about_pods_that_are_there(
     kubelet.decide(Broken("ImagePullBackOff"), app="web")
     kubelet.decide(Ready(after_seconds=3600), app="slow")
     await apiserver.apply(a_deployment(namespace=namespace), a_deployment("slow", namespace=namespace))
-    wait = partial(apiserver.kubectl, "wait", "-n", namespace, "--timeout=30s")
+    wait = partial(apiserver.kubectl, "wait", "-n", namespace, "--timeout=120s")
     waiting = "jsonpath={.status.containerStatuses[0].state.waiting.reason}=ImagePullBackOff"
     assert (await wait("pod", "-l", "app=web", "--for=create")).code == 0
     assert (await wait("pod", "-l", "app=web", f"--for={waiting}")).code == 0
@@ -110,7 +110,7 @@ async def test_a_killed_server_comes_back_with_its_data_and_the_kubelet_goes_on(
         await apiserver.client.get("/readyz")
     await apiserver.control_plane.start_apiserver()
     await apiserver.apply(a_deployment(namespace=namespace, replicas=1))
-    rollout = await apiserver.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=60s")
+    rollout = await apiserver.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s")
     assert rollout.code == 0, rollout
 
 

@@ -20,6 +20,7 @@ from krt.core.report import EventState
 from krt.core.use import use_of
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull, TokenAlreadyUsed
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.peers import open_peer, saying
 from tests.fakes.values import an_envelope, an_event, an_identity
 
@@ -63,7 +64,7 @@ async def heard_during(valkey, body) -> list[bytes]:
     with oracle.from_url(valkey.address) as other, other.pubsub() as pubsub:
 
         async def following() -> object:
-            message = await trio.to_thread.run_sync(lambda: pubsub.get_message(timeout=5))
+            message = await trio.to_thread.run_sync(lambda: pubsub.get_message(timeout=PATIENCE_SECONDS))
             assert message is not None, "nothing was heard"
             return message["data"]
 

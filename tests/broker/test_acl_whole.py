@@ -9,6 +9,7 @@ from krt.broker.client import open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.dev.embed import Embedded, embedded
 from krt.dev.valkey import open_valkey
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.valkey_users import ADMIN, deployed_users, password_of
 from tests.fault.krt_process import Krt
 
@@ -47,6 +48,6 @@ def a_process(role: str, folder: Path, dev: Embedded, address: str) -> Krt:
 async def notify(dev: Embedded, url: str) -> int:
     """What a job would run, to the end of the rollout; its exit code."""
     command = [sys.executable, "-m", "krt", "notify", dev.image, "--tags", ",".join(dev.tags)]
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE_SECONDS):
         done = await trio.run_process([*command, "--url", url, "--wait"], env=dict(dev.job_environ), check=False)
     return done.returncode

@@ -21,6 +21,7 @@ from krt.broker.channel import (
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.dev.valkey import open_valkey
 from krt.serving.backoff import Backoff
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.patience import until
 from tests.fakes.peers import Behaviour, open_peer, saying
 
@@ -37,7 +38,7 @@ async def subscribed(endpoint: Endpoint, **options: float | Backoff) -> AsyncIte
 
 
 async def heard_by(subscription: Subscription) -> Signal:
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_SECONDS):
         return await subscription.receive()
 
 

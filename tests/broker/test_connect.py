@@ -14,6 +14,7 @@ from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix, parse_endpoi
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable
 from krt.secret import Secret
+from tests.fakes.pace import slack
 from tests.fakes.peers import open_peer, passing_on_to, saying
 
 USERS = (
@@ -168,7 +169,7 @@ async def test_a_host_that_does_not_exist_is_said():
 async def test_a_peer_that_takes_the_connection_and_says_nothing_is_given_up_in_time():
     async with open_peer(saying()) as port:
         endpoint = replace(a_web(f"127.0.0.1:{port}"), connect_seconds=0.05)
-        with trio.fail_after(2), pytest.raises(BrokerUnavailable, match="in time"):
+        with trio.fail_after(slack(2)), pytest.raises(BrokerUnavailable, match="in time"):
             await connect(endpoint)
 
 

@@ -25,6 +25,7 @@ from krt.core.report import (
 )
 from krt.core.workload import WorkloadKey
 from tests.core.test_report import ODD
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts
 
 WEB, API = WorkloadKey("Deployment", "shop", "web"), WorkloadKey("Deployment", "shop", "api")
@@ -303,7 +304,7 @@ async def test_every_change_of_a_report_is_rung_for_and_nothing_else(client, rol
         await rollouts.settle(event, SETTLED, {})
         await client.call("PUBLISH", KEYS.reports_channel, "end")
         rung = []
-        with trio.fail_after(2):
+        with trio.fail_after(PATIENCE_SECONDS):
             while (signal := await channel.receive()) != Message(b"end"):
                 rung.append(signal)
     assert rung == [Message(str(event).encode())] * 4

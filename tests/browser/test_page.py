@@ -13,6 +13,7 @@ from tests.browser.dev import Dev, krt_dev
 from tests.browser.webdriver import Browser
 from tests.fakes.eventually import eventually
 from tests.fakes.live import following
+from tests.fakes.pace import slack
 from tests.fakes.ports import free_ports
 
 LIVE = "Live: the page updates by itself."
@@ -31,7 +32,7 @@ async def shows(browser: Browser, event: EventId, text: str) -> None:
     async def found() -> bool:
         return text in await browser.text(f'[id="event-{event}"]')
 
-    await eventually(found, within_seconds=20)
+    await eventually(found)
 
 
 async def says(browser: Browser, text: str, where: str = "#status") -> None:
@@ -40,7 +41,7 @@ async def says(browser: Browser, text: str, where: str = "#status") -> None:
     async def found() -> bool:
         return text in await browser.text(where)
 
-    await eventually(found, within_seconds=20)
+    await eventually(found)
 
 
 async def test_an_event_appears_and_turns_ready_without_a_reload(krt: Dev, browser: Browser) -> None:
@@ -65,7 +66,7 @@ async def test_without_scripts_it_is_complete_after_a_reload(krt: Dev, browser: 
         await browser.reload()
         return "2 ready, 3 skipped" in await browser.text(f'[id="event-{event}"]')
 
-    await eventually(reloaded, within_seconds=20)
+    await eventually(reloaded)
     assert "not ready" not in await browser.text("#parts")
     await browser.type("[name=q]", "shop:dev\n")
     await says(browser, "1 of the 2 newest events.", "#count")
@@ -111,7 +112,7 @@ async def test_sigterm_ends_krt_at_once_whoever_looks_and_pages_find_the_next_on
         for page in pages:
             await page.update()
         code, seconds = await krt.process.stopped()
-        assert (code, seconds < 2) == (0, True), seconds
+        assert (code, seconds < slack(2)) == (0, True), seconds
         print(f"krt has ended {seconds:.2f} s after SIGTERM, with 11 open pages")
         await says(browser, "The connection is lost; trying again.")
     async with krt_dev(admin=f"127.0.0.1:{port}") as krt:

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 
+from tests.fakes.pace import PATIENCE_SECONDS
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_COMMAND = "tests/browser/install"
 
@@ -126,7 +128,7 @@ class Browser:
 @asynccontextmanager
 async def open_browser(driver: str) -> AsyncIterator[Browser]:
     """Until the end of the block."""
-    async with httpx.AsyncClient(base_url=driver, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=driver, timeout=PATIENCE_SECONDS) as client:
         with TemporaryDirectory(prefix="krt-browser-", ignore_cleanup_errors=True) as profile:
             options = {
                 "binary": _binary(),

@@ -10,7 +10,8 @@ from pathlib import Path
 from threading import Timer
 from typing import IO
 
-_MOST_SECONDS = 30
+from tests.fakes.pace import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -37,7 +38,7 @@ def a_process(
         stderr=subprocess.PIPE,
         text=True,
     )
-    timer = Timer(_MOST_SECONDS, process.kill)
+    timer = Timer(PATIENCE_SECONDS, process.kill)
     timer.start()
     with process:
         try:

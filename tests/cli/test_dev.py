@@ -9,6 +9,7 @@ from krt.cli.dev import _check_loopback
 from krt.errors import SettingsInvalid
 from krt.settings.load import load
 from tests.cli.commands import ROOT, a_process, run
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.settings.test_parts import WEB
 
 ANYWHERE = ("--listen-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0")
@@ -49,7 +50,13 @@ def test_dev_needs_no_setting_and_its_line_works_as_pasted_elsewhere(tmp_path: P
         assert all("127.0.0.1" in part or "/" in part for part in greeting[1:])
         environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}  # the package is not installed here
         pasted = subprocess.run(
-            ["sh", "-c", line], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=30, check=False
+            ["sh", "-c", line],
+            cwd=tmp_path,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
         assert pasted.stdout.startswith("accepted: event ")
         assert pasted.returncode == 0

@@ -13,6 +13,7 @@ from krt.cli.main import main
 from krt.client import exits
 from tests.client.actions import EVENT_ID, REQUEST_TOKEN, Actions, Reply, running
 from tests.client.reports import READY, a_report, a_target
+from tests.fakes.pace import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -206,7 +207,7 @@ def test_help_names_every_variable_and_exit_code(capsys: pytest.CaptureFixture[s
 
 def test_a_process_masks_the_token_and_keeps_stdout_for_json(actions: Actions) -> None:
     process = start(actions, "shop:dev", "--json", GITHUB_ACTIONS="true")
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     assert json.loads(out)["id"] == EVENT_ID
     assert err == f"::add-mask::{actions.given[0]}\n"
@@ -215,7 +216,7 @@ def test_a_process_masks_the_token_and_keeps_stdout_for_json(actions: Actions) -
 def test_a_process_without_github_prints_no_token_at_all(actions: Actions) -> None:
     actions.events = [Reply(401)]
     process = start(actions, "shop:dev")
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 2
     for part in (*actions.given[0].split(".")[1:], REQUEST_TOKEN):
         assert part not in out + err
@@ -240,7 +241,7 @@ def test_an_interrupted_process_says_whether_the_event_was_accepted(
     process = start(actions, "shop:dev")
     assert actions.saw(silent)
     process.send_signal(signal_number)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert err == f"krt notify: {sentence}\n"
 
@@ -278,7 +279,7 @@ def test_an_interrupt_leaves_the_rollout_alone_and_says_where_it_is_to_be_seen(a
     assert actions.saw("/events/")
     assert actions.saw("/events/")
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     where = f"{actions.url}/events/{EVENT_ID}"
     *_, group, error = err.splitlines()
@@ -304,7 +305,7 @@ def on_a_terminal(actions: Actions, **environ: str) -> tuple[int, str, str]:
     except OSError:  # Linux says so that the other side is closed
         pass
     os.close(ours)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     return process.returncode, out, seen.decode()
 
 

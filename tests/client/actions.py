@@ -15,6 +15,8 @@ from functools import partial
 import h11
 import trio
 
+from tests.fakes.pace import PATIENCE_SECONDS
+
 REQUEST_TOKEN = "the-secret-of-the-job"
 EVENT_ID = "1763690000123-0"
 DOWN_SECONDS = 0.2  # how long a restart takes
@@ -139,7 +141,7 @@ class Actions:
 
     def saw(self, path: str) -> bool:
         """Wait until a request for `path` has arrived."""
-        while not self.arrivals.get(timeout=20).startswith(path):
+        while not self.arrivals.get(timeout=PATIENCE_SECONDS).startswith(path):
             pass
         return True
 

@@ -11,6 +11,7 @@ import pytest
 from tests.client.actions import REQUEST_TOKEN, Actions, Reply, running
 from tests.client.reports import READY, a_report, a_target
 from tests.client.runner import ACTION, Runner, the_action
+from tests.fakes.pace import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the action is for Linux runners")
 
@@ -143,7 +144,7 @@ def test_a_cancelled_step_says_what_goes_on(runner: Runner, actions: Actions) ->
     assert actions.saw("/events/")
     assert actions.saw("/events/")
     process.send_signal(signal.SIGINT)  # the runner signals the process of the step, not its children
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "interrupted: the event was accepted as" in err
 

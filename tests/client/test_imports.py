@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.client.actions import Actions
 from tests.client.reports import READY
+from tests.fakes.pace import slack
 
 HEAVY = {
     "yaml",
@@ -72,4 +73,4 @@ def test_importing_the_command_takes_no_absurd_time() -> None:
     arguments = [sys.executable, "-X", "importtime", "-c", "import krt.client.command"]
     report = subprocess.run(arguments, capture_output=True, text=True, check=True).stderr
     total_microseconds = sum(int(line.split("|")[0].rpartition(":")[2]) for line in report.splitlines()[1:])
-    assert total_microseconds < MOST_SECONDS * 1e6
+    assert total_microseconds < slack(MOST_SECONDS) * 1e6

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cli.commands import ROOT, a_process
 from tests.client.runner import Runner
+from tests.fakes.pace import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -24,7 +25,9 @@ def pasted() -> Iterator[str]:
 def run(line: str, directory: Path) -> subprocess.CompletedProcess[str]:
     environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
     command = ["sh", "-c", line]
-    return subprocess.run(command, cwd=directory, env=environ, capture_output=True, text=True, timeout=25, check=False)
+    return subprocess.run(
+        command, cwd=directory, env=environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
 
 
 def states(report: dict[str, list[dict[str, str]]]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import NAMESPACE
 from tests.fakes.eventually import eventually
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.stand_in import StandIn
 
 SHOP = "ghcr.io/acme/shop"
@@ -77,7 +78,7 @@ async def test_who_may_not_list_namespaces_restarts_in_all_of_them(shop: StandIn
     shop.cluster.faults.add(Fault(status=403, resource="namespaces"), times=None)
     annotate(shop, "disabled")
     async with opened(shop) as cluster:
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_SECONDS):
             await cluster.wait_listed()
         await eventually(lambda: not cluster.problems())
         assert opts(cluster) == {"blog": None, "shop": None}

@@ -9,6 +9,7 @@ import trio
 from krt.dev.cluster.faults import POLICY_DENIES
 from tests.apiserver.objects import Object
 from tests.apiserver.server import ApiServer
+from tests.fakes.pace import PATIENCE_SECONDS
 
 POLICY, BINDING = "p", "b"  # the names and the sentence are the ones of the stand-in's own refusal
 SENTENCE = POLICY_DENIES.rpartition(": ")[2]
@@ -23,7 +24,7 @@ async def policy_refusing(server: ApiServer, namespace: str, code: int) -> Async
     await server.apply(_policy(namespace, code))
     await server.apply(_binding())
     try:
-        with trio.fail_after(30):
+        with trio.fail_after(PATIENCE_SECONDS):
             while (await _try(server, namespace)).status_code != code:  # noqa: ASYNC110 - nobody says when
                 await trio.sleep(POLL_SECONDS)
         yield

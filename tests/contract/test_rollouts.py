@@ -15,6 +15,7 @@ from krt.core.rollout import Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.workload import Workload
 from krt.errors import Conflict
 from tests.contract.subject import Subject
+from tests.fakes.pace import PATIENCE_SECONDS
 
 STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
 LATER = Stamp("2026-01-01T00:01:00.000001Z", "journal 2-0 2026-01-01T00:01:00.000001Z", "acme/shop")
@@ -32,7 +33,7 @@ def watched(
 async def until(lines: AsyncIterator[bytes], holds: Callable[[Workload], bool]) -> list[Workload]:
     """The workload at each of its changes, up to the first that is as asked for."""
     seen: list[Workload] = []
-    with trio.fail_after(20):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not (seen and holds(seen[-1])):
             body = read_line(await anext(lines)).object
             seen.append(read_workload(msgspec.json.decode(body)["kind"], body))

@@ -11,6 +11,7 @@ from krt.cluster.wire import read_bookmark, read_line, read_status, read_workloa
 from krt.core.ports import Stamp
 from krt.errors import VersionExpired
 from tests.contract.subject import Subject
+from tests.fakes.pace import PATIENCE_SECONDS, slack
 
 STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
 FUTURE = "99999999"
@@ -23,7 +24,7 @@ async def version_now(subject: Subject) -> str:
 async def told(lines: AsyncIterator[bytes], count: int | None = None) -> list[tuple[str, str]]:
     """Type and name of the next changes; None: of all until it ends, which it is to do by itself."""
     seen = []
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         while count is None or len(seen) < count:
             if (line := await anext(lines, None)) is None:
                 break
@@ -94,7 +95,7 @@ async def test_a_watch_ends_by_itself_at_its_time_with_a_bookmark_shortly_before
     async with subject.api.watch(DEPLOYMENT, subject.namespace, version, 4) as lines:
         await subject.create(replicas=0)
         changes = [read_line(line) async for line in lines]
-    assert 3.5 < trio.current_time() - began < 6
+    assert 3.5 < trio.current_time() - began < 4 + slack(2)
     assert {change.type for change in changes} == {"ADDED", "BOOKMARK"}
     made = read_workload("Deployment", changes[0].object)
     assert int(read_bookmark(changes[-1].object)) >= int(made.resource_version)

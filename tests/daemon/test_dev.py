@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.fakes.eventually import eventually
+from tests.fakes.pace import slack
 from tests.fakes.process import children, finished, is_running, pasted, process
 
 PORTS = ("--listen-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
@@ -31,7 +32,7 @@ async def test_the_line_that_it_prints_works_as_pasted_and_restarts_what_runs_th
         assert {line["event_id"] for line in krt.said("workload_restarted")} == {accepted["event_id"]}
         code, seconds = await krt.stopped()
         assert (code, "Traceback" in krt.err) == (0, False), krt.err
-        assert seconds < 1
+        assert seconds < slack(1)
 
 
 async def test_it_says_where_it_can_be_asked_whether_it_is_ready():

@@ -9,9 +9,10 @@ import pytest
 from krt.dev.cluster import many_deployments
 from tests.fakes.around import Around, around_krt, running
 from tests.fakes.eventually import eventually
+from tests.fakes.pace import pace, slack
 from tests.fakes.process import process
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 EVENTS = 40
 
@@ -34,7 +35,7 @@ async def measured(directory: Path, deployments: int) -> tuple[float, int]:
             around.stand_in.cluster.add(document)
         environ = {**around.environ, "KRT_MIN_INTERVAL": "1ms"}
         async with running("all", environ) as krt:
-            await eventually(krt.is_ready, within_seconds=60)
+            await eventually(krt.is_ready)
             lists = around.stand_in.calls("list")
             times = [await announce(krt, around, index % deployments) for index in range(EVENTS)]
             return median(times), around.stand_in.calls("list") - lists
@@ -45,7 +46,7 @@ async def test_an_event_costs_the_same_among_10000_deployments_as_among_10(tmp_p
     many, lists_of_many = await measured(tmp_path, 10_000)
     print(f"\nevent to patch, median: {few:.1f} ms among 10 Deployments, {many:.1f} ms among 10,000")
     assert (lists_of_few, lists_of_many) == (0, 0)
-    assert many < 2 * few + 10
+    assert many < 2 * few + 10 * pace()
 
 
 async def test_krt_all_dev_is_ready_within_seconds():
@@ -56,4 +57,4 @@ async def test_krt_all_dev_is_ready_within_seconds():
             await krt.wait_said("ready")
             times.append(perf_counter() - began)
     print(f"\nkrt all --dev was ready after {median(times):.2f} s (median of {', '.join(f'{t:.2f}' for t in times)})")
-    assert median(times) < 10
+    assert median(times) < slack(10)

@@ -13,11 +13,12 @@ from tests.apiserver.binaries import program
 from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
 from tests.deploy.rendered import Rendered, render
+from tests.fakes.pace import PATIENCE_SECONDS
 
 SHOP = "shop"  # the namespace that the overlay one-namespace watches
 FIRST_RESTART = "2026-01-01T00:00:00.000001Z"
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
-_SECONDS = 60.0
+_SECONDS = 2 * PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

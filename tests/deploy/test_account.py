@@ -75,7 +75,7 @@ async def test_its_pods_are_admitted_where_pods_are_restricted(
     for each in (*rendered.of("Deployment"), *rendered.of("StatefulSet")):
         resource = f"{each['kind']}/{each['metadata']['name']}"
         wanted = f"--for=jsonpath={{.status.replicas}}={each['spec']['replicas']}"
-        waited = await apiserver.kubectl("wait", wanted, resource, "-n", namespace, "--timeout=30s")
+        waited = await apiserver.kubectl("wait", wanted, resource, "-n", namespace, "--timeout=120s")
         assert waited.code == 0, waited
 
 

@@ -9,6 +9,7 @@ import trio
 from krt.cli.main import main
 from krt.dev.embed import embedded
 from krt.settings.load import load
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fault.krt_process import Krt
 
 # From its docs/DEPLOYMENT.md and docs/CONFIGURATION.md.
@@ -71,7 +72,7 @@ async def test_its_manifests_start_web_and_worker(tmp_path: Path) -> None:
             for krt in (web, worker):
                 await krt.wait_ready()
             async with httpx.AsyncClient(trust_env=False) as kubelet:
-                with trio.fail_after(30):
+                with trio.fail_after(PATIENCE_SECONDS):
                     assert (await kubelet.get(f"{web.url}/healthz")).status_code == 200
         finally:
             for krt in (web, worker):

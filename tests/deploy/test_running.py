@@ -12,6 +12,7 @@ from tests.apiserver.server import ApiServer
 from tests.deploy.installation import SHOP, Installation
 from tests.deploy.pods import open_pods
 from tests.deploy.rendered import EVERYTHING, PLAIN
+from tests.fakes.pace import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("installation", [PLAIN[0], PLAIN[2], EVERYTHING], indirect=True, ids=str)
@@ -27,7 +28,7 @@ async def test_an_announced_image_is_restarted_and_the_job_hears_of_it(
         audience = installation.rendered.settings("web")["GITHUB_OIDC_AUDIENCE"]
         command = [sys.executable, "-m", "krt", "notify", dev.image, "--tags", "dev", "--wait", "--url", web.url]
         job = {**dev.job_environ, "KRT_AUDIENCE": audience}
-        with trio.fail_after(60):
+        with trio.fail_after(PATIENCE_SECONDS):
             done = await trio.run_process(command, env=job, check=False, capture_stdout=True)
         assert done.returncode == 0, done.stdout.decode()
         if not installation.rendered.of("RoleBinding"):
@@ -51,7 +52,7 @@ async def announced_where_all_is_opted_out(server: ApiServer, command: list[str]
     """What the job hears when the whole namespace has been opted out since the last event."""
     opted_out = await server.kubectl("annotate", "namespace", SHOP, "krt/restart=disabled")
     assert opted_out.code == 0
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE_SECONDS):
         done = await trio.run_process(command, env=job, check=False, capture_stdout=True)
     assert done.returncode == 1
     return done.stdout.decode()

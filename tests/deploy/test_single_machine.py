@@ -11,6 +11,7 @@ from krt.dev.valkey import open_valkey
 from krt.settings.load import load
 from krt.settings.roles import known_variables
 from tests.deploy.rendered import DEPLOY
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.valkey_users import deployed_users, password_of
 from tests.fault.krt_process import Krt
 
@@ -82,7 +83,7 @@ async def test_one_user_with_the_rules_of_both_is_enough(tmp_path: Path) -> None
             url = re.search(r'"web_at": \["([^"]+)"', krt.log.read_text())
             assert url
             command = [sys.executable, "-m", "krt", "notify", dev.image, "--tags", "dev", "--wait"]
-            with trio.fail_after(60):
+            with trio.fail_after(PATIENCE_SECONDS):
                 done = await trio.run_process(
                     [*command, "--url", f"http://{url[1]}"], env=dict(dev.job_environ), check=False
                 )

@@ -10,6 +10,7 @@ import msgspec
 import trio
 
 from krt.dev.cluster import Cluster
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.served import served
 
 MERGE_PATCH = {"content-type": "application/merge-patch+json"}
@@ -36,7 +37,7 @@ class Seen:
 
 @asynccontextmanager
 async def connected(cluster: Cluster) -> AsyncIterator[httpx.AsyncClient]:
-    async with served(cluster) as url, httpx.AsyncClient(base_url=url, timeout=5) as client:
+    async with served(cluster) as url, httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
@@ -59,7 +60,10 @@ async def watching(
     opened = trio.Event()
 
     async def read() -> None:
-        async with events, client.stream("GET", path, params={"watch": "true", **params}, timeout=10) as answer:
+        async with (
+            events,
+            client.stream("GET", path, params={"watch": "true", **params}, timeout=PATIENCE_SECONDS) as answer,
+        ):
             assert answer.status_code == 200
             opened.set()
             try:
@@ -70,7 +74,7 @@ async def watching(
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             await opened.wait()
         yield received
         nursery.cancel_scope.cancel()
@@ -79,7 +83,7 @@ async def watching(
 async def collect(received: trio.MemoryReceiveChannel[Any], count: int | None = None) -> list[Any]:
     """The next `count` events; None: all until the end."""
     events = []
-    with trio.fail_after(8):
+    with trio.fail_after(PATIENCE_SECONDS):
         async for event in received:
             events.append(event)
             if len(events) == count:

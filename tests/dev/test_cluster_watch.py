@@ -19,6 +19,7 @@ from tests.dev.cluster_client import (
     watch_in_process,
     watching,
 )
+from tests.fakes.pace import PATIENCE_SECONDS
 
 WEB = ("Deployment", "shop", "web")
 BOOKMARKS = {"allowWatchBookmarks": "true"}
@@ -153,7 +154,7 @@ async def test_open_watches_can_expire(cluster, client):
 async def test_a_client_that_goes_away_leaves_no_watch(cluster, client):
     async with watching(client, resourceVersion=await version_of(client)):
         assert cluster.open_watches == 1
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_SECONDS):
         await wait_until(lambda: not cluster.open_watches)
 
 

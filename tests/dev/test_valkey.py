@@ -12,13 +12,14 @@ import valkey as oracle
 from krt.dev import valkey as dev
 from krt.dev.valkey import Valkey, open_valkey
 from krt.errors import BrokerUnavailable, SettingsInvalid
+from tests.fakes.pace import PATIENCE_SECONDS, slack
 from tests.fakes.patience import until
 
 
 def ask(server: Valkey, *command: str, **options: str) -> object:
     """Through the `valkey` package: nothing of krt's own."""
     url = server.address if "://" in server.address else f"valkey://{server.address}"
-    with oracle.from_url(url, socket_timeout=5, **options) as client:
+    with oracle.from_url(url, socket_timeout=PATIENCE_SECONDS, **options) as client:
         return client.execute_command(*command)
 
 
@@ -79,7 +80,7 @@ async def test_a_paused_server_is_stopped_as_quickly_as_any():
         server.pause()
         before = trio.current_time()
         await server.stop()
-        assert trio.current_time() - before < 3
+        assert trio.current_time() - before < slack(3)
 
 
 async def test_a_server_that_does_not_start_is_reported_with_the_end_of_its_log():
@@ -185,5 +186,5 @@ def test_ctrl_c_while_it_is_started_is_heard_and_leaves_nothing_behind():
             print("alone")
     """
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert (done.stdout, done.stderr) == ("heard\nalone\n", "")

@@ -18,6 +18,7 @@ from krt.core.ports import Message, Subscribed
 from krt.serving.address import Address
 from tests.door.process import Process
 from tests.door.surroundings import VALKEY_PASSWORD, Surroundings
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.patience import until
 from tests.oidc import tokens
 from tests.serving.raw import Reply, read_to_end
@@ -141,7 +142,11 @@ class Door:
         return trio.SocketStream(client)
 
     async def exchange(
-        self, *pieces: bytes, source: str | None = None, within_seconds: float = 10, to: Address | None = None
+        self,
+        *pieces: bytes,
+        source: str | None = None,
+        within_seconds: float = PATIENCE_SECONDS,
+        to: Address | None = None,
     ) -> Reply:
         """Send the pieces and read to the other side's end."""
         async with await self.connect(source, to) as stream:

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from krt.serving.address import Address, parse_address
-
-_STARTED_SECONDS = 20
-_STOPPED_SECONDS = 10
+from tests.fakes.pace import PATIENCE_SECONDS
 
 
 class Process:
@@ -45,7 +43,7 @@ class Process:
 
     def wait_for(self, event: str, *, after: int = 0) -> dict[str, Any]:
         """The first such line behind the first `after` of them."""
-        end = time.monotonic() + _STARTED_SECONDS
+        end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             if found := self.events(event)[after:]:
                 return found[0]
@@ -66,7 +64,7 @@ class Process:
     def stop(self) -> int:
         """As Kubernetes does it; the exit code."""
         self.popen.terminate()
-        return self.popen.wait(_STOPPED_SECONDS)
+        return self.popen.wait(PATIENCE_SECONDS)
 
 
 @contextmanager

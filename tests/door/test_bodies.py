@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.core import test_event, test_image
 from tests.door.door import BODY, Door, Watch, request
+from tests.fakes.pace import slack
 from tests.serving.raw import Reply
 
 
@@ -165,7 +166,7 @@ async def test_chunks_without_end_leave_the_memory_flat(door: Door, watch: Watch
     async with watch.nothing_accepted():
         for _ in range(20):
             # At the limit, not when the time for bodies is over.
-            reply = await door.exchange(head, *[CHUNK] * 200, within_seconds=3)
+            reply = await door.exchange(head, *[CHUNK] * 200, within_seconds=slack(3))
             assert reply.status in {413, 0}  # 0: the answer was lost with a reset, as we went on sending
     assert door.process.resident_bytes() - before < 10_000_000
 

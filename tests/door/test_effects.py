@@ -13,6 +13,7 @@ from krt.core.event import JOURNALED
 from tests.door.door import BODY, D401, Door, Watch, constant, request, watching
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
+from tests.fakes.pace import PATIENCE_SECONDS, pace, slack
 from tests.oidc.tokens import HEADER, private_key
 
 
@@ -89,12 +90,12 @@ async def test_a_valkey_that_is_down_is_a_503_that_spends_nothing(fresh: Door) -
         for _ in range(3):
             status, body, seconds = await answered(fresh, sent)
             assert (status, body) == (503, b"")
-            assert seconds < 3
+            assert seconds < slack(3)
         assert constant(await fresh.exchange(request())) == D401
         assert (await fresh.probe("/healthz")).status == 200
     finally:
         await trio.to_thread.run_sync(around.run, around.valkey.start)
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         while (await fresh.exchange(sent)).status != 202:  # noqa: ASYNC110 - the process is what comes back
             await trio.sleep(0.05)
     async with watching(fresh) as watch:
@@ -121,11 +122,11 @@ async def test_a_valkey_that_hangs_is_a_503_within_three_seconds_for_each_and_bo
             assert constant(await fresh.exchange(request())) == D401
             assert (await fresh.probe("/healthz")).status == 200
         assert {(status, body) for status, body, _ in ends} == {(503, b"")}
-        assert max(seconds for *_, seconds in ends) < 3.5
+        assert max(seconds for *_, seconds in ends) < slack(3.5)
         assert fresh.process.resident_bytes() - memory < 10_000_000
     finally:
         fresh.surroundings.valkey.resume()
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         while (await fresh.exchange(fresh.good())).status != 202:  # noqa: ASYNC110 - the process is what comes back
             await trio.sleep(0.05)
 
@@ -165,6 +166,7 @@ async def test_the_labels_of_all_metrics_are_few_and_none_is_a_callers(door: Doo
 # Row F9
 
 
+@pytest.mark.alone
 async def test_the_401s_of_all_kinds_take_the_same_time(door: Door) -> None:
     kinds = {
         "missing": request(),
@@ -179,4 +181,4 @@ async def test_the_401s_of_all_kinds_take_the_same_time(door: Door) -> None:
             assert constant(await door.exchange(sent)) == D401
             times[kind].append(time.perf_counter() - began)
     medians = [median(some) for some in times.values()]
-    assert max(medians) - min(medians) < 0.002
+    assert max(medians) - min(medians) < 0.002 * pace()

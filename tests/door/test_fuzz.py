@@ -11,6 +11,7 @@ from contextlib import suppress
 import trio
 
 from tests.door.door import BODY, Door, Watch, request
+from tests.fakes.pace import slack
 from tests.oidc.tokens import private_key
 from tests.serving.raw import read_to_end
 from tests.serving.test_fuzz import SEEDS, mutated
@@ -42,7 +43,7 @@ async def attack(door: Door, chance: random.Random, sources: list[bytes]) -> Non
             if chance.random() < 0.5:
                 await stream.send_eof()
         if chance.random() < 0.7:
-            with trio.fail_after(15):
+            with trio.fail_after(slack(15)):
                 reply = await read_to_end(stream)
             assert not reply.received or ANSWER.match(reply.received), reply.received
 

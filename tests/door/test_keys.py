@@ -14,6 +14,7 @@ from krt.dev.issuer import KeysFault
 from tests.door.door import D401, Door, constant, request, watching
 from tests.door.process import Process, krt_web
 from tests.door.surroundings import Surroundings, surroundings
+from tests.fakes.pace import slack
 from tests.oidc.tokens import HEADER, encoded, jwk, key_set_body, private_key, segment
 
 OTHER = private_key(2048, 2)
@@ -164,13 +165,13 @@ async def test_a_rotated_key_is_known_half_a_minute_later_and_a_removed_one_no_m
 
     issuer.keys_body = key_set_body(jwk(), jwk(OTHER, kid="second"))
     assert constant(await fresh.exchange(second())) == D401
-    with trio.fail_after(40):
+    with trio.fail_after(30 + slack(10)):
         while (await fresh.exchange(second())).status != 202:  # noqa: ASYNC110 - nobody can tell us
             await trio.sleep(1)
     await fresh.assert_open()
     issuer.keys_body = key_set_body(jwk(OTHER, kid="second"))
     await fresh.exchange(request(token=unsigned(1)))
-    with trio.fail_after(45):
+    with trio.fail_after(30 + slack(15)):
         while (await fresh.exchange(fresh.good())).status != 401:  # noqa: ASYNC110 - nobody can tell us
             await trio.sleep(1)
     assert (await fresh.exchange(second())).status == 202

@@ -12,8 +12,9 @@ import trio
 from tests.door.door import PROXY, Door, request
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
+from tests.fakes.pace import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 PEERS = [f"127.0.1.{number}" for number in range(1, 31)]
 MOST = 1536  # connections
@@ -85,7 +86,7 @@ async def test_all_together_have_so_many_connections_and_no_more(alone: Door) ->
 
 
 async def comes_to(door: Door, value: int, metric: str, **labels: str) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         while await door.metric(metric, **labels) != value:  # noqa: ASYNC110 - nobody can tell us
             await trio.sleep(0.1)
 

@@ -28,7 +28,7 @@ async def test_a_stranger_waits_for_nothing(query: str, door: Door) -> None:
     for token in (None, door.newcomer(repository_owner_id="650"), "a.b.c"):
         began = time.monotonic()
         assert constant(await door.exchange(poll(where + query, token))) == D401
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20  # and not the 25 s that somebody waits who may
 
 
 async def test_a_look_spends_no_token(door: Door) -> None:

@@ -18,6 +18,7 @@ import trio
 from tests.door.door import BODY, D401, PROXY, Door, Watch, constant, request, unordered
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
+from tests.fakes.pace import slack
 from tests.fakes.patience import until
 from tests.serving.raw import read_to_end
 from tests.serving.test_transport import ACCEPTED, REFUSED
@@ -163,7 +164,7 @@ async def test_slow_heads_and_slow_bodies_are_cut_and_hold_up_nobody(door: Door,
                 await stream.send_all(drip[number : number + 1])
 
     keys = await watch.keys()
-    with trio.fail_after(12):
+    with trio.fail_after(slack(12)):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(attack, "nothing")
             nursery.start_soon(attack, "half a head", head[:30])
@@ -175,10 +176,10 @@ async def test_slow_heads_and_slow_bodies_are_cut_and_hold_up_nobody(door: Door,
             for _ in range(5):
                 assert (await door.exchange(door.good())).status == 202
     assert ends["a stranger without body"][0] == 401
-    assert ends["a stranger without body"][1] < 1
+    assert ends["a stranger without body"][1] < slack(1)
     assert {name for name, (status, _) in ends.items() if status == 0} == {"nothing", "half a head", "a dripping head"}
     assert {name for name, (status, _) in ends.items() if status == 408} == {"a caller without body", "a dripping body"}
-    assert max(seconds for _, seconds in ends.values()) < 7
+    assert max(seconds for _, seconds in ends.values()) < slack(7)
     assert await watch.entries() >= 5
     assert await watch.keys() == keys + 2 * 5  # a report and a spent token each
     assert watch.fetches() == 0
@@ -193,7 +194,7 @@ async def test_who_does_not_read_its_answer_keeps_no_place(door: Door, watch: Wa
         stream = await held.enter_async_context(await door.connect("127.0.0.3"))
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         await stream.send_all(sent)
-    with trio.fail_after(5):
+    with trio.fail_after(slack(5)):
         while await door.metric("krt_connections_open") > 0:  # noqa: ASYNC110 - nobody can tell us
             await trio.sleep(0.1)
     assert await watch.entries() == entries + 5
@@ -318,7 +319,7 @@ async def test_10_000_short_connections_leave_nothing_and_hold_up_nobody(door: D
                 nursery.start_soon(knock, turn + offset)
         if turn % 1000 == 0:
             assert (await door.exchange(door.good(), source="127.0.0.2")).status == 202
-    await until(lambda: door.process.descriptors() <= descriptors + 2, within_seconds=10)
+    await until(lambda: door.process.descriptors() <= descriptors + 2)
     assert door.process.resident_bytes() - memory < 10_000_000
     assert len(door.process.events("connection_denied")) < 2000
     assert door.process.events("lines_left_out")
@@ -331,5 +332,5 @@ async def test_a_thousand_short_connections_leave_nothing(door: Door) -> None:
         stream = await door.connect(f"127.0.2.{turn % 13 + 1}")
         await stream.send_all(sent[: (turn * 7) % len(sent)])
         await stream.aclose()
-    await until(lambda: door.process.descriptors() <= descriptors + 2, within_seconds=10)
+    await until(lambda: door.process.descriptors() <= descriptors + 2)
     await door.assert_open()

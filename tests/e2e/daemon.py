@@ -17,10 +17,10 @@ from typing import Any
 import trio
 from trio_util import AsyncValue
 
+from tests.fakes.pace import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[2]
 KRT = [sys.executable, "-m", "krt"]
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
 
 
 class DaemonError(Exception):
@@ -72,7 +72,7 @@ class Krt:
         assert done.stdout, done.stderr.decode()
         return done.returncode, json.loads(done.stdout)
 
-    async def wait(self, event: str, count: int = 1, *, seconds: float = 30.0, **fields: Any) -> list[Said]:
+    async def wait(self, event: str, count: int = 1, *, seconds: float = PATIENCE_SECONDS, **fields: Any) -> list[Said]:
         """Return when so many lines of that event were logged, the past ones included. Raises DaemonError.
 
         `event` may be a pattern.
@@ -97,7 +97,7 @@ class Krt:
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
         self._process.send_signal(signal.SIGTERM)
-        with trio.fail_after(STOP_SECONDS):
+        with trio.fail_after(PATIENCE_SECONDS):
             return await self._process.wait()
 
     async def read_log(self) -> None:
@@ -133,7 +133,7 @@ async def open_krt(kubeconfig: Path, *flags: str) -> AsyncIterator[Krt]:
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(krt.read_log)
-            with trio.fail_after(START_SECONDS):
+            with trio.fail_after(PATIENCE_SECONDS):
                 await nursery.start(krt.read_greeting)
             yield krt
             assert krt.running, krt.log

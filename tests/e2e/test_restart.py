@@ -9,6 +9,7 @@ from tests.apiserver.objects import WORKER_RULES, a_deployment
 from tests.apiserver.server import Account, ApiServer
 from tests.e2e.daemon import open_krt
 from tests.e2e.deployments import KEPT_BY_OTHERS, MARKS, RESTARTED_AT, Cluster, token_file_kubeconfig
+from tests.fakes.pace import PATIENCE_SECONDS
 
 SHOP, OTHER = "ghcr.io/acme/shop:dev", "ghcr.io/acme/blog:dev"
 DIGEST = f"sha256:{'0' * 64}"
@@ -94,6 +95,6 @@ async def test_a_new_token_is_used_when_the_old_one_has_ended(
 
 async def wait_refused(apiserver: ApiServer, token: str) -> None:
     async with apiserver.control_plane.client_of(token) as client:
-        with trio.fail_after(60):
+        with trio.fail_after(PATIENCE_SECONDS):
             while (await client.get("/api")).status_code != 401:  # noqa: ASYNC110 - nobody says when
                 await trio.sleep(0.2)

@@ -34,6 +34,7 @@ from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_statef
 from tests.apiserver.pods import Ready as PodReady
 from tests.apiserver.pods import Unready
 from tests.apiserver.server import ApiServer
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.patience import until
 from tests.fakes.values import an_envelope, an_identity
 
@@ -87,9 +88,11 @@ class Krt:
         await self.kubectl("annotate", *(f"{kind}/poke" for kind in KINDS), f"at={trio.current_time()}", "--overwrite")
 
     async def settled(self, event: EventId) -> None:
-        await until(partial(self.is_settled, event), within_seconds=20)
+        await until(partial(self.is_settled, event))
 
-    async def until_target(self, event: EventId, state: str, *, within_seconds: float = 20) -> dict[str, Any]:
+    async def until_target(
+        self, event: EventId, state: str, *, within_seconds: float = PATIENCE_SECONDS
+    ) -> dict[str, Any]:
         async def is_there() -> bool:
             targets = (await self.report(event))["targets"]
             return [target["state"] for target in targets] == [state]
@@ -107,7 +110,7 @@ class Krt:
 
     async def compared(self, key: WorkloadKey) -> tuple[Workload, str]:
         """The workload at one version, and what kubectl says of that; krt says the same of it."""
-        with trio.fail_after(20):
+        with trio.fail_after(PATIENCE_SECONDS):
             while True:
                 before = await self.api.read(key)
                 verdict = await self._verdict(key)
@@ -167,14 +170,14 @@ async def deployed(krt: Krt, workload: Object) -> WorkloadKey:
     async def is_complete() -> bool:
         return isinstance(stage_of(await krt.api.read(key)), Ready | Untracked)
 
-    await until(is_complete, within_seconds=20)
+    await until(is_complete)
     return key
 
 
 async def followed(krt: Krt, key: WorkloadKey, event: EventId) -> list[str]:
     """What krt reports, each state once, up to the last; at every look kubectl agrees, and the report is no further."""
     told: list[str] = []
-    with trio.fail_after(60):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not told or told[-1] in ("waiting", "progressing"):
             workload, verdict = await krt.compared(key)
             told += [state] if (state := (await krt.target(event))["state"]) not in told[-1:] else []
@@ -196,7 +199,7 @@ async def an_event(krt: Krt) -> EventId:
     async def is_recorded() -> bool:
         return bool((await krt.report(event))["targets"])
 
-    await until(is_recorded, within_seconds=20)
+    await until(is_recorded)
     return event
 
 
@@ -246,7 +249,7 @@ async def test_a_rollout_that_recovers_after_it_had_failed_stays_failed(krt: Krt
     async def is_done() -> bool:
         return (await krt.compared(key))[1] == "done"
 
-    await until(is_done, within_seconds=20)
+    await until(is_done)
     await trio.sleep(1.5)
     assert (await krt.report(event))["state"] == "failed"
 
@@ -362,7 +365,7 @@ async def test_a_deployment_that_is_deleted_while_it_rolls_out_has_failed(
     await krt.kubectl("delete", "deployment", "web", "--wait=false")
     if recreated:
         await krt.server.apply(a(a_deployment, krt))
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_SECONDS):
         while (await krt.target(event))["state"] == "progressing":
             await krt.stir()
             await trio.sleep(0.2)

@@ -18,6 +18,7 @@ from krt.dev.issuer import Issuer, KeysFault
 from krt.dev.valkey import Valkey, open_valkey
 from krt.serving.address import Address, parse_address
 from krt.settings.load import load
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, standing_in
 from tests.serving.raw import Reply, read_to_end
@@ -102,7 +103,7 @@ class Ear:
 
     async def next(self) -> object:
         """The next message, or what says that it hears now."""
-        message = await trio.to_thread.run_sync(lambda: self._pubsub.get_message(timeout=5))
+        message = await trio.to_thread.run_sync(lambda: self._pubsub.get_message(timeout=PATIENCE_SECONDS))
         assert message is not None, "nothing was heard"
         return message["data"]
 
@@ -191,7 +192,7 @@ async def running(role: str, environ: Mapping[str, str]) -> AsyncIterator[Krt]:
 
 async def ask(address: Address, request: bytes) -> Reply:
     """Send these bytes, and read to the end."""
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         async with await trio.open_tcp_stream(address.host, address.port) as stream:
             await stream.send_all(request)
             return await read_to_end(stream)

@@ -5,11 +5,13 @@ from time import perf_counter
 
 import trio
 
+from tests.fakes.pace import PATIENCE_SECONDS
+
 _LOOK_SECONDS = 0.005
 
 
 async def eventually(
-    condition: Callable[[], object] | Callable[[], Awaitable[object]], *, within_seconds: float = 10.0
+    condition: Callable[[], object] | Callable[[], Awaitable[object]], *, within_seconds: float = PATIENCE_SECONDS
 ) -> None:
     """Return as soon as `condition()` holds. The time is the wall's: a jump of Trio's clock ends nothing."""
     until = perf_counter() + within_seconds

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 import trio
 
+from tests.fakes.pace import PATIENCE_SECONDS
+
 
 class Follower:
     """A stream that is open. `status` is its answer's."""
@@ -26,14 +28,14 @@ class Follower:
 
     async def update(self) -> dict[str, Any]:
         """The next one. Raises EOFError where the stream has ended."""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_SECONDS):
             while not (line := await self._line()).startswith(b"data: "):
                 pass
         return json.loads(line.removeprefix(b"data: "))
 
     async def ended(self) -> bool:
         """Whether it ends, and nothing is said before."""
-        with trio.fail_after(10):
+        with trio.fail_after(PATIENCE_SECONDS):
             try:
                 await self.update()
             except EOFError:

@@ -4,8 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from tests.fakes.pace import PATIENCE_SECONDS
 
-async def until(holds: Callable[[], bool] | Callable[[], Awaitable[bool]], *, within_seconds: float = 5) -> None:
+
+async def until(
+    holds: Callable[[], bool] | Callable[[], Awaitable[bool]], *, within_seconds: float = PATIENCE_SECONDS
+) -> None:
     """Raises trio.TooSlowError if it does not."""
     with trio.fail_after(within_seconds):
         while not await _asked(holds):  # noqa: ASYNC110 - see above

@@ -11,8 +11,9 @@ from signal import SIGTERM, Signals
 
 import trio
 
+from tests.fakes.pace import PATIENCE_SECONDS
+
 _ROOT = Path(__file__).parents[2]
-_END_SECONDS = 30.0
 
 
 class Process:
@@ -37,7 +38,9 @@ class Process:
         """The lines of its log about one kind of event."""
         return [line for line in self.log if line["event"] == event]
 
-    async def wait_said(self, event: str, *, times: int = 1, within_seconds: float = 20.0) -> dict[str, object]:
+    async def wait_said(
+        self, event: str, *, times: int = 1, within_seconds: float = PATIENCE_SECONDS
+    ) -> dict[str, object]:
         """The last of so many lines about an event, as soon as it is there."""
         with trio.move_on_after(within_seconds):
             async with self._written:
@@ -49,7 +52,7 @@ class Process:
     def signal(self, which: Signals) -> None:
         self._process.send_signal(which)
 
-    async def ended(self, *, within_seconds: float = _END_SECONDS) -> int:
+    async def ended(self, *, within_seconds: float = PATIENCE_SECONDS) -> int:
         """Its exit code, when it has ended and all it wrote was read."""
         with trio.fail_after(within_seconds):
             async with self._written:
@@ -115,7 +118,7 @@ async def pasted(line: str) -> subprocess.CompletedProcess[str]:
 
 
 async def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    with trio.fail_after(_END_SECONDS):
+    with trio.fail_after(PATIENCE_SECONDS):
         done = await trio.run_process(
             command, env=_environ(environ), capture_stdout=True, capture_stderr=True, check=False
         )

@@ -9,9 +9,8 @@ import httpx
 import trio
 
 from tests.apiserver.processes import Process
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.ports import free_ports
-
-START_SECONDS = 60.0  # 2 s on an idle machine
 
 
 class Krt:
@@ -31,7 +30,7 @@ class Krt:
 
     async def wait_ready(self) -> None:
         """Return when it lacks nothing. Raises AssertionError if it ends instead, TooSlowError if it does neither."""
-        with trio.fail_after(START_SECONDS):
+        with trio.fail_after(PATIENCE_SECONDS):
             async with httpx.AsyncClient(trust_env=False) as client:
                 while not await _is_ready(client, self._admin_url):
                     assert self.process.running, f"{self.name} ended\n{self.process.last_output()}"

@@ -70,32 +70,34 @@ def wrongs(
     interval_seconds: float,
     disturbances: Sequence[Disturbance],
     made: int | None = None,
+    read_seconds: float = READ_SECONDS,
 ) -> list[str]:
     """What the model does not allow, a sentence each. `events` are those that name the Deployment, oldest first.
 
-    `made` is how many restarts there were if that is known to be more than were seen.
+    `made` is how many restarts there were if that is known to be more than were seen. `read_seconds` is READ_SECONDS as
+    long as this machine takes for it.
     """
     found = [*_lost(events, restarts), *_forged(restarts, journal, newest)]
     before: Restart | None = None
     stale = 0
     for restart in restarts:
         found += _wrong_after(before, restart, events, interval_seconds)
-        if missed := _missed(events, restart):
+        if missed := _missed(events, restart, read_seconds):
             stale += 1
             if not _is_excused(restart, disturbances):
                 found.append(f"restart at {restart.at:.3f} does not cover {missed.id}, accepted before it")
         before = restart
     count = max(len(restarts), made or 0)
-    if count > (most := most_restarts(events, interval_seconds) + stale):
+    if count > (most := most_restarts(events, interval_seconds, read_seconds) + stale):
         found.append(f"{count} restarts, and the model allows {most}")
     return found
 
 
-def most_restarts(events: Sequence[Event], interval_seconds: float) -> int:
+def most_restarts(events: Sequence[Event], interval_seconds: float, read_seconds: float = READ_SECONDS) -> int:
     """Those of an ideal worker: at the first event, and after each interval in which another one came."""
     count, covered_until = 0, float("-inf")
     for event in events:
-        if event.at + READ_SECONDS > covered_until:
+        if event.at + read_seconds > covered_until:
             covered_until = max(event.at, covered_until + interval_seconds)
             count += 1
     return count
@@ -136,8 +138,8 @@ def _wrong_after(
     return found
 
 
-def _missed(events: Sequence[Event], restart: Restart) -> Event | None:
-    missed = [event for event in events if event.id > restart.covers and event.at < restart.at - READ_SECONDS]
+def _missed(events: Sequence[Event], restart: Restart, read_seconds: float) -> Event | None:
+    missed = [event for event in events if event.id > restart.covers and event.at < restart.at - read_seconds]
     return missed[0] if missed else None
 
 

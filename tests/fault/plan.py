@@ -89,6 +89,10 @@ class Bounds:
         events = int(os.environ.get("FAULT_EVENTS", usual.events))
         return cls(tuple(range(first, first + count)), events, float(os.environ.get("FAULT_SECONDS", usual.seconds)))
 
+    def events_for(self, pace: float) -> int:
+        """So many get done in those seconds by a machine that takes `pace` times as long."""
+        return max(50, round(self.events / pace))
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -100,11 +104,11 @@ class Plan:
     faults: tuple[Fault, ...] = field(repr=False)
 
 
-def plan_of(seed: int, *, events: int, seconds: float) -> Plan:
-    """The same for the same seed and bounds."""
+def plan_of(seed: int, *, events: int, seconds: float, pace: float = 1.0) -> Plan:
+    """The same for the same seed and bounds. On a slower machine faults are rarer: krt recovers as slowly."""
     source = random.Random(seed)
     announcements = tuple(_announcements(source, events, seconds))
-    return Plan(seed, seconds, announcements, tuple(_faults(source, seconds)))
+    return Plan(seed, seconds, announcements, tuple(_faults(source, seconds, FAULTS_PER_SECOND / pace)))
 
 
 def repository(number: int) -> str:
@@ -121,9 +125,9 @@ def _announcements(source: random.Random, events: int, seconds: float) -> Iterat
         yield Announcement(number, moment, image, tags)
 
 
-def _faults(source: random.Random, seconds: float) -> Iterator[Fault]:
+def _faults(source: random.Random, seconds: float, per_second: float) -> Iterator[Fault]:
     moment = 1.0
-    while (moment := moment + source.expovariate(FAULTS_PER_SECOND)) < seconds:
+    while (moment := moment + source.expovariate(per_second)) < seconds:
         [(_, kind, targets, mean)] = source.choices(_KINDS, [row[0] for row in _KINDS])
         length = min(source.expovariate(1 / mean), MOST_SECONDS) if mean else 0.0
         answered_bytes = math.floor(math.exp(source.uniform(0, 9)))  # 1 to 8,000: a few bytes are as likely as many

@@ -16,13 +16,14 @@ from krt.broker.client import Client, open_client
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.secret import Secret
 from tests.apiserver.server import ApiServer
+from tests.fakes.pace import pace
 from tests.fault.chaos import Chaos
 from tests.fault.editor import Editor
 from tests.fault.fleet import INTERVAL_SECONDS, Fleet, open_fleet
 from tests.fault.history import History
 from tests.fault.job import Job, announce_all
 from tests.fault.ledger import Ledger, pending_entries, read_ledger, unsettled
-from tests.fault.model import Event, wrongs
+from tests.fault.model import READ_SECONDS, Event, wrongs
 from tests.fault.places import Place, places
 from tests.fault.plan import Bounds, Plan, plan_of
 
@@ -57,7 +58,7 @@ class Story:
 async def test_every_accepted_event_restarts_what_it_names_once(
     seed: int, apiserver: ApiServer, namespace: str, tmp_path: Path
 ) -> None:
-    plan = plan_of(seed, events=BOUNDS.events, seconds=BOUNDS.seconds)
+    plan = plan_of(seed, events=BOUNDS.events_for(pace()), seconds=BOUNDS.seconds, pace=pace())
     await apiserver.apply(*(place.to_object(namespace) for place in places()))
     async with open_fleet(apiserver, namespace, tmp_path) as fleet:
         story = await live(plan, fleet, apiserver, namespace)
@@ -80,7 +81,7 @@ async def live(plan: Plan, fleet: Fleet, apiserver: ApiServer, namespace: str) -
                 jobs += await announce_all(fleet, plan.announcements, plan.seed)
             others.cancel_scope.cancel()
         async with open_client(admin_of(fleet)) as client:
-            with trio.move_on_after(QUIET_SECONDS):
+            with trio.move_on_after(QUIET_SECONDS * pace()):
                 await quiet(client)
             ledger = await read_ledger(client)
             reports = await unsettled(client, ledger.groups[0].name, ledger.events, places())
@@ -139,6 +140,7 @@ def problems(story: Story) -> Iterator[str]:
             interval_seconds=INTERVAL_SECONDS,
             disturbances=story.chaos.disturbances(),
             made=made,
+            read_seconds=READ_SECONDS * pace(),
         )
         yield from (f"{place.name}: {wrong}" for wrong in found)
 

@@ -22,6 +22,7 @@ from tests.fakes.key_endpoint import (
     saying,
     silence,
 )
+from tests.fakes.pace import slack
 from tests.oidc.tokens import KID, key_set_body
 
 PATH = "/.well-known/jwks"
@@ -30,7 +31,7 @@ CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
 
 
 async def fetched(url: str, *, proxy: str | None = None, ca_file: Path | None = None, seconds: float = 5) -> KeySet:
-    with trio.fail_after(seconds + 1):  # a look that outlives its deadline is a failure of its own kind
+    with trio.fail_after(seconds + slack(1)):  # a look that outlives its deadline is a failure of its own kind
         return await fetcher(url + PATH, proxy=proxy, ca_file=ca_file, deadline_seconds=seconds)()
 
 

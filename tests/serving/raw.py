@@ -11,6 +11,7 @@ import trio
 from krt.serving.address import Address, parse_address
 from krt.serving.denial import Denial
 from krt.serving.http import Listener, serve
+from tests.fakes.pace import slack
 
 GOOD = b"GET /ok HTTP/1.1\r\nHost: krt.example\r\n\r\n"
 
@@ -63,7 +64,7 @@ class Running:
         client.setblocking(False)
         return trio.SocketStream(trio.socket.from_stdlib_socket(client))
 
-    async def send(self, *pieces: bytes, within_seconds: float = 1.0, pause_seconds: float = 0.0) -> Reply:
+    async def send(self, *pieces: bytes, within_seconds: float | None = None, pause_seconds: float = 0.0) -> Reply:
         """Sends the pieces and reads to the peer's end, which must come in time after the last piece."""
         stream = await self.connect()
         try:
@@ -72,7 +73,7 @@ class Running:
                 await trio.sleep(pause_seconds)
         except trio.BrokenResourceError:
             pass
-        with trio.fail_after(within_seconds):
+        with trio.fail_after(slack(1.0) if within_seconds is None else within_seconds):
             reply = await read_to_end(stream)
         await stream.aclose()
         return reply

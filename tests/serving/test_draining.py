@@ -11,6 +11,7 @@ from krt.errors import BindFailed
 from krt.serving.address import parse_address
 from krt.serving.connections import Connections
 from krt.serving.http import Listener, serve
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.serving.raw import GOOD, answer, echo, read_one, read_to_end, running
 
 ADMIN = {"close_every_answer": False, "lifetime_seconds": None}
@@ -129,7 +130,7 @@ async def test_draining_ends_idle_connections_and_those_that_come_too_late():
 async def test_a_listener_told_to_stop_before_it_began_ends():
     stopping = trio.Event()
     stopping.set()
-    with trio.fail_after(1):
+    with trio.fail_after(PATIENCE_SECONDS):
         await serve(echo, Listener(address=parse_address("127.0.0.1:0")), stopping=stopping)
 
 

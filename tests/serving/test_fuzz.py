@@ -17,6 +17,7 @@ import trio.lowlevel
 import trio.testing
 
 from krt.serving.denial import Denial
+from tests.fakes.pace import slack
 from tests.serving.raw import read_to_end, running
 from tests.serving.test_transport import ACCEPTED, REFUSED
 
@@ -85,7 +86,7 @@ async def attack(server, chance: random.Random) -> None:
         with suppress(OSError):  # a reset instead of an end
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     elif chance.random() < 0.8:
-        with trio.fail_after(5):
+        with trio.fail_after(slack(5)):
             reply = await read_to_end(stream)
         assert not reply.received or ANSWER.match(reply.received)
     await stream.aclose()
@@ -103,7 +104,7 @@ async def test_mutated_requests_crash_nothing_and_end(kept, caplog):
         assert Denial.CRASHED not in server.denials
         assert len(set(server.denials)) > 5
         server.stopping.set()
-        with trio.fail_after(3):
+        with trio.fail_after(slack(3)):
             await server.ended.wait()
     assert not caplog.records
 

@@ -17,11 +17,12 @@ from krt.core.report import Group, GroupState, Target, TargetState
 from krt.core.workload import WorkloadKey
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt, ask, get
+from tests.fakes.pace import slack
 from tests.fakes.patience import until
 from tests.fakes.process import Process, process
 from tests.serving.raw import Reply, read_to_end
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 JOBS = 500
 PROXY = {"KRT_TRUSTED_PROXIES": "127.0.0.1/32"}
@@ -112,14 +113,14 @@ async def test_500_jobs_wait_and_are_told_at_sigterm_what_there_is_to_tell(aroun
     assert {job.state for job in untold.jobs} == {"accepted"}
     assert code == 0
     assert (during - before) / JOBS < 200_000
-    assert median(seconds) < 5
-    assert stopped_seconds < 5
+    assert median(seconds) < slack(5)
+    assert stopped_seconds < slack(5)
 
 
 async def crowd_in(crowd: Crowd, nursery: trio.Nursery) -> None:
     for job in crowd.jobs:
         nursery.start_soon(crowd.wait, job)
-    await until(lambda: crowd.connected == JOBS, within_seconds=30)
+    await until(lambda: crowd.connected == JOBS)
     await trio.sleep(1)
     assert not any(job.reply for job in crowd.jobs)
 
@@ -137,5 +138,5 @@ async def changes_heard(crowd: Crowd, client: Client) -> list[float]:
     for job in crowd.jobs:
         await rollouts.record(job.event, SAID, {WEB: ROLLING}, {WEB: "u1"})
         said_at[job.event] = trio.current_time()
-    await until(lambda: all(job.reply for job in crowd.jobs), within_seconds=30)
+    await until(lambda: all(job.reply for job in crowd.jobs))
     return [job.at - said_at[job.event] for job in crowd.jobs]

@@ -415,7 +415,7 @@ async def test_a_call_that_waits_is_answered_when_a_worker_says_something(
     await trio.sleep(0.5)
     assert replies == []
     await rollouts.record(event, MATCHED, {WEB: ROLLING}, {WEB: "u1"})
-    await eventually(lambda: replies, within_seconds=3)
+    await eventually(lambda: replies)
     assert json.loads(replies[0].body)["state"] == "rolling"
 
 
@@ -427,7 +427,7 @@ async def test_above_the_limit_a_call_is_answered_at_once(around: Around, nurser
         await trio.sleep(0.3)
         began = trio.current_time()
         assert (await ask(web.web, get(f"/events/{event}?wait=25", around.token()))).status == 200
-        assert trio.current_time() - began < 2
+        assert trio.current_time() - began < 20  # and not 25
 
 
 async def test_at_sigterm_whoever_waits_is_answered_and_the_process_ends(around: Around, nursery):
@@ -444,6 +444,6 @@ async def test_at_sigterm_whoever_waits_is_answered_and_the_process_ends(around:
         nursery.start_soon(wait)
         await trio.sleep(0.5)
         code, seconds = await process.stopped()
-    assert (code, seconds < 5) == (0, True)
+    assert (code, seconds < 20) == (0, True)
     await eventually(lambda: replies)
     assert json.loads(replies[0].body)["state"] == "accepted"

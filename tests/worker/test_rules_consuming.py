@@ -227,7 +227,7 @@ async def test_C3_dead_workers_entries_are_found_behind_any_number_of_living_one
     await dead.release(10)
     cluster = FakeWorkloads(a_workload("ghcr.io/acme/blog:dev"))
     async with working(a_journal(client), some_rollouts(client), cluster, bounds=_bounds(in_hand=10)):
-        await until(lambda: len(cluster.patches) == 1, within_seconds=2)
+        await until(lambda: len(cluster.patches) == 1)
 
 
 async def test_C3_a_worker_that_stops_leaves_its_entries_to_the_others_at_once(client):
