@@ -32,7 +32,7 @@ from krt.core.workload import WorkloadKey
 from krt.dev.valkey import open_valkey
 from krt.errors import TokenAlreadyUsed
 from krt.secret import Secret
-from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.pace import pace
 from tests.fakes.valkey_users import ADMIN, deployed_users, password_of
 from tests.fakes.values import an_envelope
 
@@ -92,12 +92,12 @@ def a_journal(client: Client) -> Journal:
 
 
 async def ready(subscription: Subscription) -> None:
-    with trio.fail_after(PATIENCE_SECONDS):
+    with trio.fail_after(pace()):
         assert isinstance(await subscription.receive(), Subscribed)
 
 
 async def heard(subscription: Subscription) -> bytes:
-    with trio.fail_after(PATIENCE_SECONDS):
+    with trio.fail_after(pace()):
         signal = await subscription.receive()
     assert isinstance(signal, Message), signal
     return signal.payload
@@ -189,7 +189,7 @@ async def hear_events(server: Server) -> None:
 
 
 async def claim_the_clusters_name(server: Server) -> None:
-    with trio.fail_after(PATIENCE_SECONDS):  # it waits for ever otherwise
+    with trio.fail_after(pace()):  # it waits for ever otherwise
         await claim_name(server.client("krt-worker"), KEYS, "default", ClusterIdentity("this one"), replace=False)
 
 
