@@ -118,7 +118,7 @@ async def open_cluster(
             for scope in scopes:
                 nursery.start_soon(keep, scope, cluster.api, cluster.index, name=f"keep {scope}")
                 nursery.start_soon(confirm, scope, cluster.api, confirming, name=f"confirm {scope}")
-            nursery.start_soon(prove, scopes[0], cluster.api)
+            nursery.start_soon(prove, cluster.api)
             if told:
                 nursery.start_soon(keep, told.scope, cluster.api, told.known, name=f"keep {told.scope}")
             yield cluster

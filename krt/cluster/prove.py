@@ -7,7 +7,6 @@ server while no event comes.
 import trio
 
 from krt.cluster.api import Api
-from krt.cluster.follow import Scope
 from krt.errors import KrtError
 from krt.logs import Log
 
@@ -16,11 +15,11 @@ log = Log("cluster")
 SECONDS = 60.0
 
 
-async def prove(scope: Scope, api: Api) -> None:
-    """Ask for one object of the scope, for ever; what the answer says of the credentials, they note themselves."""
+async def prove(api: Api) -> None:
+    """Ask who krt is, for ever; what the answer says of the credentials, they note themselves."""
     while True:
         await trio.sleep(SECONDS)
         try:
-            await api.newest_version(scope.kind, scope.namespace)
-        except KrtError as error:  # but for a 401, it is an answer to somebody who is known, or none
+            await api.who_am_i()
+        except KrtError as error:  # 403 and 404 are answers of a server that knows who asks
             log.debug("credentials_not_proved", problem=error)

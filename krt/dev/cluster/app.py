@@ -104,10 +104,12 @@ class Cluster:
         body = await asgi.read_body(receive)
         agent = _header(scope, b"user-agent")
         call = calls.parse(scope["method"], scope["path"], scope["query_string"], agent=agent)
+        if call is not None:
+            self.requests[call.verb, call.kind.resource] += 1
+        self._check_known(_header(scope, b"authorization"))
         if call is None:
             await asgi.respond(send, _outside(scope["path"]))
             return
-        self.requests[call.verb, call.kind.resource] += 1
         self._check_token(call, _header(scope, b"authorization"))
         fault = self.faults.take(call)
         await trio.sleep(fault.delay_seconds)
@@ -119,14 +121,17 @@ class Cluster:
             whole = answer(self.store, call, body, _header(scope, b"content-type"))
             await _finish(send, packed(whole, _header(scope, b"accept-encoding")), fault)
 
+    def _check_known(self, authorization: str) -> None:
+        """A token that is none is refused before anything is looked at, as by the API server."""
+        scheme, _space, token = authorization.partition(" ")
+        if self.tokens is not None and scheme.lower() == "bearer" and token not in self.tokens:
+            raise status.unauthorized()
+
     def _check_token(self, call: Call, authorization: str) -> None:
         if self.tokens is None:
             return
-        scheme, _space, token = authorization.partition(" ")
-        if scheme.lower() != "bearer":
+        if not authorization.lower().startswith("bearer "):
             raise denied(call, "system:anonymous")
-        if token not in self.tokens:
-            raise status.unauthorized()
 
     async def _watch(self, call: Call, fault: Fault, receive: Receive, send: Send) -> None:
         window = window_of(call)  # may refuse, so before anything is open
