@@ -225,8 +225,15 @@ async def test_C3_dead_workers_entries_are_found_behind_any_number_of_living_one
     await accept(client, "t-1000", an_event("ghcr.io/acme/blog"))
     await dead.read_new(10)
     await dead.release(10)
-    cluster = FakeWorkloads(a_workload("ghcr.io/acme/blog:dev"))
-    async with working(a_journal(client), some_rollouts(client), cluster, bounds=_bounds(in_hand=10)):
+    cluster, asked = FakeWorkloads(a_workload("ghcr.io/acme/blog:dev")), []
+
+    async def one_look(name: str) -> None:
+        asked.append(name)
+        assert asked.count("claim") < 1000, "it goes round for ever"
+        assert name != "claim" or "read_new" not in asked or cluster.calls, "the first look did not find it"
+
+    journal = Troubled(a_journal(client), before=one_look)
+    async with working(journal, some_rollouts(client), cluster, bounds=_bounds(in_hand=10)):
         await until(lambda: len(cluster.patches) == 1)
 
 
