@@ -91,9 +91,14 @@ async def test_C1_a_cluster_in_the_place_of_another_takes_its_name_when_told_to(
 
 async def test_C2_what_was_accepted_before_the_first_worker_came_is_handled(client):
     """Seen to fail with a group that begins at `$`."""
-    cluster = FakeWorkloads(web())
+    cluster, looked = FakeWorkloads(web()), []
+
+    async def looking(name: str) -> None:
+        looked.append(name)
+        assert looked.count("read_new") < 5 or cluster.calls, "it was not given to the first worker that looked"
+
     await accept(client)
-    async with working(a_journal(client), some_rollouts(client), cluster):
+    async with working(Troubled(a_journal(client), before=looking), some_rollouts(client), cluster):
         await until(lambda: len(cluster.patches) == 1)
 
 
