@@ -23,8 +23,6 @@ _HEAVY = (
     "hypercorn",
     "hypothesis.strategies",
     "jwt",
-    "kubernetes.client",
-    "kubernetes.config",
     "libvalkey",
     "msgspec",
     "prometheus_client",
