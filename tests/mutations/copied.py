@@ -63,6 +63,7 @@ def copied(folder: Path) -> Iterator[Copy]:
     shutil.copytree(ROOT, root, ignore=_LEFT_OUT, symlinks=True)
     environ = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     environ.pop("PYTEST_ADDOPTS", None)
+    environ["KRT_TEST_PATIENCE"] = str(SECONDS / 4)
     with subprocess.Popen(
         [sys.executable, "-m", "tests.mutations.server"],
         cwd=root,
