@@ -5,16 +5,35 @@ group of workers: "KIND/NAMESPACE/NAME/UID" → "ID ID…". Every change of a re
 """
 
 from krt.broker.script import Script
+from krt.core.report import MOST_TARGETS
 
-# What is not JSON counts as nothing said: it is overwritten, and stops nobody.
-_FORWARD = """
+# What is not JSON counts as nothing said: it is overwritten, and stops nobody. A report's key that holds something else
+# than a hash counts as no report.
+#
+# An event with more workloads than a report tells one by one (its group says how many) keeps a field for each of them
+# that is unfinished or failed. Of those that ended well and stand beyond the first MOST fields it keeps that there are
+# some ("done/GROUP"): a thousand more lines of "ready" would cost memory for a day, and tell nobody anything.
+_FORWARD = (
+    f"""
+local MOST = {MOST_TARGETS}
+"""
+    """
 local function decoded(text)
   local ok, value = pcall(cjson.decode, text)
   if ok and type(value) == 'table' then return value end
   return {}
 end
+local function is_hash(key) return redis.call('TYPE', key).ok == 'hash' end
+local function is_folded(report, field, new)
+  local group, place = string.match(field, '^target/([^/]*)/(.*)$')
+  if not group or new.final ~= true or new.state == 'failed' or redis.call('HLEN', report) <= MOST then return false end
+  if not decoded(redis.call('HGET', report, 'group/' .. group) or '').workloads then return false end
+  redis.call('HDEL', report, field, 'warnings/' .. group .. '/' .. place)
+  if new.state ~= 'skipped' then redis.call('HSET', report, 'done/' .. group, '1') end
+  return true
+end
 local function forward(report, field, new)
-  if redis.call('EXISTS', report) == 0 then return 0 end
+  if not is_hash(report) then return 0 end
   local old = redis.call('HGET', report, field)
   if old == new then return 0 end
   if old then
@@ -25,10 +44,18 @@ local function forward(report, field, new)
     local at = tonumber(was.version) or 0
     if one and at > (tonumber(is.version) or 0) and at <= 2 ^ 53 then return 0 end
   end
-  redis.call('HSET', report, field, new)
+  if not is_folded(report, field, decoded(new)) then redis.call('HSET', report, field, new) end
   return 1
 end
+local function follow(followed, name, id)
+  local held = redis.call('HGET', followed, name)
+  if not held then redis.call('HSET', followed, name, id)
+  elseif not string.find(' ' .. held .. ' ', ' ' .. id .. ' ', 1, true) then
+    redis.call('HSET', followed, name, held .. ' ' .. id)
+  end
+end
 """
+)
 
 # KEYS 1 the report, 2 what is followed
 # ARGV 1 id, 2 channel, 3 how long what is followed is kept (ms), 4 how many fields, then field and value each,
@@ -38,26 +65,28 @@ RECORD = Script(
     + """
 local changed, last = 0, 4 + 2 * ARGV[4]
 for i = 5, last, 2 do changed = changed + forward(KEYS[1], ARGV[i], ARGV[i + 1]) end
-for i = last + 1, #ARGV do
-  local held = redis.call('HGET', KEYS[2], ARGV[i])
-  if not held then redis.call('HSET', KEYS[2], ARGV[i], ARGV[1])
-  elseif not string.find(' ' .. held .. ' ', ' ' .. ARGV[1] .. ' ', 1, true) then
-    redis.call('HSET', KEYS[2], ARGV[i], held .. ' ' .. ARGV[1])
-  end
-end
+for i = last + 1, #ARGV do follow(KEYS[2], ARGV[i], ARGV[1]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[3])
 if changed > 0 then redis.pcall('PUBLISH', ARGV[2], ARGV[1]) end
 return changed
 """
 )
 
-# KEYS 1 journal, 2 the report
-# ARGV 1 group, 2 id, 3 channel, then field and value each. Writes the outcome and acknowledges the entry.
+# KEYS 1 journal, 2 the report, 3 what is followed
+# ARGV 1 group, 2 id, 3 channel, 4 how long what is followed is kept (ms), 5 how many fields, then field and value each,
+#      then a field and what to follow each. Writes the outcome and acknowledges the entry.
+# It rests on nothing that an earlier call wrote: a failover may have lost that, and this one comes to the new primary.
 SETTLE = Script(
     _FORWARD
     + """
 local changed = 0
-for i = 4, #ARGV, 2 do changed = changed + forward(KEYS[2], ARGV[i], ARGV[i + 1]) end
+local last = 5 + 2 * ARGV[5]
+for i = 6, last, 2 do changed = changed + forward(KEYS[2], ARGV[i], ARGV[i + 1]) end
+for i = last + 1, #ARGV, 2 do
+  local said = is_hash(KEYS[2]) and redis.call('HGET', KEYS[2], ARGV[i])
+  if said and decoded(said).final ~= true then follow(KEYS[3], ARGV[i + 1], ARGV[2]) end
+end
+if #ARGV > last then redis.call('PEXPIRE', KEYS[3], ARGV[4]) end
 if changed > 0 then redis.pcall('PUBLISH', ARGV[3], ARGV[2]) end
 return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 """
@@ -76,7 +105,8 @@ local told, kept, changed = {}, {}, 0
 for i = 8, #ARGV do told[ARGV[i]] = true end
 for id in string.gmatch(held, '%S+') do
   if told[id] then
-    local uid = decoded(redis.call('HGET', ARGV[6] .. id, ARGV[3]) or '').uid
+    local said = is_hash(ARGV[6] .. id) and redis.call('HGET', ARGV[6] .. id, ARGV[3])
+    local uid = decoded(said or '').uid
     if (uid == nil or uid == ARGV[2]) and forward(ARGV[6] .. id, ARGV[3], ARGV[4]) == 1 then
       changed = changed + 1
       redis.pcall('PUBLISH', ARGV[7], id)
@@ -97,14 +127,17 @@ return changed
 # for another one by now: one that was superseded is settled, and what took its place would be missing from the picture.
 STANDINGS = Script("""
 local asked, found = {}, {}
+local function is_hash(key) return redis.call('TYPE', key).ok == 'hash' end
 for i = 7, #ARGV do asked[ARGV[i]] = true end
 for id in string.gmatch(redis.call('HGET', KEYS[1], ARGV[1]) or '', '%S+') do
   if not asked[id] then return {} end
 end
 for i = 7 + ARGV[5], math.min(7 + ARGV[6], #ARGV) do
   local report = ARGV[2] .. ARGV[i]
-  local group, target = redis.call('HGET', report, ARGV[3]), redis.call('HGET', report, ARGV[4])
-  found[#found + 1] = {redis.call('EXISTS', report), group or '', target or ''}
+  if is_hash(report) then
+    local group, target = redis.call('HGET', report, ARGV[3]), redis.call('HGET', report, ARGV[4])
+    found[#found + 1] = {1, group or '', target or ''}
+  else found[#found + 1] = {0, '', ''} end
 end
 return found
 """)

@@ -45,8 +45,7 @@ class Rollouts:
         self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
     ) -> None:
         """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
-        said = {group_field(self._group): group.to_json(), **self._fields(targets)}
-        said |= {warnings_field(self._group, key): to_json_list(t.warnings) for key, t in targets.items() if t.warnings}
+        said = {group_field(self._group): group.to_json(), **self._said(targets)}
         flat = [part for field in said.items() for part in field]
         keys = [self._keys.report(str(event)), self._keys.followed(self._group)]
         own: list[str | int] = [str(event), self._keys.reports_channel, _FOLLOWED_MILLISECONDS, len(said)]
@@ -57,12 +56,20 @@ class Rollouts:
         said = await self._client.call("HGET", self._keys.report(str(event)), group_field(self._group))
         return said is not None and not parse_group(_text(said)).final
 
-    async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
-        """Write the outcome and acknowledge: nobody of the group gets the entry again."""
-        said = {**self._fields(done), group_field(self._group): group.to_json()}
-        own = [self._group, str(event), self._keys.reports_channel]
-        keys = [self._keys.journal, self._keys.report(str(event))]
-        await self._client.eval_script(SETTLE, keys, [*own, *(part for field in said.items() for part in field)])
+    async def settle(
+        self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+    ) -> None:
+        """Write the outcome and acknowledge: nobody of the group gets the entry again.
+
+        `done` is all that is to be said of its workloads, and `follow` those (by uid) whose end others will tell: what
+        `record` wrote may be lost. What has ended meanwhile stays so.
+        """
+        said = {**self._said(done), group_field(self._group): group.to_json()}
+        own: list[str | int] = [self._group, str(event), self._keys.reports_channel, _FOLLOWED_MILLISECONDS, len(said)]
+        keys = [self._keys.journal, self._keys.report(str(event)), self._keys.followed(self._group)]
+        names = [(target_field(self._group, key), _name(key, uid)) for key, uid in follow.items()]
+        pairs = [*said.items(), *names]
+        await self._client.eval_script(SETTLE, keys, [*own, *(part for pair in pairs for part in pair)])
 
     async def tell(self, followed: Followed, target: Target) -> int:
         """Say how a rollout goes on, for these of its events; with the last word, follow it for them no more.
@@ -111,8 +118,10 @@ class Rollouts:
         said: list[str | int] = [self._group, int(DAY_SECONDS), self._presence.to_json()]
         await self._client.eval_script(ALIVE, [self._keys.alive], said)
 
-    def _fields(self, targets: Mapping[WorkloadKey, Target]) -> dict[str, str]:
-        return {target_field(self._group, key): target.to_json() for key, target in targets.items()}
+    def _said(self, targets: Mapping[WorkloadKey, Target]) -> dict[str, str]:
+        said = {target_field(self._group, key): target.to_json() for key, target in targets.items()}
+        odd = {key: target.warnings for key, target in targets.items() if target.warnings}
+        return {warnings_field(self._group, key): to_json_list(warnings) for key, warnings in odd.items()} | said
 
 
 def _name(key: WorkloadKey, uid: str) -> str:

@@ -33,6 +33,7 @@ def _state_now(report: Report, seen: Seen) -> EventState:
     groups = counted(report, seen)
     said = {report.groups[group].state for group in groups if group in report.groups and report.groups[group].final}
     targets = {target.state for target in report.targets_of(groups)}
+    targets |= {TargetState.READY} if groups & report.done else set()
     if TargetState.FAILED in targets or GroupState.FAILED in said:
         return EventState.FAILED
     unfinished = [group for group in groups if not is_finished(report, group)]

@@ -1,12 +1,14 @@
 """A report as the job, the log and the live page are shown it: one document, whoever asks. Pure."""
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from krt.core.conclusion import counted, is_absent, state_of
 from krt.core.presence import Seen, cluster_of
-from krt.core.report import Report, Target, TargetState
+from krt.core.report import MOST_TARGETS, Report, Target, TargetState
 from krt.core.workload import WorkloadKey
 
 # Of one workload that two groups of a cluster see, the one that says more is shown: what is wrong, what is to come.
@@ -22,9 +24,14 @@ _TELLING = (
 )
 
 
+_Place = tuple[str, WorkloadKey]  # the cluster's name, and the workload there
+
+
 def document(report: Report, seen: Seen) -> dict[str, Any]:
     """The whole document, ready to be JSON."""
     event, waited = report.event, counted(report, seen)
+    chosen = _chosen(report, waited)
+    told = _told(chosen)
     return {
         "id": str(report.id),
         "state": state_of(report, seen),
@@ -32,14 +39,14 @@ def document(report: Report, seen: Seen) -> dict[str, Any]:
         "tags": _tags(event.get("tags", "")),
         "accepted_at": _time(report.accepted_at),
         "by": {"repository": event.get("repository", ""), "run": event.get("run_url", "")},
-        "clusters": [_cluster(name, report, seen) for name in sorted(waited)],
-        "targets": [_target(*place, target) for place, target in sorted(_chosen(report, waited).items())],
+        "clusters": _clusters(report, seen, waited, chosen, told),
+        "targets": [_target(*place, target) for place, target in sorted(told.items())],
     }
 
 
-def _chosen(report: Report, waited: frozenset[str]) -> dict[tuple[str, WorkloadKey], Target]:
+def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:
     """One target for each workload of each cluster."""
-    found: dict[tuple[str, WorkloadKey], tuple[tuple[bool, int], Target]] = {}
+    found: dict[_Place, tuple[tuple[bool, int], Target]] = {}
     for (group, key), target in report.targets.items():
         place, rank = (cluster_of(group), key), (group not in waited, _TELLING.index(target.state))
         if place not in found or rank < found[place][0]:
@@ -47,10 +54,33 @@ def _chosen(report: Report, waited: frozenset[str]) -> dict[tuple[str, WorkloadK
     return {place: target for place, (_, target) in found.items()}
 
 
-def _cluster(name: str, report: Report, seen: Seen) -> dict[str, Any]:
+def _told(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
+    """At most MOST_TARGETS of them: those that failed and the unfinished ones come first."""
+    if len(chosen) <= MOST_TARGETS:
+        return dict(chosen)
+    by_rank = sorted(chosen.items(), key=lambda item: (_TELLING.index(item[1].state), item[0]))
+    return dict(by_rank[:MOST_TARGETS])
+
+
+def _clusters(
+    report: Report, seen: Seen, waited: frozenset[str], chosen: Mapping[_Place, Target], told: Mapping[_Place, Target]
+) -> list[dict[str, Any]]:
+    """Each cluster that is waited for; `more` counts its workloads beyond those that are told one by one."""
+    stored = Counter(group for group, _ in report.targets)
+    left_out = Counter(cluster for cluster, _ in chosen.keys() - told.keys())
+    found = []
+    for name in sorted(waited):
+        group = report.groups.get(name)
+        folded = max(0, group.workloads - stored[name]) if group else 0
+        more = folded + left_out.pop(cluster_of(name), 0)  # of two groups of a cluster, the first one tells
+        found.append(_cluster(name, report, seen, more))
+    return found
+
+
+def _cluster(name: str, report: Report, seen: Seen, count: int) -> dict[str, Any]:
     group, sighting = report.groups.get(name), seen.groups.get(name)
     state = "absent" if is_absent(report, seen, name) else group.state if group else "waiting"
-    more = {"more": group.more} if group and group.more else {}
+    more = {"more": count} if count else {}
     reason = {"reason": group.reason} if group and group.reason else {}
     seen_at = {"seen_at": _time(sighting.last)} if sighting else {}
     return {"name": cluster_of(name), "state": state, **reason, **more, **seen_at}

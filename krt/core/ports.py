@@ -191,8 +191,13 @@ class Rollouts(Protocol):
         """Whether a worker of this group has recorded the event, and none has settled it."""
         ...
 
-    async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
-        """Write the outcome and acknowledge: nobody of the group gets the entry again."""
+    async def settle(
+        self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+    ) -> None:
+        """Write the outcome and acknowledge: nobody of the group gets the entry again.
+
+        `done` and `follow` rest on no earlier call: a failover may have lost what `record` wrote.
+        """
         ...
 
     async def tell(self, followed: Followed, target: Target) -> int:

@@ -15,7 +15,7 @@ import msgspec
 from krt.core.event_id import EventId
 from krt.core.workload import WorkloadKey
 
-MOST_TARGETS = 1000  # that are told one by one; of more the number
+MOST_TARGETS = 1000  # that are told one by one once they have ended well; of more the number
 LAST = 2**53  # a version above every resource version: nothing that is still on its way takes a last word back
 ENDED = "ended"  # the field that holds the final state somebody was told
 
@@ -85,7 +85,7 @@ class Group(msgspec.Struct, frozen=True, omit_defaults=True):
 
     state: GroupState
     reason: str = ""
-    more: int = 0  # targets beyond those that are told one by one
+    workloads: int = 0  # how many there are, where that is more than MOST_TARGETS
     final: bool = False
 
     def to_json(self) -> str:
@@ -114,6 +114,7 @@ class Report:
     event: Mapping[str, str]
     groups: Mapping[str, Group] = field(default_factory=dict)
     targets: Mapping[tuple[str, WorkloadKey], Target] = field(default_factory=dict)
+    done: frozenset[str] = frozenset()  # groups with workloads that ended well and are not among the targets
 
     @property
     def accepted_at(self) -> float:
@@ -152,7 +153,8 @@ def parse(event: EventId, fields: Mapping[str, str]) -> Report:
     groups = {name.partition("/")[2]: parse_group(text) for name, text in fields.items() if name.startswith("group/")}
     warnings = {place: _warnings(text) for place, text in _placed("warnings", fields)}
     targets = {place: _warned(parse_target(text), warnings.get(place, ())) for place, text in _placed("target", fields)}
-    return Report(event, {name: text for name, text in fields.items() if "/" not in name}, groups, targets)
+    done = frozenset(name.partition("/")[2] for name in fields if name.startswith("done/"))
+    return Report(event, {name: text for name, text in fields.items() if "/" not in name}, groups, targets, done)
 
 
 def parse_group(text: str) -> Group:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
+from krt.core.report import MOST_TARGETS, Target
 from krt.core.workload import WorkloadKey
 from krt.logs import Log
 
@@ -34,9 +35,12 @@ class Entry:
     told: Callable[[str], None]  # of each workload's outcome, by its name
     open: set[WorkloadKey] = field(default_factory=set)
     outcomes: dict[WorkloadKey, Outcome] = field(default_factory=dict)
-    # Told one by one in the report, by uid; "" did not match, and may yet, as may one of another uid.
+    # Recorded as matched, by uid; "" did not match, and may yet, as may one of another uid.
     listed: dict[WorkloadKey, str] = field(default_factory=dict)
-    more: int = 0  # workloads that are only counted there
+    # What was recorded, and is to be told again with the outcome: a failover may have lost it.
+    recorded: dict[WorkloadKey, Target] = field(default_factory=dict)
+    followed: dict[WorkloadKey, str] = field(default_factory=dict)  # by uid
+    unlisted: int = 0  # workloads that are only counted: there was nothing to do for them
     undone: dict[WorkloadKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
     heir: "Entry | None" = None  # a newer one that names all that this one does: late matches are its business
     dropped: bool = False  # another worker has it now
@@ -67,6 +71,11 @@ class Entry:
         """Somebody else sees to it: nothing is open here any more, and nothing is said."""
         self.dropped = True
         self.open.clear()
+
+    def workloads(self) -> int:
+        """How many the event names, where a report does not tell them all one by one; else 0."""
+        count = len(self.recorded) + self.unlisted
+        return count if count > MOST_TARGETS else 0
 
     def counts(self) -> Counter[str]:
         """How many workloads ended how, by the names of the outcomes in lower case."""

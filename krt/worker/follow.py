@@ -118,7 +118,8 @@ class Follower:
     async def _tell_rollout(self, one: Followed, workload: Workload) -> None:
         name = (one.key, one.uid)
         target = say(workload, now=self._now(), deadline_seconds=self._deadline_seconds)
-        if one.events and self._said.get(name) != (one.events, target):
+        # With the last word it is followed no more: where it is, a failover has lost that word.
+        if one.events and (target.final or self._said.get(name) != (one.events, target)):
             await self._tell(one, target)
             self._said[name] = (one.events, target)
 

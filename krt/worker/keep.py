@@ -7,7 +7,7 @@ import trio
 from krt.core.event_id import EventId
 from krt.core.ports import Index, Journal, Rollouts
 from krt.core.progress import of_outcome
-from krt.core.report import Group, GroupState, Target, TargetState
+from krt.core.report import Group, GroupState
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
@@ -99,23 +99,22 @@ async def release(journal: Journal, hand: Hand) -> None:
 
 async def _settle(rollouts: Rollouts, entry: Entry) -> None:
     said = {key: target for key, outcome in entry.outcomes.items() if (target := of_outcome(outcome))}
-    done = {key: target for key, target in said.items() if key in entry.listed}
-    group = _group(entry, [target.reason for key, target in said.items() if key not in done and _is_failed(target)])
+    done, group = entry.recorded | said, _group(entry)
+    follow = {key: uid for key, uid in entry.followed.items() if not done[key].final}
     async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
         try:
-            await rollouts.settle(entry.id, group, done)
+            await rollouts.settle(entry.id, group, done, follow)
             break
         except BrokerUnavailable as error:
             log.warning("journal_unavailable", event_id=entry.id, problem=error)
     log.info("event_settled", event_id=entry.id, workloads=entry.counts())
 
 
-def _group(entry: Entry, failures: list[str]) -> Group:
-    """What is said of the event as a whole. `failures` are those of workloads that are not told one by one."""
-    if failures:
-        return Group(GroupState.FAILED, f"{len(failures)} more failed: {failures[0]}", entry.more, final=True)
+def _group(entry: Entry) -> Group:
+    """What is said of the event as a whole."""
     is_match = entry.outcomes or entry.envelope.dry_run
-    return Group(GroupState.SETTLED if is_match else GroupState.NO_MATCH, more=entry.more, final=True)
+    state = GroupState.SETTLED if is_match else GroupState.NO_MATCH
+    return Group(state, workloads=entry.workloads(), final=True)
 
 
 def _ending(entry: Entry) -> str:
@@ -125,10 +124,6 @@ def _ending(entry: Entry) -> str:
     ends = entry.counts()
     worst = [bad for bad in ("failed", "expired") if ends[bad]]
     return worst[0] if worst else "settled" if ends else "no_match"
-
-
-def _is_failed(target: Target) -> bool:
-    return target.state is TargetState.FAILED
 
 
 def _most(hand: Hand) -> int:

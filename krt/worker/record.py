@@ -26,21 +26,25 @@ class Recorder:
     async def matched(self, entry: Entry, verdicts: Sequence[Verdict], wanted: Collection[Workload]) -> None:
         """The verdicts on an entry; `wanted` are going to be restarted. Raises BrokerUnavailable.
 
-        Of more than are told one by one it is the skipped that are only counted, if that is enough.
+        All of the wanted are recorded. Of more than are told one by one, those with nothing to do are only counted, the
+        skipped first.
         """
-        told = sorted(verdicts, key=lambda verdict: isinstance(verdict, Skip))[:MOST_TARGETS]
         follow = {workload.key: workload.uid for workload in wanted}
-        targets = {v.workload.key: _target(v, entry, is_wanted=v.workload.key in follow) for v in told}
+        told = sorted(verdicts, key=lambda verdict: (verdict.workload.key not in follow, isinstance(verdict, Skip)))
+        told = told[: max(MOST_TARGETS, len(follow))]
         entry.listed |= {v.workload.key: "" if isinstance(v, Skip) else v.workload.uid for v in told}
-        entry.more = len(verdicts) - len(told)
-        followed = {key: uid for key, uid in follow.items() if key in targets}
-        await self._rollouts.record(entry.id, _group(entry), targets, followed)
+        entry.recorded |= {v.workload.key: _target(v, entry, is_wanted=v.workload.key in follow) for v in told}
+        entry.followed |= follow
+        entry.unlisted = len(verdicts) - len(told)
+        await self._rollouts.record(entry.id, _group(entry), entry.recorded, follow)
 
     async def late(self, entry: Entry, workload: Workload) -> None:
         """A workload that came to match later. Waits for Valkey; returns also when the entry is dropped."""
-        if entry.listed.get(workload.key) == workload.uid or len(entry.listed.keys() | {workload.key}) > MOST_TARGETS:
+        if entry.listed.get(workload.key) == workload.uid:
             return
         target = {workload.key: Target(TargetState.WAITING, uid=workload.uid)}
+        entry.recorded |= target
+        entry.followed[workload.key] = workload.uid
         async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
             if entry.dropped:
                 return
@@ -54,7 +58,7 @@ class Recorder:
 
 
 def _group(entry: Entry) -> Group:
-    return Group(GroupState.MATCHED, more=entry.more)
+    return Group(GroupState.MATCHED, workloads=entry.workloads())
 
 
 def _target(verdict: Verdict, entry: Entry, *, is_wanted: bool) -> Target:

@@ -156,7 +156,7 @@ class Taker:
         return made if delivered.id.milliseconds / 1000 < made - _BACKLOG_SECONDS else None
 
     async def _settle(self, entry: EventId, state: GroupState, reason: str) -> None:
-        await self._rollouts.settle(entry, Group(state, reason=reason, final=True), {})
+        await self._rollouts.settle(entry, Group(state, reason=reason, final=True), {}, {})
         self._metrics.event_settled(state)
 
 

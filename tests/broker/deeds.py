@@ -151,7 +151,7 @@ async def read_a_long_report(server: Server) -> None:
 async def keep_the_state_that_was_told(server: Server) -> None:
     event = await an_accepted_event(server)
     settled = Group(GroupState.FAILED, final=True)
-    await Rollouts(server.admin, KEYS, group=GROUP).settle(event, settled, {})
+    await Rollouts(server.admin, KEYS, group=GROUP).settle(event, settled, {}, {})
     await Reports(server.client("krt-web"), KEYS).read(event)
     assert await server.admin.call("HGET", KEYS.report(str(event)), "ended") == b"failed"
 
@@ -262,7 +262,7 @@ async def record_follow_tell_and_settle(server: Server) -> None:
     assert await rollouts.followed() == (followed,)
     assert await rollouts.standings(followed) == {event: Standing(settled=False, target=Target(TargetState.WAITING))}
     assert await rollouts.tell(followed, READY) == 1
-    await rollouts.settle(event, Group(GroupState.SETTLED, final=True), {})
+    await rollouts.settle(event, Group(GroupState.SETTLED, final=True), {}, {})
     await rollouts.say_alive()
     assert await rollouts.followed() == ()
     assert not await rollouts.is_open(event)

@@ -71,7 +71,7 @@ async def test_T4_an_event_waits_for_a_forgotten_cluster_no_more(client):
     await lived(client, LIVING, ago=0)
     event = await accept(client)
     await worked(client, OLD)
-    await some_rollouts(client, group=LIVING).settle(event, Group(GroupState.NO_MATCH, final=True), {})
+    await some_rollouts(client, group=LIVING).settle(event, Group(GroupState.NO_MATCH, final=True), {}, {})
     report, seen = await Reports(client, KEYS).read(event)
     assert state_of(report, seen) is EventState.ROLLING
     assert await forget(client, KEYS, "old") is Forgotten.YES

@@ -45,7 +45,7 @@ def recent(counting) -> RecentReports:
 
 
 async def end(client, event: EventId) -> None:
-    await some_rollouts(client).settle(event, SETTLED, {WEB: READY})
+    await some_rollouts(client).settle(event, SETTLED, {WEB: READY}, {})
 
 
 async def test_nothing_was_announced_yet(recent):

@@ -30,7 +30,7 @@ async def state(reports: Reports, event: EventId) -> EventState:
 
 async def end(client, event: EventId, target: Target = READY, group: str = GROUP) -> None:
     """The workers of a cluster have done with the event."""
-    await some_rollouts(client, group=group).settle(event, SETTLED, {WEB: target})
+    await some_rollouts(client, group=group).settle(event, SETTLED, {WEB: target}, {})
 
 
 async def was_alive(client, group: str, *, from_ago: float, to_ago: float = 0.0) -> None:

@@ -9,7 +9,7 @@ from krt.core.document import document
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
 from krt.core.presence import Seen
-from krt.core.report import EventState, Group, GroupState, Report, Target, TargetState, parse
+from krt.core.report import MOST_TARGETS, EventState, Group, GroupState, Report, Target, TargetState, parse
 from krt.core.workload import WorkloadKey
 from tests.fakes.values import a_sighting, an_envelope
 
@@ -30,10 +30,28 @@ def seen(after: float = 5.0, **last: float) -> Seen:
     return Seen({names[name]: a_sighting(at) for name, at in last.items()}, ACCEPTED_AT + after)
 
 
+@pytest.mark.parametrize("count", [MOST_TARGETS, MOST_TARGETS + 1, MOST_TARGETS + 5, 2 * MOST_TARGETS, 7000])
+def test_T1_of_more_than_a_thousand_targets_those_are_told_that_failed_or_are_not_finished(count: int) -> None:
+    """The others are counted. Seen to fail with the first thousand told, by name."""
+    ready = Target(TargetState.READY, final=True)
+    telling = {
+        WorkloadKey("Deployment", "shop", "zz-1"): Target(TargetState.FAILED, "no", final=True),
+        WorkloadKey("Deployment", "shop", "zz-2"): Target(TargetState.PROGRESSING),
+        WorkloadKey("Deployment", "shop", "zz-3"): Target(TargetState.WAITING),
+    }
+    good = {WorkloadKey("Deployment", "shop", f"web-{number}"): ready for number in range(count - len(telling))}
+    targets = {(HERE, key): target for key, target in (good | telling).items()}
+    report = a_report({HERE: Group(GroupState.SETTLED, workloads=count + 10, final=True)}, targets)
+    told = document(report, seen(here=ACCEPTED_AT + 4))
+    assert len(told["targets"]) == MOST_TARGETS
+    assert [target["name"] for target in told["targets"] if target["state"] != "ready"] == ["zz-1", "zz-2", "zz-3"]
+    assert told["clusters"][0]["more"] == count + 10 - MOST_TARGETS
+
+
 def test_the_document_says_what_there_is_to_say() -> None:
     web = Target(TargetState.READY, "", ("zero replicas",), 3, 3, 3, 12.4, "uid", 1000, final=True)
     api = Target(TargetState.FAILED, "timed out", updated=1, desired=2, final=True)
-    said = {HERE: Group(GroupState.SETTLED, more=7, final=True), THERE: Group(GroupState.MATCHED)}
+    said = {HERE: Group(GroupState.SETTLED, workloads=1008, final=True), THERE: Group(GroupState.MATCHED)}
     report = a_report(said, {(THERE, API): api, (HERE, WEB): web})
     assert document(report, seen(here=ACCEPTED_AT + 4, there=ACCEPTED_AT - 56.5)) == {
         "id": "1795176000000-0",
@@ -46,7 +64,7 @@ def test_the_document_says_what_there_is_to_say() -> None:
             "run": "https://github.com/acme/shop/actions/runs/1959414638/attempts/1",
         },
         "clusters": [
-            {"name": "default", "state": "settled", "more": 7, "seen_at": "2026-11-20T12:00:04.000Z"},
+            {"name": "default", "state": "settled", "more": 1007, "seen_at": "2026-11-20T12:00:04.000Z"},
             {"name": "eu", "state": "absent", "seen_at": "2026-11-20T11:59:03.500Z"},
         ],
         "targets": [

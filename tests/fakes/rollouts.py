@@ -48,10 +48,16 @@ class FakeRollouts:
         said = self.stream.reports.get(event, {}).get(group_field(self._name))
         return said is not None and not parse_group(said).final
 
-    async def settle(self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target]) -> None:
+    async def settle(
+        self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+    ) -> None:
         await trio.lowlevel.checkpoint()
         for key, target in done.items():
             self._write(event, key, target)
+        for name in follow.items():
+            standing = self._target(event, name[0])
+            if standing and not standing.final:
+                self._followed.setdefault(name, set()).add(event)
         self._write_group(event, group)
         if self.stream.pending(self._name).pop(event, None):
             self.stream.acknowledged.append(event)

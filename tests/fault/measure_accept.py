@@ -79,7 +79,7 @@ async def settle(client: Client, targets: int) -> None:
         for entry in delivered:
             waiting = dict.fromkeys(keys, Target(TargetState.WAITING))
             await rollouts.record(entry.id, Group(GroupState.MATCHED), waiting, dict.fromkeys(keys, UID))
-            await rollouts.settle(entry.id, Group(GroupState.SETTLED, final=True), {})
+            await rollouts.settle(entry.id, Group(GroupState.SETTLED, final=True), {}, {})
             for key in keys:
                 await rollouts.tell(Followed(key, UID, (entry.id,)), ready)
 

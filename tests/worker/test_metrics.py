@@ -202,5 +202,5 @@ async def test_valkey_knows_how_the_journal_stands(client: Client):
     entries = [await accept(client, f"t-{number}") for number in range(5)]
     await journal.read_new(2)
     assert await journal.backlog() == Backlog(entries=5, unsettled=5, oldest=entries[0])
-    await some_rollouts(client).settle(entries[0], Group(GroupState.SETTLED, final=True), {})
+    await some_rollouts(client).settle(entries[0], Group(GroupState.SETTLED, final=True), {}, {})
     assert await journal.backlog() == Backlog(entries=5, unsettled=4, oldest=entries[1])

@@ -536,7 +536,7 @@ async def test_C6_an_event_is_open_from_its_first_match_until_it_is_settled(clie
     await rollouts.record(entry, Group(GroupState.MATCHED), {}, {})
     assert await rollouts.is_open(entry)
     assert not await some_rollouts(client, group="other").is_open(entry)
-    await rollouts.settle(entry, SETTLED, {})
+    await rollouts.settle(entry, SETTLED, {}, {})
     assert not await rollouts.is_open(entry)
 
 
