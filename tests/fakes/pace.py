@@ -15,8 +15,8 @@ from time import perf_counter
 # What `_work` took on the machine of docs/performance.md, idle.
 _REFERENCE_SECONDS = 0.3
 _SPARE = 4.0
-# Where nothing but a fault can make it longer, and a test that passes never waits for it. A test of a mutation has less:
-# many of them fail by waiting in vain, and the run that holds them must not be cut before they do.
+# Where nothing but a fault can make it longer, and a test that passes never waits for it. A test of a mutation has
+# less: many of them fail by waiting in vain, and the run that holds them must not be cut before they do.
 PATIENCE_SECONDS = float(os.environ.get("KRT_TEST_PATIENCE", "120"))
 
 
