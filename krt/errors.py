@@ -107,11 +107,11 @@ class ClusterUnavailable(KrtError):
 
 
 class ClusterDenied(KrtError):
-    """401, or a 403 of RBAC: a restarting API server answers it to everybody for a moment."""
+    """401, or a 403 of an authorizer: a restarting API server answers it to everybody for a moment."""
 
 
 class ClusterRefused(KrtError):
-    """The API server will not do it, however often it is asked: 422, an admission policy, a malformed request."""
+    """The API server will not do it, however often it is asked: 422, an admission's denial, a malformed request."""
 
 
 class Conflict(KrtError):

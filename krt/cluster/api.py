@@ -15,7 +15,7 @@ from krt.cluster.refusal import refusal
 from krt.cluster.unpack import Unpacker, UnpackError
 from krt.core.ports import Stamp
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
-from krt.errors import ClusterUnavailable
+from krt.errors import ClusterDenied, ClusterUnavailable
 from krt.http import bounded_body
 
 T = TypeVar("T")
@@ -163,10 +163,11 @@ class Api:
                 await response.aclose()
 
     async def _refused(self, response: httpx.Response) -> Exception:
-        if response.status_code == 401:
-            self._credentials.refuse()
         body, _ = await bounded_body(response, _MOST_REFUSAL_BYTES)
-        return refusal(response.status_code, wire.read_status(body), response.headers.get("Retry-After"))
+        error = refusal(response.status_code, wire.read_status(body), response.headers.get("Retry-After"))
+        if response.status_code == 401 and isinstance(error, ClusterDenied):  # and no admission's own 401
+            self._credentials.refuse()
+        return error
 
 
 def restart_patch(resource_version: str, stamp: Stamp) -> dict[str, Any]:

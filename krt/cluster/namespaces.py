@@ -1,6 +1,6 @@
-"""Which namespaces are opted out as a whole: an annotation of theirs, kept by list and watch like the workloads.
+"""What Namespaces say of all their workloads: opted out or in, or being deleted. Kept by list and watch like these.
 
-Only where the whole cluster is watched. Who may not list namespaces has none that is opted out.
+Only where the whole cluster is watched. Who may not list namespaces has none that says anything.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ from krt.core.workload import Workload, WorkloadKey
 
 
 class Namespaces:
-    """`known` is filled through `scope`; the workloads of a namespace are told anew when its annotation changes."""
+    """`known` is filled through `scope`; the workloads of a namespace are told anew when what it says changes."""
 
     def __init__(self) -> None:
         self.scope = Scope(NAMESPACE, None)
@@ -23,10 +23,16 @@ class Namespaces:
     def told(self, workload: Workload) -> Workload:
         """The workload, and what its namespace says of it."""
         namespace = self.known.get(WorkloadKey(NAMESPACE.name, "", workload.key.namespace))
-        opt = namespace.opt if namespace else None
-        return workload if workload.namespace_opt == opt else replace(workload, namespace_opt=opt)
+        opt, deleted_at = _said(namespace)
+        if (workload.namespace_opt, workload.namespace_deleted_at) == (opt, deleted_at):
+            return workload
+        return replace(workload, namespace_opt=opt, namespace_deleted_at=deleted_at)
 
     def _changed(self, before: Workload | None, after: Workload | None) -> None:
         seen = after or before
-        if seen and (before and before.opt) != (after and after.opt):
+        if seen and _said(before) != _said(after):
             self.workloads.renew(seen.key.name)
+
+
+def _said(namespace: Workload | None) -> tuple[str | None, str | None]:
+    return (namespace.opt, namespace.deleted_at) if namespace else (None, None)

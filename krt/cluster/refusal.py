@@ -1,5 +1,7 @@
 """What an answer other than 200 means to krt: wait, look again, or give up."""
 
+import re
+
 from krt.cluster.wire import Status
 from krt.errors import (
     ClusterDenied,
@@ -13,10 +15,21 @@ from krt.errors import (
 
 _MOST_RETRY_AFTER_SECONDS = 300.0
 
+# A webhook chooses its code itself, a ValidatingAdmissionPolicy one of 401, 403, 413 and 422: their words tell them
+# apart from the API server's own 401, 404, 409 and 410. Sources: k8s.io/apiserver, pkg/admission/plugin/webhook/errors/
+# statuserror.go and pkg/admission/plugin/policy/validating/plugin.go.
+_ADMISSION = re.compile(
+    r'admission webhook ".*?" denied the request|[^"]*"[^"]*" is forbidden: \w*AdmissionPolicy .* denied'
+)
+# RBAC and other authorizers. Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
+_AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')
+
 
 def refusal(code: int, status: Status, retry_after: str | None = None) -> KrtError:
     """The error that a status code, the API server's account of it and its Retry-After header amount to."""
     problem = f"{code} {status.reason or 'without a reason'}: {status.message or 'no message'}"
+    if code < 500 and code != 429 and _ADMISSION.match(status.message):
+        return ClusterRefused(problem)
     match code:
         case 401:
             return ClusterDenied(problem)
@@ -37,9 +50,8 @@ def refusal(code: int, status: Status, retry_after: str | None = None) -> KrtErr
 
 
 def _not_permitted(status: Status) -> bool:
-    # RBAC says `User "…" cannot patch resource "…"`; an admission plugin, webhook or policy says what it denies.
-    # A 403 without a Status is some proxy's.
-    return not status.message or " cannot " in status.message
+    # An admission plugin says what it denies. A 403 without a Status is some proxy's.
+    return not status.message or bool(_AUTHORIZER.search(status.message))
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from krt.core.reason import readable
 from krt.core.workload import (
     CAUSE,
     MARK,
@@ -27,6 +28,8 @@ from krt.logs import Log
 log = Log("cluster")
 
 FIELD_MANAGER = "krt"  # as which krt writes
+_SELVES = {FIELD_MANAGER, "kube-controller-manager", "k3s"}  # the latter write the number of a Deployment's revision
+_TIMED_OUT = "ProgressDeadlineExceeded"
 
 
 class _Annotations(msgspec.Struct):
@@ -49,6 +52,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
     resource_version: str = ""
     generation: int = 0
     creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
     annotations: _Annotations | None = None
     managed_fields: list[_ManagedFields] | None = None
 
@@ -73,8 +77,9 @@ class _Template(msgspec.Struct):
     spec: _PodSpec | None = None
 
 
-class _RollingUpdate(msgspec.Struct):
-    partition: int = 0
+class _RollingUpdate(msgspec.Struct, rename="camel"):
+    partition: int | None = None
+    max_unavailable: int | str | None = None
 
 
 class _UpdateStrategy(msgspec.Struct, rename="camel"):
@@ -82,15 +87,21 @@ class _UpdateStrategy(msgspec.Struct, rename="camel"):
     rolling_update: _RollingUpdate | None = None
 
 
+class _Ordinals(msgspec.Struct):
+    start: int = 0
+
+
 class _Spec(msgspec.Struct, rename="camel"):
     template: _Template = msgspec.field(default_factory=_Template)
     replicas: int = 1
     paused: bool = False
     update_strategy: _UpdateStrategy | None = None
+    ordinals: _Ordinals | None = None
 
 
 class _Condition(msgspec.Struct):
     type: str = ""
+    status: str = ""
     reason: str = ""
     message: str = ""
 
@@ -99,11 +110,13 @@ class _Status(msgspec.Struct, rename="camel"):
     observed_generation: int = 0
     replicas: int = 0
     updated_replicas: int = 0
+    current_replicas: int = 0
     available_replicas: int = 0
     ready_replicas: int = 0
     desired_number_scheduled: int = 0
     updated_number_scheduled: int = 0
     number_available: int = 0
+    number_misscheduled: int = 0
     conditions: list[_Condition] | None = None
 
 
@@ -274,6 +287,8 @@ def _one_or_none(raw: msgspec.Raw) -> WireWorkload | None:
 def _to_workload(kind: str, item: WireWorkload) -> Workload:
     metadata, spec = item.metadata, item.spec
     own, template = metadata.annotations or _Annotations(), _template_annotations(spec.template)
+    rolling = (spec.update_strategy and spec.update_strategy.rolling_update) or _RollingUpdate()
+    manager, managed_at = _last_manager(metadata)
     return Workload(
         key=WorkloadKey(kind, intern(metadata.namespace), metadata.name),
         uid=metadata.uid,
@@ -284,12 +299,16 @@ def _to_workload(kind: str, item: WireWorkload) -> Workload:
         replicas=spec.replicas,
         paused=spec.paused,
         on_delete=spec.update_strategy is not None and spec.update_strategy.type == "OnDelete",
-        partition=_partition(spec.update_strategy),
+        partition=rolling.partition or 0,
         status=_to_status(item.status),
         restarted_at=template.restarted_at,
         mark=own.mark,
-        last_manager=_last_manager(metadata),
+        last_manager=manager,
+        last_managed_at=managed_at,
         opt=own.opt,
+        deleted_at=metadata.deletion_timestamp,
+        first_ordinal=spec.ordinals.start if spec.ordinals else 0,
+        at_once=rolling.max_unavailable not in {None, 1},
     )
 
 
@@ -304,29 +323,39 @@ def _containers(spec: _PodSpec | None) -> tuple[Container, ...]:
     )
 
 
-def _partition(strategy: _UpdateStrategy | None) -> int:
-    return strategy.rolling_update.partition if strategy and strategy.rolling_update else 0
-
-
 def _to_status(status: _Status) -> RolloutStatus:
     # Each kind leaves the others' counters out, so their sum is the one that is there.
+    conditions = status.conditions or ()
     return RolloutStatus(
         observed_generation=status.observed_generation,
         replicas=status.replicas,
         updated=status.updated_replicas + status.updated_number_scheduled,
+        current=status.current_replicas,
         available=status.available_replicas + status.number_available,
         ready=status.ready_replicas,
         scheduled=status.desired_number_scheduled,
-        deadline_exceeded=next(
-            (c.message for c in status.conditions or () if c.reason == "ProgressDeadlineExceeded"), None
-        ),
+        misscheduled=status.number_misscheduled,
+        deadline_exceeded=next((readable(c.message) for c in conditions if c.reason == _TIMED_OUT), None),
+        problems=tuple(readable(f"{c.reason}: {c.message}") for c in conditions if _is_problem(c)),
+        unavailable=next((readable(c.message) for c in conditions if (c.type, c.status) == ("Available", "False")), ""),
     )
 
 
-def _last_manager(metadata: _Metadata) -> str:
+def _is_problem(condition: _Condition) -> bool:
+    # A ReplicaFailure is what the pods' creation met (quota, pod security, an invalid field). A Progressing that is
+    # False for another reason than time: the ReplicaSet itself is refused.
+    failed = (condition.type, condition.status) in {("ReplicaFailure", "True"), ("Progressing", "False")}
+    return failed and condition.reason != _TIMED_OUT
+
+
+def _last_manager(metadata: _Metadata) -> tuple[str, str]:
+    """Who wrote to the object last and after krt, and when; the workload's own controller aside."""
     # Not just whoever was last: to take a field away leaves no trace in managedFields, and then somebody would be named
-    # who did nothing. Times are in whole seconds; within krt's own second nobody is named either.
+    # who did nothing. Times are in whole seconds; within krt's own second nobody is named either, nor
+    # where two wrote in the last one.
     entries = metadata.managed_fields or ()
     own_time = max((each.time for each in entries if each.manager == FIELD_MANAGER), default="")
-    others = [(each.time, each.manager) for each in entries if each.time > own_time and not each.subresource]
-    return intern(max(others)[1]) if others else ""
+    others = [e for e in entries if e.time > own_time and not (e.subresource or e.manager in _SELVES)]
+    time = max((each.time for each in others), default="")
+    last = {each.manager for each in others if each.time == time}
+    return (intern(last.pop()), time) if len(last) == 1 else ("", time)

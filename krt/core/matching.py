@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from krt.core.event import Event
 from krt.core.image import ImageReference
+from krt.core.rollout import is_partitioned
 from krt.core.workload import Container, Workload
 
 
@@ -13,10 +14,15 @@ class SkipReason(StrEnum):
     """Why a workload that runs an image of the event's repository is left alone."""
 
     OTHER_TAG = "runs another tag"
+    BEING_DELETED = "it is being deleted"
+    NAMESPACE_BEING_DELETED = "its namespace is being deleted"
     PINNED = "pinned by digest"
     OPTED_OUT = "opted out by krt/restart"
     NAMESPACE_OPTED_OUT = "its namespace is opted out by krt/restart"
     NOT_OPTED_IN = "krt/restart is not enabled"
+
+
+GOING = frozenset({SkipReason.BEING_DELETED, SkipReason.NAMESPACE_BEING_DELETED})
 
 
 class Warning(StrEnum):  # noqa: A001 - the field's word for it; the builtin is not used here
@@ -24,6 +30,8 @@ class Warning(StrEnum):  # noqa: A001 - the field's word for it; the builtin is 
 
     PULL_POLICY = "imagePullPolicy is not Always: a node that has the tag keeps the old image"
     PAUSED = "the rollout is paused"
+    ON_DELETE = "its pods are replaced when somebody deletes them (OnDelete)"
+    PARTITION = "its partition keeps pods as they are"
     NO_REPLICAS = "zero replicas"
 
 
@@ -61,13 +69,25 @@ def judge(event: Event, workload: Workload, *, require_opt_in: bool) -> Verdict 
     hit = [container for container, reference in same if _names(event, reference)]
     if not hit:
         return Skip(workload, _why_not(event, [reference for _, reference in same]))
+    reason = going(workload) or _opted_out(workload, require_opt_in=require_opt_in)
+    return Skip(workload, reason) if reason else Match(workload, _warnings(workload, hit))
+
+
+def going(workload: Workload) -> SkipReason | None:
+    """Why nothing more is to be expected of the workload: its deletion has begun, whatever holds it."""
+    if workload.deleted_at:
+        return SkipReason.BEING_DELETED
+    return SkipReason.NAMESPACE_BEING_DELETED if workload.namespace_deleted_at else None
+
+
+def _opted_out(workload: Workload, *, require_opt_in: bool) -> SkipReason | None:
+    """`disabled` counts wherever it stands; `enabled` on the Namespace for workloads that say nothing themselves."""
     if workload.opt == "disabled":
-        return Skip(workload, SkipReason.OPTED_OUT)
+        return SkipReason.OPTED_OUT
     if workload.namespace_opt == "disabled":
-        return Skip(workload, SkipReason.NAMESPACE_OPTED_OUT)
-    if require_opt_in and workload.opt != "enabled":
-        return Skip(workload, SkipReason.NOT_OPTED_IN)
-    return Match(workload, _warnings(workload, hit))
+        return SkipReason.NAMESPACE_OPTED_OUT
+    says = workload.namespace_opt if workload.opt is None else workload.opt
+    return SkipReason.NOT_OPTED_IN if require_opt_in and says != "enabled" else None
 
 
 def _names(event: Event, reference: ImageReference) -> bool:
@@ -84,6 +104,8 @@ def _warnings(workload: Workload, hit: list[Container]) -> tuple[Warning, ...]:
     found = (
         (Warning.PULL_POLICY, any(container.pull_policy != "Always" for container in hit)),
         (Warning.PAUSED, workload.paused),
+        (Warning.ON_DELETE, workload.on_delete),
+        (Warning.PARTITION, is_partitioned(workload)),
         (Warning.NO_REPLICAS, workload.replicas == 0),
     )
     return tuple(warning for warning, holds in found if holds)

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from krt.core.event_id import EventId
+from krt.core.matching import going
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
+from krt.core.reason import readable
 from krt.core.report import LAST, Standing, Target, TargetState
 from krt.core.restart import JournalPosition, parse_mark, parse_time, undone_mark, valid_mark
-from krt.core.rollout import Progressing, Ready, Stage, Stuck, stage_of
+from krt.core.rollout import Progressing, Ready, Stage, stage_of
 from krt.core.workload import Workload
 
-MOST_REASON = 300  # characters: an API server's refusal may be a page long
-GONE = "deleted or recreated"
+DELETED = "it was deleted"
+GONE = "deleted and recreated without the restart"
 TAKEN_BACK = "the restart was taken back"
 NOT_MADE = "not restarted, and nobody is about to"
 
@@ -30,27 +32,35 @@ def covers(workload: Workload, position: JournalPosition) -> EventId | None:
 def say(workload: Workload, *, now: datetime, deadline_seconds: float) -> Target:
     """How the restart that is in force is getting on."""
     stage, seconds = stage_of(workload), _seconds_since(workload, now)
+    if leaving := going(workload):
+        return _made(workload, stage, TargetState.SKIPPED, seconds, leaving)
     match stage:
-        case Progressing() if seconds > deadline_seconds:
-            return _made(workload, stage, TargetState.FAILED, seconds, f"no end within {deadline_seconds:g} s")
+        case Progressing(_, reason) if seconds > deadline_seconds:
+            why = readable(f"no end within {deadline_seconds:g} s", reason, workload.status.unavailable)
+            return _made(workload, stage, TargetState.FAILED, seconds, why)
         case Progressing():
-            return _made(workload, stage, TargetState.PROGRESSING)
+            return _on_its_way(workload, stage)
         case Ready(counts):
             warnings = ("zero replicas",) if counts.desired == 0 else ()
             return _made(workload, stage, TargetState.READY, seconds, warnings=warnings)
-        case Stuck(_, reason):
-            return _made(workload, stage, TargetState.FAILED, seconds, reason)
-    return _made(workload, stage, TargetState.RESTARTED, seconds, warnings=(stage.reason,))
+    return _made(workload, stage, TargetState.FAILED, seconds, stage.reason)
 
 
 def say_end(
-    workload: Workload | None, standings: Mapping[EventId, Standing], position: JournalPosition
+    workload: Workload | None,
+    standings: Mapping[EventId, Standing],
+    position: JournalPosition,
+    *,
+    is_recreated: bool = False,
 ) -> Mapping[EventId, Target]:
-    """The last word on events that no restart in force covers; none while a worker has one of them in hand."""
+    """The last word on events that no restart in force covers; none while a worker has one of them in hand.
+
+    `workload` is None where it is there no more; `is_recreated`, where another one has its name.
+    """
     if not all(standing.settled for standing in standings.values()):
         return {}  # whoever has it in hand may restart the workload yet, for all of them
     if workload is None:
-        return dict.fromkeys(standings, _lost(GONE))
+        return dict.fromkeys(standings, _lost(GONE) if is_recreated else _left(DELETED))
     if is_behind(workload, standings):
         return {}
     newest = max(_restarted(standings), default=None)
@@ -76,11 +86,11 @@ def of_outcome(outcome: Outcome) -> Target | None:
     """What is said of a workload when its event is acknowledged; None where another event's restart will tell."""
     match outcome:
         case Restarted(workload=workload) | Covered(workload=workload):
-            return _made(workload, stage_of(workload), TargetState.PROGRESSING)
+            return _on_its_way(workload, stage_of(workload))
         case Failed(reason) | Expired(reason):
-            return Target(TargetState.FAILED, reason=reason[:MOST_REASON], final=True, version=LAST)
+            return _lost(reason)
         case Unmatched(reason):
-            return Target(TargetState.SKIPPED, reason=reason, final=True, version=LAST)
+            return _left(reason)
         case Superseded():
             return None
 
@@ -95,7 +105,11 @@ def _restarted(standings: Mapping[EventId, Standing]) -> dict[EventId, int]:
 
 
 def _lost(reason: str) -> Target:
-    return Target(TargetState.FAILED, reason=reason, version=LAST, final=True)
+    return Target(TargetState.FAILED, reason=readable(reason), version=LAST, final=True)
+
+
+def _left(reason: str) -> Target:
+    return Target(TargetState.SKIPPED, reason=readable(reason), version=LAST, final=True)
 
 
 def _age_seconds(event: EventId, now: datetime) -> float:
@@ -104,19 +118,34 @@ def _age_seconds(event: EventId, now: datetime) -> float:
 
 def _end(workload: Workload, event: EventId, restarted: EventId | None, position: JournalPosition) -> Target:
     stage, mark = stage_of(workload), undone_mark(workload)
+    if leaving := going(workload):
+        return _made(workload, stage, TargetState.SKIPPED, reason=leaving)
     if mark and mark.journal == position.name and event <= mark.covers <= position.newest:
         # The mark is there, its restart is not: another writer has put the template back.
         by = f" by {workload.last_manager}" if workload.last_manager else ""
         return _made(workload, stage, TargetState.FAILED, reason=f"restart undone{by}")
     if restarted and event <= restarted:
-        return _made(workload, stage, TargetState.SUPERSEDED, reason=TAKEN_BACK)
+        return _made(workload, stage, TargetState.FAILED, reason=f"{TAKEN_BACK}{_taken_back_by(workload, event)}")
     return _made(workload, stage, TargetState.FAILED, reason=NOT_MADE)
+
+
+def _taken_back_by(workload: Workload, event: EventId) -> str:
+    # With the mark krt's own entry is gone from managedFields. Whoever wrote before the event, or in its own second,
+    # may have had nothing to do with it.
+    at = parse_time(workload.last_managed_at)
+    was_it = at is not None and at.timestamp() > event.milliseconds / 1000
+    return f" by {workload.last_manager}" if was_it and workload.last_manager else ""
 
 
 def _seconds_since(workload: Workload, now: datetime) -> float:
     mark = parse_mark(workload.mark)
     began = parse_time(mark.restarted_at) if mark else None
     return max(0.0, (now - began).total_seconds()) if began else 0.0
+
+
+def _on_its_way(workload: Workload, stage: Stage) -> Target:
+    reason = stage.reason if isinstance(stage, Progressing) else ""
+    return _made(workload, stage, TargetState.PROGRESSING, reason=reason)
 
 
 def _made(
@@ -130,7 +159,7 @@ def _made(
     counts = stage.counts
     return Target(
         state,
-        reason=reason[:MOST_REASON],
+        reason=readable(reason),
         warnings=warnings,
         updated=counts.updated,
         available=counts.available,

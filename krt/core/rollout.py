@@ -1,12 +1,17 @@
-"""How far a rollout is, by the rules of `kubectl rollout status`: a workload in, a stage out. Pure.
+"""How far a rollout is, by the workload's own status: a workload in, a stage out. Pure.
 
-Source: k8s.io/kubectl, pkg/polymorphichelpers/rollout_status.go.
+Source: k8s.io/kubectl, pkg/polymorphichelpers/rollout_status.go. krt is stricter where an old pod would hide behind
+kubectl's "successfully rolled out": below a StatefulSet's partition, in minReadySeconds, on nodes that a DaemonSet has
+left.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from krt.core.workload import Workload
+from krt.core.workload import RolloutStatus, Workload
+
+PAUSED = "the rollout is paused: it goes on after `kubectl rollout resume`"
+ON_DELETE = "its pods are replaced when somebody deletes them (OnDelete)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +25,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Progressing:
-    """New pods are on their way, or the controller has not looked yet."""
+    """New pods are on their way, or the controller has not looked yet. `reason`: what they wait for, if that shows."""
 
     counts: Counts
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Every pod that is to be new is new, and available."""
+    """Every pod is new, and available."""
 
     counts: Counts
 
@@ -42,7 +48,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Untracked:
-    """Nothing replaces the pods by itself."""
+    """The controller has done what it will do by itself, and old pods are left."""
 
     counts: Counts
     reason: str
@@ -53,25 +59,35 @@ Stage = Progressing | Ready | Stuck | Untracked
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """How one kind counts its pods, and when its rollout is complete."""
+    """How one kind counts its pods, when its rollout is complete, and what it waits for before that."""
 
-    counts: Callable[[Workload], Counts]
+    desired: Callable[[Workload], int]
     is_complete: Callable[[Workload], bool]
+    awaited: Callable[[Workload], str]
 
 
 def stage_of(workload: Workload) -> Stage:
     """The stage that the workload's own status says it is in."""
     rules, status = _KINDS[workload.key.kind], workload.status
-    counts = rules.counts(workload)
-    if workload.paused:
-        return Untracked(counts, "the rollout is paused")
-    if workload.on_delete:
-        return Untracked(counts, "its pods are replaced when somebody deletes them (OnDelete)")
+    counts = Counts(status.updated, status.available, rules.desired(workload))
+    reason = _said(PAUSED if workload.paused else "", *status.problems, rules.awaited(workload))
     if status.observed_generation < workload.generation:
-        return Progressing(replace(counts, updated=0))  # those counted are of the template before
-    if status.deadline_exceeded is not None:
-        return Stuck(counts, status.deadline_exceeded)
-    return Ready(counts) if rules.is_complete(workload) else Progressing(counts)
+        # The counts are of the template before. A Deployment whose ReplicaSet is refused stays so, and says why.
+        return Progressing(replace(counts, updated=0), _said(PAUSED if workload.paused else "", *status.problems))
+    if status.deadline_exceeded is not None and not workload.paused:
+        return Stuck(counts, _said(status.deadline_exceeded, *status.problems, status.unavailable))
+    if rules.is_complete(workload):
+        return Ready(counts)
+    if workload.on_delete:
+        return Untracked(counts, ON_DELETE)
+    if _is_held_by_partition(workload):
+        return Untracked(counts, _partition_keeps(workload))
+    return Progressing(counts, reason)
+
+
+def is_partitioned(workload: Workload) -> bool:
+    """Whether the partition of a StatefulSet keeps pods on the older template."""
+    return _kept(workload) > 0
 
 
 def _deployment(workload: Workload) -> bool:
@@ -82,16 +98,76 @@ def _deployment(workload: Workload) -> bool:
 
 def _stateful_set(workload: Workload) -> bool:
     status = workload.status
-    return status.ready >= workload.replicas and status.updated >= workload.replicas - workload.partition
+    all_new = status.updated >= workload.replicas and status.replicas <= status.updated
+    return all_new and status.available >= workload.replicas
 
 
 def _daemon_set(workload: Workload) -> bool:
     status = workload.status
-    return status.updated >= status.scheduled and status.available >= status.scheduled
+    return status.updated >= status.scheduled and status.available >= status.scheduled and not status.misscheduled
+
+
+def _misscheduled(workload: Workload) -> str:
+    # The controller deletes old pods there, too; which of those that run there are old, the status does not say.
+    number = workload.status.misscheduled
+    return f"pods on {number} nodes that should not run them are not gone yet" if number else ""
+
+
+def _is_held_by_partition(workload: Workload) -> bool:
+    status, kept = workload.status, _kept(workload)
+    rest_is_done = status.updated >= workload.replicas - kept and status.available >= workload.replicas
+    return kept > 0 and (rest_is_done or kept == workload.replicas)
+
+
+def _kept(workload: Workload) -> int:
+    return max(0, min(workload.partition, workload.replicas)) if workload.key.kind == "StatefulSet" else 0
+
+
+def _partition_keeps(workload: Workload) -> str:
+    return f"partition {workload.partition} keeps {_kept(workload)} of its {workload.replicas} pods as they were"
+
+
+def _awaited_pod(workload: Workload) -> str:
+    """Which pod a StatefulSet waits for, and what to do about one that is broken.
+
+    The controller replaces one after another, from the last one downwards, and goes on when that one is available:
+    a broken pod holds it up for ever. Source: kubernetes.io, StatefulSet, "Forced rollback".
+    """
+    status, namespace = workload.status, workload.key.namespace
+    missing = workload.replicas - status.available
+    if missing <= 0 or workload.on_delete:
+        return ""
+    ordinal = None if workload.at_once else _awaited_ordinal(status, workload.replicas)
+    if ordinal is None:
+        return f"{missing} of {workload.replicas} pods are not available; a broken one is replaced once it is deleted"
+    name = f"{workload.key.name}-{workload.first_ordinal + ordinal}"
+    return f"waits for pod {name}; if it is broken: `kubectl -n {namespace} delete pod {name}`"
+
+
+def _awaited_ordinal(status: RolloutStatus, replicas: int) -> int | None:
+    """Counted from the first pod; None where the numbers do not tell.
+
+    Pods of the new revision are at the end, those of the current one (as it was before) at the beginning; one that
+    is terminating, missing, or of a revision that has never been complete is between them.
+    """
+    between = replicas - status.current - status.updated
+    if between < 0 or (between > 1 and status.updated):
+        return None
+    if between:
+        return status.current
+    return replicas - status.updated if status.updated else None
+
+
+def _said(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
+
+
+def _nothing(_: Workload) -> str:
+    return ""
 
 
 _KINDS: Mapping[str, _Rules] = {
-    "Deployment": _Rules(lambda w: Counts(w.status.updated, w.status.available, w.replicas), _deployment),
-    "StatefulSet": _Rules(lambda w: Counts(w.status.updated, w.status.ready, w.replicas), _stateful_set),
-    "DaemonSet": _Rules(lambda w: Counts(w.status.updated, w.status.available, w.status.scheduled), _daemon_set),
+    "Deployment": _Rules(lambda w: w.replicas, _deployment, _nothing),
+    "StatefulSet": _Rules(lambda w: w.replicas, _stateful_set, _awaited_pod),
+    "DaemonSet": _Rules(lambda w: w.status.scheduled, _daemon_set, _misscheduled),
 }

@@ -9,8 +9,9 @@ from krt.core.image import ImageReference, Repository, parse
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # on the pod template, as `kubectl rollout restart` writes it
 MARK = "krt/event"  # on the workload's own metadata: what its last restart covers
 CAUSE = "krt/cause"  # on the workload's own metadata: who asked for it, for people
-OPT = "krt/restart"  # on the workload's own metadata: "disabled", or "enabled" where opt-in is asked for; on its
-# Namespace's: "disabled"
+OPT = (
+    "krt/restart"  # on the workload's own metadata, or its Namespace's: "disabled"; "enabled" where opt-in is asked for
+)
 
 
 class WorkloadKey(NamedTuple):
@@ -36,15 +37,23 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class RolloutStatus:
-    """What the workload's controller says of its pods. Absent numbers are 0; each kind uses some of them."""
+    """What the workload's controller says of its pods. Absent numbers are 0; each kind uses some of them.
+
+    `problems` are the conditions that say what is wrong, a sentence each. `unavailable` is the message of
+    Available=False, which is no trouble while pods are replaced.
+    """
 
     observed_generation: int = 0
     replicas: int = 0
     updated: int = 0
+    current: int = 0  # StatefulSet: pods of the revision that was complete last
     available: int = 0
     ready: int = 0
     scheduled: int = 0  # DaemonSet: how many nodes should run it
+    misscheduled: int = 0  # DaemonSet: how many nodes run it and should not
     deadline_exceeded: str | None = None  # Deployment: the message of Progressing=False
+    problems: tuple[str, ...] = ()
+    unavailable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,11 @@ class Workload:
     last_manager: str  # who wrote to it last and after krt, by the field manager's name; may be empty
     opt: str | None
     namespace_opt: str | None = None  # the same annotation of its Namespace, where krt may see that
+    last_managed_at: str = ""  # when `last_manager` wrote to it
+    deleted_at: str | None = None  # when its deletion began, if it has: finalizers or its own pods hold it
+    namespace_deleted_at: str | None = None  # the same of its Namespace, where krt may see that
+    first_ordinal: int = 0  # StatefulSet: the number of its first pod
+    at_once: bool = False  # StatefulSet: more than one pod may be replaced at a time
 
     @property
     def repositories(self) -> frozenset[Repository]:

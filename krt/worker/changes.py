@@ -54,7 +54,7 @@ class Changes:
             self._waiting.want(workload, entry)
         else:
             entry.want(workload.key)
-            entry.settle(workload.key, Failed("restart undone by another writer"))
+            entry.settle(workload.key, Failed(f"restart undone by {workload.last_manager or 'another writer'}"))
 
     def _was_match(self, entry: Entry, before: Workload | None, after: Workload) -> bool:
         # A list after a lost watch puts a recreated workload straight in the place of its namesake.

@@ -151,7 +151,7 @@ class Follower:
         since = self._missing.setdefault(name, now)
         if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:
             # Heard of all that there was when it was first missed: another worker may have matched what is news here.
-            return say_end(None, beyond, position)
+            return say_end(None, beyond, position, is_recreated=self._index.get(key) is not None)
         if now - since > self._deadline_seconds:
             return say_unheard(beyond, now=self._now(), deadline_seconds=self._deadline_seconds)
         return {}

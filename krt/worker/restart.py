@@ -13,7 +13,7 @@ import trio
 from krt.core.envelope import Envelope
 from krt.core.matching import Match, judge
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
-from krt.core.ports import OnRestart, Stamp, Workloads
+from krt.core.ports import Index, OnRestart, Stamp, Workloads
 from krt.core.restart import (
     AlreadyRestarted,
     Decision,
@@ -65,6 +65,7 @@ class Restarter:
     def __init__(
         self,
         workloads: Workloads,
+        index: Index,
         position: LastPosition,
         rules: Rules,
         pace: Pace,
@@ -75,6 +76,7 @@ class Restarter:
         on_restart: OnRestart | None = None,
     ) -> None:
         self._workloads = workloads
+        self._index = index
         self._position = position
         self._rules = rules
         self._pace = pace
@@ -96,6 +98,7 @@ class Restarter:
         async for attempt in backoff:
             try:
                 if attempt > 1:
+                    self._look(case)
                     await self._read(case)
                 return await self._try(case)
             except _NoMatch as error:
@@ -179,12 +182,22 @@ class Restarter:
         """Look at the workload as it is now. Raises Gone where it is another one by now."""
         async with self._call(case):
             fresh = await self._workloads.read(case.workload.key)
-        if fresh.uid != case.workload.uid:
+        self._judge(case, fresh)
+        case.workload = fresh
+
+    def _look(self, case: Case) -> None:
+        """What the index has heard meanwhile ends the trying, too: with a namespace the rights to read there may go."""
+        known = self._index.get(case.workload.key)
+        if known is None:
+            raise Gone("not in the index any more")
+        self._judge(case, known)
+
+    def _judge(self, case: Case, workload: Workload) -> None:
+        if workload.uid != case.workload.uid:
             raise Gone("recreated")
-        verdict = judge(case.entry.envelope.event, fresh, require_opt_in=self._rules.require_opt_in)
+        verdict = judge(case.entry.envelope.event, workload, require_opt_in=self._rules.require_opt_in)
         if not isinstance(verdict, Match):
             raise _NoMatch(verdict.reason if verdict else "runs no image of this name any more")
-        case.workload = fresh
 
     def _say_retry(self, case: Case, error: Exception, reason: str) -> None:
         self._metrics.retried(reason)

@@ -53,7 +53,15 @@ async def work(
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
     restarter = Restarter(
-        workloads, position, rules, pace, metrics, calls_at_once=bounds.calls_at_once, now=now, on_restart=on_restart
+        workloads,
+        matching.index,
+        position,
+        rules,
+        pace,
+        metrics,
+        calls_at_once=bounds.calls_at_once,
+        now=now,
+        on_restart=on_restart,
     )
     recorder = Recorder(rollouts)
     waiting = Waiting(restarter, recorder)

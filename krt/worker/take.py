@@ -9,7 +9,7 @@ import trio
 from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
 from krt.core.event import Event
 from krt.core.event_id import EventId
-from krt.core.matching import Match, Skip, Verdict, match
+from krt.core.matching import GOING, Match, Skip, Verdict, match
 from krt.core.ports import Delivered, Index, Journal, Rollouts
 from krt.core.report import Group, GroupState
 from krt.core.restart import is_after
@@ -162,6 +162,8 @@ class Taker:
 
 def _say_odd(entry: EventId, verdict: Match | Skip) -> None:
     match verdict:
+        case Skip(workload, reason) if reason in GOING:
+            log.info("workload_left_alone", workload=workload.key, reason=reason, event_id=entry)
         case Skip(workload, reason):
             log.debug("workload_skipped", workload=workload.key, reason=reason, event_id=entry)
         case Match(workload, warnings) if warnings:

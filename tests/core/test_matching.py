@@ -106,10 +106,35 @@ def test_a_namespace_opts_out_all_that_is_in_it(opt: str | None, *, require_opt_
     assert verdict(opted_out, require_opt_in=require_opt_in) is SkipReason.NAMESPACE_OPTED_OUT
 
 
-@pytest.mark.parametrize("value", [None, "", "enabled", "true", "Disabled"])
+@pytest.mark.parametrize("value", [None, "", "true", "Disabled", "Enabled"])
 def test_a_namespace_says_nothing_else(value: str | None) -> None:
     assert verdict(replace(a_workload(), namespace_opt=value)) == ()
     assert verdict(replace(a_workload(), namespace_opt=value), require_opt_in=True) is SkipReason.NOT_OPTED_IN
+
+
+@pytest.mark.parametrize(
+    ("own", "reason"),
+    [
+        (None, None),
+        ("enabled", None),
+        ("disabled", SkipReason.OPTED_OUT),
+        ("", SkipReason.NOT_OPTED_IN),
+        ("true", SkipReason.NOT_OPTED_IN),
+    ],
+)
+def test_a_namespace_opts_in_what_says_nothing_itself(own: str | None, reason: SkipReason | None) -> None:
+    """Seen to fail with `enabled` looked for on the workload alone."""
+    assert verdict(replace(a_workload(opt=own), namespace_opt="enabled"), require_opt_in=True) == (reason or ())
+
+
+@pytest.mark.parametrize("opt", [None, "enabled", "disabled"])
+@pytest.mark.parametrize("image", [f"{SHOP}:dev", f"{SHOP}:prod"])
+@pytest.mark.parametrize("place", ["deleted_at", "namespace_deleted_at"])
+def test_what_is_being_deleted_is_left_alone_whoever_holds_it(opt: str | None, image: str, place: str) -> None:
+    """Seen to fail with no look at deletionTimestamp: it was patched, and waited for until the deadline."""
+    found = verdict(replace(a_workload(image, opt=opt), **{place: "2026-11-20T12:00:00Z"}))
+    reasons = {"deleted_at": SkipReason.BEING_DELETED, "namespace_deleted_at": SkipReason.NAMESPACE_BEING_DELETED}
+    assert found is (reasons[place] if image.endswith(":dev") else SkipReason.OTHER_TAG)
 
 
 def test_what_would_not_match_anyway_is_not_called_opted_out() -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from krt.core.event_id import EventId
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
-from krt.core.progress import GONE, NOT_MADE, TAKEN_BACK, covers, of_outcome, say, say_end, say_unheard
+from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK, covers, of_outcome, say, say_end, say_unheard
 from krt.core.report import LAST, Standing, Target, TargetState
 from krt.core.restart import format_time
+from krt.core.rollout import ON_DELETE, PAUSED
 from krt.core.workload import RolloutStatus, Workload
 from tests.fakes.values import NEWEST, NOW, a_mark, a_position, a_workload
 
@@ -62,11 +63,28 @@ def test_zero_replicas_are_ready_with_a_warning(key: str) -> None:
     assert (found.state, found.warnings) == (TargetState.READY, ("zero replicas",))
 
 
-@pytest.mark.parametrize("changes", [{"paused": True}, {"on_delete": True}])
-def test_T3_what_nothing_moves_on_ends_as_restarted_with_a_warning(changes: dict[str, object]) -> None:
-    """Seen to fail with Untracked passed over in stage_of."""
-    found = said(restarted(**changes, status=ON_ITS_WAY))
-    assert (found.state, len(found.warnings), found.final) == (TargetState.RESTARTED, 1, True)
+def test_T3_old_pods_that_nobody_will_replace_are_no_success() -> None:
+    """Seen to fail with Untracked told as restarted: OnDelete was `ready`, with every pod as old as before."""
+    found = said(restarted(on_delete=True, status=ON_ITS_WAY))
+    assert (found.state, found.reason, found.final) == (TargetState.FAILED, ON_DELETE, True)
+
+
+@pytest.mark.parametrize("seconds", [10, 901])
+def test_T3_a_paused_rollout_is_waited_for_and_then_fails_by_that_name(seconds: float) -> None:
+    """It may be resumed, and kubectl waits as well. Seen to fail with a paused rollout told as restarted."""
+    found = said(restarted(seconds, paused=True, status=ON_ITS_WAY))
+    assert (found.state, PAUSED in found.reason) == (
+        TargetState.FAILED if seconds > 900 else TargetState.PROGRESSING,
+        True,
+    )
+
+
+@pytest.mark.parametrize("place", ["deleted_at", "namespace_deleted_at"])
+@pytest.mark.parametrize("seconds", [1, 899, 901])
+def test_what_is_being_deleted_meanwhile_is_waited_for_no_more(place: str, seconds: float) -> None:
+    """Seen to fail with no look at deletionTimestamp."""
+    found = said(restarted(seconds, status=ON_ITS_WAY, **{place: ago(0)}))
+    assert (found.state, "being deleted" in found.reason, found.final) == (TargetState.SKIPPED, True, True)
 
 
 def test_a_rollout_without_progress_has_failed_for_its_controllers_reason() -> None:
@@ -124,23 +142,49 @@ def test_R1_while_a_worker_has_an_event_in_hand_nothing_is_said_to_be_over(
     assert ends(workload, standings) == {}
 
 
-def test_T3_a_workload_that_is_gone_or_another_by_now_has_failed_for_every_event() -> None:
-    """Seen to fail with None passed over."""
-    failed = ("failed", GONE)
-    assert ends(None, {FIRST: told(), SECOND: LEFT}) == {FIRST: failed, SECOND: failed}
+@pytest.mark.parametrize(
+    ("is_recreated", "end"), [(False, ("skipped", DELETED)), (True, ("failed", GONE))], ids=["deleted", "recreated"]
+)
+def test_T3_of_a_workload_that_was_deleted_nothing_old_is_left_and_one_in_its_place_has_no_restart(
+    is_recreated: bool, end: tuple[str, str]
+) -> None:
+    """Seen to fail with None passed over, and with both told alike."""
+    found = say_end(None, {FIRST: told(), SECOND: LEFT}, a_position(), is_recreated=is_recreated)
+    assert {event: (target.state, target.reason) for event, target in found.items()} == {FIRST: end, SECOND: end}
 
 
-def test_T3_a_mark_that_was_taken_back_is_a_rollout_that_was_superseded() -> None:
-    """`kubectl rollout undo` brings the annotations of the older ReplicaSet. Seen to fail with the reports not read."""
+def test_T3_a_restart_that_was_taken_back_has_failed() -> None:
+    """`kubectl rollout undo` brings the annotations of the older ReplicaSet. Seen to fail with the reports not read,
+    and with `superseded` said of it: the job was told `ready`, and the pods were old."""
     before = restarted(600, covers=EventId(0, 1), resource_version="1001")
     for undone in (before, a_workload(resource_version="1001")):
-        assert ends(undone, {FIRST: told(1000)}) == {FIRST: ("superseded", TAKEN_BACK)}
+        assert ends(undone, {FIRST: told(1000)}) == {FIRST: ("failed", TAKEN_BACK)}
+
+
+@pytest.mark.parametrize(
+    ("manager", "at", "by"),
+    [
+        ("kubectl-rollout", ago(-1), " by kubectl-rollout"),
+        ("argocd", ago(-2), " by argocd"),
+        ("argocd", ago(0), ""),
+        ("argocd", ago(3600), ""),
+        ("argocd", "", ""),
+        ("", ago(-1), ""),
+        ("argocd", "no time", ""),
+    ],
+)
+def test_T3_who_took_a_restart_back_is_named_if_it_can_have_been_them(manager: str, at: str, by: str) -> None:
+    """Seen to fail with whoever wrote last named, also from before the event."""
+    event = EventId(int(NOW.timestamp() * 1000), 0)
+    workload = a_workload(resource_version="1001", last_manager=manager, last_managed_at=at)
+    found = say_end(workload, {event: told(1000)}, a_position())
+    assert found[event].reason == f"{TAKEN_BACK}{by}"
 
 
 def test_T3_an_event_that_left_its_workload_to_a_newer_one_shares_that_ones_end() -> None:
     """Seen to fail with each event judged by its own standing alone."""
     found = ends(a_workload(resource_version="1001"), {FIRST: LEFT, SECOND: told(1000)})
-    assert found == {FIRST: ("superseded", TAKEN_BACK), SECOND: ("superseded", TAKEN_BACK)}
+    assert found == {FIRST: ("failed", TAKEN_BACK), SECOND: ("failed", TAKEN_BACK)}
 
 
 def test_an_event_that_nobody_restarts_anything_for_any_more_has_failed() -> None:
@@ -190,7 +234,7 @@ def test_R1_a_restart_that_somebody_undid_has_failed_when_nobody_makes_it_again(
     ],
 )
 def test_an_undone_restart_of_others_is_not_theirs(mark: str) -> None:
-    assert ends(a_workload(mark=mark), {FIRST: told(999)}) == {FIRST: ("superseded", TAKEN_BACK)}
+    assert ends(a_workload(mark=mark), {FIRST: told(999)}) == {FIRST: ("failed", TAKEN_BACK)}
 
 
 @pytest.mark.parametrize(

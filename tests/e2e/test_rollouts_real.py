@@ -22,7 +22,7 @@ from krt.cluster.api import Api
 from krt.cluster.open import open_cluster
 from krt.core.document import document
 from krt.core.event_id import EventId
-from krt.core.rollout import Progressing, Ready, Stuck, Untracked, stage_of
+from krt.core.rollout import ON_DELETE, PAUSED, Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.use import use_of
 from krt.core.workload import Workload, WorkloadKey
 from krt.dev.valkey import open_valkey
@@ -209,9 +209,6 @@ async def an_event(krt: Krt) -> EventId:
         pytest.param(partial(a_deployment, replicas=3), id="Deployment"),
         pytest.param(partial(a_stateful_set, replicas=2), id="StatefulSet"),
         pytest.param(a_daemon_set, id="DaemonSet"),
-        pytest.param(
-            partial(a_stateful_set, replicas=3, updateStrategy={"rollingUpdate": {"partition": 2}}), id="partition"
-        ),
     ],
 )
 async def test_a_good_rollout_is_ready_when_kubectl_says_so(krt: Krt, kubelet: Kubelet, workload: Any) -> None:
@@ -254,24 +251,37 @@ async def test_a_rollout_that_recovers_after_it_had_failed_stays_failed(krt: Krt
     assert (await krt.report(event))["state"] == "failed"
 
 
-async def test_a_paused_deployment_ends_as_restarted_with_a_warning(krt: Krt) -> None:
+async def test_a_paused_deployment_is_ready_when_it_was_resumed_and_has_rolled_out(krt: Krt) -> None:
     key = await deployed(krt, a(a_deployment, krt, replicas=2))
     await krt.kubectl("rollout", "pause", "deployment/web")
     event = await an_event(krt)
-    found = await krt.until_target(event, "restarted")
-    assert found["warnings"] == ["the rollout is paused"]
+    found = await krt.until_target(event, "progressing")
+    assert found["reason"] == PAUSED
     assert (await krt.compared(key))[1] == "waiting"
     await krt.settled(event)
-    assert (await krt.report(event))["state"] == "ready"
+    assert (await krt.report(event))["state"] == "rolling"
+    await krt.kubectl("rollout", "resume", "deployment/web")
+    assert (await followed(krt, key, event))[-1] == "ready"
 
 
 @pytest.mark.parametrize("make", [a_stateful_set, a_daemon_set])
-async def test_what_is_replaced_by_hand_ends_as_restarted_with_a_warning(krt: Krt, make: Any) -> None:
+async def test_pods_that_are_replaced_by_hand_are_no_success(krt: Krt, make: Any) -> None:
     key = await deployed(krt, a(make, krt, updateStrategy={"type": "OnDelete"}))
     event = await an_event(krt)
-    found = await krt.until_target(event, "restarted")
-    assert found["warnings"] == ["its pods are replaced when somebody deletes them (OnDelete)"]
+    found = await krt.until_target(event, "failed")
+    assert found["reason"] == ON_DELETE
     assert (await krt.compared(key))[1] == "untracked"
+
+
+@pytest.mark.parametrize("partition", [2, 3, 5])
+async def test_pods_that_a_partition_keeps_are_no_success(krt: Krt, partition: int) -> None:
+    """kubectl calls this rollout finished."""
+    strategy = {"rollingUpdate": {"partition": partition}}
+    key = await deployed(krt, a(a_stateful_set, krt, replicas=3, updateStrategy=strategy))
+    event = await an_event(krt)
+    found = await krt.until_target(event, "failed")
+    assert found["reason"] == f"partition {partition} keeps {min(partition, 3)} of its 3 pods as they were"
+    assert (await krt.compared(key))[1] == "done"
 
 
 @pytest.mark.parametrize("make", [a_deployment, a_stateful_set])
@@ -298,7 +308,7 @@ async def test_a_deployment_that_is_scaled_meanwhile_is_ready_when_all_it_wants_
     assert (found["updated"], found["available"], found["desired"]) == (4, 4, 4)
 
 
-async def test_a_restart_that_kubectl_undoes_is_superseded(krt: Krt, kubelet: Kubelet) -> None:
+async def test_a_restart_that_kubectl_undoes_has_failed(krt: Krt, kubelet: Kubelet) -> None:
     """The undo brings the older ReplicaSet's annotations back, and with them the mark before."""
     key = await deployed(krt, a(a_deployment, krt, replicas=2))
     kubelet.decide(PodReady(after_seconds=60), app="web")
@@ -307,10 +317,10 @@ async def test_a_restart_that_kubectl_undoes_is_superseded(krt: Krt, kubelet: Ku
     assert (await krt.target(event))["state"] == "progressing"
     assert (await krt.api.read(key)).mark
     await krt.kubectl("rollout", "undo", "deployment/web")
-    found = await krt.until_target(event, "superseded")
-    assert found["reason"] == "the restart was taken back"
+    found = await krt.until_target(event, "failed")
+    assert found["reason"] == "the restart was taken back"  # an undo only takes fields away: that names nobody
     assert (await krt.api.read(key)).mark is None
-    assert (await krt.report(event))["state"] == "ready"
+    assert (await krt.report(event))["state"] == "failed"
 
 
 async def test_an_undo_to_an_earlier_restart_follows_that_one_again(krt: Krt, kubelet: Kubelet) -> None:
@@ -324,7 +334,7 @@ async def test_an_undo_to_an_earlier_restart_follows_that_one_again(krt: Krt, ku
     await krt.until_target(second, "progressing")
     await krt.settled(second)
     await krt.kubectl("rollout", "undo", "deployment/web")
-    await krt.until_target(second, "superseded")
+    await krt.until_target(second, "failed")
     mark = (await krt.api.read(key)).mark
     assert mark
     assert str(first) in mark
@@ -355,7 +365,7 @@ async def test_a_template_that_is_put_back_under_the_mark_has_failed(
 
 
 @pytest.mark.parametrize("recreated", [False, True])
-async def test_a_deployment_that_is_deleted_while_it_rolls_out_has_failed(
+async def test_a_deployment_that_is_recreated_while_it_rolls_out_has_failed_and_one_deleted_is_left_alone(
     krt: Krt, kubelet: Kubelet, recreated: bool
 ) -> None:
     await deployed(krt, a(a_deployment, krt))
@@ -370,4 +380,5 @@ async def test_a_deployment_that_is_deleted_while_it_rolls_out_has_failed(
             await krt.stir()
             await trio.sleep(0.2)
     found = await krt.target(event)
-    assert (found["state"], found["reason"]) == ("failed", "deleted or recreated")
+    end = ("failed", "deleted and recreated without the restart") if recreated else ("skipped", "it was deleted")
+    assert (found["state"], found["reason"]) == end

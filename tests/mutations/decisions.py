@@ -10,13 +10,13 @@ _IDENTITY = "core/cluster_identity.py"
 _OF_PROGRESS = of(
     "core/test_progress.py",
     (
-        "test_T3_what_nothing_moves_on_ends_as_restarted_with_a_warning",
+        "test_T3_a_paused_rollout_is_waited_for_and_then_fails_by_that_name",
         "core/rollout.py",
-        "    if workload.paused:",
-        "    if False:",
+        '    reason = _said(PAUSED if workload.paused else "", *status.problems, rules.awaited(workload))',
+        "    reason = _said(*status.problems, rules.awaited(workload))",
     ),
     (
-        "test_T3_what_nothing_moves_on_ends_as_restarted_with_a_warning",
+        "test_T3_old_pods_that_nobody_will_replace_are_no_success",
         "core/rollout.py",
         "    if workload.on_delete:",
         "    if False:",
@@ -24,8 +24,8 @@ _OF_PROGRESS = of(
     (
         "test_T3_what_would_never_end_is_ended_by_the_deadline",
         _PROGRESS,
-        "        case Progressing() if seconds > deadline_seconds:",
-        "        case Progressing() if False:",
+        "        case Progressing(_, reason) if seconds > deadline_seconds:",
+        "        case Progressing(_, reason) if False:",
     ),
     (
         "test_R1_while_a_worker_has_an_event_in_hand_nothing_is_said_to_be_over",
@@ -34,13 +34,13 @@ _OF_PROGRESS = of(
         "    if False:",
     ),
     (
-        "test_T3_a_workload_that_is_gone_or_another_by_now_has_failed_for_every_event",
+        "test_T3_of_a_workload_that_was_deleted_nothing_old_is_left_and_one_in_its_place_has_no_restart",
         _PROGRESS,
-        "        return dict.fromkeys(standings, _lost(GONE))",
+        "        return dict.fromkeys(standings, _lost(GONE) if is_recreated else _left(DELETED))",
         "        return {}",
     ),
     (
-        "test_T3_a_mark_that_was_taken_back_is_a_rollout_that_was_superseded",
+        "test_T3_a_restart_that_was_taken_back_has_failed",
         _PROGRESS,
         "    newest = max(_restarted(standings), default=None)",
         "    newest = None",
@@ -72,7 +72,7 @@ _OF_PROGRESS = of(
     (
         "test_T1_the_outcome_is_told_with_the_acknowledgement",
         _PROGRESS,
-        "            return _made(workload, stage_of(workload), TargetState.PROGRESSING)\n        case Failed",
+        "            return _on_its_way(workload, stage_of(workload))\n        case Failed",
         "            return None\n        case Failed",
     ),
 )

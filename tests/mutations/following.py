@@ -63,13 +63,13 @@ MUTATIONS = of(
         "[event for event in one.events if event == newest]",
     ),
     (
-        "test_T3_a_workload_that_is_deleted_or_recreated_while_it_rolls_out_has_failed",
+        "test_T3_a_workload_that_is_recreated_while_it_rolls_out_has_failed_and_one_deleted_is_left_alone",
         _FOLLOW,
         "            await self._tell_end(one, EventId(-1, 0), None, position)",
         "            pass",
     ),
     (
-        "test_T3_a_workload_that_is_deleted_or_recreated_while_it_rolls_out_has_failed",
+        "test_T3_a_workload_that_is_recreated_while_it_rolls_out_has_failed_and_one_deleted_is_left_alone",
         _FOLLOW,
         "        if workload and workload.uid == one.uid:",
         "        if workload:",
@@ -80,7 +80,8 @@ MUTATIONS = of(
         (
             "        if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:\n"
             "            # Heard of all that there was when it was first missed: another worker may have matched "
-            "what is news here.\n            return say_end(None, beyond, position)"
+            "what is news here.\n            return say_end(None, beyond, position, "
+            "is_recreated=self._index.get(key) is not None)"
         ),
         (
             "        if workload is None:\n            return say_end("
@@ -100,7 +101,7 @@ MUTATIONS = of(
         "        if workload is None and self._index",
     ),
     (
-        "test_T3_a_mark_that_was_taken_back_supersedes_the_rollout",
+        "test_T3_a_restart_that_was_taken_back_has_failed",
         _PROGRESS,
         "    newest = max(_restarted(standings), default=None)",
         "    newest = None",
@@ -132,8 +133,8 @@ MUTATIONS = of(
     (
         "test_T3_what_would_never_end_ends_at_the_deadline",
         _PROGRESS,
-        "        case Progressing() if seconds > deadline_seconds:",
-        "        case Progressing() if False:",
+        "        case Progressing(_, reason) if seconds > deadline_seconds:",
+        "        case Progressing(_, reason) if False:",
     ),
     (
         "test_T3_what_a_worker_hears_nothing_of_any_more_ends_at_the_deadline",
@@ -148,9 +149,15 @@ MUTATIONS = of(
         "        if True:",
     ),
     (
-        "test_T3_a_workload_that_nothing_moves_on_ends_as_restarted_with_a_warning",
+        "test_T3_a_workload_whose_pods_nobody_replaces_is_not_ready",
         _ROLLOUT,
-        "    if workload.paused:",
+        "    if workload.on_delete:",
+        "    if False:",
+    ),
+    (
+        "test_what_is_being_deleted_is_left_alone_and_not_waited_for",
+        "core/matching.py",
+        "    if workload.deleted_at:",
         "    if False:",
     ),
     (

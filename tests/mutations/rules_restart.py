@@ -114,7 +114,7 @@ MUTATIONS = of(
     (
         "test_R3_at_the_end_of_the_interval_match_and_opt_out_are_decided_again",
         _RESTART,
-        "        if fresh.uid != case.workload.uid:",
+        "        if workload.uid != case.workload.uid:",
         "        if False:",
     ),
     (
@@ -150,7 +150,7 @@ MUTATIONS = of(
     (
         "test_R4_after_a_conflict_matching_and_uid_are_decided_again",
         _RESTART,
-        "        if fresh.uid != case.workload.uid:",
+        "        if workload.uid != case.workload.uid:",
         "        if False:",
     ),
     (

@@ -9,9 +9,10 @@ from itertools import pairwise
 import pytest
 import trio
 
-from krt.core.progress import GONE, NOT_MADE, TAKEN_BACK
+from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK
 from krt.core.report import MOST_TARGETS, Group, GroupState, Target
 from krt.core.restart import format_time
+from krt.core.rollout import ON_DELETE, PAUSED
 from krt.core.workload import RolloutStatus, Workload, WorkloadKey
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable
 from tests.fakes.index import FakeIndex
@@ -178,7 +179,7 @@ async def test_T3_a_later_restart_takes_the_earlier_events_along_to_its_end(worl
 
 
 @pytest.mark.parametrize("recreated", [False, True])
-async def test_T3_a_workload_that_is_deleted_or_recreated_while_it_rolls_out_has_failed(
+async def test_T3_a_workload_that_is_recreated_while_it_rolls_out_has_failed_and_one_deleted_is_left_alone(
     world, autojump_clock, recreated
 ):
     """Seen to fail with a missing object passed over, and with the uid not compared."""
@@ -187,8 +188,9 @@ async def test_T3_a_workload_that_is_deleted_or_recreated_while_it_rolls_out_has
     if recreated:
         world.cluster.put(web(uid="another", status=DONE))
     await trio.sleep(70)
-    assert (target(world, entry).state, target(world, entry).reason) == ("failed", GONE)
-    assert world.state(entry) == "failed"
+    end = ("failed", GONE) if recreated else ("skipped", DELETED)
+    assert (target(world, entry).state, target(world, entry).reason) == end
+    assert world.state(entry) == ("failed" if recreated else "no_match")
 
 
 @pytest.mark.parametrize("recreated", [False, True])
@@ -240,7 +242,7 @@ async def test_T3_a_place_that_was_never_listed_is_not_one_where_everything_is_g
 
 
 @pytest.mark.parametrize("before", [{"mark": None, "restarted_at": None}, "an earlier restart"])
-async def test_T3_a_mark_that_was_taken_back_supersedes_the_rollout(world, autojump_clock, before):
+async def test_T3_a_restart_that_was_taken_back_has_failed(world, autojump_clock, before):
     """`kubectl rollout undo` brings back the annotations too. Seen to fail with what the report says not looked at."""
     if before == "an earlier restart":
         worker = await world.start()
@@ -252,8 +254,8 @@ async def test_T3_a_mark_that_was_taken_back_supersedes_the_rollout(world, autoj
     _, entry = await a_restart(world)
     world.cluster.change(WEB, **before, generation=9, status=DONE)
     await trio.sleep(10)
-    assert (target(world, entry).state, target(world, entry).reason) == ("superseded", TAKEN_BACK)
-    assert world.state(entry) == "ready"
+    assert (target(world, entry).state, target(world, entry).reason) == ("failed", TAKEN_BACK)
+    assert world.state(entry) == "failed"
 
 
 async def test_T3_what_the_report_says_of_the_restart_outlives_the_workers_that_saw_it(world, autojump_clock):
@@ -263,7 +265,7 @@ async def test_T3_what_the_report_says_of_the_restart_outlives_the_workers_that_
     world.cluster.change(WEB, mark=None, restarted_at=None, generation=9, status=DONE)
     await world.start()
     await trio.sleep(10)
-    assert target(world, entry).state == "superseded"
+    assert (target(world, entry).state, target(world, entry).reason) == ("failed", TAKEN_BACK)
 
 
 async def test_T3_a_follower_whose_index_lags_behind_does_not_take_a_restart_for_taken_back(world, autojump_clock):
@@ -335,16 +337,53 @@ def _deaf(world) -> FakeIndex:
     return index
 
 
-@pytest.mark.parametrize("changes", [{"paused": True}, {"on_delete": True}])
-async def test_T3_a_workload_that_nothing_moves_on_ends_as_restarted_with_a_warning(world, autojump_clock, changes):
-    """Seen to fail with the rollout of a paused Deployment waited for."""
+async def test_T3_a_workload_whose_pods_nobody_replaces_is_not_ready(world, autojump_clock):
+    """Seen to fail with OnDelete told as restarted: `ready`, and every pod as old as before."""
     slow(world)
-    world.cluster.change(WEB, **changes)
+    world.cluster.change(WEB, on_delete=True, status=replace(DONE, updated=0))
     worker = await world.start()
     entry = world.accept(ring=worker)
     await world.settled(entry)
-    assert (world.targets(entry), len(target(world, entry).warnings)) == ({"web": "restarted"}, 1)
-    assert world.state(entry) == "ready"
+    await trio.sleep(5)
+    assert (target(world, entry).state, target(world, entry).reason) == ("failed", ON_DELETE)
+    assert world.state(entry) == "failed"
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_T3_a_paused_rollout_is_ready_when_it_was_resumed_and_has_ended(world, autojump_clock, resumed):
+    """Seen to fail with a paused rollout told as restarted."""
+    slow(world)
+    world.cluster.change(WEB, paused=True)
+    worker = await world.start()
+    entry = world.accept(ring=worker)
+    await world.settled(entry)
+    await trio.sleep(60)
+    assert (world.targets(entry), target(world, entry).reason) == ({"web": "progressing"}, PAUSED)
+    if resumed:
+        world.cluster.change(WEB, paused=False, status=DONE)
+    await trio.sleep(900)
+    assert world.state(entry) == ("ready" if resumed else "failed")
+
+
+@pytest.mark.parametrize("place", ["deleted_at", "namespace_deleted_at"])
+@pytest.mark.parametrize("when", ["before", "between match and patch", "while it rolls out"])
+async def test_what_is_being_deleted_is_left_alone_and_not_waited_for(world, autojump_clock, place, when):
+    """Whatever holds the deletion. Seen to fail with no look at deletionTimestamp: the job failed by the deadline."""
+    slow(world)
+    gone = {place: "2026-11-20T12:00:00Z"}
+    if when == "before":
+        world.cluster.change(WEB, **gone)
+    if when == "between match and patch":
+        world.cluster.refuse(WEB, *[ClusterUnavailable("503")] * 3)
+    worker = await world.start()
+    entry = world.accept(ring=worker)
+    await trio.sleep(0.1 if when == "between match and patch" else 5)
+    world.cluster.change(WEB, **gone)
+    await world.settled(entry)
+    await trio.sleep(5)
+    assert (target(world, entry).state, "being deleted" in target(world, entry).reason) == ("skipped", True)
+    assert world.state(entry) == "no_match"
+    assert len(world.cluster.patches) == (1 if when == "while it rolls out" else 0)
 
 
 # C4, where it meets the reports

@@ -1,0 +1,39 @@
+"""Reasons that come from the cluster, made fit for a report that a job's log quotes: short, one line, no secrets. Pure.
+
+The API server and admission webhooks write them. They quote what they refuse, and that may be a password in a
+container's environment.
+"""
+
+import re
+from collections.abc import Iterable
+
+MOST_REASON = 300  # characters: an API server's refusal may be a page long
+_MOST_READ = 8 * MOST_REASON  # of a longer text no more is looked at
+
+_QUOTED = r'"(?:[^"\\]|\\.)*(?:"|$)'
+_HIDDEN = (
+    # k8s.io/apimachinery, util/validation/field/errors.go: `PATH: Invalid value: VALUE: what is wrong with it`.
+    re.compile(rf"((?:Invalid|Unsupported|Duplicate) value: )(?:{_QUOTED}|(?!: ).)+"),
+    re.compile(r"()\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"),  # a JSON Web Token
+    re.compile(r"(?i)(\b(?:bearer|basic) )\S{8,}"),
+    re.compile(r"(://)[^/@\s]+(?=@)"),
+    re.compile(rf"(?i)((?:password|passwd|secret|token|api[_-]?key)[\"']?(?:=|: ?))(?:{_QUOTED}|[^\s,;&\"]+)"),
+)
+
+
+def readable(*parts: str) -> str:
+    """The parts as one line of at most MOST_REASON characters; what may be a secret is left out, as …"""
+    line = "; ".join(filter(None, map(_clean, parts)))
+    return line if len(line) <= MOST_REASON else f"{line[: MOST_REASON - 1]}…"
+
+
+def _clean(text: str) -> str:
+    printable = "".join(_shown(text[:_MOST_READ]))
+    for pattern in _HIDDEN:
+        printable = pattern.sub(r"\1…", printable)
+    return " ".join(printable.split())
+
+
+def _shown(text: str) -> Iterable[str]:
+    """Control characters, line ends and what turns the direction of writing are no part of a reason."""
+    return (character if character.isprintable() else " " for character in text)
