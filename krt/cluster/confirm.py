@@ -1,6 +1,7 @@
 """Finds out whether the index is up to date where nothing changes: bookmarks come once a minute, this takes a second.
 
-A list of one object tells the newest version there is, and makes the server's cache catch up with it. Is that what the
+A list of one object tells the newest version there is, and makes the server's cache catch up with it. If that is older
+than what the index held before the call, the server has gone back, and all is listed anew. Is that what the
 index holds, nothing is missing. Otherwise a second, short watch from there tells what is: a server ends every watch
 with bookmarks, in its last two seconds, if they say more than where it began. Nothing of this changes the index.
 """
@@ -42,7 +43,9 @@ async def _ask(scope: Scope, api: Api) -> None:
     began = trio.current_time()
     try:
         with trio.move_on_after(_LONGEST_SECONDS):
+            known = scope.version
             newest = int(await api.newest_version(scope.kind, scope.namespace))
+            scope.check_order(known, str(newest))
             if _is_at(scope, newest):
                 scope.heard_at = max(scope.heard_at, began)
             elif scope.version:

@@ -48,11 +48,23 @@ class Scope:
     heard_at: float = -math.inf  # on Trio's clock: the last list, bookmark or change
     watch_ends: Counter[str] = field(default_factory=Counter)  # by reason
     wanted_at: AsyncValue[float] = field(default_factory=lambda: AsyncValue(-math.inf))  # somebody waits for heard_at
+    watching: trio.CancelScope = field(default_factory=trio.CancelScope)  # the watch that is open
 
     @property
     def is_closed(self) -> bool:
         """Whether it is denied for longer than an API server denies everybody while it starts."""
         return self.denied_since is not None and trio.current_time() - self.denied_since >= _DENIED_SECONDS
+
+    def check_order(self, known: str | None, version: str) -> None:
+        """Compare a version that the server gave out with one that it had given out before.
+
+        Raises VersionExpired where the server has gone back: etcd was restored from a copy. What the index holds is
+        then of a future that never comes, and nothing counts as heard until all is listed anew.
+        """
+        if known and known.isdecimal() and version.isdecimal() and int(version) < int(known):
+            self.version, self.heard_at = None, -math.inf
+            self.watching.cancel()
+            raise VersionExpired(f"the server went back from version {known} to {version}")
 
     def note_denial(self, *, denied: bool) -> None:
         """Remember since when it is denied; anything else that is heard of it ends that."""
@@ -124,13 +136,16 @@ async def _put(workloads: Iterator[Workload], index: Index, listed: set[Workload
 
 async def _watch(scope: Scope, api: Api, index: Index, backoff: Backoff) -> None:
     seconds = random.uniform(*_WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing
-    async with api.watch(scope.kind, scope.namespace, scope.version or "", seconds) as lines:
-        scope.problem = None
-        scope.note_denial(denied=False)
-        while (line := await _next(lines)) is not None:
-            _apply(scope, index, line)
-            scope.heard_at = trio.current_time()
-            backoff.reset()
+    with trio.CancelScope() as scope.watching:
+        async with api.watch(scope.kind, scope.namespace, scope.version or "", seconds) as lines:
+            scope.problem = None
+            scope.note_denial(denied=False)
+            while (line := await _next(lines)) is not None:
+                _apply(scope, index, line)
+                scope.heard_at = trio.current_time()
+                backoff.reset()
+    if scope.watching.cancelled_caught:
+        raise VersionExpired("the server has gone back to an older version")
 
 
 async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
@@ -144,7 +159,9 @@ def _apply(scope: Scope, index: Index, line: bytes) -> None:
         change = read_line(line)
         match change.type:
             case "BOOKMARK":
-                scope.version = read_bookmark(change.object)
+                version = read_bookmark(change.object)
+                scope.check_order(scope.version, version)
+                scope.version = version
             case "ERROR":
                 status = read_status(change.object)
                 raise refusal(status.code, status)
@@ -155,6 +172,7 @@ def _apply(scope: Scope, index: Index, line: bytes) -> None:
 
 
 def _take(scope: Scope, index: Index, changed: Workload | Unreadable, *, deleted: bool) -> None:
+    scope.check_order(scope.version, changed.resource_version)
     scope.version = changed.resource_version
     if isinstance(changed, Unreadable):
         log.warning("object_unreadable", workload=changed.key, problem=changed.problem)

@@ -1,5 +1,6 @@
 """A quiet cluster says within seconds that nothing has changed, when somebody wants to know; and only then is asked."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,7 @@ async def quiet(tmp_path):
     """With a bookmark a minute, as the real server has them."""
     async with standing_in(tmp_path, bookmark_seconds=60) as stand_in:
         stand_in.cluster.add(deployment("web", "shop", f"{SHOP}:dev"))
+        stand_in.cluster.add(deployment("other", "shop", "ghcr.io/acme/other:dev"))
         yield stand_in
 
 
@@ -90,6 +92,49 @@ async def test_a_watch_that_is_behind_is_not_taken_for_fresh(quiet, clock: MockC
         await eventually(lambda: quiet.calls("watch") >= 3)
         assert cluster.fresh_at() < wanted_at
         assert cluster.running(repository(BLOG)) == ()
+
+
+def _another_image(quiet: StandIn) -> None:
+    quiet.set_image("web", f"{BLOG}:dev")
+
+
+def _deleted(quiet: StandIn) -> None:
+    quiet.cluster.delete("Deployment", "shop", "web")
+
+
+def _created(quiet: StandIn) -> None:
+    quiet.cluster.add(deployment("young", "shop", f"{BLOG}:dev"))
+
+
+def _created_elsewhere(quiet: StandIn) -> None:
+    quiet.cluster.add(deployment("young", "blog", f"{BLOG}:dev"))
+
+
+@pytest.mark.parametrize("namespaces", [(), ("shop",)], ids=["everywhere", "one namespace"])
+@pytest.mark.parametrize("lost", [_another_image, _deleted, _created, _created_elsewhere, something_else])
+async def test_I3_a_server_that_went_back_is_listed_anew_before_anything_counts_as_heard(
+    quiet, clock: MockClock, lost, namespaces
+):
+    """etcd was restored from a copy, and a Deployment made after that. Seen to fail with a list that is older than the
+    index taken for one that has nothing new: for two minutes the Deployment was not known, and `no_match` said."""
+    clock.rate = 10
+    copy = deepcopy(quiet.cluster.store)
+    async with opened(quiet, *namespaces) as cluster:
+        await follow(cluster)
+        lost(quiet)
+        for _ in range(10):
+            something_else(quiet)
+        quiet.cluster.patch("Deployment", "shop", "other", {"metadata": {"labels": {"seen": "last"}}})
+        await eventually(lambda: max(int(scope.version or 0) for scope in cluster.scopes) >= quiet.cluster.store.number)
+        quiet.cluster.end_watches()
+        quiet.cluster.store = copy
+        quiet.cluster.add(deployment("late", "shop", f"{SHOP}:dev"))
+        wanted_at = trio.current_time() + 2
+        cluster.want_fresh(wanted_at)
+        await eventually(lambda: cluster.fresh_at() >= wanted_at)
+        assert {workload.key.name for workload in cluster.running(repository(SHOP))} == {"web", "late"}
+        assert cluster.running(repository(BLOG)) == ()
+        assert trio.current_time() < wanted_at + slack(15)
 
 
 @pytest.mark.parametrize(
