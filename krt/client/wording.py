@@ -48,10 +48,10 @@ def counts(report: Report) -> str:
 
 
 def _state(its: Target) -> str:
+    if its.state == "progressing" and pods(its):
+        return f"progressing, {pods(its)}{f': {its.reason}' if its.reason else ''}"
     if its.reason:
         return f"{its.state}: {its.reason}"
     if its.state == "ready" and its.seconds:
         return f"ready after {its.seconds:.1f} s"
-    if its.state == "progressing" and pods(its):
-        return f"progressing, {pods(its)}"
     return its.state

@@ -19,7 +19,7 @@ _MOST_RETRY_AFTER_SECONDS = 300.0
 # apart from the API server's own 401, 404, 409 and 410. Sources: k8s.io/apiserver, pkg/admission/plugin/webhook/errors/
 # statuserror.go and pkg/admission/plugin/policy/validating/plugin.go.
 _ADMISSION = re.compile(
-    r'admission webhook ".*?" denied the request|[^"]*"[^"]*" is forbidden: \w*AdmissionPolicy .* denied'
+    r'admission webhook ".*?" denied the request|[^"]*"[^"]*" is forbidden: \w*AdmissionPolicy .* denied', re.DOTALL
 )
 # RBAC and other authorizers. Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
 _AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')

@@ -67,7 +67,8 @@ the name `acme` may call. The id is in `https://api.github.com/users/acme`.
 """,
     Cluster: """\
 A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here; without `KRT_NAMESPACES`, so is all
-that is in a Namespace with that annotation, if krt may list namespaces.
+that is in a Namespace with that annotation, if krt may list namespaces. With `KRT_REQUIRE_OPT_IN` a Namespace that is
+annotated `krt/restart: "enabled"` there opts in the workloads that do not bear the annotation themselves.
 """,
 }
 _END = """\

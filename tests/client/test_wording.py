@@ -14,6 +14,8 @@ from tests.client.reports import a_cluster, a_document, a_target
         ({"state": "ready", "seconds": 12.44}, "Deployment shop/web: ready after 12.4 s"),
         ({"state": "ready", "desired": 0, "seconds": 0, "warnings": ["it has no pods"]},
          "Deployment shop/web: ready; warning: it has no pods"),
+        ({"reason": "waits"}, "Deployment shop/web: progressing, 1 of 3 updated, 1 available: waits"),
+        ({"desired": 0, "updated": 0, "reason": "waits"}, "Deployment shop/web: progressing: waits"),
         ({"state": "failed", "reason": "no"}, "Deployment shop/web: failed: no"),
         ({"updated": 0, "desired": 0}, "Deployment shop/web: progressing"),
         ({"updated": None, "desired": None, "available": None}, "Deployment shop/web: progressing"),

@@ -20,6 +20,34 @@ def test_a_403_of_rbac_may_pass_and_one_of_an_admission_does_not(message, error)
     assert type(refusal(403, Status(message, "Forbidden", 403))) is error
 
 
+BOUND_POLICY = f'deployments.apps "web" is forbidden: {POLICY}'
+TALKATIVE = 'admission webhook "deny.example.com" denied the request: User "x" cannot patch what is frozen'
+LINES = 'admission webhook "deny.example.com" denied the request: frozen:\n- until Monday'
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 410, 413, 422])
+@pytest.mark.parametrize("message", [WEBHOOK, BOUND_POLICY, TALKATIVE, LINES])
+def test_an_admissions_denial_is_final_whatever_code_it_bears(code, message):
+    """A webhook chooses it. Seen to fail by the code: 409 was tried again at once for ever, 404 was a workload gone."""
+    error = refusal(code, Status(message, "Forbidden", code))
+    assert type(error) is ClusterRefused
+    assert message in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (500, 'Internal error occurred: failed calling webhook "a.example": failed to call webhook: Post "https://a"'),
+        (500, 'admission webhook "a.example" denied the request: its own cache is not filled yet'),
+        (503, 'admission webhook "a.example" denied the request: starting'),
+        (429, 'admission webhook "a.example" denied the request: slow down'),
+        (504, "Timeout: request did not complete within the allotted timeout"),
+    ],
+)
+def test_an_admission_that_could_not_be_asked_is_asked_again(code, message):
+    assert type(refusal(code, Status(message, "", code))) is ClusterUnavailable
+
+
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [

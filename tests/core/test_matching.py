@@ -137,6 +137,20 @@ def test_what_is_being_deleted_is_left_alone_whoever_holds_it(opt: str | None, i
     assert found is (reasons[place] if image.endswith(":dev") else SkipReason.OTHER_TAG)
 
 
+@pytest.mark.parametrize(
+    ("changes", "warnings"),
+    [
+        ({"on_delete": True}, (matching.Warning.ON_DELETE,)),
+        ({"key": "DaemonSet shop/web", "on_delete": True}, (matching.Warning.ON_DELETE,)),
+        ({"key": "StatefulSet shop/web", "partition": 1}, (matching.Warning.PARTITION,)),
+        ({"key": "StatefulSet shop/web", "partition": 1, "replicas": 0}, (matching.Warning.NO_REPLICAS,)),
+        ({"key": "StatefulSet shop/web", "partition": 0}, ()),
+    ],
+)
+def test_what_keeps_old_pods_is_said_before(changes: dict[str, object], warnings: object) -> None:
+    assert verdict(a_workload(**changes)) == warnings
+
+
 def test_what_would_not_match_anyway_is_not_called_opted_out() -> None:
     assert verdict(a_workload(f"{SHOP}:prod", opt="disabled"), require_opt_in=True) is SkipReason.OTHER_TAG
 

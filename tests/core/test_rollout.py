@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from krt.core.rollout import ON_DELETE, PAUSED, Counts, Progressing, Ready, Stage, Stuck, Untracked, stage_of
@@ -80,6 +82,64 @@ def test_a_paused_rollout_says_so_and_may_go_on(observed: int, late: str | None)
     """Seen to fail with a paused rollout called one that nothing moves on."""
     status = RolloutStatus(observed_generation=observed, deadline_exceeded=late)
     assert stage_of(a_workload(generation=2, status=status, paused=True)) == Progressing(Counts(0, 0, 1), PAUSED)
+
+
+def test_a_paused_rollout_that_has_nothing_left_to_do_is_ready() -> None:
+    assert stage_of(replace(a_deployment(), paused=True)) == Ready(Counts(3, 3, 3))
+
+
+@pytest.mark.parametrize("workload", [a_stateful_set(updated=2), a_daemon_set(updated=0)])
+def test_on_delete_old_pods_stay_and_when_somebody_has_deleted_them_all_it_is_ready(workload: Workload) -> None:
+    held = replace(workload, on_delete=True)
+    assert stage_of(held) == Untracked(stage_of(held).counts, ON_DELETE)
+    done = replace(held, status=replace(held.status, updated=3))
+    assert stage_of(done) == Ready(Counts(3, 3, 3))
+    assert stage_of(replace(done, generation=3)) == Progressing(Counts(0, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("partition", "updated", "reason"),
+    [
+        (1, 2, "partition 1 keeps 1 of its 3 pods as they were"),
+        (2, 1, "partition 2 keeps 2 of its 3 pods as they were"),
+        (3, 0, "partition 3 keeps 3 of its 3 pods as they were"),
+        (9, 0, "partition 9 keeps 3 of its 3 pods as they were"),
+    ],
+)
+def test_how_many_pods_a_partition_keeps_is_said(partition: int, updated: int, reason: str) -> None:
+    """Seen to fail with `ready`, as kubectl says of these."""
+    counts = Counts(updated, 3, 3)
+    assert stage_of(a_stateful_set(partition=partition, updated=updated)) == Untracked(counts, reason)
+
+
+def awaits(pod: str) -> str:
+    return f"waits for pod {pod}; if it is broken: `kubectl -n shop delete pod {pod}`"
+
+
+UNKNOWN = "1 of 3 pods are not available; a broken one is replaced once it is deleted"
+
+
+@pytest.mark.parametrize(
+    ("status", "changes", "reason"),
+    [
+        ({"current": 2, "updated": 0, "available": 2}, {}, awaits("db-2")),  # terminating, or refused
+        ({"current": 2, "updated": 1, "available": 2}, {}, awaits("db-2")),  # new, and not available
+        ({"current": 1, "updated": 1, "available": 2}, {}, awaits("db-1")),
+        ({"current": 0, "updated": 3, "available": 2}, {}, awaits("db-0")),
+        ({"current": 1, "updated": 0, "available": 1}, {}, awaits("db-1")),  # broken since an earlier rollout
+        ({"current": 2, "updated": 1, "available": 2}, {"first_ordinal": 7}, awaits("db-9")),
+        ({"current": 3, "updated": 0, "available": 2}, {}, UNKNOWN),  # nothing is replaced before it is available
+        ({"current": 3, "updated": 3, "available": 2}, {}, UNKNOWN),
+        ({"current": 2, "updated": 1, "available": 2}, {"at_once": True}, UNKNOWN),
+        ({"current": 1, "updated": 1, "available": 3}, {}, ""),
+    ],
+)
+def test_which_pod_a_stateful_set_waits_for_is_told_and_what_to_do(
+    status: dict[str, int], changes: dict[str, object], reason: str
+) -> None:
+    """Seen to fail with no word on it: it ended by the time limit."""
+    workload = replace(a_stateful_set(**{"replicas": 4, **status}), **changes)
+    assert stage_of(workload) == Progressing(Counts(status["updated"], status["available"], 3), reason)
 
 
 def test_before_the_controller_has_looked_no_pod_is_of_the_new_template() -> None:

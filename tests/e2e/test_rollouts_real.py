@@ -251,17 +251,31 @@ async def test_a_rollout_that_recovers_after_it_had_failed_stays_failed(krt: Krt
     assert (await krt.report(event))["state"] == "failed"
 
 
-async def test_a_paused_deployment_is_ready_when_it_was_resumed_and_has_rolled_out(krt: Krt) -> None:
-    key = await deployed(krt, a(a_deployment, krt, replicas=2))
-    await krt.kubectl("rollout", "pause", "deployment/web")
+@pytest.mark.parametrize("fate", [PodReady(), Unready()], ids=["ready", "failed"])
+@pytest.mark.parametrize("pause", ["before", "in the middle"])
+async def test_a_paused_deployment_waits_for_who_resumes_it_and_has_that_end(
+    krt: Krt, kubelet: Kubelet, pause: str, fate: Any
+) -> None:
+    """As kubectl has it. Seen to fail with `ready`, though the resumed one failed."""
+    key = await deployed(krt, a(a_deployment, krt, replicas=3, progressDeadlineSeconds=3))
+    if pause == "before":
+        await krt.kubectl("rollout", "pause", "deployment/web")
+    kubelet.decide(PodReady(after_seconds=1), app="web")
     event = await an_event(krt)
-    found = await krt.until_target(event, "progressing")
-    assert found["reason"] == PAUSED
-    assert (await krt.compared(key))[1] == "waiting"
+    if pause == "in the middle":
+        await krt.until_target(event, "progressing")
+        await krt.kubectl("rollout", "pause", "deployment/web")
+    kubelet.decide(fate, app="web")
     await krt.settled(event)
+
+    async def is_said() -> bool:
+        return (await krt.target(event)).get("reason") == PAUSED
+
+    await until(is_said, within_seconds=20)
+    assert (await krt.compared(key))[1] == "waiting"
     assert (await krt.report(event))["state"] == "rolling"
     await krt.kubectl("rollout", "resume", "deployment/web")
-    assert (await followed(krt, key, event))[-1] == "ready"
+    assert (await followed(krt, key, event))[-1] == ("ready" if fate == PodReady() else "failed")
 
 
 @pytest.mark.parametrize("make", [a_stateful_set, a_daemon_set])
@@ -282,6 +296,94 @@ async def test_pods_that_a_partition_keeps_are_no_success(krt: Krt, partition: i
     found = await krt.until_target(event, "failed")
     assert found["reason"] == f"partition {partition} keeps {min(partition, 3)} of its 3 pods as they were"
     assert (await krt.compared(key))[1] == "done"
+
+
+@pytest.mark.parametrize("make", [a_deployment, a_stateful_set, a_daemon_set])
+async def test_pods_that_are_ready_and_not_available_yet_are_waited_for(krt: Krt, kubelet: Kubelet, make: Any) -> None:
+    """Seen to fail for StatefulSets, whose ready pods were taken for available ones."""
+    await deployed(krt, a(make, krt, minReadySeconds=3))
+    event = await an_event(krt)
+    await krt.until_target(event, "progressing")
+
+    async def is_ready_and_not_available() -> bool:
+        document = json.loads(await krt.kubectl("get", make(namespace="x")["kind"], "web", "-o", "json"))
+        status = document["status"]
+        is_observed = status["observedGeneration"] == document["metadata"]["generation"]
+        is_new = is_observed and status.get("updatedReplicas", status.get("updatedNumberScheduled", 0)) == 1
+        ready = status.get("readyReplicas", status.get("numberReady", 0))
+        return is_new and ready > status.get("availableReplicas", status.get("numberAvailable", 0))
+
+    await until(is_ready_and_not_available, within_seconds=20)
+    found = await krt.target(event)
+    assert (found["state"], found["available"]) == ("progressing", 0) or make is a_deployment
+    found = await krt.until_target(event, "ready")
+    assert (found["available"], found["seconds"] >= 3) == (1, True)
+
+
+async def test_a_stateful_set_that_waits_for_a_broken_pod_names_it(krt: Krt, kubelet: Kubelet) -> None:
+    """Seen to fail with no word on it until the deadline, and none at it."""
+    key = await deployed(krt, a(a_stateful_set, krt, replicas=3, ordinals={"start": 4}))
+    old = {pod["metadata"]["uid"] for pod in json.loads(await krt.kubectl("get", "pods", "-o", "json"))["items"]}
+    kubelet.decide(
+        lambda pod: Unready() if pod.metadata.name == "web-5" and pod.metadata.uid not in old else PodReady()
+    )
+    event = await an_event(krt)
+    named = f"`kubectl -n {krt.namespace} delete pod web-5`"
+
+    async def is_said() -> bool:
+        found = await krt.target(event)
+        return named in found.get("reason", "") and (found["updated"], found["available"]) == (2, 2)
+
+    await until(is_said, within_seconds=20)
+    assert (await krt.compared(key))[1] == "waiting"
+
+
+def quota(krt: Krt, **hard: str) -> Object:
+    metadata = {"name": "none-more", "namespace": krt.namespace}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": hard}}
+
+
+RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("pods", "exceeded quota: none-more"),
+        ("security", "violates PodSecurity"),
+        ("sets", "exceeded quota: none-more"),
+    ],
+)
+async def test_why_no_new_pod_is_made_is_told_while_it_waits_and_when_it_fails(
+    krt: Krt, cause: str, words: str
+) -> None:
+    """What the controllers write. Seen to fail with "has timed out progressing", and nothing before."""
+    key = await deployed(krt, a(a_deployment, krt, progressDeadlineSeconds=6))
+    if cause == "security":
+        await krt.server.kubectl("label", "namespace", krt.namespace, RESTRICTED)
+    else:
+        name = "pods" if cause == "pods" else "count/replicasets.apps"
+        await krt.server.apply(quota(krt, **{name: "1"}))
+        await until(partial(_is_counted, krt, name), within_seconds=20)
+    event = await an_event(krt)
+
+    async def is_said() -> bool:
+        found = await krt.target(event)
+        return found["state"] == "progressing" and words in found.get("reason", "")
+
+    await until(is_said, within_seconds=20)
+    if cause == "sets":  # then the controller never gets to look at the time
+        assert (await krt.compared(key))[1] == "waiting"
+        return
+    found = await krt.until_target(event, "failed")
+    assert "has timed out progressing" in found["reason"]
+    assert words in found["reason"]
+
+
+async def _is_counted(krt: Krt, name: str) -> bool:
+    return name in json.loads(await krt.kubectl("get", "quota", "none-more", "-o", "json")).get("status", {}).get(
+        "used", {}
+    )
 
 
 @pytest.mark.parametrize("make", [a_deployment, a_stateful_set])
@@ -323,6 +425,20 @@ async def test_a_restart_that_kubectl_undoes_has_failed(krt: Krt, kubelet: Kubel
     assert (await krt.report(event))["state"] == "failed"
 
 
+async def test_who_replaces_it_with_another_is_named(krt: Krt, kubelet: Kubelet) -> None:
+    """`kubectl replace` takes the mark along. Seen to fail with nobody named."""
+    document = a(a_deployment, krt, replicas=2)
+    await deployed(krt, document)
+    kubelet.decide(PodReady(after_seconds=60), app="web")
+    event = await an_event(krt)
+    await krt.settled(event)
+    document["spec"]["template"]["metadata"]["labels"]["tier"] = "front"
+    path = f"/apis/apps/v1/namespaces/{krt.namespace}/deployments/web"
+    await krt.server.request("PUT", path, document, fieldManager="kubectl-replace")
+    found = await krt.until_target(event, "failed")
+    assert found["reason"] == "the restart was taken back by kubectl-replace"
+
+
 async def test_an_undo_to_an_earlier_restart_follows_that_one_again(krt: Krt, kubelet: Kubelet) -> None:
     key = await deployed(krt, a(a_deployment, krt))
     first = await krt.accept()
@@ -362,6 +478,50 @@ async def test_a_template_that_is_put_back_under_the_mark_has_failed(
     found = await krt.until_target(event, "failed")
     assert found["reason"] == f"restart undone{by}"
     assert (await krt.report(event))["state"] == "failed"
+
+
+HELD = {"metadata": {"finalizers": ["example.com/held"]}}
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+@pytest.mark.parametrize("how", ["finalizer", "foreground", "background"])
+async def test_a_deployment_whose_deletion_has_begun_is_left_alone(
+    krt: Krt, kubelet: Kubelet, when: str, how: str
+) -> None:
+    """Seen to fail with one that a finalizer holds patched, waited for, and failed."""
+    key = await deployed(krt, a(a_deployment, krt, replicas=2))
+    other = a(partial(a_deployment, "other"), krt)
+    await deployed(krt, other)
+    kubelet.decide(PodReady(after_seconds=60), app="web")
+    if how != "background":
+        await krt.kubectl("patch", "deployment/web", "--type=merge", f"-p={json.dumps(HELD)}")
+
+    async def delete() -> None:
+        cascade = ["--cascade=foreground"] if how == "foreground" else []
+        await krt.kubectl("delete", "deployment/web", "--wait=false", *cascade)
+        await trio.sleep(0.5)  # the index hears of it
+
+    if when == "before":
+        await delete()
+    event = await an_event(krt)
+    if when == "meanwhile":
+        await krt.settled(event)
+        await delete()
+
+    async def is_over() -> bool:
+        await krt.stir()
+        return (await krt.report(event))["state"] == "ready"
+
+    await until(is_over, within_seconds=40)
+    targets = {target["name"]: target for target in (await krt.report(event))["targets"]}
+    assert targets.pop("other")["state"] == "ready"
+    if how == "background":
+        told = [("skipped", "it was deleted")] if when == "meanwhile" else []
+    else:
+        told = [("skipped", "it is being deleted")]
+        assert bool((await krt.api.read(key)).mark) == (when == "meanwhile")
+        await krt.kubectl("patch", "deployment/web", "--type=merge", '-p={"metadata":{"finalizers":null}}')
+    assert [(target["state"], target["reason"]) for target in targets.values()] == told
 
 
 @pytest.mark.parametrize("recreated", [False, True])

@@ -349,41 +349,64 @@ async def test_T3_a_workload_whose_pods_nobody_replaces_is_not_ready(world, auto
     assert world.state(entry) == "failed"
 
 
-@pytest.mark.parametrize("resumed", [False, True])
-async def test_T3_a_paused_rollout_is_ready_when_it_was_resumed_and_has_ended(world, autojump_clock, resumed):
-    """Seen to fail with a paused rollout told as restarted."""
+@pytest.mark.parametrize("pause", ["before", "in the middle"])
+@pytest.mark.parametrize("end", [DONE, LATE], ids=["ready", "failed"])
+async def test_T3_a_paused_rollout_has_the_end_of_the_resumed_one(world, autojump_clock, pause, end):
+    """Seen to fail with `ready` while it was paused, though the resumed one failed."""
     slow(world)
-    world.cluster.change(WEB, paused=True)
+    if pause == "before":
+        world.cluster.change(WEB, paused=True, status=replace(DONE, updated=0))
     worker = await world.start()
     entry = world.accept(ring=worker)
     await world.settled(entry)
-    await trio.sleep(60)
-    assert (world.targets(entry), target(world, entry).reason) == ({"web": "progressing"}, PAUSED)
-    if resumed:
-        world.cluster.change(WEB, paused=False, status=DONE)
-    await trio.sleep(900)
-    assert world.state(entry) == ("ready" if resumed else "failed")
-
-
-@pytest.mark.parametrize("place", ["deleted_at", "namespace_deleted_at"])
-@pytest.mark.parametrize("when", ["before", "between match and patch", "while it rolls out"])
-async def test_what_is_being_deleted_is_left_alone_and_not_waited_for(world, autojump_clock, place, when):
-    """Whatever holds the deletion. Seen to fail with no look at deletionTimestamp: the job failed by the deadline."""
-    slow(world)
-    gone = {place: "2026-11-20T12:00:00Z"}
-    if when == "before":
-        world.cluster.change(WEB, **gone)
-    if when == "between match and patch":
-        world.cluster.refuse(WEB, *[ClusterUnavailable("503")] * 3)
-    worker = await world.start()
-    entry = world.accept(ring=worker)
-    await trio.sleep(0.1 if when == "between match and patch" else 5)
-    world.cluster.change(WEB, **gone)
-    await world.settled(entry)
+    world.cluster.change(WEB, paused=True, status=replace(DONE, updated=0))
+    await trio.sleep(300)
+    assert (target(world, entry).state, target(world, entry).reason) == ("progressing", PAUSED)
+    assert world.state(entry) == "rolling"
+    world.cluster.change(WEB, paused=False, status=end)
     await trio.sleep(5)
-    assert (target(world, entry).state, "being deleted" in target(world, entry).reason) == ("skipped", True)
-    assert world.state(entry) == "no_match"
-    assert len(world.cluster.patches) == (1 if when == "while it rolls out" else 0)
+    assert world.state(entry) == ("ready" if end is DONE else "failed")
+
+
+DELETED_AT = "2026-11-20T12:00:00Z"
+GOING = {"deleted_at": DELETED_AT}
+TERMINATING = {"namespace_deleted_at": DELETED_AT}
+
+
+@pytest.mark.parametrize("others", [False, True], ids=["alone", "among others"])
+@pytest.mark.parametrize("how", [GOING, TERMINATING, None], ids=["held", "namespace", "gone"])
+@pytest.mark.parametrize("when", ["before the match", "before the patch", "while it rolls out"])
+async def test_T3_a_workload_whose_deletion_begins_is_left_alone_and_fails_nobody(
+    world, autojump_clock, when, how, others
+):
+    """Seen to fail with deletionTimestamp not read, and with one that is gone for a failure."""
+
+    def delete() -> None:
+        world.cluster.change(WEB, **how) if how else world.cluster.delete(WEB)
+
+    if others:
+        world.cluster.put(web(key="Deployment shop/other", uid="other"))
+    slow(world)
+    world.cluster.refuse(WEB, *[ClusterUnavailable("503")] * (5 if when == "before the patch" else 0))
+    if when == "before the match":
+        delete()
+    worker = await world.start()
+    entry = world.accept(ring=worker)
+    await trio.sleep(1)
+    if when == "before the patch":
+        delete()
+    if others:
+        await trio.sleep(20)
+        world.cluster.change(WorkloadKey("Deployment", "shop", "other"), status=DONE)
+    if when == "while it rolls out":
+        await world.settled(entry)
+        delete()
+    await trio.sleep(70)
+    assert world.state(entry) == ("ready" if others else "no_match")
+    if how or when != "before the match":
+        assert (target(world, entry).state, "delete" in target(world, entry).reason) == ("skipped", True)
+    assert len(world.cluster.restarts(WEB)) == (when == "while it rolls out")
+    assert await FakeRollouts(world.stream).followed() == ()
 
 
 # C4, where it meets the reports

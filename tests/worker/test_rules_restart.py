@@ -21,6 +21,7 @@ from tests.fakes.trouble import Troubled
 from tests.fakes.values import NOW, a_mark, a_workload
 from tests.worker.workers import RULES, WEB
 
+GOING_SINCE = "2026-11-20T12:00:00Z"
 DENIED, REFUSED, AWAY = ClusterDenied("403"), ClusterRefused("422"), ClusterUnavailable("503")
 
 
@@ -371,6 +372,27 @@ async def test_R5_an_api_server_that_calls_the_version_too_old_is_asked_again(wo
     world.cluster.relent()
     await world.settled(entry)
     assert len(world.cluster.patches) == 1
+
+
+@pytest.mark.parametrize("how", [{"deleted_at": GOING_SINCE}, {"namespace_deleted_at": GOING_SINCE}, None, "recreated"])
+async def test_R5_where_the_rights_go_with_the_namespace_what_the_index_hears_ends_the_trying(
+    world, autojump_clock, how
+):
+    """Nothing can be read there any more. Seen to fail with the index not asked: `failed: 403` after a minute."""
+    for call in ("read", "restart"):
+        world.cluster.refuse_always(WEB, DENIED, call=call)
+    entry = world.accept()
+    await world.start()
+    await trio.sleep(3)
+    if isinstance(how, dict):
+        world.cluster.change(WEB, **how)
+    else:
+        world.cluster.delete(WEB)
+    if how == "recreated":
+        world.cluster.put(a_workload(uid="another", created_at=format_time(NOW + timedelta(seconds=3))))
+    await trio.sleep(20)
+    assert world.targets(entry) == {"web": "skipped"}
+    assert "delete" in world.report(entry).targets["default", WEB].reason
 
 
 async def test_R5_a_refusal_with_a_reason_is_settled_at_once(world, autojump_clock):
