@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.scripts import ADOPT, BACKLOG, CLAIM, CREATE_GROUP, HOLD, LEASE, POSITION, TIDY
+from krt.broker.scripts import ADOPT, BACKLOG, CLAIM, CREATE_GROUP, HOLD, LEASE, POSITION, READ_GROUP, TIDY
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
@@ -19,6 +19,8 @@ KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
 _ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot hand in
 _RELEASED_MILLISECONDS = 24 * 3600 * 1000
+MOST_ENTRY_BYTES = 64 * 1024  # several times what krt writes: the body of an event has at most 8 KiB
+_ENOUGH_BYTES = 256 * 1024  # with one entry more it is far from the megabyte at which a connection is cut
 
 _Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
 
@@ -45,7 +47,8 @@ class Journal:
 
     async def claim(self, cursor: str, most: int) -> Claimed:
         """Entries that another worker has left alone; they are this one's now."""
-        arguments = [self._group, self._consumer, int(IDLE_SECONDS * 1000), cursor, most]
+        bounds = [most, MOST_ENTRY_BYTES, _ENOUGH_BYTES]
+        arguments = [self._group, self._consumer, int(IDLE_SECONDS * 1000), cursor, *bounds]
         reply = await self._script(CLAIM, [self._keys.journal], arguments)
         following, entries, deliveries, deleted = reply
         found = zip(_entries(entries), deliveries, strict=True)
@@ -122,10 +125,10 @@ class Journal:
             case _:
                 raise BrokerUnavailable("the adopt script gave an answer that is none of its own")
 
-    async def _read(self, after: str, most: int) -> tuple[tuple[EventId, dict[str, str]], ...]:
-        group = ("GROUP", self._group, self._consumer, "COUNT", most, "STREAMS", self._keys.journal, after)
-        reply = await self._with_group(lambda: self._client.call("XREADGROUP", *group))
-        return tuple(found for _, entries in reply or () for found in _entries(entries))
+    async def _read(self, after: str, most: int) -> list[tuple[EventId, dict[str, str]]]:
+        """An entry that is too large for krt comes without its fields: nobody can read it."""
+        arguments = [self._group, self._consumer, most, MOST_ENTRY_BYTES, _ENOUGH_BYTES, after]
+        return _entries(await self._script(READ_GROUP, [self._keys.journal], arguments))
 
     async def _deliveries(self, first: EventId, last: EventId, most: int) -> dict[EventId, int]:
         where = (self._keys.journal, self._group, str(first), str(last), most, self._consumer)

@@ -99,17 +99,59 @@ redis.call('SET', KEYS[2], now[1] * 1000 + math.floor(now[2] / 1000))
 return 1
 """)
 
-# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 how long an entry must have been left alone (ms), 4 cursor, 5 the most.
-# Answers the next cursor, the entries, how often each was delivered, and the ids that are in the journal no more.
-CLAIM = Script("""
-local found = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5])
-local deliveries = {}
-for i, entry in ipairs(found[2]) do
-  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)
-  deliveries[i] = pending[1] and pending[1][4] or 1
+# Valkey keeps entries of up to 512 MB, and a connection of krt's takes answers of a megabyte. So entries are looked at
+# one by one: of an entry that is larger than krt writes any, the id is answered and no field, and those behind it are
+# not kept waiting.
+_BOUNDED = """
+local function bounded(entry, most)
+  local size = 64
+  for _, part in ipairs(entry[2] or {}) do size = size + #part end
+  if size <= most then return size end
+  entry[2] = {}
+  return 64
 end
-return {found[1], found[2], deliveries, found[3]}
-""")
+"""
+
+# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the most entries, 4 the most bytes of one, 5 after how many bytes it is
+#      enough, 6 the id to go on after, or ">" for what no consumer of the group was given yet. Answers the entries.
+READ_GROUP = Script(
+    _BOUNDED
+    + """
+local found, bytes, after = {}, 0, ARGV[6]
+while #found < tonumber(ARGV[3]) and bytes < tonumber(ARGV[5]) do
+  local reply = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', 1, 'STREAMS', KEYS[1], after)
+  local entry = reply and reply[1] and reply[1][2][1]
+  if not entry then break end
+  bytes = bytes + bounded(entry, tonumber(ARGV[4]))
+  found[#found + 1] = entry
+  if after ~= '>' then after = entry[1] end
+end
+return found
+"""
+)
+
+# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 how long an entry must have been left alone (ms), 4 cursor, 5 the most
+#      entries, 6 the most bytes of one, 7 after how many bytes it is enough.
+# Answers the next cursor, the entries, how often each was delivered, and the ids that are in the journal no more.
+CLAIM = Script(
+    _BOUNDED
+    + """
+local found, deliveries, deleted, bytes, cursor = {}, {}, {}, 0, ARGV[4]
+for _ = 1, tonumber(ARGV[5]) do
+  local reply = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], cursor, 'COUNT', 1)
+  cursor = reply[1]
+  for _, entry in ipairs(reply[2]) do
+    bytes = bytes + bounded(entry, tonumber(ARGV[6]))
+    found[#found + 1] = entry
+    local pending = redis.call('XPENDING', KEYS[1], ARGV[1], entry[1], entry[1], 1)
+    deliveries[#found] = pending[1] and pending[1][4] or 1
+  end
+  for _, id in ipairs(reply[3]) do deleted[#deleted + 1] = id end
+  if cursor == '0-0' or bytes >= tonumber(ARGV[7]) then break end
+end
+return {cursor, found, deliveries, deleted}
+"""
+)
 
 # KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the most, 4 for how long they count as left alone already (ms).
 # Renews (0) or releases (more than any idle time) what is the consumer's; answers the ids.

@@ -210,7 +210,7 @@ async def test_a_blocking_read_waits_its_time_and_no_call_waits_for_it(client):
     replies = []
 
     async def read() -> None:
-        replies.append(await client.blocking("BLPOP", "queue", "0.1", block_seconds=0.1))
+        replies.append(await client.blocking("BLPOP", "queue", "1", block_seconds=1))
 
     async with trio.open_nursery() as nursery:
         for _ in range(MOST_CALLS_AT_ONCE):

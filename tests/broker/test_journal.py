@@ -5,7 +5,7 @@ import trio
 
 from krt.broker.accept import Acceptor
 from krt.broker.connection import MOST_REPLY_BYTES
-from krt.broker.journal import KEPT_SECONDS, Journal
+from krt.broker.journal import KEPT_SECONDS, MOST_ENTRY_BYTES, Journal
 from krt.broker.keys import Keys
 from krt.core.envelope import from_fields, to_fields
 from krt.core.event_id import EventId
@@ -284,6 +284,39 @@ async def test_a_full_journal_adopts_nothing(client):
     with pytest.raises(JournalFull):
         await journal.adopt(an_envelope())
     assert await client.call("XLEN", KEYS.journal) == 1
+
+
+LARGE = {
+    "a byte more than krt takes": [b"image", b"x" * (MOST_ENTRY_BYTES - 4)],
+    "a field above what a connection takes": [b"image", b"x" * (MOST_REPLY_BYTES + 1)],
+    "twenty megabytes": [b"image", b"x" * 20_000_000],
+    "a name of a field": [b"x" * 2_000_000, b""],
+    "a hundred thousand fields": [part for n in range(100_000) for part in (b"f%d" % n, b"1")],
+    "no text": [b"image", b"\xff" * 2_000_000],
+}
+
+
+@pytest.mark.parametrize("fields", LARGE.values(), ids=LARGE)
+async def test_an_entry_of_any_size_comes_without_its_fields_and_those_behind_it_come_too(client, journal, fields):
+    """Seen to fail with entries read in one piece: the reply cut the connection, and the next read began with it."""
+    large = EventId(*map(int, (await client.call("XADD", KEYS.journal, "*", *fields)).decode().split("-")))
+    (small,) = await announce(client, "v1")
+    other = a_journal(client)
+    for delivered in (await journal.read_new(10), await journal.read_own(None, 10)):
+        assert ids(delivered) == [large, small]
+        assert (delivered[0].fields, from_fields(delivered[1].fields).event.tags) == ({}, ("v1",))
+    await left_alone(client, journal, large, small)
+    claimed = (await other.claim("0-0", 10)).entries
+    assert (ids(claimed), claimed[0].fields) == ([large, small], {})
+
+
+async def test_as_many_entries_are_read_at_once_as_a_connection_takes(client, journal):
+    """Seen to fail with no bound on all of them together."""
+    for _ in range(40):
+        await client.call("XADD", KEYS.journal, "*", "image", b"x" * (MOST_ENTRY_BYTES - 100))
+    read = [len(await journal.read_new(100)) for _ in range(20)]
+    assert sum(read) == 40
+    assert max(read) < 10
 
 
 async def test_fields_that_are_no_text_do_not_stop_the_reading(client, journal):
