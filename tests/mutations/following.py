@@ -155,7 +155,7 @@ MUTATIONS = of(
         "    if False:",
     ),
     (
-        "test_what_is_being_deleted_is_left_alone_and_not_waited_for",
+        "test_T3_a_workload_whose_deletion_begins_is_left_alone_and_fails_nobody",
         "core/matching.py",
         "    if workload.deleted_at:",
         "    if False:",

@@ -230,10 +230,16 @@ MUTATIONS = of(
         "return min(self._hand.room, _READ_AT_ONCE)",
     ),
     (
+        "test_C5_an_entry_of_any_size_is_settled_and_no_other_waits_for_it",
+        _SCRIPTS,
+        "if size <= most then return size end",
+        "if true then return 64 end",
+    ),
+    (
         "test_C5_deliveries_are_counted_by_a_real_valkey",
         _SCRIPTS,
-        "deliveries[i] = pending[1] and pending[1][4] or 1",
-        "deliveries[i] = 1",
+        "deliveries[#found] = pending[1] and pending[1][4] or 1",
+        "deliveries[#found] = 1",
     ),
     (
         "test_C5_deliveries_are_counted_by_a_real_valkey",

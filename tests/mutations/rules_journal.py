@@ -237,8 +237,8 @@ MUTATIONS = of(
     (
         "test_J4_trimmed_entries_are_told_by_a_real_valkey",
         _SCRIPTS,
-        "return {found[1], found[2], deliveries, found[3]}",
-        "return {found[1], found[2], deliveries, {}}",
+        "return {cursor, found, deliveries, deleted}",
+        "return {cursor, found, deliveries, {}}",
     ),
     (
         "test_J5_stock_settings_are_found_wanting",
