@@ -8,6 +8,7 @@ import trio
 
 from krt.cluster.open import Cluster, open_cluster
 from krt.core.image import complete
+from krt.core.matching import SkipReason, going
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import NAMESPACE
@@ -91,3 +92,29 @@ async def test_where_namespaces_are_named_nobody_asks_for_the_others(shop: Stand
         await cluster.wait_listed()
         assert opts(cluster) == {"shop": None}
         assert not [seen for seen in shop.seen if seen.path == "/api/v1/namespaces"]
+
+
+def delete(stand_in: StandIn) -> None:
+    """The namespace `shop`, as `kubectl delete` begins it: its finalizer holds it while there is something in it."""
+
+    def change(before: dict[str, Any]) -> dict[str, Any]:
+        return {**before, "metadata": {**before["metadata"], "deletionTimestamp": "2026-11-20T12:00:00Z"}}
+
+    stand_in.cluster.store.update(NAMESPACE, "", "shop", change, manager="kubectl")
+
+
+@pytest.mark.parametrize("opt", [None, "enabled", "disabled"])
+async def test_that_it_is_being_deleted_is_told_of_its_workloads_at_once_and_of_no_others(
+    shop: StandIn, opt: str | None
+) -> None:
+    """Seen to fail with its deletionTimestamp not read."""
+    annotate(shop, opt)
+    async with opened(shop) as cluster:
+        await cluster.wait_listed()
+        assert not any(map(going, cluster.running(complete(SHOP))))
+        delete(shop)
+        await eventually(lambda: any(map(going, cluster.running(complete(SHOP)))))
+        found = {each.key.namespace: going(each) for each in cluster.running(complete(SHOP))}
+        assert found == {"blog": None, "shop": SkipReason.NAMESPACE_BEING_DELETED}
+        assert going(await cluster.read(WEB)) is SkipReason.NAMESPACE_BEING_DELETED
+        assert opts(cluster)["shop"] == opt

@@ -338,9 +338,13 @@ async def test_a_stateful_set_that_waits_for_a_broken_pod_names_it(krt: Krt, kub
     assert (await krt.compared(key))[1] == "waiting"
 
 
-def quota(krt: Krt, **hard: str) -> Object:
+async def used_up(krt: Krt, resource: str) -> None:
+    """A quota of which nothing is left; what its controller would count is written here."""
     metadata = {"name": "none-more", "namespace": krt.namespace}
-    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": hard}}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {resource: "1"}}}
+    await krt.server.apply(quota)
+    counted = json.dumps({"status": {"hard": {resource: "1"}, "used": {resource: "1"}}})
+    await krt.kubectl("patch", "quota/none-more", "--subresource=status", "--type=merge", f"-p={counted}")
 
 
 RESTRICTED = "pod-security.kubernetes.io/enforce=restricted"
@@ -362,9 +366,7 @@ async def test_why_no_new_pod_is_made_is_told_while_it_waits_and_when_it_fails(
     if cause == "security":
         await krt.server.kubectl("label", "namespace", krt.namespace, RESTRICTED)
     else:
-        name = "pods" if cause == "pods" else "count/replicasets.apps"
-        await krt.server.apply(quota(krt, **{name: "1"}))
-        await until(partial(_is_counted, krt, name), within_seconds=20)
+        await used_up(krt, "pods" if cause == "pods" else "count/replicasets.apps")
     event = await an_event(krt)
 
     async def is_said() -> bool:
@@ -378,12 +380,6 @@ async def test_why_no_new_pod_is_made_is_told_while_it_waits_and_when_it_fails(
     found = await krt.until_target(event, "failed")
     assert "has timed out progressing" in found["reason"]
     assert words in found["reason"]
-
-
-async def _is_counted(krt: Krt, name: str) -> bool:
-    return name in json.loads(await krt.kubectl("get", "quota", "none-more", "-o", "json")).get("status", {}).get(
-        "used", {}
-    )
 
 
 @pytest.mark.parametrize("make", [a_deployment, a_stateful_set])
@@ -432,7 +428,7 @@ async def test_who_replaces_it_with_another_is_named(krt: Krt, kubelet: Kubelet)
     kubelet.decide(PodReady(after_seconds=60), app="web")
     event = await an_event(krt)
     await krt.settled(event)
-    document["spec"]["template"]["metadata"]["labels"]["tier"] = "front"
+    document["spec"]["template"]["metadata"]["labels"] = {"app": "web", "tier": "front"}
     path = f"/apis/apps/v1/namespaces/{krt.namespace}/deployments/web"
     await krt.server.request("PUT", path, document, fieldManager="kubectl-replace")
     found = await krt.until_target(event, "failed")
