@@ -50,6 +50,8 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
             "Valkey channel",
             lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}",
         )
+        claimed = trio.Event()
+        daemon.health.add("cluster", lambda: None if claimed.is_set() else f"cluster: {told.name} is not claimed yet")
         task_status.started(())
         matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
         metrics = daemon.metrics.worker
@@ -60,6 +62,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         on_restart = events.restarted if told.kubernetes_events else None
         await cluster.wait_listed()
         await claim_name(daemon.broker, daemon.keys, told.name, await cluster.identity(), replace=told.replace)
+        claimed.set()
         asked = (journal, rollouts, channel, cluster, matching)
         await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
 

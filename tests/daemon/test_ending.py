@@ -108,6 +108,17 @@ async def test_it_answers_probes_and_takes_events_while_a_credential_plugin_hang
         assert await krt.is_alive()
 
 
+async def test_a_worker_that_does_not_know_its_cluster_yet_is_not_ready(around: Around):
+    """It reads no event before that. Seen to fail with readiness that asks for the list alone: `ready`, and deaf."""
+    around.stand_in.cluster.faults.add(Fault(status=503, verb="get", resource="namespaces"), times=None)
+    async with process("worker", environ=around.of("worker")) as running:
+        await running.wait_said("cluster_not_identified", times=2)
+        await eventually(lambda: running.said("not_ready")[-1]["problems"] == ["cluster: default is not claimed yet"])
+        assert not running.said("ready")
+        around.stand_in.cluster.faults.clear()
+        await running.wait_said("ready")
+
+
 async def test_a_request_in_hand_is_answered_before_it_ends(around: Around):
     async with process("web", environ=around.of("web")) as running:
         await running.wait_said("ready")
