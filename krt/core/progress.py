@@ -14,7 +14,7 @@ from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Super
 from krt.core.reason import readable
 from krt.core.report import LAST, Standing, Target, TargetState
 from krt.core.restart import JournalPosition, parse_mark, parse_time, undone_mark, valid_mark
-from krt.core.rollout import Progressing, Ready, Stage, stage_of
+from krt.core.rollout import Counts, Progressing, Ready, Stage, stage_of
 from krt.core.workload import Workload
 
 DELETED = "it was deleted"
@@ -36,7 +36,7 @@ def say(workload: Workload, *, now: datetime, deadline_seconds: float) -> Target
         return _made(workload, stage, TargetState.SKIPPED, seconds, leaving)
     match stage:
         case Progressing(_, reason) if seconds > deadline_seconds:
-            why = readable(f"no end within {deadline_seconds:g} s", reason, workload.status.unavailable)
+            why = readable(_no_end(stage.counts, deadline_seconds), reason, workload.status.unavailable)
             return _made(workload, stage, TargetState.FAILED, seconds, why)
         case Progressing():
             return _on_its_way(workload, stage)
@@ -93,6 +93,12 @@ def of_outcome(outcome: Outcome) -> Target | None:
             return _left(reason)
         case Superseded():
             return None
+
+
+def _no_end(counts: Counts, deadline_seconds: float) -> str:
+    # A DaemonSet has no conditions, and a Deployment with enough old pods is Available: how far it came tells then.
+    pods = f"{counts.updated} of {counts.desired} updated, {counts.available} available"
+    return f"no end within {deadline_seconds:g} s: {pods}"
 
 
 def _restarted(standings: Mapping[EventId, Standing]) -> dict[EventId, int]:

@@ -57,6 +57,23 @@ def test_a_rollout_on_its_way_is_progressing_and_not_the_last_word() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("key", "status", "pods"),
+    [
+        ("Deployment shop/web", RolloutStatus(1, replicas=4, updated=1, available=3), "1 of 3 updated, 3 available"),
+        ("Deployment shop/web", RolloutStatus(1, replicas=3), "0 of 3 updated, 0 available"),
+        ("Deployment shop/web", RolloutStatus(0, replicas=3, updated=3, available=3), "0 of 3 updated, 3 available"),
+        ("StatefulSet shop/web", RolloutStatus(1, replicas=3, updated=1, available=2), "1 of 3 updated, 2 available"),
+        ("DaemonSet shop/web", RolloutStatus(1, scheduled=5, updated=2, available=4), "2 of 5 updated, 4 available"),
+        ("DaemonSet shop/web", RolloutStatus(1, scheduled=1, misscheduled=1), "0 of 1 updated, 0 available"),
+    ],
+)
+def test_a_rollout_without_end_says_how_far_it_came(key: str, status: RolloutStatus, pods: str) -> None:
+    """Seen to fail with nothing but the time: a DaemonSet has no condition that says more."""
+    found = said(restarted(901, key=key, replicas=3, status=status))
+    assert (found.state, found.reason.partition(";")[0]) == (TargetState.FAILED, f"no end within 900 s: {pods}")
+
+
 @pytest.mark.parametrize("key", ["Deployment shop/web", "StatefulSet shop/web", "DaemonSet shop/web"])
 def test_zero_replicas_are_ready_with_a_warning(key: str) -> None:
     found = said(restarted(key=key, replicas=0, status=RolloutStatus(observed_generation=1)))
