@@ -71,6 +71,10 @@ class Journal:
         whose = (self._keys.journal, self._group, "left", 0, str(entry))
         await self._client.call("XCLAIM", *whose, "IDLE", _RELEASED_MILLISECONDS, "RETRYCOUNT", 0, "JUSTID")
 
+    async def acknowledge(self, entry: EventId) -> None:
+        """Nobody of the group gets the entry again, and nothing is said of it."""
+        await self._client.call("XACK", self._keys.journal, self._group, str(entry))
+
     async def tidy(self) -> None:
         """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
         day = int(KEPT_SECONDS * 1000)
@@ -95,8 +99,13 @@ class Journal:
 
     async def group_made(self) -> float:
         """When this worker's group was made, by Valkey's clock: it has seen everything since."""
-        made = cast("bytes | None", await self._client.call("GET", self._keys.group_made(self._group)))
-        return int(made or 0) / 1000
+        try:
+            made = cast("bytes | None", await self._client.call("GET", self._keys.group_made(self._group)))
+        except BrokerRefused as error:
+            if error.code != "WRONGTYPE":
+                raise
+            made = None
+        return int(made) / 1000 if made and made.isdigit() else 0.0  # what somebody's hand wrote holds up no event
 
     async def hold_lease(self) -> bool:
         """Whether this worker is the one that adopts; renewed by asking."""

@@ -156,9 +156,18 @@ return redis.call('HSET', KEYS[1], ARGV[1], said)
 # KEYS 1 the report, 2 when each group of workers was seen; ARGV 1 how many fields may be answered at once.
 # Answers the fields, what is known of the groups, the time, and 1 if the fields are all there are. Where they are more,
 # those of targets are missing: they are to be read afterwards, so that none of a group that has ended is missed.
+# A key that holds something else than a hash counts as empty: else one such key would hold up whoever reads it.
 READ = Script("""
-local groups, now = redis.call('HGETALL', KEYS[2]), redis.call('TIME')[1]
-if redis.call('HLEN', KEYS[1]) <= tonumber(ARGV[1]) then return {redis.call('HGETALL', KEYS[1]), groups, now, 1} end
+local function hash(command, key, empty)
+  local reply = redis.pcall(command, key)
+  if type(reply) ~= 'table' or not reply.err then return reply end
+  if string.find(reply.err, 'WRONGTYPE', 1, true) then return empty end
+  return redis.call(command, key)
+end
+local groups, now = hash('HGETALL', KEYS[2], {}), redis.call('TIME')[1]
+local size = hash('HLEN', KEYS[1], 0)
+if size == 0 then return {{}, groups, now, 1} end
+if size <= tonumber(ARGV[1]) then return {redis.call('HGETALL', KEYS[1]), groups, now, 1} end
 local fields, cursor = {}, '0'
 repeat
   local found = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 1000)

@@ -18,6 +18,20 @@ from krt.errors import BrokerUnavailable
 _FIELDS_AT_ONCE = 300
 
 
+async def read_report(client: Client, keys: Keys, event: EventId) -> tuple[Report, Seen] | None:
+    """An event's report and the clusters that are known, of one moment; None where there is no report (any more).
+
+    Nothing is changed by it. Raises BrokerUnavailable.
+    """
+    key = keys.report(str(event))
+    reply = await client.eval_script(READ, [key, keys.alive], [_FIELDS_AT_ONCE])
+    first, groups, now, whole = cast("tuple[Sequence[bytes], Sequence[bytes], bytes, int]", reply)
+    if not first:
+        return None
+    fields = texts(first) if whole else await read_hash(client, key) | texts(first)
+    return parse(event, fields), seen_of(groups, now)
+
+
 class Reports:
     """Raises BrokerUnavailable."""
 
@@ -27,13 +41,9 @@ class Reports:
 
     async def read(self, event: EventId) -> tuple[Report, Seen] | None:
         """An event's report and the clusters it is waited for; None where there is none (any more)."""
-        key = self._keys.report(str(event))
-        reply = await self._client.eval_script(READ, [key, self._keys.alive], [_FIELDS_AT_ONCE])
-        first, groups, now, whole = cast("tuple[Sequence[bytes], Sequence[bytes], bytes, int]", reply)
-        if not first:
+        if not (found := await read_report(self._client, self._keys, event)):
             return None
-        fields = texts(first) if whole else await read_hash(self._client, key) | texts(first)
-        report, seen = parse(event, fields), seen_of(groups, now)
+        report, seen = found
         return await self._ended(report, state_of(report, seen)), seen
 
     async def _ended(self, report: Report, state: EventState) -> Report:

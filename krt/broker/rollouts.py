@@ -8,8 +8,10 @@ from krt.broker.client import Client
 from krt.broker.keys import Keys
 from krt.broker.pages import read_hash
 from krt.broker.report_scripts import ALIVE, RECORD, SETTLE, STANDINGS, TELL
+from krt.broker.reports import read_report
 from krt.broker.scripts import LEASE
 from krt.core import event_id as event_ids
+from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
 from krt.core.presence import DAY_SECONDS, Presence
@@ -55,6 +57,14 @@ class Rollouts:
         """Whether a worker of this group has recorded the event, and none has settled it."""
         said = await self._client.call("HGET", self._keys.report(str(event)), group_field(self._group))
         return said is not None and not parse_group(_text(said)).final
+
+    async def is_over(self, event: EventId) -> bool:
+        """Whether the event, which is older than this group, is old news to the group: it has ended without it."""
+        found = await read_report(self._client, self._keys, event)
+        if found is None:
+            return False
+        report, seen = found
+        return is_over_for(report, seen.and_now(self._group, self._presence), self._group)
 
     async def settle(
         self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]

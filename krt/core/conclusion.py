@@ -1,7 +1,7 @@
 """What a report amounts to, over all clusters that are waited for. Pure."""
 
 from krt.core.presence import Seen, waited_for
-from krt.core.report import EventState, GroupState, Report, TargetState
+from krt.core.report import FINAL, EventState, GroupState, Report, TargetState
 
 _RESTARTED = {TargetState.READY, TargetState.RESTARTED, TargetState.SUPERSEDED}
 _UNDER_WAY = {TargetState.WAITING, TargetState.PROGRESSING} | _RESTARTED
@@ -27,6 +27,17 @@ def is_finished(report: Report, group: str) -> bool:
 def is_absent(report: Report, seen: Seen, group: str) -> bool:
     """Whether the group is waited for, and silent."""
     return seen.is_silent(group) and not is_finished(report, group)
+
+
+def is_over_for(report: Report, seen: Seen, group: str) -> bool:
+    """Whether the event is old news to a group of workers that was made after it (C2 of docs/correctness.md).
+
+    What the group has begun itself, it ends. An event that no worker has ever taken up is over only for a job that was
+    told so.
+    """
+    if own := report.groups.get(group):
+        return own.final
+    return bool(report.ended) or (bool(counted(report, seen)) and _state_now(report, seen) in FINAL)
 
 
 def _state_now(report: Report, seen: Seen) -> EventState:

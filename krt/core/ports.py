@@ -137,6 +137,10 @@ class Journal(Protocol):
         """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
         ...
 
+    async def acknowledge(self, entry: EventId) -> None:
+        """Nobody of the group gets the entry again, and nothing is said of it."""
+        ...
+
     async def tidy(self) -> None:
         """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
         ...
@@ -189,6 +193,10 @@ class Rollouts(Protocol):
 
     async def is_open(self, event: EventId) -> bool:
         """Whether a worker of this group has recorded the event, and none has settled it."""
+        ...
+
+    async def is_over(self, event: EventId) -> bool:
+        """Whether the event, which is older than this group, is old news to the group: it has ended without it."""
         ...
 
     async def settle(

@@ -61,6 +61,15 @@ class Seen:
         sighting = self.groups.get(group)
         return sighting is None or self.now - sighting.last > ABSENT_SECONDS
 
+    def and_now(self, group: str, presence: Presence) -> "Seen":
+        """The same once this group, too, has said that it is there now."""
+        known = self.groups.get(group)
+        if known and self.now - known.last <= DAY_SECONDS:
+            own = Sighting(presence, known.first, self.now, known.earlier)
+        else:
+            own = Sighting(presence, self.now, self.now, known.last if known else 0.0)
+        return Seen({**self.groups, group: own}, self.now)
+
 
 def cluster_of(group: str) -> str:
     """The name of the cluster that the group works in."""

@@ -67,6 +67,11 @@ class Taker:
 
     async def take(self, delivered: Delivered) -> None:
         """Hold the entry and have its workloads restarted, or settle it if there is nothing to hold. Safe to repeat."""
+        made = await self._made_after(delivered.id)
+        if made is not None and await self._rollouts.is_over(delivered.id):
+            log.debug("event_was_over", event_id=delivered.id)
+            await self._journal.acknowledge(delivered.id)
+            return
         if not delivered.fields:  # this worker's, and trimmed meanwhile
             await self.expire(delivered.id)
             return
@@ -86,7 +91,7 @@ class Taker:
         elif await self._is_too_old(delivered):
             await self.expire(delivered.id)
         else:
-            await self._begin(delivered, envelope, since=await self._backlog_since(delivered))
+            await self._begin(delivered, envelope, since=_backlog_since(delivered.id, made))
 
     async def expire(self, entry: EventId) -> None:
         """The event is of no use any more: settle it as that."""
@@ -148,16 +153,21 @@ class Taker:
         # Decided once: what was young enough when a worker first matched it is tried on by the next one.
         return not await self._rollouts.is_open(delivered.id)
 
-    async def _backlog_since(self, delivered: Delivered) -> float | None:
-        """When the group was made, if the entry is much older than it; None otherwise."""
-        if await self._clock.age_seconds(delivered.id) <= _BACKLOG_SECONDS:
+    async def _made_after(self, entry: EventId) -> float | None:
+        """When the group was made, if that was after the event; None otherwise, and for an event of this moment."""
+        if await self._clock.age_seconds(entry) <= FRESH_SECONDS:
             return None
         made = await self._journal.group_made()
-        return made if delivered.id.milliseconds / 1000 < made - _BACKLOG_SECONDS else None
+        return made if entry.milliseconds / 1000 < made else None
 
     async def _settle(self, entry: EventId, state: GroupState, reason: str) -> None:
         await self._rollouts.settle(entry, Group(state, reason=reason, final=True), {}, {})
         self._metrics.event_settled(state)
+
+
+def _backlog_since(entry: EventId, made: float | None) -> float | None:
+    """When the group was made, if the event is much older than it; None otherwise."""
+    return made if made is not None and entry.milliseconds / 1000 < made - _BACKLOG_SECONDS else None
 
 
 def _say_odd(entry: EventId, verdict: Match | Skip) -> None:

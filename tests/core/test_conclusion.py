@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from krt.core.conclusion import counted, is_absent, state_of
+from krt.core.conclusion import counted, is_absent, is_over_for, state_of
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
 from krt.core.presence import Seen
@@ -180,3 +180,29 @@ def test_a_cluster_that_is_waited_for_and_silent_for_a_minute_is_absent() -> Non
 
 def test_those_counted_are_the_groups_whose_word_is_needed() -> None:
     assert counted(a_report(), seen(here=1, there=61)) == {HERE, THERE}
+
+
+@pytest.mark.parametrize(
+    ("report", "known", "over"),
+    [
+        (a_report(TargetState.READY, here=SETTLED), seen(here=1), True),
+        (a_report(TargetState.FAILED, here=MATCHED), seen(here=1), True),
+        (a_report(TargetState.PROGRESSING, here=SETTLED), seen(here=1), False),
+        (a_report(), seen(here=1), False),
+        (a_report(), seen(after=3601, here=3601), True),
+        (a_report(), seen(after=3601), False),
+        (a_report(TargetState.READY, here=SETTLED), seen(), True),
+        (a_report(here=NO_MATCH), seen(here=1, there=1), False),
+        (a_report(TargetState.FAILED, here=SETTLED, there=MATCHED), seen(here=1, there=1), False),
+        (a_report(TargetState.PROGRESSING, here=SETTLED, there=SETTLED), seen(here=1, there=1), True),
+    ],
+)
+def test_an_event_is_over_for_a_group_with_nothing_left_to_do(report: Report, known: Seen, over: bool) -> None:
+    assert is_over_for(report, known, THERE) is over
+
+
+@pytest.mark.parametrize("told", [EventState.EXPIRED, EventState.FAILED, EventState.READY])
+def test_what_a_job_was_told_is_over_for_a_group_that_has_not_begun(told: EventState) -> None:
+    report = replace(a_report(TargetState.PROGRESSING, here=MATCHED), event={ENDED: told})
+    assert is_over_for(report, seen(here=1), THERE)
+    assert not is_over_for(report, seen(here=1), HERE)

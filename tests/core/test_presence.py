@@ -62,6 +62,21 @@ def _alive(seen_at: list[float], now: float, event: float) -> bool:
     return sighting is not None and sighting.was_alive_in_day_before(event)
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (None, a_sighting(EVENT, first=EVENT)),
+        (a_sighting(EVENT - 90, first=EVENT - 500), a_sighting(EVENT, first=EVENT - 500)),
+        (a_sighting(EVENT - DAY, first=EVENT - DAY), a_sighting(EVENT, first=EVENT - DAY)),
+        (a_sighting(EVENT - DAY - 1), a_sighting(EVENT, first=EVENT, earlier=EVENT - DAY - 1)),
+        (a_sighting(EVENT, earlier=EVENT - 9 * DAY), a_sighting(EVENT, earlier=EVENT - 9 * DAY)),
+    ],
+)
+def test_a_group_that_says_it_is_there_is_kept_as_valkey_keeps_it(known: Sighting | None, said: Sighting) -> None:
+    before = seen(EVENT, here=known) if known else seen(EVENT)
+    assert before.and_now(HERE, Presence()) == seen(EVENT, here=said)
+
+
 def test_a_cluster_that_joins_later_is_not_waited_for() -> None:
     known = seen(here=a_sighting(EVENT), overseas=a_sighting(EVENT + 3, first=EVENT + 3))
     assert waited(known, reported=(HERE, OVERSEAS)) == {HERE}

@@ -11,6 +11,7 @@ from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
 from krt.core.event_id import parse as parse_id
 from krt.core.ports import Backlog, Claimed, Delivered
+from krt.core.presence import Presence, Sighting
 from krt.core.restart import JournalPosition
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerRefused, JournalFull
@@ -49,6 +50,7 @@ class Stream:
         self.newest = EventId(0, 0)
         self.lease = ("", -1.0)
         self.adopted: dict[str, EventId] = {}
+        self.alive: dict[str, Sighting] = {}
 
     def now(self) -> float:
         """Its clock, in seconds since the epoch."""
@@ -70,6 +72,11 @@ class Stream:
     def group(self, name: str = "default") -> Group:
         """A group of workers, made when it is first asked for."""
         return self.groups.setdefault(name, Group(self.now()))
+
+    def say_alive(self, group: str) -> None:
+        """One of its workers is there now."""
+        first = self.alive[group].first if group in self.alive else self.now()
+        self.alive[group] = Sighting(Presence(), first, self.now())
 
     def pending(self, group: str = "default") -> dict[EventId, Pending]:
         """What is given to a worker and not acknowledged."""
@@ -134,6 +141,11 @@ class FakeJournal:
     async def leave(self, entry: EventId) -> None:
         await trio.lowlevel.checkpoint()
         self._group.pending[entry] = Pending(_LEFT, -float("inf"), 0)
+
+    async def acknowledge(self, entry: EventId) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._group.pending.pop(entry, None):
+            self.stream.acknowledged.append(entry)
 
     async def tidy(self) -> None:
         await trio.lowlevel.checkpoint()

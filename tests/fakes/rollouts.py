@@ -5,14 +5,17 @@ from secrets import token_hex
 
 import trio
 
+from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
+from krt.core.presence import Presence, Seen
 from krt.core.report import (
     Group,
     Standing,
     Target,
     TargetState,
     group_field,
+    parse,
     parse_group,
     parse_target,
     target_field,
@@ -47,6 +50,12 @@ class FakeRollouts:
         await trio.lowlevel.checkpoint()
         said = self.stream.reports.get(event, {}).get(group_field(self._name))
         return said is not None and not parse_group(said).final
+
+    async def is_over(self, event: EventId) -> bool:
+        await trio.lowlevel.checkpoint()
+        report = self.stream.reports.get(event)
+        seen = Seen(self.stream.alive, self.stream.now()).and_now(self._name, Presence())
+        return report is not None and is_over_for(parse(event, report), seen, self._name)
 
     async def settle(
         self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
@@ -100,6 +109,7 @@ class FakeRollouts:
 
     async def say_alive(self) -> None:
         await trio.lowlevel.checkpoint()
+        self.stream.say_alive(self._name)
 
     @property
     def _followed(self) -> dict[tuple[WorkloadKey, str], set[EventId]]:
