@@ -64,7 +64,7 @@ def parse_query(query: bytes) -> dict[str, str]:
 
 def without_sightings(document: dict[str, Any]) -> Document:
     """The document but for when its clusters that are there were last seen: that changes all the time."""
-    clusters = [c if c["state"] == "absent" else {**c, "seen_at": ""} for c in document["clusters"]]
+    clusters = [c if c["state"] in {"absent", "left"} else {**c, "seen_at": ""} for c in document["clusters"]]
     return {**document, "clusters": clusters}
 
 

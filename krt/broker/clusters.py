@@ -31,14 +31,18 @@ return {redis.call('HGETALL', KEYS[1]), redis.call('TIME')[1]}
 
 # KEYS 1 when each group of workers was seen, 2 the record of the cluster's name, 3 journal
 # ARGV 1 name, 2 after what silence it counts as gone (s), then what the keys begin with that each group has.
-# Answers "alive", or how many records there were.
+# Answers "denied", "alive", or how many records there were. Who may not do all of it does nothing.
 FORGET = Script("""
+for _, command in ipairs({{'HDEL', KEYS[1], 'f'}, {'XGROUP', 'DESTROY', KEYS[3], 'g'}, {'DEL', KEYS[2]}}) do
+  if not redis.acl_check_cmd(unpack(command)) then return 'denied' end
+end
 local now, groups = tonumber(redis.call('TIME')[1]), {}
 local seen = redis.call('HGETALL', KEYS[1])
 for i = 1, #seen, 2 do
   if string.match(seen[i], '^[^:]*') == ARGV[1] then
-    local last = tonumber(string.match(seen[i + 1], '^%d+ (%d+) ') or 0)
-    if now - last <= tonumber(ARGV[2]) then return 'alive' end
+    local last, said = string.match(seen[i + 1], '^%d+ (%d+) %d+ (.*)$')
+    local has_left = last and string.find(said, '"left":true', 1, true)
+    if last and not has_left and now - tonumber(last) <= tonumber(ARGV[2]) then return 'alive' end
     groups[#groups + 1] = seen[i]
   end
 end
@@ -57,6 +61,10 @@ class Forgotten(Enum):
     YES = auto()
     UNKNOWN = auto()
     ALIVE = auto()
+    DENIED = auto()
+
+
+_REFUSED = {b"alive": Forgotten.ALIVE, b"denied": Forgotten.DENIED}
 
 
 async def seen_clusters(client: Client, keys: Keys) -> Seen:
@@ -76,8 +84,8 @@ async def forget(client: Client, keys: Keys, name: str) -> Forgotten:
     of_each_group = [keys.followed(""), keys.follower(""), keys.group_made("")]
     arguments: list[str | int] = [name, int(ABSENT_SECONDS), *of_each_group]
     reply = await client.eval_script(FORGET, [keys.alive, keys.cluster(name), keys.journal], arguments)
-    if reply == b"alive":
-        return Forgotten.ALIVE
+    if reply in _REFUSED:
+        return _REFUSED[reply]
     return Forgotten.YES if reply else Forgotten.UNKNOWN
 
 

@@ -142,16 +142,54 @@ end
 return found
 """)
 
-# KEYS 1 when each group of workers was seen; ARGV 1 group, 2 after what silence it counts as gone (s), 3 its presence.
+# Beside each group, "GROUP", stands each of its workers, "GROUP/WORKER", and when it was there last.
+_WORKERS = """
+local function others_living(alive, group, own, now, silence)
+  local living, said = 0, redis.call('HGETALL', alive)
+  for i = 1, #said, 2 do
+    if string.sub(said[i], 1, #group + 1) == group .. '/' and said[i] ~= own then
+      if now - (tonumber(said[i + 1]) or 0) <= silence then living = living + 1
+      else redis.call('HDEL', alive, said[i]) end
+    end
+  end
+  return living
+end
+"""
+
+# KEYS 1 when each group of workers was seen
+# ARGV 1 group, 2 after what silence it counts as gone (s), 3 its presence, 4 the worker, 5 after what silence a worker
+#      is taken for dead (s).
 # Kept are: since when it has been there, when it was last, when it was last before it was gone, and its presence.
-ALIVE = Script("""
-local now = tonumber(redis.call('TIME')[1])
+ALIVE = Script(
+    _WORKERS
+    + """
+local now, own = tonumber(redis.call('TIME')[1]), ARGV[1] .. '/' .. ARGV[4]
 local first, last, earlier = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) (%d+) (%d+) ')
 if not last then first, earlier = now, 0
 elseif now - last > tonumber(ARGV[2]) then first, earlier = now, last end
 local said = string.format('%.0f %.0f %.0f %s', first, now, earlier, ARGV[3])
-return redis.call('HSET', KEYS[1], ARGV[1], said)
-""")
+redis.call('HSET', KEYS[1], ARGV[1], said, own, string.format('%.0f', now))
+return others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5]))
+"""
+)
+
+# KEYS 1 when each group of workers was seen; ARGV as of ALIVE, the presence that of a group that has left.
+# Answers 1 if the worker was the last one of its group, which has left by that. One that died lately counts as living:
+# then the group only falls silent, as after a crash. So does one whose worker was not known any more.
+LEAVE = Script(
+    _WORKERS
+    + """
+local now, own = tonumber(redis.call('TIME')[1]), ARGV[1] .. '/' .. ARGV[4]
+local first, earlier = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) %d+ (%d+) ')
+local is_last = first and redis.call('HGET', KEYS[1], own)
+  and others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5])) == 0
+if is_last then
+  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f %.0f %s', first, now, earlier, ARGV[3]))
+end
+redis.call('HDEL', KEYS[1], own)
+return is_last and 1 or 0
+"""
+)
 
 # KEYS 1 the report, 2 when each group of workers was seen; ARGV 1 how many fields may be answered at once.
 # Answers the fields, what is known of the groups, the time, and 1 if the fields are all there are. Where they are more,

@@ -4,17 +4,19 @@ from collections.abc import Mapping, Sequence
 from secrets import token_hex
 from typing import cast
 
+import msgspec
+
 from krt.broker.client import Client
 from krt.broker.keys import Keys
 from krt.broker.pages import read_hash
-from krt.broker.report_scripts import ALIVE, RECORD, SETTLE, STANDINGS, TELL
+from krt.broker.report_scripts import ALIVE, LEAVE, RECORD, SETTLE, STANDINGS, TELL
 from krt.broker.reports import read_report
 from krt.broker.scripts import LEASE
 from krt.core import event_id as event_ids
 from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
-from krt.core.presence import DAY_SECONDS, Presence
+from krt.core.presence import ABSENT_SECONDS, DAY_SECONDS, Presence
 from krt.core.report import (
     Group,
     Standing,
@@ -125,8 +127,15 @@ class Rollouts:
 
     async def say_alive(self) -> None:
         """Events wait for the clusters whose workers say this."""
-        said: list[str | int] = [self._group, int(DAY_SECONDS), self._presence.to_json()]
-        await self._client.eval_script(ALIVE, [self._keys.alive], said)
+        await self._client.eval_script(ALIVE, [self._keys.alive], self._presence_said(self._presence))
+
+    async def leave(self) -> bool:
+        """This worker ends in an orderly way. Whether it was the last one of its group: then the group has left."""
+        said = self._presence_said(msgspec.structs.replace(self._presence, left=True))
+        return await self._client.eval_script(LEAVE, [self._keys.alive], said) == 1
+
+    def _presence_said(self, presence: Presence) -> list[str | int]:
+        return [self._group, int(DAY_SECONDS), presence.to_json(), self._holder, int(ABSENT_SECONDS)]
 
     def _said(self, targets: Mapping[WorkloadKey, Target]) -> dict[str, str]:
         said = {target_field(self._group, key): target.to_json() for key, target in targets.items()}

@@ -15,12 +15,17 @@ from krt.cli.columns import columns
 from krt.cli.flags import add_part, given_flags
 from krt.cli.roles import bad_input
 from krt.core.presence import Presence, Seen, cluster_of
-from krt.errors import BrokerUnavailable, SettingsInvalid
+from krt.errors import BrokerRefused, BrokerUnavailable, SettingsInvalid
 from krt.output import tell
 from krt.settings.load import load_valkey
 from krt.settings.parts import Valkey
 from krt.settings.table import settings_of
 
+_OPERATOR = (
+    "of the users in krt's users.acl only krt-operator may forget a cluster, and he is off: "
+    'docs/operations.md has the commands that turn him on and sign in as him ("a cluster is retired")'
+)
+_DENIED = f"the user that VALKEY_USERNAME names may not forget a cluster; {_OPERATOR}"
 _OF_DAEMONS = {"channel", "most_journal_entries"}  # of Valkey's settings
 
 
@@ -73,6 +78,8 @@ def run_forget(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Drop the cluster; the exit code."""
     try:
         done = trio.run(_forget, load_valkey(given_flags(args), environ), args.name)
+    except BrokerRefused as error:
+        return bad_input(SettingsInvalid((_refused(error),)))
     except (SettingsInvalid, BrokerUnavailable) as error:
         return bad_input(error)
     match done:
@@ -84,6 +91,8 @@ def run_forget(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case Forgotten.ALIVE:
             problem = f"workers of {args.name!a} were there within the last minute: stop them first"
             return bad_input(SettingsInvalid((problem,)))
+        case Forgotten.DENIED:
+            return bad_input(SettingsInvalid((_DENIED,)))
 
 
 async def _list(valkey: Valkey) -> Seen:
@@ -97,11 +106,27 @@ async def _forget(valkey: Valkey, name: str) -> Forgotten:
         return await forget(client, Keys(valkey.key_prefix), name)
 
 
+def _refused(error: BrokerRefused) -> str:
+    """What a refusal asks for: not a right more for a daemon's user, which the error itself would propose."""
+    match error.code:
+        case "NOPERM":
+            return _DENIED
+        case "WRONGPASS":
+            return f"{error}; {_OPERATOR}"
+        case _:
+            return str(error)
+
+
 def _row(group: str, seen: Seen) -> Iterable[str]:
     last = seen.groups[group].last
-    state = "silent" if seen.is_silent(group) else "alive"
     ago = f"{_time(last)} ({_spoken(seen.now - last)} ago)"
-    return cluster_of(group), state, ago, _sees(seen.groups[group].presence)
+    return cluster_of(group), _state(group, seen), ago, _sees(seen.groups[group].presence)
+
+
+def _state(group: str, seen: Seen) -> str:
+    if seen.groups[group].presence.left:
+        return "left"
+    return "silent" if seen.is_silent(group) else "alive"
 
 
 def _entry(group: str, seen: Seen) -> dict[str, Any]:
@@ -109,7 +134,8 @@ def _entry(group: str, seen: Seen) -> dict[str, Any]:
     presence = sighting.presence
     return {
         "name": cluster_of(group),
-        "alive": not seen.is_silent(group),
+        "alive": _state(group, seen) == "alive",
+        "left": presence.left,
         "seen_at": _time(sighting.last),
         "namespaces": list(presence.namespaces),
         "kinds": list(presence.kinds),

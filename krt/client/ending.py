@@ -48,7 +48,7 @@ def _followed(report: Report) -> Ending:
             return _failure(f"the event expired: {counts}", report, _unsettled(report))
         case _:
             silent = ", ".join(cluster.name for cluster in report.absent)
-            forget = "`krt cluster forget NAME` drops one that is retired"
+            forget = "if it is retired, whoever operates krt drops it (`krt cluster forget`)"
             return _failure(
                 f"no krt worker of {silent} is there any more: {counts}; {forget}", report, _unsettled(report)
             )
@@ -62,7 +62,7 @@ def _no_match(report: Report, event: Event, *, allow: bool) -> Ending:
         )
     why = tuple(wording.target(target) for target in report.targets) + _clusters_with_reason(report)
     if allow:
-        return Ending(exits.DONE, sentence, report, notices=_at_most(why))
+        return Ending(exits.DONE, sentence, report, notices=_at_most(_left(report) + why))
     return _failure(sentence, report, why)
 
 
@@ -75,7 +75,8 @@ def _unfinished(outcome: Unfinished) -> Ending:
 
 
 def _failure(sentence: str, report: Report, reasons: tuple[str, ...]) -> Ending:
-    return Ending(exits.FAILED, sentence, report, _at_most(reasons), _notices(report))
+    notices = tuple(notice for notice in _notices(report) if notice not in reasons)
+    return Ending(exits.FAILED, sentence, report, _at_most(reasons), notices)
 
 
 def _failures(report: Report) -> tuple[str, ...]:
@@ -96,7 +97,12 @@ def _clusters_with_reason(report: Report) -> tuple[str, ...]:
 
 
 def _notices(report: Report) -> tuple[str, ...]:
-    return _at_most(tuple(wording.target(target) for target in report.targets if _is_notable(target)))
+    return _at_most(_left(report) + tuple(wording.target(target) for target in report.targets if _is_notable(target)))
+
+
+def _left(report: Report) -> tuple[str, ...]:
+    """What was not done is said first, however well all else went."""
+    return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.has_left)
 
 
 def _is_notable(target: Target) -> bool:

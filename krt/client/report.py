@@ -54,6 +54,11 @@ class Cluster(msgspec.Struct, frozen=True):
         return self.state == "absent"
 
     @property
+    def has_left(self) -> bool:
+        """Whether its last worker was stopped before the event, which does not wait for it."""
+        return self.state == "left"
+
+    @property
     def is_settled(self) -> bool:
         """Whether its workers have done what they could."""
         return self.state in _SETTLED_CLUSTERS
@@ -85,13 +90,13 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def absent(self) -> tuple[Cluster, ...]:
-        """The clusters that are waited for and silent."""
-        return tuple(cluster for cluster in self.clusters if cluster.is_absent)
+        """The clusters in which no worker is: silent, or stopped."""
+        return tuple(cluster for cluster in self.clusters if cluster.is_absent or cluster.has_left)
 
     @property
     def waits_for_absent_only(self) -> bool:
-        """Whether silent clusters are all that keeps the event from its end."""
-        present = [cluster for cluster in self.clusters if not cluster.is_absent]
+        """Whether nothing keeps the event from its end but clusters in which no worker is."""
+        present = [cluster for cluster in self.clusters if cluster not in self.absent]
         gone = {cluster.name for cluster in self.absent} - {cluster.name for cluster in present}
         others = [target for target in self.targets if target.cluster not in gone]
         settled = all(cluster.is_settled for cluster in present) and all(target.is_settled for target in others)

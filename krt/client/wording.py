@@ -21,7 +21,7 @@ def workload(its: Target) -> str:
 
 def cluster(its: Cluster) -> str:
     """The cluster and its state."""
-    since = f" since {its.seen_at}" if its.is_absent and its.seen_at else ""
+    since = f" since {its.seen_at}" if (its.is_absent or its.has_left) and its.seen_at else ""
     because = f": {its.reason}" if its.reason else ""
     more = f", {its.more} workloads more than are listed" if its.more else ""
     return f"cluster {its.name}: {its.state}{since}{because}{more}"

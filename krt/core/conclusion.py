@@ -1,6 +1,6 @@
 """What a report amounts to, over all clusters that are waited for. Pure."""
 
-from krt.core.presence import Seen, waited_for
+from krt.core.presence import Seen, cluster_of, left_before, waited_for
 from krt.core.report import FINAL, EventState, GroupState, Report, TargetState
 
 _RESTARTED = {TargetState.READY, TargetState.RESTARTED, TargetState.SUPERSEDED}
@@ -16,6 +16,15 @@ def state_of(report: Report, seen: Seen) -> EventState:
 def counted(report: Report, seen: Seen) -> frozenset[str]:
     """The groups of workers whose word the event needs; what others say of it is told, and counts for nothing."""
     return waited_for(report.accepted_at, seen, report.groups.keys(), lambda group: is_finished(report, group))
+
+
+def left(report: Report, seen: Seen) -> frozenset[str]:
+    """The groups that the report names as left: nothing is done there until a worker of theirs is back.
+
+    Not where another group of the cluster is waited for: the cluster is there, and its scope has changed.
+    """
+    there = {cluster_of(group) for group in counted(report, seen)}
+    return frozenset(group for group in left_before(report.accepted_at, seen) if cluster_of(group) not in there)
 
 
 def is_finished(report: Report, group: str) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from krt.core.conclusion import counted, is_absent, state_of
+from krt.core.conclusion import counted, is_absent, left, state_of
 from krt.core.presence import Seen, cluster_of
 from krt.core.report import MOST_TARGETS, Report, Target, TargetState
 from krt.core.workload import WorkloadKey
+
+_LEFT = "its last worker was stopped before the event: nothing is restarted there until one is back"
 
 # Of one workload that two groups of a cluster see, the one that says more is shown: what is wrong, what is to come.
 _TELLING = (
@@ -65,7 +67,10 @@ def _told(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
 def _clusters(
     report: Report, seen: Seen, waited: frozenset[str], chosen: Mapping[_Place, Target], told: Mapping[_Place, Target]
 ) -> list[dict[str, Any]]:
-    """Each cluster that is waited for; `more` counts its workloads beyond those that are told one by one."""
+    """Each cluster that is waited for, and those that had left before the event.
+
+    `more` counts a cluster's workloads beyond those that are told one by one.
+    """
     stored = Counter(group for group, _ in report.targets)
     left_out = Counter(cluster for cluster, _ in chosen.keys() - told.keys())
     found = []
@@ -74,7 +79,11 @@ def _clusters(
         folded = max(0, group.workloads - stored[name]) if group else 0
         more = folded + left_out.pop(cluster_of(name), 0)  # of two groups of a cluster, the first one tells
         found.append(_cluster(name, report, seen, more))
-    return found
+    return found + [_left(name, seen) for name in sorted(left(report, seen))]
+
+
+def _left(name: str, seen: Seen) -> dict[str, Any]:
+    return {"name": cluster_of(name), "state": "left", "reason": _LEFT, "seen_at": _time(seen.groups[name].last)}
 
 
 def _cluster(name: str, report: Report, seen: Seen, count: int) -> dict[str, Any]:

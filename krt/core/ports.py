@@ -231,6 +231,10 @@ class Rollouts(Protocol):
         """Events wait for the clusters whose workers say this."""
         ...
 
+    async def leave(self) -> bool:
+        """This worker ends in an orderly way. Whether it was the last one of its group: then the group has left."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:

@@ -1,4 +1,4 @@
-"""Which clusters an event waits for: those whose workers were alive in the day before it. Pure.
+"""Which clusters an event waits for: those whose workers were alive in the day before it, and had not left. Pure.
 
 The workers of one cluster that see the same workloads are a group, `CLUSTER:SCOPE`; each group takes every event.
 """
@@ -16,12 +16,16 @@ _SIGHTING = re.compile(r"([0-9]{1,11}) ([0-9]{1,11}) ([0-9]{1,11}) (\{.*\})")
 
 
 class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a group of workers says of itself. Without `namespaces` it sees all of them."""
+    """What a group of workers says of itself. Without `namespaces` it sees all of them.
+
+    `left`: its last worker was stopped in an orderly way, and none has been back since.
+    """
 
     namespaces: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("Deployment",)
     require_opt_in: bool = False
     max_event_age_seconds: float = 3600.0
+    left: bool = False
 
     def overlaps(self, other: "Presence") -> bool:
         """Whether there may be a workload that both see."""
@@ -61,6 +65,10 @@ class Seen:
         sighting = self.groups.get(group)
         return sighting is None or self.now - sighting.last > ABSENT_SECONDS
 
+    def has_left(self, group: str) -> bool:
+        """Whether its last worker was stopped, and none came back within a minute, as one does in an update."""
+        return self.is_silent(group) and group in self.groups and self.groups[group].presence.left
+
     def and_now(self, group: str, presence: Presence) -> "Seen":
         """The same once this group, too, has said that it is there now."""
         known = self.groups.get(group)
@@ -92,12 +100,24 @@ def waited_for(
     """The groups whose word an event that was accepted then needs.
 
     Where none was alive before it, those that took it up. A silent one with business left is not waited for where a
-    living one sees its workloads: that is what becomes of it when its worker's settings change.
+    living one sees its workloads: that is what becomes of it when its worker's settings change. One that had left
+    before the event is not waited for until it is back.
     """
-    alive = [name for name, sighting in seen.groups.items() if sighting.was_alive_in_day_before(accepted_at)]
+    left = left_before(accepted_at, seen)
+    alive = [name for name in _alive_before(accepted_at, seen) if name not in left]
     if not alive:
         return frozenset(reported)
     return frozenset(word for name in alive for word in ({name} if is_finished(name) else _heirs(name, seen) or {name}))
+
+
+def left_before(accepted_at: float, seen: Seen) -> frozenset[str]:
+    """The groups that were alive in the day before an event, and had left when it was accepted."""
+    left = filter(seen.has_left, _alive_before(accepted_at, seen))
+    return frozenset(name for name in left if seen.groups[name].last + 1 <= accepted_at)  # a second's beginning
+
+
+def _alive_before(accepted_at: float, seen: Seen) -> list[str]:
+    return [name for name, sighting in seen.groups.items() if sighting.was_alive_in_day_before(accepted_at)]
 
 
 def _heirs(name: str, seen: Seen) -> set[str]:

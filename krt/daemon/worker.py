@@ -15,6 +15,7 @@ from krt.core.presence import Presence
 from krt.daemon.shared import Daemon
 from krt.serving.address import Address
 from krt.settings.parts import Cluster as ClusterSettings
+from krt.worker import keep
 from krt.worker.restart import Rules
 from krt.worker.role import Bounds, work
 from krt.worker.take import Matching
@@ -65,6 +66,8 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         claimed.set()
         asked = (journal, rollouts, channel, cluster, matching)
         await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
+    if claimed.is_set():  # it was told to stop: whatever crashes or is cut comes by here no more
+        await keep.leave(rollouts)
 
 
 def _group(told: ClusterSettings) -> str:

@@ -24,6 +24,7 @@ _TIDY_SECONDS = 60.0
 _MEASURE_SECONDS = 10.0
 _RELEASE_SECONDS = 2.0
 _ALIVE_SECONDS = 30.0
+_LEAVE_SECONDS = 2.0
 
 
 async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[EventId]], None]) -> None:
@@ -64,6 +65,16 @@ async def say_alive(rollouts: Rollouts) -> None:
         except BrokerUnavailable as error:
             log.warning("not_said_alive", problem=error)
         await trio.sleep(_ALIVE_SECONDS)
+
+
+async def leave(rollouts: Rollouts) -> None:
+    """At an orderly end: if this was the last worker here, events that come from now on do not wait for the cluster."""
+    with trio.move_on_after(_LEAVE_SECONDS):
+        try:
+            if await rollouts.leave():
+                log.info("cluster_left")
+        except BrokerUnavailable as error:
+            log.warning("not_said_left", problem=error)
 
 
 async def tidy(journal: Journal) -> None:

@@ -268,6 +268,13 @@ async def record_follow_tell_and_settle(server: Server) -> None:
     assert not await rollouts.is_open(event)
 
 
+async def leave_as_the_last_worker(server: Server) -> None:
+    rollouts = [Rollouts(server.client("krt-worker"), KEYS, group=GROUP) for _ in range(2)]
+    for each in rollouts:
+        await each.say_alive()
+    assert [await each.leave() for each in rollouts] == [False, True]
+
+
 async def list_the_clusters(server: Server) -> None:
     await Rollouts(server.admin, KEYS, group=GROUP).say_alive()
     seen = await seen_clusters(server.client("krt-operator"), KEYS)
@@ -336,6 +343,7 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         know_how_much_is_left,
         claim_the_clusters_name,
         show_the_newest_events_to_the_worker,
+        leave_as_the_last_worker,
     ),
     "krt-operator": (
         list_the_clusters,

@@ -87,6 +87,17 @@ async def test_a_cluster_whose_workers_live_is_not_forgotten(client):
     assert set((await seen_clusters(client, KEYS)).groups) == {OLD, OLD_TOO}
 
 
+async def test_a_cluster_that_has_left_is_forgotten_at_once(client):
+    await accept(client)
+    rollouts = some_rollouts(client, group=OLD)
+    await rollouts.say_alive()
+    await worked(client, OLD)
+    assert await forget(client, KEYS, "old") is Forgotten.ALIVE
+    assert await rollouts.leave()
+    assert await forget(client, KEYS, "old") is Forgotten.YES
+    assert await client.call("EXISTS", KEYS.alive) == 0
+
+
 @pytest.mark.parametrize("name", ["other", "", "ol", "old:1", ".*", "OLD"])
 async def test_a_cluster_that_nobody_knows_cannot_be_forgotten(client, name):
     await lived(client, OLD, ago=100)

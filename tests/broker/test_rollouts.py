@@ -5,7 +5,7 @@ import pytest
 import trio
 
 from krt.broker.channel import subscribe
-from krt.broker.clusters import seen_of
+from krt.broker.clusters import seen_clusters, seen_of
 from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
@@ -347,6 +347,80 @@ async def test_T4_a_group_that_was_gone_for_a_day_begins_anew(client, rollouts):
     await rollouts.say_alive()
     first, last, earlier = (await alive(client))[GROUP]
     assert (first, earlier) == (last, now - 90_000)
+
+
+async def left(client) -> dict[str, bool]:
+    seen = await seen_clusters(client, KEYS)
+    return {name: sighting.presence.left for name, sighting in seen.groups.items()}
+
+
+async def ago(client, worker: str, seconds: int) -> None:
+    """A worker was there so long ago, and has said nothing since."""
+    now = int((await client.call("TIME"))[0])
+    await client.call("HSET", KEYS.alive, f"{GROUP}/{worker}", str(now - seconds))
+
+
+async def test_T4_the_last_worker_that_is_stopped_says_that_its_group_has_left(client, rollouts):
+    """Seen to fail with `left` not written; since when it was there stays."""
+    await rollouts.say_alive()
+    before = await alive(client)
+    assert await rollouts.leave()
+    assert await left(client) == {GROUP: True}
+    assert (await alive(client))[GROUP][0] == before[GROUP][0]
+    assert await client.call("HLEN", KEYS.alive) == 1
+
+
+async def test_T4_a_worker_that_is_stopped_beside_others_says_nothing(client):
+    """As in an update. Seen to fail with the others not looked at."""
+    first, second, third = (some_rollouts(client) for _ in range(3))
+    for each in (first, second, third):
+        await each.say_alive()
+    assert [await each.leave() for each in (second, first)] == [False, False]
+    assert await left(client) == {GROUP: False}
+    assert await third.leave()
+    assert await left(client) == {GROUP: True}
+
+
+@pytest.mark.parametrize(("seconds", "is_last"), [(0, False), (30, False), (58, False), (65, True), (90_000, True)])
+async def test_T4_one_that_died_within_the_minute_keeps_the_last_one_from_saying_it(client, rollouts, seconds, is_last):
+    """Its cluster may have crashed. Seen to fail with those alone counted that were never silent, and with all."""
+    await rollouts.say_alive()
+    await ago(client, "dead", seconds)
+    assert await rollouts.leave() is is_last
+    assert await left(client) == {GROUP: is_last}
+
+
+async def test_T4_the_dead_are_not_kept_for_ever(client, rollouts):
+    """Seen to fail with what they said never taken out."""
+    for number in range(5):
+        await ago(client, f"dead-{number}", 61 + number)
+    await rollouts.say_alive()
+    assert await client.call("HLEN", KEYS.alive) == 2
+
+
+async def test_T4_a_group_that_is_back_has_not_left(client, rollouts):
+    """Seen to fail with `left` kept."""
+    await rollouts.say_alive()
+    await rollouts.leave()
+    await some_rollouts(client).say_alive()
+    assert await left(client) == {GROUP: False}
+
+
+async def test_T4_a_worker_that_never_said_that_it_is_there_cannot_say_that_its_group_has_left(client, rollouts):
+    """It was stopped while it started, and the others' last word was none. Seen to fail with its own not asked for."""
+    now = int((await client.call("TIME"))[0])
+    await client.call("HSET", KEYS.alive, GROUP, f"{now - 500} {now - 100} 0 {{}}")
+    assert not await rollouts.leave()
+    assert await left(client) == {GROUP: False}
+
+
+async def test_T4_workers_of_other_groups_are_no_others(client, rollouts):
+    """Seen to fail with every worker counted."""
+    for group in ("default:12", "default:2", "eu:1"):
+        await some_rollouts(client, group=group).say_alive()
+    await rollouts.say_alive()
+    assert await rollouts.leave()
+    assert await left(client) == {GROUP: True, "default:12": False, "default:2": False, "eu:1": False}
 
 
 @pytest.mark.parametrize("text", ["", "x", "1 2", "1795176000"])

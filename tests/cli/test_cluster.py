@@ -14,6 +14,7 @@ from krt.cli.main import main
 from krt.core.presence import Presence
 from tests.fakes.ports import free_ports
 from tests.fakes.valkey import client, endpoint, valkey
+from tests.fakes.valkey_users import deployed_users, password_of
 from tests.worker.accepting import KEYS
 
 __all__ = ["client", "endpoint", "valkey"]
@@ -76,6 +77,7 @@ async def test_json_says_the_same(client, cluster):
     assert there | {"seen_at": ""} == {
         "name": "eu",
         "alive": False,
+        "left": False,
         "seen_at": "",
         "namespaces": ["shop", "blog"],
         "kinds": ["Deployment", "StatefulSet"],
@@ -102,6 +104,37 @@ async def test_a_living_cluster_is_not_forgotten(client, cluster):
     done = await cluster("forget", "eu")
     assert (done.code, done.out) == (2, "")
     assert done.err == "krt: workers of 'eu' were there within the last minute: stop them first\n"
+
+
+async def test_a_cluster_that_has_left_is_shown_so_and_can_be_forgotten_at_once(client, cluster):
+    await lived(client, "eu:1", ago=5, presence=Presence(left=True))
+    assert "eu       left" in (await cluster("list")).out
+    [told] = json.loads((await cluster("list", "--json")).out)
+    assert (told["alive"], told["left"]) == (False, True)
+    assert (await cluster("forget", "eu")).out == "forgotten: eu\n"
+
+
+async def test_a_user_who_may_not_forget_is_told_who_may(client, cluster, valkey):
+    """Not to grant a daemon's user more, as the refusal of any other command proposes."""
+    for line in deployed_users():
+        _, user, *rules = line.split()
+        if user == "default":
+            continue
+        await client.call("ACL", "SETUSER", user, *(["off"] if user == "krt-operator" else rules))
+    await lived(client, "eu:1", ago=100)
+    for user, password, said in [
+        ("krt-worker", password_of("krt-worker"), "krt: the user that VALKEY_USERNAME names may not forget a cluster"),
+        ("krt-web", password_of("krt-web"), "krt: the user that VALKEY_USERNAME names may not forget a cluster"),
+        ("krt-operator", password_of("krt-operator"), "krt: Valkey at "),
+    ]:
+        environ = {"VALKEY_ADDR": valkey.address, "VALKEY_USERNAME": user, "VALKEY_PASSWORD": password}
+        done = await cluster("forget", "eu", environ=environ)
+        assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
+        assert done.err.startswith(said)
+        assert "only krt-operator may forget a cluster, and he is off: docs/operations.md" in done.err
+        assert "ACL SETUSER" not in done.err
+        assert password not in done.err
+    assert "eu " in (await cluster("list")).out, "a part of it was dropped"
 
 
 async def test_each_installation_on_one_valkey_has_its_own_clusters(client, cluster, valkey):

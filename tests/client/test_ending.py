@@ -155,3 +155,35 @@ def test_no_more_reasons_are_given_than_github_shows() -> None:
     its = followed("failed", *(a_target(f"web-{number}", "failed") for number in range(1000)))
     assert len(its.reasons) == MOST_ANNOTATIONS
     assert its.reasons[-1] == f"and {1000 - MOST_ANNOTATIONS + 1} more"
+
+
+LEFT = a_cluster("prod", "left", reason="its last worker was stopped")
+SAYS_LEFT = "cluster prod: left since 2026-11-21T12:00:00.000Z: its last worker was stopped"
+
+
+@pytest.mark.parametrize(
+    ("state", "allow_no_match", "code"),
+    [
+        ("ready", False, exits.DONE),
+        ("done", False, exits.DONE),
+        ("no_match", True, exits.DONE),
+        ("no_match", False, exits.FAILED),
+        ("failed", False, exits.FAILED),
+    ],
+)
+def test_a_cluster_that_has_left_fails_nothing_and_is_always_said(state: str, allow_no_match: bool, code: int) -> None:
+    its = followed(state, a_target("a", state), allow_no_match=allow_no_match, clusters=[a_cluster(), LEFT])
+    assert (its.code, its.notices[0]) == (code, SAYS_LEFT)
+
+
+def test_where_every_cluster_has_left_the_wait_ends_and_says_it_once() -> None:
+    report = a_report("accepted", clusters=[LEFT])
+    assert report.waits_for_absent_only
+    its = ending.of(Followed(report), EVENT, allow_no_match=False)
+    assert its.code == exits.FAILED
+    assert its.sentence.startswith("no krt worker of prod is there any more: no workload yet; ")
+    assert (its.reasons, its.notices) == ((SAYS_LEFT,), ())
+
+
+def test_one_that_is_there_and_busy_is_waited_for_beside_one_that_has_left() -> None:
+    assert not a_report("accepted", clusters=[a_cluster(state="waiting"), LEFT]).waits_for_absent_only

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from krt.core.conclusion import counted, is_absent, is_over_for, state_of
+from krt.core.conclusion import counted, is_absent, is_over_for, left, state_of
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
 from krt.core.presence import Seen
@@ -142,6 +142,50 @@ def test_T4_a_cluster_that_was_forgotten_is_not_waited_for() -> None:
     """Its group is not among those seen any more. Seen to fail with the groups of the report counted besides."""
     for there in ({}, {"there": MATCHED}):
         assert state_of(a_report(TargetState.READY, here=SETTLED, **there), seen(here=1)) is EventState.READY
+
+
+def with_left(known: Seen, **ago: float) -> Seen:
+    """And these clusters left so many seconds before the event."""
+    gone = {NAMES[name]: a_sighting(ACCEPTED_AT - seconds, left=True) for name, seconds in ago.items()}
+    return Seen({**known.groups, **gone}, known.now)
+
+
+@pytest.mark.parametrize(
+    ("report", "state"),
+    [
+        (a_report(), EventState.ACCEPTED),
+        (a_report(TargetState.PROGRESSING, here=SETTLED), EventState.ROLLING),
+        (a_report(TargetState.READY, here=SETTLED), EventState.READY),
+        (a_report(TargetState.FAILED, here=SETTLED), EventState.FAILED),
+        (a_report(here=NO_MATCH), EventState.NO_MATCH),
+        (a_report(dry_run=True, here=SETTLED), EventState.DONE),
+    ],
+)
+def test_T4_a_cluster_that_has_left_does_not_decide_and_is_named(report: Report, state: EventState) -> None:
+    """Seen to fail with `left` passed over: each event expired."""
+    known = with_left(seen(after=61, here=1), there=300)
+    assert (state_of(report, known), left(report, known)) == (state, {THERE})
+
+
+def test_T4_where_every_cluster_has_left_an_event_is_no_success_and_waits() -> None:
+    """Seen to fail with an event that nobody is there for taken for one that nothing matches."""
+    known = with_left(seen(after=3600), here=300, there=200)
+    assert (state_of(a_report(), known), left(a_report(), known)) == (EventState.ACCEPTED, {HERE, THERE})
+    assert state_of(a_report(), with_left(seen(after=3601), here=300)) is EventState.EXPIRED
+
+
+def test_T4_where_another_group_of_the_cluster_is_there_it_has_not_left() -> None:
+    """Its settings were changed. Seen to fail with every group named."""
+    known = with_left(seen(after=61, here=1), there=300)
+    renamed = Seen({name.replace("eu", "default"): sighting for name, sighting in known.groups.items()}, known.now)
+    assert left(a_report(), renamed) == set()
+
+
+def test_T4_a_cluster_that_is_back_owes_its_word_again() -> None:
+    """Seen to fail with the way it went kept."""
+    report = a_report(TargetState.READY, here=SETTLED)
+    assert state_of(report, with_left(seen(after=90, here=1), there=30)) is EventState.READY
+    assert state_of(report, seen(after=90, here=1, there=1)) is EventState.ROLLING
 
 
 @pytest.mark.parametrize(

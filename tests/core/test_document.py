@@ -48,6 +48,23 @@ def test_T1_of_more_than_a_thousand_targets_those_are_told_that_failed_or_are_no
     assert told["clusters"][0]["more"] == count + 10 - MOST_TARGETS
 
 
+def test_T4_a_cluster_that_had_left_is_named_beside_those_that_are_waited_for() -> None:
+    """Seen to fail with those alone told that are waited for: a silent success."""
+    report = a_report({HERE: SETTLED}, {(HERE, WEB): Target(TargetState.READY, final=True)})
+    known = Seen(
+        {HERE: a_sighting(ACCEPTED_AT + 90), THERE: a_sighting(ACCEPTED_AT - 600, left=True)}, ACCEPTED_AT + 90
+    )
+    told = document(report, known)
+    assert told["state"] == "ready"
+    assert [(one["name"], one["state"]) for one in told["clusters"]] == [("default", "settled"), ("eu", "left")]
+    assert told["clusters"][1] == {
+        "name": "eu",
+        "state": "left",
+        "reason": "its last worker was stopped before the event: nothing is restarted there until one is back",
+        "seen_at": "2026-11-20T11:50:00.000Z",
+    }
+
+
 def test_the_document_says_what_there_is_to_say() -> None:
     web = Target(TargetState.READY, "", ("zero replicas",), 3, 3, 3, 12.4, "uid", 1000, final=True)
     api = Target(TargetState.FAILED, "timed out", updated=1, desired=2, final=True)

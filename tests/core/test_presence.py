@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.presence import Presence, Seen, Sighting, cluster_of, parse_sighting, waited_for
+from krt.core.presence import Presence, Seen, Sighting, cluster_of, left_before, parse_sighting, waited_for
 from tests.fakes.values import a_presence, a_sighting
 
 EVENT = 1_795_176_000.0
@@ -90,6 +90,32 @@ def test_where_no_cluster_was_alive_before_those_count_that_take_the_event_up() 
 
 def test_a_silent_group_is_waited_for() -> None:
     assert waited(seen(EVENT + 600, here=a_sighting(EVENT), overseas=a_sighting(EVENT + 599))) == {HERE, OVERSEAS}
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "is_waited_for"),
+    [
+        (EVENT - 600, EVENT + 5, False),
+        (EVENT - DAY, EVENT + 5, False),
+        (EVENT - 1, EVENT + 61, False),
+        (EVENT - 1, EVENT + 59, True),  # it may be on its way back, as in an update
+        (EVENT - 0.5, EVENT + 90, True),  # the second in which it left
+        (EVENT + 3, EVENT + 90, True),  # it may have begun
+        (EVENT + 3, EVENT + DAY, True),
+    ],
+)
+def test_T4_a_group_that_left_before_the_event_is_not_waited_for(last: float, now: float, is_waited_for: bool) -> None:
+    """Seen to fail with `left` passed over, and with it counted for events that came before."""
+    known = seen(now, here=a_sighting(now), overseas=a_sighting(last, left=True))
+    assert waited(known) == ({HERE, OVERSEAS} if is_waited_for else {HERE})
+    assert left_before(EVENT, known) == (set() if is_waited_for else {OVERSEAS})
+
+
+def test_T4_one_that_crashed_is_waited_for_and_so_is_one_that_is_back() -> None:
+    """Seen to fail with every silent group taken for one that has left."""
+    now = EVENT + 600
+    assert waited(seen(now, here=a_sighting(now), overseas=a_sighting(EVENT - 300))) == {HERE, OVERSEAS}
+    assert waited(seen(now, here=a_sighting(now), overseas=a_sighting(now))) == {HERE, OVERSEAS}
 
 
 @pytest.mark.parametrize(

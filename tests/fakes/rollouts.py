@@ -111,6 +111,10 @@ class FakeRollouts:
         await trio.lowlevel.checkpoint()
         self.stream.say_alive(self._name)
 
+    async def leave(self) -> bool:
+        await trio.lowlevel.checkpoint()
+        return True
+
     @property
     def _followed(self) -> dict[tuple[WorkloadKey, str], set[EventId]]:
         return self.stream.group(self._name).followed

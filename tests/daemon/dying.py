@@ -1,0 +1,16 @@
+"""krt with a bug: `python -m tests.daemon.dying worker` crashes as soon as it has said that it is there."""
+
+import sys
+
+from krt.cli.main import main
+from krt.core.ports import Rollouts
+from krt.worker import keep
+
+
+async def say_alive(rollouts: Rollouts) -> None:
+    await rollouts.say_alive()
+    raise ZeroDivisionError("a bug, for the test")
+
+
+keep.say_alive = say_alive
+sys.exit(main())
