@@ -1,6 +1,8 @@
 """A Valkey with deploy/valkey/valkey.conf starts, and keeps what krt needs kept."""
 
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,19 +30,27 @@ def users(tmp_path: Path) -> Path:
 @pytest.fixture
 async def worker(tmp_path: Path, users: Path) -> AsyncIterator[Client]:
     """The worker's client at a server whose file is the deployed one; only its places are the test's."""
-    socket, conf = tmp_path / "valkey.sock", tmp_path / "valkey.conf"
+    unix_socket, conf = tmp_path / "valkey.sock", tmp_path / "valkey.conf"
     conf.write_text(CONF_FILE.read_text().replace("/data", str(tmp_path)).replace("/etc/valkey/users.acl", str(users)))
-    server = Process(server_binary(), [str(conf), "--port", "0", "--unixsocket", str(socket)], tmp_path / "log")
+    server = Process(server_binary(), [str(conf), "--port", "0", "--unixsocket", str(unix_socket)], tmp_path / "log")
     server.spawn()
     try:
-        await until(lambda: socket.exists() or not server.running)
+        await until(lambda: answers(unix_socket) or not server.running)  # its file is there before it takes calls
         assert server.running, server.last_output()
-        endpoint = replace(parse_endpoint(f"unix://{socket}"), username="krt-worker", password=a_password())
+        endpoint = replace(parse_endpoint(f"unix://{unix_socket}"), username="krt-worker", password=a_password())
         async with open_client(endpoint) as client:
             yield client
     finally:
         server.send_kill()
         server.reap()
+
+
+def answers(unix_socket: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as one, suppress(OSError):
+        one.connect(str(unix_socket))
+        one.sendall(b"PING\r\n")
+        return one.recv(64).startswith(b"-NOAUTH")
+    return False
 
 
 def a_password() -> Secret:

@@ -159,7 +159,8 @@ def test_at_info_a_start_and_a_stop_are_a_few_lines(
         assert process.stop() == 0
         assert process.events("started")
         assert process.lines()[-1]["event"] == "stopped"
-        assert len(process.lines()) < 10
+        said = [str({**line, "time": None}) for line in process.lines()]
+        assert len(said) == len(set(said)) < 15  # which parts are seen not to be ready yet, depends on the machine
 
 
 async def test_a_name_instead_of_an_id_is_warned_of_at_the_start(
