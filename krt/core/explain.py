@@ -68,7 +68,7 @@ def _near_miss(event: Event, workload: Workload) -> Finding | None:
     if not near:
         return None
     unreadable = any(container.reference is None for container in near)
-    why = "an image reference that krt cannot read" if unreadable else "another registry or path"
+    why = "no image reference: its pods get InvalidImageName" if unreadable else "another registry or path"
     return Finding(workload, Answer.NEARLY, tuple(container.image for container in near), (why,))
 
 

@@ -1,11 +1,13 @@
 """Image references as Kubernetes resolves them: parse, refuse, compare.
 
-Nothing is repaired: a reference either has the canonical spelling of its parts or is refused. Only the short
-forms that Docker defines are completed (`nginx` is `docker.io/library/nginx:latest`), because the kubelet does so.
+What events and policies name has the canonical spelling of its parts or is refused: nothing is repaired. What a
+workload runs is read in every spelling that the kubelet takes, and compared by the canonical one. The short forms that
+Docker defines are completed in both (`nginx` is `docker.io/library/nginx:latest`), because the kubelet does so.
 """
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import NewType
 
 # `host/path`, complete: what two spellings of one image share, and what policy and matching compare.
@@ -13,14 +15,18 @@ Repository = NewType("Repository", str)
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PORT = r":[1-9][0-9]{0,4}"
-_HOST = re.compile(rf"(?:localhost|{_LABEL}(?:\.{_LABEL})+)(?:{_PORT})?|{_LABEL}{_PORT}")
+_IPV6 = r"\[[0-9a-f:]+\]"
+_HOST = re.compile(rf"(?:localhost|{_LABEL}(?:\.{_LABEL})+|{_IPV6})(?:{_PORT})?|{_LABEL}{_PORT}")
+_ANY_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"  # `my_registry.local/shop` is pulled, too
+_ANY_HOST = re.compile(rf"({_ANY_LABEL}(?:\.{_ANY_LABEL})*|\[[0-9A-Fa-f:]+\])(?::([0-9]+))?")
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_DIGEST = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-zA-Z=_-]{32,256}")
-_MOST_CHARACTERS = 255  # of a name, by the distribution specification
-_MOST_COMPONENTS = 8
+_DIGEST = re.compile(r"[A-Za-z0-9]+(?:[+._-][A-Za-z0-9]+)*:[0-9a-zA-Z=_-]{32,256}")
+_MOST_CHARACTERS = 255  # of an event's name by the distribution specification; of a running image's path, and its host
 _DOCKER_HUB = "docker.io"
 _DOCKER_HUB_OF_OLD = "index.docker.io"  # another name of the same registry
+_TOO_LONG = f"an image name has at most {_MOST_CHARACTERS} characters"
+_NO_HOST = "the part before the first slash is not a registry host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +40,10 @@ class ImageReference:
 
 
 def parse(text: str) -> ImageReference:
-    """The reference that `text` writes. Raises ValueError with a sentence that repeats nothing of `text`.
+    """The reference that a workload's `image` writes. Raises ValueError with a sentence that repeats nothing of it.
 
-    Grammar: the OCI distribution specification and distribution/reference, without upper-case hosts.
+    Grammar: whatever distribution/reference takes, by which the kubelet, containerd and CRI-O go; the rest is
+    InvalidImageName, and never runs.
     """
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
@@ -46,7 +53,7 @@ def parse(text: str) -> ImageReference:
         raise ValueError("what follows the last colon is not a tag")
     if tag is None and not at:
         tag = "latest"
-    return ImageReference(name=name, repository=complete(name), tag=tag, digest=digest or None)
+    return ImageReference(name=name, repository=_repository(name), tag=tag, digest=digest or None)
 
 
 def split_tag(text: str) -> tuple[str, str | None]:
@@ -60,8 +67,7 @@ def split_tag(text: str) -> tuple[str, str | None]:
 def complete(name: str) -> Repository:
     """The repository that `name` (no tag, no digest) stands for. Raises ValueError with a sentence."""
     host, path = _host_and_path(name, alone=False)
-    official = host == _DOCKER_HUB and len(path) == 1
-    return Repository("/".join((host, "library", *path) if official else (host, *path)))
+    return _joined(host, path)
 
 
 def below(name: str) -> tuple[str, ...]:
@@ -84,10 +90,23 @@ def is_component(text: str) -> bool:
     return _COMPONENT.fullmatch(text) is not None
 
 
+def _repository(name: str) -> Repository:
+    """The repository that a running image's name stands for, in whatever spelling."""
+    first, slash, rest = name.partition("/")
+    if not (slash and _looks_like_host(first)):
+        return _joined(_DOCKER_HUB, _path(name))
+    return _joined(_canonical(first), _path(rest))
+
+
+def _joined(host: str, path: tuple[str, ...]) -> Repository:
+    official = host == _DOCKER_HUB and len(path) == 1
+    return Repository("/".join((host, "library", *path) if official else (host, *path)))
+
+
 def _host_and_path(name: str, *, alone: bool) -> tuple[str, tuple[str, ...]]:
     # `alone`: a host may stand without a path; as an image, `ghcr.io` would be one of Docker Hub's.
     if len(name) > _MOST_CHARACTERS:
-        raise ValueError(f"an image name has at most {_MOST_CHARACTERS} characters")
+        raise ValueError(_TOO_LONG)
     first, slash, rest = name.partition("/")
     if _looks_like_host(first) and (slash or alone):
         return _host(first), _path(rest) if slash else ()
@@ -103,19 +122,41 @@ def _host(text: str) -> str:
     if text != text.lower():
         raise ValueError("a registry host is written in lower case")
     if not _HOST.fullmatch(text) or _port(text) > 65535:
-        raise ValueError("the part before the first slash is not a registry host")
-    return _DOCKER_HUB if text == _DOCKER_HUB_OF_OLD else text
+        raise ValueError(_NO_HOST)
+    if (canonical := _canonical(text)) != text and text != _DOCKER_HUB_OF_OLD:
+        raise ValueError(f"a registry host is written in its canonical form, here {canonical}")
+    return canonical
+
+
+def _canonical(host: str) -> str:
+    """One spelling for each registry: names in lower case, IPv6 as RFC 5952 has it, a port without leading zeros."""
+    found = _ANY_HOST.fullmatch(host) if len(host) <= _MOST_CHARACTERS else None
+    if not found:
+        raise ValueError(_NO_HOST)
+    name, port = found[1].lower(), found[2]
+    if name.startswith("["):
+        name = f"[{_compressed(name[1:-1])}]"
+    elif name == _DOCKER_HUB_OF_OLD and port is None:
+        return _DOCKER_HUB
+    return name if port is None else f"{name}:{port.lstrip('0') or '0'}"
+
+
+def _compressed(address: str) -> str:
+    try:
+        return IPv6Address(address).compressed
+    except ValueError:
+        raise ValueError(_NO_HOST) from None
 
 
 def _port(host: str) -> int:
-    _, colon, port = host.partition(":")
+    _, colon, port = host.rpartition("]")[2].partition(":")
     return int(port) if colon else 0
 
 
 def _path(text: str) -> tuple[str, ...]:
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(_TOO_LONG)
     components = tuple(text.split("/"))
-    if len(components) > _MOST_COMPONENTS:
-        raise ValueError(f"an image path has at most {_MOST_COMPONENTS} components")
     if not all(is_component(component) for component in components):
         raise ValueError(
             "an image path is lower-case letters and digits, parted by single '.', '_', '__' or '-', between slashes"

@@ -1,3 +1,4 @@
+from ipaddress import IPv6Address
 from time import perf_counter
 from types import NoneType
 
@@ -89,26 +90,15 @@ def test_a_reference_is_read_as_kubernetes_resolves_it(
         "ghcr.io/acme/a._b",
         "ghcr.io/acme/Shop",
         "Shop",
-        "GHCR.IO/acme/shop",
-        "Registry/acme/shop",
-        "LOCALHOST/shop",
         "ghcr.io./acme/shop",
         ".ghcr.io/acme/shop",
         "-ghcr.io/acme/shop",
         "ghcr-.io/acme/shop",
-        "gh_cr.io/acme/shop",
         "ghcr..io/acme/shop",
-        f"{'a' * 64}.io/shop",
         "ghcr.io:/acme/shop",
-        "ghcr.io:0/acme/shop",
-        "ghcr.io:0443/acme/shop",
-        "ghcr.io:65536/acme/shop",
-        "ghcr.io:99999999999/acme/shop",
         "ghcr.io:https/acme/shop",
         "ghcr.io:443:443/acme/shop",
         ":443/acme/shop",
-        "[::1]:5000/shop",
-        "[::1]/shop",
         "::1/shop",
         "https://ghcr.io/acme/shop",
         "user@ghcr.io/acme/shop",
@@ -143,10 +133,19 @@ def test_a_reference_is_read_as_kubernetes_resolves_it(
         f"ghcr.io/acme/shop@{DIGEST}:dev",
         f"ghcr.io/acme/shop@{DIGEST}\n",
         f"@{DIGEST}",
-        "a/b/c/d/e/f/g/h/i",
-        "ghcr.io/a/b/c/d/e/f/g/h/i",
         "a" * 256,
-        "ghcr.io/" + "a" * 248,
+        "ghcr.io/" + "a" * 256,
+        f"{'a.' * 128}io/shop",
+        "[::1/shop",
+        "::1]/shop",
+        "[]/shop",
+        "[:::]:5000/shop",
+        "[1:2:3:4:5:6:7:8:9]/shop",
+        "[fe80::1%eth0]/shop",
+        "[::ffff:10.1.2.3]/shop",
+        "[::1]x/shop",
+        "[::1]:/shop",
+        "[ghcr.io]/shop",
     ],
 )
 def test_whatever_is_not_written_as_kubernetes_writes_it_is_refused_and_not_repeated(text: str) -> None:
@@ -158,10 +157,8 @@ def test_whatever_is_not_written_as_kubernetes_writes_it_is_refused_and_not_repe
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("GHCR.IO/acme/shop", "a registry host is written in lower case"),
         ("https://ghcr.io/acme", "the part before the first slash is not a registry host"),
         ("ghcr.io/Acme/shop", "an image path is lower-case letters and digits"),
-        ("a/b/c/d/e/f/g/h/i", "at most 8 components"),
         ("a" * 256, "at most 255 characters"),
         ("shop:", "what follows the last colon is not a tag"),
         ("shop@latest", "what follows @ is not a digest"),
@@ -170,6 +167,74 @@ def test_whatever_is_not_written_as_kubernetes_writes_it_is_refused_and_not_repe
 def test_a_refusal_says_what_is_wrong(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         parse(text)
+
+
+# Each is taken by distribution/reference v0.6.0, which the kubelet and containerd read images with.
+SPELLINGS = [
+    ("GHCR.io/acme/shop:dev", "ghcr.io/acme/shop"),
+    ("GHCR.IO:0443/acme/shop", "ghcr.io:443/acme/shop"),
+    ("Index.Docker.io/nginx", "docker.io/library/nginx"),
+    ("DOCKER.IO/acme/shop", "docker.io/acme/shop"),
+    ("LOCALHOST/shop", "localhost/shop"),
+    ("Registry:5000/shop", "registry:5000/shop"),
+    ("my_registry.local/shop", "my_registry.local/shop"),
+    ("[::1]:5000/shop:dev", "[::1]:5000/shop"),
+    ("[2001:DB8:0::01]/acme/shop", "[2001:db8::1]/acme/shop"),
+    ("a/b/c/d/e/f/g/h/i", "docker.io/a/b/c/d/e/f/g/h/i"),
+    ("ghcr.io/" + "/".join("abcdefghijklmnopqrstuvwxyz"), "ghcr.io/" + "/".join("abcdefghijklmnopqrstuvwxyz")),
+    ("ghcr.io/" + "a" * 255, "ghcr.io/" + "a" * 255),
+    (f"{'A' * 64}.io/shop", f"{'a' * 64}.io/shop"),
+    (f"GHCR.io/acme/shop:dev@{DIGEST}", "ghcr.io/acme/shop"),
+    (f"ghcr.io/acme/shop@SHA256:{'0' * 64}", "ghcr.io/acme/shop"),
+    (f"ghcr.io/acme/shop@sha256+b64u:{'Aa-_' * 16}", "ghcr.io/acme/shop"),
+]
+
+
+@pytest.mark.parametrize(("text", "repository"), SPELLINGS)
+def test_what_a_workload_runs_is_compared_however_it_is_spelled(text: str, repository: str) -> None:
+    """Seen to fail with upper case, leading zeros or an address kept as written, and read as strictly as an event."""
+    assert parse(text).repository == repository
+
+
+def test_a_host_without_a_dot_in_upper_case_is_no_image_of_docker_hub() -> None:
+    assert parse("Registry/acme/shop").repository != complete("registry/acme/shop")
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [
+        ("[2001:DB8::1]/shop", "a registry host is written in lower case"),
+        ("gh_cr.io/acme/shop", "is not a registry host"),
+        ("GHCR.io/acme/shop", "a registry host is written in lower case"),
+        ("Registry/acme/shop", "a registry host is written in lower case"),
+        ("[2001:db8:0::1]/shop", r"canonical form, here \[2001:db8::1\]"),
+        ("[0:0::1]:5000/shop", r"canonical form, here \[::1\]:5000"),
+        ("ghcr.io:0443/acme/shop", "is not a registry host"),
+        ("ghcr.io:65536/acme/shop", "is not a registry host"),
+        ("[::1]:65536/acme/shop", "is not a registry host"),
+        ("[::1%lo]/acme/shop", "is not a registry host"),
+        ("[fffff::]/acme/shop", "is not a registry host"),
+        (f"{'a' * 64}.io/shop", "is not a registry host"),
+        ("ghcr.io/" + "a" * 248, "at most 255 characters"),
+    ],
+)
+def test_events_and_policies_name_a_registry_in_one_spelling(name: str, canonical: str) -> None:
+    """Seen to fail with other spellings of an address taken, and with upper case called no registry host."""
+    for read in (complete, below):
+        with pytest.raises(ValueError, match=canonical):
+            read(name)
+
+
+@pytest.mark.parametrize("name", ["[::1]/shop", "[2001:db8::1]:5000/acme/shop", "ghcr.io/a/b/c/d/e/f/g/h/i"])
+def test_an_event_may_name_whatever_a_registry_may_be_called(name: str) -> None:
+    assert complete(name) == parse(name).repository == name
+    assert "/".join(below(name)) == name
+
+
+@given(st.ip_addresses(v=6).filter(lambda address: "." not in str(address)), path)
+def test_all_spellings_of_an_address_are_one_registry(address: IPv6Address, path: str) -> None:
+    spellings = (address.compressed, address.exploded, address.exploded.upper())
+    assert {parse(f"[{spelling}]:5000/{path}").repository for spelling in spellings} == {f"[{address}]:5000/{path}"}
 
 
 def test_the_longest_name_is_accepted() -> None:
@@ -228,6 +293,7 @@ def test_any_text_is_a_reference_or_a_value_error(text: str) -> None:
     )
     host, *components = found.repository.split("/")
     assert host == host.lower()
+    assert raised(complete, text) or complete(text) == parse(text).repository or found.tag or found.digest
     assert components
     assert all(is_component(component) for component in components)
 

@@ -14,11 +14,11 @@ def test_the_same_name_of_another_kind_or_namespace_is_another_workload() -> Non
 
 
 def test_the_repositories_of_a_workload_are_those_of_all_its_containers() -> None:
-    workload = a_workload("nginx:1.27", "docker.io/library/nginx", "ghcr.io/acme/shop:dev", "GHCR.IO/acme/cart")
+    workload = a_workload("nginx:1.27", "docker.io/library/nginx", "ghcr.io/acme/shop:dev", "ghcr.io/Acme/cart")
     assert workload.repositories == {"docker.io/library/nginx", "ghcr.io/acme/shop"}
 
 
-@pytest.mark.parametrize("image", ["", "GHCR.IO/acme/shop", "shop:", "$(IMAGE)", "ghcr.io/acme/shop\n", "\ud800"])
+@pytest.mark.parametrize("image", ["", "GHCR.IO/Acme/shop", "shop:", "$(IMAGE)", "ghcr.io/acme/shop\n", "\ud800"])
 def test_a_running_image_that_krt_cannot_compare_is_none(image: str) -> None:
     assert read_image(image) is None
     assert a_workload(image).repositories == frozenset()
