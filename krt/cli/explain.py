@@ -2,20 +2,19 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import trio
 
-from krt.cli.columns import columns
+from krt.cli import explanation
 from krt.cli.flags import add_part, given_flags
 from krt.cli.roles import bad_input
-from krt.cluster.survey import Survey, survey
+from krt.cluster.survey import survey
 from krt.core import event as events
 from krt.core.event import Event
-from krt.core.explain import Answer, Finding, View, explain
+from krt.core.explain import View, explain
 from krt.core.image import split_tag
 from krt.errors import ClusterUnavailable, EventInvalid, SettingsInvalid
 from krt.output import tell
@@ -24,7 +23,8 @@ from krt.settings.table import settings_of
 
 _DESCRIPTION = (
     "Say which workloads an event would restart, which not, and why not. Asks the cluster once, with your own "
-    "kubeconfig, and changes nothing; krt itself is not asked. Give it the settings of the worker that you ask about."
+    "kubeconfig, and changes nothing; krt itself is not asked. Give it the settings of the worker that you ask about, "
+    "its policy among them."
 )
 _EPILOG = "exit codes: 0 answered, whatever the answer is; 2 bad input, or a cluster that does not answer"
 
@@ -52,12 +52,12 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         found = trio.run(partial(survey, kubeconfig, kinds=lookup.kinds, namespaces=lookup.namespaces))
     except (SettingsInvalid, ClusterUnavailable) as error:
         return bad_input(error)
-    view = View(lookup.namespaces, lookup.kinds, lookup.require_opt_in)
+    view = View(lookup.namespaces, lookup.kinds, lookup.require_opt_in, lookup.policy, lookup.images)
     answers = [(event, explain(event, found.workloads, view)) for event in asked]
     if args.as_json:
-        tell(json.dumps(_document(found, answers), indent=2))
+        tell(json.dumps(explanation.document(found, view, answers), indent=2))
     else:
-        tell(*_lines(found, answers))
+        tell(*explanation.lines(found, view, answers))
     return 0
 
 
@@ -87,40 +87,3 @@ def _users_own(environ: Mapping[str, str]) -> Path | None:
     """Where kubectl looks; None, the pod's own account, if nothing is there."""
     path = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
     return path if path.is_file() else None
-
-
-def _lines(found: Survey, answers: Sequence[tuple[Event, Sequence[Finding]]]) -> Iterator[str]:
-    yield f"cluster: {found.url}"
-    yield from found.unseen
-    for event, findings in answers:
-        restarts = sum(finding.answer is Answer.YES for finding in findings)
-        yield ""
-        yield f"{event.image}:{event.tags[0]} would restart {restarts} workload{'' if restarts == 1 else 's'}"
-        yield from columns(("RESTART", "KIND", "NAMESPACE", "NAME", "IMAGE", "WHY"), map(_row, findings))
-
-
-def _row(finding: Finding) -> Iterable[str]:
-    return (finding.answer, *finding.workload.key, ", ".join(finding.images), "; ".join(finding.why))
-
-
-def _document(found: Survey, answers: Sequence[tuple[Event, Sequence[Finding]]]) -> dict[str, Any]:
-    return {
-        "cluster": found.url,
-        "unseen": list(found.unseen),
-        "events": [
-            {"image": event.image, "tag": event.tags[0], "workloads": [_entry(finding) for finding in findings]}
-            for event, findings in answers
-        ],
-    }
-
-
-def _entry(finding: Finding) -> dict[str, Any]:
-    key = finding.workload.key
-    return {
-        "restart": finding.answer,
-        "kind": key.kind,
-        "namespace": key.namespace,
-        "name": key.name,
-        "images": list(finding.images),
-        "why": list(finding.why),
-    }

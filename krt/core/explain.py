@@ -1,12 +1,15 @@
 """What an event would do to a cluster, and why not more: every workload that runs its image, or nearly does. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from krt.core.admission import Refusal, refusal
 from krt.core.event import Event
 from krt.core.image import Repository, split_tag
-from krt.core.matching import Match, Skip, judge
+from krt.core.matching import FAILING, Match, Skip, judge
+from krt.core.patterns import ImagePattern
+from krt.core.policy import Rule
 from krt.core.workload import Container, Workload
 
 
@@ -20,11 +23,25 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the worker that is asked about sees. Without `namespaces`: all of them."""
+    """What the worker that is asked about sees and admits. Without `namespaces`: all of them.
+
+    With neither `policy` nor `images`, which no worker starts without, its policy is not known, and not asked.
+    """
 
     namespaces: tuple[str, ...]
     kinds: tuple[str, ...]
     require_opt_in: bool
+    policy: tuple[Rule, ...] | None = None
+    images: tuple[ImagePattern, ...] | None = None
+
+    @property
+    def has_policy(self) -> bool:
+        """Whether there is one to ask."""
+        return self.policy is not None or self.images is not None
+
+    def refusal(self, event: Event) -> Refusal | None:
+        """Why the worker acts on no such event; None if it does, or if its policy is not known."""
+        return refusal(event, self.policy, self.images) if self.has_policy else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +53,19 @@ class Finding:
     images: tuple[str, ...]
     why: tuple[str, ...]
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether it would be restarted, and the rollout then end as failed unless somebody acts."""
+        return self.answer is Answer.YES and not FAILING.isdisjoint(self.why)
+
 
 def explain(event: Event, workloads: Iterable[Workload], view: View) -> tuple[Finding, ...]:
     """A finding for each workload that has to do with the event: first those that would be restarted."""
-    found = (_look(event, workload, view) for workload in workloads)
+    looked_at = (_look(event, workload, view) for workload in workloads)
+    refused = view.refusal(event)
+    found = (_refused(finding, refused) if refused else finding for finding in looked_at if finding)
     order = list(Answer)
-    return tuple(sorted((f for f in found if f), key=lambda f: (order.index(f.answer), f.workload.key)))
+    return tuple(sorted(found, key=lambda f: (order.index(f.answer), f.workload.key)))
 
 
 def _look(event: Event, workload: Workload, view: View) -> Finding | None:
@@ -54,6 +78,10 @@ def _look(event: Event, workload: Workload, view: View) -> Finding | None:
             return Finding(workload, Answer.NO, images, (reason, *outside))
         case None:
             return _near_miss(event, workload)
+
+
+def _refused(finding: Finding, refused: Refusal) -> Finding:
+    return replace(finding, answer=Answer.NO, why=(refused, *finding.why))
 
 
 def _outside(workload: Workload, view: View) -> Iterable[str]:

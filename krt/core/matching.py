@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from krt.core import rollout
 from krt.core.event import Event
 from krt.core.image import ImageReference
-from krt.core.rollout import is_partitioned
 from krt.core.workload import Container, Workload
 
 
@@ -26,13 +26,19 @@ GOING = frozenset({SkipReason.BEING_DELETED, SkipReason.NAMESPACE_BEING_DELETED}
 
 
 class Warning(StrEnum):  # noqa: A001 - the field's word for it; the builtin is not used here
-    """Why a restart may not bring the new image."""
+    """Why a restart may not bring the new image, and how its rollout ends then (T3)."""
 
     PULL_POLICY = "imagePullPolicy is not Always: a node that has the tag keeps the old image"
-    PAUSED = "the rollout is paused"
-    ON_DELETE = "its pods are replaced when somebody deletes them (OnDelete)"
-    PARTITION = "its partition keeps pods as they are"
-    NO_REPLICAS = "zero replicas"
+    PAUSED = (
+        "its rollout is paused: it is waited for until KRT_ROLLOUT_DEADLINE and ends as failed then, "
+        "unless somebody resumes it"
+    )
+    ON_DELETE = f"its rollout ends as failed: {rollout.ON_DELETE}"
+    PARTITION = "its rollout ends as failed: its partition keeps pods as they are"
+    NO_REPLICAS = rollout.NO_PODS
+
+
+FAILING = frozenset({Warning.PAUSED, Warning.ON_DELETE, Warning.PARTITION})  # left to itself, the rollout fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +107,12 @@ def _why_not(event: Event, references: list[ImageReference]) -> SkipReason:
 
 
 def _warnings(workload: Workload, hit: list[Container]) -> tuple[Warning, ...]:
+    is_empty = rollout.has_no_pods(workload)  # and so no old pod stays: its rollout is `ready`, whatever would hold one
     found = (
         (Warning.PULL_POLICY, any(container.pull_policy != "Always" for container in hit)),
-        (Warning.PAUSED, workload.paused),
-        (Warning.ON_DELETE, workload.on_delete),
-        (Warning.PARTITION, is_partitioned(workload)),
-        (Warning.NO_REPLICAS, workload.replicas == 0),
+        (Warning.PAUSED, workload.paused and not is_empty),
+        (Warning.ON_DELETE, workload.on_delete and not is_empty),
+        (Warning.PARTITION, rollout.is_partitioned(workload)),
+        (Warning.NO_REPLICAS, is_empty),
     )
     return tuple(warning for warning, holds in found if holds)

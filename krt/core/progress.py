@@ -14,7 +14,7 @@ from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Super
 from krt.core.reason import readable
 from krt.core.report import LAST, Standing, Target, TargetState
 from krt.core.restart import JournalPosition, parse_mark, parse_time, undone_mark, valid_mark
-from krt.core.rollout import Counts, Progressing, Ready, Stage, stage_of
+from krt.core.rollout import NO_PODS, Counts, Progressing, Ready, Stage, stage_of
 from krt.core.workload import Workload
 
 DELETED = "it was deleted"
@@ -41,7 +41,7 @@ def say(workload: Workload, *, now: datetime, deadline_seconds: float) -> Target
         case Progressing():
             return _on_its_way(workload, stage)
         case Ready(counts):
-            warnings = ("zero replicas",) if counts.desired == 0 else ()
+            warnings = (NO_PODS,) if counts.desired == 0 else ()
             return _made(workload, stage, TargetState.READY, seconds, warnings=warnings)
     return _made(workload, stage, TargetState.FAILED, seconds, stage.reason)
 

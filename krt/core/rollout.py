@@ -12,6 +12,7 @@ from krt.core.workload import RolloutStatus, Workload
 
 PAUSED = "the rollout is paused: it goes on after `kubectl rollout resume`"
 ON_DELETE = "its pods are replaced when somebody deletes them (OnDelete)"
+NO_PODS = "zero replicas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,13 @@ def stage_of(workload: Workload) -> Stage:
     if _is_held_by_partition(workload):
         return Untracked(counts, _partition_keeps(workload))
     return Progressing(counts, reason)
+
+
+def has_no_pods(workload: Workload) -> bool:
+    """Whether there are to be none, so that a rollout has nothing to do."""
+    # How many nodes a new DaemonSet is for, nobody knows before its controller has looked at it.
+    is_known = workload.key.kind != "DaemonSet" or workload.status.observed_generation > 0
+    return is_known and _KINDS[workload.key.kind].desired(workload) == 0
 
 
 def is_partitioned(workload: Workload) -> bool:

@@ -54,7 +54,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         claimed = trio.Event()
         daemon.health.add("cluster", lambda: None if claimed.is_set() else f"cluster: {told.name} is not claimed yet")
         task_status.started(())
-        matching = Matching(cluster, settings.admission.admits, told.require_opt_in, told.max_event_age_seconds)
+        matching = Matching(cluster, settings.admission.refusal, told.require_opt_in, told.max_event_age_seconds)
         metrics = daemon.metrics.worker
         metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)

@@ -1,18 +1,23 @@
-"""What `krt explain` is told: those of krt worker's settings that decide what it sees, and no others."""
+"""What `krt explain` is told: those of krt worker's settings that decide what it sees and admits, and no others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from krt.core.patterns import ImagePattern
+from krt.core.policy import Rule
 from krt.errors import SettingsInvalid
-from krt.settings.parts import Cluster
+from krt.settings.parts import Admission, Cluster
 from krt.settings.roles import known_variables
 from krt.settings.table import Reader, row_of, settings_of
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """`kubeconfig` None: where kubectl would look, or the pod's own account."""
+    """`kubeconfig` None: where kubectl would look, or the pod's own account.
+
+    `policy` and `images` None: whoever asks does not know the worker's policy, and it is not asked.
+    """
 
     kubeconfig: Path | None = row_of(
         Cluster, "kubeconfig", help="a kubeconfig file, or several as kubectl takes them; empty: ~/.kube/config"
@@ -20,6 +25,12 @@ class Lookup:
     namespaces: tuple[str, ...] = row_of(Cluster, "namespaces")
     kinds: tuple[str, ...] = row_of(Cluster, "kinds")
     require_opt_in: bool = row_of(Cluster, "require_opt_in")
+    policy: tuple[Rule, ...] | None = row_of(
+        Admission, "policy", help="the worker's file of rules, which images it restarts (docs/policy.md)"
+    )
+    images: tuple[ImagePattern, ...] | None = row_of(
+        Admission, "images", help="the image, or the registry path above the images, that the worker restarts"
+    )
 
 
 def load_lookup(flags: Mapping[str, str], environ: Mapping[str, str]) -> Lookup:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from krt.broker.endpoint import Endpoint, FromFile, Tls, parse_endpoint
+from krt.core.admission import Refusal, refusal
 from krt.core.event import Event
 from krt.core.patterns import ImagePattern, parse_prefix
-from krt.core.policy import Rule, admits, admits_image
+from krt.core.policy import Rule
 from krt.core.who import Who, parse_owner
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
 from krt.secret import Secret
@@ -183,13 +184,9 @@ class Admission:
         """All that are set, whoever they hold for."""
         return (*(self.images or ()), *(pattern for rule in self.policy or () for pattern in rule.images))
 
-    def admits(self, event: Event) -> bool:
-        """Whether a worker may act on the event: whatever is set must admit it."""
-        return (
-            not (self.policy is None and self.images is None)
-            and (self.policy is None or admits(self.policy, event))
-            and (self.images is None or admits_image(self.images, event.repository))
-        )
+    def refusal(self, event: Event) -> Refusal | None:
+        """Why a worker may not act on the event; None if it may."""
+        return refusal(event, self.policy, self.images)
 
 
 @dataclass(frozen=True, slots=True)

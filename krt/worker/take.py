@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import trio
 
+from krt.core.admission import Refusal
 from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
 from krt.core.event import Event
 from krt.core.event_id import EventId
@@ -31,10 +32,10 @@ _BACKLOG_SECONDS = 60.0  # C2: what a new group finds that is older was news to 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How an event finds its workloads. `admits` is the worker's own policy: it trusts neither channel nor journal."""
+    """How an event finds its workloads. `refusal` is the worker's own policy: why it acts on no such event, or None."""
 
     index: Index
-    admits: Callable[[Event], bool]
+    refusal: Callable[[Event], Refusal | None]
     require_opt_in: bool
     max_event_age_seconds: float
 
@@ -85,9 +86,9 @@ class Taker:
             log.error("entry_unreadable", event_id=delivered.id, problem=error)
             await self.give_up(delivered.id)
             return
-        if not self._matching.admits(envelope.event):
-            log.warning("event_refused", event_id=delivered.id, image=envelope.event.image)
-            await self._settle(delivered.id, GroupState.FAILED, "the worker's policy admits no such image")
+        if refusal := self._matching.refusal(envelope.event):
+            log.warning("event_refused", event_id=delivered.id, image=envelope.event.image, reason=refusal)
+            await self._settle(delivered.id, GroupState.FAILED, refusal)
         elif await self._is_too_old(delivered):
             await self.expire(delivered.id)
         else:

@@ -11,12 +11,33 @@ import pytest
 import trio
 
 from krt.cli.main import main
+from krt.core.admission import Refusal
+from krt.core.matching import SkipReason, Warning  # noqa: A004
 from krt.dev.cluster import Fault, deployment
-from krt.dev.cluster.kinds import NAMESPACE, STATEFULSET
+from krt.dev.cluster.kinds import DEPLOYMENT, NAMESPACE, STATEFULSET
 from tests.fakes.ports import free_ports
 from tests.fakes.stand_in import StandIn, standing_in, write_kubeconfig
 
 SHOP = "ghcr.io/acme/shop"
+NOT_ASKED = (
+    "the worker's policy was not asked: give KRT_POLICY (or --policy) and ALLOWED_IMAGE_PREFIX (or "
+    "--allowed-image-prefix) as the worker has them, or whichever of the two it has"
+)
+POLICY = """
+[[allow]]
+who = "acme@65/*"
+images = ["ghcr.io/acme/cart"]
+
+[[allow]]
+who = "acme@65/*"
+images = ["ghcr.io/acme/*"]
+tags = ["dev", "pr-*"]
+
+[[allow]]
+who = "acme@65/shop@74"
+images = ["ghcr.io/acme/{repo}"]
+tags = ["v1"]
+"""
 
 
 @pytest.fixture
@@ -57,9 +78,10 @@ def explained(capsys: pytest.CaptureFixture[str]) -> Any:
 async def test_a_table_says_what_would_be_restarted_what_not_and_why(stand_in: StandIn, explained):
     done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
     assert (done.code, done.err) == (0, "")
-    assert [line.split("  ")[0].strip() for line in done.out.splitlines()[4:]] == ["yes"] * 2 + ["no"] * 2 + ["nearly"]
+    assert [line.split("  ")[0].strip() for line in done.out.splitlines()[5:]] == ["yes"] * 2 + ["no"] * 2 + ["nearly"]
     assert done.out == (
         f"cluster: {stand_in.url}\n"
+        f"{NOT_ASKED}\n"
         "\n"
         "ghcr.io/acme/shop:dev would restart 2 workloads\n"
         "RESTART  KIND        NAMESPACE  NAME    IMAGE                  WHY\n"
@@ -75,7 +97,7 @@ async def test_a_table_says_what_would_be_restarted_what_not_and_why(stand_in: S
 async def test_json_says_the_same(stand_in: StandIn, explained):
     done = await explained(f"{SHOP}:dev", "busybox", "--json", "--kubeconfig", str(stand_in.kubeconfig))
     told = json.loads(done.out)
-    assert (done.code, told["cluster"], told["unseen"]) == (0, stand_in.url, [])
+    assert (done.code, told["cluster"], told["unseen"], told["policy_asked"]) == (0, stand_in.url, [], False)
     shop, busybox = told["events"]
     assert (shop["image"], shop["tag"]) == (SHOP, "dev")
     assert [(w["namespace"], w["name"], w["restart"]) for w in shop["workloads"]] == [
@@ -92,13 +114,14 @@ async def test_json_says_the_same(stand_in: StandIn, explained):
         "name": "api",
         "images": [f"{SHOP}:v1"],
         "why": ["runs another tag"],
+        "would_fail": False,
     }
     assert (busybox["tag"], [w["name"] for w in busybox["workloads"]]) == ("latest", ["other"])
 
 
 async def test_an_image_that_nothing_runs_has_no_table(stand_in: StandIn, explained):
     done = await explained("ghcr.io/acme/none:dev", "--kubeconfig", str(stand_in.kubeconfig))
-    assert (done.code, done.out.splitlines()[2:]) == (0, ["ghcr.io/acme/none:dev would restart 0 workloads"])
+    assert (done.code, done.out.splitlines()[3:]) == (0, ["ghcr.io/acme/none:dev would restart 0 workloads"])
 
 
 async def test_a_namespace_that_is_opted_out_is_said(stand_in: StandIn, explained):
@@ -140,6 +163,118 @@ async def test_it_takes_the_workers_settings(stand_in: StandIn, explained, how: 
         done = await explained(f"{SHOP}:dev", environ={**told, "KUBECONFIG": str(stand_in.kubeconfig)})
     assert "would restart 0 workloads" in done.out
     assert "krt/restart is not enabled; namespace outside of KRT_NAMESPACES" in done.out
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> str:
+    file = tmp_path / "policy.toml"
+    file.write_text(POLICY)
+    return str(file)
+
+
+ADMITS = {2: "rule 2 (acme@65/*): admits it", 3: "rule 3 (acme@65/shop@74): admits it"}
+
+
+def by_tags(rule: int, tag: str) -> str:
+    who, tags = {2: ("acme@65/*", "dev or pr-*"), 3: ("acme@65/shop@74", "v1")}[rule]
+    return f"rule {rule} ({who}): refuses by tags: {tag}, not {tags}"
+
+
+@pytest.mark.parametrize(
+    ("image", "prefix", "refusal", "rules"),
+    [
+        (f"{SHOP}:dev", None, None, [ADMITS[2], by_tags(3, "dev")]),
+        (f"{SHOP}:v1", "ghcr.io/acme", None, [by_tags(2, "v1"), ADMITS[3]]),
+        (f"{SHOP}:v2", None, Refusal.TAGS, [by_tags(2, "v2"), by_tags(3, "v2")]),
+        ("quay.io/acme/shop:dev", None, Refusal.IMAGE, []),
+        ("busybox", None, Refusal.IMAGE, []),
+        (f"{SHOP}:dev", "ghcr.io/other", Refusal.PREFIX, [ADMITS[2], by_tags(3, "dev")]),
+    ],
+)
+async def test_the_workers_policy_is_asked_as_the_worker_asks_it(
+    stand_in: StandIn, explained, policy: str, image: str, prefix: str | None, refusal: str | None, rules: list[str]
+):
+    """Seen to fail with the policy passed over: it said yes to what the worker settles as failed."""
+    words = [image, "--policy", policy, *(["--allowed-image-prefix", prefix] if prefix else [])]
+    done = await explained(*words, "--kubeconfig", str(stand_in.kubeconfig))
+    assert (done.code, done.err, NOT_ASKED in done.out) == (0, "", False)
+    told = json.loads((await explained(*words, "--json", "--kubeconfig", str(stand_in.kubeconfig))).out)
+    [event] = told["events"]
+    assert (told["policy_asked"], event["refused"], event["rules"]) == (True, refusal, rules)
+    said = [*([refusal] if refusal else []), *rules]
+    assert done.out.splitlines()[3 : 3 + len(said)] == said
+    answers = {each["restart"] for each in event["workloads"]}
+    assert answers == {"no"} if refusal else "yes" in answers
+    assert all(not refusal or each["why"][0] == refusal for each in event["workloads"])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "admits"),
+    [
+        ("ghcr.io/acme", True),
+        ("ghcr.io/acme/", True),
+        (SHOP, True),
+        ("ghcr.io/", True),
+        (f"{SHOP}/", False),
+        ("ghcr.io/other", False),
+        ("docker.io/", False),
+    ],
+)
+async def test_the_workers_prefix_is_asked_as_well(stand_in: StandIn, explained, prefix: str, *, admits: bool):
+    told = {"KUBECONFIG": str(stand_in.kubeconfig), "ALLOWED_IMAGE_PREFIX": prefix}
+    done = await explained(f"{SHOP}:dev", environ=told)
+    assert (done.code, NOT_ASKED in done.out) == (0, False)
+    assert f"{SHOP}:dev would restart {2 if admits else 0} workloads" in done.out
+    assert done.out.count(Refusal.PREFIX) == (0 if admits else 6)  # of the event, and of each workload
+
+
+STRANGE: dict[str, tuple[str, dict[str, object], str]] = {
+    "paused": ("Deployment", {"paused": True}, Warning.PAUSED),
+    "on-delete": ("StatefulSet", {"updateStrategy": {"type": "OnDelete"}}, Warning.ON_DELETE),
+    "agent": ("DaemonSet", {"updateStrategy": {"type": "OnDelete"}}, Warning.ON_DELETE),
+    "canary": (
+        "StatefulSet",
+        {"updateStrategy": {"rollingUpdate": {"partition": 1}}, "replicas": 2},
+        Warning.PARTITION,
+    ),
+    "kept": ("StatefulSet", {"updateStrategy": {"rollingUpdate": {"partition": 7}}}, Warning.PARTITION),
+    "empty": ("StatefulSet", {"replicas": 0, "updateStrategy": {"type": "OnDelete"}}, Warning.NO_REPLICAS),
+}
+
+
+async def test_a_rollout_that_would_not_end_well_is_said_to_fail(stand_in: StandIn, explained):
+    """Seen to fail with a warning that did not say what it comes to."""
+    for name, (kind, spec, _) in STRANGE.items():
+        document = deployment(name, "odd", "ghcr.io/acme/odd:dev")
+        status = document["status"] | {"desiredNumberScheduled": 1}
+        stand_in.cluster.add(document | {"kind": kind, "spec": document["spec"] | spec, "status": status})
+    words = ["ghcr.io/acme/odd:dev", "--kubeconfig", str(stand_in.kubeconfig)]
+    words += ["--kinds", "Deployment,StatefulSet,DaemonSet"]
+    done = await explained(*words)
+    told = json.loads((await explained(*words, "--json")).out)
+    workloads = told["events"][0]["workloads"]
+    found = {each["name"]: (each["restart"], each["why"], each["would_fail"]) for each in workloads}
+    assert found == {name: ("yes", [why], name != "empty") for name, (_, _, why) in STRANGE.items()}
+    assert "ghcr.io/acme/odd:dev would restart 6 workloads, of which 5 would end as failed\n" in done.out
+    assert all(f" {why}\n" in done.out for _, _, why in STRANGE.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "namespace", "name", "said"),
+    [
+        (DEPLOYMENT, "shop", "web", [SkipReason.BEING_DELETED]),
+        (NAMESPACE, "", "shop", [SkipReason.NAMESPACE_BEING_DELETED] * 2),
+    ],
+    ids=["object", "namespace"],
+)
+async def test_what_is_being_deleted_is_not_restarted(stand_in: StandIn, explained, kind, namespace, name, said):
+    going = {"deletionTimestamp": "2026-11-20T12:00:00Z", "finalizers": ["example.com/hold"]}
+    stand_in.cluster.store.update(
+        kind, namespace, name, lambda before: {**before, "metadata": {**before["metadata"], **going}}, manager="kubectl"
+    )
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    told = [line for line in done.out.splitlines() if "is being deleted" in line]
+    assert (len(told), all(line.endswith(said[0]) and line.startswith("no ") for line in told)) == (len(said), True)
 
 
 async def test_a_kind_that_the_worker_does_not_look_at_is_told_as_that(stand_in: StandIn, explained):
@@ -201,6 +336,11 @@ async def test_a_server_that_refuses_is_a_sentence(stand_in: StandIn, explained,
         ([SHOP], {"KUBECONFIG": "/a:/b"}, "none of these files is there"),
         ([SHOP], {"HOME": "/nowhere"}, "this is no pod with a service account"),
         ([SHOP, "--kinds", "Pod"], {}, "KRT_KINDS (or --kinds)"),
+        ([SHOP, "--policy", "/nowhere.toml"], {}, "KRT_POLICY (or --policy): /nowhere.toml cannot be read"),
+        ([SHOP], {"KRT_POLICY": "/"}, "KRT_POLICY (or --policy): /: is no file"),
+        ([SHOP], {"KRT_POLICY": __file__}, "KRT_POLICY (or --policy): "),
+        ([SHOP, "--allowed-image-prefix", "ghcr.io/acme-"], {}, "ALLOWED_IMAGE_PREFIX (or --allowed-image-prefix): "),
+        ([SHOP], {"ALLOWED_IMAGE_PREFIX": "ghcr.io"}, "a prefix names registry and path"),
         ([SHOP], {"KRT_NAMESPACE": "shop"}, "KRT_NAMESPACE is no setting of krt; did you mean KRT_NAMESPACES?"),
         ([SHOP, "\x1b[31m"], {}, "'\\x1b[31m'"),
     ],

@@ -1,12 +1,17 @@
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from krt.core import matching
 from krt.core.event import Event
-from krt.core.matching import Match, Skip, SkipReason, judge, match
-from krt.core.workload import Workload
-from tests.fakes.values import a_container, a_workload, an_event
+from krt.core.matching import FAILING, Match, Skip, SkipReason, judge, match
+from krt.core.progress import say
+from krt.core.report import TargetState
+from krt.core.restart import format_time
+from krt.core.workload import RolloutStatus, Workload
+from tests.fakes.values import NOW, a_container, a_mark, a_workload, an_event
 
 DIGEST = "@sha256:" + "0123456789abcdef" * 4
 SHOP = "ghcr.io/acme/shop"
@@ -157,6 +162,9 @@ def test_what_is_being_deleted_is_left_alone_whoever_holds_it(opt: str | None, i
         ({"key": "StatefulSet shop/web", "partition": 1}, (matching.Warning.PARTITION,)),
         ({"key": "StatefulSet shop/web", "partition": 1, "replicas": 0}, (matching.Warning.NO_REPLICAS,)),
         ({"key": "StatefulSet shop/web", "partition": 0}, ()),
+        ({"paused": True}, (matching.Warning.PAUSED,)),
+        ({"paused": True, "replicas": 0}, (matching.Warning.NO_REPLICAS,)),
+        ({"key": "StatefulSet shop/web", "on_delete": True, "replicas": 0}, (matching.Warning.NO_REPLICAS,)),
     ],
 )
 def test_what_keeps_old_pods_is_said_before(changes: dict[str, object], warnings: object) -> None:
@@ -178,8 +186,49 @@ def test_the_pull_policy_of_other_containers_is_nobodys_business() -> None:
 
 
 def test_every_warning_that_holds_is_given() -> None:
-    workload = a_workload(a_container(pull_policy="Never"), paused=True, replicas=0)
-    assert verdict(workload) == (matching.Warning.PULL_POLICY, matching.Warning.PAUSED, matching.Warning.NO_REPLICAS)
+    held = a_workload(a_container(pull_policy="Never"), paused=True)
+    assert verdict(held) == (matching.Warning.PULL_POLICY, matching.Warning.PAUSED)
+    empty = a_workload(a_container(pull_policy="Never"), replicas=0)
+    assert verdict(empty) == (matching.Warning.PULL_POLICY, matching.Warning.NO_REPLICAS)
+
+
+def as_its_controller_leaves_it(workload: Workload) -> Workload:
+    """A day after a restart, when everything has been done that is done by itself."""
+    wanted = workload.status.scheduled if workload.key.kind == "DaemonSet" else workload.replicas
+    kept = wanted if workload.paused or workload.on_delete else min(workload.partition, wanted)
+    status = RolloutStatus(2, wanted, wanted - kept, kept, wanted, wanted, workload.status.scheduled)
+    mark = a_mark(restarted_at=format_time(NOW - timedelta(days=1)))
+    return replace(workload, generation=2, mark=mark, restarted_at=format_time(NOW - timedelta(days=1)), status=status)
+
+
+def strange(kind: str, pods: int) -> Iterator[Workload]:
+    """Everything of that kind that may hold up its rollout."""
+    flags: dict[str, tuple[dict[str, object], ...]] = {
+        "Deployment": ({}, {"paused": True}),
+        "StatefulSet": ({}, {"on_delete": True}, *({"partition": partition} for partition in (1, 2, 3, 9))),
+        "DaemonSet": ({}, {"on_delete": True}),
+    }
+    status = RolloutStatus(observed_generation=1, scheduled=pods if kind == "DaemonSet" else 0)
+    replicas = 1 if kind == "DaemonSet" else pods  # a DaemonSet has no such field; this is what is read then
+    for changes in flags[kind]:
+        yield a_workload(key=f"{kind} shop/web", replicas=replicas, status=status, **changes)
+
+
+@pytest.mark.parametrize("pods", [0, 1, 2, 3, 8])
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet"])
+def test_T3_what_is_said_before_is_how_the_rollout_ends(kind: str, pods: int) -> None:
+    """Seen to fail with zero replicas not looked at (nothing is held up then) or looked for on DaemonSets, too, and
+    with OnDelete not looked at."""
+    for workload in strange(kind, pods):
+        warnings = verdict(workload)
+        end = say(as_its_controller_leaves_it(workload), now=NOW, deadline_seconds=900)
+        assert isinstance(warnings, tuple)
+        assert end.state is (TargetState.FAILED if FAILING & set(warnings) else TargetState.READY), workload
+        assert end.warnings == tuple(warning for warning in warnings if warning not in FAILING), workload
+
+
+def test_of_a_daemon_set_that_is_new_nobody_knows_how_many_pods_it_has() -> None:
+    assert verdict(a_workload(key="DaemonSet shop/agent", status=RolloutStatus())) == ()
 
 
 def test_each_workload_that_runs_the_repository_gets_one_verdict_in_order() -> None:

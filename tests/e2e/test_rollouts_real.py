@@ -144,7 +144,7 @@ async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
             trio.open_nursery() as nursery,
         ):
             await cluster.wait_listed()
-            matching = Matching(cluster, lambda _: True, require_opt_in=False, max_event_age_seconds=3600)
+            matching = Matching(cluster, lambda _: None, require_opt_in=False, max_event_age_seconds=3600)
             rules = Rules(0.1, 60, require_opt_in=False, rollout_deadline_seconds=900)
             bounds = Bounds(calls_at_once=8, restarts_per_second=100, in_hand=100)
             nursery.start_soon(work, journal, rollouts, channel, cluster.api, matching, rules, bounds)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tests.mutations import (
     cluster,
     decisions,
+    explained,
     following,
     images,
     leaving,
@@ -23,6 +24,7 @@ from tests.mutations.mutation import Mutation
 EVERY: Sequence[Mutation] = (
     *cluster.MUTATIONS,
     *decisions.MUTATIONS,
+    *explained.MUTATIONS,
     *following.MUTATIONS,
     *images.MUTATIONS,
     *leaving.MUTATIONS,

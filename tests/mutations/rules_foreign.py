@@ -58,8 +58,8 @@ MUTATIONS = of(
     (
         "test_C7_a_foreign_image_that_the_policy_admits_not_restarts_nothing",
         "worker/take.py",
-        "        if not self._matching.admits(envelope.event):",
-        "        if False:",
+        "        if refusal := self._matching.refusal(envelope.event):",
+        "        if refusal := None:",
     ),
     (
         "test_C7_a_real_lease_has_one_holder_until_it_ends",

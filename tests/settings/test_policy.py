@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from krt.core.admission import Refusal
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
 from krt.settings.judge import load_judge
@@ -74,14 +75,11 @@ def test_a_mistake_names_the_variable_the_file_the_rule_and_the_field(policy: Pa
 
 def test_a_worker_needs_one_of_them_and_obeys_all_it_has(policy: Path) -> None:
     by_policy, by_prefix = {"KRT_POLICY": str(policy)}, {"ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/shop"}
-    shop, cart, prod = an_event(), an_event("ghcr.io/acme/cart"), an_event(tags=("prod",))
-    assert [*map(started("worker", **by_policy).admission.admits, (shop, cart, prod))] == [True, True, False]
-    assert [*map(started("worker", **by_prefix).admission.admits, (shop, cart, prod))] == [True, False, True]
-    assert [*map(started("worker", **by_policy, **by_prefix).admission.admits, (shop, cart, prod))] == [
-        True,
-        False,
-        False,
-    ]
+    events = (an_event(), an_event("ghcr.io/acme/cart"), an_event(tags=("prod",)))
+    assert [*map(started("worker", **by_policy).admission.refusal, events)] == [None, None, Refusal.TAGS]
+    assert [*map(started("worker", **by_prefix).admission.refusal, events)] == [None, Refusal.PREFIX, None]
+    both = started("worker", **by_policy, **by_prefix)
+    assert [*map(both.admission.refusal, events)] == [None, Refusal.PREFIX, Refusal.TAGS]
     [problem] = problems_of("worker")
     assert problem.startswith("ALLOWED_IMAGE_PREFIX (or --allowed-image-prefix) is required")
     assert "KRT_POLICY" in problem

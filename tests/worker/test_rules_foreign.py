@@ -3,7 +3,9 @@
 import pytest
 import trio
 
+from krt.core.admission import Refusal, refusal
 from krt.core.event import JOURNALED
+from krt.core.patterns import parse_prefix
 from krt.errors import BrokerUnavailable
 from tests.fakes.values import an_envelope, an_event
 from tests.worker.accepting import KEYS, a_journal
@@ -111,14 +113,16 @@ async def test_C7_what_is_no_event_is_refused_and_the_next_is_heard(world, autoj
     assert "message_refused" in [record.message for record in caplog.records]
 
 
-async def test_C7_a_foreign_image_that_the_policy_admits_not_restarts_nothing(world, autojump_clock):
+async def test_C7_a_foreign_image_that_the_policy_admits_not_restarts_nothing(world, autojump_clock, caplog):
     """Seen to fail with the worker's own policy not asked."""
-    worker = await world.start(admits=lambda event: event.image == "ghcr.io/acme/other")
+    worker = await world.start(refusal=lambda event: refusal(event, None, parse_prefix("ghcr.io/acme/other")))
     await both_hear(world, foreign(), worker)
     await world.settled()
     assert not world.cluster.patches
     (entry,) = world.stream.entries
-    assert world.state(entry) == "failed"
+    assert (world.state(entry), world.said(entry).reason) == ("failed", Refusal.PREFIX)
+    [refused] = [record for record in caplog.records if record.message == "event_refused"]
+    assert refused.fields["reason"] == Refusal.PREFIX
 
 
 async def test_C7_a_real_lease_has_one_holder_until_it_ends(client):

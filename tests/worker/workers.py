@@ -40,7 +40,7 @@ def wall() -> datetime:
 
 def a_matching(index: Any, **changes: Any) -> Matching:
     """One that admits everything."""
-    ordinary = Matching(index, lambda _: True, require_opt_in=False, max_event_age_seconds=3600.0)
+    ordinary = Matching(index, lambda _: None, require_opt_in=False, max_event_age_seconds=3600.0)
     return replace(ordinary, **changes)
 
 

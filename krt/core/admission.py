@@ -1,0 +1,32 @@
+"""Whether a worker acts on an event at all: its own policy, for it trusts neither channel nor journal. Pure."""
+
+from enum import StrEnum
+
+from krt.core.event import Event
+from krt.core.patterns import ImagePattern
+from krt.core.policy import Rule, admits, admits_image
+
+
+class Refusal(StrEnum):
+    """Why a worker restarts nothing for an event, whatever runs. The report says so, and `krt explain` beforehand."""
+
+    NONE_SET = "the worker's policy admits no such image: neither KRT_POLICY nor ALLOWED_IMAGE_PREFIX is set"
+    PREFIX = "the worker's policy admits no such image: it is outside of ALLOWED_IMAGE_PREFIX"
+    IMAGE = "the worker's policy admits no such image: no rule of KRT_POLICY has it"
+    TAGS = "the worker's policy admits no such image: no rule of KRT_POLICY has it with these tags"
+
+
+def refusal(event: Event, policy: tuple[Rule, ...] | None, images: tuple[ImagePattern, ...] | None) -> Refusal | None:
+    """Why a worker with these settings refuses the event; None if whatever is set admits it."""
+    if policy is None and images is None:
+        return Refusal.NONE_SET
+    if images is not None and not admits_image(images, event.repository):
+        return Refusal.PREFIX
+    if policy is None or admits(policy, event):
+        return None
+    return Refusal.TAGS if rules_with(policy, event) else Refusal.IMAGE
+
+
+def rules_with(policy: tuple[Rule, ...], event: Event) -> tuple[Rule, ...]:
+    """The rules that have the event's image, with its tags or without."""
+    return tuple(rule for rule in policy if admits_image(rule.images, event.repository))
