@@ -80,7 +80,6 @@ async def work(
             nursery.start_soon(keep.close, rollouts, matching.index, hand, metrics)
             nursery.start_soon(keep.say_alive, rollouts)
             nursery.start_soon(follower.follow)
-            nursery.start_soon(keep.tidy, journal)
             nursery.start_soon(keep.measure, journal, clock, metrics)
             nursery.start_soon(consumer.consume)
     finally:

@@ -1,0 +1,13 @@
+"""J4 where krt is started at a full Valkey."""
+
+from tests.mutations.mutation import of
+
+MUTATIONS = of(
+    "daemon/test_full_valkey.py",
+    (
+        "test_J4_krt_that_is_started_at_a_full_valkey_makes_room_and_works[of another name]",
+        "daemon/worker.py",
+        "        nursery.start_soon(keep.tidy, journal)  # before",
+        "        # before",
+    ),
+)
