@@ -26,7 +26,7 @@ class TargetState(StrEnum):
     """What became of one workload."""
 
     WAITING = "waiting"
-    RESTARTED = "restarted"  # and nothing follows it: paused, OnDelete
+    RESTARTED = "restarted"  # since the event, for another one or by somebody: not restarted again
     PROGRESSING = "progressing"
     READY = "ready"
     FAILED = "failed"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from krt.core import matching
-from krt.core.matching import Match, Skip, Verdict
+from krt.core.matching import Match, Skip, Verdict, judge
 from krt.core.ports import Rollouts
 from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
 from krt.core.workload import Workload
@@ -42,7 +42,7 @@ class Recorder:
         """A workload that came to match later. Waits for Valkey; returns also when the entry is dropped."""
         if entry.listed.get(workload.key) == workload.uid:
             return
-        target = {workload.key: Target(TargetState.WAITING, uid=workload.uid)}
+        target = {workload.key: _waiting(workload, _warned_late(entry, workload))}
         entry.recorded |= target
         entry.followed[workload.key] = workload.uid
         async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
@@ -61,6 +61,20 @@ def _group(entry: Entry) -> Group:
     return Group(GroupState.MATCHED, workloads=entry.workloads())
 
 
+def _warned_late(entry: Entry, workload: Workload) -> tuple[matching.Warning, ...]:
+    match judge(entry.envelope.event, workload, require_opt_in=False):  # whether it may be, was judged already
+        case Match(_, warnings) if warnings:
+            log.warning("restart_may_not_help", workload=workload.key, warnings=warnings, event_id=entry.id)
+            return warnings
+    return ()
+
+
+def _waiting(workload: Workload, warnings: tuple[matching.Warning, ...]) -> Target:
+    # Whether it is paused, or has no replicas, its rollout will tell.
+    lasting = tuple(warning for warning in warnings if warning is matching.Warning.PULL_POLICY)
+    return Target(TargetState.WAITING, warnings=lasting, uid=workload.uid)
+
+
 def _target(verdict: Verdict, entry: Entry, *, is_wanted: bool) -> Target:
     match verdict:
         case Skip(_, reason):
@@ -68,8 +82,6 @@ def _target(verdict: Verdict, entry: Entry, *, is_wanted: bool) -> Target:
         case Match(_, warnings) if entry.envelope.dry_run:
             return Target(TargetState.WOULD_RESTART, warnings=warnings, final=True)
         case Match(workload, warnings) if is_wanted:
-            # Whether it is paused, or has no replicas, its rollout will tell.
-            lasting = tuple(warning for warning in warnings if warning is matching.Warning.PULL_POLICY)
-            return Target(TargetState.WAITING, warnings=lasting, uid=workload.uid)
+            return _waiting(workload, warnings)
         case Match():
             return Target(TargetState.RESTARTED, warnings=(_SERVED,), final=True)

@@ -6,6 +6,7 @@ from krt.client.ending import MOST_ANNOTATIONS, NO_WORKER, Ending
 from krt.client.outcome import Followed, Lost, Unfinished
 from krt.client.report import Report
 from krt.core import event
+from krt.core.matching import Warning  # noqa: A004
 from tests.client.reports import a_cluster, a_document, a_target
 
 EVENT = event.build("ghcr.io/acme/shop", ["dev", "v1"])
@@ -60,6 +61,13 @@ def test_warnings_and_superseded_targets_are_notices() -> None:
         "Deployment shop/a: restarted; warning: the rollout is paused",
         "Deployment shop/b in cluster prod: superseded",
     )
+
+
+@pytest.mark.parametrize("warning", [*Warning])
+def test_a_dry_run_says_of_each_workload_how_its_rollout_would_end(warning: Warning) -> None:
+    its = followed("done", a_target("a", "would_restart", warnings=[warning]), a_target("b", "would_restart"))
+    assert its.sentence == "the dry-run is done: 2 would_restart"
+    assert (its.code, its.notices) == (exits.DONE, (f"Deployment shop/a: would_restart; warning: {warning}",))
 
 
 def test_a_failed_rollout_names_each_failed_target_and_why() -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 import trio
 
+from krt.core.matching import Warning  # noqa: A004
 from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK
 from krt.core.report import MOST_TARGETS, Group, GroupState, Target
 from krt.core.restart import format_time
@@ -533,6 +534,34 @@ async def test_what_keeps_the_new_image_from_coming_is_a_warning_to_the_end(worl
     await world.settled(entry)
     [warning] = target(world, entry).warnings
     assert warning.startswith("imagePullPolicy is not Always")
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["at once", "late"])
+@pytest.mark.parametrize(
+    ("key", "changes", "warning"),
+    [
+        ("Deployment shop/web", {"containers": (a_container(pull_policy="Never"),)}, Warning.PULL_POLICY),
+        ("Deployment shop/web", {"paused": True}, Warning.PAUSED),
+        ("Deployment shop/web", {"replicas": 0}, Warning.NO_REPLICAS),
+        ("StatefulSet shop/web", {"on_delete": True}, Warning.ON_DELETE),
+        ("DaemonSet shop/web", {"on_delete": True}, Warning.ON_DELETE),
+        ("StatefulSet shop/web", {"partition": 1}, Warning.PARTITION),
+    ],
+)
+async def test_T2_what_is_odd_about_a_match_is_told_however_late_it_comes(
+    world, autojump_clock, caplog, key, changes, warning, is_late
+):
+    """Seen to fail with a match that came late recorded without a look at it."""
+    world.cluster.delete(WEB)
+    lag = 0.5 if is_late else 0.0
+    worker = await world.start(index=FakeIndex(world.cluster, lag_seconds=lag, bookmark_seconds=60.0))
+    odd = world.cluster.put(web(key=key, **changes))
+    entry = world.accept(ring=worker)
+    await world.settled(entry)
+    logged = [record for record in caplog.records if record.message == "restart_may_not_help"]
+    assert [(record.fields["workload"], record.fields["warnings"]) for record in logged] == [(odd.key, (warning,))]
+    [said] = world.report(entry).targets.values()
+    assert (Warning.PULL_POLICY in said.warnings) is (warning is Warning.PULL_POLICY)
 
 
 async def test_C2_a_workload_that_was_restarted_after_an_old_event_is_said_to_have_been(world, autojump_clock):
