@@ -53,12 +53,15 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
         from krt.cli import dev
 
         return trio.run(dev.run, flags, environ)
-    from krt.daemon import root
+    from krt.daemon import signals
 
-    settings = load(role, flags, environ)
-    logs.configure(settings.process.log_level)
-    _allow_many_files()
-    return trio.run(root.run, settings)
+    with signals.held():
+        from krt.daemon import root  # the most of what is imported
+
+        settings = load(role, flags, environ)
+        logs.configure(settings.process.log_level)
+        _allow_many_files()
+        return trio.run(root.run, settings)
 
 
 def _allow_many_files() -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGINT, SIGTERM, signal
+from signal import SIG_IGN, SIGINT, SIGTERM, Signals, getsignal, signal
 
 import httpx
 import trio
@@ -29,19 +29,33 @@ class Notification:
     wait: Wait | None = None
 
 
+@dataclass(slots=True)
+class Interrupt:
+    """What ends a run early: `scope` is cancelled when a signal comes, and `by` is the first that came."""
+
+    by: Signals = SIGINT
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def come(self, number: int) -> None:
+        """Cancel the scope."""
+        if not self.scope.cancel_called:
+            self.by = Signals(number)
+            self.scope.cancel()
+
+
 def run(notification: Notification, console: Console) -> int:
-    """Send the event, print how it went or that SIGINT or SIGTERM ended it; the exit code. Raises as `notify`."""
+    """Send the event, print how it went or which signal ended it; the exit code. Raises as `notify`."""
 
     async def until_interrupted() -> int:
-        scope = trio.CancelScope()
-        with _cancelled_by_signals(scope):
-            return await notify(notification, console, scope)
+        interrupt = Interrupt()
+        with _heard(interrupt):
+            return await notify(notification, console, interrupt)
 
     return trio.run(until_interrupted)
 
 
-async def notify(notification: Notification, console: Console, scope: trio.CancelScope) -> int:
-    """Send the event, print how it went; the exit code, INTERRUPTED where `scope` was cancelled.
+async def notify(notification: Notification, console: Console, interrupt: Interrupt) -> int:
+    """Send the event, print how it went; the exit code, that of a signal where one came.
 
     Raises SettingsInvalid for unusable certificates or proxies.
     """
@@ -53,19 +67,21 @@ async def notify(notification: Notification, console: Console, scope: trio.Cance
         connect_seconds=patience.connect_seconds,
         urls=(notification.message.url, notification.service.url),
     )
-    with scope:
+    with interrupt.scope:
         return await _send(notification, call, tokens, http, console)
-    return verdict.tell_interrupted(call, console)
+    return verdict.tell_interrupted(call, interrupt.by, console)
 
 
 @contextmanager
-def _cancelled_by_signals(scope: trio.CancelScope) -> Iterator[None]:
-    """Within the block SIGINT and SIGTERM cancel the scope: a request then ends at a checkpoint.
+def _heard(interrupt: Interrupt) -> Iterator[None]:
+    """Within the block SIGINT, SIGTERM and SIGHUP (but under nohup) interrupt: a request then ends at a checkpoint.
 
     A KeyboardInterrupt may strike anywhere in httpx, whose generators then outlive the run and complain of it.
     """
     token = trio.lowlevel.current_trio_token()
-    before = {each: signal(each, lambda *_: token.run_sync_soon(scope.cancel)) for each in (SIGINT, SIGTERM)}
+    hangup = {Signals[name] for name in ("SIGHUP",) if name in Signals.__members__}
+    ending = [SIGINT, SIGTERM, *(each for each in hangup if getsignal(each) is not SIG_IGN)]
+    before = {each: signal(each, lambda number, _: token.run_sync_soon(interrupt.come, number)) for each in ending}
     try:
         yield
     finally:

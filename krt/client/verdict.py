@@ -1,6 +1,7 @@
 """What each outcome prints, and the code the command ends with for it."""
 
 import time
+from signal import Signals
 from typing import assert_never
 
 import msgspec
@@ -55,16 +56,16 @@ def tell_shut_out(refused: Refused, accepted: Accepted, message: Message, consol
     return _refused(refused, message.event, console, _document(accepted, message))
 
 
-def tell_interrupted(call: Call, console: Console) -> int:
-    """Print what an interrupt leaves behind; the exit code."""
+def tell_interrupted(call: Call, by: Signals, console: Console) -> int:
+    """Print what an interrupt by this signal leaves behind; the exit code."""
     if call.accepted is not None:
         state = _goes_on(call.accepted)
     elif call.perhaps_accepted:
         state = f"the event was sent and not answered: {PERHAPS}"
     else:
         state = "the event was not accepted"
-    console.fail(f"interrupted: {state}", accepted=_known(call), **_facts(call.accepted))
-    return exits.INTERRUPTED
+    console.fail(f"interrupted by {by.name}: {state}", accepted=_known(call), **_facts(call.accepted))
+    return exits.BY_SIGNAL + by
 
 
 def _known(call: Call) -> bool | None:

@@ -1,9 +1,9 @@
 """Which parts of krt run together, in what order they become ready, and how they stop."""
 
 import gc
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from signal import SIGINT, SIGTERM, Signals
+from functools import partial
 
 import trio
 
@@ -12,6 +12,7 @@ from krt.broker.client import Client, open_client
 from krt.broker.durability import durability_problems
 from krt.broker.keys import Keys
 from krt.core.patterns import ImagePattern
+from krt.daemon import signals
 from krt.daemon.admin import admin
 from krt.daemon.shared import Bound, Daemon, Role
 from krt.errors import BrokerUnavailable
@@ -27,19 +28,22 @@ _DURABILITY_SECONDS = 60.0
 
 
 async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED) -> bool:
-    """Run the roles that the settings name until SIGTERM or SIGINT; whether everything in hand was finished.
+    """Run the roles that the settings name until a signal stops them; whether everything in hand was finished.
 
     Raises SettingsInvalid and BindFailed where the process cannot start as it was told, within exception groups.
     """
     started, stopping = trio.Event(), trio.Event()
-    with trio.open_signal_receiver(SIGTERM, SIGINT) as signals:
+    may_stop = signals.stopping_signals()
+    with signals.heard() as heard:
         async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
             daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping)
             _warn_of_registries(settings.admission.patterns)
             daemon.health.add("process", lambda: _phase(started, stopping), _told_since(datetime.now(UTC)))
             async with trio.open_nursery() as root:
                 with trio.CancelScope() as starting:  # which may take long: a credential plugin asks its cloud
-                    support.start_soon(_hear, signals, daemon, starting)
+                    support.start_soon(
+                        partial(signals.hear, heard, partial(_stop, daemon, starting), stopping=may_stop)
+                    )
                     bound = {"admin": await support.start(_until_stopping, "admin", admin, daemon)}
                     support.start_soon(_say_readiness, daemon.health)
                     support.start_soon(_watch_durability, broker, daemon.metrics)
@@ -87,9 +91,8 @@ async def _until_stopping(
         raise RuntimeError(f"the role {name} ended, and nobody had asked it to")
 
 
-async def _hear(signals: AsyncIterator[int], daemon: Daemon, starting: trio.CancelScope) -> None:
-    signal = await anext(signals)
-    log.info("stopping", signal=Signals(signal).name, grace_seconds=daemon.settings.process.grace_seconds)
+def _stop(daemon: Daemon, starting: trio.CancelScope, signal: str) -> None:
+    log.info("stopping", signal=signal, grace_seconds=daemon.settings.process.grace_seconds)
     daemon.stopping.set()
     starting.cancel()
 

@@ -146,7 +146,7 @@ def test_a_cancelled_step_says_what_goes_on(runner: Runner, actions: Actions) ->
     process.send_signal(signal.SIGINT)  # the runner signals the process of the step, not its children
     _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
-    assert "interrupted: the event was accepted as" in err
+    assert "interrupted by SIGINT: the event was accepted as" in err
 
 
 def test_no_input_stands_in_the_text_of_the_step() -> None:

@@ -1,5 +1,6 @@
 import io
 import json
+from signal import SIGTERM
 
 import pytest
 
@@ -42,8 +43,8 @@ def test_an_interrupt_says_whether_the_event_was_accepted(
 ) -> None:
     call, console = a_call(), Console(io.StringIO(), io.StringIO(), as_json=True)
     call.accepted, call.perhaps_accepted = accepted, perhaps_accepted
-    assert tell_interrupted(call, console) == 130
-    assert console.err.getvalue() == f"krt notify: interrupted: {state}\n"
+    assert tell_interrupted(call, SIGTERM, console) == 143
+    assert console.err.getvalue() == f"krt notify: interrupted by SIGTERM: {state}\n"
     assert json.loads(console.out.getvalue())["accepted"] is known
 
 

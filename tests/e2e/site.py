@@ -91,7 +91,7 @@ class Site:
             patience=Patience(),
             wait=Wait(60, pace=Pace(absent_seconds=absent_seconds)),
         )
-        code = await command.notify(notification, Console(out, err), trio.CancelScope())
+        code = await command.notify(notification, Console(out, err), command.Interrupt())
         return Ended(code, out.getvalue(), err.getvalue(), trio.current_time())
 
     async def gone(self, cluster: str) -> None:
