@@ -49,6 +49,16 @@ class Routed(httpx.AsyncBaseTransport):
         )
 
 
+def cause_of(error: BaseException) -> str:
+    """What the system or TLS said, of each address of a host; httpx itself says no more than that it cannot connect."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None and isinstance(cause.__cause__, ExceptionGroup):  # Trio's
+        return ", ".join(dict.fromkeys(str(each) for each in cause.__cause__.exceptions))
+    return str(cause or error)
+
+
 async def bounded_body(response: httpx.Response, most_bytes: int) -> tuple[bytes, bool]:
     """The body as it came, cut after `most_bytes`, and whether that is all. No chunk is read behind the cut."""
     body = bytearray()

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import trio
 
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
+    _allow_many_files()
     if role == "all" and _is_dev(flags, environ):
         from krt.cli import dev
 
@@ -60,7 +62,6 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
 
         settings = load(role, flags, environ)
         logs.configure(settings.process.log_level)
-        _allow_many_files()
         return trio.run(root.run, settings)
 
 
@@ -71,7 +72,8 @@ def _allow_many_files() -> None:
     except ImportError:  # Windows, where no such limit is
         return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with suppress(OSError, ValueError):  # macOS has no limit and takes none; a sandbox may forbid it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _is_dev(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ import krt
 from krt.client.outcome import NotYet
 from krt.errors import SettingsInvalid
 from krt.files import FileUnusable, check_file
-from krt.http import Routed, bounded_body
+from krt.http import Routed, bounded_body, cause_of
 from krt.proxies import check_way, proxies_of
 
 T = TypeVar("T")
@@ -143,7 +143,7 @@ def _problem(error: httpx.TransportError, host: str) -> str:
             return f"the certificate of {host} is not trusted: {cause.verify_message} (see --ca-file)"
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, NOT_CONNECTED):
-        return f"cannot connect to {host} ({str(error) or type(error).__name__})"
+        return f"cannot connect to {host} ({cause_of(error) or type(error).__name__})"
     return f"no whole answer from {host} ({type(error).__name__})"  # its text may quote what the server sent
 
 

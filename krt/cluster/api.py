@@ -16,7 +16,7 @@ from krt.cluster.unpack import Unpacker, UnpackError
 from krt.core.ports import Stamp
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
 from krt.errors import ClusterDenied, ClusterUnavailable
-from krt.http import bounded_body
+from krt.http import bounded_body, cause_of
 
 T = TypeVar("T")
 
@@ -195,17 +195,9 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (httpx.RequestError, httpx.StreamError) as error:
-        raise ClusterUnavailable(f"{type(error).__name__}: {_root(error)}") from error
+        raise ClusterUnavailable(f"{type(error).__name__}: {cause_of(error)}") from error
     except UnpackError as error:
         raise ClusterUnavailable(str(error)) from error
-
-
-def _root(error: BaseException) -> BaseException:
-    """What the system or TLS said, if that is where it began: httpx itself says no more than that it cannot connect."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__ or cause.__context__
-    return cause or error
 
 
 def _decoded(read: Callable[[str, bytes], T], kind: Kind, body: bytes) -> T:

@@ -21,6 +21,7 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
     """
     listener = Listener(
         address=daemon.settings.admin.listen,
+        max_connections=daemon.room.admin,
         max_connections_per_peer=None,
         lifetime_seconds=None,
         close_every_answer=False,

@@ -14,6 +14,7 @@ from krt.broker.keys import Keys
 from krt.core.patterns import ImagePattern
 from krt.daemon import signals
 from krt.daemon.admin import admin
+from krt.daemon.room import room_for
 from krt.daemon.shared import Bound, Daemon, Role
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
@@ -33,10 +34,10 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
     Raises SettingsInvalid and BindFailed where the process cannot start as it was told, within exception groups.
     """
     started, stopping = trio.Event(), trio.Event()
-    may_stop = signals.stopping_signals()
+    may_stop, room = signals.stopping_signals(), room_for(settings)
     with signals.heard() as heard:
         async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
-            daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping)
+            daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping, room)
             _warn_of_registries(settings.admission.patterns)
             daemon.health.add("process", lambda: _phase(started, stopping), _told_since(datetime.now(UTC)))
             async with trio.open_nursery() as root:

@@ -9,6 +9,7 @@ import trio
 from krt.admin.health import Health
 from krt.broker.client import Client
 from krt.broker.keys import Keys
+from krt.daemon.room import Room
 from krt.metrics import Metrics
 from krt.serving.address import Address
 from krt.settings.load import Settings
@@ -26,6 +27,7 @@ class Daemon:
     health: Health
     metrics: Metrics
     stopping: trio.Event
+    room: Room
 
 
 class Role(Protocol):

@@ -55,6 +55,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     )
     listener = Listener(
         address=told.listen,
+        max_connections=daemon.room.public,
         trusted_proxies=told.trusted_proxies,
         grace_seconds=settings.process.grace_seconds,
         on_denied=requests.denied,
@@ -69,6 +70,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         support.start_soon(door.watch.end_when_stopping)
         await support.start(keys.keep_fresh)
         support.start_soon(denials.tell_counts)
+        daemon.health.add("connections", lambda: listener.shortage.problem)
         daemon.health.add("keys", lambda: _missing_keys(keys), lambda: _told_of_keys(keys))
         daemon.health.add("Valkey", await support.start(_watch_broker, daemon.broker))
         await serve(build_app(door, requests), listener, stopping=daemon.stopping, task_status=task_status)

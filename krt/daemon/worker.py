@@ -12,6 +12,7 @@ from krt.broker.rollouts import Rollouts
 from krt.cluster.events import EventWriter
 from krt.cluster.open import open_cluster
 from krt.core.presence import Presence
+from krt.daemon.room import READING_CALLS
 from krt.daemon.shared import Daemon
 from krt.serving.address import Address
 from krt.settings.parts import Cluster as ClusterSettings
@@ -19,8 +20,6 @@ from krt.worker import keep
 from krt.worker.restart import Rules
 from krt.worker.role import Bounds, work
 from krt.worker.take import Matching
-
-_READING_CALLS = 16
 
 
 async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
@@ -33,7 +32,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in, told.rollout_deadline_seconds
     )
     bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
-    calls_at_once = told.parallel_patches + _READING_CALLS
+    calls_at_once = told.parallel_patches + READING_CALLS
     async with (
         open_cluster(
             told.kubeconfig, kinds=told.kinds, namespaces=told.namespaces, calls_at_once=calls_at_once

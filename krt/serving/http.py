@@ -1,11 +1,12 @@
 """Serves an ASGI app on one listener: binds, accepts, and drains when told to stop."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 import trio
 
 from krt.logs import Log
+from krt.serving.accepting import accept_all, handle_to_the_end
 from krt.serving.address import Address
 from krt.serving.asgi import App
 from krt.serving.connection import handle_connection
@@ -42,12 +43,12 @@ async def serve(
             async with trio.open_nursery() as accepting:
                 handle = partial(handle_connection, service)
                 accepting.start_soon(
-                    partial(trio.serve_listeners, handle, sockets, handler_nursery=connections_nursery)
+                    partial(accept_all, sockets, handle, nursery=connections_nursery, shortage=listener.shortage)
                 )
                 task_status.started(bound_addresses(sockets))
                 await stopping.wait()
                 for stream in waiting_connections(sockets):
-                    connections_nursery.start_soon(_handle_to_the_end, handle, stream)
+                    connections_nursery.start_soon(handle_to_the_end, handle, stream)
                 accepting.cancel_scope.cancel()
                 _close(sockets)
             service.connections.drain()
@@ -56,13 +57,6 @@ async def serve(
             log.warning("requests_cut", grace_seconds=listener.grace_seconds)
     finally:
         _close(sockets)
-
-
-async def _handle_to_the_end(handle: Callable[[trio.SocketStream], Awaitable[None]], stream: trio.SocketStream) -> None:
-    try:
-        await handle(stream)
-    finally:
-        await trio.aclose_forcefully(stream)
 
 
 def _close(sockets: Iterable[trio.SocketListener]) -> None:

@@ -1,11 +1,12 @@
 """The limits of one listener, each with the public listener's value as its default."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from hypercorn.config import Config
 
+from krt.serving.accepting import Shortage
 from krt.serving.address import Address
 from krt.serving.denial import Denial, OnDenied
 from krt.serving.gate import Gate
@@ -37,7 +38,8 @@ class Listener:
     IPv6 /64 as one peer; it does not hold for `trusted_proxies`. Without `close_every_answer` connections are
     kept between requests, `header_seconds` at most. `max_unfinished_head_bytes` is what all heads together may hold
     that are not whole yet: beyond it the largest is given up. `send_seconds` bounds each piece of an answer. `gate`
-    is asked of the first head of a connection: it is for listeners that close with every answer.
+    is asked of the first head of a connection: it is for listeners that close with every answer. `shortage` tells for
+    want of what no connection is accepted at the moment.
     """
 
     address: Address
@@ -58,6 +60,7 @@ class Listener:
     on_denied: OnDenied = _ignore
     on_count: OnCount = _ignore_count
     gate: Gate = _let_in
+    shortage: Shortage = field(default_factory=Shortage)
 
     @cached_property
     def head_limits(self) -> HeadLimits:

@@ -39,9 +39,12 @@ def bound_addresses(listeners: list[trio.SocketListener]) -> tuple[Address, ...]
 
 
 def waiting_connections(listeners: list[trio.SocketListener]) -> Iterator[trio.SocketStream]:
-    """Those that the kernel has accepted and nobody has taken yet, without waiting for more; at most a full queue."""
+    """Those that the kernel has accepted and nobody has taken yet, without waiting for more; at most a full queue.
+
+    None where there is no file left for them.
+    """
     for listener in listeners:
-        with socket.socket(fileno=os.dup(listener.socket.fileno())) as same, suppress(OSError):
+        with suppress(OSError), socket.socket(fileno=os.dup(listener.socket.fileno())) as same:
             for _ in range(_BACKLOG + 1):
                 taken, _where = same.accept()
                 taken.settimeout(0)

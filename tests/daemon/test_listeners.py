@@ -37,4 +37,4 @@ async def test_the_public_listener_bounds_everything(listeners: dict[str, Listen
 async def test_the_admin_listener_lets_streams_live_and_bounds_their_number(listeners: dict[str, Listener]) -> None:
     admin = listeners["admin"]
     assert (admin.lifetime_seconds, admin.close_every_answer) == (None, False)
-    assert (admin.max_connections, admin.max_body_bytes) == (1536, 8 * 1024)
+    assert (admin.max_connections, admin.max_body_bytes) == (256, 8 * 1024)

@@ -77,18 +77,18 @@ class Process:
 
 
 @asynccontextmanager
-async def process(*words: str, environ: Mapping[str, str] = {}) -> AsyncIterator[Process]:
-    """`krt WORDS`, until the end of the block, where it is killed if it still runs."""
-    async with program("-m", "krt", *words, environ=environ) as running:
+async def process(*words: str, environ: Mapping[str, str] = {}, files: int | None = None) -> AsyncIterator[Process]:
+    """`krt WORDS`, until the end of the block, where it is killed if it still runs. `files` is its `ulimit -n`."""
+    async with program("-m", "krt", *words, environ=environ, files=files) as running:
         yield running
 
 
 @asynccontextmanager
-async def program(*words: str, environ: Mapping[str, str] = {}) -> AsyncIterator[Process]:
+async def program(*words: str, environ: Mapping[str, str] = {}, files: int | None = None) -> AsyncIterator[Process]:
     """Python with these words; see `process`."""
     async with trio.open_nursery() as nursery:
         started = await trio.lowlevel.open_process(
-            [sys.executable, *words],
+            [*_limiting(files), sys.executable, *words],
             env=_environ(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -105,6 +105,10 @@ async def program(*words: str, environ: Mapping[str, str] = {}) -> AsyncIterator
             with trio.CancelScope(shield=True):
                 await started.wait()
         nursery.cancel_scope.deadline = trio.current_time() + 1  # what it left behind may hold the pipes open
+
+
+def _limiting(files: int | None) -> list[str]:
+    return [] if files is None else ["/bin/sh", "-c", f'ulimit -n {files}; exec "$@"', "sh"]
 
 
 async def finished(*words: str, environ: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,92 @@
+"""Accepts connections, also through a time in which the system has no file left for them.
+
+It stands where Trio has serve_listeners, which logs a traceback ten times a second for as long as that lasts.
+"""
+
+import errno
+import os
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from math import inf
+
+import trio
+
+from krt.logs import Log
+from krt.serving.address import Address
+
+log = Log("serving")
+
+Handle = Callable[[trio.SocketStream], Awaitable[None]]
+
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_PAUSE_SECONDS = 0.1
+_CALM_SECONDS = 5.0  # without a failure: it is over
+_QUIET_SECONDS = 60.0
+_REMEDIES = {
+    errno.EMFILE: "raise the limit of open files: LimitNOFILE of systemd, ulimit -n",
+    errno.ENFILE: "the whole machine has no file left: raise fs.file-max",
+}
+
+
+@dataclass(slots=True)
+class Shortage:
+    """What keeps a listener from accepting. A line when it begins, one a minute while it lasts, and one at its end."""
+
+    problem: str | None = field(default=None, init=False)
+    _where: str = field(default="", init=False)
+    _failures: int = field(default=0, init=False)
+    _failed_at: float = field(default=-inf, init=False)
+    _said_at: float = field(default=-inf, init=False)
+
+    def failed(self, error: OSError, where: str) -> None:
+        """One more that could not be accepted at `where`, and waits in the kernel's queue."""
+        code, now = error.errno or 0, trio.current_time()
+        self._failures, self._failed_at, self._where = self._failures + 1, now, where
+        remedy = _REMEDIES.get(code, "the machine has no memory left for sockets")
+        self.problem = f"connections: none is accepted at {where} ({os.strerror(code)}): {remedy}"
+        if now >= self._said_at + _QUIET_SECONDS:
+            self._said_at = now
+            log.warning("connections_not_accepted", listen=where, failures=self._failures, problem=self.problem)
+
+    def passed(self) -> None:
+        """None failed just now: whether it is over depends on how long that has been so."""
+        if self.problem is not None and trio.current_time() >= self._failed_at + _CALM_SECONDS:
+            log.info("connections_accepted", listen=self._where, failures=self._failures)
+            self.problem, self._failures, self._said_at = None, 0, -inf
+
+
+async def accept_all(
+    sockets: Iterable[trio.SocketListener], handle: Handle, *, nursery: trio.Nursery, shortage: Shortage
+) -> None:
+    """Have `nursery` handle each connection that comes, until cancelled; each stream is closed after its `handle`."""
+    async with trio.open_nursery() as listening:
+        for socket in sockets:
+            listening.start_soon(_accept, socket, handle, nursery, shortage)
+
+
+async def _accept(socket: trio.SocketListener, handle: Handle, nursery: trio.Nursery, shortage: Shortage) -> None:
+    while True:
+        try:
+            with trio.move_on_after(inf if shortage.problem is None else _CALM_SECONDS):
+                nursery.start_soon(handle_to_the_end, handle, await socket.accept())
+        except trio.ClosedResourceError:
+            return  # the listener ends
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            shortage.failed(error, _where(socket))
+            await trio.sleep(_PAUSE_SECONDS)
+        else:
+            shortage.passed()
+
+
+def _where(socket: trio.SocketListener) -> str:
+    return str(Address(*socket.socket.getsockname()[:2]))
+
+
+async def handle_to_the_end(handle: Handle, stream: trio.SocketStream) -> None:
+    """Handle it, and close it forcefully after that."""
+    try:
+        await handle(stream)
+    finally:
+        await trio.aclose_forcefully(stream)
