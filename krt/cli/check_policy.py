@@ -15,7 +15,7 @@ from krt.cli.roles import bad_input
 from krt.core import announced
 from krt.core.event import Event
 from krt.core.identity import Identity, VerifiedClaims, from_claims
-from krt.core.policy import Rule, check, field_at_fault, rules_for
+from krt.core.policy import Rule, branch_warnings, check, field_at_fault, rules_for
 from krt.core.strict_json import StrictJsonError, loads
 from krt.core.token_times import problem_of
 from krt.core.who import has_drifted, names
@@ -65,7 +65,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     unknown = [*_unknown(judge, claims, at)]
     verdict, code = _verdict(judge, identity, event, is_known=not unknown)
     rules = (f"rule {rule.number} ({rule.who}): {_outcome(rule, identity, event)}" for rule in judge.rules())
-    tell(_caller(identity), *unknown, *rules, verdict)
+    warnings = (f"warning: {warning}" for warning in branch_warnings(judge.rules()))
+    tell(_caller(identity), *unknown, *rules, *warnings, verdict)
     return code
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from krt.cli.flags import add_settings, given_flags
 from krt.cli.roles import bad_input
-from krt.core.policy import ANY_BRANCH, leaves_branches_open
+from krt.core.policy import branch_warnings
 from krt.errors import SettingsInvalid
 from krt.output import tell
 from krt.settings.load import Settings, load
@@ -41,5 +41,5 @@ def _told(value: Value, settings: Settings) -> str:
 
 
 def _warning(settings: Settings) -> str:
-    found = [str(rule.number) for rule in settings.rules() if leaves_branches_open(rule)]
-    return f"  warning: rule {', '.join(found[:10])}{', …' * (len(found) > 10)}: {ANY_BRANCH}" if found else ""
+    found = branch_warnings(settings.rules())
+    return f"  warning: {'; '.join(found)}" if found else ""

@@ -17,9 +17,7 @@ from krt.errors import NotAllowed
 EVENTS = ("push", "workflow_dispatch", "release", "schedule")
 
 
-ANY_BRANCH = (  # what is said of rules that leave branches open
-    "any branch of any repository of the owner may announce, protected or not: give the rule a ref and protected = true"
-)
+_MOST_NUMBERS = 10  # of rules, in one warning
 _BRANCHES = "refs/heads/"
 
 
@@ -71,16 +69,34 @@ def admits_image(patterns: Iterable[ImagePattern], repository: Repository) -> bo
 
 
 def leaves_branches_open(rule: Rule) -> bool:
-    """Whether whoever may push some branch, protected or not, to some repository of the owner is admitted.
+    """Whether whoever may push some branch, protected or not, to some repository that `who` names is admitted.
 
     An unpinned `workflow` is no limit: its file is the branch's own. `schedule` runs on the default branch only.
+    Of one repository a `ref` that begins all branches is said on purpose.
     """
     pinned = rule.environment is not None or (rule.workflow is not None and rule.workflow.ref is not None)
-    refs_open = not rule.ref or any(
-        pattern.open_ended and _BRANCHES.startswith(pattern.literal) for pattern in rule.ref
+    refs_open = not rule.ref or (
+        rule.who.repository is None
+        and any(pattern.open_ended and _BRANCHES.startswith(pattern.literal) for pattern in rule.ref)
     )
-    return (
-        rule.who.repository is None and refs_open and not (rule.protected or pinned or {*rule.events} <= {"schedule"})
+    return refs_open and not (rule.protected or pinned or {*rule.events} <= {"schedule"})
+
+
+def any_branch(rule: Rule) -> str:
+    """What is said of a rule that leaves branches open."""
+    whose = "any repository of the owner" if rule.who.repository is None else "the repository"
+    return f"any branch of {whose} may announce, protected or not: give the rule a ref and protected = true"
+
+
+def branch_warnings(rules: Iterable[Rule]) -> tuple[str, ...]:
+    """A sentence for each kind of rules that leave branches open, with their numbers."""
+    found: dict[str, list[str]] = {}
+    for rule in rules:
+        if leaves_branches_open(rule):
+            found.setdefault(any_branch(rule), []).append(str(rule.number))
+    return tuple(
+        f"rule {', '.join(numbers[:_MOST_NUMBERS])}{', …' * (len(numbers) > _MOST_NUMBERS)}: {sentence}"
+        for sentence, numbers in found.items()
     )
 
 

@@ -9,7 +9,7 @@ from krt.broker.accept import Acceptor
 from krt.broker.channel import subscribe
 from krt.broker.client import Client
 from krt.broker.reports import Reports
-from krt.core.policy import ANY_BRANCH, Rule, leaves_branches_open
+from krt.core.policy import Rule, any_branch, leaves_branches_open
 from krt.daemon.shared import Daemon
 from krt.errors import BrokerUnavailable, KeysUnavailable
 from krt.logs import Log
@@ -95,7 +95,7 @@ def _warn_of_branches(rules: tuple[Rule, ...]) -> None:
             rule=found[0].number,
             who=str(found[0].who),
             rules=len(found),
-            problem=ANY_BRANCH,
+            problem=any_branch(found[0]),
         )
 
 

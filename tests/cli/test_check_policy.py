@@ -29,6 +29,10 @@ who = "emca@66/*"
 images = ["ghcr.io/emca/**"]
 """
 
+OPEN_TO_OWNER = (
+    "any branch of any repository of the owner may announce, protected or not: give the rule a ref and protected = true"
+)
+
 
 @pytest.fixture
 def policy(tmp_path: Path) -> str:
@@ -80,8 +84,42 @@ def test_the_rule_that_admits_is_named_and_why_the_others_do_not(asked: Asked, p
         "rule 1 (acme@65/*): admits it",
         "rule 2 (acme@65/shop@74): refuses by environment: none, not dev",
         "rule 3 (emca@66/*): names another",
+        f"warning: rule 3: {OPEN_TO_OWNER}",
         "admitted by rule 1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "warned"),
+    [
+        ('who = "acme@65/*"', "any branch of any repository of the owner may announce"),
+        ('who = "acme@65/*"\nref = ["refs/heads/*"]', "any branch of any repository of the owner may announce"),
+        ('who = "acme@65/shop@74"', "any branch of the repository may announce"),
+        ('who = "acme@65/shop@74"\ntags = ["dev"]', "any branch of the repository may announce"),
+        ('who = "emca@66/shop@75"', "any branch of the repository may announce"),
+        ('who = "acme@65/shop@74"\nref = ["refs/heads/*"]', None),
+        ('who = "acme@65/shop@74"\nprotected = true', None),
+        ('who = "acme@65/*"\nenvironment = "dev"', None),
+    ],
+)
+def test_a_rule_that_leaves_branches_open_is_said_whatever_the_verdict(
+    asked: Asked, policy: str, warned: str | None, tmp_path: Path
+) -> None:
+    """As krt config and the log have it. Seen to fail without the line."""
+    file = tmp_path / "policy.toml"
+    file.write_text(f'[[allow]]\n{policy}\nimages = ["ghcr.io/acme/shop"]\n')
+    _, out, _ = asked(claims(), "--policy", str(file))
+    warnings = [line for line in out.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == (warned is not None)
+    assert all(
+        line.startswith(f"warning: rule 1: {warned}, protected or not: give the rule a ref") for line in warnings
+    )
+
+
+def test_an_owner_and_a_prefix_are_warned_of_as_well(asked: Asked) -> None:
+    environ = {"GITHUB_ALLOWED_ORG": "acme@65", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
+    _, out, _ = asked(claims(), environ=environ)
+    assert f"\nwarning: rule 1: {OPEN_TO_OWNER}\n" in out
 
 
 @pytest.mark.parametrize(

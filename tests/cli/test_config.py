@@ -66,6 +66,7 @@ def test_a_start_that_would_fail_is_told_as_it_would_be(capsys: pytest.CaptureFi
 
 RULE = '[[allow]]\nwho = "acme@65/*"\nimages = ["ghcr.io/acme/{repo}"]\n'
 WARNING = "any branch of any repository of the owner may announce"
+WARNING_OF_ONE = "any branch of the repository may announce"
 
 
 @pytest.mark.parametrize(
@@ -76,6 +77,9 @@ WARNING = "any branch of any repository of the owner may announce"
         (RULE * 12, "rule 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …:"),
         (f'{RULE}ref = ["refs/heads/*"]', "rule 1:"),
         (f'{RULE}ref = ["refs/heads/main"]', None),
+        (RULE.replace("/*", "/shop@74"), "rule 1:"),
+        (f"{RULE.replace('/*', '/shop@74')}protected = true\n{RULE.replace('/*', '/shop@74')}", "rule 2:"),
+        (f'{RULE.replace("/*", "/shop@74")}ref = ["refs/heads/*"]', None),
     ],
 )
 def test_a_policy_that_leaves_branches_open_is_said_beside_its_setting(
@@ -88,8 +92,9 @@ def test_a_policy_that_leaves_branches_open_is_said_beside_its_setting(
     said = shown(["web", f"--policy={file}"], without, capsys)
     wanted = f"{file}  (flag; --policy)"
     assert said["KRT_POLICY"].partition("  warning: ")[0] == wanted
-    assert [name for name, text in said.items() if WARNING in text] == (["KRT_POLICY"] if warned else [])
-    assert warned is None or f"warning: {warned} {WARNING}" in said["KRT_POLICY"]
+    warning = WARNING_OF_ONE if "shop@74" in policy else WARNING
+    assert [name for name, text in said.items() if warning in text] == (["KRT_POLICY"] if warned else [])
+    assert warned is None or f"warning: {warned} {warning}" in said["KRT_POLICY"]
 
 
 def test_an_owner_and_a_prefix_leave_branches_open(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.policy import EVENTS, Rule, leaves_branches_open
+from krt.core.policy import EVENTS, Rule, branch_warnings, leaves_branches_open
 from krt.core.policy_file import MOST_BYTES, MOST_RULES, parse_policy
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
@@ -169,7 +169,20 @@ def test_a_rule_that_leaves_branches_open_is_known_for_one(fields: str, is_open:
     (rule,) = parse_policy(everybody.encode())
     assert leaves_branches_open(rule) is is_open
     (one,) = parse_policy(everybody.replace("acme@65/*", "acme@65/shop@74").encode())
-    assert not leaves_branches_open(one)
+    assert leaves_branches_open(one) is (is_open and not one.ref), "of one repository a star is said on purpose"
+
+
+def test_open_rules_are_said_together_those_of_owners_and_those_of_repositories() -> None:
+    """Seen to fail where rules for one repository were none of them."""
+    owners, shop = (f'[[allow]]\nwho = "acme@65/{name}"\nimages = ["ghcr.io/acme/shop"]\n' for name in ("*", "shop@74"))
+    rules = parse_policy(f"{owners}{shop}{owners}protected = true\n{owners}{shop}".encode())
+    assert branch_warnings(rules) == (
+        "rule 1, 4: any branch of any repository of the owner may announce, protected or not: "
+        "give the rule a ref and protected = true",
+        "rule 2, 5: any branch of the repository may announce, protected or not: "
+        "give the rule a ref and protected = true",
+    )
+    assert branch_warnings(parse_policy(f"{shop}protected = true".encode())) == ()
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,8 @@ OWNERS = '[[allow]]\nwho = "acme@65/*"\nimages = ["ghcr.io/acme/{repo}"]\n'
         (f"{OWNERS}protected = true\n{OWNERS}{OWNERS}", [(2, "acme@65/*", 2)]),
         (f'{OWNERS}ref = ["refs/heads/main"]\nprotected = true', []),
         (f'{OWNERS}environment = "prod"', []),
+        (OWNERS.replace("/*", "/shop@74"), [(1, "acme@65/shop@74", 1)]),
+        (f'{OWNERS.replace("/*", "/shop@74")}ref = ["refs/heads/main"]\n{OWNERS}', [(2, "acme@65/*", 1)]),
     ],
 )
 def test_a_rule_that_leaves_branches_open_is_warned_of_at_the_start(
