@@ -176,11 +176,10 @@ def test_open_rules_are_said_together_those_of_owners_and_those_of_repositories(
     """Seen to fail where rules for one repository were none of them."""
     owners, shop = (f'[[allow]]\nwho = "acme@65/{name}"\nimages = ["ghcr.io/acme/shop"]\n' for name in ("*", "shop@74"))
     rules = parse_policy(f"{owners}{shop}{owners}protected = true\n{owners}{shop}".encode())
+    remedy = "protected or not: give the rule a ref and protected = true"
     assert branch_warnings(rules) == (
-        "rule 1, 4: any branch of any repository of the owner may announce, protected or not: "
-        "give the rule a ref and protected = true",
-        "rule 2, 5: any branch of the repository may announce, protected or not: "
-        "give the rule a ref and protected = true",
+        f"rule 1, 4: any branch of any repository of the owner may announce, {remedy}",
+        f"rule 2, 5: any branch of the repository may announce, {remedy}",
     )
     assert branch_warnings(parse_policy(f"{shop}protected = true".encode())) == ()
 
