@@ -2,6 +2,7 @@
 
 import msgspec
 
+from krt.client import unsaid
 from krt.client.address import Server
 from krt.client.claims import Claims
 from krt.client.outcome import Accepted, Lost, NotYet, Refused
@@ -53,7 +54,9 @@ def read_report(answer: Answer, claims: Claims) -> Report | NotYet | Refused | L
         case status if status < 400:
             return Lost(_not_krt(answer))
         case status:
-            return Refused(f"krt web refused to show the report ({status}){_said_of(answer)}", status)
+            said = _said_of(answer)
+            who, why = ("krt web", said) if said else (unsaid.who(answer), unsaid.causes(answer))
+            return Refused(f"{who} refused to show the report ({status}){why}", status)
 
 
 def _accepted(answer: Answer, server: Server) -> Accepted:
@@ -66,19 +69,26 @@ def _accepted(answer: Answer, server: Server) -> Accepted:
 
 
 def _not_yet(answer: Answer, *, not_taken: bool) -> NotYet:
-    return NotYet(f"krt web answered {answer.status}{_said_of(answer)}", answer.wait_seconds, not_taken)
+    said = _said_of(answer)
+    if said:
+        return NotYet(f"krt web answered {answer.status}{said}", answer.wait_seconds, not_taken)
+    sentence = f"{unsaid.who(answer)} answered {answer.status}"
+    return NotYet(sentence, answer.wait_seconds, not_taken, unsaid.causes(answer))
 
 
 def _not_krt(answer: Answer) -> str:
     if answer.location:
         there = f"to {answer.location}: a token follows no redirect, use the final URL"
         return f"{answer.url} redirects ({answer.status}) {there}"
-    return f"{answer.url} answered {answer.status}: is krt web there?"
+    portal = " Or is it a proxy's page, or a captive portal's?" if answer.status == 200 else ""
+    return f"{answer.url} answered {answer.status}: is krt web there?{portal}"
 
 
 def _refused(answer: Answer) -> Refused:
     problem = answer.document(_Problem) or _Problem()
-    return Refused(f"krt web refused the event ({answer.status}){_said(problem)}", answer.status, problem.field)
+    if said := _said(problem):
+        return Refused(f"krt web refused the event ({answer.status}){said}", answer.status, problem.field)
+    return Refused(f"{unsaid.who(answer)} refused the event ({answer.status}){unsaid.causes(answer)}", answer.status)
 
 
 def _said_of(answer: Answer) -> str:

@@ -71,7 +71,7 @@ class Call:
                 last = outcome
                 self._on_not_yet(outcome)
                 await trio.sleep(outcome.wait_seconds)
-        return Unanswered(last.problem, patience.timeout_seconds, self.perhaps_accepted)
+        return Unanswered(f"{last.problem}{last.causes}", patience.timeout_seconds, self.perhaps_accepted)
 
     async def _attempt(self, http: httpx.AsyncClient) -> Accepted | Refused | NotYet:
         fresh = await self._tokens.fresh(http)

@@ -30,11 +30,15 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """This attempt decided nothing, another may. `not_taken`: the answer says that the event is not journaled."""
+    """This attempt decided nothing, another may. `not_taken`: the answer says that the event is not journaled.
+
+    `causes` go on with the sentence where it is the last one.
+    """
 
     problem: str
     wait_seconds: float = 0
     not_taken: bool = False
+    causes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,14 @@ class Answer:
     body: bytes
     etag: str = ""
     date: str = ""  # of the server's clock
+    request_id: str = ""
+    server: str = ""  # what calls itself that: none of krt's own answers do
 
     def without(self, secret: str) -> "Answer":
         """The same with *** for `secret`: a server that echoes its request must not bring it into the log."""
         body = self.body.replace(secret.encode(), b"***")
-        return replace(self, location=self.location.replace(secret, "***"), body=body)
+        location, server = (text.replace(secret, "***") for text in (self.location, self.server))
+        return replace(self, location=location, server=server, body=body)
 
     def document(self, kind: type[T]) -> T | None:
         """The body's JSON as `kind`; None where it is anything else."""
@@ -121,9 +124,8 @@ async def _keep_location(response: httpx.Response) -> None:
 
 def _answer(response: httpx.Response, body: bytes) -> Answer:
     wait_seconds = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
-    etag, date = response.headers.get("ETag", ""), response.headers.get("Date", "")
-    location = response.extensions["location"]
-    return Answer(str(response.url), response.status_code, location, wait_seconds, body, etag, date)
+    named = (response.headers.get(name, "") for name in ("ETag", "Date", "X-Request-Id", "Server"))
+    return Answer(str(response.url), response.status_code, response.extensions["location"], wait_seconds, body, *named)
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:
@@ -142,6 +144,8 @@ def _problem(error: httpx.TransportError, host: str) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the certificate of {host} is not trusted: {cause.verify_message} (see --ca-file)"
         cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy on the way to {host} does not let this through: {error} (HTTPS_PROXY, NO_PROXY)"
     if isinstance(error, NOT_CONNECTED):
         return f"cannot connect to {host} ({cause_of(error) or type(error).__name__})"
     return f"no whole answer from {host} ({type(error).__name__})"  # its text may quote what the server sent

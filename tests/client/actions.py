@@ -63,7 +63,7 @@ class Reply:
     """`cut`: so many bytes of it are sent, then the connection is dropped. `silent`: nothing is ever sent.
 
     `raw`: sent as it is, instead of HTTP. `held_seconds`: so long nothing is sent. `restarts`: afterwards the whole
-    server is away for a moment, and nobody listens.
+    server is away for a moment, and nobody listens. `foreign`: without the mark of krt web's own answers.
     """
 
     status: int = 200
@@ -74,6 +74,7 @@ class Reply:
     raw: bytes | None = None
     held_seconds: float = 0
     restarts: bool = False
+    foreign: bool = False
 
 
 def accepted(event_id: str = EVENT_ID) -> Reply:
@@ -219,7 +220,8 @@ async def _exchange(actions: Actions, stream: trio.abc.Stream) -> Reply:
     if reply.silent:
         await trio.sleep_forever()
     await trio.sleep(reply.held_seconds)
-    headers = [*reply.headers, ("Content-Length", str(len(reply.body))), ("Connection", "close")]
+    mark = [] if reply.foreign else [("X-Request-Id", secrets.token_hex(8))]
+    headers = [*reply.headers, *mark, ("Content-Length", str(len(reply.body))), ("Connection", "close")]
     sent = b"".join(
         connection.send(event) or b""
         for event in (

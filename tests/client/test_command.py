@@ -190,10 +190,29 @@ def test_no_202_within_the_time_ends_with_3_and_the_last_reason(actions: Actions
     actions.events = [UNAVAILABLE]
     ended = run(actions, as_json=True, **quick_end)
     assert ended.code == 3
-    assert ended.err.splitlines()[-1] == (
-        "krt notify: not accepted within 1 s: krt web answered 503; it may have been accepted all the same"
+    assert re.sub("[0-9a-f]{16}", "ID", ended.err.splitlines()[-1]) == (
+        "krt notify: not accepted within 1 s: krt web answered 503: it waits for the issuer's keys or for Valkey, or "
+        "it stops: whoever operates krt sees which at /readyz, and in the log under the request ID; "
+        "it may have been accepted all the same"
     )
     assert json.loads(ended.out)["accepted"] is None
+
+
+@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize("server", ["nginx", "cloudflare", "awselb/2.0", "squid/6.6", ""])
+def test_what_something_else_answers_is_not_said_of_krt_web(
+    actions: Actions, quick_end: dict[str, object], status: int, server: str
+) -> None:
+    page, named = b"<html>no</html>", (("Server", server),) if server else ()
+    actions.events = [Reply(status, page, named, foreign=True)]
+    ended = run(actions, **quick_end)
+    assert ended.code == (2 if status == 403 else 3)
+    last = ended.err.splitlines()[-1]
+    assert "the answer is not marked as krt web's own" in last
+    assert "HTTPS_PROXY" in last
+    assert (f"(Server: {server})" in last) is bool(server)
+    assert "krt web answered" not in ended.err
+    assert "krt web refused" not in ended.err
 
 
 def test_what_never_arrived_was_not_accepted(actions: Actions, quick_end: dict[str, object]) -> None:

@@ -69,7 +69,10 @@ def test_any_body_is_a_report_or_asked_again(body: bytes) -> None:
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_may_pass_is_asked_again_when_the_answer_says(status: int) -> None:
-    assert read(b"", status, wait_seconds=7) == NotYet(f"krt web answered {status}", 7, not_taken=False)
+    not_yet = read(b"", status, wait_seconds=7)
+    assert isinstance(not_yet, NotYet)
+    assert (not_yet.wait_seconds, not_yet.not_taken, bool(not_yet.causes)) == (7, False, True)
+    assert not_yet.problem == f"https://krt.example.com/events/1-0?wait=25 answered {status}"
 
 
 def test_a_401_brings_the_claims_of_the_token_that_was_sent() -> None:

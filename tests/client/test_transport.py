@@ -123,6 +123,8 @@ def test_https_goes_through_the_proxy_of_the_environment(
         ended = run(actions, url="https://krt.example.com", **quick_end)
     assert ended.code == 3
     assert {(request.method, request.target) for request in proxy.seen} == {("CONNECT", "krt.example.com:443")}
+    assert "the proxy on the way to krt.example.com does not let this through: 403" in ended.err
+    assert "(HTTPS_PROXY, NO_PROXY)" in ended.err
 
 
 def test_no_proxy_is_honoured(secured: Actions, ca_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
