@@ -92,10 +92,16 @@ class ApiServer:
         path = self.kubeconfig(token, namespace=namespace)
         return Account(namespace, name, token, path)
 
-    async def token(self, namespace: str, name: str, *, lifetime_seconds: int = 3600) -> str:
-        """By the TokenRequest API, which refuses less than 600 s; `mint_token` makes shorter ones."""
+    async def token(
+        self, namespace: str, name: str, *, lifetime_seconds: int = 3600, bound_to: Object | None = None
+    ) -> str:
+        """By the TokenRequest API, which refuses less than 600 s; `mint_token` makes shorter ones.
+
+        One that is bound to a Secret or a pod ends when that is deleted.
+        """
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        answer = await self.request("POST", path, {"spec": {"expirationSeconds": lifetime_seconds}})
+        bound = {"boundObjectRef": bound_to} if bound_to else {}
+        answer = await self.request("POST", path, {"spec": {"expirationSeconds": lifetime_seconds, **bound}})
         return str(answer["status"]["token"])
 
     def kubeconfig(self, token: str, *, namespace: str = "default", proxy: HttpsProxy | None = None) -> Path:

@@ -185,11 +185,11 @@ def running(actions: Actions, tls: ssl.SSLContext | None = None) -> Iterator[Act
     thread = threading.Thread(target=trio.run, args=(main,))
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(PATIENCE_SECONDS)
         yield actions
     finally:
         trio.from_thread.run_sync(stop.set, trio_token=loops[0])
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
 
 
 async def _first(*events: trio.Event) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.client.actions import Actions, running
-from tests.client.runs import QUICK
+from tests.client.runs import QUICK, SHORT_SECONDS
 
 OURS = ("KRT_", "ACTIONS_", "GITHUB_", "SSL_CERT_", "NETRC")
 
@@ -26,4 +26,4 @@ def actions() -> Iterator[Actions]:
 @pytest.fixture
 def quick_end() -> dict[str, object]:
     """Patience for a run that is to end without an answer."""
-    return {"patience": replace(QUICK, timeout_seconds=1)}
+    return {"patience": replace(QUICK, timeout_seconds=SHORT_SECONDS)}

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.fakes.pace import slack
+
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / "deploy" / "action"
 
@@ -67,7 +69,7 @@ class Runner:
 
     def run(self, inputs: Mapping[str, str], **environ: str) -> tuple[int, str, str]:
         process = self.start(inputs, **environ)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=slack(30))
         return process.returncode, out, err
 
     def _environ(self) -> dict[str, str]:

@@ -14,9 +14,13 @@ from krt.client.token import TokenService
 from krt.client.wait import Wait
 from krt.core import event
 from tests.client.actions import REQUEST_TOKEN, Actions
+from tests.fakes.pace import PATIENCE_SECONDS, slack
+
+# Long enough for an exchange or two, so that one may be waited for to its end.
+SHORT_SECONDS = round(slack(0.125), 1)
 
 QUICK = Patience(
-    timeout_seconds=10,
+    timeout_seconds=PATIENCE_SECONDS,
     attempt_seconds=5,
     connect_seconds=5,
     first_pause_seconds=0.01,
@@ -26,7 +30,7 @@ QUICK_PACE = Pace(hold_seconds=5, spacing_seconds=0.01, absent_seconds=0.1, nobo
 
 
 def a_wait(**changes: Any) -> Wait:
-    return Wait(**{"timeout_seconds": 20, "pace": QUICK_PACE, **changes})
+    return Wait(**{"timeout_seconds": PATIENCE_SECONDS, "pace": QUICK_PACE, **changes})
 
 
 @dataclass

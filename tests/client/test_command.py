@@ -18,7 +18,7 @@ from tests.client.actions import (
     problem,
     running,
 )
-from tests.client.runs import QUICK, Run, run
+from tests.client.runs import QUICK, SHORT_SECONDS, Run, run
 
 UNAVAILABLE = Reply(503)
 
@@ -191,7 +191,8 @@ def test_no_202_within_the_time_ends_with_3_and_the_last_reason(actions: Actions
     ended = run(actions, as_json=True, **quick_end)
     assert ended.code == 3
     assert re.sub("[0-9a-f]{16}", "ID", ended.err.splitlines()[-1]) == (
-        "krt notify: not accepted within 1 s: krt web answered 503: it waits for the issuer's keys or for Valkey, or "
+        f"krt notify: not accepted within {SHORT_SECONDS:g} s: krt web answered 503: "
+        "it waits for the issuer's keys or for Valkey, or "
         "it stops: whoever operates krt sees which at /readyz, and in the log under the request ID; "
         "it may have been accepted all the same"
     )

@@ -57,11 +57,11 @@ def test_the_step_of_the_action_follows_a_rollout_from_a_token_to_the_summary(pa
     """The dev issuer is the token service; krt web checks what it gives by its published keys."""
     environ = dict(word.split("=", 1) for word in shlex.split(pasted) if word.split("=", 1)[0].isupper())
     runner = Runner(tmp_path, environ)
-    code, out, err = runner.run({"image": "ghcr.io/acme/shop:dev", "timeout": "60s"})
+    code, out, err = runner.run({"image": "ghcr.io/acme/shop:dev", "timeout": f"{PATIENCE_SECONDS:.0f}s"})
     assert (code, out.startswith("the rollout is ready: ")) == (0, True), out + err
     assert "::group::rollout of ghcr.io/acme/shop (dev)" in err
     assert "| Deployment shop" in (tmp_path / "summary.md").read_text()
-    code, out, err = runner.run({"image": "ghcr.io/acme/nobody", "tags": "dev", "timeout": "60s"})
+    code, out, err = runner.run({"image": "ghcr.io/acme/nobody", "tags": "dev", "timeout": f"{PATIENCE_SECONDS:.0f}s"})
     assert code == 1
     assert "::error title=krt notify::nothing was restarted: no workload runs ghcr.io/acme/nobody with tag dev" in err
     code, out, err = runner.run({"image": "ghcr.io/other/shop", "tags": "dev"})

@@ -12,7 +12,7 @@ from krt.client.call import Patience
 from krt.client.transport import LONGEST_ANSWER_BYTES, open_http, retry_after_seconds
 from krt.errors import SettingsInvalid
 from tests.client.actions import REQUEST_TOKEN, Actions, Reply, accepted, running
-from tests.client.runs import run
+from tests.client.runs import SHORT_SECONDS, run
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -74,7 +74,10 @@ def test_a_private_authority_is_trusted_by_ssl_cert_file(
 
 def test_an_untrusted_certificate_is_named_as_the_reason(secured: Actions) -> None:
     # One attempt, then a pause to the end: httpcore leaves the socket of a handshake that is cut unclosed.
-    ended = run(secured, patience=Patience(timeout_seconds=1, first_pause_seconds=1000, longest_pause_seconds=1000))
+    ended = run(
+        secured,
+        patience=Patience(timeout_seconds=2 * SHORT_SECONDS, first_pause_seconds=1000, longest_pause_seconds=1000),
+    )
     assert ended.code == 3
     assert "the certificate of localhost is not trusted: " in ended.err
     assert secured.seen == []

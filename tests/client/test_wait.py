@@ -1,6 +1,7 @@
 import json
 import re
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from krt.client.follow import NOBODY
 from krt.client.token import MARGIN_SECONDS
 from tests.client.actions import EVENT_ID, REQUEST_TOKEN, Actions, Reply, a_token, gives, problem
 from tests.client.reports import READY, a_cluster, a_report, a_target
-from tests.client.runs import QUICK, QUICK_PACE, Run, a_wait, run
+from tests.client.runs import QUICK, QUICK_PACE, SHORT_SECONDS, Run, a_wait, run
 
 ROLLING = a_report("rolling", a_target())
 SILENT_CLUSTER = a_report("rolling", a_target(state="ready"), clusters=[a_cluster(), a_cluster("prod", "absent")])
@@ -150,9 +151,9 @@ def test_a_silent_server_is_asked_again(actions: Actions) -> None:
 
 
 def test_an_answer_that_is_held_is_waited_for(actions: Actions) -> None:
-    patience = replace(QUICK, attempt_seconds=0.1)
-    pace = replace(QUICK_PACE, hold_seconds=2)
-    ended = follow(actions, replace(READY, held_seconds=0.3), wait=a_wait(pace=pace), patience=patience)
+    patience = replace(QUICK, attempt_seconds=SHORT_SECONDS)
+    pace = replace(QUICK_PACE, hold_seconds=4 * SHORT_SECONDS)
+    ended = follow(actions, replace(READY, held_seconds=SHORT_SECONDS + 0.1), wait=a_wait(pace=pace), patience=patience)
     assert ended.code == 0
     assert len(actions.looks) == 1
 
@@ -164,20 +165,30 @@ def test_an_outage_is_told_once(actions: Actions) -> None:
 
 def test_retry_after_is_obeyed(actions: Actions) -> None:
     later = Reply(503, headers=(("Retry-After", "30"),))
-    assert follow(actions, later, READY, wait=a_wait(timeout_seconds=0.5)).code == 1
+    assert follow(actions, later, READY, wait=a_wait(timeout_seconds=SHORT_SECONDS)).code == 1
     assert len(actions.looks) == 1
 
 
 def test_much_news_is_not_asked_for_without_pause(actions: Actions) -> None:
-    pace = replace(QUICK_PACE, spacing_seconds=0.2)
-    follow(actions, ROLLING, wait=a_wait(timeout_seconds=1, pace=pace))
+    pace = replace(QUICK_PACE, spacing_seconds=0.4 * SHORT_SECONDS)
+    follow(actions, ROLLING, wait=a_wait(timeout_seconds=2 * SHORT_SECONDS, pace=pace))
     assert 2 <= len(actions.looks) <= 6
 
 
 def test_a_token_near_its_end_is_replaced(actions: Actions) -> None:
-    old, new = a_token(life_seconds=MARGIN_SECONDS + 2), a_token()
+    left_seconds = 1 + ceil(SHORT_SECONDS)
+    old, new = a_token(life_seconds=MARGIN_SECONDS + left_seconds), a_token()
     actions.tokens = [gives(old), gives(new)]
-    ended = follow(actions, ROLLING, replace(ROLLING, held_seconds=2.1), ROLLING, READY, github=True)
+    pace = replace(QUICK_PACE, hold_seconds=2 * left_seconds)
+    ended = follow(
+        actions,
+        ROLLING,
+        replace(ROLLING, held_seconds=left_seconds + 0.1),
+        ROLLING,
+        READY,
+        wait=a_wait(pace=pace),
+        github=True,
+    )
     assert ended.code == 0
     assert [look.header("authorization") for look in actions.looks] == [f"Bearer {t}" for t in (old, old, new, new)]
     assert ended.err.index(f"::add-mask::{old}") < ended.err.index(f"::add-mask::{new}")
@@ -236,34 +247,36 @@ def test_a_cluster_that_comes_back_in_time_is_no_failure(actions: Actions) -> No
 
 
 def test_the_silence_of_a_cluster_is_counted_anew_each_time(actions: Actions) -> None:
-    held = replace(ROLLING, held_seconds=0.3)
-    pace = replace(QUICK_PACE, absent_seconds=0.2)
+    held = replace(ROLLING, held_seconds=SHORT_SECONDS + 0.1)
+    pace = replace(QUICK_PACE, absent_seconds=SHORT_SECONDS)
     assert follow(actions, SILENT_CLUSTER, held, SILENT_CLUSTER, READY, wait=a_wait(pace=pace)).code == 0
 
 
 def test_a_rollout_that_takes_too_long_ends_with_1_and_what_is_open(actions: Actions) -> None:
-    ended = follow(actions, ROLLING, replace(ROLLING, silent=True), wait=a_wait(timeout_seconds=0.5), as_json=True)
+    ended = follow(
+        actions, ROLLING, replace(ROLLING, silent=True), wait=a_wait(timeout_seconds=SHORT_SECONDS), as_json=True
+    )
     assert ended.code == 1
-    assert "not finished within 0.5 s: event rolling, 1 progressing" in ended.err
+    assert f"not finished within {SHORT_SECONDS:g} s: event rolling, 1 progressing" in ended.err
     assert json.loads(ended.out)["report"]["state"] == "rolling"
 
 
 def test_an_outage_to_the_end_ends_with_1_and_says_so(actions: Actions) -> None:
-    ended = follow(actions, ROLLING, Reply(503), wait=a_wait(timeout_seconds=0.5))
+    ended = follow(actions, ROLLING, Reply(503), wait=a_wait(timeout_seconds=SHORT_SECONDS))
     assert ended.code == 1
-    assert "not finished within 0.5 s: event rolling, 1 progressing; krt web answered 503" in ended.err
+    assert f"not finished within {SHORT_SECONDS:g} s: event rolling, 1 progressing; krt web answered 503" in ended.err
 
 
 def test_the_time_of_the_call_counts_too(actions: Actions) -> None:
-    actions.events = [replace(Reply(503), held_seconds=0.4), *actions.events]
-    ended = follow(actions, ROLLING, wait=a_wait(timeout_seconds=0.7))
+    actions.events = [replace(Reply(503), held_seconds=SHORT_SECONDS), *actions.events]
+    ended = follow(actions, ROLLING, wait=a_wait(timeout_seconds=2 * SHORT_SECONDS))
     assert ended.code == 1
-    assert "not finished within 0.7 s" in ended.err
+    assert f"not finished within {2 * SHORT_SECONDS:g} s" in ended.err
 
 
 def test_where_no_cluster_ever_reports_no_worker_reads_the_channel(actions: Actions) -> None:
     pace = replace(QUICK_PACE, nobody_seconds=0.1)
-    ended = follow(actions, a_report("accepted", clusters=[]), wait=a_wait(timeout_seconds=0.5, pace=pace))
+    ended = follow(actions, a_report("accepted", clusters=[]), wait=a_wait(timeout_seconds=SHORT_SECONDS, pace=pace))
     assert ended.code == 1
     assert ended.err.count(NOBODY) == 1
     assert ended.err.splitlines()[-1] == f"krt notify: {NO_WORKER}"

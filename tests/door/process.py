@@ -18,9 +18,10 @@ from tests.fakes.pace import PATIENCE_SECONDS
 class Process:
     """Its addresses are those that its log names."""
 
-    def __init__(self, popen: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, popen: "subprocess.Popen[bytes]", log: Path, started_at: float) -> None:
         self.popen = popen
         self.log = log
+        self._started_at = started_at
 
     @cached_property
     def public(self) -> Address:
@@ -51,6 +52,10 @@ class Process:
             time.sleep(0.02)
         raise AssertionError(f"no {event} in {self.log.read_text()[-2000:]}")
 
+    def age_seconds(self) -> float:
+        """Since before it did anything."""
+        return time.monotonic() - self._started_at
+
     def is_alive(self) -> bool:
         return self.popen.poll() is None
 
@@ -71,6 +76,7 @@ class Process:
 def krt_web(directory: Path, environ: Mapping[str, str], *, ready: bool = True) -> Iterator[Process]:
     """Running, and by default ready, until the end of the block at the latest."""
     log = directory / f"krt-web-{len(list(directory.glob('krt-web-*.log')))}.log"
+    started_at = time.monotonic()
     with log.open("wb") as output:
         popen = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "krt", "web"],
@@ -85,7 +91,7 @@ def krt_web(directory: Path, environ: Mapping[str, str], *, ready: bool = True) 
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    process = Process(popen, log)
+    process = Process(popen, log, started_at)
     try:
         process.wait_for("ready" if ready else "started")
         yield process

@@ -14,6 +14,7 @@ import trio
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.dev.issuer import Issuer
 from krt.dev.valkey import Valkey, open_valkey
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.served import served
 from tests.oidc.tokens import key_set_body
 
@@ -81,10 +82,10 @@ def surroundings() -> Iterator[Surroundings]:
 
     thread = threading.Thread(target=run, name="surroundings")
     thread.start()
-    is_ready.wait(20)
+    is_ready.wait(PATIENCE_SECONDS)
     try:
         yield ready[0]
     finally:
         if ready:
             trio.from_thread.run_sync(ready[0].stopping.set, trio_token=ready[0].token)
-        thread.join(20)
+        thread.join(PATIENCE_SECONDS)

@@ -14,11 +14,12 @@ from krt.dev.issuer import KeysFault
 from tests.door.door import D401, Door, constant, request, watching
 from tests.door.process import Process, krt_web
 from tests.door.surroundings import Surroundings, surroundings
-from tests.fakes.pace import slack
+from tests.fakes.pace import pace, slack
 from tests.oidc.tokens import HEADER, encoded, jwk, key_set_body, private_key, segment
 
 OTHER = private_key(2048, 2)
 _AT_ONCE = 5
+_COOL_DOWN_SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +60,11 @@ async def flood(door: Door, number: int, within_seconds: float) -> int:
     return answered
 
 
+def most_looks(door: Door) -> int:
+    """After the first, with which the process began: one in each half a minute, however long all this takes here."""
+    return int(door.process.age_seconds() / _COOL_DOWN_SECONDS)
+
+
 async def seconds_of(door: Door) -> float:
     sent, began = door.good(), time.perf_counter()
     reply = await door.exchange(sent)
@@ -74,7 +80,7 @@ NOISE_SECONDS = 0.015
 def assert_as_fast(flooded: list[float], quiet: list[float]) -> None:
     """Both were taken turn by turn, so that a busy machine slows both down."""
     print(f"good calls: {1000 * median(flooded):.1f} ms in the flood, {1000 * median(quiet):.1f} ms without")
-    assert median(flooded) < max(3 * median(quiet), NOISE_SECONDS)
+    assert median(flooded) < max(3 * median(quiet), NOISE_SECONDS * pace())
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -89,7 +95,7 @@ async def test_unknown_keys_cost_no_look_at_once_and_hold_up_nobody(fault: KeysF
                 await trio.sleep(0.05)
                 quiet.append(await seconds_of(door))
                 flooded.append(await seconds_of(fresh))
-        assert watch.fetches() == 0  # the first look was less than half a minute ago
+        assert watch.fetches() <= most_looks(fresh)  # none, where it began less than half a minute ago
     assert_as_fast(flooded, quiet)
 
 
@@ -109,20 +115,24 @@ def flooded(environ: dict[str, str], tmp_path: Path) -> Iterator[list[Door]]:
 
 @pytest.mark.slow
 async def test_10_000_unknown_keys_in_a_minute_cost_three_looks(flooded: list[Door], door: Door) -> None:
-    """Four processes are flooded at once, a fifth is left alone: what a call takes is compared in the same minute."""
+    """Four processes are flooded at once, a fifth is left alone: what a call takes is compared in the same minute.
+
+    On a slower machine the minute is longer: one that cannot keep up would say nothing about krt.
+    """
     quiet: list[float] = []
     times: list[list[float]] = [[] for _ in flooded]
     async with AsyncExitStack() as watched:
         watches = [await watched.enter_async_context(watching(one)) for one in flooded]
         async with trio.open_nursery() as nursery:
             for one in flooded:
-                nursery.start_soon(flood, one, 10_000, 60.0)
+                nursery.start_soon(flood, one, 10_000, 60.0 * pace())
             for _ in range(28):
-                await trio.sleep(2)
+                await trio.sleep(2 * pace())
                 quiet.append(await seconds_of(door))
                 for one, taken in zip(flooded, times, strict=True):
                     taken.append(await seconds_of(one))
-        assert all(1 <= watch.fetches() <= 3 for watch in watches)
+        for one, watch in zip(flooded, watches, strict=True):
+            assert 1 <= watch.fetches() <= most_looks(one)
     for one, taken in zip(flooded, times, strict=True):
         assert_as_fast(taken, quiet)
         assert (await one.probe("/readyz")).status == 200
@@ -135,10 +145,9 @@ async def test_without_keys_it_is_alive_but_not_ready_says_503_and_recovers_unai
     before = around.issuer.keys_fetches
     with krt_web(tmp_path_factory.mktemp("log"), environ, ready=False) as process:
         door = Door(around, process)
-        began = time.monotonic()
+        assert process.wait_for("keys_not_fetched")
         async with watching(door) as watch:
             keys = await watch.keys()
-            await trio.sleep(0.3)
             assert (await door.probe("/healthz")).status == 200
             ready = await door.probe("/readyz")
             assert (ready.status, json.loads(ready.body)["problems"]) == (
@@ -150,7 +159,7 @@ async def test_without_keys_it_is_alive_but_not_ready_says_503_and_recovers_unai
                 assert (reply.status, reply.body, reply.headers["retry-after"]) == (503, b"", "5")
             assert constant(await door.exchange(request())) == D401
             assert await watch.keys() == keys
-        assert around.issuer.keys_fetches - before <= 1 + (time.monotonic() - began)
+        assert around.issuer.keys_fetches - before <= 1 + process.age_seconds()
         around.issuer.keys_fault = KeysFault.NONE
         assert process.wait_for("ready")
         await door.assert_open()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import yaml
 from tests.apiserver.objects import Object, a_deployment
 from tests.apiserver.pods import Decide, Fate, Ready
 from tests.apiserver.server import ApiServer
+from tests.fakes.pace import PATIENCE_SECONDS
 
 MARKS = {("metadata", "annotations", "krt/event"), ("metadata", "annotations", "krt/cause")}
 RESTARTED_AT = ("spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")
@@ -53,12 +55,15 @@ class Cluster:
     async def apply(self, *documents: Object) -> None:
         await self._server.apply(*documents)
         for document in documents:
-            assert await self.rollout_code(document["metadata"]["name"], document["kind"], seconds=60) == 0
+            assert (
+                await self.rollout_code(document["metadata"]["name"], document["kind"], seconds=ceil(PATIENCE_SECONDS))
+                == 0
+            )
 
     async def wait_rolled_out(self, *names: str) -> None:
         """By the real kubectl."""
         for name in names:
-            assert await self.rollout_code(name, seconds=60) == 0
+            assert await self.rollout_code(name, seconds=ceil(PATIENCE_SECONDS)) == 0
 
     async def rollout_code(self, name: str, kind: str = "Deployment", *, seconds: int = 1) -> int:
         """How `kubectl rollout status` ends: with 0 where it is complete, or becomes so in time."""

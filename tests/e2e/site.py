@@ -26,6 +26,7 @@ from krt.core.event import build
 from krt.core.presence import Presence
 from tests.e2e.deployments import Cluster
 from tests.fakes.around import AUDIENCE, Around
+from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.process import Process, process
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +90,7 @@ class Site:
             TokenService(issuer.request_url, issuer.request_token, AUDIENCE),
             ca_file=None,
             patience=Patience(),
-            wait=Wait(60, pace=Pace(absent_seconds=absent_seconds)),
+            wait=Wait(PATIENCE_SECONDS, pace=Pace(absent_seconds=absent_seconds)),
         )
         code = await command.notify(notification, Console(out, err), command.Interrupt())
         return Ended(code, out.getvalue(), err.getvalue(), trio.current_time())

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from math import ceil
 from signal import SIGKILL
 
 import trio
@@ -12,7 +13,7 @@ from tests.apiserver.pods import Ready, Unready
 from tests.apiserver.server import ApiServer
 from tests.e2e.deployments import Cluster, only_new
 from tests.e2e.site import REGISTRY, Ended, Site
-from tests.fakes.pace import slack
+from tests.fakes.pace import PATIENCE_SECONDS, slack
 from tests.fakes.patience import until
 from tests.fakes.ports import free_ports
 
@@ -62,9 +63,12 @@ class Jobs:
         ended.said("the rollout failed: 1 failed", f"{self.where}/bad: failed: ReplicaSet", "has timed out progressing")
 
     async def late(self) -> None:
-        ended = await self.site.job("late", "--wait", "--timeout", "6s")
+        seconds = ceil(slack(1.5))
+        ended = await self.site.job("late", "--wait", "--timeout", f"{seconds}s")
         assert ended.code == 1
-        ended.said("not finished within 6 s: event rolling, 1 progressing", f"{self.where}/late: progressing, ")
+        ended.said(
+            f"not finished within {seconds} s: event rolling, 1 progressing", f"{self.where}/late: progressing, "
+        )
 
     async def gone(self) -> None:
         ended = await self._meanwhile("gone", "delete", "deployment/gone", "--wait=false")
@@ -110,7 +114,7 @@ class Jobs:
 async def test_what_a_job_is_told(site: Site, cluster: Cluster, kubelet: Kubelet) -> None:
     await cluster.apply(
         running(cluster, "good", replicas=2),
-        running(cluster, "bad", progressDeadlineSeconds=3),
+        running(cluster, "bad", progressDeadlineSeconds=ceil(slack(0.75))),
         *(running(cluster, name) for name in ("late", "gone", "undone")),
         running(cluster, "empty", replicas=0),
         running(cluster, "kept", policy="IfNotPresent"),
@@ -122,7 +126,9 @@ async def test_what_a_job_is_told(site: Site, cluster: Cluster, kubelet: Kubelet
         kubelet.decide(only_new(pods, Ready(after_seconds=600)), app=name)
     kubelet.decide(only_new(pods, Unready()), app="bad")
     async with site.web(), site.worker(), trio.open_nursery() as nursery:
-        for job in (jobs.good, jobs.bad, jobs.late, jobs.gone, jobs.undone, jobs.dry):
+        nursery.start_soon(jobs.late)
+        await restarted(cluster, "late")  # in its time, before the others take the machine
+        for job in (jobs.good, jobs.bad, jobs.gone, jobs.undone, jobs.dry):
             nursery.start_soon(job)
         nursery.start_soon(jobs.with_a_warning, "empty", "ready", "zero replicas")
         nursery.start_soon(jobs.with_a_warning, "kept", "ready", "imagePullPolicy")
@@ -163,9 +169,12 @@ async def test_who_is_refused_is_told_why(site: Site) -> None:
 async def test_where_nobody_works_the_job_is_told_so_and_the_event_expires(site: Site, cluster: Cluster) -> None:
     await cluster.apply(running(cluster, "shop"))
     async with site.web():
-        alone = await site.job("shop", "--wait", "--timeout", "3s")
+        seconds = ceil(slack(0.75))
+        alone = await site.job("shop", "--wait", "--timeout", f"{seconds}s")
         assert alone.code == 1
-        alone.said("not finished within 3 s: event accepted", "no krt worker reads the channel of this krt web")
+        alone.said(
+            f"not finished within {seconds} s: event accepted", "no krt worker reads the channel of this krt web"
+        )
         ended: list[Ended] = []
 
         async def wait() -> None:
@@ -190,14 +199,14 @@ async def test_a_killed_worker_and_a_replaced_web_change_no_ending(
     site: Site, cluster: Cluster, kubelet: Kubelet
 ) -> None:
     """In the middle of the rollouts; one ends while nobody looks."""
-    await cluster.apply(running(cluster, "good"), running(cluster, "bad", progressDeadlineSeconds=12))
+    await cluster.apply(running(cluster, "good"), running(cluster, "bad", progressDeadlineSeconds=ceil(slack(1.5))))
     pods, ended = await cluster.pods(), dict[str, Ended]()
     kubelet.decide(only_new(pods, Ready(after_seconds=600)), app="good")
     kubelet.decide(only_new(pods, Unready()), app="bad")
     here = {"WEB_LISTEN_ADDR": f"127.0.0.1:{free_ports(1)[0]}"}
 
     async def wait(name: str) -> None:
-        ended[name] = await site.job(name, "--wait", "--timeout", "60s")
+        ended[name] = await site.job(name, "--wait", "--timeout", f"{PATIENCE_SECONDS:.0f}s")
 
     async with trio.open_nursery() as nursery:
         async with site.web(**here) as web, site.worker() as worker:

@@ -4,6 +4,7 @@ from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_statef
 from tests.apiserver.server import ApiServer
 from tests.e2e.daemon import open_krt
 from tests.e2e.deployments import Cluster
+from tests.fakes.pace import PATIENCE_SECONDS
 
 RULES_OF_ALL_KINDS: tuple[Object, ...] = (
     {
@@ -24,7 +25,9 @@ async def test_all_kinds_are_restarted_and_followed_as_kubectl_does(apiserver: A
     await cluster.apply(*documents)
     kinds = ("--kinds", "Deployment,StatefulSet,DaemonSet")
     async with open_krt(account.kubeconfig, "--namespaces", cluster.namespace, *kinds) as krt:
-        code, said = await krt.notify_and_hear("ghcr.io/acme/shop", "dev", "--wait", "--timeout", "60s")
+        code, said = await krt.notify_and_hear(
+            "ghcr.io/acme/shop", "dev", "--wait", "--timeout", f"{PATIENCE_SECONDS:.0f}s"
+        )
         codes = [await cluster.rollout_code(each["metadata"]["name"], each["kind"]) for each in documents]
     assert (code, said["state"], codes) == (0, "ready", [0, 0, 0])
     assert {target["kind"]: target["state"] for target in said["report"]["targets"]} == {

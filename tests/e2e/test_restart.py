@@ -4,7 +4,6 @@ from pathlib import Path
 
 import trio
 
-from tests.apiserver.credentials import mint_token
 from tests.apiserver.objects import WORKER_RULES, a_deployment
 from tests.apiserver.server import Account, ApiServer
 from tests.e2e.daemon import open_krt
@@ -75,21 +74,24 @@ async def test_what_is_deployed_after_krt_began_is_restarted_too(cluster: Cluste
 async def test_a_new_token_is_used_when_the_old_one_has_ended(
     apiserver: ApiServer, cluster: Cluster, worker: Account, tmp_path: Path
 ) -> None:
-    """The API server believes a token for ten seconds more than it is valid."""
-    credentials = apiserver.control_plane.credentials
+    """It ends with the Secret that it is bound to; the API server believes it for ten seconds more."""
+    secrets, bond = f"/api/v1/namespaces/{worker.namespace}/secrets", {"kind": "Secret", "name": "bond"}
     token_file = tmp_path / "token"
-    first = mint_token(credentials, worker.token, valid_seconds=6)
+    await apiserver.request("POST", secrets, {"metadata": {"name": bond["name"]}})
+    first = await apiserver.token(worker.namespace, worker.name, bound_to={"apiVersion": "v1", **bond})
     token_file.write_text(first)
     kubeconfig = token_file_kubeconfig(tmp_path / "kubeconfig", server=apiserver, token_file=token_file)
     await cluster.deploy("web", replicas=1)
     async with open_krt(kubeconfig, "--namespaces", cluster.namespace) as krt:
         await krt.wait("scope_listed")
-        token_file.write_text(worker.token)
+        await apiserver.request("DELETE", f"{secrets}/{bond['name']}")
         await wait_refused(apiserver, first)
         await krt.notify()
+        [refused, *_] = await krt.wait("restart_retried")
+        assert refused.fields["problem"].startswith("401")
+        token_file.write_text(worker.token)
         await krt.wait("workload_restarted")
         await cluster.wait_rolled_out("web")
-        assert krt.all("restart_retried")[0].fields["problem"].startswith("401")
     assert (await cluster.see())["web"].generation == 2
 
 

@@ -4,7 +4,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
+from math import ceil
 from typing import Any
 
 import pytest
@@ -19,9 +21,10 @@ from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.cluster.api import Api
-from krt.cluster.open import open_cluster
+from krt.cluster.open import Cluster, open_cluster
 from krt.core.document import document
 from krt.core.event_id import EventId
+from krt.core.matching import going
 from krt.core.rollout import ON_DELETE, PAUSED, Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.use import use_of
 from krt.core.workload import Workload, WorkloadKey
@@ -34,7 +37,7 @@ from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_statef
 from tests.apiserver.pods import Ready as PodReady
 from tests.apiserver.pods import Unready
 from tests.apiserver.server import ApiServer
-from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.pace import PATIENCE_SECONDS, slack
 from tests.fakes.patience import until
 from tests.fakes.values import an_envelope, an_identity
 
@@ -48,6 +51,7 @@ RULES = [
 ]
 KEYS, GROUP, CHANNEL = Keys("krt"), "default:1", "kuberollouttrigger"
 SLOW = PodReady(after_seconds=0.4)
+NOT_YET = PodReady(after_seconds=600)  # before the test decides otherwise
 
 # kubectl knows no paused rollout: it waits for one, and calls one finished that had nothing to replace.
 VERDICTS = {Progressing: {"waiting"}, Ready: {"done"}, Stuck: {"failed"}, Untracked: {"untracked", "waiting", "done"}}
@@ -58,10 +62,14 @@ class Krt:
     """A worker at work in one namespace, and who asks after its events."""
 
     server: ApiServer
-    api: Api
+    cluster: Cluster
     namespace: str
     acceptor: Acceptor
     reports: Reports
+
+    @property
+    def api(self) -> Api:
+        return self.cluster.api
 
     async def accept(self) -> EventId:
         envelope = an_envelope()
@@ -148,7 +156,7 @@ async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
             rules = Rules(0.1, 60, require_opt_in=False, rollout_deadline_seconds=900)
             bounds = Bounds(calls_at_once=8, restarts_per_second=100, in_hand=100)
             nursery.start_soon(work, journal, rollouts, channel, cluster.api, matching, rules, bounds)
-            yield Krt(server, cluster.api, namespace, acceptor, Reports(client, KEYS))
+            yield Krt(server, cluster, namespace, acceptor, Reports(client, KEYS))
             nursery.cancel_scope.cancel()
 
 
@@ -257,10 +265,10 @@ async def test_a_paused_deployment_waits_for_who_resumes_it_and_has_that_end(
     krt: Krt, kubelet: Kubelet, pause: str, fate: Any
 ) -> None:
     """As kubectl has it. Seen to fail with `ready`, though the resumed one failed."""
-    key = await deployed(krt, a(a_deployment, krt, replicas=3, progressDeadlineSeconds=3))
+    key = await deployed(krt, a(a_deployment, krt, replicas=3, progressDeadlineSeconds=ceil(slack(0.75))))
     if pause == "before":
         await krt.kubectl("rollout", "pause", "deployment/web")
-    kubelet.decide(PodReady(after_seconds=1), app="web")
+    kubelet.decide(NOT_YET, app="web")
     event = await an_event(krt)
     if pause == "in the middle":
         await krt.until_target(event, "progressing")
@@ -271,7 +279,7 @@ async def test_a_paused_deployment_waits_for_who_resumes_it_and_has_that_end(
     async def is_said() -> bool:
         return (await krt.target(event)).get("reason") == PAUSED
 
-    await until(is_said, within_seconds=20)
+    await until(is_said)
     assert (await krt.compared(key))[1] == "waiting"
     assert (await krt.report(event))["state"] == "rolling"
     await krt.kubectl("rollout", "resume", "deployment/web")
@@ -298,10 +306,31 @@ async def test_pods_that_a_partition_keeps_are_no_success(krt: Krt, partition: i
     assert (await krt.compared(key))[1] == "done"
 
 
+ROUNDED = 0.05  # seconds are told with one digit
+
+
+async def restarted_at(krt: Krt, key: WorkloadKey) -> datetime:
+    return datetime.fromisoformat((await krt.api.read(key)).restarted_at or "")
+
+
+async def ready_at(krt: Krt) -> datetime:
+    """When the kubelet says that the only pod became ready, in whole seconds: the controllers count from there."""
+    pods = json.loads(await krt.kubectl("get", "pods", "-l", "app=web", "-o", "json"))["items"]
+    [told] = [
+        each["lastTransitionTime"]
+        for pod in pods
+        if "deletionTimestamp" not in pod["metadata"]
+        for each in pod["status"]["conditions"]
+        if each["type"] == "Ready"
+    ]
+    return datetime.fromisoformat(told)
+
+
 @pytest.mark.parametrize("make", [a_deployment, a_stateful_set, a_daemon_set])
 async def test_pods_that_are_ready_and_not_available_yet_are_waited_for(krt: Krt, kubelet: Kubelet, make: Any) -> None:
     """Seen to fail for StatefulSets, whose ready pods were taken for available ones."""
-    await deployed(krt, a(make, krt, minReadySeconds=3))
+    seconds = ceil(slack(0.75))
+    key = await deployed(krt, a(make, krt, minReadySeconds=seconds))
     event = await an_event(krt)
     await krt.until_target(event, "progressing")
 
@@ -313,11 +342,12 @@ async def test_pods_that_are_ready_and_not_available_yet_are_waited_for(krt: Krt
         ready = status.get("readyReplicas", status.get("numberReady", 0))
         return is_new and ready > status.get("availableReplicas", status.get("numberAvailable", 0))
 
-    await until(is_ready_and_not_available, within_seconds=20)
+    await until(is_ready_and_not_available)
     found = await krt.target(event)
     assert (found["state"], found["available"]) == ("progressing", 0) or make is a_deployment
     found = await krt.until_target(event, "ready")
-    assert (found["available"], found["seconds"] >= 3) == (1, True)
+    ended = (await restarted_at(krt, key)).timestamp() + found["seconds"]
+    assert (found["available"], ended + ROUNDED > (await ready_at(krt)).timestamp() + seconds) == (1, True)
 
 
 async def test_a_stateful_set_that_waits_for_a_broken_pod_names_it(krt: Krt, kubelet: Kubelet) -> None:
@@ -334,7 +364,7 @@ async def test_a_stateful_set_that_waits_for_a_broken_pod_names_it(krt: Krt, kub
         found = await krt.target(event)
         return named in found.get("reason", "") and (found["updated"], found["available"]) == (2, 2)
 
-    await until(is_said, within_seconds=20)
+    await until(is_said)
     assert (await krt.compared(key))[1] == "waiting"
 
 
@@ -362,7 +392,7 @@ async def test_why_no_new_pod_is_made_is_told_while_it_waits_and_when_it_fails(
     krt: Krt, cause: str, words: str
 ) -> None:
     """What the controllers write. Seen to fail with "has timed out progressing", and nothing before."""
-    key = await deployed(krt, a(a_deployment, krt, progressDeadlineSeconds=6))
+    key = await deployed(krt, a(a_deployment, krt, progressDeadlineSeconds=ceil(slack(1.5))))
     if cause == "security":
         await krt.server.kubectl("label", "namespace", krt.namespace, RESTRICTED)
     else:
@@ -373,7 +403,7 @@ async def test_why_no_new_pod_is_made_is_told_while_it_waits_and_when_it_fails(
         found = await krt.target(event)
         return found["state"] == "progressing" and words in found.get("reason", "")
 
-    await until(is_said, within_seconds=20)
+    await until(is_said)
     if cause == "sets":  # then the controller never gets to look at the time
         assert (await krt.compared(key))[1] == "waiting"
         return
@@ -396,11 +426,12 @@ async def test_a_deployment_that_is_scaled_meanwhile_is_ready_when_all_it_wants_
 ) -> None:
     """Its generation grows with that, as with any annotation of its own: it is the same rollout."""
     key = await deployed(krt, a(a_deployment, krt, replicas=2))
-    kubelet.decide(PodReady(after_seconds=3), app="web")
+    kubelet.decide(NOT_YET, app="web")
     event = await an_event(krt)
     await krt.until_target(event, "progressing")
     await krt.kubectl("scale", "deployment/web", "--replicas=4")
     await krt.kubectl("annotate", "deployment/web", "somebody=was-here")
+    kubelet.decide(PodReady(), app="web")
     assert (await followed(krt, key, event))[-1] == "ready"
     found = await krt.target(event)
     assert (found["updated"], found["available"], found["desired"]) == (4, 4, 4)
@@ -409,7 +440,7 @@ async def test_a_deployment_that_is_scaled_meanwhile_is_ready_when_all_it_wants_
 async def test_a_restart_that_kubectl_undoes_has_failed(krt: Krt, kubelet: Kubelet) -> None:
     """The undo brings the older ReplicaSet's annotations back, and with them the mark before."""
     key = await deployed(krt, a(a_deployment, krt, replicas=2))
-    kubelet.decide(PodReady(after_seconds=60), app="web")
+    kubelet.decide(NOT_YET, app="web")
     event = await an_event(krt)
     await krt.settled(event)
     assert (await krt.target(event))["state"] == "progressing"
@@ -425,7 +456,7 @@ async def test_who_replaces_it_with_another_is_named(krt: Krt, kubelet: Kubelet)
     """`kubectl replace` takes the mark along. Seen to fail with nobody named."""
     document = a(a_deployment, krt, replicas=2)
     await deployed(krt, document)
-    kubelet.decide(PodReady(after_seconds=60), app="web")
+    kubelet.decide(NOT_YET, app="web")
     event = await an_event(krt)
     await krt.settled(event)
     document["spec"]["template"]["metadata"]["labels"] = {"app": "web", "tier": "front"}
@@ -439,7 +470,7 @@ async def test_an_undo_to_an_earlier_restart_follows_that_one_again(krt: Krt, ku
     key = await deployed(krt, a(a_deployment, krt))
     first = await krt.accept()
     await krt.until_target(first, "ready")
-    kubelet.decide(PodReady(after_seconds=60), app="web")
+    kubelet.decide(NOT_YET, app="web")
     envelope = an_envelope()
     use = use_of(an_identity(jti="t-2"), "/event", envelope.event, None)
     second = (await krt.acceptor.accept(envelope, use)).id
@@ -465,7 +496,7 @@ async def test_a_template_that_is_put_back_under_the_mark_has_failed(
     Who takes a field away leaves no trace in managedFields.
     """
     key = await deployed(krt, a(make, krt))
-    kubelet.decide(PodReady(after_seconds=60), app="web")
+    kubelet.decide(NOT_YET, app="web")
     event = await an_event(krt)
     await krt.settled(event)
     await trio.sleep(1.1)  # who has changed something within krt's own second is not named
@@ -488,14 +519,18 @@ async def test_a_deployment_whose_deletion_has_begun_is_left_alone(
     key = await deployed(krt, a(a_deployment, krt, replicas=2))
     other = a(partial(a_deployment, "other"), krt)
     await deployed(krt, other)
-    kubelet.decide(PodReady(after_seconds=60), app="web")
+    kubelet.decide(NOT_YET, app="web")
     if how != "background":
         await krt.kubectl("patch", "deployment/web", "--type=merge", f"-p={json.dumps(HELD)}")
+
+    def is_known() -> bool:
+        seen = krt.cluster.get(key)
+        return seen is None or bool(going(seen))
 
     async def delete() -> None:
         cascade = ["--cascade=foreground"] if how == "foreground" else []
         await krt.kubectl("delete", "deployment/web", "--wait=false", *cascade)
-        await trio.sleep(0.5)  # the index hears of it
+        await until(is_known)
 
     if when == "before":
         await delete()
@@ -508,7 +543,7 @@ async def test_a_deployment_whose_deletion_has_begun_is_left_alone(
         await krt.stir()
         return (await krt.report(event))["state"] == "ready"
 
-    await until(is_over, within_seconds=40)
+    await until(is_over)
     targets = {target["name"]: target for target in (await krt.report(event))["targets"]}
     assert targets.pop("other")["state"] == "ready"
     if how == "background":
@@ -525,7 +560,7 @@ async def test_a_deployment_that_is_recreated_while_it_rolls_out_has_failed_and_
     krt: Krt, kubelet: Kubelet, recreated: bool
 ) -> None:
     await deployed(krt, a(a_deployment, krt))
-    kubelet.decide(PodReady(after_seconds=60), app="web")
+    kubelet.decide(NOT_YET, app="web")
     event = await an_event(krt)
     await krt.settled(event)
     await krt.kubectl("delete", "deployment", "web", "--wait=false")
