@@ -18,9 +18,7 @@ _URGENT = (
     TargetState.FAILED,
     TargetState.PROGRESSING,
     TargetState.WAITING,
-    TargetState.RESTARTED,
     TargetState.READY,
-    TargetState.SUPERSEDED,
     TargetState.WOULD_RESTART,
     TargetState.SKIPPED,
 )

@@ -106,7 +106,7 @@ def _left(report: Report) -> tuple[str, ...]:
 
 
 def _is_notable(target: Target) -> bool:
-    return target.state == "superseded" or bool(target.warnings and target.state != "failed")
+    return bool(target.warnings) and target.state != "failed"
 
 
 def _at_most(lines: tuple[str, ...]) -> tuple[str, ...]:

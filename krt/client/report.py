@@ -9,7 +9,7 @@ ACCEPTED, ROLLING = "accepted", "rolling"
 READY, FAILED, NO_MATCH, EXPIRED, DONE = "ready", "failed", "no_match", "expired", "done"
 
 _FINAL = frozenset({READY, FAILED, NO_MATCH, EXPIRED, DONE})
-_SETTLED_TARGETS = frozenset({"restarted", "ready", "failed", "superseded", "skipped", "would_restart"})
+_SETTLED_TARGETS = frozenset({"ready", "failed", "skipped", "would_restart"})
 _SETTLED_CLUSTERS = frozenset({"settled", "no_match", "failed", "expired"})
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from krt.client.report import Cluster, Report, Target
 
 _BY_ITSELF = "default"  # the name of a cluster that was given none
-_BESIDE = ("superseded", "skipped")  # counted last: not what the reader looks for
+_BESIDE = "skipped"  # counted last: not what the reader looks for
 
 
 def target(its: Target) -> str:
@@ -42,7 +42,7 @@ def warnings(its: Target) -> tuple[str, ...]:
 def counts(report: Report) -> str:
     """How many targets there are of each state."""
     by_state = Counter(its.state for its in report.targets)
-    listed = [f"{by_state[state]} {state}" for state in sorted(by_state, key=lambda state: state in _BESIDE)]
+    listed = [f"{by_state[state]} {state}" for state in sorted(by_state, key=lambda state: state == _BESIDE)]
     unlisted = sum(its.more or 0 for its in report.clusters)
     return ", ".join([*listed, *([f"{unlisted} more"] if unlisted else [])]) or "no workload yet"
 

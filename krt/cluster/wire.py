@@ -112,7 +112,6 @@ class _Status(msgspec.Struct, rename="camel"):
     updated_replicas: int = 0
     current_replicas: int = 0
     available_replicas: int = 0
-    ready_replicas: int = 0
     desired_number_scheduled: int = 0
     updated_number_scheduled: int = 0
     number_available: int = 0
@@ -332,7 +331,6 @@ def _to_status(status: _Status) -> RolloutStatus:
         updated=status.updated_replicas + status.updated_number_scheduled,
         current=status.current_replicas,
         available=status.available_replicas + status.number_available,
-        ready=status.ready_replicas,
         scheduled=status.desired_number_scheduled,
         misscheduled=status.number_misscheduled,
         deadline_exceeded=next((readable(c.message) for c in conditions if c.reason == _TIMED_OUT), None),

@@ -3,8 +3,7 @@
 from krt.core.presence import Seen, cluster_of, left_before, waited_for
 from krt.core.report import FINAL, EventState, GroupState, Report, TargetState
 
-_RESTARTED = {TargetState.READY, TargetState.RESTARTED, TargetState.SUPERSEDED}
-_UNDER_WAY = {TargetState.WAITING, TargetState.PROGRESSING} | _RESTARTED
+_UNDER_WAY = {TargetState.WAITING, TargetState.PROGRESSING, TargetState.READY}
 _EVENT_AGE_SECONDS = 3600.0  # of groups that were never seen
 
 
@@ -65,7 +64,7 @@ def _state_now(report: Report, seen: Seen) -> EventState:
         return EventState.EXPIRED
     if "dry_run" in report.event:
         return EventState.DONE
-    return EventState.READY if targets & _RESTARTED else EventState.NO_MATCH
+    return EventState.READY if TargetState.READY in targets else EventState.NO_MATCH
 
 
 def _has_given_up(report: Report, seen: Seen, group: str) -> bool:

@@ -19,8 +19,6 @@ _TELLING = (
     TargetState.PROGRESSING,
     TargetState.WAITING,
     TargetState.READY,
-    TargetState.RESTARTED,
-    TargetState.SUPERSEDED,
     TargetState.WOULD_RESTART,
     TargetState.SKIPPED,
 )

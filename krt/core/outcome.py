@@ -16,10 +16,14 @@ class Restarted:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A restart that was made after the event was accepted is on the workload; it covers every event up to `by`."""
+    """A restart that was made after the event was accepted is on the workload; it covers every event up to `by`.
+
+    `served_since`: where others have made the restart, or created the workload (C2), from when on that is followed.
+    """
 
     by: EventId
     workload: Workload
+    served_since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,21 @@
 """What is to be said of a followed workload: its object, the events that follow it, a sentence for each of them. Pure.
 
 Which restart an event is about is read from the object's mark; how far that is, from its status. What the object does
-not show any more is read from the report: whether a restart was told, and at which version. So any worker can go on
-where another has stopped.
+not show (any more) is read from the report: whether a restart was told, and at which version; whether somebody else's
+serves the event. So any worker can go on where another has stopped.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from krt.core.event_id import EventId
 from krt.core.matching import going
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.core.reason import readable
 from krt.core.report import LAST, Standing, Target, TargetState
-from krt.core.restart import JournalPosition, parse_mark, parse_time, undone_mark, valid_mark
+from krt.core.restart import JournalPosition, is_after, parse_mark, parse_time, undone_mark, valid_mark
 from krt.core.rollout import NO_PODS, Counts, Progressing, Ready, Stage, stage_of
 from krt.core.workload import Workload
 
@@ -29,9 +31,29 @@ def covers(workload: Workload, position: JournalPosition) -> EventId | None:
     return mark.covers if mark else None
 
 
-def say(workload: Workload, *, now: datetime, deadline_seconds: float) -> Target:
-    """How the restart that is in force is getting on."""
-    stage, seconds = stage_of(workload), _seconds_since(workload, now)
+def serves(workload: Workload, standings: Mapping[EventId, Standing]) -> tuple[EventId, str] | None:
+    """Up to which event what others have made of the workload serves them, and since when it is followed (C2).
+
+    None if nothing does: none of them was found served, the time that showed it is gone from the object, or the object
+    is known only as it was before.
+    """
+    since = {
+        event: standing.target.served_since
+        for event, standing in standings.items()
+        if standing.target and standing.target.served_since and standing.target.version <= _version(workload)
+    }
+    newest = max((event for event in since if _is_newer(workload, event)), default=None)
+    return (newest, since[newest]) if newest else None
+
+
+def say(workload: Workload, *, now: datetime, deadline_seconds: float, served_since: str = "") -> Target:
+    """How the restart that is in force is getting on: krt's own, or what others have made, which is followed since."""
+    target = _say(workload, _seconds_since(served_since or _restarted_at(workload), now), deadline_seconds)
+    return replace(target, served_since=served_since)
+
+
+def _say(workload: Workload, seconds: float, deadline_seconds: float) -> Target:
+    stage = stage_of(workload)
     if leaving := going(workload):
         return _made(workload, stage, TargetState.SKIPPED, seconds, leaving)
     match stage:
@@ -85,8 +107,10 @@ def say_unheard(
 def of_outcome(outcome: Outcome) -> Target | None:
     """What is said of a workload when its event is acknowledged; None where another event's restart will tell."""
     match outcome:
-        case Restarted(workload=workload) | Covered(workload=workload):
+        case Restarted(workload=workload):
             return _on_its_way(workload, stage_of(workload))
+        case Covered(workload=workload, served_since=since):
+            return replace(_on_its_way(workload, stage_of(workload)), served_since=since)
         case Failed(reason) | Expired(reason):
             return _lost(reason)
         case Unmatched(reason):
@@ -143,9 +167,17 @@ def _taken_back_by(workload: Workload, event: EventId) -> str:
     return f" by {workload.last_manager}" if was_it and workload.last_manager else ""
 
 
-def _seconds_since(workload: Workload, now: datetime) -> float:
+def _is_newer(workload: Workload, event: EventId) -> bool:
+    return is_after(workload.created_at, event) or is_after(workload.restarted_at, event)
+
+
+def _restarted_at(workload: Workload) -> str:
     mark = parse_mark(workload.mark)
-    began = parse_time(mark.restarted_at) if mark else None
+    return mark.restarted_at if mark else ""
+
+
+def _seconds_since(time: str, now: datetime) -> float:
+    began = parse_time(time)
     return max(0.0, (now - began).total_seconds()) if began else 0.0
 
 

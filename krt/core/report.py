@@ -26,11 +26,9 @@ class TargetState(StrEnum):
     """What became of one workload."""
 
     WAITING = "waiting"
-    RESTARTED = "restarted"  # since the event, for another one or by somebody: not restarted again
     PROGRESSING = "progressing"
     READY = "ready"
     FAILED = "failed"
-    SUPERSEDED = "superseded"
     SKIPPED = "skipped"
     WOULD_RESTART = "would_restart"
 
@@ -62,7 +60,10 @@ FINAL = frozenset({EventState.READY, EventState.FAILED, EventState.NO_MATCH, Eve
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One workload of a report. `version` orders what is said of one `uid`; after what is `final` nothing else is."""
+    """One workload of a report. `version` orders what is said of one `uid`; after what is `final` nothing else is.
+
+    `served_since`: where others have made the restart, or created the workload (C2), from when on that is followed.
+    """
 
     state: TargetState
     reason: str = ""
@@ -73,6 +74,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
     uid: str = ""
     version: int = 0
+    served_since: str = ""
     final: bool = False
 
     def to_json(self) -> str:

@@ -3,6 +3,7 @@
 The decision is made anew from the object whenever it was read anew; nothing is remembered between.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ from krt.core.workload import Workload
 _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-5][0-9])"
 )
+
+
+_CLOCKS_SECONDS = 10.0  # clocks that somebody looks after differ by less
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +137,29 @@ def parse_time(text: str | None) -> datetime | None:
 
 def is_after(time: str | None, event: EventId) -> bool:
     """Whether the RFC 3339 `time` is later than the event; not if it is none."""
-    parsed = parse_time(time)
-    return parsed is not None and parsed.timestamp() > event.milliseconds / 1000
+    return _seconds_after(time, event) > 0
+
+
+def is_anew(workload: Workload, event: EventId, *, age_seconds: float) -> bool:
+    """Whether somebody else has created or restarted the workload since the event (C2), which is so many seconds old.
+
+    Times of several clocks tell: where they leave a doubt, as one of the future does, nobody has. A restart of krt's
+    own is not judged by its time, for its mark says what it covers.
+    """
+    mark = parse_mark(workload.mark)
+    is_own = mark is not None and mark.restarted_at == workload.restarted_at
+    times = (workload.created_at, None if is_own else workload.restarted_at)
+    return any(_CLOCKS_SECONDS < _seconds_after(time, event) <= age_seconds for time in times)
 
 
 def format_time(time: datetime) -> str:
     """RFC 3339 in UTC with microseconds: two restarts within one second differ (kubectl's own format cannot)."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _seconds_after(time: str | None, event: EventId) -> float:
+    parsed = parse_time(time)
+    return parsed.timestamp() - event.milliseconds / 1000 if parsed else -math.inf
 
 
 def _interval_left(workload: Workload, now: datetime, interval_seconds: float) -> float:

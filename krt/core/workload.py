@@ -48,7 +48,6 @@ class RolloutStatus:
     updated: int = 0
     current: int = 0  # StatefulSet: pods of the revision that was complete last
     available: int = 0
-    ready: int = 0
     scheduled: int = 0  # DaemonSet: how many nodes should run it
     misscheduled: int = 0  # DaemonSet: how many nodes run it and should not
     deadline_exceeded: str | None = None  # Deployment: the message of Progressing=False

@@ -13,7 +13,7 @@ import trio
 
 from krt.core.event_id import EventId
 from krt.core.ports import Followed, Index, Rollouts
-from krt.core.progress import covers, is_behind, say, say_end, say_unheard
+from krt.core.progress import covers, is_behind, say, say_end, say_unheard, serves
 from krt.core.report import Standing, Target, TargetState
 from krt.core.restart import JournalPosition
 from krt.core.workload import Workload, WorkloadKey
@@ -126,7 +126,7 @@ class Follower:
     async def _tell_end(
         self, one: Followed, newest: EventId, workload: Workload | None, position: JournalPosition
     ) -> None:
-        """The last word on its events beyond `newest`, which no restart in force covers."""
+        """What is to be said of its events beyond `newest`, which no restart of krt's that is in force covers."""
         name, now = (one.key, one.uid), trio.current_time()
         if one.events[-1] <= newest:
             self._missing.pop(name, None)
@@ -138,8 +138,16 @@ class Follower:
         beyond = {event: standing for event, standing in standings.items() if event > newest}
         if not beyond:  # it is followed for others, too, by now
             return
+        if workload and (served := serves(workload, beyond)):
+            await self._tell_served(one, *served, newest, workload)
+            beyond = {event: standing for event, standing in beyond.items() if event > served[0]}
         for event, target in self._ends(name, beyond, workload, position).items():
             await self._tell(_of(one, [event]), target)
+
+    async def _tell_served(self, one: Followed, by: EventId, since: str, newest: EventId, workload: Workload) -> None:
+        """How what others have made of the workload is getting on, to the events up to `by`."""
+        target = say(workload, now=self._now(), deadline_seconds=self._deadline_seconds, served_since=since)
+        await self._tell(_of(one, [event for event in one.events if newest < event <= by]), target)
 
     def _ends(
         self, name: _Name, beyond: Mapping[EventId, Standing], workload: Workload | None, position: JournalPosition

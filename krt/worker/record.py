@@ -6,7 +6,7 @@ from krt.core import matching
 from krt.core.matching import Match, Skip, Verdict, judge
 from krt.core.ports import Rollouts
 from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
-from krt.core.workload import Workload
+from krt.core.workload import Workload, WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.serving.backoff import Backoff
@@ -23,8 +23,10 @@ class Recorder:
     def __init__(self, rollouts: Rollouts) -> None:
         self._rollouts = rollouts
 
-    async def matched(self, entry: Entry, verdicts: Sequence[Verdict], wanted: Collection[Workload]) -> None:
-        """The verdicts on an entry; `wanted` are going to be restarted. Raises BrokerUnavailable.
+    async def matched(
+        self, entry: Entry, verdicts: Sequence[Verdict], wanted: Collection[Workload], served: Collection[WorkloadKey]
+    ) -> None:
+        """The verdicts on an entry; the `wanted` are followed, and restarted unless `served`. Raises BrokerUnavailable.
 
         All of the wanted are recorded. Of more than are told one by one, those with nothing to do are only counted, the
         skipped first.
@@ -33,7 +35,7 @@ class Recorder:
         told = sorted(verdicts, key=lambda verdict: (verdict.workload.key not in follow, isinstance(verdict, Skip)))
         told = told[: max(MOST_TARGETS, len(follow))]
         entry.listed |= {v.workload.key: "" if isinstance(v, Skip) else v.workload.uid for v in told}
-        entry.recorded |= {v.workload.key: _target(v, entry, is_wanted=v.workload.key in follow) for v in told}
+        entry.recorded |= {v.workload.key: _target(v, entry, is_served=v.workload.key in served) for v in told}
         entry.followed |= follow
         entry.unlisted = len(verdicts) - len(told)
         await self._rollouts.record(entry.id, _group(entry), entry.recorded, follow)
@@ -69,19 +71,17 @@ def _warned_late(entry: Entry, workload: Workload) -> tuple[matching.Warning, ..
     return ()
 
 
-def _waiting(workload: Workload, warnings: tuple[matching.Warning, ...]) -> Target:
+def _waiting(workload: Workload, warnings: tuple[matching.Warning, ...], *, is_served: bool = False) -> Target:
     # Whether it is paused, or has no replicas, its rollout will tell.
     lasting = tuple(warning for warning in warnings if warning is matching.Warning.PULL_POLICY)
-    return Target(TargetState.WAITING, warnings=lasting, uid=workload.uid)
+    return Target(TargetState.WAITING, warnings=(*lasting, _SERVED) if is_served else lasting, uid=workload.uid)
 
 
-def _target(verdict: Verdict, entry: Entry, *, is_wanted: bool) -> Target:
+def _target(verdict: Verdict, entry: Entry, *, is_served: bool) -> Target:
     match verdict:
         case Skip(_, reason):
             return Target(TargetState.SKIPPED, reason=reason, final=True)
         case Match(_, warnings) if entry.envelope.dry_run:
             return Target(TargetState.WOULD_RESTART, warnings=warnings, final=True)
-        case Match(workload, warnings) if is_wanted:
-            return _waiting(workload, warnings)
-        case Match():
-            return Target(TargetState.RESTARTED, warnings=(_SERVED,), final=True)
+        case Match(workload, warnings):
+            return _waiting(workload, warnings, is_served=is_served)

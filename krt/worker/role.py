@@ -65,7 +65,7 @@ async def work(
     )
     recorder = Recorder(rollouts)
     waiting = Waiting(restarter, recorder)
-    taker = Taker(journal, rollouts, recorder, matching, hand, waiting, clock, position, metrics)
+    taker = Taker(journal, rollouts, recorder, matching, hand, waiting, clock, position, metrics, now)
     consumer, listener = Consumer(journal, hand, bell, taker), Listener(journal, bell, metrics)
     follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds, now=now)
     matching.index.listen(Changes(hand, waiting, require_opt_in=matching.require_opt_in).hear)

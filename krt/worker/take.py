@@ -1,8 +1,9 @@
 """Takes one entry into the hand: understand it, match it, record that, and ask for its restarts."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import trio
 
@@ -11,10 +12,11 @@ from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, fro
 from krt.core.event import Event
 from krt.core.event_id import EventId
 from krt.core.matching import GOING, Match, Skip, Verdict, match
+from krt.core.outcome import Covered
 from krt.core.ports import Delivered, Index, Journal, Rollouts
 from krt.core.report import Group, GroupState
-from krt.core.restart import is_after
-from krt.core.workload import Workload
+from krt.core.restart import format_time, is_anew
+from krt.core.workload import Workload, WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
@@ -54,6 +56,7 @@ class Taker:
         clock: ValkeyClock,
         position: LastPosition,
         metrics: WorkerMetrics,
+        now: Callable[[], datetime],
     ) -> None:
         self._journal = journal
         self._rollouts = rollouts
@@ -64,6 +67,7 @@ class Taker:
         self._clock = clock
         self._position = position
         self._metrics = metrics
+        self._now = now
         self._newest_left = EventId(0, 0)
 
     async def take(self, delivered: Delivered) -> None:
@@ -92,7 +96,7 @@ class Taker:
         elif await self._is_too_old(delivered):
             await self.expire(delivered.id)
         else:
-            await self._begin(delivered, envelope, since=_backlog_since(delivered.id, made))
+            await self._begin(delivered, envelope, is_backlog=_is_backlog(delivered.id, made))
 
     async def expire(self, entry: EventId) -> None:
         """The event is of no use any more: settle it as that."""
@@ -103,28 +107,36 @@ class Taker:
         """The event cannot be handled: settle it as that."""
         await self._settle(entry, GroupState.FAILED, "internal")
 
-    async def _begin(self, delivered: Delivered, envelope: Envelope, *, since: float | None) -> None:
+    async def _begin(self, delivered: Delivered, envelope: Envelope, *, is_backlog: bool) -> None:
         self._position.seen(delivered.id)
-        accepted_at = trio.current_time() - await self._clock.age_seconds(delivered.id)
+        age_seconds = await self._clock.age_seconds(delivered.id)
+        accepted_at = trio.current_time() - age_seconds
         fresh_after = -math.inf if envelope.dry_run else trio.current_time() + FRESH_SECONDS
         told = self._metrics.workload_settled
         entry = Entry(delivered.id, envelope, accepted_at, fresh_after, self._hand.settled, told)
         self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
         verdicts = self._match(entry)
         matched = [] if envelope.dry_run else [v.workload for v in verdicts if isinstance(v, Match)]
-        wanted = [workload for workload in matched if not _is_served(workload, entry.id, since)]
-        for workload in wanted:
+        anew = [w.key for w in matched if is_backlog and is_anew(w, entry.id, age_seconds=age_seconds)]
+        for workload in matched:
             entry.want(workload.key)  # all of them before the first: an entry with nothing open is settled
         try:
-            await self._recorder.matched(entry, verdicts, wanted)
+            await self._recorder.matched(entry, verdicts, matched, anew)
         except BrokerUnavailable:
             entry.drop()
             self._hand.release(entry)  # it is taken again, from the start
             raise
         if entry.open:
-            for workload in wanted:
-                self._waiting.want(workload, entry)
+            self._ask_for(matched, entry, frozenset(anew))
         self._hand.settled(entry)
+
+    def _ask_for(self, matched: Iterable[Workload], entry: Entry, anew: frozenset[WorkloadKey]) -> None:
+        """Have its workloads restarted, but for those that others have made anew (C2): their rollouts are followed."""
+        for workload in matched:
+            if workload.key in anew:
+                entry.settle(workload.key, Covered(entry.id, workload, served_since=format_time(self._now())))
+            else:
+                self._waiting.want(workload, entry)
 
     def _match(self, entry: Entry) -> tuple[Verdict, ...]:
         event, envelope = entry.envelope.event, entry.envelope
@@ -166,9 +178,9 @@ class Taker:
         self._metrics.event_settled(state)
 
 
-def _backlog_since(entry: EventId, made: float | None) -> float | None:
-    """When the group was made, if the event is much older than it; None otherwise."""
-    return made if made is not None and entry.milliseconds / 1000 < made - _BACKLOG_SECONDS else None
+def _is_backlog(entry: EventId, made: float | None) -> bool:
+    """Whether the event is much older than the group, which was made then."""
+    return made is not None and entry.milliseconds / 1000 < made - _BACKLOG_SECONDS
 
 
 def _say_odd(entry: EventId, verdict: Match | Skip) -> None:
@@ -179,10 +191,3 @@ def _say_odd(entry: EventId, verdict: Match | Skip) -> None:
             log.debug("workload_skipped", workload=workload.key, reason=reason, event_id=entry)
         case Match(workload, warnings) if warnings:
             log.warning("restart_may_not_help", workload=workload.key, warnings=warnings, event_id=entry)
-
-
-def _is_served(workload: Workload, event: EventId, group_made: float | None) -> bool:
-    """C2: whether an event of a new group's backlog is old news to the workload."""
-    if group_made is None:
-        return False
-    return is_after(workload.created_at, event) or is_after(workload.restarted_at, event)

@@ -49,17 +49,17 @@ def test_targets_that_are_not_listed_are_counted_too() -> None:
     assert its.sentence == "the rollout is ready: 1 ready, 42 more"
 
 
-def test_warnings_and_superseded_targets_are_notices() -> None:
+def test_what_is_warned_of_is_a_notice() -> None:
     its = followed(
         "ready",
-        a_target("a", "restarted", warnings=["the rollout is paused"]),
-        a_target("b", "superseded", cluster="prod"),
+        a_target("a", "ready", seconds=None, warnings=["zero replicas"]),
+        a_target("b", "skipped", cluster="prod", warnings=["zero replicas"]),
         a_target("c", "ready"),
     )
     assert its.code == exits.DONE
     assert its.notices == (
-        "Deployment shop/a: restarted; warning: the rollout is paused",
-        "Deployment shop/b in cluster prod: superseded",
+        "Deployment shop/a: ready; warning: zero replicas",
+        "Deployment shop/b in cluster prod: skipped; warning: zero replicas",
     )
 
 

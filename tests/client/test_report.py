@@ -98,7 +98,7 @@ def test_where_no_report_is_nothing_can_be_followed(status: int, location: str, 
     assert words in lost.sentence
 
 
-@pytest.mark.parametrize("state", ["restarted", "ready", "failed", "superseded", "skipped", "would_restart"])
+@pytest.mark.parametrize("state", ["ready", "failed", "skipped", "would_restart"])
 def test_a_silent_cluster_alone_keeps_the_event_from_its_end(state: str) -> None:
     clusters = [a_cluster(), a_cluster("prod", "absent")]
     assert a_report("rolling", a_target(state=state), clusters=clusters).waits_for_absent_only

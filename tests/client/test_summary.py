@@ -26,12 +26,12 @@ def shown(page: str) -> str:
 
 
 def test_the_page_has_the_sentence_and_a_row_per_target() -> None:
-    page = shown(a_page("ready", a_target("a", "ready"), a_target("b", "superseded", warnings=["paused"])))
-    assert page.startswith("### krt: ghcr.io/acme/shop (dev): done\n\nthe rollout is ready: 1 ready, 1 superseded\n")
+    page = shown(a_page("ready", a_target("a", "ready"), a_target("b", "skipped", warnings=["pinned"])))
+    assert page.startswith("### krt: ghcr.io/acme/shop (dev): done\n\nthe rollout is ready: 1 ready, 1 skipped\n")
     assert page.endswith(
         f"{HEAD}"
         "| Deployment shop/a | ready | 1 of 3 updated, 1 available | 2.5 s |\n"
-        "| Deployment shop/b | superseded | 1 of 3 updated, 1 available | 2.5 s; warning: paused |\n\n"
+        "| Deployment shop/b | skipped | 1 of 3 updated, 1 available | 2.5 s; warning: pinned |\n\n"
     )
 
 

@@ -47,8 +47,6 @@ def seen(*, after: float = 5.0, max_event_age_seconds: float = 3600.0, **ago: fl
         (a_report(TargetState.READY, here=MATCHED), EventState.ROLLING),
         (a_report(TargetState.PROGRESSING, TargetState.READY, here=SETTLED), EventState.ROLLING),
         (a_report(TargetState.READY, TargetState.READY, here=SETTLED), EventState.READY),
-        (a_report(TargetState.RESTARTED, here=SETTLED), EventState.READY),
-        (a_report(TargetState.SUPERSEDED, here=SETTLED), EventState.READY),
         (a_report(TargetState.READY, TargetState.SKIPPED, here=SETTLED), EventState.READY),
         (a_report(TargetState.SKIPPED, here=SETTLED), EventState.NO_MATCH),
         (a_report(TargetState.SKIPPED, here=NO_MATCH), EventState.NO_MATCH),

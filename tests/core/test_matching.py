@@ -196,7 +196,7 @@ def as_its_controller_leaves_it(workload: Workload) -> Workload:
     """A day after a restart, when everything has been done that is done by itself."""
     wanted = workload.status.scheduled if workload.key.kind == "DaemonSet" else workload.replicas
     kept = wanted if workload.paused or workload.on_delete else min(workload.partition, wanted)
-    status = RolloutStatus(2, wanted, wanted - kept, kept, wanted, wanted, workload.status.scheduled)
+    status = RolloutStatus(2, wanted, wanted - kept, kept, wanted, workload.status.scheduled)
     mark = a_mark(restarted_at=format_time(NOW - timedelta(days=1)))
     return replace(workload, generation=2, mark=mark, restarted_at=format_time(NOW - timedelta(days=1)), status=status)
 

@@ -4,7 +4,7 @@ import pytest
 
 from krt.core.event_id import EventId
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
-from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK, covers, of_outcome, say, say_end, say_unheard
+from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK, covers, of_outcome, say, say_end, say_unheard, serves
 from krt.core.report import LAST, Standing, Target, TargetState
 from krt.core.restart import format_time
 from krt.core.rollout import ON_DELETE, PAUSED
@@ -215,6 +215,44 @@ def test_an_event_whose_report_is_there_no_more_is_followed_no_more() -> None:
     assert ends(a_workload(), {FIRST: Standing(settled=True, target=None)}) == {FIRST: ("failed", NOT_MADE)}
 
 
+def found(version: int = 1000, since: str = "then") -> Standing:
+    """Somebody else's restart was found to serve it, at that version of the object."""
+    return Standing(settled=True, target=Target(TargetState.PROGRESSING, version=version, served_since=since))
+
+
+@pytest.mark.parametrize(
+    ("workload", "standings", "served"),
+    [
+        (a_workload(restarted_at=ago(-1)), {FIRST: found()}, (FIRST, "then")),
+        (a_workload(created_at=ago(-1)), {FIRST: found()}, (FIRST, "then")),
+        (a_workload(restarted_at=ago(-1)), {FIRST: found(), SECOND: found(since="later")}, (SECOND, "later")),
+        (a_workload(restarted_at=ago(-1)), {FIRST: LEFT, SECOND: found()}, (SECOND, "then")),
+        (a_workload(restarted_at=ago(-1)), {FIRST: found(), SECOND: IN_HAND}, (FIRST, "then")),
+        (a_workload(restarted_at=ago(-1)), {FIRST: found(1001)}, None),
+        (a_workload(restarted_at=ago(-1)), {FIRST: told()}, None),
+        (a_workload(restarted_at=ago(-1)), {FIRST: Standing(settled=True, target=None)}, None),
+        (a_workload(restarted_at=ago(1)), {FIRST: found()}, None),
+        (a_workload(), {FIRST: found(999)}, None),
+    ],
+)
+def test_C2_what_others_made_serves_while_its_time_is_on_the_object(
+    workload: Workload, standings: dict[EventId, Standing], served: tuple[EventId, str] | None
+) -> None:
+    """Seen to fail with the object not looked at, and with its version not compared."""
+    assert serves(workload, standings) == served
+
+
+@pytest.mark.parametrize(("since", "state"), [(ago(899), "progressing"), (ago(901), "failed")])
+@pytest.mark.parametrize("mark", [None, a_mark(restarted_at=ago(3600)), a_mark(restarted_at=ago(1))])
+def test_C2_what_others_made_is_given_the_deadline_from_when_it_was_found(
+    since: str, state: str, mark: str | None
+) -> None:
+    """Seen to fail with the time of an older mark, which is krt's, taken for it."""
+    workload = a_workload(status=ON_ITS_WAY, mark=mark, restarted_at=ago(1800))
+    target = say(workload, now=NOW, deadline_seconds=DEADLINE_SECONDS, served_since=since)
+    assert (target.state, target.served_since) == (state, since)
+
+
 @pytest.mark.parametrize("version", ["999", "1000"])
 def test_an_index_that_is_behind_what_was_told_says_nothing(version: str) -> None:
     """Another worker has told of a version that this one has yet to hear of."""
@@ -264,6 +302,18 @@ def test_an_undone_restart_of_others_is_not_theirs(mark: str) -> None:
         (
             Covered(NEWEST, a_workload(resource_version="7", status=ON_ITS_WAY)),
             Target(TargetState.PROGRESSING, updated=1, available=1, desired=1, uid="uid-of-web", version=7),
+        ),
+        (
+            Covered(NEWEST, a_workload(resource_version="7"), served_since="then"),
+            Target(
+                TargetState.PROGRESSING,
+                updated=1,
+                available=1,
+                desired=1,
+                uid="uid-of-web",
+                version=7,
+                served_since="then",
+            ),
         ),
         (Failed("refused"), Target(TargetState.FAILED, "refused", version=LAST, final=True)),
         (Expired("too late"), Target(TargetState.FAILED, "too late", version=LAST, final=True)),

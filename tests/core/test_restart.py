@@ -15,6 +15,7 @@ from krt.core.restart import (
     decide,
     format_time,
     is_after,
+    is_anew,
     odd_mark,
     parse_mark,
     parse_time,
@@ -243,6 +244,37 @@ def test_a_time_is_after_an_event_or_not(time: str | None, whether: bool) -> Non
 
 def test_no_time_is_after_the_last_id_there_is() -> None:
     assert not is_after("9999-12-31T23:59:59Z", EventId(2**64 - 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "whether"),
+    [
+        ({}, False),
+        ({"restarted_at": ago(60)}, True),
+        ({"restarted_at": "2026-11-20T12:58:50+01:00"}, True),
+        ({"created_at": ago(60)}, True),
+        ({"created_at": ago(60), "restarted_at": ago(-3600)}, True),
+        ({"restarted_at": ago(0)}, True),
+        ({"restarted_at": ago(110)}, False),
+        ({"restarted_at": ago(109.9)}, True),
+        ({"restarted_at": ago(120)}, False),
+        ({"restarted_at": ago(-1)}, False),
+        ({"created_at": ago(-1)}, False),
+        ({"restarted_at": "soon"}, False),
+        ({"restarted_at": ago(60), "mark": a_mark(OLDER, restarted_at=ago(60))}, False),
+        ({"restarted_at": ago(60), "mark": a_mark(NEWER, restarted_at=ago(60))}, False),
+        ({"restarted_at": ago(60), "mark": a_mark(OLDER, restarted_at=ago(90))}, True),
+        ({"restarted_at": ago(60), "mark": a_mark(OLDER, restarted_at=ago(30))}, True),
+        ({"restarted_at": ago(60), "mark": "somebody's hand"}, True),
+        ({"created_at": ago(60), "restarted_at": ago(50), "mark": a_mark(OLDER, restarted_at=ago(50))}, True),
+    ],
+)
+def test_C2_what_others_made_after_the_event_is_known_by_its_time_unless_that_leaves_a_doubt(
+    changes: dict[str, str], whether: bool
+) -> None:
+    """Seen to fail with every time after the event believed, one of the future too, and with no look at the mark."""
+    event = EventId(int(NOW.timestamp() * 1000) - 120_000, 0)
+    assert is_anew(a_workload(**changes), event, age_seconds=120.0) is whether
 
 
 @given(st.text(st.characters(exclude_characters=" "), min_size=1), ids, times)

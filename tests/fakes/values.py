@@ -59,7 +59,7 @@ def a_workload(*images: str | Container, key: str = "Deployment shop/web", **cha
         "paused": False,
         "on_delete": False,
         "partition": 0,
-        "status": RolloutStatus(observed_generation=1, replicas=1, updated=1, available=1, ready=1, scheduled=1),
+        "status": RolloutStatus(observed_generation=1, replicas=1, updated=1, available=1, scheduled=1),
         "restarted_at": None,
         "mark": None,
         "last_manager": "",

@@ -83,8 +83,8 @@ def _problem(report: Report, group: str, event: Event, places: Sequence[Place]) 
         if target is None:
             return f"no word of {name}"
         # Without a kubelet no pod gets ready: only what wants none comes to its end.
-        good = {TargetState.READY} if place.replicas == 0 else {TargetState.PROGRESSING, TargetState.SUPERSEDED}
-        if target.state not in good:
+        good = TargetState.READY if place.replicas == 0 else TargetState.PROGRESSING
+        if target.state is not good:
             return f"{name} is {target}"
     return ""
 

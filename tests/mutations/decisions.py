@@ -72,8 +72,8 @@ _OF_PROGRESS = of(
     (
         "test_T1_the_outcome_is_told_with_the_acknowledgement",
         _PROGRESS,
-        "            return _on_its_way(workload, stage_of(workload))\n        case Failed",
-        "            return None\n        case Failed",
+        "        case Restarted(workload=workload):\n            return _on_its_way(workload, stage_of(workload))",
+        "        case Restarted():\n            return None",
     ),
 )
 

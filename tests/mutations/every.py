@@ -18,6 +18,7 @@ from tests.mutations import (
     rules_index,
     rules_journal,
     rules_restart,
+    served,
     together,
 )
 from tests.mutations.mutation import Mutation
@@ -38,5 +39,6 @@ EVERY: Sequence[Mutation] = (
     *rules_index.MUTATIONS,
     *rules_journal.MUTATIONS,
     *rules_restart.MUTATIONS,
+    *served.MUTATIONS,
     *together.MUTATIONS,
 )

@@ -13,8 +13,8 @@ MUTATIONS = of(
     (
         "test_T2_a_target_is_recorded_before_its_patch",
         "worker/take.py",
-        "            await self._recorder.matched(entry, verdicts, wanted)\n",
-        "            entry.listed |= {workload.key: workload.uid for workload in wanted}\n",
+        "            await self._recorder.matched(entry, verdicts, matched, anew)\n",
+        "            entry.listed |= {workload.key: workload.uid for workload in matched}\n",
     ),
     (
         "test_T2_a_late_match_is_recorded_before_its_patch_too",
@@ -49,11 +49,11 @@ MUTATIONS = of(
     (
         "test_T3_an_event_whose_mark_was_there_already_counts_as_restarted_and_not_as_skipped",
         _PROGRESS,
-        "        case Restarted(workload=workload) | Covered(workload=workload):",
+        "        case Covered(workload=workload, served_since=since):",
         (
             "        case Covered():\n"
             '            return Target(TargetState.SKIPPED, reason="covered", final=True, version=LAST)\n'
-            "        case Restarted(workload=workload):"
+            "        case Covered(workload=workload, served_since=since):"
         ),
     ),
     (
@@ -189,12 +189,6 @@ MUTATIONS = of(
         "worker/keep.py",
         "    done, group = entry.recorded | said, _group(entry)",
         "    done, group = dict(entry.recorded), _group(entry)",
-    ),
-    (
-        "test_C2_a_workload_that_was_restarted_after_an_old_event_is_said_to_have_been",
-        _RECORD,
-        "        case Match(workload, warnings) if is_wanted:",
-        "        case Match(workload, warnings):",
     ),
     (
         "test_of_many_rollouts_those_that_do_not_change_are_looked_at_once_a_second",

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -19,7 +18,7 @@ from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable
 from tests.fakes.index import FakeIndex
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
-from tests.fakes.values import NOW, a_container
+from tests.fakes.values import a_container
 from tests.fakes.workloads import FakeWorkloads, many_workloads
 from tests.worker.workers import WEB, wall, web
 
@@ -562,17 +561,6 @@ async def test_T2_what_is_odd_about_a_match_is_told_however_late_it_comes(
     assert [(record.fields["workload"], record.fields["warnings"]) for record in logged] == [(odd.key, (warning,))]
     [said] = world.report(entry).targets.values()
     assert (Warning.PULL_POLICY in said.warnings) is (warning is Warning.PULL_POLICY)
-
-
-async def test_C2_a_workload_that_was_restarted_after_an_old_event_is_said_to_have_been(world, autojump_clock):
-    """Seen to fail with it told as waiting: nobody was about to restart it, and the event never ended."""
-    await trio.sleep(1000)
-    old = world.accept(age_seconds=300)
-    world.cluster.change(WEB, restarted_at=format_time(NOW + timedelta(seconds=900)))
-    await world.start()
-    await world.settled(old)
-    assert (world.targets(old), world.cluster.patches) == ({"web": "restarted"}, [])
-    assert world.state(old) == "ready"
 
 
 # Valkey away, and several workers

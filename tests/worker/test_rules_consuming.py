@@ -145,7 +145,7 @@ async def test_C2_a_group_that_is_no_news_restarts_everything_for_an_old_event(w
     await first.stop()
     await trio.sleep(600)
     entry = world.accept()
-    world.cluster.change(WEB, restarted_at=ago(-610))  # somebody's, after the event and for another reason
+    world.cluster.change(WEB, restarted_at=ago(-650))  # somebody's, after the event and for another reason
     await trio.sleep(120)
     await world.start()
     await world.settled(entry)
