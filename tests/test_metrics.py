@@ -21,7 +21,7 @@ def a_whole_process() -> Metrics:
     """One with the figures of both roles."""
     metrics = Metrics()
     metrics.web.watch_keys(count=lambda: 4, age_seconds=lambda: float("inf"), fetches={})
-    metrics.worker.watch_worker(in_hand=lambda: 3, waiting=lambda: 2)
+    metrics.worker.watch_worker(in_hand=lambda: 3, waiting=lambda: 2, stalled=lambda: 41.5)
     metrics.worker.watch_index(workloads=lambda: 200, watch_ends=lambda: {"ended": 7})
     return metrics
 
@@ -100,7 +100,8 @@ def test_a_workload_can_end_in_no_way_that_is_not_counted() -> None:
 
 def test_what_a_worker_holds_is_looked_at_when_prometheus_asks() -> None:
     found = samples(a_whole_process())
-    assert (found["krt_entries_in_hand"][()], found["krt_workloads_waiting"][()]) == (3, 2)
+    held = [found[name][()] for name in ("krt_entries_in_hand", "krt_workloads_waiting", "krt_stalled_seconds")]
+    assert held == [3, 2, 41.5]
     assert found["krt_index_workloads"][()] == 200
     assert found["krt_watch_restarts_total"] == {("ended",): 7, ("expired",): 0, ("denied",): 0, ("failed",): 0}
 

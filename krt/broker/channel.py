@@ -15,7 +15,7 @@ from krt.broker.connect import connect
 from krt.broker.connection import Answer, Connection
 from krt.broker.endpoint import Endpoint
 from krt.broker.failures import translated
-from krt.core.ports import Lost, Message, Signal, Subscribed
+from krt.core.ports import Lost, Message, Signal, Subscribed, TooLarge
 from krt.errors import BrokerUnavailable
 from krt.serving.backoff import Backoff
 
@@ -29,13 +29,12 @@ MOST_RETRY_SECONDS = 10.0
 class Subscription:
     """What is heard on one channel, for one listener: `async for signal in subscription`.
 
-    `connected` and, while it is not, `problem` are for readiness; `dropped_messages` counts the too big ones.
+    `connected` and, while it is not, `problem` are for readiness.
     """
 
     def __init__(self, endpoint: Endpoint, channel: str, ping_seconds: float, retries: Backoff) -> None:
         self.connected = False
         self.problem: str | None = None
-        self.dropped_messages = 0
         self._endpoint = endpoint
         self._channel = channel
         self._ping_seconds = ping_seconds
@@ -93,8 +92,8 @@ class Subscription:
         match frame:
             case [b"message", bytes(), bytes() as payload] if len(payload) <= MOST_MESSAGE_BYTES:
                 await self._sender.send(Message(payload))
-            case [b"message", bytes(), bytes()]:
-                self.dropped_messages += 1
+            case [b"message", bytes(), bytes() as payload]:
+                await self._sender.send(TooLarge(len(payload)))
             case [b"pong", bytes()]:
                 pass
             case ResponseError():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import cast
 
+from krt.broker.bounded import FIELDS, GROUPS, SIZE
 from krt.broker.client import Client
 from krt.broker.keys import Keys
 from krt.broker.pages import texts
@@ -16,18 +17,39 @@ from krt.serving.backoff import Backoff
 
 log = Log("broker")
 
+# What is no text, or longer than any record, is answered as something that cannot be read.
+_RECORD = """
+local function record(key)
+  local found = redis.pcall('GET', key)
+  if type(found) == 'table' and found.err and string.find(found.err, 'WRONGTYPE', 1, true) then return 'no text' end
+  if type(found) == 'table' then return redis.call('GET', key) end
+  return string.sub(found or '', 1, 65536)
+end
+"""
+
 # KEYS 1 the record of a cluster's name; ARGV 1 what was found there ("": nothing), 2 what is to stand there.
 # Answers 1, or 0 where somebody else has written meanwhile.
-CLAIM_NAME = Script("""
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+CLAIM_NAME = Script(
+    _RECORD
+    + """
+if record(KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
-""")
+"""
+)
+
+# KEYS 1 the record of a cluster's name. Answers what is found there ("": nothing).
+RECORDED = Script(_RECORD + "return record(KEYS[1])")
 
 # KEYS 1 when each group of workers was seen. Answers that, and the time.
-SEEN = Script("""
-return {redis.call('HGETALL', KEYS[1]), redis.call('TIME')[1]}
-""")
+SEEN = Script(
+    SIZE
+    + FIELDS
+    + GROUPS
+    + """
+return {groups_of(KEYS[1]), redis.call('TIME')[1]}
+"""
+)
 
 # KEYS 1 when each group of workers was seen, 2 the record of the cluster's name, 3 journal
 # ARGV 1 name, 2 after what silence it counts as gone (s), then what the keys begin with that each group has.
@@ -105,7 +127,7 @@ async def claim_name(client: Client, keys: Keys, name: str, own: ClusterIdentity
 
 async def _claim(client: Client, key: str, name: str, own: ClusterIdentity, *, replace: bool) -> bool:
     """Whether the name is this cluster's; False where another worker has claimed it meanwhile."""
-    found = cast("bytes | None", await client.call("GET", key)) or b""
+    found = cast("bytes", await client.eval_script(RECORDED, [key], []))
     known = parse_identity(found)
     is_same = known is not None and compare(known, own) is Likeness.SAME
     if found and not is_same and not replace:

@@ -6,7 +6,20 @@ from typing import Any, cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.broker.scripts import ADOPT, BACKLOG, CLAIM, CREATE_GROUP, HOLD, LEASE, POSITION, READ_GROUP, TIDY
+from krt.broker.mend import mended
+from krt.broker.script import Script
+from krt.broker.scripts import (
+    ADOPT,
+    BACKLOG,
+    CLAIM,
+    CREATE_GROUP,
+    GROUP_MADE,
+    HOLD,
+    LEASE,
+    POSITION,
+    READ_GROUP,
+    TIDY,
+)
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
@@ -82,7 +95,7 @@ class Journal:
 
     async def position(self) -> JournalPosition:
         """The journal's name and the newest id it has given out."""
-        reply = await self._client.eval_script(POSITION, [self._keys.journal, self._keys.journal_name], [])
+        reply = await self._mended(POSITION, [self._keys.journal, self._keys.journal_name], [])
         name, newest = cast("list[bytes]", reply)
         return JournalPosition(name.decode(), _id(newest))
 
@@ -99,13 +112,8 @@ class Journal:
 
     async def group_made(self) -> float:
         """When this worker's group was made, by Valkey's clock: it has seen everything since."""
-        try:
-            made = cast("bytes | None", await self._client.call("GET", self._keys.group_made(self._group)))
-        except BrokerRefused as error:
-            if error.code != "WRONGTYPE":
-                raise
-            made = None
-        return int(made) / 1000 if made and made.isdigit() else 0.0  # what somebody's hand wrote holds up no event
+        made = cast("bytes", await self._mended(GROUP_MADE, [self._keys.group_made(self._group)], []))
+        return int(made) / 1000 if made.isdigit() else 0.0  # what somebody's hand wrote holds up no event
 
     async def hold_lease(self) -> bool:
         """Whether this worker is the one that adopts; renewed by asking."""
@@ -148,8 +156,14 @@ class Journal:
         arguments = [self._group, self._consumer, most, idle_milliseconds]
         return cast("Sequence[bytes]", await self._script(HOLD, [self._keys.journal], arguments))
 
-    async def _script(self, script: Any, keys: list[str], arguments: Sequence[Any]) -> Any:
-        return await self._with_group(lambda: self._client.eval_script(script, keys, arguments))
+    async def _script(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
+        return await self._with_group(lambda: self._mended(script, keys, arguments))
+
+    async def _mended(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
+        """Of the journal itself nothing is set aside: what was accepted may be in it."""
+        texts = (self._keys.journal_name, self._keys.adopter, self._keys.group_made(self._group))
+        own = dict.fromkeys(texts, "string")
+        return await mended(self._client, own, lambda: self._client.eval_script(script, keys, arguments))
 
     async def _with_group(self, ask: Any) -> Any:
         try:

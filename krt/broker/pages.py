@@ -5,8 +5,12 @@ from typing import cast
 
 from krt.broker.client import Client
 from krt.broker.report_scripts import PAGE
+from krt.logs import Log
+
+log = Log("broker")
 
 _PAGE_BYTES = 128 * 1024  # and one step of the scan more: far from the megabyte at which a connection is cut
+_MOST_FIELDS = 200_000  # of a report or of what is followed: twice what 50,000 workloads have
 
 
 async def read_hash(client: Client, key: str) -> dict[str, str]:
@@ -18,6 +22,9 @@ async def read_hash(client: Client, key: str) -> dict[str, str]:
         cursor, flat = cast("tuple[bytes, Sequence[bytes]]", reply)
         found |= texts(flat)
         if cursor == b"0":
+            return found
+        if len(found) > _MOST_FIELDS:
+            log.error("hash_cut", key=key, fields=len(found))
             return found
 
 

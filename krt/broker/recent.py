@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from krt.broker.bounded import FIELDS, GROUPS, SIZE
 from krt.broker.client import Client
 from krt.broker.clusters import seen_of
 from krt.broker.keys import Keys
@@ -26,17 +27,21 @@ _BYTES_AT_ONCE = 256 * 1024  # and one report more: far from the megabyte at whi
 #      5 after how many bytes it is enough, 6 how many are known, then their ids and sizes, then the ids of others.
 # Answers the time, what is known of the groups, and of the newest and of the others each: id, size (0: there is none),
 # and the fields, unless the size is the known one or they are to be read by themselves.
-RECENT = Script("""
+RECENT = Script(
+    SIZE
+    + FIELDS
+    + GROUPS
+    + """
 local known, last, newest, others = {}, 6 + 2 * ARGV[6], {}, {}
 local fields_left, bytes_left = tonumber(ARGV[3]), tonumber(ARGV[5])
 for i = 7, last, 2 do known[ARGV[i]] = tonumber(ARGV[i + 1]) end
 local function fields_of(key)
-  local fields = redis.call('HGETALL', key)
+  local fields = all_of(key) or {}
   for _, part in ipairs(fields) do bytes_left = bytes_left - #part end
   return fields
 end
 local function look(found, id)
-  local size = redis.call('HLEN', ARGV[1] .. id)
+  local size = size_of(ARGV[1] .. id)
   if size > fields_left and #found > 0 then return false end
   fields_left = fields_left - size
   local told = size == 0 or known[id] == size or size > tonumber(ARGV[4]) or bytes_left <= 0
@@ -47,8 +52,9 @@ for i = last + 1, #ARGV do look(others, ARGV[i]) end
 for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[2])) do
   if not look(newest, entry[1]) then break end
 end
-return {redis.call('TIME')[1], redis.call('HGETALL', KEYS[2]), newest, others}
-""")
+return {redis.call('TIME')[1], groups_of(KEYS[2]), newest, others}
+"""
+)
 
 _Found = Sequence[tuple[bytes, int, Sequence[bytes]]]
 

@@ -4,6 +4,7 @@ A report is a hash for each event. What workloads are still followed for which e
 group of workers: "KIND/NAMESPACE/NAME/UID" → "ID ID…". Every change of a report is rung for on a channel of krt's own.
 """
 
+from krt.broker.bounded import FIELDS, GROUPS, SIZE
 from krt.broker.script import Script
 from krt.core.report import MOST_TARGETS
 
@@ -123,47 +124,70 @@ return changed
 # KEYS 1 what is followed
 # ARGV 1 the followed, 2 what report keys begin with, 3 the group's field, 4 the target's,
 #      5 and 6 the first and the last place (from 0) among the ids that is asked about, then all ids.
-# Answers for each of these whether there is a report (1 or 0), and what the two fields hold; nothing if it is followed
-# for another one by now: one that was superseded is settled, and what took its place would be missing from the picture.
-STANDINGS = Script("""
-local asked, found = {}, {}
-local function is_hash(key) return redis.call('TYPE', key).ok == 'hash' end
+# Answers for each of these, or as many as one answer may hold, whether there is a report (1 or 0), and what the two
+# fields hold; nothing if it is followed for another one by now: one that was superseded is settled, and what took its
+# place would be missing from the picture.
+STANDINGS = Script(
+    SIZE
+    + FIELDS
+    + """
+local asked, found, bytes = {}, {}, 0
 for i = 7, #ARGV do asked[ARGV[i]] = true end
 for id in string.gmatch(redis.call('HGET', KEYS[1], ARGV[1]) or '', '%S+') do
   if not asked[id] then return {} end
 end
 for i = 7 + ARGV[5], math.min(7 + ARGV[6], #ARGV) do
-  local report = ARGV[2] .. ARGV[i]
-  if is_hash(report) then
-    local group, target = redis.call('HGET', report, ARGV[3]), redis.call('HGET', report, ARGV[4])
-    found[#found + 1] = {1, group or '', target or ''}
+  local report, said = ARGV[2] .. ARGV[i], {}
+  if bytes > ENOUGH then break end
+  if size_of(report) > 0 then
+    bytes = bytes + add(said, '', redis.call('HGET', report, ARGV[3]) or '')
+    bytes = bytes + add(said, '', redis.call('HGET', report, ARGV[4]) or '')
+    found[#found + 1] = {1, said[2], said[4]}
   else found[#found + 1] = {0, '', ''} end
 end
 return found
-""")
+"""
+)
 
-# Beside each group, "GROUP", stands each of its workers, "GROUP/WORKER", and when it was there last.
-_WORKERS = """
+# KEYS 1 the report; ARGV 1 a field. Answers what it holds; "" where krt never writes that, nil where there is none.
+SAID = Script(
+    SIZE
+    + FIELDS
+    + """
+local value, said = size_of(KEYS[1]) > 0 and redis.call('HGET', KEYS[1], ARGV[1]), {}
+if not value then return nil end
+add(said, '', value)
+return said[2]
+"""
+)
+
+# Beside each group, "GROUP", stands each of its workers, "GROUP/WORKER", and when it was there last. What is larger
+# than krt writes any, or more than that many, goes: each worker says again that it is there.
+_WORKERS = (
+    FIELDS
+    + """
 local function others_living(alive, group, own, now, silence)
   local living, said = 0, redis.call('HGETALL', alive)
   for i = 1, #said, 2 do
     if string.sub(said[i], 1, #group + 1) == group .. '/' and said[i] ~= own then
       if now - (tonumber(said[i + 1]) or 0) <= silence then living = living + 1
       else redis.call('HDEL', alive, said[i]) end
-    end
+    elseif #said[i] > MOST_NAME or #said[i + 1] > MOST_NAME then redis.call('HDEL', alive, said[i]) end
   end
   return living
 end
 """
+)
 
 # KEYS 1 when each group of workers was seen
 # ARGV 1 group, 2 after what silence it counts as gone (s), 3 its presence, 4 the worker, 5 after what silence a worker
-#      is taken for dead (s).
+#      is taken for dead (s), 6 the most fields.
 # Kept are: since when it has been there, when it was last, when it was last before it was gone, and its presence.
 ALIVE = Script(
     _WORKERS
     + """
 local now, own = tonumber(redis.call('TIME')[1]), ARGV[1] .. '/' .. ARGV[4]
+if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[6]) then redis.call('PEXPIRE', KEYS[1], 0) end
 local first, last, earlier = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) (%d+) (%d+) ')
 if not last then first, earlier = now, 0
 elseif now - last > tonumber(ARGV[2]) then first, earlier = now, last end
@@ -173,7 +197,8 @@ return others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5]))
 """
 )
 
-# KEYS 1 when each group of workers was seen; ARGV as of ALIVE, the presence that of a group that has left.
+# KEYS 1 when each group of workers was seen; ARGV as of ALIVE but for the last, the presence that of a group that has
+# left.
 # Answers 1 if the worker was the last one of its group, which has left by that. One that died lately counts as living:
 # then the group only falls silent, as after a crash. So does one whose worker was not known any more.
 LEAVE = Script(
@@ -194,52 +219,48 @@ return is_last and 1 or 0
 # KEYS 1 the report, 2 when each group of workers was seen; ARGV 1 how many fields may be answered at once.
 # Answers the fields, what is known of the groups, the time, and 1 if the fields are all there are. Where they are more,
 # those of targets are missing: they are to be read afterwards, so that none of a group that has ended is missed.
-# A key that holds something else than a hash counts as empty: else one such key would hold up whoever reads it.
-READ = Script("""
-local function hash(command, key, empty)
-  local reply = redis.pcall(command, key)
-  if type(reply) ~= 'table' or not reply.err then return reply end
-  if string.find(reply.err, 'WRONGTYPE', 1, true) then return empty end
-  return redis.call(command, key)
-end
-local groups, now = hash('HGETALL', KEYS[2], {}), redis.call('TIME')[1]
-local size = hash('HLEN', KEYS[1], 0)
+READ = Script(
+    SIZE
+    + FIELDS
+    + GROUPS
+    + """
+local groups, now, size = groups_of(KEYS[2]), redis.call('TIME')[1], size_of(KEYS[1])
 if size == 0 then return {{}, groups, now, 1} end
-if size <= tonumber(ARGV[1]) then return {redis.call('HGETALL', KEYS[1]), groups, now, 1} end
-local fields, cursor = {}, '0'
+local all = size <= tonumber(ARGV[1]) and all_of(KEYS[1])
+if all then return {all, groups, now, 1} end
+local fields, cursor, bytes = {}, '0', 0
 repeat
   local found = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 1000)
   cursor = found[1]
   for i = 1, #found[2], 2 do
-    if string.sub(found[2][i], 1, 7) ~= 'target/' then
-      fields[#fields + 1] = found[2][i]
-      fields[#fields + 1] = found[2][i + 1]
-    end
+    local name, value = found[2][i], found[2][i + 1]
+    if string.sub(name, 1, 7) ~= 'target/' and bytes <= ENOUGH then bytes = bytes + add(fields, name, value) end
   end
 until cursor == '0'
 return {fields, groups, now, 0}
-""")
+"""
+)
 
 # KEYS 1 a hash; ARGV 1 cursor, 2 after how many bytes it is enough. Answers the next cursor, and fields and values:
 # what is there from the first page to the last is on one of them at least.
-PAGE = Script("""
+PAGE = Script(
+    FIELDS
+    + """
 local fields, cursor, bytes = {}, ARGV[1], 0
 repeat
   local found = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 10)
   cursor = found[1]
-  for _, part in ipairs(found[2]) do
-    fields[#fields + 1] = part
-    bytes = bytes + #part
-  end
+  for i = 1, #found[2], 2 do bytes = bytes + add(fields, found[2][i], found[2][i + 1]) end
 until cursor == '0' or bytes > tonumber(ARGV[2])
 return {cursor, fields}
-""")
+"""
+)
 
 # KEYS 1 the report; ARGV 1 the field, 2 the final state that somebody is told. Answers the one that was told first.
 END = Script("""
 if redis.call('EXISTS', KEYS[1]) == 0 then return ARGV[2] end
 local told = redis.call('HGET', KEYS[1], ARGV[1])
-if told then return told end
+if told and #told <= 64 then return told end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return ARGV[2]
 """)

@@ -1,16 +1,20 @@
 """What a worker keeps in Valkey of rollouts: which are followed for which events, and what is said of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from secrets import token_hex
-from typing import cast
+from typing import TypeVar, cast
 
 import msgspec
 
+from krt.broker.bounded import MOST_GROUPS
 from krt.broker.client import Client
+from krt.broker.connection import Reply
 from krt.broker.keys import Keys
+from krt.broker.mend import mended
 from krt.broker.pages import read_hash
-from krt.broker.report_scripts import ALIVE, LEAVE, RECORD, SETTLE, STANDINGS, TELL
+from krt.broker.report_scripts import ALIVE, LEAVE, RECORD, SAID, SETTLE, STANDINGS, TELL
 from krt.broker.reports import read_report
+from krt.broker.script import Script
 from krt.broker.scripts import LEASE
 from krt.core import event_id as event_ids
 from krt.core.conclusion import is_over_for
@@ -30,8 +34,10 @@ from krt.core.report import (
 )
 from krt.core.workload import WorkloadKey
 
+T = TypeVar("T")
+
 _LEASE_MILLISECONDS = 3000
-_STANDINGS_AT_ONCE = 500  # an answer of a thousand bytes each is far from the megabyte at which a connection is cut
+_STANDINGS_AT_ONCE = 500
 _FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report: what nobody looks after goes by itself
 
 
@@ -53,11 +59,11 @@ class Rollouts:
         flat = [part for field in said.items() for part in field]
         keys = [self._keys.report(str(event)), self._keys.followed(self._group)]
         own: list[str | int] = [str(event), self._keys.reports_channel, _FOLLOWED_MILLISECONDS, len(said)]
-        await self._client.eval_script(RECORD, keys, [*own, *flat, *(_name(key, uid) for key, uid in follow.items())])
+        await self._script(RECORD, keys, [*own, *flat, *(_name(key, uid) for key, uid in follow.items())])
 
     async def is_open(self, event: EventId) -> bool:
         """Whether a worker of this group has recorded the event, and none has settled it."""
-        said = await self._client.call("HGET", self._keys.report(str(event)), group_field(self._group))
+        said = await self._script(SAID, [self._keys.report(str(event))], [group_field(self._group)])
         return said is not None and not parse_group(_text(said)).final
 
     async def is_over(self, event: EventId) -> bool:
@@ -81,7 +87,7 @@ class Rollouts:
         keys = [self._keys.journal, self._keys.report(str(event)), self._keys.followed(self._group)]
         names = [(target_field(self._group, key), _name(key, uid)) for key, uid in follow.items()]
         pairs = [*said.items(), *names]
-        await self._client.eval_script(SETTLE, keys, [*own, *(part for pair in pairs for part in pair)])
+        await self._script(SETTLE, keys, [*own, *(part for pair in pairs for part in pair)])
 
     async def tell(self, followed: Followed, target: Target) -> int:
         """Say how a rollout goes on, for these of its events; with the last word, follow it for them no more.
@@ -98,11 +104,11 @@ class Rollouts:
             self._keys.reports_channel,
             *map(str, followed.events),
         ]
-        return cast("int", await self._client.eval_script(TELL, [self._keys.followed(self._group)], said))
+        return cast("int", await self._script(TELL, [self._keys.followed(self._group)], said))
 
     async def followed(self) -> tuple[Followed, ...]:
         """What the workers of this group follow."""
-        kept = await read_hash(self._client, self._keys.followed(self._group))
+        kept = await self._mended(lambda: read_hash(self._client, self._keys.followed(self._group)))
         found = (_followed(name, ids) for name, ids in kept.items())
         return tuple(one for one in found if one)
 
@@ -111,10 +117,10 @@ class Rollouts:
         fields = [group_field(self._group), target_field(self._group, followed.key)]
         name = _name(followed.key, followed.uid)
         found: list[tuple[int, bytes, bytes]] = []
-        for first in range(0, len(followed.events), _STANDINGS_AT_ONCE):
+        while (first := len(found)) < len(followed.events):
             place: list[str | int] = [name, self._keys.report(""), *fields, first, first + _STANDINGS_AT_ONCE - 1]
             arguments = [*place, *map(str, followed.events)]
-            reply = await self._client.eval_script(STANDINGS, [self._keys.followed(self._group)], arguments)
+            reply = await self._script(STANDINGS, [self._keys.followed(self._group)], arguments)
             if not reply:
                 return {}
             found += cast("Sequence[tuple[int, bytes, bytes]]", reply)
@@ -123,19 +129,26 @@ class Rollouts:
     async def hold_lease(self) -> bool:
         """Whether this worker is the one that tells; renewed by asking."""
         keys = [self._keys.follower(self._group)]
-        return await self._client.eval_script(LEASE, keys, [self._holder, _LEASE_MILLISECONDS]) == 1
+        return await self._script(LEASE, keys, [self._holder, _LEASE_MILLISECONDS]) == 1
 
     async def say_alive(self) -> None:
         """Events wait for the clusters whose workers say this."""
-        await self._client.eval_script(ALIVE, [self._keys.alive], self._presence_said(self._presence))
+        await self._script(ALIVE, [self._keys.alive], [*self._presence_said(self._presence), MOST_GROUPS])
 
     async def leave(self) -> bool:
         """This worker ends in an orderly way. Whether it was the last one of its group: then the group has left."""
         said = self._presence_said(msgspec.structs.replace(self._presence, left=True))
-        return await self._client.eval_script(LEAVE, [self._keys.alive], said) == 1
+        return await self._script(LEAVE, [self._keys.alive], said) == 1
 
     def _presence_said(self, presence: Presence) -> list[str | int]:
         return [self._group, int(DAY_SECONDS), presence.to_json(), self._holder, int(ABSENT_SECONDS)]
+
+    async def _script(self, script: Script, keys: list[str], arguments: Sequence[str | int]) -> Reply:
+        return await self._mended(lambda: self._client.eval_script(script, keys, arguments))
+
+    async def _mended(self, ask: Callable[[], Awaitable[T]]) -> T:
+        followed, follower = self._keys.followed(self._group), self._keys.follower(self._group)
+        return await mended(self._client, {followed: "hash", follower: "string", self._keys.alive: "hash"}, ask)
 
     def _said(self, targets: Mapping[WorkloadKey, Target]) -> dict[str, str]:
         said = {target_field(self._group, key): target.to_json() for key, target in targets.items()}

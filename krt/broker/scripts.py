@@ -78,10 +78,12 @@ return {'adopted', id}
 """
 )
 
-# KEYS 1 the lease; ARGV 1 who asks, 2 how long it lasts (ms). Answers 1 if the asker holds it now.
+# KEYS 1 the lease; ARGV 1 who asks, 2 how long it lasts (ms). Answers 1 if the asker holds it now. Holders have names
+# of one form; what has another was written by hand, and would not end by itself.
 LEASE = Script("""
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+local is_held = holder and #holder == #ARGV[1] and string.find(holder, '^%x+$')
+if is_held and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """)
@@ -172,8 +174,16 @@ return redis.call(unpack(claim))
 POSITION = Script("""
 local fields, info = {}, redis.call('XINFO', 'STREAM', KEYS[1])
 for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
-return {redis.call('GET', KEYS[2]) or '', fields['last-generated-id']}
+local name = redis.call('GET', KEYS[2]) or ''
+if #name > 64 then -- the next event brings a new one
+  redis.call('PEXPIRE', KEYS[2], 0)
+  name = ''
+end
+return {name, fields['last-generated-id']}
 """)
+
+# KEYS 1 when the group was made. Answers that, or what else stands there, as far as it may be a time.
+GROUP_MADE = Script("return string.sub(redis.call('GET', KEYS[1]) or '', 1, 20)")
 
 # KEYS 1 journal; ARGV 1 group. Answers how many entries there are, how many of them workers of the group hold, the
 # oldest of those (empty: none), and how many nobody was given yet (-1: Valkey cannot tell).

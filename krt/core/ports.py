@@ -255,7 +255,14 @@ class Lost:
     problem: str
 
 
-Signal = Subscribed | Message | Lost
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """Somebody published so many bytes, which no event has: they were dropped."""
+
+    size: int
+
+
+Signal = Subscribed | Message | TooLarge | Lost
 
 
 Changed = Callable[[Workload | None, Workload | None], None]  # before and after; None: not there

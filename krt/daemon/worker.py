@@ -19,6 +19,7 @@ from krt.settings.parts import Cluster as ClusterSettings
 from krt.worker import keep
 from krt.worker.restart import Rules
 from krt.worker.role import Bounds, work
+from krt.worker.stalls import Stalls
 from krt.worker.take import Matching
 
 
@@ -53,6 +54,8 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         claimed = trio.Event()
         daemon.health.add("cluster", lambda: None if claimed.is_set() else f"cluster: {told.name} is not claimed yet")
         task_status.started(())
+        stalls = Stalls()
+        daemon.health.add("progress", stalls.problem)
         matching = Matching(cluster, settings.admission.refusal, told.require_opt_in, told.max_event_age_seconds)
         metrics = daemon.metrics.worker
         metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
@@ -65,7 +68,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         await claim_name(daemon.broker, daemon.keys, told.name, await cluster.identity(), replace=told.replace)
         claimed.set()
         asked = (journal, rollouts, channel, cluster, matching)
-        await work(*asked, rules, bounds, metrics=metrics, on_restart=on_restart)
+        await work(*asked, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)
     if claimed.is_set():  # it was told to stop: whatever crashes or is cut comes by here no more
         await keep.leave(rollouts)
 

@@ -94,9 +94,14 @@ class WorkerMetrics:
         for gauge in (self._entries, self._backlog, self._oldest):
             gauge.set(_UNKNOWN)
 
-    def watch_worker(self, *, in_hand: Callable[[], int], waiting: Callable[[], int]) -> None:
-        """Ask these whenever Prometheus does: events in hand, and workloads that wait for their restart."""
-        self._registry.register(_Held(in_hand, waiting))
+    def watch_worker(
+        self, *, in_hand: Callable[[], int], waiting: Callable[[], int], stalled: Callable[[], float]
+    ) -> None:
+        """Ask these whenever Prometheus does.
+
+        Events in hand, workloads that wait for their restart, and for how long a part has been at one step.
+        """
+        self._registry.register(_Held(in_hand, waiting, stalled))
 
     def watch_index(self, *, workloads: Callable[[], int], watch_ends: Callable[[], Mapping[str, int]]) -> None:
         """Ask these whenever Prometheus does: the size of the index, and how often watches ended, by reason."""
@@ -104,14 +109,20 @@ class WorkerMetrics:
 
 
 class _Held(Collector):
-    def __init__(self, in_hand: Callable[[], int], waiting: Callable[[], int]) -> None:
+    def __init__(self, in_hand: Callable[[], int], waiting: Callable[[], int], stalled: Callable[[], float]) -> None:
         self._in_hand = in_hand
         self._waiting = waiting
+        self._stalled = stalled
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("krt_entries_in_hand", "Events that this worker holds", value=self._in_hand())
         yield GaugeMetricFamily(
             "krt_workloads_waiting", "Workloads that this worker is about to restart", value=self._waiting()
+        )
+        yield GaugeMetricFamily(
+            "krt_stalled_seconds",
+            "For how long the slowest part of the worker has been at one step; 0: none is",
+            value=self._stalled(),
         )
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import trio
 
 from krt.core.event_id import EventId, parse
-from krt.core.ports import Lost, Message, Signal, Subscribed
+from krt.core.ports import Lost, Message, Signal, Subscribed, TooLarge
 
 LOOK_SECONDS = 5.0  # a ring may be lost with its connection
 TOGETHER_SECONDS = 0.2  # changes that come together are told together
@@ -70,7 +70,7 @@ class ReportWatch:
                     self._ring(payload)
                 case Subscribed():
                     self._ring_all()
-                case Lost():
+                case Lost() | TooLarge():
                     pass
 
     async def end_when_stopping(self) -> None:

@@ -15,6 +15,7 @@ from krt.logs import Log
 from krt.serving.backoff import Backoff
 from krt.worker.bell import Bell
 from krt.worker.hand import Hand
+from krt.worker.stalls import Stalls
 from krt.worker.take import Taker
 
 log = Log("worker")
@@ -29,11 +30,12 @@ _SUSPECT_SECONDS = 60.0  # what is open may stay so for ever; and what kills a w
 class Consumer:
     """One worker's reading of the journal."""
 
-    def __init__(self, journal: Journal, hand: Hand, bell: Bell, taker: Taker) -> None:
+    def __init__(self, journal: Journal, hand: Hand, bell: Bell, taker: Taker, stalls: Stalls) -> None:
         self._journal = journal
         self._hand = hand
         self._bell = bell
         self._taker = taker
+        self._stalls = stalls
         self._reply_lost = False  # entries may have been given to this worker in a reply that never came
         self._cursor = "0-0"
         self._claim_at = -1.0
@@ -57,7 +59,8 @@ class Consumer:
     async def consume(self) -> None:
         """Take entries for ever, no more than the hand has room for."""
         while True:
-            await self._hand.wait_room()
+            with self._stalls.step("hand"):
+                await self._hand.wait_room()
             found = await self._patiently(self._read) if self._at_once > 0 else ()
             for delivered in found:
                 await self._take(delivered)
@@ -127,7 +130,8 @@ class Consumer:
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
             try:
-                return await ask()
+                with self._stalls.step("journal"):
+                    return await ask()
             except BrokerUnavailable as error:
                 self._reply_lost = True
                 log.warning("journal_unavailable", problem=error)

@@ -21,6 +21,7 @@ from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.worker.bell import Bell
 from krt.worker.position import LastPosition
+from krt.worker.stalls import Stalls
 
 log = Log("worker")
 
@@ -41,6 +42,7 @@ class Follower:
         rollouts: Rollouts,
         index: Index,
         position: LastPosition,
+        stalls: Stalls,
         *,
         deadline_seconds: float,
         now: Callable[[], datetime],
@@ -48,6 +50,7 @@ class Follower:
         self._rollouts = rollouts
         self._index = index
         self._position = position
+        self._stalls = stalls
         self._deadline_seconds = deadline_seconds
         self._now = now
         self._keys: frozenset[WorkloadKey] = frozenset()
@@ -71,7 +74,8 @@ class Follower:
         while True:
             began = trio.current_time()
             try:
-                await self._look(await self._rollouts.followed() if await self._rollouts.hold_lease() else ())
+                with self._stalls.step("rollouts"):
+                    await self._look(await self._rollouts.followed() if await self._rollouts.hold_lease() else ())
                 self._problem = ""
             except BrokerUnavailable as error:
                 self._whole_at = -math.inf

@@ -15,6 +15,7 @@ from krt.serving.backoff import Backoff
 from krt.worker.clock import ValkeyClock
 from krt.worker.entry import Entry
 from krt.worker.hand import Hand
+from krt.worker.stalls import Stalls
 
 log = Log("worker")
 
@@ -27,7 +28,7 @@ _ALIVE_SECONDS = 30.0
 _LEAVE_SECONDS = 2.0
 
 
-async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[EventId]], None]) -> None:
+async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[EventId]], None], stalls: Stalls) -> None:
     """Keep what is in hand this worker's own, for ever; let go of what another has taken over.
 
     `heard_own` is told what the journal says is this worker's: it may not know of all of it.
@@ -36,7 +37,8 @@ async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[Eve
         await trio.sleep(_RENEW_SECONDS)
         held = hand.ids()
         try:
-            own = await journal.renew(_most(hand))
+            with stalls.step("claims"):
+                own = await journal.renew(_most(hand))
         except BrokerUnavailable as error:
             log.warning("claims_not_renewed", entries=len(held), problem=error)
             continue
@@ -44,12 +46,12 @@ async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[Eve
         heard_own(own)
 
 
-async def close(rollouts: Rollouts, index: Index, hand: Hand, metrics: WorkerMetrics) -> None:
+async def close(rollouts: Rollouts, index: Index, hand: Hand, metrics: WorkerMetrics, stalls: Stalls) -> None:
     """Acknowledge what is settled and can get no late match any more, for ever."""
     while True:
         await hand.wait_settled()
         for entry in hand.complete(index.fresh_at()):
-            await _settle(rollouts, entry)
+            await _settle(rollouts, entry, stalls)
             hand.release(entry)
             metrics.event_settled(_ending(entry))
         if (wanted_at := hand.wants_fresh(trio.current_time())) is not None:
@@ -57,11 +59,12 @@ async def close(rollouts: Rollouts, index: Index, hand: Hand, metrics: WorkerMet
         await trio.sleep(_CLOSE_SECONDS)
 
 
-async def say_alive(rollouts: Rollouts) -> None:
+async def say_alive(rollouts: Rollouts, stalls: Stalls) -> None:
     """Let events wait for this cluster, for ever."""
     while True:
         try:
-            await rollouts.say_alive()
+            with stalls.step("presence"):
+                await rollouts.say_alive()
         except BrokerUnavailable as error:
             log.warning("not_said_alive", problem=error)
         await trio.sleep(_ALIVE_SECONDS)
@@ -108,13 +111,14 @@ async def release(journal: Journal, hand: Hand) -> None:
             log.warning("claims_not_released", entries=len(hand), problem=error)
 
 
-async def _settle(rollouts: Rollouts, entry: Entry) -> None:
+async def _settle(rollouts: Rollouts, entry: Entry, stalls: Stalls) -> None:
     said = {key: target for key, outcome in entry.outcomes.items() if (target := of_outcome(outcome))}
     done, group = entry.recorded | said, _group(entry)
     follow = {key: uid for key, uid in entry.followed.items() if not done[key].final}
     async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
         try:
-            await rollouts.settle(entry.id, group, done, follow)
+            with stalls.step("reports"):
+                await rollouts.settle(entry.id, group, done, follow)
             break
         except BrokerUnavailable as error:
             log.warning("journal_unavailable", event_id=entry.id, problem=error)

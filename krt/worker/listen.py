@@ -9,11 +9,12 @@ import trio
 
 from krt.core.envelope import Envelope
 from krt.core.event import is_journaled, parse
-from krt.core.ports import Journal, Lost, Message, Signal, Subscribed
+from krt.core.ports import Journal, Lost, Message, Signal, Subscribed, TooLarge
 from krt.errors import BrokerUnavailable, EventInvalid
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
 from krt.worker.bell import Bell
+from krt.worker.stalls import Stalls
 
 log = Log("worker")
 
@@ -26,10 +27,11 @@ _LOST_SECONDS = 60.0  # nobody could adopt it for so long: whoever announced it 
 class Listener:
     """One worker's ear."""
 
-    def __init__(self, journal: Journal, bell: Bell, metrics: WorkerMetrics) -> None:
+    def __init__(self, journal: Journal, bell: Bell, metrics: WorkerMetrics, stalls: Stalls) -> None:
         self._journal = journal
         self._bell = bell
         self._metrics = metrics
+        self._stalls = stalls
         self._foreign: deque[tuple[float, Envelope]] = deque()
         self._dropped = 0  # to make room, since it was last known that another worker has the lease
         self._heard = trio.Event()
@@ -47,6 +49,8 @@ class Listener:
                     self._bell.ring()
                 case Message(payload):
                     self._keep(payload)
+                case TooLarge(size):
+                    self._refuse("body", f"{size} bytes are more than any event has")
                 case _:
                     assert_never(signal)
 
@@ -54,11 +58,8 @@ class Listener:
         """Hold the lease if nobody does, and while it is held take foreign messages into the journal, for ever."""
         while True:
             try:
-                if await self._journal.hold_lease():
-                    await self._adopt_kept()
-                else:
-                    self._forget(_KEPT_SECONDS)
-                    self._dropped = 0
+                with self._stalls.step("foreign messages"):
+                    await self._take_in()
             except BrokerUnavailable as error:
                 log.warning("adoption_delayed", waiting=len(self._foreign), problem=error)
             if lost := self._forget(_LOST_SECONDS) + self._dropped:
@@ -69,18 +70,28 @@ class Listener:
                 await self._heard.wait()
             self._heard = trio.Event()
 
+    async def _take_in(self) -> None:
+        if await self._journal.hold_lease():
+            await self._adopt_kept()
+        else:
+            self._forget(_KEPT_SECONDS)
+            self._dropped = 0
+
     def _keep(self, payload: bytes) -> None:
         try:
             event = parse(payload)
         except EventInvalid as error:
-            self._metrics.messages("refused")
-            log.warning("message_refused", field=error.field, problem=error.problem)
+            self._refuse(error.field, error.problem)
             return
         if len(self._foreign) >= _MOST_KEPT:
             self._foreign.popleft()
             self._dropped += 1
         self._foreign.append((trio.current_time(), Envelope(event, None, token_hex(8))))
         self._heard.set()
+
+    def _refuse(self, field: str, problem: str) -> None:
+        self._metrics.messages("refused")
+        log.warning("message_refused", field=field, problem=problem)
 
     async def _adopt_kept(self) -> None:
         while self._foreign:

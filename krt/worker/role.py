@@ -21,6 +21,7 @@ from krt.worker.pace import Pace
 from krt.worker.position import LastPosition
 from krt.worker.record import Recorder
 from krt.worker.restart import Restarter, Rules
+from krt.worker.stalls import Stalls
 from krt.worker.take import Matching, Taker
 from krt.worker.waiting import Waiting
 
@@ -45,10 +46,11 @@ async def work(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     metrics: WorkerMetrics | None = None,
+    stalls: Stalls | None = None,
     on_restart: OnRestart | None = None,
 ) -> None:
     """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
-    metrics = metrics or WorkerMetrics(CollectorRegistry())
+    metrics, stalls = metrics or WorkerMetrics(CollectorRegistry()), stalls or Stalls()
     bell, hand, clock = Bell(), Hand(bounds.in_hand), ValkeyClock(journal)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
@@ -66,19 +68,21 @@ async def work(
     recorder = Recorder(rollouts)
     waiting = Waiting(restarter, recorder)
     taker = Taker(journal, rollouts, recorder, matching, hand, waiting, clock, position, metrics, now)
-    consumer, listener = Consumer(journal, hand, bell, taker), Listener(journal, bell, metrics)
-    follower = Follower(rollouts, matching.index, position, deadline_seconds=rules.rollout_deadline_seconds, now=now)
+    consumer, listener = Consumer(journal, hand, bell, taker, stalls), Listener(journal, bell, metrics, stalls)
+    follower = Follower(
+        rollouts, matching.index, position, stalls, deadline_seconds=rules.rollout_deadline_seconds, now=now
+    )
     matching.index.listen(Changes(hand, waiting, require_opt_in=matching.require_opt_in).hear)
     matching.index.listen(follower.changed)
-    metrics.watch_worker(in_hand=lambda: len(hand), waiting=lambda: len(waiting))
+    metrics.watch_worker(in_hand=lambda: len(hand), waiting=lambda: len(waiting), stalled=stalls.seconds)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listener.hear, signals)
             nursery.start_soon(listener.adopt)
             nursery.start_soon(waiting.work_off)
-            nursery.start_soon(keep.renew, journal, hand, consumer.hear_own)
-            nursery.start_soon(keep.close, rollouts, matching.index, hand, metrics)
-            nursery.start_soon(keep.say_alive, rollouts)
+            nursery.start_soon(keep.renew, journal, hand, consumer.hear_own, stalls)
+            nursery.start_soon(keep.close, rollouts, matching.index, hand, metrics, stalls)
+            nursery.start_soon(keep.say_alive, rollouts, stalls)
             nursery.start_soon(follower.follow)
             nursery.start_soon(keep.measure, journal, clock, metrics)
             nursery.start_soon(consumer.consume)

@@ -268,6 +268,19 @@ async def record_follow_tell_and_settle(server: Server) -> None:
     assert not await rollouts.is_open(event)
 
 
+async def set_aside_what_is_not_its_own(server: Server) -> None:
+    client = server.client("krt-worker")
+    for key in (KEYS.alive, KEYS.followed(GROUP), KEYS.follower(GROUP), KEYS.adopter, KEYS.journal_name):
+        await server.admin.call("RPUSH", key, "x")
+    rollouts, journal = Rollouts(client, KEYS, group=GROUP), a_journal(client)
+    await rollouts.say_alive()
+    assert await rollouts.hold_lease()
+    assert await rollouts.followed() == ()
+    assert await journal.hold_lease()
+    await an_accepted_event(server)
+    await journal.position()
+
+
 async def leave_as_the_last_worker(server: Server) -> None:
     rollouts = [Rollouts(server.client("krt-worker"), KEYS, group=GROUP) for _ in range(2)]
     for each in rollouts:
@@ -344,6 +357,7 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         claim_the_clusters_name,
         show_the_newest_events_to_the_worker,
         leave_as_the_last_worker,
+        set_aside_what_is_not_its_own,
     ),
     "krt-operator": (
         list_the_clusters,

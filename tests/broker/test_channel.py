@@ -16,6 +16,7 @@ from krt.broker.channel import (
     Signal,
     Subscribed,
     Subscription,
+    TooLarge,
     subscribe,
 )
 from krt.broker.endpoint import Endpoint, parse_endpoint
@@ -171,12 +172,12 @@ async def test_a_valkey_that_hangs_is_noticed_and_left(valkey, endpoint):
         await heard_until_subscribed(subscription)
 
 
-async def test_a_message_above_the_limit_is_dropped_and_counted_and_the_next_is_heard(client, endpoint):
+async def test_a_message_above_the_limit_is_told_by_its_size_and_the_next_is_heard(client, endpoint):
     async with subscribed(endpoint) as subscription:
         await client.call("PUBLISH", "events", b"x" * (MOST_MESSAGE_BYTES + 1))
         await client.call("PUBLISH", "events", b"x" * MOST_MESSAGE_BYTES)
+        assert await heard_by(subscription) == TooLarge(MOST_MESSAGE_BYTES + 1)
         assert await heard_by(subscription) == Message(b"x" * MOST_MESSAGE_BYTES)
-        assert subscription.dropped_messages == 1
 
 
 async def test_a_message_above_any_reply_costs_the_connection_and_it_subscribes_again(client, endpoint):

@@ -5,9 +5,10 @@ import sys
 from krt.cli.main import main
 from krt.core.ports import Rollouts
 from krt.worker import keep
+from krt.worker.stalls import Stalls
 
 
-async def say_alive(rollouts: Rollouts) -> None:
+async def say_alive(rollouts: Rollouts, _: Stalls) -> None:
     await rollouts.say_alive()
     raise ZeroDivisionError("a bug, for the test")
 

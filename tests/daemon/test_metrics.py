@@ -28,6 +28,7 @@ async def test_an_event_shows_in_the_figures_of_both_roles(around: Around, krt: 
         "krt_index_workloads": 1,
         "krt_workloads_waiting": 0,
         "krt_entries_in_hand": 0,
+        "krt_stalled_seconds": 0,
         "krt_watch_restarts_total failed": 0,
         "krt_journal_durable": 0,  # the test's Valkey keeps nothing
     }

@@ -100,7 +100,7 @@ MUTATIONS = of(
     (
         "test_C3_what_is_in_hand_is_nobody_elses_while_its_worker_lives",
         "worker/role.py",
-        "            nursery.start_soon(keep.renew, journal, hand, consumer.hear_own)\n",
+        "            nursery.start_soon(keep.renew, journal, hand, consumer.hear_own, stalls)\n",
         "",
     ),
     (

@@ -10,8 +10,8 @@ MUTATIONS = of(
     (
         "test_C7_two_workers_take_one_foreign_message_in_once",
         _LISTEN,
-        "                if await self._journal.hold_lease():",
-        "                if True:",
+        "        if await self._journal.hold_lease():",
+        "        if True:",
     ),
     (
         "test_C7_only_what_ends_as_krts_own_messages_do_is_in_the_journal_already",
@@ -28,14 +28,14 @@ MUTATIONS = of(
     (
         "test_C7_messages_between_the_death_of_one_and_the_turn_of_the_other_are_taken_in",
         _LISTEN,
-        "                    self._forget(_KEPT_SECONDS)\n",
-        "                    self._forget(0.0)\n",
+        "            self._forget(_KEPT_SECONDS)\n",
+        "            self._forget(0.0)\n",
     ),
     (
         "test_C7_what_another_has_had_the_time_for_is_forgotten",
         _LISTEN,
-        "                    self._forget(_KEPT_SECONDS)\n",
-        "                    pass\n",
+        "            self._forget(_KEPT_SECONDS)\n",
+        "            pass\n",
     ),
     (
         "test_C7_a_message_heard_while_valkey_is_away_is_taken_in_later",
@@ -64,7 +64,7 @@ MUTATIONS = of(
     (
         "test_C7_a_real_lease_has_one_holder_until_it_ends",
         _SCRIPTS,
-        "if holder and holder ~= ARGV[1] then return 0 end",
+        "if is_held and holder ~= ARGV[1] then return 0 end",
         "",
     ),
     (

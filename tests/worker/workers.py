@@ -20,6 +20,7 @@ from krt.errors import BrokerUnavailable
 from krt.metrics import WorkerMetrics
 from krt.worker.restart import Rules
 from krt.worker.role import Bounds, work
+from krt.worker.stalls import Stalls
 from krt.worker.take import Matching
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal, Stream
@@ -102,6 +103,7 @@ class World:
         cluster: Any = None,
         wall: Callable[[], datetime] = wall,
         metrics: WorkerMetrics | None = None,
+        stalls: Stalls | None = None,
         **matching: Any,
     ) -> Worker:
         """A worker with an index of its own, which hears of everything at once and has a bookmark a minute."""
@@ -126,6 +128,7 @@ class World:
                     bounds,
                     now=wall,
                     metrics=metrics,
+                    stalls=stalls,
                 )
             worker.ended.set()
 

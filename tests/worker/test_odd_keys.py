@@ -1,0 +1,170 @@
+"""C5 of docs/correctness.md: whatever stands in a key of krt's, and whatever its size or type, holds up no event.
+
+Before a real Valkey, with a whole worker.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+import trio
+
+from krt.broker.client import Client
+from krt.broker.clusters import claim_name, seen_clusters
+from krt.broker.recent import RecentReports
+from krt.broker.reports import Reports
+from krt.core.cluster_identity import ClusterIdentity
+from krt.core.event_id import EventId
+from krt.core.ports import Message, Signal
+from krt.errors import SettingsInvalid
+from tests.fakes.pace import slack
+from tests.fakes.patience import until
+from tests.worker.accepting import KEYS, accept
+from tests.worker.test_old_news import ALL, a_cluster, an_event
+from tests.worker.workers import RULES, foreign, journaled, working
+
+MEGABYTES = "x" * 3_000_000
+DEEP = "[" * 100_000
+
+AT_ONCE = replace(RULES, min_interval_seconds=0.0)
+
+Put = Callable[[Client, str], Awaitable[None]]
+
+
+async def a_list(client: Client, key: str) -> None:
+    await client.call("RPUSH", key, "x")
+
+
+async def a_text(client: Client, key: str) -> None:
+    await client.call("SET", key, "x")
+
+
+async def a_large_text(client: Client, key: str) -> None:
+    await client.call("SET", key, MEGABYTES)
+
+
+async def a_set(client: Client, key: str) -> None:
+    await client.call("SADD", key, *map(str, range(1000)))
+
+
+async def a_stream(client: Client, key: str) -> None:
+    await client.call("XADD", key, "1-1", "f", "v")
+
+
+async def a_large_value(client: Client, key: str) -> None:
+    await client.call("HSET", key, "default:00000000", MEGABYTES)
+
+
+async def a_large_name(client: Client, key: str) -> None:
+    await client.call("HSET", key, MEGABYTES, "x")
+
+
+async def many_large_values(client: Client, key: str) -> None:
+    for number in range(400):
+        await client.call("HSET", key, f"target/a/Deployment/shop/{number}", "y" * 12_000)
+
+
+async def many_fields(client: Client, key: str) -> None:
+    for start in range(0, 60_000, 1000):
+        fields = [part for number in range(start, start + 1000) for part in (f"group/{number}:x", "1 2 3 {}")]
+        await client.call("HSET", key, *fields)
+
+
+async def deep_json(client: Client, key: str) -> None:
+    await client.call("HSET", key, f"group/{ALL.group}", DEEP, ALL.group, f"1 2 3 {DEEP}")
+
+
+ODD = (
+    a_list,
+    a_text,
+    a_large_text,
+    a_set,
+    a_stream,
+    a_large_value,
+    a_large_name,
+    many_large_values,
+    many_fields,
+    deep_json,
+)
+ONE_KEY = {
+    "alive": KEYS.alive,
+    "followed": KEYS.followed(ALL.group),
+    "follower": KEYS.follower(ALL.group),
+    "adopter": KEYS.adopter,
+    "group-made": KEYS.group_made(ALL.group),
+    "journal-name": KEYS.journal_name,
+}
+
+odd = pytest.mark.parametrize("put", ODD, ids=lambda put: put.__name__)
+
+
+async def is_told(client: Client, entry: EventId) -> bool:
+    """Whether the job hears that its event is in hand, or that it has ended."""
+    found = await Reports(client, KEYS).read(entry)
+    return found is not None and any(group.state != "waiting" for group in found[0].groups.values())
+
+
+@odd
+@pytest.mark.parametrize("key", ONE_KEY.values(), ids=ONE_KEY)
+async def test_C5_what_stands_in_a_key_of_krts_holds_up_no_event(client, key, put):
+    """Seen to fail with what is of another type or too large raised as an error of Valkey's."""
+    cluster = a_cluster()
+    old = await an_event(client, seconds_ago=30)  # one for which it is asked when the group was made
+    await client.call("XGROUP", "CREATE", KEYS.journal, ALL.group, "0")
+    await client.call("DEL", key)
+    await put(client, key)
+    say, heard = trio.open_memory_channel[Signal](9)
+    async with working(ALL.journal(client), ALL.rollouts(client), cluster, signals=heard, rules=AT_ONCE):
+        await until(lambda: len(cluster.patches) >= 1)
+        new = await accept(client)
+        await say.send(Message(journaled()))
+        await until(lambda: len(cluster.patches) >= 2)
+        await say.send(Message(foreign()))
+        await until(lambda: len(cluster.patches) >= 3)
+        await until(lambda: _are_held(client))
+    for entry in (old, new):
+        assert await is_told(client, entry)
+    assert len((await RecentReports(client, KEYS).read()).newest) == 3
+    assert ALL.group in (await seen_clusters(client, KEYS)).groups
+
+
+@odd
+@pytest.mark.parametrize("age_seconds", [30, 4000], ids=["in time", "too old"])
+async def test_C5_what_stands_in_a_report_holds_up_no_other_event(client, put, age_seconds):
+    """Seen to fail as above."""
+    cluster = a_cluster()
+    old = await an_event(client, seconds_ago=age_seconds)
+    await client.call("DEL", KEYS.report(str(old)))
+    await put(client, KEYS.report(str(old)))
+    async with working(ALL.journal(client), ALL.rollouts(client), cluster):
+        new = await accept(client)
+        await until(lambda: len(cluster.patches) >= 1)
+
+        async def is_new_told() -> bool:
+            return await is_told(client, new)
+
+        await until(is_new_told)
+        await until(lambda: _is_settled(client))
+    assert (await RecentReports(client, KEYS).read()).newest
+    await Reports(client, KEYS).read(old)
+
+
+async def _are_held(client: Client) -> bool:
+    """Whether a worker has the leases: the one that adopts, and the one that tells how rollouts go on."""
+    holders = [await client.call("GET", key) for key in (KEYS.adopter, KEYS.follower(ALL.group))]
+    return all(holder is not None and len(holder) == 16 for holder in holders)
+
+
+async def _is_settled(client: Client) -> bool:
+    return (await ALL.journal(client).backlog()).unsettled == 0
+
+
+@pytest.mark.parametrize("put", [a_list, a_set, a_stream, a_large_text, many_fields], ids=lambda put: put.__name__)
+async def test_C1_an_odd_record_of_the_clusters_name_is_told_and_may_be_replaced(client, put):
+    """Seen to fail with the worker waiting for ever for what is no text."""
+    own = ClusterIdentity("u1")
+    await put(client, KEYS.cluster("default"))
+    with trio.fail_after(slack(2)), pytest.raises(SettingsInvalid, match="cannot be read"):
+        await claim_name(client, KEYS, "default", own, replace=False)
+    await claim_name(client, KEYS, "default", own, replace=True)
+    await claim_name(client, KEYS, "default", own, replace=False)
