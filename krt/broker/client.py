@@ -13,7 +13,6 @@ from krt.broker.pool import Pool
 from krt.broker.script import Script
 
 MOST_CALLS_AT_ONCE = 8
-MOST_BLOCKING_READS = 4
 
 Exchange = Callable[[Connection], Awaitable[Reply]]
 
@@ -28,7 +27,6 @@ class Client:
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._calls = Pool(endpoint, MOST_CALLS_AT_ONCE)
-        self._blocking_reads = Pool(endpoint, MOST_BLOCKING_READS)  # of their own: they never hold up a call
 
     async def call(self, *command: Argument) -> Reply:
         """One command and its reply, `endpoint.call_seconds` long at most.
@@ -49,39 +47,22 @@ class Client:
 
         return await self._call(["EVALSHA"], evaluate)
 
-    async def blocking(self, *command: Argument, block_seconds: float) -> Reply:
-        """A command that waits at Valkey (XREADGROUP … BLOCK), for `block_seconds` as it says itself.
-
-        At most `call_seconds` longer; to get a connection, it may take `connect_seconds` more.
-        """
-        most = block_seconds + self.endpoint.call_seconds
-        in_all = most + self.endpoint.connect_seconds
-        return await self._exchange(
-            self._blocking_reads, command, in_all, most, lambda connection: connection.execute(*command)
-        )
-
     def close(self) -> None:
         self._calls.close()
-        self._blocking_reads.close()
 
     async def _call(self, command: Sequence[Argument], exchange: Exchange) -> Reply:
-        most = self.endpoint.call_seconds
-        return await self._exchange(self._calls, command, max(most, self.endpoint.connect_seconds), most, exchange)
-
-    async def _exchange(
-        self, pool: Pool, command: Sequence[Argument], all_seconds: float, exchange_seconds: float, exchange: Exchange
-    ) -> Reply:
+        call_seconds = self.endpoint.call_seconds
         try:
-            with trio.fail_after(all_seconds) as scope:
+            with trio.fail_after(max(call_seconds, self.endpoint.connect_seconds)) as scope:
 
                 async def in_time(connection: Connection) -> Reply:
-                    scope.deadline = min(scope.deadline, trio.current_time() + exchange_seconds)
+                    scope.deadline = min(scope.deadline, trio.current_time() + call_seconds)
                     return await exchange(connection)
 
-                return await pool.lend(in_time)
+                return await self._calls.lend(in_time)
         except FAILURES as error:
             if isinstance(error, trio.TooSlowError):
-                pool.drop_idle()  # those to a Valkey that hangs, too
+                self._calls.drop_idle()  # those to a Valkey that hangs, too
             raise translation(self.endpoint, command, error) from error
 
 

@@ -17,8 +17,7 @@ T = TypeVar("T")
 # Shorter than what firewalls and balancers forget an idle connection after, without a word to either end.
 IDLE_SECONDS = 60.0
 
-# The answers of a former primary: after a failover only new connections lead to the present one.
-_DEMOTED = {"READONLY", "UNBLOCKED"}
+_DEMOTED = "READONLY"  # the answer of a former primary: after a failover only new connections lead to the present one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +47,7 @@ class Pool:
                 self.drop_idle()
                 raise
             except ResponseError as error:
-                if code_of(error) in _DEMOTED:
+                if code_of(error) == _DEMOTED:
                     connection.close()
                     self.drop_idle()
                 raise

@@ -1,6 +1,7 @@
 """Calls to a real Valkey, in good days and in bad ones."""
 
 import random
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ import trio
 import valkey as oracle
 
 from krt.broker.client import MOST_CALLS_AT_ONCE, Client, open_client
-from krt.broker.endpoint import parse_endpoint
+from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.broker.pool import Pool
 from krt.broker.script import Script
 from krt.dev.valkey import Valkey, open_valkey
@@ -176,12 +177,12 @@ async def test_a_connection_idle_for_too_long_is_not_trusted(endpoint, idle_seco
     assert len(ids) == connections
 
 
-async def test_a_server_killed_during_a_call_makes_it_unavailable_at_once(valkey, client):
+async def test_a_server_killed_during_a_call_makes_it_unavailable_at_once(valkey, client, patient):
     async with trio.open_nursery() as nursery:
 
         async def read() -> None:
             with pytest.raises(BrokerUnavailable, match="connection was"):
-                await client.blocking("BLPOP", "queue", 0, block_seconds=60)
+                await patient.call("BLPOP", "queue", 0)
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(read)
@@ -189,6 +190,13 @@ async def test_a_server_killed_during_a_call_makes_it_unavailable_at_once(valkey
         await valkey.kill()
         await trio.sleep(2)
         raise AssertionError("the read outlived its server")
+
+
+@pytest.fixture
+async def patient(endpoint: Endpoint) -> AsyncIterator[Client]:
+    """One that waits a minute for an answer."""
+    async with open_client(replace(endpoint, call_seconds=60)) as client:
+        yield client
 
 
 async def until_blocked(client: Client) -> None:
@@ -206,39 +214,11 @@ async def test_a_demoted_primary_is_left_for_whoever_has_its_address_now(client)
     assert await client.call("CLIENT", "ID") != before
 
 
-async def test_a_blocking_read_waits_its_time_and_no_call_waits_for_it(client):
-    replies = []
-
-    async def read() -> None:
-        replies.append(await client.blocking("BLPOP", "queue", "1", block_seconds=1))
-
-    async with trio.open_nursery() as nursery:
-        for _ in range(MOST_CALLS_AT_ONCE):
-            nursery.start_soon(read)
-        await trio.testing.wait_all_tasks_blocked()
-        for _ in range(20):
-            assert await client.call("PING") == b"PONG"
-        assert replies == []
-    assert replies == [None] * MOST_CALLS_AT_ONCE
-
-
-async def test_a_blocking_read_may_take_longer_than_a_call(endpoint):
-    async with open_client(replace(endpoint, call_seconds=0.1, connect_seconds=0.1)) as client:
-        assert await client.blocking("BLPOP", "queue", "0.25", block_seconds=0.25) is None
-
-
-async def test_a_blocking_read_of_a_silent_server_ends_at_its_deadline(valkey, endpoint):
-    async with open_client(replace(endpoint, call_seconds=0.1)) as client:
-        valkey.pause()
-        with trio.fail_after(slack(1)), pytest.raises(BrokerUnavailable, match="BLPOP in time"):
-            await client.blocking("BLPOP", "queue", "0.1", block_seconds=0.1)
-
-
-async def test_a_cancelled_blocking_read_steals_nothing(client):
+async def test_a_cancelled_read_steals_nothing(client, patient):
     await client.call("XGROUP", "CREATE", "stream", "g", "0", "MKSTREAM")
     for _ in range(30):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(lambda: client.blocking(*GROUP_READ, block_seconds=60))
+            nursery.start_soon(lambda: patient.call(*GROUP_READ))
             await until_blocked(client)
             nursery.cancel_scope.cancel()
         await client.call("PING")  # by now the server has seen the connection's end, too
@@ -338,8 +318,8 @@ async def test_an_answer_larger_than_the_limit_makes_the_call_unavailable_and_th
 
 async def test_a_connection_in_use_at_the_end_of_its_client_is_closed_after_its_reply(endpoint, client):
     async with trio.open_nursery() as nursery:
-        async with open_client(endpoint) as other:
-            nursery.start_soon(lambda: other.blocking("BLPOP", "queue", 5, block_seconds=5))
+        async with open_client(replace(endpoint, call_seconds=60)) as other:
+            nursery.start_soon(lambda: other.call("BLPOP", "queue", 5))
             await until_blocked(client)
         assert await connections_at(client) == 2
         await client.call("RPUSH", "queue", "item")
