@@ -98,31 +98,38 @@ class JournalFull(BrokerUnavailable):
     """The journal holds as many entries as it may: nothing was accepted."""
 
 
-class ClusterUnavailable(KrtError):
-    """The API server could not be asked: connection, deadline, 429 or 5xx. `retry_after_seconds` if it said so."""
+class ClusterError(KrtError):
+    """The API server did not do what was asked; the base of all that it may answer.
 
-    def __init__(self, problem: str, *, retry_after_seconds: float | None = None) -> None:
+    `retry_after_seconds`: it said when to ask again; 0 if it did not.
+    """
+
+    def __init__(self, problem: str, *, retry_after_seconds: float = 0.0) -> None:
         super().__init__(problem)
         self.retry_after_seconds = retry_after_seconds
 
 
-class ClusterDenied(KrtError):
+class ClusterUnavailable(ClusterError):
+    """The API server could not be asked: connection, deadline, 429 or 5xx."""
+
+
+class ClusterDenied(ClusterError):
     """401, or a 403 of an authorizer: a restarting API server answers it to everybody for a moment."""
 
 
-class ClusterRefused(KrtError):
+class ClusterRefused(ClusterError):
     """The API server will not do it, however often it is asked: 422, an admission's denial, a malformed request."""
 
 
-class Conflict(KrtError):
+class Conflict(ClusterError):
     """409: the object is no longer at the resource version that was read."""
 
 
-class Gone(KrtError):
+class NotThere(ClusterError):
     """404: the object is not there (any more)."""
 
 
-class VersionExpired(KrtError):
+class VersionExpired(ClusterError):
     """410: the resource version or the continue token is too old; list again."""
 
 

@@ -44,13 +44,13 @@ class Api:
         self._credentials = credentials
 
     async def read(self, key: WorkloadKey) -> Workload:
-        """The workload as it is now. Raises Gone."""
+        """The workload as it is now. Raises NotThere."""
         kind = KINDS[key.kind]
         body = await self._call("GET", kind.path(key.namespace, key.name))
         return _decoded(wire.read_workload, kind, body)
 
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
-        """Restart the workload if it is still at the version that was read. Raises Conflict and Gone.
+        """Restart the workload if it is still at the version that was read. Raises Conflict and NotThere.
 
         One merge patch: no other field is sent, so no other field can change.
         """
@@ -79,18 +79,18 @@ class Api:
         return _decoded(wire.read_page, kind, body)
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
-        """Create a Kubernetes Event. Raises Conflict and Gone."""
+        """Create a Kubernetes Event. Raises Conflict and NotThere."""
         path = f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
         headers = {"Content-Type": "application/json"}
         await self._call("POST", path, content=json.dumps(event).encode(), headers=headers)
 
     async def namespace_uid(self, name: str) -> str:
-        """What tells the namespace from others of that name. Raises Gone."""
+        """What tells the namespace from others of that name. Raises NotThere."""
         body = await self._call("GET", NAMESPACE.path(None, name))
         return _decoded(wire.read_uid, NAMESPACE, body)
 
     async def who_am_i(self) -> wire.Account:
-        """Who the API server takes krt for. Raises Gone where it is older than Kubernetes 1.28."""
+        """Who the API server takes krt for. Raises NotThere where it is older than Kubernetes 1.28."""
         headers = {"Content-Type": "application/json"}
         body = await self._call("POST", _WHO_PATH, content=json.dumps(_WHO).encode(), headers=headers)
         return _decoded(wire.read_account, NAMESPACE, body)

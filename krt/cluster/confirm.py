@@ -13,7 +13,7 @@ import trio
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope
 from krt.cluster.wire import read_bookmark, read_changed, read_line
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
+from krt.errors import ClusterError
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 
@@ -51,7 +51,7 @@ async def _ask(scope: Scope, api: Api) -> None:
             elif scope.version:
                 async with api.watch(scope.kind, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
                     await _hear(scope, newest, lines, began)
-    except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone, VersionExpired, ValueError) as error:
+    except (ClusterError, ValueError) as error:
         # A ValueError is what no API server sends: no JSON, or a version that is no number. Whoever follows the scope
         # says what is wrong with the server.
         log.debug("freshness_unknown", scope=scope, problem=error)

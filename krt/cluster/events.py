@@ -15,7 +15,7 @@ from krt.cluster.api import Api
 from krt.cluster.kinds import KINDS
 from krt.cluster.wire import FIELD_MANAGER
 from krt.core.workload import Workload
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone, VersionExpired
+from krt.errors import ClusterError
 from krt.logs import Log
 
 log = Log("cluster")
@@ -46,7 +46,7 @@ class EventWriter:
             try:
                 await self._api.create_event(workload.key.namespace, event_of(workload, cause, at))
                 self._problem = ""
-            except (ClusterUnavailable, ClusterDenied, ClusterRefused, Conflict, Gone, VersionExpired) as error:
+            except ClusterError as error:
                 self._say(str(error))
 
     def _say(self, problem: str) -> None:

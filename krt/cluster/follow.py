@@ -20,7 +20,7 @@ from krt.cluster.listing import ListTooLong, Pages
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
 from krt.core.workload import Workload, WorkloadKey
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, KrtError, VersionExpired
+from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, KrtError, VersionExpired
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 
@@ -98,10 +98,10 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
             scope.watch_ends["expired"] += 1
             scope.version = None
             log.info("watch_expired", scope=scope, problem=error)
-        except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
+        except ClusterError as error:
             scope.watch_ends["denied" if isinstance(error, ClusterDenied) else "failed"] += 1
             scope.fail(error)
-            await trio.sleep(getattr(error, "retry_after_seconds", None) or 0)
+            await trio.sleep(error.retry_after_seconds)
 
 
 async def _list(scope: Scope, api: Api, index: Index) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from krt.cluster.access import Server
 from krt.cluster.api import Api
 from krt.core.cluster_identity import ClusterIdentity
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, NotThere, VersionExpired
 from krt.logs import Log
 from krt.serving.backoff import Backoff
 
@@ -52,5 +52,5 @@ async def _allowed(answer: Awaitable[T]) -> T | None:
     """None where it is denied, or not there: an API server before 1.28 does not say who one is."""
     try:
         return await answer
-    except (ClusterDenied, ClusterRefused, Gone, VersionExpired):
+    except (ClusterDenied, ClusterRefused, NotThere, VersionExpired):
         return None

@@ -5,11 +5,11 @@ import re
 from krt.cluster.wire import Status
 from krt.errors import (
     ClusterDenied,
+    ClusterError,
     ClusterRefused,
     ClusterUnavailable,
     Conflict,
-    Gone,
-    KrtError,
+    NotThere,
     VersionExpired,
 )
 
@@ -25,7 +25,7 @@ _ADMISSION = re.compile(
 _AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')
 
 
-def refusal(code: int, status: Status, retry_after: str | None = None) -> KrtError:
+def refusal(code: int, status: Status, retry_after: str | None = None) -> ClusterError:
     """The error that a status code, the API server's account of it and its Retry-After header amount to."""
     problem = f"{code} {status.reason or 'without a reason'}: {status.message or 'no message'}"
     if code < 500 and code != 429 and _ADMISSION.match(status.message):
@@ -36,7 +36,7 @@ def refusal(code: int, status: Status, retry_after: str | None = None) -> KrtErr
         case 403:
             return ClusterDenied(problem) if _not_permitted(status) else ClusterRefused(problem)
         case 404:
-            return Gone(problem)
+            return NotThere(problem)
         case 409:
             return Conflict(problem)
         case 410:
@@ -54,7 +54,7 @@ def _not_permitted(status: Status) -> bool:
     return not status.message or bool(_AUTHORIZER.search(status.message))
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def _seconds(retry_after: str | None) -> float:
     if retry_after is None or not (retry_after.isascii() and retry_after.isdecimal()):
-        return None  # a date is allowed too, but no API server writes one
+        return 0.0  # a date is allowed too, but no API server writes one
     return min(float(retry_after[:6]), _MOST_RETRY_AFTER_SECONDS)

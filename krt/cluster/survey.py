@@ -12,7 +12,7 @@ from krt.cluster.kinds import KINDS, NAMESPACE, Kind
 from krt.cluster.listing import Pages
 from krt.cluster.namespaces import Namespaces
 from krt.core.workload import Workload
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Gone, VersionExpired
+from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionExpired
 
 _CONNECTIONS = 4
 _TIMES = 3  # a list of many pages may be overtaken by a compaction
@@ -46,7 +46,7 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
                 for namespace in found:
                     told.known.put(namespace)
                 unseen += [f"{problem}; one that is opted out is not known"] if problem else []
-        except (ClusterUnavailable, ClusterDenied, ClusterRefused, Gone) as error:
+        except ClusterError as error:
             raise ClusterUnavailable(f"{server.url}: {error}") from error
     return Survey(server.url, tuple(map(told.told, workloads)), tuple(unseen))
 

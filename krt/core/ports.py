@@ -75,11 +75,11 @@ class Workloads(Protocol):
     """
 
     async def read(self, key: WorkloadKey) -> Workload:
-        """The workload as it is now. Raises Gone."""
+        """The workload as it is now. Raises NotThere."""
         ...
 
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
-        """Restart it if it is still at the version that was read. Raises Conflict and Gone."""
+        """Restart it if it is still at the version that was read. Raises Conflict and NotThere."""
         ...
 
 

@@ -32,7 +32,7 @@ from krt.errors import (
     ClusterRefused,
     ClusterUnavailable,
     Conflict,
-    Gone,
+    NotThere,
     VersionExpired,
 )
 from krt.logs import Log
@@ -103,7 +103,7 @@ class Restarter:
                 return await self._try(case)
             except _NoMatch as error:
                 return Unmatched(str(error))
-            except Gone:
+            except NotThere:
                 return Unmatched("deleted or recreated")
             except ClusterRefused as error:
                 return Failed(str(error))
@@ -114,7 +114,7 @@ class Restarter:
             except (ClusterUnavailable, VersionExpired) as error:
                 case.denied_since = None
                 self._say_retry(case, error, "unavailable")
-                await trio.sleep(getattr(error, "retry_after_seconds", None) or 0)
+                await trio.sleep(error.retry_after_seconds)
             except BrokerUnavailable as error:  # and it has never said where the journal stands
                 self._say_retry(case, error, "journal")
         raise AssertionError("a backoff does not end")
@@ -179,7 +179,7 @@ class Restarter:
         raise AssertionError("a shield without a deadline is never cancelled")
 
     async def _read(self, case: Case) -> None:
-        """Look at the workload as it is now. Raises Gone where it is another one by now."""
+        """Look at the workload as it is now. Raises NotThere where it is another one by now."""
         async with self._call(case):
             fresh = await self._workloads.read(case.workload.key)
         self._judge(case, fresh)
@@ -189,12 +189,12 @@ class Restarter:
         """What the index has heard meanwhile ends the trying, too: with a namespace the rights to read there may go."""
         known = self._index.get(case.workload.key)
         if known is None:
-            raise Gone("not in the index any more")
+            raise NotThere("not in the index any more")
         self._judge(case, known)
 
     def _judge(self, case: Case, workload: Workload) -> None:
         if workload.uid != case.workload.uid:
-            raise Gone("recreated")
+            raise NotThere("recreated")
         verdict = judge(case.entry.envelope.event, workload, require_opt_in=self._rules.require_opt_in)
         if not isinstance(verdict, Match):
             raise _NoMatch(verdict.reason if verdict else "runs no image of this name any more")

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from krt.cluster.events import MOST_WAITING, EventWriter, event_of
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone, KrtError, VersionExpired
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, KrtError, NotThere, VersionExpired
 from tests.fakes.values import a_workload
 
 AT = datetime(2026, 1, 1, 12, 0, 0, 5, tzinfo=UTC)
@@ -74,7 +74,7 @@ async def test_what_is_refused_is_said_once_and_the_next_is_written(api, nursery
     nursery.start_soon(writer.write)
     api.may_answer.set()
     denied = [ClusterDenied("403"), ClusterDenied("403"), ClusterUnavailable("503")]
-    api.errors = [*denied, Gone("404"), Conflict("409"), ClusterRefused("422"), VersionExpired("410")]
+    api.errors = [*denied, NotThere("404"), Conflict("409"), ClusterRefused("422"), VersionExpired("410")]
     for number in range(8):
         writer.restarted(a_workload(), f"{number}")
     await trio.testing.wait_all_tasks_blocked()

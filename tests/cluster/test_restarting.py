@@ -6,7 +6,7 @@ from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
 from krt.core.ports import Stamp
 from krt.dev.cluster import Fault, deployment
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, Gone
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, NotThere
 from tests.fakes.stand_in import key
 
 STAMP = Stamp("2026-11-21T04:00:00.123456Z", "journal 1763690000123-0 2026-11-21T04:00:00.123456Z", "acme/shop main")
@@ -107,9 +107,9 @@ async def test_one_of_two_restarts_of_the_same_version_is_a_conflict(api, web):
 async def test_a_workload_that_was_deleted_is_gone(stand_in, api, web):
     seen = await api.read(web)
     stand_in.delete("web")
-    with pytest.raises(Gone):
+    with pytest.raises(NotThere):
         await api.restart(seen, STAMP)
-    with pytest.raises(Gone):
+    with pytest.raises(NotThere):
         await api.read(web)
 
 
@@ -130,7 +130,7 @@ REFUSALS = [
     (Fault(status=413), ClusterRefused),
     (Fault(status=422), ClusterRefused),
     (Fault(status=302), ClusterRefused),
-    (Fault(status=404), Gone),
+    (Fault(status=404), NotThere),
     (Fault(status=409), Conflict),
     (Fault(status=429), ClusterUnavailable),
     (Fault(status=500), ClusterUnavailable),

@@ -6,7 +6,7 @@ import trio
 from krt.cluster.api import PAGE_ITEMS
 from krt.cluster.kinds import DEPLOYMENT
 from krt.core.workload import Container, read_image
-from krt.errors import Gone, VersionExpired
+from krt.errors import NotThere, VersionExpired
 from tests.contract.subject import ELSEWHERE, Subject
 
 REST_ITEMS = 5
@@ -59,7 +59,7 @@ async def test_the_default_pull_policy_depends_on_the_tag(subject: Subject, imag
 
 
 async def test_a_workload_that_is_not_there_is_gone(subject: Subject) -> None:
-    with pytest.raises(Gone, match=r'404 NotFound: deployments[.]apps "web" not found'):
+    with pytest.raises(NotThere, match=r'404 NotFound: deployments[.]apps "web" not found'):
         await subject.api.read(subject.key())
 
 

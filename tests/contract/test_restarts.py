@@ -8,7 +8,7 @@ import trio
 
 from krt.core.ports import Stamp
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT
-from krt.errors import Conflict, Gone
+from krt.errors import Conflict, NotThere
 from tests.contract.subject import Subject
 
 FIRST = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop refs/heads/main")
@@ -98,7 +98,7 @@ async def test_a_restart_of_a_deleted_workload_finds_it_gone(subject: Subject) -
     await subject.create(replicas=0)
     seen = await subject.api.read(subject.key())
     await subject.delete()
-    with pytest.raises(Gone):
+    with pytest.raises(NotThere):
         await subject.api.restart(seen, FIRST)
 
 

@@ -9,7 +9,7 @@ import trio
 
 from krt.core.ports import Stamp
 from krt.core.workload import Workload, WorkloadKey
-from krt.errors import Conflict, Gone
+from krt.errors import Conflict, NotThere
 from tests.fakes.values import a_workload
 
 Told = Callable[[WorkloadKey, Workload | None], None]
@@ -114,7 +114,7 @@ class FakeWorkloads:
         try:
             return self.objects[key]
         except KeyError:
-            raise Gone("404") from None
+            raise NotThere("404") from None
 
 
 def many_workloads(count: int, image: str = "ghcr.io/acme/shop:dev") -> Iterable[Workload]:
