@@ -6,7 +6,6 @@ asked for again for ever, and whoever asks would be kept from everything else.
 
 MOST_NAME_BYTES = 1024  # of a field: the longest names a workload of the longest names
 MOST_VALUE_BYTES = 16 * 1024  # twice the body of an event
-MOST_GROUPS = 10_000  # groups of workers and workers
 _ENOUGH_BYTES = 256 * 1024
 
 # How many fields a hash has. What is no hash counts as an empty one.
@@ -40,14 +39,19 @@ local function all_of(key)
 end
 """
 
-# What is known of the groups of workers, and nothing else that stands there.
-GROUPS = f"""
+# What is known of the groups of workers, and nothing else that stands there. If there is too much that looks like it,
+# those are answered that were there last: an event must not pass over a cluster for what somebody's hand wrote.
+GROUPS = """
 local function groups_of(key)
-  local fields, bytes = {{}}, 0
-  if size_of(key) == 0 or size_of(key) > {MOST_GROUPS} then return fields end
-  local flat = redis.call('HGETALL', key)
+  local found, fields, bytes = {}, {}, 0
+  local flat = size_of(key) > 0 and redis.call('HGETALL', key) or {}
   for i = 1, #flat, 2 do
-    if #flat[i + 1] <= MOST_NAME and bytes <= ENOUGH then bytes = bytes + add(fields, flat[i], flat[i + 1]) end
+    local last = #flat[i + 1] <= MOST_NAME and string.match(flat[i + 1], '^%d+ (%d+) %d+ {')
+    if last then found[#found + 1] = {tonumber(last), flat[i], flat[i + 1]} end
+  end
+  table.sort(found, function(one, other) return one[1] > other[1] end)
+  for _, one in ipairs(found) do
+    if bytes <= ENOUGH then bytes = bytes + add(fields, one[2], one[3]) end
   end
   return fields
 end

@@ -5,6 +5,7 @@ from typing import cast
 
 from krt.broker.client import Client
 from krt.broker.report_scripts import PAGE
+from krt.broker.script import Script
 from krt.logs import Log
 
 log = Log("broker")
@@ -13,12 +14,12 @@ _PAGE_BYTES = 128 * 1024  # and one step of the scan more: far from the megabyte
 _MOST_FIELDS = 200_000  # of a report or of what is followed: twice what 50,000 workloads have
 
 
-async def read_hash(client: Client, key: str) -> dict[str, str]:
+async def read_hash(client: Client, key: str, page: Script = PAGE) -> dict[str, str]:
     """Fields and values, each as it was at some moment of the reading. Raises BrokerUnavailable."""
     found: dict[str, str] = {}
     cursor = b"0"
     while True:
-        reply = await client.eval_script(PAGE, [key], [cursor, _PAGE_BYTES])
+        reply = await client.eval_script(page, [key], [cursor, _PAGE_BYTES])
         cursor, flat = cast("tuple[bytes, Sequence[bytes]]", reply)
         found |= texts(flat)
         if cursor == b"0":

@@ -8,6 +8,8 @@ from krt.broker.bounded import FIELDS, GROUPS, SIZE
 from krt.broker.script import Script
 from krt.core.report import MOST_TARGETS
 
+_MOST_IDS_BYTES = 128 * 1024  # of the events that one workload is followed for: some six thousand
+
 # What is not JSON counts as nothing said: it is overwritten, and stops nobody. A report's key that holds something else
 # than a hash counts as no report.
 #
@@ -16,7 +18,7 @@ from krt.core.report import MOST_TARGETS
 # some ("done/GROUP"): a thousand more lines of "ready" would cost memory for a day, and tell nobody anything.
 _FORWARD = (
     f"""
-local MOST = {MOST_TARGETS}
+local MOST, MOST_IDS = {MOST_TARGETS}, {_MOST_IDS_BYTES}
 """
     """
 local function decoded(text)
@@ -52,7 +54,9 @@ local function follow(followed, name, id)
   local held = redis.call('HGET', followed, name)
   if not held then redis.call('HSET', followed, name, id)
   elseif not string.find(' ' .. held .. ' ', ' ' .. id .. ' ', 1, true) then
-    redis.call('HSET', followed, name, held .. ' ' .. id)
+    local ids = held .. ' ' .. id
+    if #ids > MOST_IDS then ids = string.match(ids, ' (.*)$') end -- the oldest: six thousand have come after it
+    redis.call('HSET', followed, name, ids)
   end
 end
 """
@@ -161,8 +165,8 @@ return said[2]
 """
 )
 
-# Beside each group, "GROUP", stands each of its workers, "GROUP/WORKER", and when it was there last. What is larger
-# than krt writes any, or more than that many, goes: each worker says again that it is there.
+# Beside each group, "GROUP", stands each of its workers, "GROUP/WORKER", and when it was there last. What is neither of
+# the two goes.
 _WORKERS = (
     FIELDS
     + """
@@ -172,7 +176,9 @@ local function others_living(alive, group, own, now, silence)
     if string.sub(said[i], 1, #group + 1) == group .. '/' and said[i] ~= own then
       if now - (tonumber(said[i + 1]) or 0) <= silence then living = living + 1
       else redis.call('HDEL', alive, said[i]) end
-    elseif #said[i] > MOST_NAME or #said[i + 1] > MOST_NAME then redis.call('HDEL', alive, said[i]) end
+    elseif #said[i] > MOST_NAME or #said[i + 1] > MOST_NAME or not string.find(said[i + 1], '^%d[%d ]*') then
+      redis.call('HDEL', alive, said[i])
+    end
   end
   return living
 end
@@ -181,13 +187,12 @@ end
 
 # KEYS 1 when each group of workers was seen
 # ARGV 1 group, 2 after what silence it counts as gone (s), 3 its presence, 4 the worker, 5 after what silence a worker
-#      is taken for dead (s), 6 the most fields.
+#      is taken for dead (s).
 # Kept are: since when it has been there, when it was last, when it was last before it was gone, and its presence.
 ALIVE = Script(
     _WORKERS
     + """
 local now, own = tonumber(redis.call('TIME')[1]), ARGV[1] .. '/' .. ARGV[4]
-if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[6]) then redis.call('PEXPIRE', KEYS[1], 0) end
 local first, last, earlier = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) (%d+) (%d+) ')
 if not last then first, earlier = now, 0
 elseif now - last > tonumber(ARGV[2]) then first, earlier = now, last end
@@ -197,8 +202,7 @@ return others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5]))
 """
 )
 
-# KEYS 1 when each group of workers was seen; ARGV as of ALIVE but for the last, the presence that of a group that has
-# left.
+# KEYS 1 when each group of workers was seen; ARGV as of ALIVE, the presence that of a group that has left.
 # Answers 1 if the worker was the last one of its group, which has left by that. One that died lately counts as living:
 # then the group only falls silent, as after a crash. So does one whose worker was not known any more.
 LEAVE = Script(
@@ -252,6 +256,34 @@ repeat
   cursor = found[1]
   for i = 1, #found[2], 2 do bytes = bytes + add(fields, found[2][i], found[2][i + 1]) end
 until cursor == '0' or bytes > tonumber(ARGV[2])
+return {cursor, fields}
+"""
+)
+
+# KEYS 1 what is followed; ARGV 1 cursor, 2 after how many bytes it is enough. As PAGE; what names no workload and no
+# events goes, however much of it there is.
+FOLLOWED = Script(
+    FIELDS + f"""
+local MOST_IDS = {_MOST_IDS_BYTES}
+"""
+    """
+local function is_own(name, ids)
+  return #name <= MOST_NAME and #ids <= MOST_IDS
+    and string.find(name, '^[^/]+/[^/]+/[^/]+/[^/]+$') and string.find(ids, '^%d+%-%d[%d %-]*$')
+end
+local fields, cursor, bytes, steps = {}, ARGV[1], 0, 0
+repeat
+  local found = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', 2)
+  cursor, steps = found[1], steps + 1
+  for i = 1, #found[2], 2 do
+    local name, ids = found[2][i], found[2][i + 1]
+    if is_own(name, ids) then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = ids
+      bytes = bytes + #name + #ids
+    else redis.call('HDEL', KEYS[1], name) end
+  end
+until cursor == '0' or bytes > tonumber(ARGV[2]) or steps == 20000
 return {cursor, fields}
 """
 )

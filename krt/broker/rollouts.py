@@ -6,13 +6,12 @@ from typing import TypeVar, cast
 
 import msgspec
 
-from krt.broker.bounded import MOST_GROUPS
 from krt.broker.client import Client
 from krt.broker.connection import Reply
 from krt.broker.keys import Keys
 from krt.broker.mend import mended
 from krt.broker.pages import read_hash
-from krt.broker.report_scripts import ALIVE, LEAVE, RECORD, SAID, SETTLE, STANDINGS, TELL
+from krt.broker.report_scripts import ALIVE, FOLLOWED, LEAVE, RECORD, SAID, SETTLE, STANDINGS, TELL
 from krt.broker.reports import read_report
 from krt.broker.script import Script
 from krt.broker.scripts import LEASE
@@ -108,7 +107,7 @@ class Rollouts:
 
     async def followed(self) -> tuple[Followed, ...]:
         """What the workers of this group follow."""
-        kept = await self._mended(lambda: read_hash(self._client, self._keys.followed(self._group)))
+        kept = await self._mended(lambda: read_hash(self._client, self._keys.followed(self._group), FOLLOWED))
         found = (_followed(name, ids) for name, ids in kept.items())
         return tuple(one for one in found if one)
 
@@ -133,7 +132,7 @@ class Rollouts:
 
     async def say_alive(self) -> None:
         """Events wait for the clusters whose workers say this."""
-        await self._script(ALIVE, [self._keys.alive], [*self._presence_said(self._presence), MOST_GROUPS])
+        await self._script(ALIVE, [self._keys.alive], self._presence_said(self._presence))
 
     async def leave(self) -> bool:
         """This worker ends in an orderly way. Whether it was the last one of its group: then the group has left."""

@@ -59,12 +59,14 @@ def read_report(answer: Answer, claims: Claims) -> Report | NotYet | Refused | L
             return Refused(f"{who} refused to show the report ({status}){why}", status)
 
 
-def _accepted(answer: Answer, server: Server) -> Accepted:
+def _accepted(answer: Answer, server: Server) -> Accepted | Refused:
     receipt = answer.document(_Receipt) or _Receipt()
     try:
         its_id = str(event_id.parse(receipt.id))
     except ValueError:
-        return Accepted(event_id=None, status_url=None)  # the Go peer's 202 is empty
+        if unsaid.is_own(answer) or not answer.body.strip():  # the Go peer's 202 is empty
+            return Accepted(event_id=None, status_url=None)
+        return Refused(f"{unsaid.who(answer)} answered 202, without a receipt{unsaid.causes(answer)}", status=202)
     return Accepted(event_id=its_id, status_url=server.status_url(its_id))
 
 

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 LONGEST_ANSWER_BYTES = 64 * 1024
 _MOST_CA_BYTES = 16 * 1024 * 1024
+_MOST_WAIT_SECONDS = 30.0  # of what an answer asks for: a proxy asks for years
 _ANY = "https://krt.invalid"  # of a proxy that cannot be used it is said wherever one may be on the way
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
@@ -129,11 +130,15 @@ def _answer(response: httpx.Response, body: bytes) -> Answer:
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:
-    """Retry-After in seconds or as a date (RFC 9110, section 10.2.3); 0 where it says nothing readable."""
+    """Retry-After in seconds or as a date (RFC 9110, section 10.2.3); 0 where it says nothing readable.
+
+    At most _MOST_WAIT_SECONDS: a job asks again at least once before it gives up.
+    """
     if value.isascii() and value.isdigit():
-        return float(value[:9])
+        return min(float(value[:9]), _MOST_WAIT_SECONDS)
     try:
-        return max(0.0, (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds())
+        wait_seconds = (parsedate_to_datetime(value).astimezone(UTC) - now).total_seconds()
+        return min(max(0.0, wait_seconds), _MOST_WAIT_SECONDS)
     except (ValueError, OverflowError):
         return 0
 

@@ -48,6 +48,26 @@ def test_a_202_without_a_readable_id_is_accepted_as_the_go_peer_accepts(body: by
     assert read(202, body) == Accepted(None, None)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE html><title>Human Verification</title>",
+        b"<html>please wait</html>",
+        b'{"id":"1"}',
+        b"{}",
+        b"accepted",
+        b"\x1f\x8b\x08",
+    ],
+)
+def test_a_202_of_something_else_is_no_receipt(body: bytes) -> None:
+    """A web application firewall's challenge, say: nothing was announced. Only the Go peer's is empty."""
+    refused = read(202, body, request_id="", by="awselb/2.0")
+    assert isinstance(refused, Refused)
+    assert "answered 202, without a receipt: the answer is not marked as krt web" in refused.sentence
+    assert "awselb/2.0" in refused.sentence
+    assert read(202, b"", request_id="") == Accepted(None, None)
+
+
 @pytest.mark.parametrize("status", [400, 403, 413, 415])
 def test_a_problem_is_told_with_its_field(status: int) -> None:
     body = json.dumps({"title": "not allowed", "detail": "no rule admits it", "field": "images"}).encode()

@@ -30,6 +30,18 @@ _KEYS = of(
         "local value, said = size_of(KEYS[1]) > 0 and redis.call",
         "local value, said = redis.call",
     ),
+    (
+        "test_C5_a_workload_is_followed_for_as_many_events_as_there_are",
+        "broker/rollouts.py",
+        "self._keys.followed(self._group), FOLLOWED)",
+        "self._keys.followed(self._group))",
+    ),
+    (
+        "test_C5_of_too_many_events_of_one_workload_the_oldest_is_given_up",
+        "broker/report_scripts.py",
+        "if #ids > MOST_IDS then ids =",
+        "if false then ids =",
+    ),
     (f"{_NAME}[a_list]", "broker/clusters.py", "then return 'no text' end", "then return found end"),
     (
         f"{_NAME}[a_large_text]",

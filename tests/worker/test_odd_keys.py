@@ -20,8 +20,8 @@ from krt.errors import SettingsInvalid
 from tests.fakes.pace import slack
 from tests.fakes.patience import until
 from tests.worker.accepting import KEYS, accept
-from tests.worker.test_old_news import ALL, a_cluster, an_event
-from tests.worker.workers import RULES, foreign, journaled, working
+from tests.worker.test_old_news import ALL, MATCHED, a_cluster, an_event, workers
+from tests.worker.workers import RULES, WEB, foreign, journaled, working
 
 MEGABYTES = "x" * 3_000_000
 DEEP = "[" * 100_000
@@ -70,6 +70,12 @@ async def many_fields(client: Client, key: str) -> None:
         await client.call("HSET", key, *fields)
 
 
+async def junk(client: Client, key: str) -> None:
+    for start in range(0, 300_000, 10_000):
+        fields = [part for number in range(start, start + 10_000) for part in (f"junk{number}", "x")]
+        await client.call("HSET", key, *fields)
+
+
 async def deep_json(client: Client, key: str) -> None:
     await client.call("HSET", key, f"group/{ALL.group}", DEEP, ALL.group, f"1 2 3 {DEEP}")
 
@@ -84,6 +90,7 @@ ODD = (
     a_large_name,
     many_large_values,
     many_fields,
+    junk,
     deep_json,
 )
 ONE_KEY = {
@@ -168,3 +175,38 @@ async def test_C1_an_odd_record_of_the_clusters_name_is_told_and_may_be_replaced
         await claim_name(client, KEYS, "default", own, replace=False)
     await claim_name(client, KEYS, "default", own, replace=True)
     await claim_name(client, KEYS, "default", own, replace=False)
+
+
+async def test_C5_a_workload_is_followed_for_as_many_events_as_there_are(client):
+    """Each has its id there. Seen to fail with the ids cut like any other value: nobody followed the workload again."""
+    rollouts, events = ALL.rollouts(client), [EventId(1_700_000_000_000 + number, 0) for number in range(1300)]
+    for event in events:
+        await rollouts.record(event, MATCHED, {}, {WEB: "u1"})
+    (followed,) = await rollouts.followed()
+    assert followed.events == tuple(events)
+
+
+async def test_C5_of_too_many_events_of_one_workload_the_oldest_is_given_up(client):
+    """Seen to fail with ids that are only ever added: the field was larger than an answer in the end."""
+    rollouts = ALL.rollouts(client)
+    ids = " ".join(f"{1_700_000_000_000 + number}-0" for number in range(8192))  # as much as there may be
+    await client.call("HSET", KEYS.followed(ALL.group), "Deployment/shop/web/u1", ids)
+    newest = EventId(1_800_000_000_000, 0)
+    await rollouts.record(newest, MATCHED, {}, {WEB: "u1"})
+    (followed,) = await rollouts.followed()
+    assert followed.events[-1] == newest
+    assert followed.events[0] == EventId(1_700_000_000_001, 0)
+
+
+@pytest.mark.parametrize("put", [junk, many_fields, many_large_values, a_large_value], ids=lambda put: put.__name__)
+async def test_T4_a_cluster_that_died_is_waited_for_whatever_stands_beside_it(client, put):
+    """Seen to fail with nothing read of more groups than there can be, and all of them forgotten."""
+    dead = workers(KRT_CLUSTER="eu")
+    await dead.lived(client, until_seconds_ago=300)
+    await put(client, KEYS.alive)
+    await ALL.rollouts(client).say_alive()
+    assert {dead.group, ALL.group} <= (await seen_clusters(client, KEYS)).groups.keys()
+    entry = await accept(client)
+    found = await Reports(client, KEYS).read(entry)
+    assert found is not None
+    assert dead.group in found[1].groups
