@@ -27,7 +27,8 @@ def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused |
         case 202:
             return _accepted(answer, server)
         case 401:
-            return Refused("krt web does not know this caller (401)", status=401, claims=claims, date=answer.date)
+            sentence = f"{unsaid.who(answer)} does not know this caller (401){unsaid.causes(answer)}"
+            return Refused(sentence, status=401, claims=claims, date=answer.date)
         case 408 | 429:
             return _not_yet(answer, not_taken=True)
         case status if status >= 500:  # a 503 may have been accepted (docs: delivery), a proxy's 502 or 504 too

@@ -17,6 +17,7 @@ _OWN = {
 _PROXY = "a proxy on the way out (HTTPS_PROXY, NO_PROXY)"
 _UNREACHED = "an ingress, load balancer or CDN that cannot reach krt web, or has none that is ready"
 _FOREIGN = {
+    401: "an ingress or a proxy in front of krt web that asks for a login of its own",
     403: "a web application firewall or a list of allowed addresses in front of krt web (a hosted runner's address "
     f"changes), {_PROXY}, or a filter of the runner's network",
     407: f"{_PROXY} that asks who you are",

@@ -208,3 +208,21 @@ def test_what_no_krt_web_answers_asks_for_the_right_url(status: int) -> None:
 @pytest.mark.parametrize("status", [405, 414, 417, 431])
 def test_every_other_status_of_a_client_at_fault_is_a_refusal(status: int) -> None:
     assert read(status) == Refused(f"krt web refused the event ({status})", status)
+
+
+@pytest.mark.parametrize("by", ["nginx", "Google Frontend", "awselb/2.0", "Squid/6.10", "oauth2-proxy", ""])
+def test_a_401_that_is_not_marked_is_not_called_krt_webs(by: str) -> None:
+    refused = read(401, b"<html>", request_id="", by=by)
+    assert isinstance(refused, Refused)
+    assert refused.sentence.startswith(
+        "https://krt.example.com/krt/event does not know this caller (401): the answer is"
+    )
+    assert "asks for a login of its own" in refused.sentence
+    assert by in refused.sentence
+    assert refused.claims == CLAIMS
+
+
+def test_a_401_of_krt_web_needs_no_guess_at_who_answered() -> None:
+    own = read(401)
+    assert isinstance(own, Refused)
+    assert own.sentence == "krt web does not know this caller (401)"
