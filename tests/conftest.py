@@ -12,13 +12,20 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("krt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("krt")
 
+_HANDLERS = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGQUIT: signal.SIG_DFL,
+}
+
 pytest_plugins = ["tests.apiserver.plugin", "tests.browser.plugin", "tests.fakes.turns"]
 
 
 def pytest_configure() -> None:
-    """Run in the background, this ignores Ctrl-C, and so would every process that is tried here."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Run in the background or by nohup, this ignores signals, and so would every process that is tried here."""
+    for number, handler in _HANDLERS.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_finish() -> None:

@@ -127,7 +127,7 @@ return changed
 
 # KEYS 1 what is followed
 # ARGV 1 the followed, 2 what report keys begin with, 3 the group's field, 4 the target's,
-#      5 and 6 the first and the last place (from 0) among the ids that is asked about, then all ids.
+#      5 the first place (from 0) among the ids that is asked about, then all ids.
 # Answers for each of these, or as many as one answer may hold, whether there is a report (1 or 0), and what the two
 # fields hold; nothing if it is followed for another one by now: one that was superseded is settled, and what took its
 # place would be missing from the picture.
@@ -136,11 +136,11 @@ STANDINGS = Script(
     + FIELDS
     + """
 local asked, found, bytes = {}, {}, 0
-for i = 7, #ARGV do asked[ARGV[i]] = true end
+for i = 6, #ARGV do asked[ARGV[i]] = true end
 for id in string.gmatch(redis.call('HGET', KEYS[1], ARGV[1]) or '', '%S+') do
   if not asked[id] then return {} end
 end
-for i = 7 + ARGV[5], math.min(7 + ARGV[6], #ARGV) do
+for i = 6 + ARGV[5], #ARGV do
   local report, said = ARGV[2] .. ARGV[i], {}
   if bytes > ENOUGH then break end
   if size_of(report) > 0 then

@@ -36,7 +36,6 @@ from krt.core.workload import WorkloadKey
 T = TypeVar("T")
 
 _LEASE_MILLISECONDS = 3000
-_STANDINGS_AT_ONCE = 500
 _FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report: what nobody looks after goes by itself
 
 
@@ -117,8 +116,7 @@ class Rollouts:
         name = _name(followed.key, followed.uid)
         found: list[tuple[int, bytes, bytes]] = []
         while (first := len(found)) < len(followed.events):
-            place: list[str | int] = [name, self._keys.report(""), *fields, first, first + _STANDINGS_AT_ONCE - 1]
-            arguments = [*place, *map(str, followed.events)]
+            arguments: list[str | int] = [name, self._keys.report(""), *fields, first, *map(str, followed.events)]
             reply = await self._script(STANDINGS, [self._keys.followed(self._group)], arguments)
             if not reply:
                 return {}

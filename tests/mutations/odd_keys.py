@@ -42,6 +42,12 @@ _KEYS = of(
         "if #ids > MOST_IDS then ids =",
         "if false then ids =",
     ),
+    (
+        f"{_REPORT}[in time-many_large_values]",
+        "broker/bounded.py",
+        "    if bytes > ENOUGH then return nil end\n",
+        "",
+    ),
     (f"{_NAME}[a_list]", "broker/clusters.py", "then return 'no text' end", "then return found end"),
     (
         f"{_NAME}[a_large_text]",

@@ -35,7 +35,7 @@ _OF_MANY = of(
 _OF_LOAD = of(
     "worker/test_load.py",
     (
-        "test_a_thousand_events_on_a_thousand_deployments_are_one_restart_each",
+        "test_workers_together_keep_each_to_its_cap",
         "worker/restart.py",
         "            await self._calls.acquire()\n",
         "            pass\n",

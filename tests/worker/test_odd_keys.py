@@ -60,7 +60,7 @@ async def a_large_name(client: Client, key: str) -> None:
 
 
 async def many_large_values(client: Client, key: str) -> None:
-    for number in range(400):
+    for number in range(250):
         await client.call("HSET", key, f"target/a/Deployment/shop/{number}", "y" * 12_000)
 
 
