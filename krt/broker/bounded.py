@@ -8,7 +8,7 @@ MOST_NAME_BYTES = 1024  # of a field: the longest names a workload of the longes
 MOST_VALUE_BYTES = 16 * 1024  # twice the body of an event
 _ENOUGH_BYTES = 256 * 1024
 
-# How many fields a hash has. What is no hash counts as an empty one.
+# How many fields a hash has, and one of its values (false: none). What is no hash counts as an empty one.
 SIZE = """
 local function size_of(key)
   local size = redis.pcall('HLEN', key)
@@ -16,11 +16,14 @@ local function size_of(key)
   if string.find(size.err, 'WRONGTYPE', 1, true) then return 0 end
   return redis.call('HLEN', key)
 end
+local function value_of(key, field) return size_of(key) > 0 and redis.call('HGET', key, field) end
 """
 
 # `add` takes a field and its value; of one that is too large, the value is left out, and of a name that is, both.
 # `all_of` answers a hash; nil where that is too much for one answer.
-FIELDS = f"""
+FIELDS = (
+    SIZE
+    + f"""
 local MOST_NAME, MOST_VALUE, ENOUGH = {MOST_NAME_BYTES}, {MOST_VALUE_BYTES}, {_ENOUGH_BYTES}
 local function add(fields, name, value)
   if #name > MOST_NAME then return 0 end
@@ -38,10 +41,13 @@ local function all_of(key)
   return fields
 end
 """
+)
 
 # What is known of the groups of workers, and nothing else that stands there. If there is too much that looks like it,
 # those are answered that were there last: an event must not pass over a cluster for what somebody's hand wrote.
-GROUPS = """
+GROUPS = (
+    FIELDS
+    + """
 local function groups_of(key)
   local found, fields, bytes = {}, {}, 0
   local flat = size_of(key) > 0 and redis.call('HGETALL', key) or {}
@@ -56,3 +62,4 @@ local function groups_of(key)
   return fields
 end
 """
+)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import cast
 
-from krt.broker.bounded import FIELDS, GROUPS, SIZE
+from krt.broker.bounded import GROUPS
 from krt.broker.client import Client
 from krt.broker.keys import Keys
 from krt.broker.pages import texts
@@ -43,9 +43,7 @@ RECORDED = Script(_RECORD + "return record(KEYS[1])")
 
 # KEYS 1 when each group of workers was seen. Answers that, and the time.
 SEEN = Script(
-    SIZE
-    + FIELDS
-    + GROUPS
+    GROUPS
     + """
 return {groups_of(KEYS[1]), redis.call('TIME')[1]}
 """

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from krt.broker.bounded import FIELDS, GROUPS, SIZE
+from krt.broker.bounded import GROUPS
 from krt.broker.client import Client
 from krt.broker.clusters import seen_of
 from krt.broker.keys import Keys
@@ -28,9 +28,7 @@ _BYTES_AT_ONCE = 256 * 1024  # and one report more: far from the megabyte at whi
 # Answers the time, what is known of the groups, and of the newest and of the others each: id, size (0: there is none),
 # and the fields, unless the size is the known one or they are to be read by themselves.
 RECENT = Script(
-    SIZE
-    + FIELDS
-    + GROUPS
+    GROUPS
     + """
 local known, last, newest, others = {}, 6 + 2 * ARGV[6], {}, {}
 local fields_left, bytes_left = tonumber(ARGV[3]), tonumber(ARGV[5])

@@ -17,7 +17,7 @@ _MOST_IDS_BYTES = 128 * 1024  # of the events that one workload is followed for:
 # that is unfinished or failed. Of those that ended well and stand beyond the first MOST fields it keeps that there are
 # some ("done/GROUP"): a thousand more lines of "ready" would cost memory for a day, and tell nobody anything.
 _FORWARD = (
-    f"""
+    SIZE + f"""
 local MOST, MOST_IDS = {MOST_TARGETS}, {_MOST_IDS_BYTES}
 """
     """
@@ -26,7 +26,6 @@ local function decoded(text)
   if ok and type(value) == 'table' then return value end
   return {}
 end
-local function is_hash(key) return redis.call('TYPE', key).ok == 'hash' end
 local function is_folded(report, field, new)
   local group, place = string.match(field, '^target/([^/]*)/(.*)$')
   if not group or new.final ~= true or new.state == 'failed' or redis.call('HLEN', report) <= MOST then return false end
@@ -36,7 +35,7 @@ local function is_folded(report, field, new)
   return true
 end
 local function forward(report, field, new)
-  if not is_hash(report) then return 0 end
+  if size_of(report) == 0 then return 0 end
   local old = redis.call('HGET', report, field)
   if old == new then return 0 end
   if old then
@@ -88,7 +87,7 @@ local changed = 0
 local last = 5 + 2 * ARGV[5]
 for i = 6, last, 2 do changed = changed + forward(KEYS[2], ARGV[i], ARGV[i + 1]) end
 for i = last + 1, #ARGV, 2 do
-  local said = is_hash(KEYS[2]) and redis.call('HGET', KEYS[2], ARGV[i])
+  local said = value_of(KEYS[2], ARGV[i])
   if said and decoded(said).final ~= true then follow(KEYS[3], ARGV[i + 1], ARGV[2]) end
 end
 if #ARGV > last then redis.call('PEXPIRE', KEYS[3], ARGV[4]) end
@@ -110,7 +109,7 @@ local told, kept, changed = {}, {}, 0
 for i = 8, #ARGV do told[ARGV[i]] = true end
 for id in string.gmatch(held, '%S+') do
   if told[id] then
-    local said = is_hash(ARGV[6] .. id) and redis.call('HGET', ARGV[6] .. id, ARGV[3])
+    local said = value_of(ARGV[6] .. id, ARGV[3])
     local uid = decoded(said or '').uid
     if (uid == nil or uid == ARGV[2]) and forward(ARGV[6] .. id, ARGV[3], ARGV[4]) == 1 then
       changed = changed + 1
@@ -132,8 +131,7 @@ return changed
 # fields hold; nothing if it is followed for another one by now: one that was superseded is settled, and what took its
 # place would be missing from the picture.
 STANDINGS = Script(
-    SIZE
-    + FIELDS
+    FIELDS
     + """
 local asked, found, bytes = {}, {}, 0
 for i = 6, #ARGV do asked[ARGV[i]] = true end
@@ -155,10 +153,9 @@ return found
 
 # KEYS 1 the report; ARGV 1 a field. Answers what it holds; "" where krt never writes that, nil where there is none.
 SAID = Script(
-    SIZE
-    + FIELDS
+    FIELDS
     + """
-local value, said = size_of(KEYS[1]) > 0 and redis.call('HGET', KEYS[1], ARGV[1]), {}
+local value, said = value_of(KEYS[1], ARGV[1]), {}
 if not value then return nil end
 add(said, '', value)
 return said[2]
@@ -224,9 +221,7 @@ return is_last and 1 or 0
 # Answers the fields, what is known of the groups, the time, and 1 if the fields are all there are. Where they are more,
 # those of targets are missing: they are to be read afterwards, so that none of a group that has ended is missed.
 READ = Script(
-    SIZE
-    + FIELDS
-    + GROUPS
+    GROUPS
     + """
 local groups, now, size = groups_of(KEYS[2]), redis.call('TIME')[1], size_of(KEYS[1])
 if size == 0 then return {{}, groups, now, 1} end

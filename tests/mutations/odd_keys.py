@@ -27,8 +27,8 @@ _KEYS = of(
     (
         f"{_REPORT}[too old-a_list]",
         "broker/report_scripts.py",
-        "local value, said = size_of(KEYS[1]) > 0 and redis.call",
-        "local value, said = redis.call",
+        "local value, said = value_of(KEYS[1], ARGV[1]), {}",
+        "local value, said = redis.call('HGET', KEYS[1], ARGV[1]), {}",
     ),
     (
         "test_C5_a_workload_is_followed_for_as_many_events_as_there_are",
