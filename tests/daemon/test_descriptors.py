@@ -10,8 +10,7 @@ import trio
 from krt.core.workload import MARK
 from krt.dev.cluster import Fault
 from krt.serving.address import Address
-from tests.daemon.test_ending import krt_of
-from tests.fakes.around import Around
+from tests.fakes.around import Around, Krt
 from tests.fakes.eventually import eventually
 from tests.fakes.process import Process, process
 
@@ -40,7 +39,7 @@ async def test_a_web_without_a_free_file_says_so_once_and_goes_on_when_there_is_
     """Seen to fail with trio.serve_listeners: ten tracebacks a second, for each listener."""
     async with process("web", environ=around.of("web") | ANYBODY) as running, AsyncExitStack() as held:
         await running.wait_said("ready")
-        krt = krt_of(running)
+        krt = Krt.of(running)
         allow(running, used(running) + 3)
         await crowd(krt.web, 20, held)
         said = await running.wait_said("connections_not_accepted")
@@ -68,7 +67,7 @@ async def test_a_small_limit_leaves_the_admin_listener_its_connections(around: A
         said = await running.wait_said("few_files")
         assert said["limit"] == files
         await running.wait_said("ready")
-        krt = krt_of(running)
+        krt = Krt.of(running)
         await crowd(krt.web, files + 10, held)
         await eventually(lambda: running.said("connection_denied"))
         assert await krt.is_ready()
@@ -134,7 +133,7 @@ async def test_a_web_that_is_stopped_without_a_free_file_stops_in_order(around: 
     async with process("web", environ=around.of("web") | ANYBODY) as running, AsyncExitStack() as held:
         await running.wait_said("ready")
         allow(running, used(running))
-        await crowd(krt_of(running).web, 3, held)
+        await crowd(Krt.of(running).web, 3, held)
         await running.wait_said("connections_not_accepted")
         code, _ = await running.stopped()
         assert (code, "Traceback" in running.err) == (0, False), running.err

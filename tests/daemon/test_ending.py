@@ -8,22 +8,15 @@ from signal import SIGINT, SIGKILL, SIGTERM, Signals
 import pytest
 import trio
 import yaml
-from trio.testing import wait_all_tasks_blocked
 
 from krt.core.workload import MARK
 from krt.dev.cluster import Fault
 from krt.serving.address import Address
-from tests.fakes.around import Around, Krt, post
+from tests.fakes.around import Around, Krt
 from tests.fakes.eventually import eventually
 from tests.fakes.pace import PATIENCE_SECONDS, slack
-from tests.fakes.process import Process, finished, process, program
+from tests.fakes.process import finished, process, program
 from tests.serving.raw import read_to_end
-
-
-def krt_of(process: Process) -> Krt:
-    """The krt of a process that has started, both of its listeners."""
-    (started,) = process.said("started")
-    return Krt.at(*(started[name][0] for name in ("web_at", "admin_at") if name in started))
 
 
 async def refuses(address: Address) -> bool:
@@ -122,14 +115,11 @@ async def test_a_worker_that_does_not_know_its_cluster_yet_is_not_ready(around: 
 async def test_a_request_in_hand_is_answered_before_it_ends(around: Around):
     async with process("web", environ=around.of("web")) as running:
         await running.wait_said("ready")
-        web = krt_of(running).web
-        around.valkey.pause()
-        async with await trio.open_tcp_stream(web.host, web.port) as stream:
-            await stream.send_all(post(around.token()))
-            await wait_all_tasks_blocked(0.1)
+        krt = Krt.of(running)
+        async with around.call_in_hand(krt) as stream:
             running.signal(SIGTERM)
             await running.wait_said("stopping")
-            await eventually(lambda: refuses(web))
+            await eventually(lambda: refuses(krt.web))
             around.valkey.resume()
             with trio.fail_after(PATIENCE_SECONDS):
                 reply = await read_to_end(stream)
@@ -140,11 +130,8 @@ async def test_a_request_in_hand_is_answered_before_it_ends(around: Around):
 async def test_probes_are_answered_until_the_last_request_is(around: Around):
     async with process("web", environ=around.of("web")) as running:
         await running.wait_said("ready")
-        krt = krt_of(running)
-        around.valkey.pause()
-        async with await trio.open_tcp_stream(krt.web.host, krt.web.port) as stream:
-            await stream.send_all(post(around.token()))
-            await wait_all_tasks_blocked(0.1)
+        krt = Krt.of(running)
+        async with around.call_in_hand(krt):
             running.signal(SIGTERM)
             await running.wait_said("stopping")
             await eventually(lambda: refuses(krt.web))
@@ -168,11 +155,8 @@ async def test_a_patch_in_hand_is_finished_before_it_ends(around: Around):
 async def test_what_does_not_end_is_cut_at_the_end_of_the_grace(around: Around):
     async with process("web", environ={**around.of("web"), "KRT_GRACE": "1s"}) as running:
         await running.wait_said("ready")
-        krt = krt_of(running)
-        around.valkey.pause()
-        async with await trio.open_tcp_stream(krt.web.host, krt.web.port) as stream:
-            await stream.send_all(post(around.token()))
-            await wait_all_tasks_blocked(0.1)
+        krt = Krt.of(running)
+        async with around.call_in_hand(krt):
             code, seconds = await running.stopped()
         around.valkey.resume()
         assert (code, "Traceback" in running.err) == (1, False), running.err

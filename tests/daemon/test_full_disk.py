@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon.test_ending import krt_of
 from tests.fakes.around import Krt, around_krt
 from tests.fakes.eventually import eventually
 from tests.fakes.process import is_running, process
@@ -26,7 +25,7 @@ async def test_what_was_accepted_before_the_disk_was_full_is_there_when_it_has_r
 
     async with around_krt(tmp_path, durable=True) as around, process("web", environ=around.of("web")) as running:
         await running.wait_said("ready")
-        krt = krt_of(running)
+        krt = Krt.of(running)
         accepted = [await krt.post(around.token())]
         size = max(path.stat().st_size for path in around.valkey.directory.rglob("*.aof"))
         bound = size + more_bytes

@@ -8,10 +8,8 @@ from signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM, Signals
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
-from tests.daemon.test_ending import krt_of
-from tests.fakes.around import Around, post
+from tests.fakes.around import Around, Krt
 from tests.fakes.eventually import eventually
 from tests.fakes.process import Process, process, program
 
@@ -66,7 +64,7 @@ async def test_a_broken_pipe_and_a_pause_are_nothing(around: Around):
         await running.wait_said("ready")
         for which in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGURG):
             running.signal(which)
-        await eventually(krt_of(running).is_ready)
+        await eventually(Krt.of(running).is_ready)
         code, _ = await running.stopped()
         assert_stopped_in_order(running, code)
         assert not running.said("signal_ignored")
@@ -92,11 +90,7 @@ async def test_one_more_while_it_stops_changes_nothing(around: Around, again: Si
     """Seen to fail where the first is the only one that is heard: the second ended the process after all the rest."""
     async with process("web", environ=around.of("web")) as running:
         await running.wait_said("ready")
-        web = krt_of(running).web
-        around.valkey.pause()
-        async with await trio.open_tcp_stream(web.host, web.port) as stream:
-            await stream.send_all(post(around.token()))
-            await wait_all_tasks_blocked(0.1)
+        async with around.call_in_hand(Krt.of(running)):
             running.signal(SIGTERM)
             await running.wait_said("stopping")
             running.signal(again)

@@ -10,6 +10,7 @@ from typing import Any
 
 import trio
 import valkey as oracle
+from trio.testing import wait_all_tasks_blocked
 
 from krt.core.event_id import EventId, parse
 from krt.daemon import root
@@ -19,6 +20,7 @@ from krt.dev.valkey import Valkey, open_valkey
 from krt.serving.address import Address, parse_address
 from krt.settings.load import load
 from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.process import Process
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, standing_in
 from tests.serving.raw import Reply, read_to_end
@@ -83,6 +85,15 @@ class Around:
                 return client.publish(CHANNEL, message)
 
         return await trio.to_thread.run_sync(say)
+
+    @asynccontextmanager
+    async def call_in_hand(self, krt: "Krt") -> AsyncIterator[trio.SocketStream]:
+        """An event on its way: krt has read it, and waits for Valkey until that is resumed."""
+        self.valkey.pause()
+        async with await trio.open_tcp_stream(krt.web.host, krt.web.port) as stream:
+            await stream.send_all(post(self.token()))
+            await wait_all_tasks_blocked(0.1)
+            yield stream
 
     @asynccontextmanager
     async def overhearing(self) -> AsyncIterator["Ear"]:
@@ -154,6 +165,12 @@ class Krt:
     def at(cls, web: str, admin: str | None = None) -> "Krt":
         """One in a process of its own, by where it listens."""
         return cls({"web": (parse_address(web),), "admin": (parse_address(admin),) if admin else ()})
+
+    @classmethod
+    def of(cls, process: Process) -> "Krt":
+        """The krt of a process that has started, both of its listeners."""
+        (started,) = process.said("started")
+        return cls.at(*(str(started[name][0]) for name in ("web_at", "admin_at") if name in started))
 
     @property
     def web(self) -> Address:

@@ -11,10 +11,8 @@ from tests.fakes.eventually import eventually
 async def test_who_hangs_up_while_krt_accepts_is_no_error(around: Around, web: Krt, caplog: pytest.LogCaptureFixture):
     """Seen to fail: a bug of the connection, and a request that crashed with 500, for each job that lost patience."""
     caplog.set_level("INFO")
-    around.valkey.pause()
-    async with await trio.open_tcp_stream(web.web.host, web.web.port) as stream:
-        await stream.send_all(post(around.token()))
-        await wait_all_tasks_blocked(0.05)
+    async with around.call_in_hand(web):
+        pass
     await wait_all_tasks_blocked(0.05)
     around.valkey.resume()
     await eventually(lambda: [record for record in caplog.records if record.message == "request_ended"])
