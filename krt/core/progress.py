@@ -15,7 +15,7 @@ from krt.core.matching import going
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.core.reason import readable
 from krt.core.report import LAST, Standing, Target, TargetState
-from krt.core.restart import JournalPosition, is_after, parse_mark, parse_time, undone_mark, valid_mark
+from krt.core.restart import JournalPosition, is_after, parse_time, seconds_since_restart, undone_mark, valid_mark
 from krt.core.rollout import NO_PODS, Counts, Progressing, Ready, Stage, stage_of
 from krt.core.workload import Workload
 
@@ -48,7 +48,8 @@ def serves(workload: Workload, standings: Mapping[EventId, Standing]) -> tuple[E
 
 def say(workload: Workload, *, now: datetime, deadline_seconds: float, served_since: str = "") -> Target:
     """How the restart that is in force is getting on: krt's own, or what others have made, which is followed since."""
-    target = _say(workload, _seconds_since(served_since or _restarted_at(workload), now), deadline_seconds)
+    seconds = _seconds_since(served_since, now) if served_since else seconds_since_restart(workload, now)
+    target = _say(workload, seconds, deadline_seconds)
     return replace(target, served_since=served_since)
 
 
@@ -169,11 +170,6 @@ def _taken_back_by(workload: Workload, event: EventId) -> str:
 
 def _is_newer(workload: Workload, event: EventId) -> bool:
     return is_after(workload.created_at, event) or is_after(workload.restarted_at, event)
-
-
-def _restarted_at(workload: Workload) -> str:
-    mark = parse_mark(workload.mark)
-    return mark.restarted_at if mark else ""
 
 
 def _seconds_since(time: str, now: datetime) -> float:

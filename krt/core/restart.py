@@ -6,7 +6,7 @@ The decision is made anew from the object whenever it was read anew; nothing is 
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta
 
 from krt.core import event_id as event_ids
 from krt.core.event_id import EventId
@@ -19,6 +19,7 @@ _TIME = re.compile(
 
 
 _CLOCKS_SECONDS = 10.0  # clocks that somebody looks after differ by less
+_LATER = timedelta(seconds=1)  # by which two times differ even where one of them was cut to whole seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,28 @@ def undone_mark(workload: Workload) -> Mark | None:
     return mark if written and (in_force is None or in_force < written) else None
 
 
+def next_restart(workload: Workload, now: datetime) -> str:
+    """What `restartedAt` is set to by a restart that is made now: later than the one in force, whatever clock wrote it.
+
+    So whoever puts back the template that was restarted puts back an earlier time, and `undone_mark` shows it.
+    """
+    in_force = parse_time(workload.restarted_at)
+    return format_time(max(now, in_force + _LATER) if in_force else now)
+
+
+def seconds_since_restart(workload: Workload, now: datetime) -> float:
+    """How long ago the restart that the mark tells of was made; 0 if it tells of none.
+
+    A time of the future is no clock's (`next_restart`): then it is counted from the newest event that was there.
+    """
+    mark = parse_mark(workload.mark)
+    restarted_at = parse_time(mark.restarted_at) if mark else None
+    if mark is None or restarted_at is None:
+        return 0.0
+    since = restarted_at.timestamp() if restarted_at <= now else mark.covers.milliseconds / 1000
+    return max(0.0, now.timestamp() - since)
+
+
 def odd_mark(workload: Workload, position: JournalPosition) -> str | None:
     """What is wrong with a mark that no worker of this journal can have written; None where one may have."""
     mark = parse_mark(workload.mark)
@@ -126,13 +149,17 @@ def parse_mark(text: str | None) -> Mark | None:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """An RFC 3339 time with its offset, in UTC and cut to microseconds; None for none and for anything else."""
+    """An RFC 3339 time with its offset, in UTC and cut to microseconds; None for none and for anything else.
+
+    A time of the last year that there is counts as none: a restart could not be later (`next_restart`).
+    """
     if not text or not _TIME.fullmatch(text):
         return None
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        time = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):  # no such day, or one before year 1 in UTC
         return None
+    return time if time.year < MAXYEAR else None
 
 
 def is_after(time: str | None, event: EventId) -> bool:

@@ -22,7 +22,7 @@ from krt.core.restart import (
     RestartLater,
     RestartNow,
     decide,
-    format_time,
+    next_restart,
     odd_mark,
 )
 from krt.core.workload import Workload
@@ -169,7 +169,7 @@ class Restarter:
             case.has_turn = True
 
     async def _patch(self, case: Case, position: JournalPosition) -> Workload:
-        restarted_at = format_time(self._now())
+        restarted_at = next_restart(case.workload, self._now())
         stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), cause(case.entry.envelope))
         with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch that was begun is finished
             restarted = await self._workloads.restart(case.workload, stamp)

@@ -131,6 +131,18 @@ MUTATIONS = of(
         "    if False:",
     ),
     (
+        "test_R1_the_template_of_a_clock_that_is_ahead_is_put_back_and_the_event_has_failed",
+        "worker/restart.py",
+        "next_restart(case.workload, self._now())",
+        "self._now().isoformat()",
+    ),
+    (
+        "test_T3_a_restart_at_a_time_of_the_future_ends_at_the_deadline_too",
+        "core/restart.py",
+        "restarted_at.timestamp() if restarted_at <= now else mark.covers.milliseconds / 1000",
+        "restarted_at.timestamp()",
+    ),
+    (
         "test_T3_what_would_never_end_ends_at_the_deadline",
         _PROGRESS,
         "        case Progressing(_, reason) if seconds > deadline_seconds:",

@@ -25,8 +25,8 @@ _OF_WORKERS = of(
     (
         f"{_SERVED}fails_when_its_rollout_does",
         _PROGRESS,
-        "served_since or _restarted_at(workload)",
-        "_restarted_at(workload)",
+        "_seconds_since(served_since, now) if served_since else seconds_since_restart(workload, now)",
+        "seconds_since_restart(workload, now)",
     ),
     (
         f"{_SERVED}fails_when_its_rollout_does",
@@ -37,8 +37,8 @@ _OF_WORKERS = of(
     (
         "test_C2_its_deadline_counts_from_when_it_was_found",
         _PROGRESS,
-        "served_since or _restarted_at(workload)",
-        "_restarted_at(workload) or served_since",
+        "_seconds_since(served_since, now) if served_since else seconds_since_restart(workload, now)",
+        "seconds_since_restart(workload, now) or _seconds_since(served_since, now)",
     ),
     (
         "test_C2_what_has_no_pods_by_then_is_ready_and_says_so",
@@ -146,8 +146,8 @@ _OF_PROGRESS = of(
     (
         "test_C2_what_others_made_is_given_the_deadline_from_when_it_was_found",
         _PROGRESS,
-        "served_since or _restarted_at(workload)",
-        "_restarted_at(workload) or served_since",
+        "_seconds_since(served_since, now) if served_since else seconds_since_restart(workload, now)",
+        "seconds_since_restart(workload, now) or _seconds_since(served_since, now)",
     ),
 )
 

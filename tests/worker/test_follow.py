@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable
 from tests.fakes.index import FakeIndex
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
-from tests.fakes.values import a_container
+from tests.fakes.values import NOW, a_container
 from tests.fakes.workloads import FakeWorkloads, many_workloads
 from tests.worker.workers import WEB, wall, web
 
@@ -290,6 +291,27 @@ async def test_R1_a_restart_that_somebody_undoes_after_its_event_was_settled_has
     await trio.sleep(10)
     assert (target(world, entry).state, target(world, entry).reason) == ("failed", "restart undone by argocd")
     assert len(world.cluster.patches) == 1
+
+
+@pytest.mark.parametrize("ahead_seconds", [0.5, 20, 60, 86_400, 2.4e9])
+async def test_R1_the_template_of_a_clock_that_is_ahead_is_put_back_and_the_event_has_failed(
+    world, autojump_clock, ahead_seconds
+):
+    """Seen to fail with a restart at krt's own time, earlier than the one that was put back: it was `ready`."""
+    ahead = format_time(NOW + timedelta(seconds=ahead_seconds))
+    world.cluster.change(WEB, restarted_at=ahead)
+    _, entry = await a_restart(world)
+    world.cluster.change(WEB, restarted_at=ahead, last_manager="argocd", generation=9, status=DONE)
+    await trio.sleep(100)
+    assert (target(world, entry).state, target(world, entry).reason) == ("failed", "restart undone by argocd")
+
+
+async def test_T3_a_restart_at_a_time_of_the_future_ends_at_the_deadline_too(world, autojump_clock):
+    """Seen to fail with the mark's time alone: nothing ended it."""
+    world.cluster.change(WEB, restarted_at="2099-01-01T00:00:00Z")
+    _, entry = await a_restart(world)
+    await trio.sleep(905)
+    assert (target(world, entry).state, world.state(entry)) == ("failed", "failed")
 
 
 async def test_T3_what_would_never_end_ends_at_the_deadline(world, autojump_clock):
