@@ -17,8 +17,8 @@ from krt.client.summary import append
 from krt.client.transport import open_http
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.files import FileUnusable, check_file, read_file
-from krt.serving.tls import client_context
 from krt.settings.values import kubeconfig_files, readable_file
+from krt.tls import client_context
 
 ODD = ("absent", "pipe", "folder", "zero", "socket", "endless", "loop", "nul", "too long a name")
 

@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 import trio
 from valkey.exceptions import InvalidResponse, ResponseError
 
+from krt.backoff import Backoff
 from krt.broker.connect import connect
 from krt.broker.connection import Answer, Connection
 from krt.broker.endpoint import Endpoint
 from krt.broker.failures import translated
 from krt.core.ports import Lost, Message, Signal, Subscribed, TooLarge
 from krt.errors import BrokerUnavailable
-from krt.serving.backoff import Backoff
 
 MOST_MESSAGE_BYTES = 64 * 1024
 SIGNALS_HELD = 64

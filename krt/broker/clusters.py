@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import cast
 
+from krt.backoff import Backoff
 from krt.broker.bounded import GROUPS
 from krt.broker.client import Client
 from krt.broker.keys import Keys
@@ -13,7 +14,6 @@ from krt.core.cluster_identity import ClusterIdentity, Likeness, compare, merge,
 from krt.core.presence import ABSENT_SECONDS, Seen, parse_sighting
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.logs import Log
-from krt.serving.backoff import Backoff
 
 log = Log("broker")
 

@@ -15,7 +15,7 @@ from krt.broker.failures import quoted, translated
 from krt.errors import BrokerRefused, BrokerUnavailable
 from krt.files import FileUnusable, read_file
 from krt.secret import Secret
-from krt.serving.tls import client_context
+from krt.tls import client_context
 
 _AUTH_CODES = {"WRONGPASS", "LOADING", "DENIED"}
 _MOST_SECRET_BYTES = 64 * 1024

@@ -21,7 +21,7 @@ class FromFile:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Speak TLS, with these files, read again at each connect, too; see `krt.serving.tls.client_context`."""
+    """Speak TLS, with these files, read again at each connect, too; see `krt.tls.client_context`."""
 
     ca_file: Path | None = None
     cert_file: Path | None = None

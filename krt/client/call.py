@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import httpx
 import trio
 
+from krt.backoff import Backoff
 from krt.client import answers
 from krt.client.address import Server
 from krt.client.outcome import Accepted, NotYet, Refused, Unanswered
 from krt.client.token import Token, Tokens
 from krt.client.transport import Outgoing, exchange
 from krt.core.event import Event, to_json
-from krt.serving.backoff import Backoff
 
 
 @dataclass(frozen=True, slots=True)

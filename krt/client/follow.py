@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 import trio
 
+from krt.backoff import Backoff
 from krt.client import answers
 from krt.client.call import Patience
 from krt.client.display import Display
@@ -14,7 +15,6 @@ from krt.client.outcome import Followed, Lost, NotYet, Refused
 from krt.client.report import Report
 from krt.client.token import Token, Tokens
 from krt.client.transport import exchange
-from krt.serving.backoff import Backoff
 
 LONGEST_REPORT_BYTES = 4 * 1024 * 1024  # 1,000 targets with reasons
 SENDABLE = re.compile(r'(W/)?"[!#-~]{1,200}"')  # an entity tag (RFC 9110, section 8.8.3), as long as one may be here

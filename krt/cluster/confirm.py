@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 
 import trio
 
+from krt.backoff import Backoff
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope
 from krt.cluster.wire import read_bookmark, read_changed, read_line
 from krt.errors import ClusterError
 from krt.logs import Log
-from krt.serving.backoff import Backoff
 
 log = Log("cluster")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import trio
 from trio_util import AsyncValue
 
+from krt.backoff import Backoff
 from krt.cluster.api import Api
 from krt.cluster.index import Index
 from krt.cluster.kinds import NAMESPACE, Kind
@@ -22,7 +23,6 @@ from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, KrtError, VersionExpired
 from krt.logs import Log
-from krt.serving.backoff import Backoff
 
 log = Log("cluster")
 

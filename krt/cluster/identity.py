@@ -8,12 +8,12 @@ be asked by everybody (the ClusterRole system:basic-user).
 from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
+from krt.backoff import Backoff
 from krt.cluster.access import Server
 from krt.cluster.api import Api
 from krt.core.cluster_identity import ClusterIdentity
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, NotThere, VersionExpired
 from krt.logs import Log
-from krt.serving.backoff import Backoff
 
 log = Log("cluster")
 T = TypeVar("T")

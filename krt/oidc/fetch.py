@@ -11,7 +11,7 @@ import trio
 from krt.http import Route, Routed, bounded_body
 from krt.oidc.keyset import MOST_BYTES, KeySet, KeySetInvalid, parse_key_set
 from krt.proxies import check_way, proxies_of
-from krt.serving.tls import client_context
+from krt.tls import client_context
 
 DEADLINE_SECONDS = 5.0
 

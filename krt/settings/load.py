@@ -7,11 +7,11 @@ from krt.broker.endpoint import Unix
 from krt.core.policy import Rule
 from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer, check_audience
-from krt.serving.tls import client_context
 from krt.settings.parts import Admin, Admission, Cluster, Process, Valkey, Web
 from krt.settings.policy import problems_of_web, problems_of_worker, rules_of
 from krt.settings.roles import PARTS_OF, known_variables, rows
 from krt.settings.table import Reader, Value, settings_of
+from krt.tls import client_context
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ def kubeconfig_files(text: str) -> Path:
 
 def authorities_file(text: str) -> Path:
     """A path of a file in PEM form whose certificates can be trusted from now on."""
-    from krt.serving.tls import client_context  # imports ssl, which `krt notify` does without until it calls
+    from krt.tls import client_context  # imports ssl, which `krt notify` does without until it calls
 
     path = readable_file(text)
     client_context(path, None, None)

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import trio
 
+from krt.backoff import Backoff
 from krt.core.event_id import EventId
 from krt.core.ports import Delivered, Journal
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
-from krt.serving.backoff import Backoff
 from krt.worker.bell import Bell
 from krt.worker.hand import Hand
 from krt.worker.stalls import Stalls

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import trio
 
+from krt.backoff import Backoff
 from krt.core.event_id import EventId
 from krt.core.ports import Index, Journal, Rollouts
 from krt.core.progress import of_outcome
@@ -11,7 +12,6 @@ from krt.core.report import Group, GroupState
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
-from krt.serving.backoff import Backoff
 from krt.worker.clock import ValkeyClock
 from krt.worker.entry import Entry
 from krt.worker.hand import Hand

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from krt.backoff import Backoff
 from krt.core import matching
 from krt.core.matching import Match, Skip, Verdict, judge
 from krt.core.ports import Rollouts
@@ -9,7 +10,6 @@ from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
-from krt.serving.backoff import Backoff
 from krt.worker.entry import Entry
 
 log = Log("worker")

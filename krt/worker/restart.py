@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import trio
 
+from krt.backoff import Backoff
 from krt.core.envelope import Envelope
 from krt.core.matching import Match, judge
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
@@ -37,7 +38,6 @@ from krt.errors import (
 )
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
-from krt.serving.backoff import Backoff
 from krt.worker.case import Case
 from krt.worker.entry import Entry
 from krt.worker.pace import Pace

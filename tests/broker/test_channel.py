@@ -8,6 +8,7 @@ import pytest
 import trio
 import valkey as oracle
 
+from krt.backoff import Backoff
 from krt.broker.channel import (
     MOST_MESSAGE_BYTES,
     SIGNALS_HELD,
@@ -21,7 +22,6 @@ from krt.broker.channel import (
 )
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.dev.valkey import open_valkey
-from krt.serving.backoff import Backoff
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.patience import until
 from tests.fakes.peers import Behaviour, open_peer, saying

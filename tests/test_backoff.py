@@ -3,7 +3,7 @@ import random
 import pytest
 import trio
 
-from krt.serving.backoff import Backoff
+from krt.backoff import Backoff
 
 
 def longest(_: float, most: float) -> float:

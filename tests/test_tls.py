@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from krt.serving.tls import client_context
+from krt.tls import client_context
 
 CA = trustme.CA()
 OURS = CA.issue_cert("krt.example")
