@@ -13,7 +13,7 @@ from tests.fakes.proxy import Proxy
 from tests.fault.fleet import GRACE_SECONDS, Fleet
 from tests.fault.krt_process import Krt
 from tests.fault.model import Disturbance
-from tests.fault.plan import API_SERVER, VALKEY, WORKERS, Fault, Kind, Plan
+from tests.fault.plan import API_SERVER, VALKEY, WEBS, WORKERS, Fault, Kind, Plan
 
 STOP_SECONDS = GRACE_SECONDS + 12  # a patch that was begun has 10 s, also where the grace is shorter
 
@@ -35,6 +35,14 @@ class Chaos:
             for fault in plan.faults:
                 await trio.sleep_until(began + fault.at_seconds)
                 nursery.start_soon(self._do, fault)
+
+    async def update(self, seconds: float) -> None:
+        """Every process in its turn is stopped in order and started as this checkout's version: a rolling update."""
+        order = (WORKERS[0], WEBS[0], WORKERS[1], WEBS[1])  # both versions of each role at a time
+        for name in order:
+            await trio.sleep(seconds / (len(order) + 1))
+            self._fleet.krt[name].update()
+            await self._do(Fault(0, Kind.STOP, name, 0.2))
 
     def disturbances(self) -> list[Disturbance]:
         """When some worker's Valkey was not as it should be."""

@@ -16,7 +16,7 @@ from tests.apiserver.server import ApiServer
 from tests.fakes.proxy import Proxy, open_proxy
 from tests.fakes.served import served
 from tests.fakes.valkey_users import ADMIN, deployed_users, password_of
-from tests.fault.krt_process import Krt
+from tests.fault.krt_process import HERE, Krt
 from tests.fault.plan import API_SERVER, WEBS, WORKERS
 
 AUDIENCE = "https://krt.example.com"
@@ -52,8 +52,8 @@ def _time_of(line: str) -> str:
 
 
 @asynccontextmanager
-async def open_fleet(apiserver: ApiServer, namespace: str, folder: Path) -> AsyncIterator[Fleet]:
-    """All of it started and ready. Whatever is left of it at the end is killed."""
+async def open_fleet(apiserver: ApiServer, namespace: str, folder: Path, *, code: Path = HERE) -> AsyncIterator[Fleet]:
+    """All of it started and ready, by the version in `code`. Whatever is left of it at the end is killed."""
     async with AsyncExitStack() as stack:
         valkey = await stack.enter_async_context(
             open_valkey(port=0, durable=True, users=[*deployed_users(), ADMIN], arguments=("--loglevel", "notice"))
@@ -66,8 +66,8 @@ async def open_fleet(apiserver: ApiServer, namespace: str, folder: Path) -> Asyn
         assert api_port
         proxies[API_SERVER] = await stack.enter_async_context(open_proxy("127.0.0.1", api_port))
         kubeconfig = await _kubeconfig(apiserver, namespace, proxies[API_SERVER], folder)
-        webs = {name: _web(name, folder, proxies[name], issuer) for name in WEBS}
-        workers = {name: _worker(name, folder, proxies[name], kubeconfig, namespace) for name in WORKERS}
+        webs = {name: _web(name, folder, proxies[name], issuer, code) for name in WEBS}
+        workers = {name: _worker(name, folder, proxies[name], kubeconfig, namespace, code) for name in WORKERS}
         fleet = Fleet(valkey, issuer, webs | workers, proxies)
         stack.callback(_end, fleet)
         for krt in fleet.krt.values():
@@ -91,23 +91,23 @@ async def _kubeconfig(apiserver: ApiServer, namespace: str, proxy: Proxy, folder
     return write_kubeconfig(path, server=server, ca_file=apiserver.ca_file, token=account.token, namespace=namespace)
 
 
-def _web(name: str, folder: Path, proxy: Proxy, issuer: Issuer) -> Krt:
+def _web(name: str, folder: Path, proxy: Proxy, issuer: Issuer, code: Path) -> Krt:
     own = {
         "KRT_OIDC_ISSUER": issuer.url,
         "GITHUB_OIDC_AUDIENCE": AUDIENCE,
         "GITHUB_ALLOWED_ORG": f"{issuer.job.owner}@{issuer.job.owner_id}",
     }
-    return Krt("web", folder, {**_common("web", proxy), **own}, name=name)
+    return Krt("web", folder, {**_common("web", proxy), **own}, name=name, code=code)
 
 
-def _worker(name: str, folder: Path, proxy: Proxy, kubeconfig: Path, namespace: str) -> Krt:
+def _worker(name: str, folder: Path, proxy: Proxy, kubeconfig: Path, namespace: str, code: Path) -> Krt:
     own = {
         "KUBECONFIG": str(kubeconfig),
         "KRT_NAMESPACES": namespace,
         "KRT_MIN_INTERVAL": f"{INTERVAL_SECONDS:g}s",
         "KRT_RESTARTS_PER_SECOND": "50",
     }
-    return Krt("worker", folder, {**_common("worker", proxy), **own}, name=name)
+    return Krt("worker", folder, {**_common("worker", proxy), **own}, name=name, code=code)
 
 
 def _common(role: str, proxy: Proxy) -> dict[str, str]:

@@ -12,11 +12,18 @@ from tests.apiserver.processes import Process
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.ports import free_ports
 
+HERE = Path(__file__).parents[2]
+
 
 class Krt:
-    """One of them. `variables` are krt's settings by the names that they have in the environment."""
+    """One of them. `variables` are krt's settings by the names that they have in the environment.
 
-    def __init__(self, role: str, folder: Path, variables: Mapping[str, str], *, name: str = "") -> None:
+    `code` is the folder of another version's package; `update` makes the next start one of this checkout's.
+    """
+
+    def __init__(
+        self, role: str, folder: Path, variables: Mapping[str, str], *, name: str = "", code: Path = HERE
+    ) -> None:
         port, admin_port = free_ports(2)
         self.name = name or role
         self.log = folder / f"{self.name}.log"
@@ -24,9 +31,16 @@ class Krt:
         self._admin_url = f"http://127.0.0.1:{admin_port}"
         told = {**variables, "KRT_ADMIN_ADDR": f"127.0.0.1:{admin_port}"}
         told |= {"WEB_LISTEN_ADDR": f"127.0.0.1:{port}"} if role == "web" else {}
-        words = [f"{name}={value}" for name, value in told.items()]
+        self._code = folder / f"{self.name}.code"
+        self._code.symlink_to(code)
+        words = [f"{name}={value}" for name, value in {**told, "PYTHONPATH": str(self._code)}.items()]
         env = Path(shutil.which("env") or "env")
-        self.process = Process(env, [*words, sys.executable, "-m", "krt", role], self.log)
+        self.process = Process(env, [*words, sys.executable, "-P", "-m", "krt", role], self.log)
+
+    def update(self) -> None:
+        """What is started from now on is this checkout's."""
+        self._code.unlink()
+        self._code.symlink_to(HERE)
 
     async def wait_ready(self) -> None:
         """Return when it lacks nothing. Raises AssertionError if it ends instead, TooSlowError if it does neither."""

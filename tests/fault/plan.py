@@ -81,9 +81,8 @@ class Bounds:
     seconds: float = 75.0
 
     @classmethod
-    def told(cls) -> "Bounds":
-        """FAULT_SEED (the first), FAULT_SEEDS (how many), FAULT_EVENTS, FAULT_SECONDS."""
-        usual = cls()
+    def told(cls, usual: "Bounds") -> "Bounds":
+        """FAULT_SEED (the first), FAULT_SEEDS (how many), FAULT_EVENTS, FAULT_SECONDS; else as usual."""
         first = int(os.environ.get("FAULT_SEED", usual.seeds[0]))
         count = int(os.environ.get("FAULT_SEEDS", len(usual.seeds)))
         events = int(os.environ.get("FAULT_EVENTS", usual.events))

@@ -1,0 +1,177 @@
+"""One seed's run from its plan to what is left in Valkey and in the cluster, and what of it is not as it must be."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import trio
+
+from krt.broker.client import Client, open_client
+from krt.broker.endpoint import Endpoint, parse_endpoint
+from krt.secret import Secret
+from tests.apiserver.server import ApiServer
+from tests.fakes.pace import pace
+from tests.fault.chaos import Chaos
+from tests.fault.editor import Editor
+from tests.fault.fleet import INTERVAL_SECONDS, Fleet
+from tests.fault.history import History
+from tests.fault.job import Job, announce_all
+from tests.fault.ledger import Ledger, pending_entries, read_ledger, unsettled
+from tests.fault.model import READ_SECONDS, Event, wrongs
+from tests.fault.places import Place, places
+from tests.fault.plan import Plan
+
+QUIET_SECONDS = 90.0  # entries of a dead worker are claimed after 15 s, and looked for every 5 s
+LOOK_SECONDS = 1.0
+MOST_LINES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One seed's run, from its plan to what is left in Valkey and in the cluster."""
+
+    plan: Plan
+    places: Sequence[Place]
+    jobs: Sequence[Job]
+    chaos: Chaos
+    history: History
+    ledger: Ledger
+    unfinished: Sequence[str]
+    errors: Sequence[str]  # lines of krt's own
+    unsettled: dict[object, str]
+    edits: int
+    lost_edits: Sequence[str]
+
+    def naming(self, place: Place) -> list[Event]:
+        return [event for event in self.ledger.events if place.is_named(event.image, event.tags)]
+
+
+async def live(plan: Plan, fleet: Fleet, apiserver: ApiServer, namespace: str, *, is_update: bool = False) -> Story:
+    """Announcements and faults, and an update of the fleet; then quiet until all is done or the time is over."""
+    history, chaos = History(apiserver.control_plane, namespace), Chaos(fleet, apiserver.control_plane)
+    editor = Editor(apiserver.control_plane, namespace, places(), plan.seed)
+    jobs: list[Job] = []
+    async with trio.open_nursery() as nursery:
+        await nursery.start(history.follow)
+        async with trio.open_nursery() as others:
+            others.start_soon(editor.edit)
+            async with trio.open_nursery() as both:
+                both.start_soon(chaos.run, plan)
+                if is_update:
+                    both.start_soon(chaos.update, plan.seconds)
+                jobs += await announce_all(fleet, plan.announcements, plan.seed)
+            others.cancel_scope.cancel()
+        async with open_client(admin_of(fleet)) as client:
+            with trio.move_on_after(QUIET_SECONDS * pace()):
+                await quiet(client)
+            ledger = await read_ledger(client)
+            reports = await unsettled(client, ledger.groups[0].name, ledger.events, places())
+            unfinished = list(ledger.unfinished)
+            if unfinished:
+                unfinished.append(str(await pending_entries(client, ledger.groups[0].name)))
+        nursery.cancel_scope.cancel()
+    return Story(
+        plan,
+        places(),
+        jobs,
+        chaos,
+        history,
+        ledger,
+        unfinished,
+        errors=errors_of(fleet),
+        unsettled=dict(reports),
+        edits=len(editor.edits),
+        lost_edits=await editor.lost(),
+    )
+
+
+def errors_of(fleet: Fleet) -> list[str]:
+    """krt logs an error for what it cannot cope with; nothing here is that."""
+    return fleet.log_lines('"level": "error"', "Traceback")
+
+
+def admin_of(fleet: Fleet) -> Endpoint:
+    endpoint = parse_endpoint(fleet.valkey.address)
+    return replace(endpoint, username="admin", password=Secret("any"))
+
+
+async def quiet(client: Client) -> None:
+    """Return when nothing is left to do."""
+    ledger = await read_ledger(client)
+    while ledger.unfinished or await unsettled(client, ledger.groups[0].name, ledger.events, places()):
+        await trio.sleep(LOOK_SECONDS)
+        ledger = await read_ledger(client)
+
+
+def assert_kept(story: Story, fleet: Fleet) -> None:
+    """Nothing lost, nothing twice."""
+    found = list(problems(story))
+    print(summary(story))
+    assert not found, "\n".join([summary(story), *found, *evidence(story, fleet, found)])
+
+
+def problems(story: Story) -> Iterator[str]:
+    """What is not as it must be, a sentence each, beginning with whom it is about."""
+    yield from story.chaos.wrongs
+    yield from story.errors
+    yield from story.unfinished
+    yield from story.lost_edits
+    yield from (f"event {event}: {problem}" for event, problem in story.unsettled.items())
+    yield from _problems_of_jobs(story.jobs, story.ledger)
+    for place in story.places:
+        made = story.history.generations[place.name] - 1
+        found = wrongs(
+            story.naming(place),
+            story.history.restarts[place.name],
+            journal=story.ledger.name,
+            newest=story.ledger.newest,
+            interval_seconds=INTERVAL_SECONDS,
+            disturbances=story.chaos.disturbances(),
+            made=made,
+            read_seconds=READ_SECONDS * pace(),
+        )
+        yield from (f"{place.name}: {wrong}" for wrong in found)
+
+
+def _problems_of_jobs(jobs: Sequence[Job], ledger: Ledger) -> Iterator[str]:
+    entries = Counter(event.run for event in ledger.events)
+    found = {event.run: event for event in ledger.events}
+    for job in jobs:
+        asked, event = job.announcement, found.get(job.run)
+        if job.refused:
+            yield f"job {asked.number}: answered {job.answers}"
+        if entries[job.run] > 1:
+            yield f"job {asked.number}: {entries[job.run]} times in the journal"
+        if job.id and (event is None or event.id != job.id):
+            yield f"job {asked.number}: its 202 said {job.id}, the journal has {event}"
+        if event and (event.image, event.tags) != (asked.image, asked.tags):
+            yield f"job {asked.number}: announced {asked}, the journal has {event}"
+
+
+def summary(story: Story) -> str:
+    answers = Counter(answer for job in story.jobs for answer in job.answers)
+    kinds = Counter(f"{fault.kind} {fault.target}" for fault, _, _ in story.chaos.done)
+    restarts = sum(story.history.generations[place.name] - 1 for place in story.places)
+    named = sum(len(story.naming(place)) for place in story.places)
+    accepted = sum(job.id is not None for job in story.jobs)
+    return (
+        f"seed {story.plan.seed}: {len(story.jobs)} jobs, {accepted} with a 202, {len(story.ledger.events)} accepted; "
+        f"{named} times an event named a Deployment, {restarts} restarts; "
+        f"{story.edits} Deployments edited by somebody else\n"
+        f"answers: {dict(answers.most_common())}\nfaults: {dict(sorted(kinds.items()))}"
+    )
+
+
+def evidence(story: Story, fleet: Fleet, found: Sequence[str]) -> Iterator[str]:
+    """The history of the first Deployments and events that something is wrong with, and what krt said of them."""
+    yield "--- faults"
+    yield from (f"{began:.3f} to {ended:.3f}: {fault}" for fault, began, ended in story.chaos.done)
+    names = dict.fromkeys(sentence.partition(":")[0] for sentence in found)
+    for place in [place for place in story.places if place.name in names][:3]:
+        yield f"--- {place}"
+        yield from (f"event {event.at:.3f} {event.id} {event.image} {event.tags}" for event in story.naming(place))
+        yield from (f"restart {each.at:.3f} covers {each.covers}" for each in story.history.restarts[place.name])
+        yield from fleet.log_lines(f'/{place.name}"')[:MOST_LINES]
+    for event in [name.removeprefix("event ") for name in names if name.startswith("event ")][:3]:
+        yield f"--- event {event}"
+        yield from fleet.log_lines(event)[:MOST_LINES]
