@@ -114,7 +114,8 @@ async def test_a_deployment_keeps_its_pods_available_while_they_are_replaced(sub
     own = [workload.status for workload in seen if workload.status.observed_generation == generation]
     assert [status.updated for status in own] == sorted(status.updated for status in own)
     assert own[0].updated <= 1
-    assert all(status.available >= 3 and 3 <= status.replicas <= 4 for status in own)
+    # No upper bound: the sum is of two ReplicaSets, and the status of the one that shrinks may be behind the other's.
+    assert [status for status in own if status.available < 3 or status.replicas < 3] == []
 
 
 async def test_new_pods_that_do_not_become_ready_exceed_the_deadline_beside_the_old_ones(subject: Subject) -> None:
