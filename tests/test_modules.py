@@ -1,14 +1,19 @@
-"""Every module of krt can be imported by itself, on each Python, without a warning."""
+"""Every module of krt can be imported by itself, on each Python, without a warning; no test is a library of others."""
 
+import ast
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import krt
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(krt.__path__, "krt.") if module.name != "krt.__main__")
+
+TESTS = Path(__file__).parent
 
 
 def test_there_are_modules() -> None:
@@ -22,3 +27,18 @@ def test_the_modules_of_a_package_can_be_imported(package: str) -> None:
     lines = "\n".join(f"import {name}" for name in of_it)
     done = subprocess.run([sys.executable, "-W", "error", "-c", lines], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_file_of_the_tests_imports_from_a_test_module() -> None:
+    """What several share is a module without tests: tests/oidc/hostile.py, tests/settings/environments.py."""
+    imports = [(file, name) for file in TESTS.rglob("*.py") for name in _imported(ast.parse(file.read_text()))]
+    assert [(str(file), name) for file, name in imports if ".test_" in name] == []
+    assert (TESTS / "cli" / "test_main.py", "tests.settings.environments.WEB") in imports
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)

@@ -13,7 +13,7 @@ from krt.core.ports import Followed
 from krt.core.presence import Seen
 from krt.core.report import LAST, Group, GroupState, Target, TargetState
 from krt.core.workload import WorkloadKey
-from tests.broker.test_rollouts import MATCHED, SETTLED, progressing, read, ready
+from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts
 
 RESTARTED, LEFT, REFUSED, SKIPPED, LATE = (

@@ -7,39 +7,20 @@ import trio
 from krt.broker.channel import subscribe
 from krt.broker.clusters import seen_clusters, seen_of
 from krt.broker.keys import Keys
-from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
 from krt.core.event_id import EventId
 from krt.core.ports import Followed, Message, Subscribed
 from krt.core.presence import Presence
-from krt.core.report import (
-    LAST,
-    Group,
-    GroupState,
-    Report,
-    Standing,
-    Target,
-    TargetState,
-    group_field,
-    target_field,
-)
+from krt.core.report import LAST, Group, GroupState, Standing, Target, TargetState, group_field, target_field
 from krt.core.workload import WorkloadKey
-from tests.core.test_report import ODD
+from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
+from tests.core.odd_fields import ODD
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts
 
 WEB, API = WorkloadKey("Deployment", "shop", "web"), WorkloadKey("Deployment", "shop", "api")
-MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
 WAITING = Target(TargetState.WAITING, uid="u1")
 FIELD = target_field(GROUP, WEB)
-
-
-def progressing(version: int, uid: str = "u1") -> Target:
-    return Target(TargetState.PROGRESSING, uid=uid, version=version)
-
-
-def ready(version: int, uid: str = "u1") -> Target:
-    return Target(TargetState.READY, uid=uid, version=version, final=True)
 
 
 @pytest.fixture
@@ -53,12 +34,6 @@ async def recorded(client, rollouts: Rollouts, token: str = "t-1", uid: str = "u
     await a_journal(client).read_new(10)
     await rollouts.record(event, MATCHED, {WEB: Target(TargetState.WAITING, uid=uid)}, {WEB: uid})
     return event
-
-
-async def read(client, event: EventId) -> Report:
-    found = await Reports(client, KEYS).read(event)
-    assert found
-    return found[0]
 
 
 async def target(client, event: EventId) -> Target:

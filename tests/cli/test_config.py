@@ -4,7 +4,7 @@ import pytest
 
 from krt.cli.main import main
 from krt.settings.roles import ROLES, rows
-from tests.settings.test_parts import OF_ROLE, WEB
+from tests.settings.environments import OF_ROLE, WEB
 
 
 def shown(argv: list[str], environ: dict[str, str], capsys: pytest.CaptureFixture[str]) -> dict[str, str]:

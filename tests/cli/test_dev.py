@@ -10,7 +10,7 @@ from krt.errors import SettingsInvalid
 from krt.settings.load import load
 from tests.cli.commands import ROOT, a_process, run
 from tests.fakes.pace import PATIENCE_SECONDS
-from tests.settings.test_parts import WEB
+from tests.settings.environments import WEB
 
 ANYWHERE = ("--listen-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0")
 

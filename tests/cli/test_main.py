@@ -12,7 +12,7 @@ from krt.cli.main import main
 from krt.settings.roles import ROLES, TITLES, rows
 from tests.cli.commands import a_process, run
 from tests.oidc.tokens import claims
-from tests.settings.test_parts import WEB
+from tests.settings.environments import WEB
 
 
 def ended(*argv: str, capsys: pytest.CaptureFixture[str]) -> tuple[object, str, str]:

@@ -9,7 +9,7 @@ from krt.cli.main import main
 from krt.cli.roles import bad_input, leaves
 from krt.errors import BindFailed, SettingsInvalid
 from tests.cli.commands import a_process, run
-from tests.settings.test_parts import OF_ROLE, WEB
+from tests.settings.environments import OF_ROLE, WEB
 
 # Nothing is behind these, and nothing leaves this machine.
 NOWHERE = {

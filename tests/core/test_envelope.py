@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krt.core.envelope import SCHEMA, EntryFromTheFuture, EntryUnreadable, Envelope, Origin, from_fields, to_fields
-from tests.core.test_event import events
+from tests.core.events import events
 from tests.fakes.values import an_envelope, an_event, an_identity
 
 origins = st.builds(Origin, **{field.name: st.text() for field in dataclasses.fields(Origin)})

@@ -17,7 +17,7 @@ from krt.core.patterns import (
     split_workflow,
 )
 from krt.core.who import Who, parse_who
-from tests.core.test_image import component, host, path
+from tests.core.images import component, host, path
 from tests.fakes.raised import raised
 
 SHA = "796a6cfb48152b077701fced55d480bf1d90e1e2"

@@ -11,7 +11,7 @@ from krt.core.patterns import ImagePattern, parse_prefix
 from krt.core.policy import Rule, admits_image, check, rules_for
 from krt.core.who import Who, names, parse_owner
 from krt.errors import NotAllowed
-from tests.core.test_image import component, host, nearly, path
+from tests.core.images import component, host, nearly, path
 from tests.fakes.raised import raised
 from tests.fakes.values import an_event, an_identity
 

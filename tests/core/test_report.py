@@ -26,6 +26,7 @@ from krt.core.report import (
     warnings_field,
 )
 from krt.core.workload import WorkloadKey
+from tests.core.odd_fields import ODD
 from tests.fakes.values import an_envelope
 
 EVENT = EventId(1_795_176_000_123, 0)
@@ -47,26 +48,6 @@ targets = st.builds(
     final=st.booleans(),
 )
 groups = st.builds(Group, st.sampled_from(GroupState), st.text(), st.integers(0, 1000), st.booleans())
-
-# What may stand in a field of Valkey's that krt never wrote: a hand's, a broken one's, a newer krt's.
-ODD = [
-    "",
-    "x",
-    "null",
-    "3",
-    '"ready"',
-    "[]",
-    "{}",
-    '{"state":',
-    '{"state": "an unknown one"}',
-    '{"state": 1}',
-    '{"state": "ready", "final": "yes"}',
-    '{"state": "ready", "updated": 1.5}',
-    '{"state": "ready", "version": 1e400}',
-    '{"state": "ready", "reason": "\ufffd',
-    '{"state": "\ud800"}',
-    '{"a":' * 10_000 + "1" + "}" * 10_000,
-]
 
 
 @given(groups, targets)

@@ -2,24 +2,17 @@
 
 import gzip
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.core import test_event, test_image
+from tests.core.events import NO_BODIES, NO_IMAGES, NO_TAGS, anything
+from tests.core.images import NO_REFERENCES, nearly
 from tests.door.door import BODY, Door, Watch, request
 from tests.fakes.pace import slack
 from tests.serving.raw import Reply
-
-
-def rows_of(test: Callable[..., Any]) -> list[Any]:
-    """What another test is parametrized with."""
-    marks: list[pytest.Mark] = test.pytestmark  # type: ignore[attr-defined]
-    return list(marks[0].args[1])
 
 
 def assert_problem(reply: Reply, status: int, field: str | None) -> None:
@@ -39,23 +32,17 @@ async def assert_refused(door: Door, watch: Watch, sent: bytes, field: str, stat
     assert watch.fetches() == 0
 
 
-BODIES = list(rows_of(test_event.test_a_body_that_another_reader_could_read_otherwise_is_refused))
-
-
-@pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:40]))
+@pytest.mark.parametrize("body", NO_BODIES, ids=lambda body: repr(body[:40]))
 async def test_a_body_that_another_reader_could_read_otherwise(body: bytes, door: Door, watch: Watch) -> None:
     await assert_refused(door, watch, door.good(body), "body", 400 if len(body) <= 8192 else 413)
 
 
-@pytest.mark.parametrize("image", rows_of(test_event.test_an_image_that_names_none_is_refused_by_name), ids=ascii)
+@pytest.mark.parametrize("image", NO_IMAGES, ids=ascii)
 async def test_an_image_that_names_none(image: object, door: Door, watch: Watch) -> None:
     await assert_refused(door, watch, door.good(json.dumps({"image": image, "tags": ["dev"]}).encode()), "image")
 
 
-REFERENCES = list(rows_of(test_image.test_whatever_is_not_written_as_kubernetes_writes_it_is_refused_and_not_repeated))
-
-
-@pytest.mark.parametrize("text", REFERENCES, ids=ascii)
+@pytest.mark.parametrize("text", NO_REFERENCES, ids=ascii)
 async def test_a_reference_that_is_none(text: str, door: Door, watch: Watch) -> None:
     body = json.dumps({"image": text, "tags": ["dev"]}).encode()
     async with watch.nothing_accepted():
@@ -65,7 +52,7 @@ async def test_a_reference_that_is_none(text: str, door: Door, watch: Watch) -> 
     assert watch.fetches() == 0
 
 
-@pytest.mark.parametrize("tags", rows_of(test_event.test_tags_that_are_none_are_refused_by_name), ids=ascii)
+@pytest.mark.parametrize("tags", NO_TAGS, ids=ascii)
 async def test_tags_that_are_none(tags: object, door: Door, watch: Watch) -> None:
     await assert_refused(
         door, watch, door.good(json.dumps({"image": "ghcr.io/acme/shop", "tags": tags}).encode()), "tags"
@@ -180,14 +167,11 @@ async def test_a_refusal_repeats_nothing_that_was_sent_and_nothing_of_the_policy
         assert not [word for word in (b"ghcr.io/acme", b"{repo}", b"rule", b"65", b"krt.core") if word in reply.body]
 
 
-anything = test_event.anything
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.binary(max_size=300)
     | anything.map(lambda value: json.dumps(value).encode())
-    | st.builds(lambda image, tags: json.dumps({"image": image, "tags": tags}).encode(), test_image.nearly, anything)
+    | st.builds(lambda image, tags: json.dumps({"image": image, "tags": tags}).encode(), nearly, anything)
     | st.builds(lambda at, new: BODY[:at] + new + BODY[at:], st.integers(0, len(BODY)), st.binary(max_size=4))
 )
 def test_any_body_is_accepted_or_refused_with_a_problem(body: bytes, door: Door) -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.door.door import D401, Door, Watch, constant, request
-from tests.oidc import test_token as table
+from tests.oidc import hostile
 from tests.serving.raw import Reply
 
 
@@ -17,12 +17,12 @@ async def assert_unknown(door: Door, watch: Watch, token: str) -> None:
 
 
 UNKNOWN = [
-    *(("iss", issuer) for issuer in table.OTHER_ISSUERS),
-    *(("aud", audience) for audience in table.OTHER_AUDIENCES),
-    *((claim, value) for claim in table.REGISTERED_CLAIMS for value in (..., None)),
-    *((claim, value) for claim in ("exp", "iat", "nbf") for value in table.NO_TIMES),
-    *(("jti", value) for value in table.NO_TOKEN_IDS),
-    *((claim, value) for claim in ("repository_id", "repository_owner_id") for value in table.NO_IDS),
+    *(("iss", issuer) for issuer in hostile.OTHER_ISSUERS),
+    *(("aud", audience) for audience in hostile.OTHER_AUDIENCES),
+    *((claim, value) for claim in hostile.REGISTERED_CLAIMS for value in (..., None)),
+    *((claim, value) for claim in ("exp", "iat", "nbf") for value in hostile.NO_TIMES),
+    *(("jti", value) for value in hostile.NO_TOKEN_IDS),
+    *((claim, value) for claim in ("repository_id", "repository_owner_id") for value in hostile.NO_IDS),
     # D10: a recycled name
     ("repository_owner_id", "650"),
     ("repository_owner_id", "1"),
@@ -47,7 +47,7 @@ async def test_githubs_own_audience(audience: str, door: Door, watch: Watch) -> 
 @pytest.mark.parametrize(
     # Not those near a bound: the clock is the wall's here, and goes on.
     ("times", "reason"),
-    [row for row in table.TIMES if row[1] is not None and abs(min(row[0].values())) > 60],
+    [row for row in hostile.TIMES if row[1] is not None and abs(min(row[0].values())) > 60],
 )
 async def test_a_token_out_of_its_time(times: dict[str, int], reason: str, door: Door, watch: Watch) -> None:
     now = int(time.time())
@@ -58,7 +58,7 @@ async def test_a_token_out_of_its_time(times: dict[str, int], reason: str, door:
 
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
-@pytest.mark.parametrize("value", table.NO_NUMBERS)
+@pytest.mark.parametrize("value", hostile.NO_NUMBERS)
 async def test_a_time_that_is_no_number(claim: str, value: str, door: Door, watch: Watch) -> None:
     claims = door.claims()
     written = json.dumps(claims).replace(f'"{claim}": {claims[claim]}', f'"{claim}": {value}')

@@ -13,8 +13,8 @@ import trio
 from tests.door.door import BODY, Door, Watch, request
 from tests.fakes.pace import slack
 from tests.oidc.tokens import private_key
+from tests.serving.mutated import SEEDS, mutated
 from tests.serving.raw import read_to_end
-from tests.serving.test_fuzz import SEEDS, mutated
 
 SECONDS = float(os.environ.get("KRT_FUZZ_SECONDS", "3"))
 SEED = int(os.environ.get("KRT_FUZZ_SEED", "20261121"))

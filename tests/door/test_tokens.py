@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.door.door import D401, Door, Watch, constant, request
-from tests.oidc import test_token as table
+from tests.oidc import hostile
 from tests.oidc.tokens import HEADER, encoded, jwk, private_key, segment
 
 EVIL = private_key(2048, 1)
@@ -30,7 +30,7 @@ async def test_no_token_is_the_constant_401(door: Door, watch: Watch) -> None:
     await assert_unknown(door, watch, request())
 
 
-@pytest.mark.parametrize("value", [value for value in table.MALFORMED_AUTHORIZATIONS if fits(value)])
+@pytest.mark.parametrize("value", [value for value in hostile.MALFORMED_AUTHORIZATIONS if fits(value)])
 async def test_a_malformed_authorization(value: bytes, door: Door, watch: Watch) -> None:
     genuine = door.newcomer().encode()
     await assert_unknown(door, watch, request(b"Authorization: " + value.replace(b"a.b.c", genuine)))
@@ -41,7 +41,7 @@ async def test_two_authorizations(door: Door, watch: Watch) -> None:
         await assert_unknown(door, watch, request(b"Authorization: " + second, token=door.newcomer()))
 
 
-@pytest.mark.parametrize("name", table.OTHER_HEADERS)
+@pytest.mark.parametrize("name", hostile.OTHER_HEADERS)
 async def test_a_token_in_another_header(name: bytes, door: Door, watch: Watch) -> None:
     await assert_unknown(door, watch, request(name + b": Bearer " + door.newcomer().encode()))
 
@@ -58,10 +58,10 @@ async def test_a_token_in_the_query_is_no_path_of_ours(door: Door, watch: Watch)
 
 
 def bent(number: int, token: str) -> bytes:
-    return b"Bearer " + table.BENT[number](token).encode("utf-8", "surrogatepass")
+    return b"Bearer " + hostile.BENT[number](token).encode("utf-8", "surrogatepass")
 
 
-@pytest.mark.parametrize("number", [number for number in range(len(table.BENT)) if fits(bent(number, "a.b_-.c"))])
+@pytest.mark.parametrize("number", [number for number in range(len(hostile.BENT)) if fits(bent(number, "a.b_-.c"))])
 async def test_a_bent_token(number: int, door: Door, watch: Watch) -> None:
     await assert_unknown(door, watch, request(b"Authorization: " + bent(number, door.newcomer())))
 
@@ -71,24 +71,24 @@ async def test_a_token_too_long(door: Door, watch: Watch) -> None:
 
 
 ROWS = {
-    "another algorithm": [lambda d, alg=alg: d.token(None, header(alg=alg)) for alg in table.OTHER_ALGORITHMS],
+    "another algorithm": [lambda d, alg=alg: d.token(None, header(alg=alg)) for alg in hostile.OTHER_ALGORITHMS],
     "a parameter named twice": [
         lambda d, twice=twice: d.token(None, (json.dumps(HEADER)[:-1] + f', "{twice}": "RS256"}}').encode())
-        for twice in table.NAMED_TWICE
+        for twice in hostile.NAMED_TWICE
     ],
     "a parameter that changes what is signed": [
-        lambda d, more=more: d.token(None, header(**more)) for more in table.CHANGING_PARAMETERS
+        lambda d, more=more: d.token(None, header(**more)) for more in hostile.CHANGING_PARAMETERS
     ],
-    "another type": [lambda d, typ=typ: d.token(None, header(typ=typ)) for typ in table.OTHER_TYPES],
-    "a key id that is none": [lambda d, kid=kid: d.token(None, header(kid=kid)) for kid in table.NO_KEY_IDS],
-    "a header that is none": [lambda d, data=data: d.token(None, data) for data in table.NO_HEADERS],
+    "another type": [lambda d, typ=typ: d.token(None, header(typ=typ)) for typ in hostile.OTHER_TYPES],
+    "a key id that is none": [lambda d, kid=kid: d.token(None, header(kid=kid)) for kid in hostile.NO_KEY_IDS],
+    "a header that is none": [lambda d, data=data: d.token(None, data) for data in hostile.NO_HEADERS],
     "a signature made up": [
-        lambda d, made=made: d.keep(f"{d.newcomer().rpartition('.')[0]}.{made}") for made in table.MADE_UP_SIGNATURES
+        lambda d, made=made: d.keep(f"{d.newcomer().rpartition('.')[0]}.{made}") for made in hostile.MADE_UP_SIGNATURES
     ],
-    "a payload that is none": [lambda d, payload=payload: d.token(payload) for payload in table.NO_OBJECTS],
+    "a payload that is none": [lambda d, payload=payload: d.token(payload) for payload in hostile.NO_OBJECTS],
     "a payload with two readings": [
-        lambda d, number=number: d.token(table.with_two_readings(json.dumps(d.claims()))[number])
-        for number in range(len(table.with_two_readings("{}")))
+        lambda d, number=number: d.token(hostile.with_two_readings(json.dumps(d.claims()))[number])
+        for number in range(len(hostile.with_two_readings("{}")))
     ],
     "another key": [
         lambda d: d.token(key=EVIL),
@@ -99,8 +99,8 @@ ROWS = {
         lambda d: _changed(d, 1, segment(d.claims(repository="evil/evil"))),
     ],
     "signed with the public key": [
-        lambda d, secret=secret, alg=alg: d.keep(table.by_hmac(secret, alg))
-        for secret in table.PUBLIC_SECRETS
+        lambda d, secret=secret, alg=alg: d.keep(hostile.by_hmac(secret, alg))
+        for secret in hostile.PUBLIC_SECRETS
         for alg in ("HS256", "RS256")
     ],
     "not signed": [lambda d: d.keep(f"{segment(header(alg='none'))}.{segment(d.claims())}.AA")],
@@ -118,7 +118,7 @@ async def test_a_forged_token(name: str, number: int, door: Door, watch: Watch) 
     await assert_unknown(door, watch, request(token=ROWS[name][number](door)))
 
 
-@pytest.mark.parametrize("name", table.KEYS_OF_ONES_OWN)
+@pytest.mark.parametrize("name", hostile.KEYS_OF_ONES_OWN)
 async def test_an_address_of_a_key_is_never_visited(name: str, door: Door, watch: Watch) -> None:
     address = f"{door.surroundings.issuer.url}/.well-known/jwks"
     await assert_unknown(door, watch, request(token=door.token(None, header(**{name: address}), key=EVIL)))

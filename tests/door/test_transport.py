@@ -21,7 +21,7 @@ from tests.door.surroundings import Surroundings
 from tests.fakes.pace import slack
 from tests.fakes.patience import until
 from tests.serving.raw import read_to_end
-from tests.serving.test_transport import ACCEPTED, REFUSED
+from tests.serving.requests import ACCEPTED, REFUSED
 
 D404 = b"HTTP/1.1 404 \r\ncontent-length: 0\r\nx-request-id: *\r\nconnection: close\r\ndate: *\r\n\r\n"
 

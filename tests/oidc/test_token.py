@@ -1,7 +1,5 @@
 """The rows B1 to B12 and D1 to D17 of the security checklist, each with its reason."""
 
-import hashlib
-import hmac
 import json
 import statistics
 import time
@@ -11,7 +9,6 @@ from typing import cast
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,20 +17,34 @@ from krt.errors import TokenRejected
 from krt.oidc.keyset import KeySet
 from krt.oidc.token import UnknownKey, bearer, verify
 from tests.fakes.pace import pace
-from tests.oidc.tokens import (
-    AUDIENCE,
-    HEADER,
-    ISSUER,
-    KID,
-    NOW,
-    claims,
-    encoded,
-    jwk,
-    key_set,
-    private_key,
-    segment,
-    token,
+from tests.oidc.hostile import (
+    BENT,
+    CHANGING_PARAMETERS,
+    KEYS_OF_ONES_OWN,
+    MADE_UP_SIGNATURES,
+    MALFORMED_AUTHORIZATIONS,
+    NAMED_TWICE,
+    NO_HEADERS,
+    NO_IDS,
+    NO_KEY_IDS,
+    NO_NUMBERS,
+    NO_OBJECTS,
+    NO_TIMES,
+    NO_TOKEN_IDS,
+    OTHER_ALGORITHMS,
+    OTHER_AUDIENCES,
+    OTHER_HEADERS,
+    OTHER_ISSUERS,
+    OTHER_TYPES,
+    PUBLIC_SECRETS,
+    REGISTERED_CLAIMS,
+    TIMES,
+    UNKNOWN_KEY_IDS,
+    by_hmac,
+    header,
+    with_two_readings,
 )
+from tests.oidc.tokens import AUDIENCE, HEADER, ISSUER, KID, NOW, claims, jwk, key_set, private_key, segment, token
 
 
 def verified(text: str, *, now: float = NOW, issuer: str = ISSUER, audience: str = AUDIENCE) -> Identity:
@@ -50,15 +61,6 @@ def authorization_reason(*values: bytes) -> str:
     with pytest.raises(TokenRejected) as caught:
         bearer([(b"host", b"krt"), *((b"authorization", value) for value in values)])
     return caught.value.reason
-
-
-def header(**changes: object) -> dict[str, object]:
-    return {name: value for name, value in {**HEADER, **changes}.items() if value is not ...}
-
-
-def by_hmac(secret: bytes, alg: str = "HS256") -> str:
-    signed = f"{segment(header(alg=alg))}.{segment(claims())}"
-    return f"{signed}.{encoded(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
 # What is good
@@ -83,25 +85,6 @@ def test_no_authorization_is_a_missing_token() -> None:
     assert authorization_reason() == "missing"
 
 
-MALFORMED_AUTHORIZATIONS = [
-    b"",
-    b"Bearer",
-    b"Bearer ",
-    b"Basic a.b.c",
-    b"a.b.c",
-    b"Bearer  a.b.c",
-    b"Bearer\ta.b.c",
-    b"Bearer a b",
-    b"Bearer a.b.c ",
-    b"Bearer a.b.c, Bearer a.b.c",
-    b"Bearer a.b.\xe9",
-    b"Bearer a.b.c\n",
-    b"Bearer: a.b.c",
-    b"BearerX a.b.c",
-    b"Bearer a.b.\x00",
-]
-
-
 @pytest.mark.parametrize(
     "value",
     MALFORMED_AUTHORIZATIONS,
@@ -113,9 +96,6 @@ def test_anything_but_one_bearer_token_is_malformed(value: bytes) -> None:
 def test_a_second_authorization_header_is_malformed_even_if_equal() -> None:
     assert authorization_reason(b"Bearer a.b.c", b"Bearer a.b.c") == "malformed"
     assert authorization_reason(b"Bearer a.b.c", b"Basic x") == "malformed"
-
-
-OTHER_HEADERS = [b"cookie", b"x-authorization", b"proxy-authorization", b"x-forwarded-authorization"]
 
 
 @pytest.mark.parametrize("name", OTHER_HEADERS)
@@ -136,30 +116,6 @@ def test_a_token_of_8192_characters_is_read_and_a_longer_one_is_not() -> None:
     assert reason_of("x" * 100_000) == "too_long"
 
 
-BENT = [
-    lambda t: "",
-    lambda t: ".",
-    lambda t: "..",
-    lambda t: "a.b",
-    lambda t: t + ".x",
-    lambda t: t + ".x.y",
-    lambda t: t + "=",
-    lambda t: t + "==",
-    lambda t: t + "\n",
-    lambda t: " " + t,
-    lambda t: t.replace(".", "..", 1),
-    lambda t: t.replace("_", "/").replace("-", "+") + "/",
-    lambda t: t[:-1] + "\x00",
-    lambda t: t[:-1] + "é",
-    lambda t: t[:-1] + "\uff21",
-    lambda t: t[:-1] + "\ud800",
-    lambda t: t.partition(".")[0],
-    lambda t: t.rpartition(".")[0] + ".",
-    lambda t: "." + t.partition(".")[2],
-    lambda t: "AAAAA." + t.partition(".")[2],  # 4n + 1 characters are no base64
-]
-
-
 @pytest.mark.parametrize(
     "bend",
     BENT,
@@ -173,9 +129,6 @@ def test_a_second_spelling_of_the_same_signature_is_refused() -> None:
     last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     other = last[last.index(genuine[-1]) ^ 1]
     assert reason_of(genuine[:-1] + other) == "malformed"
-
-
-NO_OBJECTS = [b"", b"[]", b"null", b'"x"', b"\xff\xfe{}", b"{} {}", b"{", b'{"iss":']
 
 
 @pytest.mark.parametrize("payload", NO_OBJECTS)
@@ -197,30 +150,6 @@ def test_no_header_but_the_right_one_leads_to_a_key(fields: dict[str, object]) -
 
 # Row B4: algorithms
 
-PUBLIC = private_key().public_key()
-
-
-OTHER_ALGORITHMS = [
-    "none",
-    "None",
-    "NONE",
-    "",
-    "rs256",
-    "RS256 ",
-    "RS384",
-    "RS512",
-    "PS256",
-    "ES256",
-    "HS256",
-    "EdDSA",
-    None,
-    ...,
-    256,
-    ["RS256"],
-    {"RS256": 1},
-    True,
-]
-
 
 @pytest.mark.parametrize(
     "alg",
@@ -236,16 +165,6 @@ def test_an_unsigned_token_is_refused() -> None:
     assert reason_of(unsigned + "AA") == "bad_header"
 
 
-PUBLIC_SECRETS = [
-    PUBLIC.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-    PUBLIC.public_bytes(Encoding.PEM, PublicFormat.PKCS1),
-    PUBLIC.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-    json.dumps(jwk()).encode(),
-    str(jwk()["n"]).encode(),
-    b"",
-]
-
-
 @pytest.mark.parametrize(
     "secret",
     PUBLIC_SECRETS,
@@ -258,26 +177,10 @@ def test_the_public_key_is_no_secret_to_sign_with(secret: bytes) -> None:
 # B5, B6, B7, B8, B10: the header of the token
 
 
-NAMED_TWICE = ["alg", "kid", "typ", "x5t"]
-
-
 @pytest.mark.parametrize("twice", NAMED_TWICE)
 def test_a_header_that_names_a_parameter_twice_is_refused(twice: str) -> None:
     written = json.dumps(HEADER)[:-1] + f', "{twice}": {json.dumps(HEADER[twice])}}}'
     assert reason_of(token(header=written.encode())) == "bad_header"
-
-
-CHANGING_PARAMETERS = [
-    {"crit": ["b64"], "b64": True},
-    {"crit": ["b64"], "b64": False},
-    {"crit": []},
-    {"crit": None},
-    {"crit": ["exp"]},
-    {"crit": "b64"},
-    {"b64": True},
-    {"b64": False},
-    {"zip": "DEF"},
-]
 
 
 @pytest.mark.parametrize(
@@ -289,18 +192,12 @@ def test_a_header_that_changes_what_is_signed_is_refused(parameters: dict[str, o
     assert reason_of(token(header=header(**parameters))) == "bad_header"
 
 
-KEYS_OF_ONES_OWN = ["jku", "jwk", "x5u", "x5c"]
-
-
 @pytest.mark.parametrize("name", KEYS_OF_ONES_OWN)
 def test_a_key_or_its_address_in_the_header_is_not_looked_at(name: str) -> None:
     own = private_key(2048, 1)
     value: object = jwk(own) if name == "jwk" else ["http://127.0.0.1:1/"] if name == "x5c" else "http://127.0.0.1:1/"
     assert reason_of(token(header=header(**{name: value}), key=own)) == "bad_signature"
     assert verified(token(header=header(**{name: value})))
-
-
-OTHER_TYPES = ["at+jwt", "krt+jws", "jwt", "", None, 1, ["JWT"]]
 
 
 @pytest.mark.parametrize("typ", OTHER_TYPES)
@@ -312,18 +209,12 @@ def test_a_token_may_leave_out_its_type() -> None:
     assert verified(token(header=header(typ=...)))
 
 
-NO_KEY_IDS = [..., None, 1, 1.5, True, [KID], {"kid": KID}, "", "x" * 129, "a b", "a\n", "a\x00", "é", "٣", "\u2028"]
-
-
 @pytest.mark.parametrize(
     "kid",
     NO_KEY_IDS,
 )
 def test_a_key_id_of_another_form_is_refused(kid: object) -> None:
     assert reason_of(token(header=header(kid=kid))) == "bad_header"
-
-
-UNKNOWN_KEY_IDS = ["../../dev/null", "' OR 1=1 --", "x" * 128, KID.upper(), KID + "x", "__class__"]
 
 
 @pytest.mark.parametrize("kid", UNKNOWN_KEY_IDS)
@@ -333,25 +224,6 @@ def test_an_unknown_key_id_is_only_looked_up(kid: str) -> None:
         verified(token(header=header(kid=kid)))
     assert caught.value.reason == "unknown_key"
     assert kid not in repr(caught.value)
-
-
-NO_HEADERS = [
-    b"[]",
-    b"null",
-    b"1",
-    b'"x"',
-    b"\xff",
-    b"{",
-    b"\xef\xbb\xbf{}",
-    b"{}x",
-    b"NaN",
-    b'{"a":1e999}',
-    b"[" * 5000,
-    b'{"alg":' + b"[" * 2500 + b"]" * 2500 + b"}",
-    b'{"alg":' + b"9" * 5000 + b"}",
-    json.dumps(HEADER).encode("utf-16"),
-    b'{"kid":"\\ud800"}',
-]
 
 
 @pytest.mark.parametrize(
@@ -366,24 +238,6 @@ def test_a_header_that_is_no_strict_json_object_is_refused(data: bytes) -> None:
 # B10, B11: the payload, read strictly although it is signed
 
 GENUINE = json.dumps(claims())
-
-
-def with_two_readings(genuine: str) -> list[bytes]:
-    """Payloads that one reader may take for the genuine one, and another not."""
-    return [
-        (genuine[:-1] + ', "iss": "https://evil.example"}').encode(),
-        (genuine[:-1] + ', "repository": "acme/shop"}').encode(),
-        (genuine[:-1] + ', "x": NaN}').encode(),
-        (genuine[:-1] + ', "x": 1e999}').encode(),
-        (genuine[:-1] + ', "x": ' + "9" * 2500 + "}").encode(),
-        (genuine[:-1] + ', "x": ' + "[" * 1200 + "]" * 1200 + "}").encode(),
-        (genuine[:-1] + ', "x": "\\ud800"}').encode(),
-        (genuine[:-1] + ', "x": "\udc80"}').encode("utf-8", "surrogateescape"),
-        genuine.encode("utf-16"),
-        genuine.encode("utf-8-sig"),
-        (genuine + "{}").encode(),
-        f"[{genuine}]".encode(),
-    ]
 
 
 @pytest.mark.parametrize("payload", with_two_readings(GENUINE), ids=lambda payload: repr(payload[-16:]))
@@ -405,28 +259,12 @@ def test_a_changed_part_breaks_the_signature(part: int) -> None:
     assert reason_of(".".join(parts)) == "bad_signature"
 
 
-MADE_UP_SIGNATURES = ["AA", encoded(bytes(256)), encoded(b"\xff" * 256), encoded(bytes(257))]
-
-
 @pytest.mark.parametrize("signature", MADE_UP_SIGNATURES)
 def test_a_made_up_signature_is_refused(signature: str) -> None:
     assert reason_of(f"{token().rpartition('.')[0]}.{signature}") == "bad_signature"
 
 
 # D1, D2: issuer and audience
-
-
-OTHER_ISSUERS = [
-    "https://evil.example",
-    f"{ISSUER}/acme",
-    f"{ISSUER}/",
-    ISSUER.upper(),
-    ISSUER.replace("https", "http"),
-    "",
-    [ISSUER],
-    {"iss": ISSUER},
-    1,
-]
 
 
 @pytest.mark.parametrize(
@@ -437,28 +275,12 @@ def test_a_token_of_another_issuer_is_refused(issuer: object) -> None:
     assert reason_of(token(claims(iss=issuer))) == "wrong_issuer"
 
 
-OTHER_AUDIENCES = [
-    "https://other.example",
-    AUDIENCE + "/",
-    AUDIENCE[:-1],
-    AUDIENCE.upper(),
-    "https://github.com/acme",
-    [AUDIENCE],
-    [AUDIENCE, "https://other.example"],
-    {"aud": AUDIENCE},
-    1,
-]
-
-
 @pytest.mark.parametrize(
     "audience",
     OTHER_AUDIENCES,
 )
 def test_a_token_for_another_audience_is_refused(audience: object) -> None:
     assert reason_of(token(claims(aud=audience))) == "wrong_audience"
-
-
-REGISTERED_CLAIMS = ["iss", "aud", "exp", "iat", "nbf", "jti"]
 
 
 @pytest.mark.parametrize("claim", REGISTERED_CLAIMS)
@@ -476,8 +298,6 @@ def test_an_empty_setting_lets_nobody_pass(issuer: str, audience: str) -> None:
 
 # D4, D5, D6: times
 
-NO_TIMES = [str(NOW + 300), "9_999_999_999", 1e308, float(NOW), NOW + 0.5, True, False, [NOW], {}, ""]
-
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("value", NO_TIMES, ids=repr)
@@ -485,37 +305,11 @@ def test_a_time_is_a_whole_number_of_seconds(claim: str, value: object) -> None:
     assert reason_of(token(claims(**{claim: value}))) == "bad_times"
 
 
-NO_NUMBERS = ["NaN", "Infinity", "-Infinity", "1e999"]
-
-
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
 @pytest.mark.parametrize("value", NO_NUMBERS)
 def test_a_time_is_a_number_at_all(claim: str, value: str) -> None:
     written = GENUINE.replace(f'"{claim}": {claims()[claim]}', f'"{claim}": {value}')
     assert reason_of(token(written.encode())) == "bad_claims"
-
-
-TIMES = [
-    ({"iat": 0, "exp": 300}, None),
-    ({"iat": 0, "exp": 900}, None),
-    ({"iat": 0, "exp": 901}, "bad_times"),
-    ({"iat": 0, "exp": 10 * 365 * 86400}, "bad_times"),
-    ({"iat": 0, "exp": 10**18}, "bad_times"),
-    ({"iat": 0, "exp": 0}, "bad_times"),
-    ({"iat": 0, "exp": -1}, "bad_times"),
-    ({"iat": -300, "exp": -9}, None),
-    ({"iat": -300, "exp": -10}, "expired"),
-    ({"iat": -3600, "exp": -3300}, "expired"),
-    ({"iat": -900, "exp": 0}, None),
-    ({"iat": -901, "exp": -5}, "expired"),
-    ({"iat": 10, "exp": 310}, None),
-    ({"iat": 11, "exp": 311}, "not_yet_valid"),
-    ({"iat": 3600, "exp": 3900}, "not_yet_valid"),
-    ({"nbf": 10}, None),
-    ({"nbf": 11}, "not_yet_valid"),
-    ({"nbf": 10**18}, "not_yet_valid"),
-    ({"nbf": -NOW - 1}, None),
-]
 
 
 @pytest.mark.parametrize(
@@ -543,15 +337,9 @@ def test_only_the_given_time_counts() -> None:
 # D7, D9, D16, D17: the other claims (their forms: tests/core/test_identity.py)
 
 
-NO_TOKEN_IDS = ["", 7, "x" * 129, "a b", ["x"]]
-
-
 @pytest.mark.parametrize("jti", NO_TOKEN_IDS)
 def test_a_token_without_a_usable_id_of_its_own_is_refused(jti: object) -> None:
     assert reason_of(token(claims(jti=jti))) == "bad_claims"
-
-
-NO_IDS = [..., 65, "065", "65 ", "٦٥", ""]
 
 
 @pytest.mark.parametrize("claim", ["repository_id", "repository_owner_id"])

@@ -8,7 +8,7 @@ import trio.testing
 
 from krt.serving.denial import Denial
 from tests.serving.raw import GOOD, answer, body_length, read_one, read_to_end, running
-from tests.serving.test_transport import REFUSED
+from tests.serving.requests import REFUSED
 
 POST = b"POST %b HTTP/1.1\r\nHost: krt.example\r\nContent-Length: 100\r\n\r\n"
 CHUNKED = (POST % b"/").replace(b"Content-Length: 100", b"Transfer-Encoding: chunked")

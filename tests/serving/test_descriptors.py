@@ -13,7 +13,7 @@ import trio.testing
 from krt.serving.connection import Connection
 from krt.serving.denial import Denial
 from tests.serving.raw import GOOD, read_to_end, running
-from tests.serving.test_transport import REFUSED
+from tests.serving.requests import REFUSED
 
 STATM = Path("/proc/self/statm")
 RESET = struct.pack("ii", 1, 0)

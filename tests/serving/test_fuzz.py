@@ -8,7 +8,6 @@ import random
 import re
 import socket
 import struct
-from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
@@ -18,60 +17,14 @@ import trio.testing
 
 from krt.serving.denial import Denial
 from tests.fakes.pace import slack
+from tests.serving.mutated import mutated
 from tests.serving.raw import read_to_end, running
-from tests.serving.test_transport import ACCEPTED, REFUSED
 
 SECONDS = float(os.environ.get("KRT_FUZZ_SECONDS", "5"))
 SEED = int(os.environ.get("KRT_FUZZ_SEED", "20261121"))
 CLIENTS = 12
 SHORT = {"header_seconds": 0.2, "body_seconds": 0.2, "send_seconds": 0.2, "lifetime_seconds": 1.0}
-SEEDS = [sent for sent, *_ in (*REFUSED.values(), *ACCEPTED.values())]
-WORDS = [
-    b"\r\n",
-    b"\r\n\r\n",
-    b"\n",
-    b"\r",
-    b"\x00",
-    b":",
-    b" ",
-    b"\t",
-    b"Content-Length: 5\r\n",
-    b"/read",
-    b"/stream",
-    b"0\r\n\r\n",
-    b"Transfer-Encoding: chunked\r\n",
-    b"HTTP/1.0",
-    b"HTTP/1.1",
-    b"Expect: 100-continue\r\n",
-    b"Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n",
-    b"http://krt.example/read",
-    b"\xff",
-    b"Connection: close\r\n",
-    b"POST ",
-]
 ANSWER = re.compile(rb"HTTP/1\.1 (100|200|400|401|404|408|413|414|417|431|501) \r\n")
-
-
-def mutated(chance: random.Random, seeds: Sequence[bytes] = SEEDS) -> bytes:
-    sent = bytearray(chance.choice(seeds)[:40_000])
-    for _ in range(chance.randint(0, 6)):
-        at, to = sorted(chance.randint(0, len(sent)) for _ in range(2))
-        match chance.randint(0, 6):
-            case 0:
-                sent[at:at] = chance.choice(WORDS)
-            case 1:
-                sent[at:to] = chance.choice(WORDS)
-            case 2:
-                sent[at : at + 1] = chance.randbytes(1)
-            case 3:
-                del sent[at : at + chance.randint(1, 8)]
-            case 4:
-                sent[at:at] = sent[at : at + chance.randint(1, 200)]
-            case 5:
-                sent = sent[:to]
-            case 6:
-                sent += chance.choice(seeds)[:5000]
-    return bytes(sent)
 
 
 async def attack(server, chance: random.Random) -> None:

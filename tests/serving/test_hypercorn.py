@@ -16,7 +16,7 @@ from quart_trio import QuartTrio
 from krt.serving.address import parse_address
 from krt.serving.hardened import AppTasks, StrictProtocol
 from tests.serving.raw import echo, read_to_end, running
-from tests.serving.test_transport import H2_DATA, H2_POST, PREFACE, SETTINGS, WEBSOCKET, priority_frames
+from tests.serving.requests import H2_DATA, H2_POST, PREFACE, SETTINGS, WEBSOCKET, priority_frames
 
 DEADLY = {
     "websocket and one more byte": [WEBSOCKET + b"x"],

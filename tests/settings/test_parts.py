@@ -15,15 +15,8 @@ from krt.settings import table
 from krt.settings.load import Settings, load
 from krt.settings.roles import OF_OTHERS, ROLES, TITLES, rows
 from krt.settings.table import Setting
+from tests.settings.environments import OF_ROLE, WEB, WORKER
 
-WEB = {
-    "VALKEY_ADDR": "valkey:6379",
-    "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/",
-    "GITHUB_OIDC_AUDIENCE": "https://krt.example.com",
-    "GITHUB_ALLOWED_ORG": "acme@65",
-}
-WORKER = {"VALKEY_ADDR": "valkey:6379", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
-OF_ROLE = {"web": WEB, "worker": WORKER, "all": WEB}
 EVERY: dict[str, Setting] = {row.variable: row for part in rows("all").values() for row in part.values()}
 
 

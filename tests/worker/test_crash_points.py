@@ -22,6 +22,7 @@ from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import a_workload
 from tests.fakes.workloads import FakeWorkloads
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, accepted, pending, report, some_rollouts
+from tests.worker.crash_points import BEFORE, POINTS
 from tests.worker.workers import BOUNDS, web, working
 
 # Accepting
@@ -69,18 +70,6 @@ async def test_valkey_dies_after_the_script_has_run_and_the_caller_repeats():
 
 # Restarting: which call of which part the worker dies before, or after
 
-BEFORE, AFTER = "fail_before", "fail_after"
-POINTS = [
-    ("journal", BEFORE, "read_new"),
-    ("journal", AFTER, "read_new"),
-    ("rollouts", BEFORE, "record"),
-    ("rollouts", AFTER, "record"),
-    ("journal", BEFORE, "position"),
-    ("cluster", BEFORE, "restart"),
-    ("cluster", AFTER, "restart"),
-    ("rollouts", BEFORE, "settle"),
-    ("rollouts", AFTER, "settle"),
-]
 IDS = ["-".join((when.removeprefix("fail_"), call)) for _, when, call in POINTS]
 
 

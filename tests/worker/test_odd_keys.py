@@ -20,7 +20,7 @@ from krt.errors import SettingsInvalid
 from tests.fakes.pace import slack
 from tests.fakes.patience import until
 from tests.worker.accepting import KEYS, accept
-from tests.worker.test_old_news import ALL, MATCHED, a_cluster, an_event, workers
+from tests.worker.groups import ALL, MATCHED, a_cluster, an_event, workers
 from tests.worker.workers import RULES, WEB, foreign, journaled, working
 
 MEGABYTES = "x" * 3_000_000

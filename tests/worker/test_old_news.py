@@ -3,65 +3,26 @@
 Before a real Valkey; each test was seen to fail without its rule.
 """
 
-from dataclasses import dataclass
-
 import pytest
 
 from krt.broker.client import Client
-from krt.broker.journal import Journal
 from krt.broker.reports import Reports
-from krt.broker.rollouts import Rollouts
-from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
-from krt.core.presence import Presence
 from krt.core.report import Group, GroupState, Target, TargetState
-from krt.daemon.worker import _group, _presence
-from krt.settings.load import load
 from tests.fakes.patience import until
-from tests.fakes.values import an_envelope
 from tests.fakes.workloads import FakeWorkloads
-from tests.worker.accepting import KEYS, add, report
-from tests.worker.workers import WEB, web, working
+from tests.worker.accepting import KEYS, report
+from tests.worker.groups import ALL, MATCHED, SHOP, TWENTY_MINUTES, Workers, a_cluster, an_event, workers
+from tests.worker.workers import WEB, working
 
-TWENTY_MINUTES = 1200
-DAY = 24 * 3600
 SETTLED, NO_MATCH = Group(GroupState.SETTLED, final=True), Group(GroupState.NO_MATCH, final=True)
 EXPIRED, FAILED = Group(GroupState.EXPIRED, final=True), Group(GroupState.FAILED, reason="internal", final=True)
-MATCHED = Group(GroupState.MATCHED)
 READY = Target(TargetState.READY, uid="uid-of-web", final=True)
 BROKEN = Target(TargetState.FAILED, reason="timed out progressing", uid="uid-of-web", final=True)
 ROLLING = Target(TargetState.PROGRESSING, uid="uid-of-web")
 WOULD = Target(TargetState.WOULD_RESTART, final=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """Those that are started with some settings: the name of their group, and what they say of themselves."""
-
-    group: str
-    presence: Presence
-
-    def journal(self, client: Client) -> Journal:
-        return Journal(client, KEYS, group=self.group, most_entries=1000)
-
-    def rollouts(self, client: Client) -> Rollouts:
-        return Rollouts(client, KEYS, group=self.group, presence=self.presence)
-
-    async def lived(self, client: Client, *, until_seconds_ago: int = 0) -> None:
-        """They were there for a day, until then."""
-        now = int((await client.call("TIME"))[0])
-        said = f"{now - DAY} {now - until_seconds_ago} 0 {self.presence.to_json()}"
-        await client.call("HSET", KEYS.alive, self.group, said)
-
-
-def workers(**environ: str) -> Workers:
-    needed = {"VALKEY_ADDR": "valkey:6379", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
-    told = load("worker", {}, needed | environ).cluster
-    assert told is not None
-    return Workers(_group(told), _presence(told))
-
-
-ALL, SHOP = workers(), workers(KRT_NAMESPACES="shop")
 JOINS = {
     "all namespaces to one": (ALL, SHOP),
     "one namespace to all": (SHOP, ALL),
@@ -82,18 +43,6 @@ ENDS = {
 }
 
 joins = pytest.mark.parametrize(("before", "after"), JOINS.values(), ids=JOINS)
-
-
-def a_cluster() -> FakeWorkloads:
-    """The Deployment shop/web, older than any event and never restarted."""
-    return FakeWorkloads(web(created_at="2020-01-01T00:00:00Z", opt="enabled"))
-
-
-async def an_event(client: Client, *, seconds_ago: int = TWENTY_MINUTES, dry_run: bool = False) -> EventId:
-    fields = to_fields(an_envelope(dry_run=dry_run))
-    entry = await add(client, seconds_ago * 1000, **fields)
-    await client.call("HSET", KEYS.report(str(entry)), *(part for field in fields.items() for part in field))
-    return entry
 
 
 async def state(client: Client, entry: EventId) -> str:

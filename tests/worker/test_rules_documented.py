@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import TypeGuard
 
-from tests.worker.test_crash_points import POINTS
+from tests.worker.crash_points import POINTS
 
 HERE = Path(__file__).parent
 FILES = [file for file in HERE.parent.rglob("test_*.py") if file.name != Path(__file__).name]
