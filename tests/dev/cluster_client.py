@@ -16,6 +16,7 @@ from tests.fakes.served import served
 MERGE_PATCH = {"content-type": "application/merge-patch+json"}
 DEPLOYMENTS = "/apis/apps/v1/deployments"
 SHOP = "/apis/apps/v1/namespaces/shop/deployments"
+WEB = ("Deployment", "shop", "web")
 RESTART = {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}}
 
 

@@ -1,18 +1,7 @@
 import pytest
 
-from krt.dev.cluster import Cluster, deployment, sample_deployments
-from tests.dev.cluster_client import DEPLOYMENTS, MERGE_PATCH, RESTART, SHOP, connected, patch, version_of
-
-
-@pytest.fixture
-def cluster():
-    return Cluster(sample_deployments())
-
-
-@pytest.fixture
-async def client(cluster):
-    async with connected(cluster) as client:
-        yield client
+from krt.dev.cluster import deployment
+from tests.dev.cluster_client import DEPLOYMENTS, MERGE_PATCH, RESTART, SHOP, patch, version_of
 
 
 async def test_a_list_names_its_kind_and_its_items_do_not(client):

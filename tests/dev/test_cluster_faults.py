@@ -3,20 +3,7 @@ import pytest
 import trio
 
 from krt.dev.cluster import Cluster, Fault, many_deployments, sample_deployments
-from tests.dev.cluster_client import DEPLOYMENTS, RESTART, SHOP, connected, patch
-
-WEB = ("Deployment", "shop", "web")
-
-
-@pytest.fixture
-def cluster():
-    return Cluster(sample_deployments())
-
-
-@pytest.fixture
-async def client(cluster):
-    async with connected(cluster) as client:
-        yield client
+from tests.dev.cluster_client import DEPLOYMENTS, RESTART, SHOP, WEB, connected, patch
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,7 @@
 import pytest
 
-from krt.dev.cluster import Cluster, Refused, sample_deployments
-from tests.dev.cluster_client import MERGE_PATCH, RESTART, SHOP, connected, patch
-
-WEB = ("Deployment", "shop", "web")
-
-
-@pytest.fixture
-def cluster():
-    return Cluster(sample_deployments())
-
-
-@pytest.fixture
-async def client(cluster):
-    async with connected(cluster) as client:
-        yield client
+from krt.dev.cluster import Refused, sample_deployments
+from tests.dev.cluster_client import MERGE_PATCH, RESTART, SHOP, WEB, patch
 
 
 async def test_a_restart_changes_the_template_and_the_generation_and_nothing_else(cluster, client):

@@ -4,15 +4,9 @@ import trio
 from krt.dev.cluster import Cluster, deployment, sample_deployments
 from krt.dev.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster.progress import Pods, advance
-from tests.dev.cluster_client import RESTART
+from tests.dev.cluster_client import RESTART, WEB
 
-WEB = ("Deployment", "shop", "web")
 COUNTS = ("replicas", "updatedReplicas", "availableReplicas", "unavailableReplicas")
-
-
-@pytest.fixture
-def cluster():
-    return Cluster(sample_deployments())
 
 
 def counts(document):

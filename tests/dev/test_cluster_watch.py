@@ -10,6 +10,7 @@ from tests.dev.cluster_client import (
     DEPLOYMENTS,
     RESTART,
     SHOP,
+    WEB,
     collect,
     connected,
     patch,
@@ -21,19 +22,7 @@ from tests.dev.cluster_client import (
 )
 from tests.fakes.pace import PATIENCE_SECONDS
 
-WEB = ("Deployment", "shop", "web")
 BOOKMARKS = {"allowWatchBookmarks": "true"}
-
-
-@pytest.fixture
-def cluster():
-    return Cluster(sample_deployments())
-
-
-@pytest.fixture
-async def client(cluster):
-    async with connected(cluster) as client:
-        yield client
 
 
 async def touch(client, name="web", value="1"):
