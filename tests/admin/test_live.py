@@ -13,9 +13,9 @@ from krt.admin.live import MOST_STREAMS, Streams
 from krt.admin.views import Fragments
 from tests.admin.admins import a_report, an_id, browsing, ended
 from tests.fakes import live
-from tests.fakes.eventually import eventually
 from tests.fakes.live import Follower
 from tests.fakes.pace import slack
+from tests.fakes.polling import until_on_wall_clock
 
 
 @asynccontextmanager
@@ -100,7 +100,7 @@ async def test_the_33rd_page_is_turned_away_until_another_one_closes(around):
             async with live.following(str(admin.base_url)) as page:
                 return page.status == 200
 
-        await eventually(is_free)
+        await until_on_wall_clock(is_free)
 
 
 async def test_all_pages_together_look_once_in_a_second(around):
@@ -109,7 +109,7 @@ async def test_all_pages_together_look_once_in_a_second(around):
         for page in pages:
             await page.update()
         began, before = trio.current_time(), around.reports.reads
-        await eventually(lambda: around.reports.reads >= before + 3)
+        await until_on_wall_clock(lambda: around.reports.reads >= before + 3)
         assert trio.current_time() - began > 1.5
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from krt.dev.cluster import deployment
 from tests.fakes.around import IMAGE, Around, Krt, around_krt, ask, probe, running
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 
 
 @pytest.fixture
@@ -30,14 +30,14 @@ async def test_every_role_shows_the_events_and_its_own_state(around: Around, wit
     roles = ("worker", "web") if with_worker else ("all",)
     async with running(roles[0], around.of(roles[0])) as first, running(roles[-1], around.of(roles[-1])) as last:
         for krt in (first, last):
-            await eventually(krt.is_ready)
+            await until_on_wall_clock(krt.is_ready)
         assert (await last.post(around.token())).status == 202
         for role, krt in zip(roles, (first, last), strict=False):
 
             async def is_shown(krt: Krt = krt) -> bool:
                 return "Deployment</span> shop/web" in await page(krt)
 
-            await eventually(is_shown)
+            await until_on_wall_clock(is_shown)
             shown = await page(krt)
             assert f"krt {role} on " in shown
             expected = parts[role] if role in parts else parts["web"] | parts["worker"]

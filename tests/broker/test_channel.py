@@ -23,8 +23,8 @@ from krt.broker.channel import (
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.dev.valkey import open_valkey
 from tests.fakes.pace import PATIENCE_SECONDS
-from tests.fakes.patience import until
 from tests.fakes.peers import Behaviour, open_peer, saying
+from tests.fakes.polling import until_on_trio_clock
 
 MESSAGE = b"*3\r\n$7\r\nmessage\r\n$6\r\nevents\r\n$2\r\nhi\r\n"
 PONG = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
@@ -156,7 +156,7 @@ async def test_a_living_but_idle_valkey_is_pinged_and_stays_connected(client, en
         return b"cmdstat_ping" in await client.call("INFO", "commandstats")
 
     async with subscribed(endpoint, ping_seconds=0.01) as subscription:
-        await until(pinged)
+        await until_on_trio_clock(pinged)
         await client.call("PUBLISH", "events", "x")
         assert await heard_by(subscription) == Message(b"x")
 

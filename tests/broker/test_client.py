@@ -15,8 +15,8 @@ from krt.broker.script import Script
 from krt.dev.valkey import Valkey, open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable
 from tests.fakes.pace import slack
-from tests.fakes.patience import until
 from tests.fakes.peers import open_peer, saying
+from tests.fakes.polling import until_on_trio_clock
 
 GROUP_READ = ("XREADGROUP", "GROUP", "g", "me", "BLOCK", 0, "STREAMS", "stream", ">")
 
@@ -30,7 +30,7 @@ async def until_alone(client: Client) -> None:
     async def alone() -> bool:
         return await connections_at(client) == 1
 
-    await until(alone)
+    await until_on_trio_clock(alone)
 
 
 async def test_what_a_call_writes_another_client_reads(valkey, client):
@@ -203,7 +203,7 @@ async def until_blocked(client: Client) -> None:
     async def blocked() -> bool:
         return b"blocked_clients:1" in await client.call("INFO", "clients")
 
-    await until(blocked)
+    await until_on_trio_clock(blocked)
 
 
 async def test_a_demoted_primary_is_left_for_whoever_has_its_address_now(client):
@@ -270,11 +270,11 @@ async def test_through_any_number_of_crashes_a_call_is_answered_rightly_or_not_a
         for _ in range(12):
             nursery.start_soon(call_for_ever)
         for _ in range(5):
-            await until(lambda: outcomes[-50:].count(bytes) == 50)
+            await until_on_trio_clock(lambda: outcomes[-50:].count(bytes) == 50)
             await valkey.kill()
-            await until(lambda: BrokerUnavailable in outcomes[-5:])
+            await until_on_trio_clock(lambda: BrokerUnavailable in outcomes[-5:])
             await valkey.start()
-        await until(lambda: outcomes[-50:].count(bytes) == 50)
+        await until_on_trio_clock(lambda: outcomes[-50:].count(bytes) == 50)
         nursery.cancel_scope.cancel()
     assert set(outcomes) == {bytes, BrokerUnavailable}
 

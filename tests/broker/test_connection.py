@@ -11,8 +11,8 @@ from valkey.exceptions import ConnectionError as ConnectionLost
 from valkey.exceptions import InvalidResponse, NoScriptError, ResponseError
 
 from krt.broker.connection import MOST_REPLY_BYTES, Connection, code_of
-from tests.fakes.patience import until
 from tests.fakes.peers import Behaviour, open_peer, saying
+from tests.fakes.polling import until_on_trio_clock
 
 
 @asynccontextmanager
@@ -177,7 +177,7 @@ async def test_more_replies_than_commands_close_the_connection():
 async def test_a_connection_at_rest_that_the_peer_closed_is_not_reusable():
     async with connected_to(_answer_once) as connection:
         assert await connection.execute("PING") == b"OK"
-        await until(lambda: not connection.is_reusable())
+        await until_on_trio_clock(lambda: not connection.is_reusable())
 
 
 async def _answer_once(stream: trio.SocketStream) -> None:

@@ -14,7 +14,7 @@ from krt.broker.endpoint import parse_endpoint
 from krt.dev.valkey import server_binary
 from krt.secret import Secret
 from tests.apiserver.processes import Process
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.valkey_users import ACL_FILE, deployed_users, password_of
 
 CONF_FILE = ACL_FILE.with_name("valkey.conf")
@@ -35,7 +35,8 @@ async def worker(tmp_path: Path, users: Path) -> AsyncIterator[Client]:
     server = Process(server_binary(), [str(conf), "--port", "0", "--unixsocket", str(unix_socket)], tmp_path / "log")
     server.spawn()
     try:
-        await until(lambda: answers(unix_socket) or not server.running)  # its file is there before it takes calls
+        # Its file is there before it takes calls.
+        await until_on_trio_clock(lambda: answers(unix_socket) or not server.running)
         assert server.running, server.last_output()
         endpoint = replace(parse_endpoint(f"unix://{unix_socket}"), username="krt-worker", password=a_password())
         async with open_client(endpoint) as client:

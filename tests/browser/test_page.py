@@ -11,9 +11,9 @@ from krt.core.report import Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.browser.dev import Dev, krt_dev
 from tests.browser.webdriver import Browser
-from tests.fakes.eventually import eventually
 from tests.fakes.live import following
 from tests.fakes.pace import slack
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.ports import free_ports
 
 LIVE = "Live: the page updates by itself."
@@ -32,7 +32,7 @@ async def shows(browser: Browser, event: EventId, text: str) -> None:
     async def found() -> bool:
         return text in await browser.text(f'[id="event-{event}"]')
 
-    await eventually(found)
+    await until_on_wall_clock(found)
 
 
 async def says(browser: Browser, text: str, where: str = "#status") -> None:
@@ -41,7 +41,7 @@ async def says(browser: Browser, text: str, where: str = "#status") -> None:
     async def found() -> bool:
         return text in await browser.text(where)
 
-    await eventually(found)
+    await until_on_wall_clock(found)
 
 
 async def test_an_event_appears_and_turns_ready_without_a_reload(krt: Dev, browser: Browser) -> None:
@@ -66,7 +66,7 @@ async def test_without_scripts_it_is_complete_after_a_reload(krt: Dev, browser: 
         await browser.reload()
         return "2 ready, 3 skipped" in await browser.text(f'[id="event-{event}"]')
 
-    await eventually(reloaded)
+    await until_on_wall_clock(reloaded)
     assert "not ready" not in await browser.text("#parts")
     await browser.type("[name=q]", "shop:dev\n")
     await says(browser, "1 of the 2 newest events.", "#count")
@@ -132,7 +132,7 @@ async def test_a_filter_works_as_it_is_typed_and_stays_in_the_address(krt: Dev, 
             f"event-{event}"
         ]
 
-    await eventually(filtered)
+    await until_on_wall_clock(filtered)
     later = await krt.notify("ghcr.io/acme/nothing")
     await shows(browser, later, "accepted")
     assert await browser.text(f'[id="event-{other}"]') == ""

@@ -23,7 +23,7 @@ from krt.core.ports import Stamp
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import deployment
 from krt.errors import ClusterRefused, ClusterUnavailable
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import key, write_kubeconfig
 
 MIB = 1024 * 1024
@@ -213,7 +213,7 @@ async def test_a_list_that_is_given_up_leaves_nothing_of_it_and_takes_nothing_aw
     endless_list = serving(tmp_path, listing(ENDLESS_LISTS["two tokens by turns"]))
     async with endless_list as (_, api, _), trio.open_nursery() as nursery:
         nursery.start_soon(keep, scope, api, index)
-        await eventually(lambda: "has not ended" in (scope.problem or ""), within_seconds=60)
+        await until_on_wall_clock(lambda: "has not ended" in (scope.problem or ""), within_seconds=60)
         nursery.cancel_scope.cancel()
     assert index.get(known.key) is known
     assert index.get(WorkloadKey("Deployment", "shop", "w0-0")) is None

@@ -10,8 +10,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from krt.cluster.open import Cluster, open_cluster
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
-from tests.fakes.eventually import eventually
 from tests.fakes.pace import slack
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, key, repository, standing_in
 
@@ -38,7 +38,7 @@ def something_else(stand_in: StandIn) -> None:
 
 async def follow(cluster: Cluster) -> None:
     await cluster.wait_listed()
-    await eventually(lambda: not cluster.problems())
+    await until_on_wall_clock(lambda: not cluster.problems())
 
 
 @pytest.mark.parametrize("elsewhere", [True, False])
@@ -50,7 +50,7 @@ async def test_who_wants_to_know_hears_within_seconds(quiet, clock: MockClock, e
             something_else(quiet)
         wanted_at = trio.current_time() + 2
         cluster.want_fresh(wanted_at)
-        await eventually(lambda: cluster.fresh_at() >= wanted_at)
+        await until_on_wall_clock(lambda: cluster.fresh_at() >= wanted_at)
         assert trio.current_time() < wanted_at + slack(15)
         assert (quiet.calls("list"), quiet.calls("watch")) == (2, 2 if elsewhere else 1)
         assert [workload.key for workload in cluster.running(repository(SHOP))] == [key("web")]
@@ -89,7 +89,7 @@ async def test_a_watch_that_is_behind_is_not_taken_for_fresh(quiet, clock: MockC
         quiet.set_image("web", f"{BLOG}:dev")
         wanted_at = trio.current_time()
         cluster.want_fresh(wanted_at)
-        await eventually(lambda: quiet.calls("watch") >= 3)
+        await until_on_wall_clock(lambda: quiet.calls("watch") >= 3)
         assert cluster.fresh_at() < wanted_at
         assert cluster.running(repository(BLOG)) == ()
 
@@ -125,13 +125,15 @@ async def test_I3_a_server_that_went_back_is_listed_anew_before_anything_counts_
         for _ in range(10):
             something_else(quiet)
         quiet.cluster.patch("Deployment", "shop", "other", {"metadata": {"labels": {"seen": "last"}}})
-        await eventually(lambda: max(int(scope.version or 0) for scope in cluster.scopes) >= quiet.cluster.store.number)
+        await until_on_wall_clock(
+            lambda: max(int(scope.version or 0) for scope in cluster.scopes) >= quiet.cluster.store.number
+        )
         quiet.cluster.end_watches()
         quiet.cluster.store = copy
         quiet.cluster.add(deployment("late", "shop", f"{SHOP}:dev"))
         wanted_at = trio.current_time() + 2
         cluster.want_fresh(wanted_at)
-        await eventually(lambda: cluster.fresh_at() >= wanted_at)
+        await until_on_wall_clock(lambda: cluster.fresh_at() >= wanted_at)
         assert {workload.key.name for workload in cluster.running(repository(SHOP))} == {"web", "late"}
         assert cluster.running(repository(BLOG)) == ()
         assert trio.current_time() < wanted_at + slack(15)
@@ -151,7 +153,7 @@ async def test_an_answer_that_says_nothing_is_asked_for_again_and_harms_nothing(
         quiet.cluster.faults.add(replace(fault, verb=verb, resource="deployments"), times=2)
         wanted_at = trio.current_time()
         cluster.want_fresh(wanted_at)
-        await eventually(lambda: cluster.fresh_at() >= wanted_at)
+        await until_on_wall_clock(lambda: cluster.fresh_at() >= wanted_at)
         assert (quiet.calls("list") <= 4, cluster.problems()) == (True, ())
 
 
@@ -164,7 +166,7 @@ async def test_every_namespace_is_asked(quiet, clock: MockClock):
         something_else(quiet)
         wanted_at = trio.current_time()
         cluster.want_fresh(wanted_at)
-        await eventually(lambda: cluster.fresh_at() >= wanted_at)
+        await until_on_wall_clock(lambda: cluster.fresh_at() >= wanted_at)
 
 
 @pytest.mark.parametrize(
@@ -189,5 +191,5 @@ async def test_a_watch_that_sends_garbage_says_nothing_and_harms_nothing(quiet, 
             something_else(quiet)
             wanted_at = trio.current_time()
             cluster.want_fresh(wanted_at)
-            await eventually(lambda: cluster.fresh_at() >= wanted_at)
+            await until_on_wall_clock(lambda: cluster.fresh_at() >= wanted_at)
             assert (len(asked), cluster.problems()) == (2, ())

@@ -9,7 +9,7 @@ from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment, many_deployments
 from krt.dev.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster.watch import Version
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, key, repository, standing_in
 
@@ -107,7 +107,7 @@ async def test_with_namespaces_only_they_are_asked_for(stand_in):
         stand_in.cluster.add(deployment("web", namespace, f"{SHOP}:dev"))
     async with opened(stand_in, "blog", "shop") as cluster:
         await cluster.wait_listed()
-        await eventually(lambda: not cluster.problems())
+        await until_on_wall_clock(lambda: not cluster.problems())
         assert running(cluster, SHOP) == [key("web", "blog"), key("web", "shop")]
     assert {seen.path for seen in stand_in.seen} == {
         "/apis/apps/v1/namespaces/blog/deployments",
@@ -121,11 +121,11 @@ async def test_a_forbidden_namespace_is_named_and_delays_no_other(stand_in):
     stand_in.cluster.faults.add(Fault(status=403, namespace="secret"), times=None)
     async with opened(stand_in, "blog", "secret", "shop") as cluster:
         await cluster.wait_listed()
-        await eventually(lambda: len(cluster.problems()) == 1)
+        await until_on_wall_clock(lambda: len(cluster.problems()) == 1)
         assert running(cluster, SHOP) == [key("web", "blog"), key("web", "shop")]
         assert 'deployments in secret: 403 Forbidden: deployments.apps is forbidden: User "' in cluster.problems()[0]
         stand_in.set_image("web", "ghcr.io/acme/blog:dev", namespace="blog")
-        await eventually(lambda: running(cluster, "ghcr.io/acme/blog"))
+        await until_on_wall_clock(lambda: running(cluster, "ghcr.io/acme/blog"))
 
 
 async def test_a_namespace_that_is_allowed_later_joins_the_index(stand_in, clock: MockClock):
@@ -136,8 +136,8 @@ async def test_a_namespace_that_is_allowed_later_joins_the_index(stand_in, clock
         await cluster.wait_listed()
         stand_in.cluster.faults.clear()
         clock.jump(30)
-        await eventually(lambda: running(cluster, SHOP) == [key("web", "secret"), key("web", "shop")])
-        await eventually(lambda: not cluster.problems())
+        await until_on_wall_clock(lambda: running(cluster, SHOP) == [key("web", "secret"), key("web", "shop")])
+        await until_on_wall_clock(lambda: not cluster.problems())
 
 
 async def test_an_api_server_that_denies_everybody_while_it_starts_is_waited_for(stand_in, clock: MockClock):
@@ -154,5 +154,5 @@ async def test_nothing_is_listed_before_the_first_answer(tmp_path):
     async with standing_in(tmp_path) as stand_in:
         stand_in.cluster.faults.add(Fault(delay_seconds=3600), times=None)
         async with opened(stand_in) as cluster:
-            await eventually(lambda: stand_in.seen)
+            await until_on_wall_clock(lambda: stand_in.seen)
             assert cluster.problems() == ("deployments in all namespaces: not listed yet",)

@@ -12,8 +12,8 @@ from krt.core.matching import SkipReason, going
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import NAMESPACE
-from tests.fakes.eventually import eventually
 from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import StandIn
 
 SHOP = "ghcr.io/acme/shop"
@@ -59,9 +59,9 @@ async def test_a_change_counts_at_once_and_is_told_as_one_of_the_workloads(shop:
         told: list[str | None] = []
         cluster.listen(lambda _, after: told.append(after and after.namespace_opt))
         annotate(shop, "disabled")
-        await eventually(lambda: opts(cluster)["shop"] == "disabled")
+        await until_on_wall_clock(lambda: opts(cluster)["shop"] == "disabled")
         annotate(shop, None)
-        await eventually(lambda: opts(cluster)["shop"] is None)
+        await until_on_wall_clock(lambda: opts(cluster)["shop"] is None)
         assert told == ["disabled", None]
 
 
@@ -70,7 +70,7 @@ async def test_a_workload_that_is_made_later_is_told_too(shop: StandIn) -> None:
     async with opened(shop) as cluster:
         await cluster.wait_listed()
         shop.cluster.add(deployment("jobs", "shop", f"{SHOP}:dev"))
-        await eventually(lambda: len(cluster.running(complete(SHOP))) == 3)
+        await until_on_wall_clock(lambda: len(cluster.running(complete(SHOP))) == 3)
         assert [each.namespace_opt for each in cluster.running(complete(SHOP))] == [None, "disabled", "disabled"]
 
 
@@ -81,7 +81,7 @@ async def test_who_may_not_list_namespaces_restarts_in_all_of_them(shop: StandIn
     async with opened(shop) as cluster:
         with trio.fail_after(PATIENCE_SECONDS):
             await cluster.wait_listed()
-        await eventually(lambda: not cluster.problems())
+        await until_on_wall_clock(lambda: not cluster.problems())
         assert opts(cluster) == {"blog": None, "shop": None}
         assert cluster.watch_ends()["denied"] == 0
 
@@ -113,7 +113,7 @@ async def test_that_it_is_being_deleted_is_told_of_its_workloads_at_once_and_of_
         await cluster.wait_listed()
         assert not any(map(going, cluster.running(complete(SHOP))))
         delete(shop)
-        await eventually(lambda: any(map(going, cluster.running(complete(SHOP)))))
+        await until_on_wall_clock(lambda: any(map(going, cluster.running(complete(SHOP)))))
         found = {each.key.namespace: going(each) for each in cluster.running(complete(SHOP))}
         assert found == {"blog": None, "shop": SkipReason.NAMESPACE_BEING_DELETED}
         assert going(await cluster.read(WEB)) is SkipReason.NAMESPACE_BEING_DELETED

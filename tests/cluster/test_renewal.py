@@ -21,7 +21,7 @@ from krt.cluster.open import open_cluster
 from krt.dev.cluster import deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.cluster.plugin import write_plugin
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import key, write_kubeconfig
 from tests.fakes.tls_front import tls_front
 
@@ -187,12 +187,12 @@ async def test_readiness_says_that_the_credentials_are_refused_where_nothing_els
         stand_in.kubeconfig, kinds=("Deployment",), namespaces=("shop",), calls_at_once=2
     ) as cluster:
         await cluster.wait_listed()
-        await eventually(lambda: not cluster.problems())
+        await until_on_wall_clock(lambda: not cluster.problems())
         stand_in.cluster.tokens = {"second"}
         clock.jump(61)
-        await eventually(lambda: any("refuses krt's credentials (401)" in each for each in cluster.problems()))
+        await until_on_wall_clock(lambda: any("refuses krt's credentials (401)" in each for each in cluster.problems()))
         stand_in.token_file.write_text("second")
-        await eventually(lambda: clock.jump(10) or not cluster.problems())
+        await until_on_wall_clock(lambda: clock.jump(10) or not cluster.problems())
 
 
 async def test_a_certificate_that_has_ended_is_named_where_it_is_refused(stand_in, tmp_path):

@@ -9,7 +9,7 @@ from krt.cluster.open import Cluster, open_cluster
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, key, repository, standing_in
 
@@ -27,7 +27,7 @@ def running(cluster: Cluster, image: str = SHOP) -> list[WorkloadKey]:
 async def follow(cluster: Cluster) -> None:
     """Until the watch is open."""
     await cluster.wait_listed()
-    await eventually(lambda: not cluster.problems())
+    await until_on_wall_clock(lambda: not cluster.problems())
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ async def test_what_is_added_changed_and_deleted_is_in_the_index_at_once(stand_i
     async with opened(stand_in) as cluster:
         await follow(cluster)
         stand_in.cluster.add(deployment("jobs", "shop", f"{SHOP}:dev"))
-        await eventually(lambda: running(cluster) == [key("jobs"), web])
+        await until_on_wall_clock(lambda: running(cluster) == [key("jobs"), web])
         stand_in.set_image("jobs", f"{BLOG}:dev")
-        await eventually(lambda: (running(cluster), running(cluster, BLOG)) == ([web], [key("jobs")]))
+        await until_on_wall_clock(lambda: (running(cluster), running(cluster, BLOG)) == ([web], [key("jobs")]))
         stand_in.delete("web")
-        await eventually(lambda: running(cluster) == [])
+        await until_on_wall_clock(lambda: running(cluster) == [])
         assert (stand_in.calls("list"), stand_in.calls("watch")) == (1, 1)
 
 
@@ -53,7 +53,7 @@ async def test_a_watch_that_ends_goes_on_where_it_ended(stand_in, web):
         await follow(cluster)
         stand_in.cluster.end_watches()
         stand_in.set_image("web", f"{BLOG}:dev")
-        await eventually(lambda: running(cluster, BLOG) == [web])
+        await until_on_wall_clock(lambda: running(cluster, BLOG) == [web])
         assert stand_in.calls("list") == 1
 
 
@@ -73,9 +73,9 @@ async def test_bookmarks_move_the_version_that_the_next_watch_begins_at(tmp_path
             await follow(cluster)
             stand_in.forget_history()
             version = str(stand_in.cluster.store.number)
-            await eventually(lambda: cluster.scopes[0].version == version)
+            await until_on_wall_clock(lambda: cluster.scopes[0].version == version)
             stand_in.cluster.end_watches()
-            await eventually(lambda: stand_in.calls("watch") == 2)
+            await until_on_wall_clock(lambda: stand_in.calls("watch") == 2)
             assert f"resourceVersion={version}&" in stand_in.seen[-1].query
             assert stand_in.calls("list") == 1
 
@@ -88,10 +88,10 @@ async def test_a_watch_from_a_version_that_is_too_old_leads_to_a_new_list(stand_
             Fault(status=503, verb="watch", resource="deployments")
         )  # what follows is not seen by this watch
         stand_in.cluster.end_watches()
-        await eventually(lambda: stand_in.calls("watch") == 2)
+        await until_on_wall_clock(lambda: stand_in.calls("watch") == 2)
         stand_in.set_image("web", f"{BLOG}:dev")
         stand_in.forget_history()
-        await eventually(lambda: running(cluster, BLOG) == [web])
+        await until_on_wall_clock(lambda: running(cluster, BLOG) == [web])
         assert (running(cluster), stand_in.calls("list")) == ([], 2)
 
 
@@ -101,10 +101,10 @@ async def test_a_new_list_takes_in_what_was_deleted_meanwhile(stand_in, web, clo
         await follow(cluster)
         stand_in.cluster.faults.add(Fault(status=503, verb="watch", resource="deployments"))
         stand_in.cluster.end_watches()
-        await eventually(lambda: stand_in.calls("watch") == 2)
+        await until_on_wall_clock(lambda: stand_in.calls("watch") == 2)
         stand_in.delete("web")
         stand_in.forget_history()
-        await eventually(lambda: running(cluster) == [])
+        await until_on_wall_clock(lambda: running(cluster) == [])
 
 
 async def test_a_watch_cut_in_the_middle_of_an_object_loses_nothing(stand_in, web, clock: MockClock):
@@ -113,10 +113,10 @@ async def test_a_watch_cut_in_the_middle_of_an_object_loses_nothing(stand_in, we
         await follow(cluster)
         stand_in.cluster.faults.cut_watches = True
         stand_in.set_image("web", f"{BLOG}:dev")
-        await eventually(lambda: stand_in.calls("watch") >= 2)
+        await until_on_wall_clock(lambda: stand_in.calls("watch") >= 2)
         assert running(cluster, BLOG) == []
         stand_in.cluster.faults.cut_watches = False
-        await eventually(lambda: running(cluster, BLOG) == [web])
+        await until_on_wall_clock(lambda: running(cluster, BLOG) == [web])
         assert stand_in.calls("list") == 1
 
 
@@ -131,7 +131,7 @@ async def test_a_silent_watch_is_cut_and_everything_listed_anew(stand_in, web, c
         assert stand_in.calls("list") == 1
         stand_in.cluster.faults.silent_watches = False
         clock.jump(2)
-        await eventually(lambda: running(cluster, BLOG) == [web])
+        await until_on_wall_clock(lambda: running(cluster, BLOG) == [web])
         assert stand_in.calls("list") == 2
 
 
@@ -145,7 +145,7 @@ async def test_bookmarks_are_no_silence(stand_in, web, clock: MockClock):
             )
             await wait_all_tasks_blocked(0.02)
             clock.jump(61)
-            await eventually(lambda: cluster.scopes[0].version == str(stand_in.cluster.store.number))
+            await until_on_wall_clock(lambda: cluster.scopes[0].version == str(stand_in.cluster.store.number))
         assert (stand_in.calls("list"), stand_in.calls("watch")) == (1, 1)
 
 
@@ -163,12 +163,12 @@ async def test_no_trouble_takes_anything_from_the_index(stand_in, web, clock: Mo
         if verb == "list":
             stand_in.forget_history()
         stand_in.cluster.end_watches()
-        await eventually(cluster.problems)
+        await until_on_wall_clock(cluster.problems)
         assert running(cluster) == [web]
         stand_in.cluster.faults.clear()
         stand_in.set_image("web", f"{BLOG}:dev")
-        await eventually(lambda: running(cluster, BLOG) == [web])
-        await eventually(lambda: not cluster.problems())
+        await until_on_wall_clock(lambda: running(cluster, BLOG) == [web])
+        await until_on_wall_clock(lambda: not cluster.problems())
 
 
 async def test_after_a_401_the_token_is_read_anew(stand_in, web, clock: MockClock):
@@ -179,7 +179,7 @@ async def test_after_a_401_the_token_is_read_anew(stand_in, web, clock: MockCloc
         stand_in.cluster.tokens = {"second"}
         stand_in.cluster.end_watches()
         stand_in.set_image("web", f"{BLOG}:dev")
-        await eventually(lambda: running(cluster, BLOG) == [web])
+        await until_on_wall_clock(lambda: running(cluster, BLOG) == [web])
         asked = [seen.authorization for seen in stand_in.seen if seen.path.endswith("deployments")]
         refused = asked.count("Bearer first") - 2  # none, where the namespaces' watch has read the token before
         assert asked == ["Bearer first"] * (2 + refused) + ["Bearer second"]
@@ -192,10 +192,10 @@ async def test_an_odd_object_on_the_watch_is_passed_over(stand_in, web):
         await follow(cluster)
         write_past_admission(stand_in, "web", {"replicas": "three"})
         stand_in.cluster.add(deployment("jobs", "shop", f"{SHOP}:dev"))
-        await eventually(lambda: running(cluster) == [key("jobs")])
+        await until_on_wall_clock(lambda: running(cluster) == [key("jobs")])
         assert (stand_in.calls("list"), stand_in.calls("watch")) == (1, 1)
         write_past_admission(stand_in, "web", {"replicas": 3})
-        await eventually(lambda: running(cluster) == [key("jobs"), web])
+        await until_on_wall_clock(lambda: running(cluster) == [key("jobs"), web])
 
 
 def write_past_admission(stand_in: StandIn, name: str, spec: dict[str, object]) -> None:
@@ -234,6 +234,6 @@ async def test_a_watch_that_sends_garbage_is_begun_again(stand_in, web, clock: M
         stand_in.kubeconfig.write_text(stand_in.kubeconfig.read_text().replace(stand_in.url, url))
         async with opened(stand_in) as cluster:
             await cluster.wait_listed()
-            await eventually(lambda: stand_in.calls("watch"))
+            await until_on_wall_clock(lambda: stand_in.calls("watch"))
             stand_in.set_image("web", f"{BLOG}:dev")
-            await eventually(lambda: running(cluster, BLOG) == [web])
+            await until_on_wall_clock(lambda: running(cluster, BLOG) == [web])

@@ -5,8 +5,8 @@ import pytest
 
 from krt.dev.cluster import deployment
 from tests.fakes.around import IMAGE, Around, Krt, around_krt, running
-from tests.fakes.eventually import eventually
 from tests.fakes.loopback import loopback_only
+from tests.fakes.polling import until_on_wall_clock
 
 __all__ = ["loopback_only"]
 
@@ -23,5 +23,5 @@ async def around(tmp_path: Path, loopback_only: None) -> AsyncIterator[Around]:
 async def krt(around: Around) -> AsyncIterator[Krt]:
     """krt all, ready."""
     async with running("all", around.environ) as krt:
-        await eventually(krt.is_ready)
+        await until_on_wall_clock(krt.is_ready)
         yield krt

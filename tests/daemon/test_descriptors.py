@@ -11,7 +11,7 @@ from krt.core.workload import MARK
 from krt.dev.cluster import Fault
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import Process, process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="changes the limits of a process that runs")
@@ -45,7 +45,9 @@ async def test_a_web_without_a_free_file_says_so_once_and_goes_on_when_there_is_
         said = await running.wait_said("connections_not_accepted")
         assert "Too many open files" in str(said["problem"])
         assert "ulimit -n" in str(said["problem"])
-        await eventually(lambda: any("connections: " in str(line["problems"]) for line in running.said("not_ready")))
+        await until_on_wall_clock(
+            lambda: any("connections: " in str(line["problems"]) for line in running.said("not_ready"))
+        )
         before = len(running.err)
         await trio.sleep(1.5)
         assert len(running.said("connections_not_accepted")) <= 2, "one of each listener"  # the admin's is short, too
@@ -53,7 +55,7 @@ async def test_a_web_without_a_free_file_says_so_once_and_goes_on_when_there_is_
         assert len(running.err) - before < 2000
         allow(running, 1024)
         await running.wait_said("connections_accepted")
-        await eventually(krt.is_ready)
+        await until_on_wall_clock(krt.is_ready)
         assert (await krt.post(around.token())).status == 202
         code, _ = await running.stopped()
         assert (code, "Traceback" in running.err) == (0, False), running.err
@@ -69,12 +71,12 @@ async def test_a_small_limit_leaves_the_admin_listener_its_connections(around: A
         await running.wait_said("ready")
         krt = Krt.of(running)
         await crowd(krt.web, files + 10, held)
-        await eventually(lambda: running.said("connection_denied"))
+        await until_on_wall_clock(lambda: running.said("connection_denied"))
         assert await krt.is_ready()
         assert await krt.is_alive()
         assert not running.said("connections_not_accepted")
         await held.aclose()
-        await eventually(lambda: is_accepted(around, krt))
+        await until_on_wall_clock(lambda: is_accepted(around, krt))
         code, _ = await running.stopped()
         assert (code, "Traceback" in running.err) == (0, False), running.err
 
@@ -99,13 +101,13 @@ async def test_a_worker_without_a_free_file_waits_for_valkey_and_says_why(around
         await around.valkey.stop()
         await around.valkey.start()
         await running.wait_said("channel_lost")
-        await eventually(lambda: "Too many open files" in running.err)
+        await until_on_wall_clock(lambda: "Too many open files" in running.err)
         await trio.sleep(1)
         assert "Traceback" not in running.err, running.err
         allow(running, 1024)
         await running.wait_said("ready", times=2)
         await around.publish(b'{"image":"ghcr.io/acme/shop","tags":["dev"]}')
-        await eventually(lambda: MARK in around.stand_in.document("web")["metadata"].get("annotations", {}))
+        await until_on_wall_clock(lambda: MARK in around.stand_in.document("web")["metadata"].get("annotations", {}))
         code, _ = await running.stopped()
         assert (code, "Traceback" in running.err) == (0, False), running.err
 
@@ -116,10 +118,10 @@ async def test_a_worker_without_a_free_file_waits_for_the_api_server_and_says_wh
         await running.wait_said("ready")
         allow(running, 5)
         await around.publish(b'{"image":"ghcr.io/acme/shop","tags":["dev"]}')
-        await eventually(lambda: "Too many open files" in str(running.said("restart_retried")))
+        await until_on_wall_clock(lambda: "Too many open files" in str(running.said("restart_retried")))
         around.stand_in.cluster.faults.cut_watches = True
         around.stand_in.set_image("web", "ghcr.io/acme/shop:other")
-        await eventually(lambda: "Too many open files" in str(running.said("scope_unavailable")))
+        await until_on_wall_clock(lambda: "Too many open files" in str(running.said("scope_unavailable")))
         assert "Traceback" not in running.err, running.err
         around.stand_in.cluster.faults.cut_watches = False
         allow(running, 1024)

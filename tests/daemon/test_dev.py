@@ -6,8 +6,8 @@ from signal import SIGKILL, SIGTERM
 import httpx
 import pytest
 
-from tests.fakes.eventually import eventually
 from tests.fakes.pace import slack
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import children, finished, is_running, pasted, process
 
 PORTS = ("--listen-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
@@ -73,4 +73,4 @@ async def test_sigkill_leaves_no_process_behind():
         embedded = children(krt.pid)
         assert embedded
         await krt.stopped(SIGKILL)
-        await eventually(lambda: not any(map(is_running, embedded)))
+        await until_on_wall_clock(lambda: not any(map(is_running, embedded)))

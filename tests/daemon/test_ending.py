@@ -13,8 +13,8 @@ from krt.core.workload import MARK
 from krt.dev.cluster import Fault
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt
-from tests.fakes.eventually import eventually
 from tests.fakes.pace import PATIENCE_SECONDS, slack
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import finished, process, program
 from tests.serving.raw import read_to_end
 
@@ -73,7 +73,7 @@ def hanging(around: Around, tmp_path: Path) -> Path:
 async def test_it_can_be_ended_while_it_starts(around: Around, hanging: Path, signal: Signals):
     pid = hanging.with_name("plugin.pid")
     async with process("worker", environ={**around.of("worker"), "KUBECONFIG": str(hanging)}) as running:
-        await eventually(pid.exists)
+        await until_on_wall_clock(pid.exists)
         running.signal(signal)
         said = await running.wait_said("stopped")
         assert said["in_time"] is True
@@ -88,12 +88,12 @@ async def test_it_answers_probes_and_takes_events_while_a_credential_plugin_hang
         await running.wait_said("role_started", times=2)
         at = {started["role"]: started["at"][0] for started in running.said("role_started")}
         krt = Krt.at(at["web"], at["admin"])
-        await eventually(pid.exists)
+        await until_on_wall_clock(pid.exists)
 
         async def accepted() -> bool:
             return (await krt.post(around.token())).status == 202
 
-        await eventually(accepted)
+        await until_on_wall_clock(accepted)
         assert await krt.is_alive()
         assert any("not listed yet" in problem for problem in await krt.problems())
         os.kill(int(await trio.Path(pid).read_text()), SIGKILL)
@@ -106,7 +106,9 @@ async def test_a_worker_that_does_not_know_its_cluster_yet_is_not_ready(around: 
     around.stand_in.cluster.faults.add(Fault(status=503, verb="get", resource="namespaces"), times=None)
     async with process("worker", environ=around.of("worker")) as running:
         await running.wait_said("cluster_not_identified", times=2)
-        await eventually(lambda: running.said("not_ready")[-1]["problems"] == ["cluster: default is not claimed yet"])
+        await until_on_wall_clock(
+            lambda: running.said("not_ready")[-1]["problems"] == ["cluster: default is not claimed yet"]
+        )
         assert not running.said("ready")
         around.stand_in.cluster.faults.clear()
         await running.wait_said("ready")
@@ -119,7 +121,7 @@ async def test_a_request_in_hand_is_answered_before_it_ends(around: Around):
         async with around.call_in_hand(krt) as stream:
             running.signal(SIGTERM)
             await running.wait_said("stopping")
-            await eventually(lambda: refuses(krt.web))
+            await until_on_wall_clock(lambda: refuses(krt.web))
             around.valkey.resume()
             with trio.fail_after(PATIENCE_SECONDS):
                 reply = await read_to_end(stream)
@@ -134,7 +136,7 @@ async def test_probes_are_answered_until_the_last_request_is(around: Around):
         async with around.call_in_hand(krt):
             running.signal(SIGTERM)
             await running.wait_said("stopping")
-            await eventually(lambda: refuses(krt.web))
+            await until_on_wall_clock(lambda: refuses(krt.web))
             assert "stopping" in await krt.problems()
             assert await krt.is_alive()
             around.valkey.resume()
@@ -146,7 +148,7 @@ async def test_a_patch_in_hand_is_finished_before_it_ends(around: Around):
     async with process("worker", environ=around.of("worker")) as running:
         await running.wait_said("ready")
         await around.publish(b'{"image":"ghcr.io/acme/shop","tags":["dev"]}')
-        await eventually(lambda: around.stand_in.calls("patch"))
+        await until_on_wall_clock(lambda: around.stand_in.calls("patch"))
         code, _ = await running.stopped()
         assert code == 0
         assert MARK in around.stand_in.document("web")["metadata"]["annotations"]

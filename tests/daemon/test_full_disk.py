@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.around import Krt, around_krt
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import is_running, process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds the files of a process that runs")
@@ -33,11 +33,11 @@ async def test_what_was_accepted_before_the_disk_was_full_is_there_when_it_has_r
         while (reply := await krt.post(around.token())).status == 202:
             accepted.append(reply)
         assert reply.status == 503
-        await eventually(lambda: not is_running(around.valkey.pid))
-        await eventually(lambda: is_said(krt))
+        await until_on_wall_clock(lambda: not is_running(around.valkey.pid))
+        await until_on_wall_clock(lambda: is_said(krt))
         await around.valkey.stop()
         await around.valkey.start()
-        await eventually(krt.is_ready)
+        await until_on_wall_clock(krt.is_ready)
         assert len(await around.journaled()) == len(accepted)
         assert (await krt.post(around.token())).status == 202
         assert "Traceback" not in running.err

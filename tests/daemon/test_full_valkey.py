@@ -11,7 +11,7 @@ from krt.broker.keys import Keys
 from krt.dev.cluster import Fault
 from krt.errors import BrokerRefused
 from tests.fakes.around import Around, running
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 
 KEYS = Keys("krt")
 DAY_SECONDS = 24 * 3600
@@ -75,6 +75,6 @@ async def test_J4_krt_that_is_started_at_a_full_valkey_makes_room_and_works(arou
         await before(client, around)
         await fill(client)
         async with running(role, {**around.of(role), **own} if role != "all" else around.environ) as krt:
-            await eventually(lambda: is_empty(client))
+            await until_on_wall_clock(lambda: is_empty(client))
             around.stand_in.cluster.faults.clear()
-            await eventually(krt.is_ready)
+            await until_on_wall_clock(krt.is_ready)

@@ -18,7 +18,7 @@ from krt.core.presence import Sighting, cluster_of
 from krt.core.workload import MARK
 from krt.dev.cluster import deployment
 from tests.fakes.around import IMAGE, Around, Krt, ask, get, running
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import Process, finished, process, program
 
 KEYS = Keys("krt")
@@ -54,7 +54,7 @@ async def a_worker(around: Around, **environ: str) -> AsyncIterator[Process]:
         async def is_known() -> bool:
             return (await have_left(around)).get(name) is False
 
-        await eventually(is_known)
+        await until_on_wall_clock(is_known)
         yield worker
 
 
@@ -70,7 +70,7 @@ async def wait_state(krt: Krt, around: Around, event: str, state: str) -> Mappin
     async def has_come() -> bool:
         return (await report(krt, around, event))["state"] == state
 
-    await eventually(has_come)
+    await until_on_wall_clock(has_come)
     return await report(krt, around, event)
 
 
@@ -106,7 +106,7 @@ async def test_T4_an_update_with_two_workers_for_a_moment_says_nothing(around: A
             async with open_client(parse_endpoint(around.valkey.address)) as client:
                 return await client.call("HLEN", KEYS.alive) == 3
 
-        await eventually(both_are_known)
+        await until_on_wall_clock(both_are_known)
         await old.stopped()
         assert await have_left(around) == {"default": False}
         assert not old.said("cluster_left")
@@ -157,12 +157,12 @@ async def test_T4_a_cluster_that_has_left_reddens_no_job_and_gets_its_events_whe
             await eu.stopped()
         await earlier(around, 62)
         async with running("all", {**around.environ, "KRT_NAMESPACES": "shop"}) as krt:
-            await eventually(krt.is_ready)
+            await until_on_wall_clock(krt.is_ready)
 
             async def is_known() -> bool:
                 return "default" in await clusters(around)
 
-            await eventually(is_known)
+            await until_on_wall_clock(is_known)
             await earlier_first(around)
             event = await post(krt, around)
             told = await wait_state(krt, around, event, "ready")
@@ -172,7 +172,7 @@ async def test_T4_a_cluster_that_has_left_reddens_no_job_and_gets_its_events_whe
             ]
             assert not is_restarted()
             async with a_worker(around, **EU):
-                await eventually(is_restarted)
+                await until_on_wall_clock(is_restarted)
             assert (await report(krt, around, event))["state"] == "ready"
         nursery.cancel_scope.cancel()
 

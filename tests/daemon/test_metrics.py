@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fakes.around import Around, Krt, ask, probe
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 
 
 async def figures(krt: Krt) -> dict[str, float]:
@@ -19,7 +19,7 @@ async def test_an_event_shows_in_the_figures_of_both_roles(around: Around, krt: 
     async def is_settled() -> bool:
         return (await figures(krt))["krt_events_settled_total settled"] == 1
 
-    await eventually(is_settled)
+    await until_on_wall_clock(is_settled)
     found = await figures(krt)
     expected = {
         "krt_events_total accepted": 1,

@@ -8,8 +8,8 @@ import pytest
 
 from krt.dev.cluster import many_deployments
 from tests.fakes.around import Around, around_krt, running
-from tests.fakes.eventually import eventually
 from tests.fakes.pace import pace, slack
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import process
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
@@ -24,7 +24,7 @@ async def announce(krt, around: Around, index: int) -> float:
     began = perf_counter()
     reply = await krt.post(token, {"image": f"ghcr.io/acme/app-{index:05}", "tags": ["dev"]})
     assert reply.status == 202
-    await eventually(lambda: around.stand_in.calls("patch") > patches)
+    await until_on_wall_clock(lambda: around.stand_in.calls("patch") > patches)
     return (perf_counter() - began) * 1000
 
 
@@ -35,7 +35,7 @@ async def measured(directory: Path, deployments: int) -> tuple[float, int]:
             around.stand_in.cluster.add(document)
         environ = {**around.environ, "KRT_MIN_INTERVAL": "1ms"}
         async with running("all", environ) as krt:
-            await eventually(krt.is_ready)
+            await until_on_wall_clock(krt.is_ready)
             lists = around.stand_in.calls("list")
             times = [await announce(krt, around, index % deployments) for index in range(EVENTS)]
             return median(times), around.stand_in.calls("list") - lists

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from tests.fakes.around import Around, Krt
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import Process, process, program
 
 IGNORED = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF")
@@ -64,7 +64,7 @@ async def test_a_broken_pipe_and_a_pause_are_nothing(around: Around):
         await running.wait_said("ready")
         for which in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGURG):
             running.signal(which)
-        await eventually(Krt.of(running).is_ready)
+        await until_on_wall_clock(Krt.of(running).is_ready)
         code, _ = await running.stopped()
         assert_stopped_in_order(running, code)
         assert not running.said("signal_ignored")
@@ -105,7 +105,7 @@ async def test_one_more_while_it_stops_changes_nothing(around: Around, again: Si
 async def test_a_signal_during_the_start_is_not_lost_either(around: Around, which: Signals):
     """Seen to fail where handlers come with the loop: the process was gone while it read its settings."""
     async with process("web", environ=around.of("web")) as running:
-        await eventually(lambda: takes_care_of(which, running.pid))
+        await until_on_wall_clock(lambda: takes_care_of(which, running.pid))
         running.signal(which)
         if which in {SIGTERM, SIGQUIT}:
             assert_stopped_in_order(running, await running.ended())

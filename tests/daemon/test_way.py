@@ -10,7 +10,7 @@ import trio
 from krt.core.workload import CAUSE, MARK
 from krt.dev.cluster import deployment
 from tests.fakes.around import EVENT, IMAGE, Around, Krt, ask, get, post, running
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import Process, process
 from tests.fakes.strangers import TOKENS
 
@@ -26,7 +26,7 @@ async def settled(around: Around) -> None:
     async def nothing_pending() -> bool:
         return not any(map(int, await around.pending()))
 
-    await eventually(nothing_pending)
+    await until_on_wall_clock(nothing_pending)
 
 
 async def test_an_event_restarts_what_runs_the_image(around: Around, krt: Krt):
@@ -35,7 +35,7 @@ async def test_an_event_restarts_what_runs_the_image(around: Around, krt: Krt):
     before = {name: around.stand_in.document(name) for name in ("other", "stable")}
     reply = await krt.post(around.token())
     event = json.loads(reply.body)["id"]
-    await eventually(lambda: mark(around))
+    await until_on_wall_clock(lambda: mark(around))
     annotations = around.stand_in.document("web")["metadata"]["annotations"]
     assert event in annotations[MARK]
     assert annotations[CAUSE].startswith(f"acme/shop refs/heads/main {around.issuer.url}/acme/shop/actions/runs/")
@@ -46,7 +46,7 @@ async def test_the_report_of_the_event_says_what_became_of_it(around: Around):
     async with trio.open_nursery() as nursery:
         nursery.start_soon(around.stand_in.cluster.roll_out)
         async with running("all", around.environ) as krt:
-            await eventually(krt.is_ready)
+            await until_on_wall_clock(krt.is_ready)
             event = json.loads((await krt.post(around.token())).body)["id"]
 
             async def report() -> dict[str, object]:
@@ -55,7 +55,7 @@ async def test_the_report_of_the_event_says_what_became_of_it(around: Around):
             async def is_over() -> bool:
                 return (await report())["state"] == "ready"
 
-            await eventually(is_over)
+            await until_on_wall_clock(is_over)
             (target,) = (await report())["targets"]
             assert (target["kind"], target["namespace"], target["name"]) == ("Deployment", "shop", "web")
         nursery.cancel_scope.cancel()
@@ -63,7 +63,7 @@ async def test_the_report_of_the_event_says_what_became_of_it(around: Around):
 
 async def test_a_message_of_the_go_peers_restarts_too(around: Around, krt: Krt):
     assert await around.publish(b'{"image":"ghcr.io/acme/shop","tags":["dev"]}') == 1
-    await eventually(lambda: mark(around))
+    await until_on_wall_clock(lambda: mark(around))
     assert len(await around.journaled()) == 1
 
 
@@ -78,25 +78,25 @@ async def test_a_message_that_is_no_event_is_passed_over(around: Around, krt: Kr
     ):
         await around.publish(message)
     await around.publish(json.dumps(EVENT).encode())
-    await eventually(lambda: mark(around))
+    await until_on_wall_clock(lambda: mark(around))
 
 
 async def test_an_image_that_the_worker_is_not_for_is_not_restarted_whoever_says_so(around: Around):
     around.stand_in.cluster.add(deployment("evil", "shop", "ghcr.io/evil/shop:dev"))
     async with running("worker", around.environ) as krt:
-        await eventually(krt.is_ready)
+        await until_on_wall_clock(krt.is_ready)
         await around.publish(b'{"image":"ghcr.io/evil/shop","tags":["dev"]}')
         await around.publish(json.dumps(EVENT).encode())
-        await eventually(lambda: mark(around))
+        await until_on_wall_clock(lambda: mark(around))
         assert mark(around, "evil") is None
 
 
 async def test_an_event_that_was_accepted_while_no_worker_lived_is_not_lost(around: Around):
     async with running("web", around.environ) as krt:
-        await eventually(krt.is_ready)
+        await until_on_wall_clock(krt.is_ready)
         assert (await krt.post(around.token())).status == 202
     async with running("worker", around.environ):
-        await eventually(lambda: mark(around))
+        await until_on_wall_clock(lambda: mark(around))
 
 
 async def test_a_dry_run_restarts_nothing(around: Around, krt: Krt):
@@ -107,14 +107,14 @@ async def test_a_dry_run_restarts_nothing(around: Around, krt: Krt):
     async def is_done() -> bool:
         return json.loads((await ask(krt.web, get(f"/events/{event}", around.token()))).body)["state"] == "done"
 
-    await eventually(is_done)
+    await until_on_wall_clock(is_done)
     assert (mark(around), around.stand_in.calls("patch")) == (None, 0)
 
 
 async def test_an_event_costs_no_list(around: Around, krt: Krt):
     lists = around.stand_in.calls("list")
     await krt.post(around.token())
-    await eventually(lambda: mark(around))
+    await until_on_wall_clock(lambda: mark(around))
     assert around.stand_in.calls("list") == lists
     assert around.stand_in.calls("patch") == 1
 
@@ -123,7 +123,7 @@ async def test_a_retry_restarts_once(around: Around, krt: Krt):
     request = post(around.token())
     for _ in range(3):
         assert (await ask(krt.web, request)).status == 202
-    await eventually(lambda: mark(around))
+    await until_on_wall_clock(lambda: mark(around))
     await settled(around)
     assert around.stand_in.calls("patch") == 1
 
@@ -181,7 +181,7 @@ async def test_after_all_of_them_a_good_call_is_accepted(around: Around, krt: Kr
     for make, _ in REFUSED.values():
         await ask(krt.web, make(around))
     assert (await krt.post(around.token())).status == 202
-    await eventually(lambda: mark(around))
+    await until_on_wall_clock(lambda: mark(around))
 
 
 @asynccontextmanager
@@ -205,7 +205,7 @@ async def test_web_and_worker_as_two_processes(around: Around):
     async with two_processes(around) as (web, worker):
         where = Krt.at(web_of(web))
         event = json.loads((await where.post(around.token())).body)["id"]
-        await eventually(lambda: mark(around))
+        await until_on_wall_clock(lambda: mark(around))
         restarted = await worker.wait_said("workload_restarted")
         assert (restarted["event_id"], restarted["workload"]) == (event, "Deployment shop/web")
         assert web.said("workload_restarted") == []

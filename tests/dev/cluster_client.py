@@ -1,6 +1,6 @@
 """How the tests of the stand-in cluster speak to it: as krt would, by HTTP on a real socket."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -110,12 +110,6 @@ async def watch_in_process(cluster: Cluster, seconds: float, path: str = DEPLOYM
         await cluster(scope, receive, send)  # type: ignore[arg-type]
     ended = None if scope_of_time.cancelled_caught else trio.current_time() - begun
     return Seen(tuple(events), ended)
-
-
-async def wait_until(holds: Callable[[], bool]) -> None:
-    """For what has no event to wait for; the caller sets the deadline."""
-    while not holds():  # noqa: ASYNC110  there is nothing to be woken by
-        await trio.sleep(0.001)
 
 
 def told(event: Any) -> tuple[str, str]:

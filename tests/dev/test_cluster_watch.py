@@ -16,11 +16,10 @@ from tests.dev.cluster_client import (
     patch,
     told,
     version_of,
-    wait_until,
     watch_in_process,
     watching,
 )
-from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.polling import until_on_trio_clock
 
 BOOKMARKS = {"allowWatchBookmarks": "true"}
 
@@ -143,8 +142,7 @@ async def test_open_watches_can_expire(cluster, client):
 async def test_a_client_that_goes_away_leaves_no_watch(cluster, client):
     async with watching(client, resourceVersion=await version_of(client)):
         assert cluster.open_watches == 1
-    with trio.fail_after(PATIENCE_SECONDS):
-        await wait_until(lambda: not cluster.open_watches)
+    await until_on_trio_clock(lambda: not cluster.open_watches)
 
 
 async def test_a_reader_that_falls_behind_is_dropped_after_what_was_kept_for_it(cluster):

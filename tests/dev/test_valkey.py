@@ -13,7 +13,7 @@ from krt.dev import valkey as dev
 from krt.dev.valkey import Valkey, open_valkey
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from tests.fakes.pace import PATIENCE_SECONDS, slack
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 
 
 def ask(server: Valkey, *command: str, **options: str) -> object:
@@ -137,7 +137,7 @@ async def test_no_server_outlives_its_owner_however_that_ends(how, tmp_path):
     pid = int((await owner.stdout.receive_some()).split()[0])
     owner.send_signal(how)
     await owner.wait()
-    await until(lambda: not runs(pid))
+    await until_on_trio_clock(lambda: not runs(pid))
 
 
 def runs(pid: int) -> bool:

@@ -19,7 +19,7 @@ from krt.serving.address import Address
 from tests.door.process import Process
 from tests.door.surroundings import VALKEY_PASSWORD, Surroundings
 from tests.fakes.pace import PATIENCE_SECONDS
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.oidc import tokens
 from tests.serving.raw import Reply, read_to_end
 
@@ -180,7 +180,7 @@ class Door:
             ]
             return bool(found)
 
-        await until(is_there)
+        await until_on_trio_clock(is_there)
         return found[0]
 
     async def assert_open(self) -> None:

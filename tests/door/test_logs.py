@@ -9,7 +9,7 @@ from krt.web.denials import LINES_A_SECOND
 from tests.door.door import BODY, PROXY, Door, request
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.oidc.tokens import HEADER, private_key
 
 # What breaks a line, steers a terminal, or poses as a line of the log.
@@ -145,7 +145,7 @@ async def test_strangers_fill_no_disk_and_are_counted(door: Door) -> None:
         lines = door.process.events("lines_left_out")[counted:]
         return sum(line["count"] for line in lines if line["reason"] == "missing")
 
-    await until(lambda: said() + left_out() >= 300)
+    await until_on_trio_clock(lambda: said() + left_out() >= 300)
     assert said() <= LINES_A_SECOND * (seconds + 2)
     assert said() + left_out() < 320  # and what the tests before had left to count
     assert await door.metric("krt_requests_total", reason="missing") >= 300

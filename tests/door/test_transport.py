@@ -19,7 +19,7 @@ from tests.door.door import BODY, D401, PROXY, Door, Watch, constant, request, u
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
 from tests.fakes.pace import slack
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.serving.raw import read_to_end
 from tests.serving.requests import ACCEPTED, REFUSED
 
@@ -294,7 +294,7 @@ async def test_800_idle_connections_leave_nothing_and_hold_up_nobody(
                 proxied = door.good().replace(b"Host:", b"X-Forwarded-For: 192.0.2.7\r\nHost:", 1)
                 assert (await door.exchange(proxied, source=PROXY)).status == 202
             assert (await door.probe("/healthz")).status == 200
-        await until(lambda: process.descriptors() <= descriptors + 2)
+        await until_on_trio_clock(lambda: process.descriptors() <= descriptors + 2)
         assert process.resident_bytes() - memory < 10_000_000
         assert process.events("request_ended")[-1]["peer"] in {"192.0.2.7", "127.0.0.2"}
         await door.assert_open()
@@ -318,7 +318,7 @@ async def test_10_000_short_connections_leave_nothing_and_hold_up_nobody(door: D
                 nursery.start_soon(knock, turn + offset)
         if turn % 1000 == 0:
             assert (await door.exchange(door.good(), source="127.0.0.2")).status == 202
-    await until(lambda: door.process.descriptors() <= descriptors + 2)
+    await until_on_trio_clock(lambda: door.process.descriptors() <= descriptors + 2)
     assert door.process.resident_bytes() - memory < 10_000_000
     assert len(door.process.events("connection_denied")) < 2000
     assert door.process.events("lines_left_out")
@@ -331,5 +331,5 @@ async def test_a_thousand_short_connections_leave_nothing(door: Door) -> None:
         stream = await door.connect(f"127.0.2.{turn % 13 + 1}")
         await stream.send_all(sent[: (turn * 7) % len(sent)])
         await stream.aclose()
-    await until(lambda: door.process.descriptors() <= descriptors + 2)
+    await until_on_trio_clock(lambda: door.process.descriptors() <= descriptors + 2)
     await door.assert_open()

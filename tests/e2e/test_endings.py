@@ -14,7 +14,7 @@ from tests.apiserver.server import ApiServer
 from tests.e2e.deployments import Cluster, only_new
 from tests.e2e.site import REGISTRY, Ended, Site
 from tests.fakes.pace import PATIENCE_SECONDS, slack
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.ports import free_ports
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -33,7 +33,7 @@ async def restarted(cluster: Cluster, name: str) -> None:
     async def is_restarted() -> bool:
         return (await cluster.see())[name].generation > 1
 
-    await until(is_restarted)
+    await until_on_trio_clock(is_restarted)
 
 
 async def given_up_at(cluster: Cluster, name: str) -> datetime:
@@ -182,10 +182,10 @@ async def test_where_nobody_works_the_job_is_told_so_and_the_event_expires(site:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(wait)
-            await until(lambda: _journaled(site, 2))
+            await until_on_trio_clock(lambda: _journaled(site, 2))
             await trio.sleep(1.5)
             async with site.worker(KRT_MAX_EVENT_AGE="1s"):
-                await until(lambda: bool(ended))
+                await until_on_trio_clock(lambda: bool(ended))
     assert ended[0].code == 1
     ended[0].said("the event expired", "older than KRT_MAX_EVENT_AGE")
     assert (await cluster.see())["shop"].generation == 1
@@ -218,7 +218,7 @@ async def test_a_killed_worker_and_a_replaced_web_change_no_ending(
             assert (await worker.ended(), (await web.stopped())[0]) == (-SIGKILL, 0)
         kubelet.decide(only_new(pods, Ready()), app="good")
         async with site.web(**here), site.worker():
-            await until(lambda: len(ended) == 2)
+            await until_on_trio_clock(lambda: len(ended) == 2)
     assert {name: one.code for name, one in ended.items()} == {"good": 0, "bad": 1}, ended
     ended["good"].said("the rollout is ready: 1 ready")
     ended["bad"].said("the rollout failed: 1 failed", "has timed out progressing")
@@ -250,9 +250,9 @@ async def test_restarts_stand_in_the_events_of_the_workload_if_that_is_wanted(
         refused = await worker.wait_said("kubernetes_event_not_written")
         assert 'cannot create resource "events"' in str(refused["problem"])
         await apiserver.apply(*granted("krt-worker", cluster.namespace, rules))
-        await until(lambda: _may_create_events(apiserver, cluster))
+        await until_on_trio_clock(lambda: _may_create_events(apiserver, cluster))
         assert (await site.job("one", "--wait")).code == 0
-        await until(lambda: _described(cluster, "one"))
+        await until_on_trio_clock(lambda: _described(cluster, "one"))
     told = json.loads(await cluster.kubectl("events", "--for", "deployment/one", "-o", "json"))["items"]
     assert [each["reason"] for each in told].count("Restarted") == 1
 

@@ -38,7 +38,7 @@ from tests.apiserver.pods import Ready as PodReady
 from tests.apiserver.pods import Unready
 from tests.apiserver.server import ApiServer
 from tests.fakes.pace import PATIENCE_SECONDS, slack
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.values import an_envelope, an_identity
 
 KINDS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -96,7 +96,7 @@ class Krt:
         await self.kubectl("annotate", *(f"{kind}/poke" for kind in KINDS), f"at={trio.current_time()}", "--overwrite")
 
     async def settled(self, event: EventId) -> None:
-        await until(partial(self.is_settled, event))
+        await until_on_trio_clock(partial(self.is_settled, event))
 
     async def until_target(
         self, event: EventId, state: str, *, within_seconds: float = PATIENCE_SECONDS
@@ -106,7 +106,7 @@ class Krt:
             return [target["state"] for target in targets] == [state]
 
         with suppress(trio.TooSlowError):
-            await until(is_there, within_seconds=within_seconds)
+            await until_on_trio_clock(is_there, within_seconds=within_seconds)
         found = await self.target(event)
         assert found["state"] == state, found
         return found
@@ -178,7 +178,7 @@ async def deployed(krt: Krt, workload: Object) -> WorkloadKey:
     async def is_complete() -> bool:
         return isinstance(stage_of(await krt.api.read(key)), Ready | Untracked)
 
-    await until(is_complete)
+    await until_on_trio_clock(is_complete)
     return key
 
 
@@ -207,7 +207,7 @@ async def an_event(krt: Krt) -> EventId:
     async def is_recorded() -> bool:
         return bool((await krt.report(event))["targets"])
 
-    await until(is_recorded)
+    await until_on_trio_clock(is_recorded)
     return event
 
 
@@ -254,7 +254,7 @@ async def test_a_rollout_that_recovers_after_it_had_failed_stays_failed(krt: Krt
     async def is_done() -> bool:
         return (await krt.compared(key))[1] == "done"
 
-    await until(is_done)
+    await until_on_trio_clock(is_done)
     await trio.sleep(1.5)
     assert (await krt.report(event))["state"] == "failed"
 
@@ -279,7 +279,7 @@ async def test_a_paused_deployment_waits_for_who_resumes_it_and_has_that_end(
     async def is_said() -> bool:
         return (await krt.target(event)).get("reason") == PAUSED
 
-    await until(is_said)
+    await until_on_trio_clock(is_said)
     assert (await krt.compared(key))[1] == "waiting"
     assert (await krt.report(event))["state"] == "rolling"
     await krt.kubectl("rollout", "resume", "deployment/web")
@@ -342,7 +342,7 @@ async def test_pods_that_are_ready_and_not_available_yet_are_waited_for(krt: Krt
         ready = status.get("readyReplicas", status.get("numberReady", 0))
         return is_new and ready > status.get("availableReplicas", status.get("numberAvailable", 0))
 
-    await until(is_ready_and_not_available)
+    await until_on_trio_clock(is_ready_and_not_available)
     found = await krt.target(event)
     assert (found["state"], found["available"]) == ("progressing", 0) or make is a_deployment
     found = await krt.until_target(event, "ready")
@@ -364,7 +364,7 @@ async def test_a_stateful_set_that_waits_for_a_broken_pod_names_it(krt: Krt, kub
         found = await krt.target(event)
         return named in found.get("reason", "") and (found["updated"], found["available"]) == (2, 2)
 
-    await until(is_said)
+    await until_on_trio_clock(is_said)
     assert (await krt.compared(key))[1] == "waiting"
 
 
@@ -403,7 +403,7 @@ async def test_why_no_new_pod_is_made_is_told_while_it_waits_and_when_it_fails(
         found = await krt.target(event)
         return found["state"] == "progressing" and words in found.get("reason", "")
 
-    await until(is_said)
+    await until_on_trio_clock(is_said)
     if cause == "sets":  # then the controller never gets to look at the time
         assert (await krt.compared(key))[1] == "waiting"
         return
@@ -530,7 +530,7 @@ async def test_a_deployment_whose_deletion_has_begun_is_left_alone(
     async def delete() -> None:
         cascade = ["--cascade=foreground"] if how == "foreground" else []
         await krt.kubectl("delete", "deployment/web", "--wait=false", *cascade)
-        await until(is_known)
+        await until_on_trio_clock(is_known)
 
     if when == "before":
         await delete()
@@ -543,7 +543,7 @@ async def test_a_deployment_whose_deletion_has_begun_is_left_alone(
         await krt.stir()
         return (await krt.report(event))["state"] == "ready"
 
-    await until(is_over)
+    await until_on_trio_clock(is_over)
     targets = {target["name"]: target for target in (await krt.report(event))["targets"]}
     assert targets.pop("other")["state"] == "ready"
     if how == "background":

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.around import Around, Krt, around_krt, running
-from tests.fakes.eventually import eventually
 from tests.fakes.loopback import loopback_only
+from tests.fakes.polling import until_on_wall_clock
 
 __all__ = ["loopback_only"]
 
@@ -21,5 +21,5 @@ async def around(tmp_path: Path, loopback_only: None) -> AsyncIterator[Around]:
 async def web(around: Around) -> AsyncIterator[Krt]:
     """krt web as it is started, with the issuer's keys fetched."""
     async with running("web", around.environ) as krt:
-        await eventually(krt.is_ready)
+        await until_on_wall_clock(krt.is_ready)
         yield krt

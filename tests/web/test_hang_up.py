@@ -5,7 +5,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.fakes.around import Around, Krt, post
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 
 
 async def test_who_hangs_up_while_krt_accepts_is_no_error(around: Around, web: Krt, caplog: pytest.LogCaptureFixture):
@@ -15,7 +15,7 @@ async def test_who_hangs_up_while_krt_accepts_is_no_error(around: Around, web: K
         pass
     await wait_all_tasks_blocked(0.05)
     around.valkey.resume()
-    await eventually(lambda: [record for record in caplog.records if record.message == "request_ended"])
+    await until_on_wall_clock(lambda: [record for record in caplog.records if record.message == "request_ended"])
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
     (ended,) = [record.__dict__["fields"] for record in caplog.records if record.message == "request_ended"]
     assert (ended["status"], ended["reason"]) == (202, "accepted")
@@ -28,6 +28,6 @@ async def test_who_hangs_up_in_the_middle_of_a_body_is_no_error(
     async with await trio.open_tcp_stream(web.web.host, web.web.port) as stream:
         await stream.send_all(post(around.token())[:-5])
         await wait_all_tasks_blocked(0.05)
-    await eventually(lambda: [record for record in caplog.records if record.message == "request_ended"])
+    await until_on_wall_clock(lambda: [record for record in caplog.records if record.message == "request_ended"])
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
     assert await around.journaled() == []

@@ -18,7 +18,7 @@ from krt.core.workload import WorkloadKey
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt, ask, get
 from tests.fakes.pace import slack
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.process import Process, process
 from tests.serving.raw import Reply, read_to_end
 
@@ -120,7 +120,7 @@ async def test_500_jobs_wait_and_are_told_at_sigterm_what_there_is_to_tell(aroun
 async def crowd_in(crowd: Crowd, nursery: trio.Nursery) -> None:
     for job in crowd.jobs:
         nursery.start_soon(crowd.wait, job)
-    await until(lambda: crowd.connected == JOBS)
+    await until_on_trio_clock(lambda: crowd.connected == JOBS)
     await trio.sleep(1)
     assert not any(job.reply for job in crowd.jobs)
 
@@ -138,5 +138,5 @@ async def changes_heard(crowd: Crowd, client: Client) -> list[float]:
     for job in crowd.jobs:
         await rollouts.record(job.event, SAID, {WEB: ROLLING}, {WEB: "u1"})
         said_at[job.event] = trio.current_time()
-    await until(lambda: all(job.reply for job in crowd.jobs))
+    await until_on_trio_clock(lambda: all(job.reply for job in crowd.jobs))
     return [job.at - said_at[job.event] for job in crowd.jobs]

@@ -32,7 +32,7 @@ from krt.web.requests import Record
 from krt.web.status import MOST_WAIT_SECONDS, get_event
 from krt.web.watch import LOOK_SECONDS, TOGETHER_SECONDS, ReportWatch
 from tests.fakes.around import Around, Krt, ask, get, running
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import process as krt_process
 from tests.fakes.values import a_sighting, an_envelope, an_event, an_identity
 from tests.serving.raw import Reply
@@ -415,13 +415,13 @@ async def test_a_call_that_waits_is_answered_when_a_worker_says_something(
     await trio.sleep(0.5)
     assert replies == []
     await rollouts.record(event, MATCHED, {WEB: ROLLING}, {WEB: "u1"})
-    await eventually(lambda: replies)
+    await until_on_wall_clock(lambda: replies)
     assert json.loads(replies[0].body)["state"] == "rolling"
 
 
 async def test_above_the_limit_a_call_is_answered_at_once(around: Around, nursery):
     async with running("web", around.of("web") | {"KRT_MAX_WAITING": "1"}) as web:
-        await eventually(web.is_ready)
+        await until_on_wall_clock(web.is_ready)
         event = await accepted(around, web)
         nursery.start_soon(ask, web.web, get(f"/events/{event}?wait=3", around.token()))
         await trio.sleep(0.3)
@@ -445,5 +445,5 @@ async def test_at_sigterm_whoever_waits_is_answered_and_the_process_ends(around:
         await trio.sleep(0.5)
         code, seconds = await process.stopped()
     assert (code, seconds < 20) == (0, True)
-    await eventually(lambda: replies)
+    await until_on_wall_clock(lambda: replies)
     assert json.loads(replies[0].body)["state"] == "accepted"

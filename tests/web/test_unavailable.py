@@ -6,8 +6,8 @@ from trio.testing import wait_all_tasks_blocked
 
 from krt.dev.issuer import KeysFault
 from tests.fakes.around import Around, Krt, ask, get, post, running
-from tests.fakes.eventually import eventually
 from tests.fakes.pace import slack
+from tests.fakes.polling import until_on_wall_clock
 from tests.serving.raw import Reply
 
 
@@ -18,7 +18,7 @@ def is_come_again(reply: Reply) -> bool:
 async def test_before_the_keys_are_there_nobody_with_a_token_is_judged(around: Around):
     around.issuer.keys_fault = KeysFault.ERROR
     async with running("web", around.environ) as krt:
-        await eventually(lambda: around.issuer.keys_fetches)
+        await until_on_wall_clock(lambda: around.issuer.keys_fetches)
         assert is_come_again(await krt.post(around.token()))
         assert is_come_again(await krt.post(around.token(audience="https://other.example.com")))
         assert is_come_again(await ask(krt.web, get("/events/1-0", around.token())))
@@ -26,7 +26,7 @@ async def test_before_the_keys_are_there_nobody_with_a_token_is_judged(around: A
         assert await krt.is_alive()
         assert [problem for problem in await krt.problems() if problem.startswith("keys: ")]
         around.issuer.keys_fault = KeysFault.NONE
-        await eventually(krt.is_ready)
+        await until_on_wall_clock(krt.is_ready)
         assert (await krt.post(around.token())).status == 202
 
 
@@ -44,7 +44,7 @@ async def test_while_valkey_is_away_nothing_is_accepted(around: Around, web: Krt
 async def test_a_valkey_that_is_away_at_the_start_is_waited_for(around: Around):
     await around.valkey.stop()
     async with running("web", around.environ) as krt:
-        await eventually(lambda: around.issuer.keys_fetches)
+        await until_on_wall_clock(lambda: around.issuer.keys_fetches)
         assert is_come_again(await krt.post(around.token()))
         await around.valkey.start()
         assert (await krt.post(around.token())).status == 202
@@ -62,7 +62,7 @@ async def test_a_valkey_that_does_not_answer_is_given_up_in_time(around: Around,
 async def test_a_full_journal_takes_no_more_and_knows_what_it_took(around: Around):
     await around.fill_journal(99)
     async with running("web", {**around.environ, "KRT_MAX_JOURNAL": "100"}) as krt:
-        await eventually(krt.is_ready)
+        await until_on_wall_clock(krt.is_ready)
         first = around.token()
         assert (await krt.post(first)).status == 202
         assert is_come_again(await krt.post(around.token()))
@@ -86,7 +86,7 @@ async def test_who_hangs_up_while_krt_accepts_has_announced_all_the_same(around:
     async def both_are_journaled() -> bool:
         return len(await around.journaled()) == 2
 
-    await eventually(both_are_journaled)
+    await until_on_wall_clock(both_are_journaled)
 
 
 async def test_an_answer_is_never_given_before_the_event_is_journaled(around: Around, web: Krt):

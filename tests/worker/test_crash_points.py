@@ -14,8 +14,8 @@ from krt.broker.client import Client, open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerUnavailable
-from tests.fakes.eventually import eventually
 from tests.fakes.journal import FakeJournal
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.proxy import open_proxy
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
@@ -91,7 +91,7 @@ async def test_a_worker_is_killed_and_another_goes_on(client, point):
         await power.failed.wait()
     await let_time_go_by(client)
     async with working(a_journal(client), some_rollouts(client), cluster):
-        await eventually(lambda: len(cluster.patches) == 2)
+        await until_on_wall_clock(lambda: len(cluster.patches) == 2)
         while await pending(client):  # noqa: ASYNC110 - Valkey tells nobody
             await trio.sleep(0.01)
     assert sorted(patch.key.name for patch in cluster.patches) == ["other", "web"]

@@ -12,8 +12,8 @@ from krt.core.report import GroupState
 from krt.core.restart import parse_mark
 from krt.dev.cluster import Fault, deployment
 from krt.worker.role import work
-from tests.fakes.eventually import eventually
 from tests.fakes.pace import pace, slack
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, standing_in
 from tests.fakes.values import a_workload, an_event
@@ -102,7 +102,7 @@ async def test_a_thousand_events_on_one_image_are_two_restarts_of_each_of_its_de
                 for number in range(events):
                     callers.start_soon(accept, client, f"t-{number}")
             newest = (await a_journal(client).position()).newest
-            await eventually(lambda: {covered(stand_in, name) for name in "abc"} == {newest})
+            await until_on_wall_clock(lambda: {covered(stand_in, name) for name in "abc"} == {newest})
             await drained(client)
         restarts = [stand_in.document(name)["metadata"]["generation"] - 1 for name in "abc"]
     assert all(count in {1, 2} for count in restarts)
@@ -119,7 +119,7 @@ async def test_a_thousand_events_on_a_thousand_deployments_are_one_restart_each(
             async with trio.open_nursery() as callers:
                 for number in range(events):
                     callers.start_soon(accept, client, f"t-{number}", an_event(f"ghcr.io/acme/app-{number}"))
-            await eventually(lambda: len(counting.patched) == events)
+            await until_on_wall_clock(lambda: len(counting.patched) == events)
             await drained(client)
     assert set(counting.patched.values()) == {1}
     assert counting.most <= cap
@@ -164,7 +164,7 @@ async def test_what_a_go_peer_publishes_is_one_restart_with_two_workers_up(clien
         while await client.call("PUBLISH", CHANNEL, b"hello") < 2:  # noqa: ASYNC110 - until both are there
             await trio.sleep(0.01)
         await client.call("PUBLISH", CHANNEL, foreign())
-        await eventually(lambda: cluster.patches)
+        await until_on_wall_clock(lambda: cluster.patches)
         await drained(client)
     assert await client.call("XLEN", KEYS.journal) == len(cluster.patches) == 1
 

@@ -3,7 +3,7 @@
 import trio
 
 from krt.core.restart import parse_mark
-from tests.fakes.eventually import eventually
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.values import a_workload
 from tests.fakes.workloads import FakeWorkloads
 from tests.worker.accepting import GROUP, a_journal, accept, pending, report, some_rollouts
@@ -20,7 +20,7 @@ async def test_two_clusters_on_one_valkey_each_restart_for_every_event(client):
     async with working(*parts["eu:1"], clusters["eu:1"]), working(*parts["us:1"], clusters["us:1"]):
         entry = await accept(client)
         for group, cluster in clusters.items():
-            await eventually(lambda cluster=cluster: cluster.restarts(WEB))
+            await until_on_wall_clock(lambda cluster=cluster: cluster.restarts(WEB))
             while await pending(client, group):  # noqa: ASYNC110 - Valkey tells nobody
                 await trio.sleep(0.01)
     said = await report(client, entry)
@@ -36,7 +36,7 @@ async def test_workers_of_one_cluster_take_each_event_once(client):
     workers = [(a_journal(client), some_rollouts(client)) for _ in range(3)]
     async with working(*workers[0], cluster), working(*workers[1], cluster), working(*workers[2], cluster):
         entries = [await accept(client, f"t-{number}") for number in range(50)]
-        await eventually(lambda: cluster.restarts(WEB))
+        await until_on_wall_clock(lambda: cluster.restarts(WEB))
         while await pending(client):  # noqa: ASYNC110 - Valkey tells nobody
             await trio.sleep(0.01)
     said = [await report(client, entry) for entry in entries]

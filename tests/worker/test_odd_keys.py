@@ -18,7 +18,7 @@ from krt.core.event_id import EventId
 from krt.core.ports import Message, Signal
 from krt.errors import SettingsInvalid
 from tests.fakes.pace import slack
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.worker.accepting import KEYS, accept
 from tests.worker.groups import ALL, MATCHED, a_cluster, an_event, workers
 from tests.worker.workers import RULES, WEB, foreign, journaled, working
@@ -122,13 +122,13 @@ async def test_C5_what_stands_in_a_key_of_krts_holds_up_no_event(client, key, pu
     await put(client, key)
     say, heard = trio.open_memory_channel[Signal](9)
     async with working(ALL.journal(client), ALL.rollouts(client), cluster, signals=heard, rules=AT_ONCE):
-        await until(lambda: len(cluster.patches) >= 1)
+        await until_on_trio_clock(lambda: len(cluster.patches) >= 1)
         new = await accept(client)
         await say.send(Message(journaled()))
-        await until(lambda: len(cluster.patches) >= 2)
+        await until_on_trio_clock(lambda: len(cluster.patches) >= 2)
         await say.send(Message(foreign()))
-        await until(lambda: len(cluster.patches) >= 3)
-        await until(lambda: _are_held(client))
+        await until_on_trio_clock(lambda: len(cluster.patches) >= 3)
+        await until_on_trio_clock(lambda: _are_held(client))
     for entry in (old, new):
         assert await is_told(client, entry)
     assert len((await RecentReports(client, KEYS).read()).newest) == 3
@@ -145,13 +145,13 @@ async def test_C5_what_stands_in_a_report_holds_up_no_other_event(client, put, a
     await put(client, KEYS.report(str(old)))
     async with working(ALL.journal(client), ALL.rollouts(client), cluster):
         new = await accept(client)
-        await until(lambda: len(cluster.patches) >= 1)
+        await until_on_trio_clock(lambda: len(cluster.patches) >= 1)
 
         async def is_new_told() -> bool:
             return await is_told(client, new)
 
-        await until(is_new_told)
-        await until(lambda: _is_settled(client))
+        await until_on_trio_clock(is_new_told)
+        await until_on_trio_clock(lambda: _is_settled(client))
     assert (await RecentReports(client, KEYS).read()).newest
     await Reports(client, KEYS).read(old)
 

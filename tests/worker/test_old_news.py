@@ -9,7 +9,7 @@ from krt.broker.client import Client
 from krt.broker.reports import Reports
 from krt.core.event_id import EventId
 from krt.core.report import Group, GroupState, Target, TargetState
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.workloads import FakeWorkloads
 from tests.worker.accepting import KEYS, report
 from tests.worker.groups import ALL, MATCHED, SHOP, TWENTY_MINUTES, Workers, a_cluster, an_event, workers
@@ -60,7 +60,7 @@ async def work_off(client: Client, own: Workers) -> FakeWorkloads:
         return (await journal.backlog()).unsettled == 0
 
     async with working(own.journal(client), own.rollouts(client), cluster):
-        await until(is_done)
+        await until_on_trio_clock(is_done)
     return cluster
 
 
@@ -172,7 +172,7 @@ async def test_C2_an_event_that_nobody_took_up_is_news_to_the_first_worker_howev
     own = workers(KRT_MAX_EVENT_AGE="6h")
     cluster = a_cluster()
     async with working(own.journal(client), own.rollouts(client), cluster, max_event_age_seconds=6 * 3600.0):
-        await until(lambda: bool(cluster.patches))
+        await until_on_trio_clock(lambda: bool(cluster.patches))
 
 
 # A group that is made again
@@ -215,7 +215,7 @@ async def test_C2_after_a_flush_what_is_accepted_is_news(client):
     async with working(ALL.journal(client), ALL.rollouts(client), cluster):
         await client.call("FLUSHALL")
         await an_event(client, seconds_ago=10)
-        await until(lambda: bool(cluster.patches))
+        await until_on_trio_clock(lambda: bool(cluster.patches))
 
 
 @pytest.mark.parametrize("key", [KEYS.alive, KEYS.group_made(ALL.group), "report"])

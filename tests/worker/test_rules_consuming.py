@@ -22,7 +22,7 @@ from krt.worker.entry import Entry
 from krt.worker.hand import Hand
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal
-from tests.fakes.patience import until
+from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.trouble import Troubled
 from tests.fakes.values import NOW, a_workload, an_envelope, an_event
 from tests.fakes.workloads import FakeWorkloads, many_workloads
@@ -99,7 +99,7 @@ async def test_C2_what_was_accepted_before_the_first_worker_came_is_handled(clie
 
     await accept(client)
     async with working(Troubled(a_journal(client), before=looking), some_rollouts(client), cluster):
-        await until(lambda: len(cluster.patches) == 1)
+        await until_on_trio_clock(lambda: len(cluster.patches) == 1)
 
 
 @pytest.mark.parametrize("call", ["read_new", "read_own", "claim", "renew", "release"])
@@ -258,7 +258,7 @@ async def test_C3_dead_workers_entries_are_found_behind_any_number_of_living_one
 
     journal = Troubled(a_journal(client), before=one_look)
     async with working(journal, some_rollouts(client), cluster, bounds=_bounds(in_hand=10)):
-        await until(lambda: len(cluster.patches) == 1)
+        await until_on_trio_clock(lambda: len(cluster.patches) == 1)
 
 
 @pytest.mark.parametrize("size", [70_000, 2_000_000, 40_000_000])
@@ -268,12 +268,12 @@ async def test_C5_an_entry_of_any_size_is_settled_and_no_other_waits_for_it(clie
     large = await client.call("XADD", KEYS.journal, "*", "image", b"x" * size)
     entry = await accept(client)
     async with working(a_journal(client), some_rollouts(client), cluster):
-        await until(lambda: len(cluster.patches) == 1)
+        await until_on_trio_clock(lambda: len(cluster.patches) == 1)
 
         async def is_settled() -> bool:
             return (await client.call("XPENDING", KEYS.journal, GROUP))[0] == 0
 
-        await until(is_settled)
+        await until_on_trio_clock(is_settled)
     assert large.decode() < str(entry)
 
 
@@ -283,7 +283,7 @@ async def test_C3_a_worker_that_stops_leaves_its_entries_to_the_others_at_once(c
     cluster.refuse_always(WEB, AWAY)
     entry = await accept(client)
     async with working(a_journal(client), some_rollouts(client), cluster):
-        await until(lambda: bool(cluster.calls))
+        await until_on_trio_clock(lambda: bool(cluster.calls))
     assert [each.id for each in (await a_journal(client).claim("0-0", 10)).entries] == [entry]
 
 

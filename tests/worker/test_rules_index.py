@@ -24,8 +24,8 @@ from krt.proxies import proxies_of
 from krt.settings.load import load
 from krt.worker.hand import FRESH_SECONDS, ROLLOUT_SECONDS
 from tests.fakes.api import FakeApi
-from tests.fakes.eventually import eventually
 from tests.fakes.index import FakeIndex
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.stand_in import standing_in
 from tests.fakes.trouble import Troubled
@@ -87,11 +87,11 @@ async def test_I1_nothing_is_read_from_the_journal_before_the_first_whole_list(c
             },
         )
         await nursery.start(partial(root.run, settings))
-        await eventually(lambda: stand_in.calls("list") > 1)
+        await until_on_wall_clock(lambda: stand_in.calls("list") > 1)
         assert await client.call("EXISTS", KEYS.journal) == 1
         assert await client.call("XINFO", "GROUPS", KEYS.journal) == []
         stand_in.cluster.faults.clear()
-        await eventually(lambda: stand_in.calls("patch") == 1)
+        await until_on_wall_clock(lambda: stand_in.calls("patch") == 1)
         nursery.cancel_scope.cancel()
 
 
