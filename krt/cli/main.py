@@ -11,6 +11,7 @@ from pathlib import Path
 from krt import __version__
 from krt.cli.parser import Parser
 from krt.errors import OutputLost
+from krt.output import tell
 
 LOST, INTERRUPTED = 1, 130
 
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     _fill_streams()
     if not logging.getLogger().handlers:
         logging.getLogger().addHandler(logging.NullHandler())  # Python's last resort is a bare line without its fields
-    words = _as_flags(list(sys.argv[1:] if argv is None else argv))
+    words = sys.argv[1:] if argv is None else argv
     try:
         args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
         code: int = args.run(args, os.environ if environ is None else environ)
@@ -47,17 +48,6 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     return code
 
 
-def _as_flags(words: list[str]) -> list[str]:
-    """`krt help`, `krt help COMMAND` and `krt version`, which people try first, as the flags that they stand for."""
-    match words:
-        case ["help", *rest]:
-            return [*(word for word in rest if not word.startswith("-")), "--help"]
-        case ["version"]:
-            return ["--version"]
-        case _:
-            return words
-
-
 def _fill_streams() -> None:
     """A stream that the caller has closed goes nowhere: Python has None for it, and a socket would get its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -65,7 +55,7 @@ def _fill_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
 
 
-def _parser(command: str | None) -> argparse.ArgumentParser:
+def _parser(command: str | None) -> Parser:
     parser = Parser(
         prog="krt",
         description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
@@ -79,4 +69,27 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
             import_module(module).add_parser(subparsers, name)
         else:
             subparsers.add_parser(name, help=summary)
+    _add_words(subparsers)
     return parser
+
+
+def _add_words(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    """`krt help COMMAND` and `krt version`, which people try before the flags of the same names."""
+    helping = subparsers.add_parser("help", add_help=False)
+    helping.add_argument("-h", "--help", action="store_true")  # the help about help is krt's own
+    helping.add_argument("words", metavar="COMMAND", nargs="*")
+    helping.set_defaults(run=_run_help)
+    subparsers.add_parser("version", description="Say which krt this is.").set_defaults(run=_run_version)
+
+
+def _run_help(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    parser = _parser(next(iter(args.words), None))
+    for word in args.words:
+        parser = parser.under(word)
+    tell(parser.format_help().rstrip("\n"))
+    return 0
+
+
+def _run_version(_args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    tell(f"krt {__version__}")
+    return 0

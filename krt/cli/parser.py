@@ -33,8 +33,17 @@ class Parser(argparse.ArgumentParser):
         self._refuse_unknown_flags(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error("; ".join(_not_taken(unknown, self._option_string_actions)))
+            self.error(self._not_taken(unknown))
         return found, unknown
+
+    def under(self, word: str) -> "Parser":
+        """The parser of the command or action of this name; an error where there is none."""
+        choice = next((action for action in self._actions if isinstance(action.choices, dict)), None)  # of subparsers
+        if choice is None:
+            self.error(self._not_taken([word]))
+        self._check_value(choice, word)
+        found: Parser = choice.choices[word]  # type: ignore[index]  # a dict, as was asked
+        return found
 
     def _refuse_unknown_flags(self, args: Sequence[str]) -> None:
         """Before argparse says that an argument is missing: whoever mistypes a flag has to hear of the flag."""
@@ -46,19 +55,21 @@ class Parser(argparse.ArgumentParser):
         ]
         unknown = [flag for flag in flags if flag.partition("=")[0] not in known]
         if unknown:
-            self.error("; ".join(_not_taken(unknown, known)))
+            self.error(self._not_taken(unknown))
+
+    def _not_taken(self, words: Sequence[str]) -> str:
+        if len(self._actions) == 1:  # --help
+            return "it takes no arguments"
+        known = self._option_string_actions
+        flags = [word.partition("=")[0] for word in words if word.startswith("--")]
+        if not flags:
+            return "there is a word too many; flags begin with --"
+        return "; ".join(f"there is no {flag}{_nearest(flag, known)}" for flag in flags)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             kind = str(action.metavar or action.dest).lower()
             self.error(f"there is no {kind} {value}{_nearest(value, action.choices)}")
-
-
-def _not_taken(words: Sequence[str], known: Iterable[str]) -> list[str]:
-    flags = [word.partition("=")[0] for word in words if word.startswith("--")]
-    if not flags:
-        return ["there is a word too many; flags begin with --"]
-    return [f"there is no {flag}{_nearest(flag, known)}" for flag in flags]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

@@ -16,11 +16,14 @@ from tests.settings.environments import WEB
 
 
 def ended(*argv: str, capsys: pytest.CaptureFixture[str]) -> tuple[object, str, str]:
-    """Code, standard output and standard error of arguments that argparse answers itself."""
-    with pytest.raises(SystemExit) as caught:
-        main(argv, {})
+    """Code, standard output and standard error of arguments that the command line answers itself."""
+    code: object
+    try:
+        code = main(argv, {})
+    except SystemExit as caught:
+        code = caught.code
     printed = capsys.readouterr()
-    return caught.value.code, printed.out, printed.err
+    return code, printed.out, printed.err
 
 
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +67,10 @@ def test_help_of_the_other_commands_is_there(capsys: pytest.CaptureFixture[str])
         (("help", "notify"), ("notify", "--help")),
         (("help", "check-policy"), ("check-policy", "--help")),
         (("help", "config", "web"), ("config", "web", "--help")),
+        (("help", "cluster", "list"), ("cluster", "list", "--help")),
         (("help", "--help"), ("--help",)),
+        (("help", "web", "-h"), ("web", "--help")),
+        (("help", "version"), ("version", "--help")),
         (("version",), ("--version",)),
     ],
 )
@@ -75,6 +81,32 @@ def test_help_and_version_are_words_too(
     told = ended(*words, capsys=capsys)
     assert told == ended(*flags, capsys=capsys)
     assert (told[0], told[2]) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("version", "extra"), "krt version: it takes no arguments (see krt version --help)"),
+        (("version", "--bogus"), "krt version: it takes no arguments (see krt version --help)"),
+        (("version", "-v"), "krt version: it takes no arguments (see krt version --help)"),
+        (("version", "a", "--bogus"), "krt version: it takes no arguments (see krt version --help)"),
+        (("verison",), "krt: there is no command verison, did you mean version? (see krt --help)"),
+        (("help", "--bogus"), "krt help: there is no --bogus (see krt help --help)"),
+        (("help", "a", "b"), "krt: there is no command a (see krt --help)"),
+        (("help", "web", "extra"), "krt web: there is a word too many; flags begin with -- (see krt web --help)"),
+        (("help", "config", "bogus"), "krt config: there is no role bogus (see krt config --help)"),
+        (("help", "version", "x"), "krt version: it takes no arguments (see krt version --help)"),
+        (("help", "cluster", "list", "x"), "krt cluster list: there is a word too many; flags begin with -- (see krt"),
+    ],
+)
+def test_what_help_and_version_do_not_take_is_said_of_them(
+    words: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seen to fail with help and version replaced by flags before anything is read: there was no command version."""
+    code, out, err = ended(*words, capsys=capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith(sentence)
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
