@@ -21,6 +21,7 @@ _INJECTED = re.compile(
 
 OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE", "KRT_PAGE_URL"})  # variables of `krt notify`
 _PREFIX = "KRT_"
+_SYNONYMS = {**dict.fromkeys(("LISTEN", "BIND", "ADDRESS", "HOST", "URL"), "ADDR"), "REDIS": "VALKEY"}
 
 
 class Part(Protocol):
@@ -150,8 +151,23 @@ def _unknown_variables(environ: Mapping[str, str], known: frozenset[str], own: s
     for name in sorted(environ):
         if name.startswith(_PREFIX) and name not in known and not _INJECTED.fullmatch(name):
             # One environment may serve several roles: a setting of another one is proposed if it is all but the same.
-            nearest = _nearest(name, own, 0.6) or _nearest(name, known - OF_OTHERS, 0.9)
-            yield f"{name} is no setting of krt{f'; did you mean {nearest}?' if nearest else ''}"
+            meant = _named_by(name, own) or _nearest(name, own, 0.7) or _nearest(name, known - OF_OTHERS, 0.9)
+            yield f"{name} is no setting of krt{f'; did you mean {meant}?' if meant else ''}"
+
+
+def _named_by(name: str, variables: AbstractSet[str]) -> str | None:
+    """The one of these that has its words and no others, or the only one that has them all; synonyms count."""
+    words = _words(name)
+    for wanted in (words, {_SYNONYMS.get(word, word) for word in words}):
+        found = [variable for variable in variables if wanted == _words(variable)]
+        found = found or [variable for variable in variables if wanted <= _words(variable)]
+        if len(found) == 1:
+            return found[0]
+    return None
+
+
+def _words(name: str) -> set[str]:
+    return set(name.removeprefix(_PREFIX).split("_"))
 
 
 def _nearest(name: str, variables: AbstractSet[str], cutoff: float) -> str | None:

@@ -216,6 +216,35 @@ def test_a_misspelt_variable_is_a_mistake(role: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("role", "name", "meant"),
+    [
+        ("web", "KRT_ADMIN_LISTEN", "KRT_ADMIN_ADDR"),
+        ("worker", "KRT_ADMIN_BIND", "KRT_ADMIN_ADDR"),
+        ("all", "KRT_ADMIN_LISTEN_ADDR", "KRT_ADMIN_ADDR"),
+        ("web", "KRT_LISTEN", "WEB_LISTEN_ADDR"),
+        ("web", "KRT_WEB_BIND", "WEB_LISTEN_ADDR"),
+        ("web", "KRT_WEB_ADDRESS", "WEB_LISTEN_ADDR"),
+        ("all", "KRT_VALKEY", "VALKEY_ADDR"),
+        ("worker", "KRT_VALKEY_URL", "VALKEY_ADDR"),
+        ("worker", "KRT_REDIS_URL", "VALKEY_ADDR"),
+        ("web", "KRT_REDIS_PASSWORD", "VALKEY_PASSWORD"),
+        ("web", "KRT_ISSUER", "KRT_OIDC_ISSUER"),
+        ("web", "KRT_OIDC_ISSUER_URL", "KRT_OIDC_ISSUER"),
+        ("web", "KRT_ALLOWED_ORG", "GITHUB_ALLOWED_ORG"),
+        ("worker", "KRT_LISTEN", ""),
+        ("worker", "KRT_BIND", ""),
+        ("all", "KRT_ADDRESS", ""),
+        ("all", "KRT_ADDR", ""),
+        ("all", "KRT_DEBUG", ""),
+    ],
+)
+def test_the_setting_that_is_meant_by_another_word_is_proposed_or_none(role: str, name: str, meant: str) -> None:
+    """Seen to fail by the letters alone: KRT_ADMIN_LISTEN was KRT_ADMIN_HOSTS, KRT_LISTEN of a worker KRT_CLUSTER."""
+    proposed = f"; did you mean {meant}?" if meant else ""
+    assert f"{name} is no setting of krt{proposed}" in problems(role, {**OF_ROLE[role], name: "x"})
+
+
+@pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
         ("LOG_LEVEL", "loud", "write one of debug"),
