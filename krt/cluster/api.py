@@ -164,7 +164,8 @@ class Api:
 
     async def _refused(self, response: httpx.Response) -> Exception:
         body, _ = await bounded_body(response, _MOST_REFUSAL_BYTES)
-        error = refusal(response.status_code, wire.read_status(body), response.headers.get("Retry-After"))
+        status, path = wire.read_status(body), self._client.base_url.path
+        error = refusal(response.status_code, status, response.headers.get("Retry-After"), path=path)
         if response.status_code == 401 and isinstance(error, ClusterDenied):  # and no admission's own 401
             self._credentials.refuse()
         return error

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from krt.cluster import wrong_field
 from krt.cluster.yaml_file import MOST_BYTES, YamlRefused, load_yaml
 from krt.errors import KrtError
 from krt.files import FileUnusable, read_file
@@ -183,8 +184,8 @@ def _named(merged: Mapping[str, Mapping[str, _Entry]], part: str, name: object) 
 def _fields(kind: type[T], entry: _Entry) -> T:
     try:
         return msgspec.convert({} if entry.fields is None else entry.fields, kind)
-    except msgspec.ValidationError as error:  # names the field and the types, and no value
-        raise Unusable(f"{entry.where}: {error}") from error
+    except msgspec.ValidationError as error:
+        raise Unusable(f"{entry.where}: {wrong_field.sentence(error)}") from error
 
 
 def _kind(document: object) -> str:

@@ -25,9 +25,12 @@ _ADMISSION = re.compile(
 _AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')
 
 
-def refusal(code: int, status: Status, retry_after: str | None = None) -> ClusterError:
-    """The error that a status code, the API server's account of it and its Retry-After header amount to."""
-    problem = f"{code} {status.reason or 'without a reason'}: {status.message or 'no message'}"
+def refusal(code: int, status: Status, retry_after: str | None = None, *, path: str = "/") -> ClusterError:
+    """The error that a status code, the API server's account of it and its Retry-After header amount to.
+
+    `path` is that of the server's URL, which may be what is wrong.
+    """
+    problem = _problem(code, status, path.rstrip("/"))
     if code < 500 and code != 429 and _ADMISSION.match(status.message):
         return ClusterRefused(problem)
     match code:
@@ -47,6 +50,14 @@ def refusal(code: int, status: Status, retry_after: str | None = None) -> Cluste
             return ClusterUnavailable(problem, retry_after_seconds=_seconds(retry_after))
         case _:
             return ClusterRefused(problem)
+
+
+def _problem(code: int, status: Status, path: str) -> str:
+    if not status.reason and not status.message:
+        or_path = f", or the path {path} in the kubeconfig's server is wrong" if path else ""
+        return f"{code}, with no word of an API server's: something else answers at its URL{or_path}"
+    is_right = f" (is the path {path} in the kubeconfig's server right?)" if path and not status.reason else ""
+    return f"{code} {status.reason or 'without a reason'}: {status.message or 'no message'}{is_right}"
 
 
 def _not_permitted(status: Status) -> bool:

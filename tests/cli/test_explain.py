@@ -319,6 +319,14 @@ async def test_a_server_that_is_not_there_is_a_sentence(explained, tmp_path: Pat
     assert done.err.startswith(f"krt: http://127.0.0.1:{port}: ")
 
 
+async def test_a_path_that_leads_to_no_api_server_is_named(stand_in: StandIn, explained, tmp_path: Path):
+    """Seen to fail with the answer alone: 404 without a reason, no message."""
+    config = write_kubeconfig(tmp_path, {"server": f"{stand_in.url}/k8s/c-1"}, {"token": "first"})
+    done = await explained(f"{SHOP}:dev", "--kubeconfig", str(config))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith("or the path /k8s/c-1 in the kubeconfig's server is wrong\n")
+
+
 @pytest.mark.parametrize("code", [401, 410, 500, 503])
 async def test_a_server_that_refuses_is_a_sentence(stand_in: StandIn, explained, code: int):
     stand_in.cluster.faults.add(Fault(code), times=None)

@@ -40,16 +40,16 @@ REFUSED_USERS = {
     "as-uid alone": ({"token": "s3cret", "as-uid": "1"}, "without as"),
     "as-user-extra alone": ({"token": "s3cret", "as-user-extra": {"a": ["b"]}}, "without as"),
     "a line end in as": ({"token": "s3cret", "as": "a\r\nX: y"}, "its user's as holds"),
-    "as that is a list": ({"as": ["a"]}, "Expected `str`, got `array` - at `$.as`"),
+    "as that is a list": ({"as": ["a"]}, "the field as is a list: write text, in quotes"),
     "token and password": ({"token": "s3cret", "username": "u", "password": "p"}, "a token and a password"),
     "password alone": ({"password": "s3cret"}, "a password without a username"),
     "a key alone": ({"client-key-data": "QUJD"}, "without its key, or a key alone"),
     "a certificate alone": ({"client-certificate-data": "QUJD"}, "without its key, or a key alone"),
     "file and data": ({"client-certificate": "x", "client-certificate-data": "QUJD"}, "client-certificate-data"),
     "no base64": ({"client-certificate-data": "s3cret!", "client-key-data": "QUJD"}, "is no base64"),
-    "a number for a token": ({"token": 12345}, "Expected `str`, got `int` - at `$.token`"),
-    "a field of the future": ({"token": "s3cret", "as-tenant": "x"}, "unknown field `as-tenant`"),
-    "a misspelt field": ({"token-file": "s3cret"}, "unknown field `token-file`"),
+    "a number for a token": ({"token": 12345}, "the field token is a number: write text, in quotes"),
+    "a field of the future": ({"token": "s3cret", "as-tenant": "x"}, "krt knows no field as-tenant: correct its name"),
+    "a misspelt field": ({"token-file": "s3cret"}, "krt knows no field token-file: correct its name"),
     "a plugin without a command": ({"exec": {"apiVersion": V1}}, "names no command"),
     "a plugin of v1alpha1": ({"exec": {"apiVersion": f"{V1}alpha1", "command": "x"}}, "v1alpha1"),
     "a plugin of no version": ({"exec": {"command": "x"}}, "apiVersion ''"),
@@ -58,7 +58,10 @@ REFUSED_USERS = {
         {"exec": {"apiVersion": V1, "command": "x", "interactiveMode": "?"}},
         "none of Never",
     ),
-    "a plugin with another field": ({"exec": {"apiVersion": V1, "command": "x", "shell": True}}, "field `shell`"),
+    "a plugin with another field": (
+        {"exec": {"apiVersion": V1, "command": "x", "shell": True}},
+        "krt knows no field exec.shell: correct",
+    ),
 }
 
 
@@ -82,7 +85,7 @@ REFUSED_CLUSTERS = {
     ),
     "two authorities": ({"certificate-authority-data": "QUJD", "certificate-authority": "x"}, "certificate-authority"),
     "a word for a truth": ({"insecure-skip-tls-verify": "yes please"}, "insecure-skip-tls-verify"),
-    "a field of the future": ({"server-pin": "x"}, "unknown field `server-pin`"),
+    "a field of the future": ({"server-pin": "x"}, "krt knows no field server-pin: correct its name"),
 }
 
 

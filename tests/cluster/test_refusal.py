@@ -75,3 +75,29 @@ def test_the_pause_asked_for_is_a_number_of_seconds_within_reason(header, second
 )
 def test_a_body_that_is_no_status_says_nothing(body):
     assert read_status(body) == Status()
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "path", "problem"),
+    [
+        (404, Status(), "/", "404, with no word of an API server's: something else answers at its URL"),
+        (
+            404,
+            Status(),
+            "/k8s/clusters/c-1/",
+            "404, with no word of an API server's: something else answers at its URL, or the path /k8s/clusters/c-1 in",
+        ),
+        (404, Status("none"), "/x/", "404 without a reason: none (is the path /x in the kubeconfig's server right?)"),
+        (301, Status(), "/x/", "301, with no word of an API server's: something else answers at its URL, or the path"),
+        (403, Status(), "/x/", "403, with no word of an API server's: something else answers at its URL, or the path"),
+        (503, Status(), "/", "503, with no word of an API server's: something else answers at its URL"),
+        (404, Status("gone", "NotFound"), "/x/", "404 NotFound: gone"),
+        (404, Status("", "NotFound"), "/x/", "404 NotFound: no message"),
+        (422, Status("too long"), "/", "422 without a reason: too long"),
+    ],
+)
+def test_an_answer_that_is_no_api_servers_names_the_path_as_a_possible_cause(code, status, path, problem):
+    """Seen to fail with `404 without a reason: no message` for all that is no Status."""
+    said = str(refusal(code, status, path=path))
+    assert said.startswith(problem)
+    assert path == "/" or ("/x" in said or "c-1" in said) == (not status.reason)
