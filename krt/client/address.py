@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -54,6 +55,17 @@ def parse(text: str) -> httpx.URL:
     if url.scheme == "http" and not _is_loopback(host):
         raise ValueError("plain http would show the token to others: https, please, or this machine itself")
     return url
+
+
+def shown(url: str) -> str:
+    """Scheme, host and path of a URL that a server named: user, query and fragment may hold a secret."""
+    try:
+        its = urlsplit(url)
+    except ValueError:
+        return "what is no URL"
+    if not its.netloc and not (its.path.startswith("/") and its.scheme in {"", "http", "https"}):
+        return f"{its.scheme}:…" if its.scheme else its.path.partition(";")[0]
+    return urlunsplit((its.scheme, its.netloc.rpartition("@")[2], its.path.partition(";")[0], "", ""))
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,7 +3,7 @@
 import msgspec
 
 from krt.client import unsaid
-from krt.client.address import Server
+from krt.client.address import Server, shown
 from krt.client.claims import Claims
 from krt.client.outcome import Accepted, Lost, NotYet, Refused
 from krt.client.report import Report
@@ -81,7 +81,7 @@ def _not_yet(answer: Answer, *, not_taken: bool) -> NotYet:
 
 def _not_krt(answer: Answer) -> str:
     if answer.location:
-        there = f"to {answer.location}: a token follows no redirect, use the final URL"
+        there = f"to {shown(answer.location)}: a token follows no redirect, use the final URL"
         return f"{answer.url} redirects ({answer.status}) {there}"
     portal = " Or is it a proxy's page, or a captive portal's?" if answer.status == 200 else ""
     return f"{answer.url} answered {answer.status}: is krt web there?{portal}"

@@ -17,6 +17,7 @@ from krt.settings.table import setting
 from krt.settings.values import (
     Listed,
     Network,
+    as_proxy,
     authorities_file,
     channel_name,
     count,
@@ -247,7 +248,7 @@ class Web:
         parse_proxy,
         "the HTTP proxy on the way to the issuer",
         metavar="URL",
-        shown=without_password,
+        shown=as_proxy,
     )
     issuer_ca_file: Path | None = setting(
         "KRT_OIDC_CA_FILE",

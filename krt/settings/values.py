@@ -159,3 +159,8 @@ def without_password(url: str) -> str:
     """How a URL is shown that may hold user and password."""
     found = _URL_WITH_USER.fullmatch(url)
     return f"{found[1] or ''}***@{found[2]}" if found else url
+
+
+def as_proxy(url: str) -> str:
+    """How the URL of a proxy is shown: without what may be secret in it, a query or fragment included."""
+    return re.split("[?#]", without_password(url), maxsplit=1)[0]

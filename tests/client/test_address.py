@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.client.address import parse, parse_server
+from krt.client.address import parse, parse_server, shown
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,25 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
         except ValueError:
             continue
         assert url.scheme == "https" or url.host in ("localhost", "::1") or url.host.startswith("127.")
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://idp.example.com/login?state=s3cret&next=/event", "https://idp.example.com/login"),
+        ("https://krt:s3cret@elsewhere.example.com:8443/event", "https://elsewhere.example.com:8443/event"),
+        ("https://elsewhere.example.com/event#access_token=s3cret", "https://elsewhere.example.com/event"),
+        ("/login;jsessionid=s3cret?token=s3cret", "/login"),
+        ("login;jsessionid=s3cret", "login"),
+        ("//krt:s3cret@elsewhere.example.com/event", "//elsewhere.example.com/event"),
+        ("?token=s3cret", ""),
+        ("https:krt:s3cret@elsewhere.example.com/event", "https:…"),
+        ("mailto:krt:s3cret@example.com", "mailto:…"),
+        ("data:text/plain,s3cret", "data:…"),
+        ("https://[s3cret", "what is no URL"),
+        ("http://[::1]:8080/event", "http://[::1]:8080/event"),
+    ],
+)
+def test_of_a_url_that_a_server_names_no_secret_is_shown(url: str, said: str) -> None:
+    """Seen to fail with the URL as it came, and with only its query taken away."""
+    assert shown(url) == said

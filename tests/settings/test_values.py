@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from krt.settings.values import (
     Listed,
+    as_proxy,
     authorities_file,
     channel_name,
     count,
@@ -252,6 +253,21 @@ def test_any_text_is_a_value_or_a_value_error_with_a_sentence(text: str) -> None
 )
 def test_a_url_is_shown_without_user_and_password(url: str, shown: str) -> None:
     assert without_password(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://krt:hunter2@proxy:3128", "http://***@proxy:3128"),
+        ("http://proxy:3128/?key=hunter2", "http://proxy:3128/"),
+        ("http://krt:hunter2@proxy:3128/?key=hunter2", "http://***@proxy:3128/"),
+        ("proxy:3128#hunter2", "proxy:3128"),
+        ("proxy:3128", "proxy:3128"),
+    ],
+)
+def test_a_proxy_is_shown_without_its_query_too(url: str, shown: str) -> None:
+    """Seen to fail with user and password alone taken away."""
+    assert as_proxy(url) == shown
 
 
 @given(st.text("abc:/@", max_size=8), st.sampled_from(["valkey://", "http://", ""]))
