@@ -4,8 +4,8 @@ Valkey keeps values of up to 512 MB, and a connection of krt's takes answers of 
 asked for again for ever, and whoever asks would be kept from everything else.
 """
 
-MOST_NAME_BYTES = 1024  # of a field: the longest names a workload of the longest names
-MOST_VALUE_BYTES = 16 * 1024  # twice the body of an event
+_MOST_NAME_BYTES = 1024  # of a field: the longest names a workload of the longest names
+_MOST_VALUE_BYTES = 16 * 1024  # twice the body of an event
 _ENOUGH_BYTES = 256 * 1024
 
 # How many fields a hash has, and one of its values (false: none). What is no hash counts as an empty one.
@@ -24,7 +24,7 @@ local function value_of(key, field) return size_of(key) > 0 and redis.call('HGET
 FIELDS = (
     SIZE
     + f"""
-local MOST_NAME, MOST_VALUE, ENOUGH = {MOST_NAME_BYTES}, {MOST_VALUE_BYTES}, {_ENOUGH_BYTES}
+local MOST_NAME, MOST_VALUE, ENOUGH = {_MOST_NAME_BYTES}, {_MOST_VALUE_BYTES}, {_ENOUGH_BYTES}
 local function add(fields, name, value)
   if #name > MOST_NAME then return 0 end
   if #value > MOST_VALUE then value = '' end

@@ -21,7 +21,7 @@ from krt.cluster.listing import ListTooLong, Pages
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
 from krt.core.workload import Workload, WorkloadKey
-from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, KrtError, VersionExpired
+from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionExpired
 from krt.logs import Log
 
 log = Log("cluster")
@@ -73,7 +73,7 @@ class Scope:
             self.denied.set()
             self.denied = trio.Event()
 
-    def fail(self, error: KrtError) -> None:
+    def fail(self, error: ClusterError) -> None:
         """Take note of why it cannot be followed just now."""
         if str(error) != self.problem:
             self.problem = str(error)
