@@ -30,6 +30,7 @@ ADMITTED, REFUSED = 0, 1
 _MOST_BYTES = 64 * 1024
 _MOST_DIGITS = 11  # of seconds since 1970
 _CLAIMS = {"issuer": "iss", "expires_at": "exp"}  # where the claim's name is not the identity's
+_MORE_TIMES = ("iat", "nbf")  # of a token, and of no identity
 
 _DESCRIPTION = (
     "Say which rule of krt web's policy admits an event, or which field of which rule refuses it. "
@@ -114,19 +115,29 @@ def _claims(path: Path) -> Mapping[str, object]:
         raise ValueError(f"is no JSON that krt reads: {error.problem}") from error
     if not isinstance(claims, dict):
         raise ValueError('holds no JSON object such as {"repository": …}')  # noqa: TRY004 - a file's, not an argument's
+    _check_form(claims)
+    return claims
+
+
+def _check_form(claims: Mapping[str, object]) -> None:
+    odd = ", ".join(_odd(claims))
+    if odd:
+        raise ValueError(f"holds no claims of GitHub's: look at {odd}")
     try:
         from_claims(VerifiedClaims(claims))
     except TokenRejected as error:
-        raise ValueError(f"holds no claims of GitHub's: look at {', '.join(_odd(claims)) or 'their form'}") from error
-    return claims
+        raise ValueError("holds no claims of GitHub's: look at their form") from error
 
 
 def _odd(claims: Mapping[str, object]) -> Iterator[str]:
     for field in fields(Identity):
         name = _CLAIMS.get(field.name, field.name)
         wanted: type[object] = int if field.type is int else str
-        if (name in claims or field.type in {int, str}) and not isinstance(claims.get(name), wanted):
+        if claims.get(name) is None and field.type not in {int, str}:
+            continue
+        if type(claims.get(name)) is not wanted:  # not isinstance: a bool is an int
             yield name
+    yield from (name for name in _MORE_TIMES if type(claims.get(name)) is not int)
 
 
 def _caller(identity: Identity) -> str:
