@@ -19,12 +19,13 @@ from krt.serving.address import Address
 from krt.serving.http import serve
 from krt.serving.listener import Listener
 from krt.web.app import build_app
-from krt.web.call import Door
+from krt.web.call import Intake
 from krt.web.denials import DenialLog
 from krt.web.drift import Drift
 from krt.web.gate import gate_of
 from krt.web.limit import RateLimit
 from krt.web.requests import RequestLog
+from krt.web.status import ReportDesk
 from krt.web.watch import ReportWatch
 
 log = Log("daemon")
@@ -43,16 +44,9 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     metrics, denials, rules = daemon.metrics.web, DenialLog(), settings.rules()
     metrics.watch_keys(count=keys.key_count, age_seconds=keys.age_seconds, fetches=keys.fetches)
     requests = RequestLog(metrics, denials)
-    door = Door(
-        identify=partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience),
-        rules=rules,
-        limit=RateLimit(),
-        accept=acceptor.accept,
-        drift=Drift(),
-        metrics=metrics,
-        read_report=Reports(daemon.broker, daemon.keys).read,
-        watch=ReportWatch(told.max_waiting, daemon.stopping),
-    )
+    intake = Intake(RateLimit(), acceptor.accept, Drift(), metrics)
+    desk = ReportDesk(Reports(daemon.broker, daemon.keys).read, ReportWatch(told.max_waiting, daemon.stopping))
+    who = partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience)
     listener = Listener(
         address=told.listen,
         max_connections=daemon.room.public,
@@ -60,20 +54,20 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         grace_seconds=settings.process.grace_seconds,
         on_denied=requests.denied,
         on_count=metrics.connections_open,
-        gate=gate_of(door, requests),
+        gate=gate_of(who, rules, requests),
     )
     _warn_of_names(rules)
     _warn_of_branches(rules)
     reports_channel = subscribe(daemon.broker.endpoint, daemon.keys.reports_channel)
     async with reports_channel as reports, trio.open_nursery() as support:
-        support.start_soon(door.watch.hear, reports)
-        support.start_soon(door.watch.end_when_stopping)
+        support.start_soon(desk.watch.hear, reports)
+        support.start_soon(desk.watch.end_when_stopping)
         await support.start(keys.keep_fresh)
         support.start_soon(denials.tell_counts)
         daemon.health.add("connections", lambda: listener.shortage.problem)
         daemon.health.add("keys", lambda: _missing_keys(keys), lambda: _told_of_keys(keys))
         daemon.health.add("Valkey", await support.start(_watch_broker, daemon.broker))
-        await serve(build_app(door, requests), listener, stopping=daemon.stopping, task_status=task_status)
+        await serve(build_app(intake, desk, requests), listener, stopping=daemon.stopping, task_status=task_status)
         support.cancel_scope.cancel()
 
 

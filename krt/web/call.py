@@ -8,9 +8,9 @@ import trio
 
 from krt.core.envelope import Envelope, Origin
 from krt.core.event import Event, parse
-from krt.core.identity import Identity, Rejection
-from krt.core.policy import Rule, check, rules_for
-from krt.core.ports import Accept, Accepted, ReadReport
+from krt.core.identity import Identity
+from krt.core.policy import Rule, check
+from krt.core.ports import Accept, Accepted
 from krt.core.use import Use, use_of
 from krt.errors import (
     BodyRefused,
@@ -20,15 +20,14 @@ from krt.errors import (
     MediaTypeUnsupported,
     NotAllowed,
     TokenAlreadyUsed,
-    TokenRejected,
 )
 from krt.logs import Log
 from krt.metrics import WebMetrics
 from krt.web.answers import Answer, accepted, of_error
 from krt.web.drift import Drift
+from krt.web.gate import Caller
 from krt.web.limit import RateLimit
-from krt.web.requests import Record
-from krt.web.watch import ReportWatch
+from krt.web.routes import Route
 
 log = Log("web")
 
@@ -37,8 +36,6 @@ Headers = Iterable[tuple[bytes, bytes]]
 # With the white space, quotes and empty parameters of RFC 9110, section 5.6.6.
 _JSON = re.compile(rb'application/json(?:[\t ]*;(?:[\t ]*charset=(?:utf-8|"utf-8"))?)*', re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
-
-DRY_RUN = "/event/dry-run"
 
 # Of one call: what it is told, it may be told again.
 _REFUSALS = (
@@ -52,68 +49,63 @@ _REFUSALS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """What a call is judged by. `identify` raises TokenRejected and KeysUnavailable."""
+class Call:
+    """A request as it came, and who makes it. h11 gives names of headers in lower case."""
 
-    identify: Callable[[Headers], Identity]
-    rules: tuple[Rule, ...]
+    route: Route
+    target: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    caller: Caller
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What a call that announces goes through: its repository's share, the journal, and what is said of it."""
+
     limit: RateLimit
     accept: Accept
-    read_report: ReadReport
-    watch: ReportWatch
     drift: Drift
     metrics: WebMetrics
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request as it came, the record of it, and who calls if the gate saw that. h11 gives names in lower case."""
-
-    path: str
-    headers: tuple[tuple[bytes, bytes], ...]
-    record: Record
-    known: Identity | None = None
-
-
-async def post_event(door: Door, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> Answer:
-    """Journal the event that the call announces, or say why not. The body of a stranger is never read."""
+async def post_event(intake: Intake, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> Answer:
+    """Journal the event that the call announces, or say why not. The body is not read beyond the caller's share."""
+    identity = call.caller.identity
     try:
-        identity = call.record.identity = call.known or door.identify(call.headers)
-        rules = rules_for(door.rules, identity)
-        if not rules:
-            raise TokenRejected(Rejection.NO_RULE)
-        door.limit.charge(identity.repository_id, _token(identity))
-        return await _announce(door, call, identity, rules, read_body)
+        intake.limit.charge(identity.repository_id, _token(identity))
+        return await _announce(intake, call, read_body)
     except KrtError as error:
         return of_error(error)
 
 
-async def _announce(
-    door: Door, call: Call, identity: Identity, rules: tuple[Rule, ...], read_body: Callable[[], Awaitable[bytes]]
-) -> Answer:
+async def _announce(intake: Intake, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> Answer:
+    identity = call.caller.identity
     try:
         _check_plain_json(call.headers)
         key = _idempotency_key(call.headers)
         event = parse(await read_body())
-        rule = check(rules, identity, event)
-        done = await _accept(door, _envelope(call, identity, event), use_of(identity, call.path, event, key))
+        rule = check(call.caller.rules, identity, event)
+        use = use_of(identity, call.route.target, event, key)
+        done = await _accept(intake, _envelope(call, event), use)
     except _REFUSALS:
-        door.limit.refused(_token(identity))
+        intake.limit.refused(_token(identity))
         raise
-    door.limit.accepted(identity.repository_id, _token(identity), again=done.again)
-    door.metrics.event(again=done.again, receivers=done.receivers)
-    door.drift.look(rule, identity)
-    _say(call.record.request_id, rule, identity, event, done)
+    intake.limit.accepted(identity.repository_id, _token(identity), again=done.again)
+    intake.metrics.event(again=done.again, receivers=done.receivers)
+    intake.drift.look(rule, identity)
+    _say(call.request_id, rule, identity, event, done)
     return accepted(done.id)
 
 
-def _envelope(call: Call, identity: Identity, event: Event) -> Envelope:
-    return Envelope(event, Origin.of(identity), call.record.request_id, dry_run=call.path == DRY_RUN)
+def _envelope(call: Call, event: Event) -> Envelope:
+    dry_run = call.route is Route.DRY_RUN
+    return Envelope(event, Origin.of(call.caller.identity), call.request_id, dry_run=dry_run)
 
 
-async def _accept(door: Door, envelope: Envelope, use: Use) -> Accepted:
+async def _accept(intake: Intake, envelope: Envelope, use: Use) -> Accepted:
     with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
-        done = await door.accept(envelope, use)
+        done = await intake.accept(envelope, use)
     return done  # noqa: RET504 - mypy takes the scope for one that may swallow an error
 
 

@@ -12,15 +12,14 @@ from krt.serving.asgi import HTTPScope
 from krt.serving.denial import Denial, Refusal
 from krt.web.answers import Answer
 from krt.web.denials import DenialLog
+from krt.web.routes import Route
 
 log = Log("web")
-
-_QUIET = {("health", 200), ("report", 200)}
 
 
 @dataclass(slots=True)
 class Record:
-    """What is known of one request so far. `path` is a kind of path: what was asked for is the asker's text.
+    """What is known of one request so far.
 
     `identity` is set once it is verified. The reason of a request that is never answered stays `cut`: its peer left
     or the process stopped.
@@ -28,7 +27,7 @@ class Record:
 
     request_id: str
     method: str
-    path: str
+    route: Route
     peer: str
     status: int = 0
     reason: str = "cut"
@@ -51,10 +50,10 @@ class RequestLog:
         self._denials = denials
 
     @contextmanager
-    def record(self, scope: HTTPScope, *, path: str) -> Iterator[Record]:
+    def record(self, scope: HTTPScope, route: Route) -> Iterator[Record]:
         """A record of the request, which ends with the block. An error within is a crash, and goes on."""
         state = scope["state"]
-        record = Record(state["request_id"], scope["method"], path, state["peer"])
+        record = Record(state["request_id"], scope["method"], route, state["peer"])
         began = perf_counter()
         try:
             yield record
@@ -75,9 +74,11 @@ class RequestLog:
 
     def ended(self, record: Record, seconds: float) -> None:
         """A request was answered, or cut."""
-        self._metrics.request_ended(path=record.path, status=record.status, reason=record.reason, seconds=seconds)
+        self._metrics.request_ended(
+            path=record.route.label, status=record.status, reason=record.reason, seconds=seconds
+        )
         fields = _fields(record, seconds)
-        if (record.path, record.status) in _QUIET:
+        if record.route.is_quiet and record.status == 200:
             log.debug("request_ended", reason=record.reason, **fields)
         elif record.identity is None or record.status in {401, 404}:
             self._denials.say("request_ended", record.reason, **fields)
@@ -90,7 +91,7 @@ class RequestLog:
 def _fields(record: Record, seconds: float) -> dict[str, object]:
     fields = {
         "method": record.method,
-        "path": record.path,
+        "path": record.route.label,
         "status": record.status,
         "field": record.field,
         "problem": record.problem,

@@ -12,13 +12,14 @@ from typing import Any
 import trio
 
 from krt.core.document import document
-from krt.core.event_id import EventId
-from krt.core.identity import Rejection
-from krt.core.policy import rules_for
+from krt.core.event_id import EventId, parse
+from krt.core.ports import ReadReport
 from krt.core.report import FINAL
-from krt.errors import KrtError, TokenRejected
+from krt.errors import KrtError
 from krt.web.answers import Answer, no_such_event, of_error, report, same_report
-from krt.web.call import Call, Door, Headers
+from krt.web.call import Call, Headers
+from krt.web.routes import report_asked_for
+from krt.web.watch import ReportWatch
 
 MOST_WAIT_SECONDS = 25.0
 
@@ -33,18 +34,28 @@ class _Found:
         return self.document["state"] in FINAL
 
 
-async def get_event(door: Door, call: Call, event: EventId, wait_seconds: float) -> Answer:
-    """The report; with `wait_seconds`, not before it has changed. An event of another repository is like none."""
-    known = _known(call.headers)
+@dataclass(frozen=True, slots=True)
+class ReportDesk:
+    """Where reports are read and waited for."""
+
+    read: ReadReport
+    watch: ReportWatch
+
+
+async def get_event(desk: ReportDesk, call: Call) -> Answer:
+    """The report; where the call waits, not before it has changed. An event of another repository is like none."""
+    known, repository_id = _known(call.headers), call.caller.identity.repository_id
+    asked, wait_seconds = report_asked_for(call.target)
     try:
-        identity = call.record.identity = call.known or door.identify(call.headers)
-        if not rules_for(door.rules, identity):
-            raise TokenRejected(Rejection.NO_RULE)
-        if wait_seconds and door.watch.is_open:
+        event = parse(asked)
+    except ValueError:  # digits, but no id: 00-1
+        return no_such_event()
+    try:
+        if wait_seconds and desk.watch.is_open:
             until = trio.current_time() + min(wait_seconds, MOST_WAIT_SECONDS)
-            found = await _changed(door, event, identity.repository_id, known, until)
+            found = await _changed(desk, event, repository_id, known, until)
         else:
-            found = await _read(door, event, identity.repository_id)
+            found = await _read(desk, event, repository_id)
     except KrtError as error:
         return of_error(error)
     if found is None:
@@ -52,8 +63,8 @@ async def get_event(door: Door, call: Call, event: EventId, wait_seconds: float)
     return same_report(found.tag) if found.tag in known else report(found.document, found.tag)
 
 
-async def _read(door: Door, event: EventId, repository_id: str) -> _Found | None:
-    found = await door.read_report(event)
+async def _read(desk: ReportDesk, event: EventId, repository_id: str) -> _Found | None:
+    found = await desk.read(event)
     if found is None or found[0].event.get("repository_id") != repository_id:
         return None
     told = document(*found)
@@ -61,14 +72,14 @@ async def _read(door: Door, event: EventId, repository_id: str) -> _Found | None
 
 
 async def _changed(
-    door: Door, event: EventId, repository_id: str, known: frozenset[str], until: float
+    desk: ReportDesk, event: EventId, repository_id: str, known: frozenset[str], until: float
 ) -> _Found | None:
     """The report as it is when it is none of the known (or not the first that is seen), or final, or time is over."""
-    with door.watch.listening(event) as ear:  # before the first look: no change falls in between
-        found = await _read(door, event, repository_id)
+    with desk.watch.listening(event) as ear:  # before the first look: no change falls in between
+        found = await _read(desk, event, repository_id)
         old = known or {found.tag if found else ""}
         while found and not found.is_final and found.tag in old and await ear.wait(until):
-            found = await _read(door, event, repository_id)
+            found = await _read(desk, event, repository_id)
     return found
 
 

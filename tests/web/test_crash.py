@@ -1,37 +1,51 @@
 """A bug behind the public listener: one empty 500, its place in the log, and nothing of the request."""
 
 import logging
-from collections.abc import Iterable
+from typing import NoReturn
 
 import pytest
 import trio
 
-from krt.core.envelope import Envelope
 from krt.core.identity import Identity
-from krt.core.ports import Accepted
-from krt.core.use import Use
+from krt.core.patterns import ImagePattern
+from krt.core.policy import Rule
+from krt.core.who import Who
 from krt.metrics import Metrics
 from krt.serving.denial import Denial
 from krt.web.app import build_app
-from krt.web.call import Door
+from krt.web.call import Intake
 from krt.web.denials import DenialLog
 from krt.web.drift import Drift
+from krt.web.gate import gate_of
 from krt.web.limit import RateLimit
 from krt.web.requests import RequestLog
+from krt.web.status import ReportDesk
 from krt.web.watch import ReportWatch
+from tests.fakes.around import get, post
+from tests.fakes.values import an_identity
 from tests.serving.raw import running
 
+RULES = (Rule(Who("acme", "65"), (ImagePattern(("ghcr.io", "acme", "**")),)),)
+CRASHING = {
+    "an event": post("s3cret"),
+    "a dry run": post("s3cret", path="/event/dry-run"),
+    "a report": get("/events/1-1", "s3cret"),
+    "a report that is waited for": get("/events/1-1?wait=9", "s3cret"),
+    "the head of a report": get("/events/1-1", "s3cret").replace(b"GET", b"HEAD", 1),
+}
 
-@pytest.mark.parametrize("line", ["POST /event", "GET /events/1-1"], ids=["before Quart", "within Quart"])
+
+@pytest.mark.parametrize("request_bytes", CRASHING.values(), ids=CRASHING)
 async def test_a_crash_is_answered_and_recorded_without_what_it_holds(
-    line: str, caplog: pytest.LogCaptureFixture
+    request_bytes: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     metrics = Metrics()
-    async with running(build_app(a_door(metrics), RequestLog(metrics.web, DenialLog()))) as server:
-        reply = await server.send(
-            line.encode() + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer s3cret\r\nContent-Length: 0\r\n\r\n"
-        )
+    requests = RequestLog(metrics.web, DenialLog())
+    intake = Intake(RateLimit(), crash, Drift(), metrics.web)
+    app = build_app(intake, ReportDesk(crash, ReportWatch(10, trio.Event())), requests)
+    async with running(app, gate=gate_of(known, RULES, requests)) as server:
+        reply = await server.send(request_bytes)
         assert (reply.status, reply.body) == (500, b"")
         assert server.denials == [Denial.CRASHED]
         assert (await server.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")).status == 200
@@ -44,24 +58,9 @@ async def test_a_crash_is_answered_and_recorded_without_what_it_holds(
     assert b'reason="crashed",status="500"} 1.0' in metrics.exposition()
 
 
-def a_door(metrics: Metrics) -> Door:
-    async def accept(_envelope: Envelope, _use: Use) -> Accepted:
-        raise AssertionError("nobody is known")
-
-    async def read_report(_event: object) -> None:
-        raise AssertionError("nobody is known")
-
-    return Door(
-        identify=crash,
-        rules=(),
-        limit=RateLimit(),
-        accept=accept,
-        read_report=read_report,
-        watch=ReportWatch(10, trio.Event()),
-        drift=Drift(),
-        metrics=metrics.web,
-    )
+def known(_headers: object) -> Identity:
+    return an_identity()
 
 
-def crash(headers: Iterable[tuple[bytes, bytes]]) -> Identity:
-    raise RuntimeError(dict(headers))
+async def crash(*asked: object) -> NoReturn:
+    raise RuntimeError(asked, "s3cret")

@@ -253,6 +253,29 @@ async def test_a_report_is_for_its_own_repository_alone(around: Around, web: Krt
     assert [(reply.status, reply.body) for reply in others] == [(404, b"")] * 2
 
 
+BODIES = {
+    "too large": (b"Content-Length: 9000\r\n\r\n" + bytes(9000), 413, "body-too-large"),
+    "too large by its word": (b"Content-Length: 9000\r\n\r\n", 413, "body-too-large"),
+    "too large in chunks": (b"Transfer-Encoding: chunked\r\n\r\n2328\r\n" + bytes(9000) + b"\r\n0\r\n\r\n", 413, None),
+    "broken": (b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "body-framing"),
+    "small": (b"Content-Length: 5\r\n\r\nhello", 200, "report"),
+}
+
+
+@pytest.mark.parametrize("wait", ["", "?wait=1"])
+@pytest.mark.parametrize("name", BODIES)
+async def test_a_body_with_the_question_for_a_report_is_no_crash(around: Around, web: Krt, caplog, name, wait):
+    """Seen to fail where Quart asked: the answer was 413, and the record said 500 and crashed."""
+    caplog.set_level("DEBUG")
+    body, status, reason = BODIES[name]
+    event = json.loads((await web.post(around.token())).body)["id"]
+    head = get(f"/events/{event}{wait}", around.token()).removesuffix(b"\r\n")
+    reply = await ask(web.web, head + body)
+    assert reply.status == status
+    said = [record.__dict__["fields"] for record in caplog.records if record.message == "request_ended"]
+    assert (said[-1]["path"], said[-1]["status"], said[-1]["reason"]) == ("report", status, reason or "body-too-large")
+
+
 async def test_asking_for_a_report_spends_no_token(around: Around, web: Krt):
     token = around.token()
     assert (await ask(web.web, get("/events/1-0", token))).status == 404

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import trio
-from prometheus_client import CollectorRegistry
 
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import parse_endpoint
@@ -15,21 +14,16 @@ from krt.broker.keys import Keys
 from krt.broker.rollouts import Rollouts
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId, parse
-from krt.core.patterns import ImagePattern
-from krt.core.policy import Rule
 from krt.core.ports import Lost, Message, Signal, Subscribed
 from krt.core.presence import Seen
 from krt.core.report import ENDED, Group, GroupState, Report, Target, TargetState
-from krt.core.who import Who
 from krt.core.workload import WorkloadKey
-from krt.errors import BrokerUnavailable, TokenRejected
-from krt.metrics import WebMetrics
+from krt.errors import BrokerUnavailable
 from krt.web.answers import Answer
-from krt.web.call import Call, Door
-from krt.web.drift import Drift
-from krt.web.limit import RateLimit
-from krt.web.requests import Record
-from krt.web.status import MOST_WAIT_SECONDS, get_event
+from krt.web.call import Call
+from krt.web.gate import Caller
+from krt.web.routes import Route
+from krt.web.status import MOST_WAIT_SECONDS, ReportDesk, get_event
 from krt.web.watch import LOOK_SECONDS, TOGETHER_SECONDS, ReportWatch
 from tests.fakes.around import Around, Krt, ask, get, running
 from tests.fakes.polling import until_on_wall_clock
@@ -82,25 +76,14 @@ class Room:
 
     async def ask(self, wait_seconds: float = 0.0, event: EventId = EVENT, *known: str) -> Answer:
         headers = tuple((b"if-none-match", tag.encode("latin-1")) for tag in known)
-        call = Call(f"/events/{event}", headers, Record("r-1", "GET", "report", "127.0.0.1"))
-        return await get_event(self._door(), call, event, wait_seconds)
+        caller = Caller(an_identity(repository_id=self.repository_id), rules=())
+        call = Call(Route.REPORT, f"/events/{event}?wait={wait_seconds:.0f}".encode(), headers, caller, "r-1")
+        return await get_event(ReportDesk(self.shelf.read, self.watch), call)
 
     async def timed(self, wait_seconds: float, *known: str) -> tuple[Answer, float]:
         """The answer, and how long it took."""
         began = trio.current_time()
         return await self.ask(wait_seconds, EVENT, *known), trio.current_time() - began
-
-    def _door(self) -> Door:
-        identity = an_identity(repository_id=self.repository_id)
-        rule = Rule(Who("acme", "65"), (ImagePattern(("ghcr.io", "acme", "**")),))
-        metrics = WebMetrics(CollectorRegistry())
-        return Door(
-            lambda _: identity, (rule,), RateLimit(), _nobody_accepts, self.shelf.read, self.watch, Drift(), metrics
-        )
-
-
-async def _nobody_accepts(*_: object) -> None:
-    raise AssertionError("nothing is accepted here")
 
 
 @pytest.fixture
@@ -322,17 +305,6 @@ async def test_nobody_who_left_is_remembered(room: Room, autojump_clock):
     await room.ask(2)
     assert not room.watch._ears
     assert room.watch.is_open
-
-
-async def test_whoever_no_rule_names_is_unknown(room: Room, autojump_clock):
-    call = Call("/events/1-0", (), Record("r-1", "GET", "report", "127.0.0.1"))
-    strangers = replace(room._door(), rules=())
-    assert (await get_event(strangers, call, EVENT, 25)).status == 401
-
-    def reject(_: object) -> None:
-        raise TokenRejected("expired")
-
-    assert (await get_event(replace(strangers, identify=reject), call, EVENT, 25)).status == 401
 
 
 # Over real sockets
