@@ -1,6 +1,7 @@
-"""Every error krt raises on purpose: each says when it occurs and carries data, not sentences for HTTP.
+"""Every error that crosses from one package to a sibling. Each says when it occurs and carries data, no words for HTTP.
 
-A bug is not among them: it ends the process with its traceback.
+An error that only its own package meets, or one above, stands there. A bug is none of krt's errors: it ends the process
+with its traceback.
 """
 
 

@@ -1,4 +1,7 @@
-"""The kinds of workload that krt can restart: a row each. What differs between them is here and nowhere else."""
+"""The kinds of workload that krt can restart: a row each, with the place where the API server serves them.
+
+How their rollouts differ is in krt.core.rollout, which fields they have in krt.cluster.wire.
+"""
 
 from dataclasses import dataclass
 

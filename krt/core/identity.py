@@ -52,6 +52,7 @@ class Identity:
     issuer: str
     jti: str
     expires_at: int  # seconds since the epoch
+    run_url: str  # the page of this attempt of this run, for people
     repository: str  # owner/name
     repository_id: str
     repository_owner: str
@@ -76,31 +77,28 @@ class Identity:
         """The part of `repository` after its owner."""
         return self.repository.partition("/")[2]
 
-    @property
-    def run_url(self) -> str:
-        """The page of this attempt of this run, for people."""
-        run = f"{self.repository}/actions/runs/{self.run_id}/attempts/{self.run_attempt}"
-        return f"{_server_url(self.issuer)}/{run}"
-
 
 def from_claims(payload: VerifiedClaims) -> Identity:
     """The identity that these claims describe; others are ignored. Raises TokenRejected ("bad_claims")."""
     expires_at = payload.get("exp")
     if type(expires_at) is not int:  # not isinstance: a bool is one
         raise TokenRejected(Rejection.BAD_CLAIMS)
+    issuer, repository = _text(payload, "iss"), _text(payload, "repository", _REPOSITORY)
+    run_id, run_attempt = _text(payload, "run_id", _ID), _text(payload, "run_attempt", _ID)
     return Identity(
-        issuer=_text(payload, "iss"),
+        issuer=issuer,
         jti=_text(payload, "jti", _JTI),
         expires_at=expires_at,
-        repository=_text(payload, "repository", _REPOSITORY),
+        run_url=f"{_server_url(issuer)}/{repository}/actions/runs/{run_id}/attempts/{run_attempt}",
+        repository=repository,
         repository_id=_text(payload, "repository_id", _ID),
         repository_owner=_text(payload, "repository_owner", _OWNER),
         repository_owner_id=_text(payload, "repository_owner_id", _ID),
         ref=_text(payload, "ref"),
         sha=_text(payload, "sha"),
         event_name=_text(payload, "event_name"),
-        run_id=_text(payload, "run_id", _ID),
-        run_attempt=_text(payload, "run_attempt", _ID),
+        run_id=run_id,
+        run_attempt=run_attempt,
         actor=_optional(payload, "actor"),
         actor_id=_optional(payload, "actor_id"),
         environment=_optional(payload, "environment"),

@@ -1,5 +1,6 @@
 """The role that restarts."""
 
+from functools import partial
 from hashlib import sha256
 from math import inf
 
@@ -11,6 +12,7 @@ from krt.broker.journal import Journal
 from krt.broker.rollouts import Rollouts
 from krt.cluster.events import EventWriter
 from krt.cluster.open import open_cluster
+from krt.core.admission import refusal
 from krt.core.presence import Presence
 from krt.daemon.room import READING_CALLS
 from krt.daemon.shared import Daemon
@@ -18,7 +20,7 @@ from krt.serving.address import Address
 from krt.settings.parts import Cluster as ClusterSettings
 from krt.worker import keep
 from krt.worker.restart import Rules
-from krt.worker.role import Bounds, work
+from krt.worker.role import Around, Bounds, work
 from krt.worker.stalls import Stalls
 from krt.worker.take import Matching
 
@@ -56,7 +58,8 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         task_status.started(())
         stalls = Stalls()
         daemon.health.add("progress", stalls.problem)
-        matching = Matching(cluster, settings.admission.refusal, told.require_opt_in, told.max_event_age_seconds)
+        refuses = partial(refusal, policy=settings.admission.policy, images=settings.admission.images)
+        matching = Matching(cluster, refuses, told.require_opt_in, told.max_event_age_seconds)
         metrics = daemon.metrics.worker
         metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
@@ -67,8 +70,8 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         await cluster.wait_listed()
         await claim_name(daemon.broker, daemon.keys, told.name, await cluster.identity(), replace=told.replace)
         claimed.set()
-        asked = (journal, rollouts, channel, cluster, matching)
-        await work(*asked, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)
+        around = Around(journal, rollouts, channel, cluster)
+        await work(around, matching, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)
     if claimed.is_set():  # it was told to stop: whatever crashes or is cut comes by here no more
         await keep.leave(rollouts)
 

@@ -4,8 +4,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from krt.broker.endpoint import Endpoint, FromFile, Tls, parse_endpoint
-from krt.core.admission import Refusal, refusal
-from krt.core.event import Event
 from krt.core.patterns import ImagePattern, parse_prefix
 from krt.core.policy import Rule
 from krt.core.who import Who, parse_owner
@@ -184,10 +182,6 @@ class Admission:
     def patterns(self) -> tuple[ImagePattern, ...]:
         """All that are set, whoever they hold for."""
         return (*(self.images or ()), *(pattern for rule in self.policy or () for pattern in rule.images))
-
-    def refusal(self, event: Event) -> Refusal | None:
-        """Why a worker may not act on the event; None if it may."""
-        return refusal(event, self.policy, self.images)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,14 @@ _FULL_SECONDS = AT_ONCE * _REFILL_SECONDS  # whoever was silent for so long is a
 
 
 class _Charge(Enum):
+    """What the first call with a token has cost so far.
+
+    A retry may reach another process than the first call did. There the token is new, so it is charged; Valkey then
+    says that the event is known, and the call is given back. Without that, a job behind a load balancer would pay
+    for its event once in each process, and a repository that announces 30 images at once, and retries, would get 429.
+    What is kept is not given back when a retry is answered later: else every second call would be free.
+    """
+
     PENDING = auto()
     KEPT = auto()
     RETURNED = auto()

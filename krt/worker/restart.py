@@ -51,12 +51,12 @@ _MOST_CAUSE_CHARACTERS = 1024
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How restarts are made. `max_seconds` is how long one workload is tried for one event."""
+    """How restarts are made and followed. `max_seconds` is how long one workload is tried for one event."""
 
     min_interval_seconds: float
     max_seconds: float
     require_opt_in: bool
-    rollout_deadline_seconds: float  # ends what has no end of its own
+    rollout_deadline_seconds: float  # ends a rollout that has no end of its own
 
 
 class Restarter:

@@ -35,11 +35,18 @@ class Bounds:
     in_hand: int
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a worker reads and writes: the journal, the reports, what the channel says, and the workloads."""
+
+    journal: Journal
+    rollouts: Rollouts
+    signals: AsyncIterable[Signal]
+    workloads: Workloads
+
+
 async def work(
-    journal: Journal,
-    rollouts: Rollouts,
-    signals: AsyncIterable[Signal],
-    workloads: Workloads,
+    around: Around,
     matching: Matching,
     rules: Rules,
     bounds: Bounds,
@@ -51,11 +58,12 @@ async def work(
 ) -> None:
     """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
     metrics, stalls = metrics or WorkerMetrics(CollectorRegistry()), stalls or Stalls()
+    journal, rollouts = around.journal, around.rollouts
     bell, hand, clock = Bell(), Hand(bounds.in_hand), ValkeyClock(journal)
     position = LastPosition(journal)
     pace = Pace(bounds.restarts_per_second)
     restarter = Restarter(
-        workloads,
+        around.workloads,
         matching.index,
         position,
         rules,
@@ -77,7 +85,7 @@ async def work(
     metrics.watch_worker(in_hand=lambda: len(hand), waiting=lambda: len(waiting), stalled=stalls.seconds)
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(listener.hear, signals)
+            nursery.start_soon(listener.hear, around.signals)
             nursery.start_soon(listener.adopt)
             nursery.start_soon(waiting.work_off)
             nursery.start_soon(keep.renew, journal, hand, consumer.hear_own, stalls)

@@ -47,6 +47,7 @@ def test_every_field_is_the_claim_of_its_name() -> None:
     given = claims(environment="dev")
     known = dataclasses.asdict(from_claims(VerifiedClaims(given)))
     assert (known.pop("issuer"), known.pop("expires_at")) == (given["iss"], given["exp"])
+    assert known.pop("run_url").startswith(f"https://github.com/{given['repository']}/actions/")
     assert known == {name: given[name] for name in known}
 
 

@@ -30,7 +30,7 @@ from krt.core.use import use_of
 from krt.core.workload import Workload, WorkloadKey
 from krt.dev.valkey import open_valkey
 from krt.worker.restart import Rules
-from krt.worker.role import Bounds, work
+from krt.worker.role import Around, Bounds, work
 from krt.worker.take import Matching
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
@@ -155,7 +155,8 @@ async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
             matching = Matching(cluster, lambda _: None, require_opt_in=False, max_event_age_seconds=3600)
             rules = Rules(0.1, 60, require_opt_in=False, rollout_deadline_seconds=900)
             bounds = Bounds(calls_at_once=8, restarts_per_second=100, in_hand=100)
-            nursery.start_soon(work, journal, rollouts, channel, cluster.api, matching, rules, bounds)
+            around = Around(journal, rollouts, channel, cluster.api)
+            nursery.start_soon(work, around, matching, rules, bounds)
             yield Krt(server, cluster, namespace, acceptor, Reports(client, KEYS))
             nursery.cancel_scope.cancel()
 

@@ -112,10 +112,10 @@ _IN_PROCESSES = of(
     (
         "test_T4_a_worker_that_crashes_says_nothing",
         _DAEMON,
-        "        await work(*asked, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)\n",
+        "        await work(around, matching, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)\n",
         (
             "        try:\n"
-            "            await work(*asked, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)\n"
+            "            await work(around, matching, rules, bounds, metrics=metrics, stalls=stalls)\n"
             "        finally:\n"
             "            with trio.CancelScope(shield=True):\n"
             "                await keep.leave(rollouts)\n"

@@ -8,10 +8,10 @@ _OF_STATUS = of(
         "test_a_change_while_the_report_is_being_read_is_not_missed",
         "web/status.py",
         (
-            "    with door.watch.listening(event) as ear:  # before the first look: no change falls in between\n"
-            "        found = await _read(door, event, repository_id)\n"
+            "    with desk.watch.listening(event) as ear:  # before the first look: no change falls in between\n"
+            "        found = await _read(desk, event, repository_id)\n"
         ),
-        ("    found = await _read(door, event, repository_id)\n    with door.watch.listening(event) as ear:\n"),
+        ("    found = await _read(desk, event, repository_id)\n    with desk.watch.listening(event) as ear:\n"),
     ),
 )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from krt.core.admission import Refusal
+from krt.core.admission import Refusal, refusal
 from krt.core.who import Who
 from krt.errors import SettingsInvalid
 from krt.settings.judge import load_judge
@@ -76,10 +76,14 @@ def test_a_mistake_names_the_variable_the_file_the_rule_and_the_field(policy: Pa
 def test_a_worker_needs_one_of_them_and_obeys_all_it_has(policy: Path) -> None:
     by_policy, by_prefix = {"KRT_POLICY": str(policy)}, {"ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/shop"}
     events = (an_event(), an_event("ghcr.io/acme/cart"), an_event(tags=("prod",)))
-    assert [*map(started("worker", **by_policy).admission.refusal, events)] == [None, None, Refusal.TAGS]
-    assert [*map(started("worker", **by_prefix).admission.refusal, events)] == [None, Refusal.PREFIX, None]
-    both = started("worker", **by_policy, **by_prefix)
-    assert [*map(both.admission.refusal, events)] == [None, Refusal.PREFIX, Refusal.TAGS]
+
+    def refusals(**environ: str) -> list[Refusal | None]:
+        admission = started("worker", **environ).admission
+        return [refusal(event, admission.policy, admission.images) for event in events]
+
+    assert refusals(**by_policy) == [None, None, Refusal.TAGS]
+    assert refusals(**by_prefix) == [None, Refusal.PREFIX, None]
+    assert refusals(**by_policy, **by_prefix) == [None, Refusal.PREFIX, Refusal.TAGS]
     [problem] = problems_of("worker")
     assert problem.startswith("ALLOWED_IMAGE_PREFIX (or --allowed-image-prefix) is required")
     assert "KRT_POLICY" in problem

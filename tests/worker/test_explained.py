@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from krt.core.admission import Refusal
+from krt.core.admission import Refusal, refusal
 from krt.core.event import Event
 from krt.core.explain import Answer, Finding, View, explain
 from krt.core.matching import SkipReason, Warning  # noqa: A004
@@ -116,7 +117,8 @@ async def done(nursery: trio.Nursery, case: Case, *, dry_run: bool) -> tuple[Rep
     assert settings.cluster is not None
     world = World(nursery, Stream(), cluster)
     entry = world.stream.accept(an_envelope(case.event, dry_run=dry_run))
-    rules = {"refusal": settings.admission.refusal, "require_opt_in": settings.cluster.require_opt_in}
+    refuses = partial(refusal, policy=settings.admission.policy, images=settings.admission.images)
+    rules = {"refusal": refuses, "require_opt_in": settings.cluster.require_opt_in}
     worker = await world.start(**rules)
     await world.settled()
     await worker.stop()

@@ -11,7 +11,7 @@ from krt.cluster.open import open_cluster
 from krt.core.report import GroupState
 from krt.core.restart import parse_mark
 from krt.dev.cluster import Fault, deployment
-from krt.worker.role import work
+from krt.worker.role import Around, work
 from tests.fakes.pace import pace, slack
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.served import served
@@ -72,8 +72,10 @@ async def workers_of(stand_in: StandIn, client, *, count: int, **changes):
             cluster = await stack.enter_async_context(open_cluster(stand_in.kubeconfig, **own))
             channel = await stack.enter_async_context(subscribe(client.endpoint, CHANNEL))
             await cluster.wait_listed()
-            asked = (a_journal(client), some_rollouts(client), channel, cluster.api, a_matching(cluster))
-            nursery.start_soon(work, *asked, changes.get("rules", QUICK), changes.get("bounds", BOUNDS))
+            around = Around(a_journal(client), some_rollouts(client), channel, cluster.api)
+            nursery.start_soon(
+                work, around, a_matching(cluster), changes.get("rules", QUICK), changes.get("bounds", BOUNDS)
+            )
         yield
         nursery.cancel_scope.cancel()
 

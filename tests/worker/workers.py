@@ -19,7 +19,7 @@ from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.metrics import WorkerMetrics
 from krt.worker.restart import Rules
-from krt.worker.role import Bounds, work
+from krt.worker.role import Around, Bounds, work
 from krt.worker.stalls import Stalls
 from krt.worker.take import Matching
 from tests.fakes.index import FakeIndex
@@ -119,10 +119,7 @@ class World:
         async def run() -> None:
             with worker.scope:
                 await work(
-                    journal,
-                    rollouts,
-                    signals_out,
-                    cluster or self.cluster,
+                    Around(journal, rollouts, signals_out, cluster or self.cluster),
                     a_matching(index, **matching),
                     rules,
                     bounds,
@@ -194,7 +191,8 @@ async def working(
     index.heard_at = math.inf
     async with trio.open_nursery() as nursery:
         own = a_matching(index, **matching)
-        nursery.start_soon(work, journal, rollouts, signals or silence(), through or cluster, own, rules, bounds)
+        around = Around(journal, rollouts, signals or silence(), through or cluster)
+        nursery.start_soon(work, around, own, rules, bounds)
         yield nursery.cancel_scope
         nursery.cancel_scope.cancel()
 
