@@ -7,6 +7,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeGuard
 
@@ -36,6 +37,7 @@ def documented() -> dict[str, set[str]]:
     return events
 
 
+@cache
 def logged() -> dict[str, set[str]]:
     events: defaultdict[str, set[str]] = defaultdict(set)
     for path in (ROOT / "krt").rglob("*.py"):
@@ -50,8 +52,9 @@ def lines_of(node: ast.AST, module: ast.Module) -> Iterator[tuple[str, set[str]]
     """A call that logs, or a row of a table: `(log.info, "event")`."""
     match node:
         case ast.Call(spoken, [said, *_]) | ast.Tuple([spoken, said]):
-            if levels := levels_of(spoken, module):
-                yield from ((part.value, levels) for part in branches(said) if isinstance(part, ast.Constant))
+            events = [part.value for part in branches(said) if isinstance(part, ast.Constant)]
+            if events and (levels := levels_of(spoken, module)):
+                yield from ((event, levels) for event in events)
 
 
 def levels_of(spoken: ast.expr, module: ast.Module) -> set[str]:

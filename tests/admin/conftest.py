@@ -1,11 +1,9 @@
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import trio
+from trio.testing import MockClock
 
-from krt.admin.board import LOOK_SECONDS
 from tests.admin.admins import Surroundings, browsing
 
 
@@ -21,6 +19,7 @@ async def admin(around: Surroundings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def wait_a_look() -> Callable[[], Awaitable[None]]:
-    """Until what was seen is too old to be shown again. The clock is the wall's: sockets are."""
-    return partial(trio.sleep, LOOK_SECONDS + 0.05)
+def clock(mock_clock: MockClock) -> MockClock:
+    """Goes as the wall's does, for there are sockets; a test jumps over what would be long to wait for."""
+    mock_clock.rate = 1
+    return mock_clock

@@ -4,7 +4,9 @@ from html.parser import HTMLParser
 
 import pytest
 import trio
+from trio.testing import MockClock
 
+from krt.admin.board import LOOK_SECONDS
 from krt.admin.views import MOST_TARGETS
 from krt.core.report import Group, GroupState, Report, Target, TargetState
 from krt.core.workload import WorkloadKey
@@ -203,11 +205,11 @@ async def test_without_a_valkey_it_says_so_and_shows_the_rest(admin, around):
     assert (answer.status_code, "It is not known whether there is such an event." in answer.text) == (503, True)
 
 
-async def test_what_was_read_before_valkey_went_away_stays(admin, around, wait_a_look):
+async def test_what_was_read_before_valkey_went_away_stays(admin, around, clock: MockClock):
     around.reports.newest = [a_report()]
     await admin.get("/")
     around.reports.problem = "away"
-    await wait_a_look()
+    clock.jump(LOOK_SECONDS)
     text = await shown(admin)
     assert "Events cannot be read now: away What is shown is older." in text
     assert "ghcr.io/acme/shop" in text
@@ -230,13 +232,13 @@ async def test_refusals_are_shown_by_reason_and_over_time(admin, around):
     assert [attributes["x"] for tag, attributes in Text(answer.text).tags if tag == "rect"] == ["59"]
 
 
-async def test_many_that_look_at_once_are_one_look(admin, around, wait_a_look):
+async def test_many_that_look_at_once_are_one_look(admin, around, clock: MockClock):
     around.reports.newest = [a_report()]
     async with trio.open_nursery() as each:
         for _ in range(20):
             each.start_soon(admin.get, "/")
     assert around.reports.reads == 1
-    await wait_a_look()
+    clock.jump(LOOK_SECONDS)
     await admin.get("/")
     assert around.reports.reads == 2
 

@@ -16,6 +16,7 @@ from krt.core.workload import WorkloadKey
 from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
 from tests.core.odd_fields import ODD
 from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.polling import until_on_trio_clock
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts
 
 WEB, API = WorkloadKey("Deployment", "shop", "web"), WorkloadKey("Deployment", "shop", "api")
@@ -291,8 +292,7 @@ async def test_one_worker_of_a_group_tells_until_it_is_gone(client):
     assert not await second.hold_lease()
     assert await some_rollouts(client, group="eu:1").hold_lease()
     await client.call("PEXPIRE", KEYS.follower(GROUP), 1)
-    await trio.sleep(0.005)
-    assert await second.hold_lease()
+    await until_on_trio_clock(second.hold_lease)
     assert not await first.hold_lease()
 
 

@@ -18,6 +18,7 @@ from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
 from krt.dev.cluster import deployment
 from krt.errors import ClusterUnavailable, SettingsInvalid
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import key, write_kubeconfig
 
 URL = "http://127.0.0.1:1"
@@ -283,7 +284,8 @@ async def test_a_plugin_that_gives_nothing_is_one_sentence(name, tmp_path, caplo
 
 
 async def test_a_plugin_that_hangs_is_ended_with_all_that_it_started(tmp_path, mock_clock):
-    user = plugin(tmp_path, f"sleep 1000 & echo $! $$ > {tmp_path}/pids; cat; sleep 1000")
+    pids = tmp_path / "pids"
+    user = plugin(tmp_path, f"sleep 1000 & echo $! $$ > {pids}; cat; sleep 1000")
     _, credentials = load_access(write_kubeconfig(tmp_path, {"server": URL}, user))
 
     async def hear():
@@ -293,12 +295,10 @@ async def test_a_plugin_that_hangs_is_ended_with_all_that_it_started(tmp_path, m
     async with trio.open_nursery() as nursery:
         nursery.start_soon(hear)
         mock_clock.rate = 1
-        while not (tmp_path / "pids").exists() or not (tmp_path / "pids").read_text().strip():  # noqa: ASYNC110 - of another process
-            await trio.sleep(0.01)
+        await until_on_wall_clock(lambda: pids.exists() and pids.read_text().strip())
         mock_clock.jump(31)
-    for pid in (tmp_path / "pids").read_text().split():
-        while _is_alive(int(pid)):  # noqa: ASYNC110 - of another process
-            await trio.sleep(0.01)
+    for pid in pids.read_text().split():
+        await until_on_wall_clock(lambda pid=pid: not _is_alive(int(pid)))
 
 
 def _is_alive(pid):

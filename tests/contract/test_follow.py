@@ -13,7 +13,7 @@ from krt.cluster.kinds import DEPLOYMENT
 from krt.core.image import parse
 from krt.core.workload import Workload
 from tests.contract.subject import Subject
-from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.polling import until_on_trio_clock
 
 SHOP, BLOG = "ghcr.io/acme/shop:dev", "ghcr.io/acme/blog:dev"
 Holds = Callable[[], bool]
@@ -109,8 +109,6 @@ async def test_a_scope_that_may_not_be_listed_says_why_and_holds_nothing(subject
     worker = await subject.worker()
     async with following(worker.api, None) as denied, following(worker.api, subject.namespace) as allowed:
         await allowed.wait(lambda: allowed.running(SHOP) == {"web"})
-        with trio.fail_after(PATIENCE_SECONDS):
-            while denied.scope.denied_since is None or allowed.scope.problem:  # noqa: ASYNC110 - no change of the index
-                await trio.sleep(0.02)
+        await until_on_trio_clock(lambda: denied.scope.denied_since is not None and not allowed.scope.problem)
         assert not denied.scope.listed.is_set()
     assert "cannot list resource" in (denied.scope.problem or "")

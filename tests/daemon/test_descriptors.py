@@ -49,7 +49,7 @@ async def test_a_web_without_a_free_file_says_so_once_and_goes_on_when_there_is_
             lambda: any("connections: " in str(line["problems"]) for line in running.said("not_ready"))
         )
         before = len(running.err)
-        await trio.sleep(1.5)
+        await trio.sleep(1.5)  # another process: for fifteen of the tracebacks of old
         assert len(running.said("connections_not_accepted")) <= 2, "one of each listener"  # the admin's is short, too
         assert "Traceback" not in running.err
         assert len(running.err) - before < 2000
@@ -102,7 +102,7 @@ async def test_a_worker_without_a_free_file_waits_for_valkey_and_says_why(around
         await around.valkey.start()
         await running.wait_said("channel_lost")
         await until_on_wall_clock(lambda: "Too many open files" in running.err)
-        await trio.sleep(1)
+        await trio.sleep(1)  # another process: for some attempts more
         assert "Traceback" not in running.err, running.err
         allow(running, 1024)
         await running.wait_said("ready", times=2)

@@ -3,7 +3,7 @@
 import json
 import re
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -167,6 +167,20 @@ class Door:
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         lines = [line for line in text.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
         return sum(float(line.rpartition(" ")[2]) for line in lines if all(one in line for one in wanted))
+
+    async def metric_comes_to(self, value: int, name: str, **labels: str) -> None:
+        async def is_there() -> bool:
+            return await self.metric(name, **labels) == value
+
+        await until_on_trio_clock(is_there)
+
+    async def accepts(self, sent: Callable[[], bytes]) -> None:
+        """Until it does: a Valkey that comes back is found by the process, which tells nobody here."""
+
+        async def is_accepted() -> bool:
+            return (await self.exchange(sent())).status == 202
+
+        await until_on_trio_clock(is_accepted)
 
     async def line_of(self, reply: Reply) -> dict[str, Any]:
         """How the log says the request ended. It is written when the answer is out, so that it may be read later."""

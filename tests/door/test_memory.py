@@ -12,7 +12,6 @@ import trio
 from tests.door.door import PROXY, Door, request
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings
-from tests.fakes.pace import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
@@ -72,23 +71,17 @@ async def test_heads_without_an_end_take_little_memory_and_nobodys_place(size: i
             for _ in range(5):
                 assert (await alone.exchange(alone.good(), source="127.0.0.2")).status == 202
                 assert (await alone.exchange(alone.good(), source=PROXY)).status == 202
-            await trio.sleep(0.5)
+            await trio.sleep(0.5)  # for the process to read what was sent: nothing shows that it has
             assert told(f"1,500 heads of {size} bytes", alone, before) < 30
 
 
 async def test_all_together_have_so_many_connections_and_no_more(alone: Door) -> None:
     async with AsyncExitStack() as held:
         await hold(alone, held, b"P", MOST + 60, PEERS)
-        await comes_to(alone, 60, "krt_transport_denials_total", reason="too-many-connections")
+        await alone.metric_comes_to(60, "krt_transport_denials_total", reason="too-many-connections")
         assert await alone.metric("krt_connections_open") == MOST
-    await comes_to(alone, 0, "krt_connections_open")
+    await alone.metric_comes_to(0, "krt_connections_open")
     await alone.assert_open()
-
-
-async def comes_to(door: Door, value: int, metric: str, **labels: str) -> None:
-    with trio.fail_after(PATIENCE_SECONDS):
-        while await door.metric(metric, **labels) != value:  # noqa: ASYNC110 - nobody can tell us
-            await trio.sleep(0.1)
 
 
 async def test_calls_that_wait_take_as_much_memory_as_the_settings_say(alone: Door) -> None:
@@ -98,7 +91,7 @@ async def test_calls_that_wait_take_as_much_memory_as_the_settings_say(alone: Do
     before = alone.process.resident_bytes()
     async with AsyncExitStack() as held:
         await hold(alone, held, poll, 1_000, [PROXY])
-        await comes_to(alone, 1_000, "krt_connections_open")
-        await trio.sleep(1)
+        await alone.metric_comes_to(1_000, "krt_connections_open")
+        await trio.sleep(1)  # for the process to read what was sent: nothing shows that it has
         assert told("1,000 calls that wait", alone, before) < 65
         await alone.assert_open()

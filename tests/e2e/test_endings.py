@@ -140,7 +140,7 @@ async def test_what_a_job_is_told(site: Site, cluster: Cluster, kubelet: Kubelet
 async def test_a_quiet_cluster_says_in_seconds_that_nothing_runs_the_image(site: Site) -> None:
     """Nothing changes there: the next bookmark is up to a minute away."""
     async with site.web(), site.worker():
-        await trio.sleep(3)
+        await trio.sleep(3)  # the real cluster must have been quiet for some seconds
         began = trio.current_time()
         ended = await site.job("nobody", "--wait")
     assert (ended.code, ended.at - began < slack(MOST_NO_MATCH_SECONDS)) == (1, True), ended
@@ -183,7 +183,7 @@ async def test_where_nobody_works_the_job_is_told_so_and_the_event_expires(site:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(wait)
             await until_on_trio_clock(lambda: _journaled(site, 2))
-            await trio.sleep(1.5)
+            await trio.sleep(1.5)  # Valkey's clock says how old an event is
             async with site.worker(KRT_MAX_EVENT_AGE="1s"):
                 await until_on_trio_clock(lambda: bool(ended))
     assert ended[0].code == 1

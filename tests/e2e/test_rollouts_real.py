@@ -256,7 +256,7 @@ async def test_a_rollout_that_recovers_after_it_had_failed_stays_failed(krt: Krt
         return (await krt.compared(key))[1] == "done"
 
     await until_on_trio_clock(is_done)
-    await trio.sleep(1.5)
+    await trio.sleep(1.5)  # another process: for a look or two of its follower
     assert (await krt.report(event))["state"] == "failed"
 
 

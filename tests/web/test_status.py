@@ -384,7 +384,7 @@ async def test_a_call_that_waits_is_answered_when_a_worker_says_something(
         replies.append(await ask(web.web, get(f"/events/{event}?wait=9", around.token())))
 
     nursery.start_soon(wait)
-    await trio.sleep(0.5)
+    await trio.sleep(0.5)  # for an answer that comes too early
     assert replies == []
     await rollouts.record(event, MATCHED, {WEB: ROLLING}, {WEB: "u1"})
     await until_on_wall_clock(lambda: replies)
@@ -396,7 +396,7 @@ async def test_above_the_limit_a_call_is_answered_at_once(around: Around, nurser
         await until_on_wall_clock(web.is_ready)
         event = await accepted(around, web)
         nursery.start_soon(ask, web.web, get(f"/events/{event}?wait=3", around.token()))
-        await trio.sleep(0.3)
+        await trio.sleep(0.3)  # for the first to wait: nothing shows that it does
         began = trio.current_time()
         assert (await ask(web.web, get(f"/events/{event}?wait=25", around.token()))).status == 200
         assert trio.current_time() - began < 20  # and not 25
@@ -414,7 +414,7 @@ async def test_at_sigterm_whoever_waits_is_answered_and_the_process_ends(around:
             replies.append(await ask(web.web, get(f"/events/{event}?wait=25", around.token())))
 
         nursery.start_soon(wait)
-        await trio.sleep(0.5)
+        await trio.sleep(0.5)  # for it to wait: nothing shows that it does
         code, seconds = await process.stopped()
     assert (code, seconds < 20) == (0, True)
     await until_on_wall_clock(lambda: replies)

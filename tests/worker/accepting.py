@@ -9,6 +9,7 @@ from krt.core.event import Event
 from krt.core.event_id import EventId
 from krt.core.ports import Accepted
 from krt.core.use import Use, use_of
+from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.values import an_envelope, an_event, an_identity
 
 KEYS = Keys("krt")
@@ -65,3 +66,12 @@ async def report(client: Client, entry: EventId) -> dict[str, str]:
 async def pending(client: Client, group: str = GROUP) -> int:
     """How many entries of the group are given to a worker and not acknowledged."""
     return (await client.call("XPENDING", KEYS.journal, group))[0]
+
+
+async def drained(client: Client, group: str = GROUP) -> None:
+    """Until nothing is pending."""
+
+    async def is_drained() -> bool:
+        return not await pending(client, group)
+
+    await until_on_wall_clock(is_drained)

@@ -21,7 +21,7 @@ from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import a_workload
 from tests.fakes.workloads import FakeWorkloads
-from tests.worker.accepting import GROUP, KEYS, a_journal, accept, accepted, pending, report, some_rollouts
+from tests.worker.accepting import GROUP, KEYS, a_journal, accept, accepted, drained, report, some_rollouts
 from tests.worker.crash_points import BEFORE, POINTS
 from tests.worker.workers import BOUNDS, web, working
 
@@ -92,8 +92,7 @@ async def test_a_worker_is_killed_and_another_goes_on(client, point):
     await let_time_go_by(client)
     async with working(a_journal(client), some_rollouts(client), cluster):
         await until_on_wall_clock(lambda: len(cluster.patches) == 2)
-        while await pending(client):  # noqa: ASYNC110 - Valkey tells nobody
-            await trio.sleep(0.01)
+        await drained(client)
     assert sorted(patch.key.name for patch in cluster.patches) == ["other", "web"]
     said = await report(client, entry)
     assert sorted(field.rpartition("/")[2] for field in said if field.startswith("target/")) == ["other", "web"]

@@ -18,7 +18,7 @@ from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, standing_in
 from tests.fakes.values import a_workload, an_event
 from tests.fakes.workloads import FakeWorkloads, many_workloads
-from tests.worker.accepting import CHANNEL, KEYS, a_journal, accept, pending, some_rollouts
+from tests.worker.accepting import CHANNEL, KEYS, a_journal, accept, drained, some_rollouts
 from tests.worker.workers import BOUNDS, RULES, a_matching, foreign, web, working
 
 EVENTS = 1000
@@ -86,12 +86,6 @@ def covered(stand_in: StandIn, name: str):
     return mark and mark.covers
 
 
-async def drained(client) -> None:
-    """Until nothing is pending."""
-    while await pending(client):  # noqa: ASYNC110 - Valkey tells nobody
-        await trio.sleep(0.05)
-
-
 async def test_a_thousand_events_on_one_image_are_two_restarts_of_each_of_its_deployments(client, tmp_path):
     """Seen to fail with the event's own id in the mark."""
     async with counted(tmp_path) as (stand_in, _):
@@ -157,14 +151,17 @@ async def test_a_storm_on_one_image_delays_no_other(world, autojump_clock):
 async def test_what_a_go_peer_publishes_is_one_restart_with_two_workers_up(client):
     """Seen to fail with a lease that everybody holds, and ADOPT without a look at it."""
     cluster = FakeWorkloads(web())
+
+    async def both_listen() -> bool:
+        return await client.call("PUBLISH", CHANNEL, b"hello") == 2
+
     async with (
         subscribe(client.endpoint, CHANNEL) as one,
         subscribe(client.endpoint, CHANNEL) as other,
         working(a_journal(client), some_rollouts(client), cluster, signals=one),
         working(a_journal(client), some_rollouts(client), cluster, signals=other),
     ):
-        while await client.call("PUBLISH", CHANNEL, b"hello") < 2:  # noqa: ASYNC110 - until both are there
-            await trio.sleep(0.01)
+        await until_on_wall_clock(both_listen)
         await client.call("PUBLISH", CHANNEL, foreign())
         await until_on_wall_clock(lambda: cluster.patches)
         await drained(client)

@@ -6,7 +6,7 @@ from krt.core.restart import parse_mark
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.values import a_workload
 from tests.fakes.workloads import FakeWorkloads
-from tests.worker.accepting import GROUP, a_journal, accept, pending, report, some_rollouts
+from tests.worker.accepting import GROUP, a_journal, accept, drained, report, some_rollouts
 from tests.worker.workers import RULES, WEB, World, web, working
 
 IMAGES = [f"ghcr.io/acme/app-{number}" for number in range(5)]
@@ -21,8 +21,7 @@ async def test_two_clusters_on_one_valkey_each_restart_for_every_event(client):
         entry = await accept(client)
         for group, cluster in clusters.items():
             await until_on_wall_clock(lambda cluster=cluster: cluster.restarts(WEB))
-            while await pending(client, group):  # noqa: ASYNC110 - Valkey tells nobody
-                await trio.sleep(0.01)
+            await drained(client, group)
     said = await report(client, entry)
     assert all(
         f"target/{group}/Deployment/shop/web" in said and '"settled"' in said[f"group/{group}"] for group in parts
@@ -37,8 +36,7 @@ async def test_workers_of_one_cluster_take_each_event_once(client):
     async with working(*workers[0], cluster), working(*workers[1], cluster), working(*workers[2], cluster):
         entries = [await accept(client, f"t-{number}") for number in range(50)]
         await until_on_wall_clock(lambda: cluster.restarts(WEB))
-        while await pending(client):  # noqa: ASYNC110 - Valkey tells nobody
-            await trio.sleep(0.01)
+        await drained(client)
     said = [await report(client, entry) for entry in entries]
     assert all('"settled"' in each[f"group/{GROUP}"] for each in said)
     assert len(cluster.patches) <= 2
