@@ -6,22 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from krt.core.report import EventState, GroupState, TargetState
+from krt.core.report import EventState, GroupState
+from krt.core.target import URGENCY
 
 Document = Mapping[str, Any]
 
 MOST_FILTER_CHARACTERS = 200
 _MOST_PARAMETERS = 10
-
-# Of more targets than are shown, these come first: what is wrong, what is to come.
-_URGENT = (
-    TargetState.FAILED,
-    TargetState.PROGRESSING,
-    TargetState.WAITING,
-    TargetState.READY,
-    TargetState.WOULD_RESTART,
-    TargetState.SKIPPED,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +68,7 @@ def shown(document: Document, *, most_targets: int) -> dict[str, Any]:
         **document,
         "targets": chosen,
         "hidden": len(targets) - len(chosen) + more,
-        "tally": [(state, tally[state]) for state in _URGENT if tally[state]],
+        "tally": [(state, tally[state]) for state in URGENCY if tally[state]],
         "run": run if run.startswith(("https://", "http://")) else "",
         "several_clusters": len({target["cluster"] for target in targets} | _names(document)) > 1,
         "noteworthy": [{"reason": "", "seen_at": "", **c} for c in document["clusters"] if _is_noteworthy(c)],
@@ -86,7 +77,7 @@ def shown(document: Document, *, most_targets: int) -> dict[str, Any]:
 
 def _urgent(targets: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
     """The most urgent ones, in the order that they had."""
-    ranked = sorted(range(len(targets)), key=lambda index: (_URGENT.index(targets[index]["state"]), index))
+    ranked = sorted(range(len(targets)), key=lambda index: (URGENCY[targets[index]["state"]], index))
     return [targets[index] for index in sorted(ranked[:most])]
 
 

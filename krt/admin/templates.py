@@ -9,7 +9,7 @@ from markupsafe import Markup
 from quart_trio import QuartTrio
 
 from krt.admin.refusals import Refused
-from krt.core.report import TargetState
+from krt.core.target import TargetState
 
 _BAR_HEIGHT = 12.0
 

@@ -14,7 +14,8 @@ from krt.core import event_id as event_ids
 from krt.core.conclusion import is_finished
 from krt.core.event_id import EventId
 from krt.core.ports import Recent
-from krt.core.report import Report, parse
+from krt.core.report import Report
+from krt.core.report_fields import parse
 
 MOST_EVENTS = 100
 MOST_FIELDS = 10_000  # of all of them together: so many are looked through and held at a time

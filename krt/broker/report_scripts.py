@@ -6,6 +6,7 @@ group of workers: "KIND/NAMESPACE/NAME/UID" → "ID ID…". Every change of a re
 
 from krt.broker.bounded import FIELDS, GROUPS, SIZE
 from krt.broker.script import Script
+from krt.broker.target_lua import STATES
 from krt.core.report import MOST_TARGETS
 
 _MOST_IDS_BYTES = 128 * 1024  # of the events that one workload is followed for: some six thousand
@@ -17,7 +18,7 @@ _MOST_IDS_BYTES = 128 * 1024  # of the events that one workload is followed for:
 # that is unfinished or failed. Of those that ended well and stand beyond the first MOST fields it keeps that there are
 # some ("done/GROUP"): a thousand more lines of "ready" would cost memory for a day, and tell nobody anything.
 _FORWARD = (
-    SIZE + f"""
+    SIZE + STATES + f"""
 local MOST, MOST_IDS = {MOST_TARGETS}, {_MOST_IDS_BYTES}
 """
     """
@@ -28,10 +29,11 @@ local function decoded(text)
 end
 local function is_folded(report, field, new)
   local group, place = string.match(field, '^target/([^/]*)/(.*)$')
-  if not group or new.final ~= true or new.state == 'failed' or redis.call('HLEN', report) <= MOST then return false end
+  local rule = group and STATES[new.state]
+  if not (rule and rule.is_folded) or redis.call('HLEN', report) <= MOST then return false end
   if not decoded(redis.call('HGET', report, 'group/' .. group) or '').workloads then return false end
   redis.call('HDEL', report, field, 'warnings/' .. group .. '/' .. place)
-  if new.state ~= 'skipped' then redis.call('HSET', report, 'done/' .. group, '1') end
+  if rule.is_success then redis.call('HSET', report, 'done/' .. group, '1') end
   return true
 end
 local function forward(report, field, new)
@@ -40,8 +42,7 @@ local function forward(report, field, new)
   if old == new then return 0 end
   if old then
     local was, is = decoded(old), decoded(new)
-    local gained = was.state == 'skipped' and is.state == 'waiting' -- it has come to match after all
-    if was.final == true and not gained then return 0 end
+    if was.final == true and not (STATES[was.state] and STATES[was.state].may_become[is.state]) then return 0 end
     local one = was.uid == nil or is.uid == nil or was.uid == is.uid
     local at = tonumber(was.version) or 0
     if one and at > (tonumber(is.version) or 0) and at <= 2 ^ 53 then return 0 end

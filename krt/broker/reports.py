@@ -12,7 +12,8 @@ from krt.broker.report_scripts import END, READ
 from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
 from krt.core.presence import Seen
-from krt.core.report import ENDED, FINAL, EventState, Report, parse
+from krt.core.report import ENDED, FINAL, EventState, Report
+from krt.core.report_fields import parse
 from krt.errors import BrokerUnavailable
 
 _FIELDS_AT_ONCE = 300

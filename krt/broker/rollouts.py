@@ -20,17 +20,17 @@ from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
 from krt.core.presence import ABSENT_SECONDS, DAY_SECONDS, Presence
-from krt.core.report import (
-    Group,
-    Standing,
-    Target,
+from krt.core.report import Group, Standing
+from krt.core.report_fields import (
     group_field,
     parse_group,
     parse_target,
     target_field,
+    to_json,
     to_json_list,
     warnings_field,
 )
+from krt.core.target import Target
 from krt.core.workload import WorkloadKey
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Rollouts:
         self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
     ) -> None:
         """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
-        said = {group_field(self._group): group.to_json(), **self._said(targets)}
+        said = {group_field(self._group): to_json(group), **self._said(targets)}
         flat = [part for field in said.items() for part in field]
         keys = [self._keys.report(str(event)), self._keys.followed(self._group)]
         own: list[str | int] = [str(event), self._keys.reports_channel, _FOLLOWED_MILLISECONDS, len(said)]
@@ -80,7 +80,7 @@ class Rollouts:
         `done` is all that is to be said of its workloads, and `follow` those (by uid) whose end others will tell: what
         `record` wrote may be lost. What has ended meanwhile stays so.
         """
-        said = {**self._said(done), group_field(self._group): group.to_json()}
+        said = {**self._said(done), group_field(self._group): to_json(group)}
         own: list[str | int] = [self._group, str(event), self._keys.reports_channel, _FOLLOWED_MILLISECONDS, len(said)]
         keys = [self._keys.journal, self._keys.report(str(event)), self._keys.followed(self._group)]
         names = [(target_field(self._group, key), _name(key, uid)) for key, uid in follow.items()]
@@ -96,7 +96,7 @@ class Rollouts:
             _name(followed.key, followed.uid),
             followed.uid,
             target_field(self._group, followed.key),
-            target.to_json(),
+            to_json(target),
             int(target.final),
             self._keys.report(""),
             self._keys.reports_channel,
@@ -148,7 +148,7 @@ class Rollouts:
         return await mended(self._client, {followed: "hash", follower: "string", self._keys.alive: "hash"}, ask)
 
     def _said(self, targets: Mapping[WorkloadKey, Target]) -> dict[str, str]:
-        said = {target_field(self._group, key): target.to_json() for key, target in targets.items()}
+        said = {target_field(self._group, key): to_json(target) for key, target in targets.items()}
         odd = {key: target.warnings for key, target in targets.items() if target.warnings}
         return {warnings_field(self._group, key): to_json_list(warnings) for key, warnings in odd.items()} | said
 

@@ -1,9 +1,9 @@
 """What a report amounts to, over all clusters that are waited for. Pure."""
 
 from krt.core.presence import Seen, cluster_of, left_before, waited_for
-from krt.core.report import FINAL, EventState, GroupState, Report, TargetState
+from krt.core.report import FINAL, EventState, GroupState, Report
+from krt.core.target import ROLLING, TargetState
 
-_UNDER_WAY = {TargetState.WAITING, TargetState.PROGRESSING, TargetState.READY}
 _EVENT_AGE_SECONDS = 3600.0  # of groups that were never seen
 
 
@@ -59,7 +59,7 @@ def _state_now(report: Report, seen: Seen) -> EventState:
     if unfinished or not groups:
         if all(_has_given_up(report, seen, group) for group in unfinished or [""]):
             return EventState.EXPIRED
-        return EventState.ROLLING if targets & _UNDER_WAY else EventState.ACCEPTED
+        return EventState.ROLLING if targets & ROLLING else EventState.ACCEPTED
     if GroupState.EXPIRED in said:
         return EventState.EXPIRED
     if "dry_run" in report.event:

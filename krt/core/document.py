@@ -8,21 +8,11 @@ from typing import Any
 
 from krt.core.conclusion import counted, is_absent, left, state_of
 from krt.core.presence import Seen, cluster_of
-from krt.core.report import MOST_TARGETS, Report, Target, TargetState
+from krt.core.report import MOST_TARGETS, Report
+from krt.core.target import URGENCY, Target
 from krt.core.workload import WorkloadKey
 
 _LEFT = "its last worker was stopped before the event: nothing is restarted there until one is back"
-
-# Of one workload that two groups of a cluster see, the one that says more is shown: what is wrong, what is to come.
-_TELLING = (
-    TargetState.FAILED,
-    TargetState.PROGRESSING,
-    TargetState.WAITING,
-    TargetState.READY,
-    TargetState.WOULD_RESTART,
-    TargetState.SKIPPED,
-)
-
 
 _Place = tuple[str, WorkloadKey]  # the cluster's name, and the workload there
 
@@ -48,7 +38,7 @@ def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:
     """One target for each workload of each cluster."""
     found: dict[_Place, tuple[tuple[bool, int], Target]] = {}
     for (group, key), target in report.targets.items():
-        place, rank = (cluster_of(group), key), (group not in waited, _TELLING.index(target.state))
+        place, rank = (cluster_of(group), key), (group not in waited, URGENCY[target.state])
         if place not in found or rank < found[place][0]:
             found[place] = (rank, target)
     return {place: target for place, (_, target) in found.items()}
@@ -58,7 +48,7 @@ def _told(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
     """At most MOST_TARGETS of them: those that failed and the unfinished ones come first."""
     if len(chosen) <= MOST_TARGETS:
         return dict(chosen)
-    by_rank = sorted(chosen.items(), key=lambda item: (_TELLING.index(item[1].state), item[0]))
+    by_rank = sorted(chosen.items(), key=lambda item: (URGENCY[item[1].state], item[0]))
     return dict(by_rank[:MOST_TARGETS])
 
 

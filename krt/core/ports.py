@@ -8,8 +8,9 @@ from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.image import Repository
 from krt.core.presence import Seen
-from krt.core.report import Group, Report, Standing, Target
+from krt.core.report import Group, Report, Standing
 from krt.core.restart import JournalPosition
+from krt.core.target import Target
 from krt.core.use import Use
 from krt.core.workload import Workload, WorkloadKey
 

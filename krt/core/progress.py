@@ -14,9 +14,10 @@ from krt.core.event_id import EventId
 from krt.core.matching import going
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.core.reason import readable
-from krt.core.report import LAST, Standing, Target, TargetState
+from krt.core.report import Standing
 from krt.core.restart import JournalPosition, is_after, parse_time, seconds_since_restart, undone_mark, valid_mark
 from krt.core.rollout import NO_PODS, Counts, Progressing, Ready, Stage, stage_of
+from krt.core.target import LAST, Target, TargetState
 from krt.core.workload import Workload
 
 DELETED = "it was deleted"
@@ -136,11 +137,11 @@ def _restarted(standings: Mapping[EventId, Standing]) -> dict[EventId, int]:
 
 
 def _lost(reason: str) -> Target:
-    return Target(TargetState.FAILED, reason=readable(reason), version=LAST, final=True)
+    return Target(TargetState.FAILED, reason=readable(reason), version=LAST)
 
 
 def _left(reason: str) -> Target:
-    return Target(TargetState.SKIPPED, reason=readable(reason), version=LAST, final=True)
+    return Target(TargetState.SKIPPED, reason=readable(reason), version=LAST)
 
 
 def _age_seconds(event: EventId, now: datetime) -> float:
@@ -201,7 +202,6 @@ def _made(
         seconds=round(seconds, 1),
         uid=workload.uid,
         version=_version(workload),
-        final=state is not TargetState.PROGRESSING,
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
-from krt.core.report import MOST_TARGETS, Target
+from krt.core.report import MOST_TARGETS
+from krt.core.target import Target
 from krt.core.workload import WorkloadKey
 from krt.logs import Log
 

@@ -14,8 +14,9 @@ import trio
 from krt.core.event_id import EventId
 from krt.core.ports import Followed, Index, Rollouts
 from krt.core.progress import covers, is_behind, say, say_end, say_unheard, serves
-from krt.core.report import Standing, Target, TargetState
+from krt.core.report import Standing
 from krt.core.restart import JournalPosition
+from krt.core.target import Target, TargetState
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.logs import Log

@@ -6,7 +6,8 @@ from krt.backoff import Backoff
 from krt.core import matching
 from krt.core.matching import Match, Skip, Verdict, judge
 from krt.core.ports import Rollouts
-from krt.core.report import MOST_TARGETS, Group, GroupState, Target, TargetState
+from krt.core.report import MOST_TARGETS, Group, GroupState
+from krt.core.target import Target, TargetState
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
@@ -80,8 +81,8 @@ def _waiting(workload: Workload, warnings: tuple[matching.Warning, ...], *, is_s
 def _target(verdict: Verdict, entry: Entry, *, is_served: bool) -> Target:
     match verdict:
         case Skip(_, reason):
-            return Target(TargetState.SKIPPED, reason=reason, final=True)
+            return Target(TargetState.SKIPPED, reason=reason)
         case Match(_, warnings) if entry.envelope.dry_run:
-            return Target(TargetState.WOULD_RESTART, warnings=warnings, final=True)
+            return Target(TargetState.WOULD_RESTART, warnings=warnings)
         case Match(workload, warnings):
             return _waiting(workload, warnings, is_served=is_served)

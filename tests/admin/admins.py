@@ -15,7 +15,8 @@ from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
 from krt.core.ports import Recent
 from krt.core.presence import Seen
-from krt.core.report import Group, GroupState, Report, Target, TargetState
+from krt.core.report import Group, GroupState, Report
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.metrics import Metrics
@@ -26,7 +27,7 @@ from tests.fakes.values import NOW, a_sighting, an_envelope
 GROUP = "default:1"
 WEB = WorkloadKey("Deployment", "shop", "web")
 ROLLING = Target(TargetState.PROGRESSING, updated=1, available=3, desired=3)
-READY = Target(TargetState.READY, updated=3, available=3, desired=3, seconds=12.4, final=True)
+READY = Target(TargetState.READY, updated=3, available=3, desired=3, seconds=12.4)
 _BEGAN = int(NOW.timestamp() * 1000)
 
 

@@ -8,7 +8,8 @@ from trio.testing import MockClock
 
 from krt.admin.board import LOOK_SECONDS
 from krt.admin.views import MOST_TARGETS
-from krt.core.report import Group, GroupState, Report, Target, TargetState
+from krt.core.report import Group, GroupState, Report
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.admin.admins import GROUP, READY, WEB, a_report, an_id, browsing, ended
 
@@ -66,7 +67,7 @@ async def test_it_says_that_there_are_none(admin):
 
 
 async def test_reasons_and_warnings_are_told(admin, around):
-    failed = Target(TargetState.FAILED, reason="timed out", warnings=("zero replicas", "paused"), final=True)
+    failed = Target(TargetState.FAILED, reason="timed out", warnings=("zero replicas", "paused"))
     around.reports.newest = [a_report(targets={WEB: failed})]
     assert "failed timed out; zero replicas; paused" in await shown(admin)
 
@@ -81,7 +82,7 @@ async def test_what_a_cluster_says_is_told_where_it_is_no_matter_of_course(admin
 async def test_whatever_names_hold_they_are_text(admin, around, text):
     """Seen to fail without autoescape."""
     key = WorkloadKey("Deployment", text, text)
-    target = Target(TargetState.FAILED, reason=text, warnings=(text,), final=True)
+    target = Target(TargetState.FAILED, reason=text, warnings=(text,))
     event = {"image": text, "tags": '["dev"]', "repository": text, "run_url": text}
     around.reports.newest = [
         Report(an_id(), event, {GROUP: Group(GroupState.SETTLED, reason=text)}, {(GROUP, key): target})

@@ -5,7 +5,7 @@ import pytest
 from krt.admin.shown import Filter, parse_filter, shown, without_sightings
 from krt.core.document import document
 from krt.core.presence import Seen
-from krt.core.report import Target, TargetState
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.admin.admins import GROUP, READY, ROLLING, WEB, a_report
 from tests.fakes.values import NOW, a_sighting
@@ -65,7 +65,7 @@ def test_a_filter_survives_its_own_address(wanted):
 def test_of_many_targets_the_urgent_ones_are_shown_in_their_order():
     targets = {WorkloadKey("Deployment", "shop", f"{number:02}"): READY for number in range(10)}
     targets[WorkloadKey("Deployment", "shop", "05")] = ROLLING
-    targets[WorkloadKey("Deployment", "shop", "09")] = Target(TargetState.FAILED, final=True)
+    targets[WorkloadKey("Deployment", "shop", "09")] = Target(TargetState.FAILED)
     event = shown(a_document(targets=targets), most_targets=3)
     assert [target["name"] for target in event["targets"]] == ["00", "05", "09"]
     assert event["hidden"] == 7

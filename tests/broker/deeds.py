@@ -26,7 +26,8 @@ from krt.broker.scripts import TIDY
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.event_id import EventId
 from krt.core.ports import Backlog, Followed, Message, Subscribed
-from krt.core.report import Group, GroupState, Standing, Target, TargetState
+from krt.core.report import Group, GroupState, Standing
+from krt.core.target import Target, TargetState
 from krt.core.use import Use
 from krt.core.workload import WorkloadKey
 from krt.dev.valkey import open_valkey
@@ -40,7 +41,7 @@ CHANNEL = "kuberollouttrigger"
 KEYS = Keys("krt")
 GROUP = "default:1"
 WEB_KEY = WorkloadKey("Deployment", "shop", "web")
-READY = Target(TargetState.READY, final=True, version=2)
+READY = Target(TargetState.READY, version=2)
 
 
 class Server:

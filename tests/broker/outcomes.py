@@ -2,7 +2,8 @@
 
 from krt.broker.reports import Reports
 from krt.core.event_id import EventId
-from krt.core.report import Group, GroupState, Report, Target, TargetState
+from krt.core.report import Group, GroupState, Report
+from krt.core.target import Target, TargetState
 from tests.worker.accepting import KEYS
 
 MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
@@ -13,7 +14,7 @@ def progressing(version: int, uid: str = "u1") -> Target:
 
 
 def ready(version: int, uid: str = "u1") -> Target:
-    return Target(TargetState.READY, uid=uid, version=version, final=True)
+    return Target(TargetState.READY, uid=uid, version=version)
 
 
 async def read(client, event: EventId) -> Report:

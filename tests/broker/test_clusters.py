@@ -6,7 +6,8 @@ from krt.broker.clusters import Forgotten, claim_name, forget, seen_clusters
 from krt.broker.reports import Reports
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.conclusion import state_of
-from krt.core.report import EventState, Group, GroupState, Target, TargetState
+from krt.core.report import EventState, Group, GroupState
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.worker.accepting import KEYS, a_journal, accept, some_rollouts
 

@@ -11,7 +11,8 @@ from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
 from krt.core.presence import Seen
-from krt.core.report import LAST, Group, GroupState, Target, TargetState
+from krt.core.report import Group, GroupState
+from krt.core.target import LAST, Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts
@@ -21,11 +22,11 @@ RESTARTED, LEFT, REFUSED, SKIPPED, LATE = (
 )
 UIDS = {RESTARTED: "u1", LEFT: "u2", REFUSED: "u3"}
 RECORDED = {key: Target(TargetState.WAITING, uid=uid) for key, uid in UIDS.items()} | {
-    SKIPPED: Target(TargetState.SKIPPED, "another tag", final=True)
+    SKIPPED: Target(TargetState.SKIPPED, "another tag")
 }
 OUTCOMES = RECORDED | {
     RESTARTED: progressing(7),
-    REFUSED: Target(TargetState.FAILED, "422", version=LAST, final=True),
+    REFUSED: Target(TargetState.FAILED, "422", version=LAST),
     LATE: progressing(5, "u5"),
 }
 FOLLOW = {RESTARTED: "u1", LEFT: "u2", LATE: "u5"}
@@ -133,7 +134,7 @@ async def told(client: Client, count: int, *, unfinished: int = 0, failed: int =
     await rollouts.settle(event, Group(GroupState.SETTLED, workloads=count, final=True), restarted, follow)
     for number, (key, uid) in enumerate(follow.items()):
         if number < count - unfinished:
-            bad = Target(TargetState.FAILED, "no", uid=uid, version=8, final=True)
+            bad = Target(TargetState.FAILED, "no", uid=uid, version=8)
             is_bad = number >= count - unfinished - failed
             await rollouts.tell(Followed(key, uid, (event,)), bad if is_bad else ready(8, uid))
     return event, rollouts
@@ -165,7 +166,7 @@ async def test_T1_what_fails_is_told_however_many_workloads_there_are(client):
 async def test_T1_a_report_whose_workloads_are_all_folded_says_ready_and_not_no_match(client):
     """The other cluster's thousand fields fill the report. Seen to fail without `done`."""
     event, rollouts = await told(client, 1001)
-    skipped = {key: Target(TargetState.SKIPPED, "another tag", final=True) for key in many(1000)}
+    skipped = {key: Target(TargetState.SKIPPED, "another tag") for key in many(1000)}
     others = some_rollouts(client, group="eu:1")
     await others.settle(event, Group(GroupState.SETTLED, final=True), skipped, {})
     for (_, key), target in (await read(client, event)).targets.items():

@@ -8,7 +8,8 @@ from krt.broker.client import Client
 from krt.broker.recent import MOST_EVENTS, MOST_FIELDS, RecentReports
 from krt.broker.reports import Reports
 from krt.core.event_id import EventId
-from krt.core.report import ENDED, Group, GroupState, Target, TargetState
+from krt.core.report import ENDED, Group, GroupState
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts
@@ -16,7 +17,7 @@ from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts
 WEB = WorkloadKey("Deployment", "shop", "web")
 MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
 ROLLING = Target(TargetState.PROGRESSING, version=6)
-READY = Target(TargetState.READY, version=7, final=True)
+READY = Target(TargetState.READY, version=7)
 
 
 class Counting(Client):

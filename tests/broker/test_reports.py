@@ -7,14 +7,15 @@ from krt.broker.report_scripts import END
 from krt.broker.reports import Reports
 from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
-from krt.core.report import ENDED, EventState, Group, GroupState, Target, TargetState
+from krt.core.report import ENDED, EventState, Group, GroupState
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts
 
 WEB = WorkloadKey("Deployment", "shop", "web")
 MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
-READY = Target(TargetState.READY, version=7, final=True)
+READY = Target(TargetState.READY, version=7)
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from krt.broker.rollouts import Rollouts
 from krt.core.event_id import EventId
 from krt.core.ports import Followed, Message, Subscribed
 from krt.core.presence import Presence
-from krt.core.report import LAST, Group, GroupState, Standing, Target, TargetState, group_field, target_field
+from krt.core.report import Group, GroupState, Standing
+from krt.core.report_fields import group_field, target_field, to_json
+from krt.core.target import LAST, Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
 from tests.core.odd_fields import ODD
@@ -88,7 +90,7 @@ async def test_T1_a_report_moves_only_to_higher_versions(client, rollouts):
 async def test_T1_what_was_skipped_may_come_to_match(client, rollouts):
     """Seen to fail with every final state kept: it was restarted, and the event ended as no_match."""
     event = await accept(client)
-    skipped = Target(TargetState.SKIPPED, reason="another tag", final=True)
+    skipped = Target(TargetState.SKIPPED, reason="another tag")
     await rollouts.record(event, MATCHED, {WEB: skipped}, {})
     await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
     await rollouts.tell(Followed(WEB, "u1", (event,)), ready(7))
@@ -100,7 +102,7 @@ async def test_T1_what_was_skipped_may_come_to_match(client, rollouts):
 async def test_T1_what_was_given_up_as_no_match_stays_so(client, rollouts):
     """Seen to fail with versions not compared."""
     event = await accept(client)
-    gone = Target(TargetState.SKIPPED, reason="deleted or recreated", final=True, version=LAST)
+    gone = Target(TargetState.SKIPPED, reason="deleted or recreated", version=LAST)
     await rollouts.record(event, MATCHED, {WEB: gone}, {})
     await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
     assert (await read(client, event)).targets[GROUP, WEB] == gone
@@ -112,7 +114,7 @@ async def test_T1_a_final_state_stays(client, rollouts):
     await rollouts.tell(Followed(WEB, "u1", (event,)), ready(7))
     await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
     assert await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(9)) == 0
-    failed = Target(TargetState.FAILED, "internal", version=LAST, final=True)
+    failed = Target(TargetState.FAILED, "internal", version=LAST)
     await rollouts.settle(event, SETTLED, {WEB: failed}, {})
     assert await target(client, event) == ready(7)
     await rollouts.settle(event, Group(GroupState.EXPIRED, final=True), {}, {})
@@ -122,7 +124,7 @@ async def test_T1_a_final_state_stays(client, rollouts):
 async def test_T1_the_outcome_is_written_and_the_entry_acknowledged_in_one_step(client, rollouts):
     """Seen to fail with the XACK removed from SETTLE."""
     event = await recorded(client, rollouts)
-    refused = Target(TargetState.FAILED, "422", version=LAST, final=True)
+    refused = Target(TargetState.FAILED, "422", version=LAST)
     await rollouts.settle(event, SETTLED, {WEB: refused, API: progressing(7)}, {})
     found = await read(client, event)
     assert found.targets == {(GROUP, WEB): refused, (GROUP, API): progressing(7)}
@@ -164,7 +166,7 @@ async def test_T3_what_becomes_of_a_workloads_predecessor_is_nothing_to_an_event
     await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(7))
     await rollouts.record(event, MATCHED, {WEB: Target(TargetState.WAITING, uid="u2")}, {WEB: "u2"})
     assert (await target(client, event)).uid == "u2"
-    gone = Target(TargetState.FAILED, "gone", version=LAST, final=True)
+    gone = Target(TargetState.FAILED, "gone", version=LAST)
     assert await rollouts.tell(Followed(WEB, "u1", (event,)), gone) == 0
     assert await rollouts.followed() == (Followed(WEB, "u2", (event,)),)
     assert await rollouts.tell(Followed(WEB, "u2", (event,)), ready(9, "u2")) == 1
@@ -210,7 +212,7 @@ async def test_how_any_number_of_events_stand_is_no_longer_an_answer_than_a_conn
     long = msgspec.structs.replace(WAITING, reason="x" * 1000)
     events = tuple(EventId(1, number) for number in range(1200))
     for event in events:
-        await client.call("HSET", KEYS.report(str(event)), FIELD, long.to_json())
+        await client.call("HSET", KEYS.report(str(event)), FIELD, to_json(long))
     await client.call("HSET", KEYS.followed(GROUP), "Deployment/shop/web/u1", " ".join(map(str, events)))
     (followed,) = await rollouts.followed()
     standings = await rollouts.standings(followed)
@@ -413,7 +415,7 @@ def many(number: int) -> list[WorkloadKey]:
 async def test_a_report_of_many_clusters_with_a_thousand_targets_each_is_read_whole(client):
     """Page by page: no answer of Valkey's may be longer than a megabyte. Seen to fail with HGETALL alone."""
     event, reason = await accept(client), "x" * 300
-    failed = Target(TargetState.FAILED, reason, version=LAST, final=True)
+    failed = Target(TargetState.FAILED, reason, version=LAST)
     for cluster in ("default:1", "eu:1", "us:1"):
         rollouts = some_rollouts(client, group=cluster)
         await rollouts.record(event, MATCHED, dict.fromkeys(many(1000), failed), {})

@@ -8,7 +8,9 @@ import trio
 import valkey
 
 from krt.core.event_id import EventId, parse
-from krt.core.report import Group, GroupState, Target
+from krt.core.report import Group, GroupState
+from krt.core.report_fields import to_json
+from krt.core.target import Target
 from krt.core.workload import WorkloadKey
 from tests.fakes.process import Process, pasted, process
 
@@ -42,8 +44,8 @@ class Dev:
             with valkey.from_url(self._valkey) as client:
                 entry = client.xadd("{krt}:journal", dict(fields))
                 event = {"schema": "99", "tags": json.dumps(["dev"]), **fields}
-                event |= {f"group/{GROUP}": Group(GroupState.SETTLED, final=True).to_json()}
-                event |= {f"target/{GROUP}/{'/'.join(key)}": target.to_json() for key, target in targets.items()}
+                event |= {f"group/{GROUP}": to_json(Group(GroupState.SETTLED, final=True))}
+                event |= {f"target/{GROUP}/{'/'.join(key)}": to_json(target) for key, target in targets.items()}
                 client.hset(f"{{krt}}:report:{entry.decode()}", mapping=event)
                 return entry
 

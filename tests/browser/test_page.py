@@ -7,7 +7,7 @@ import pytest
 
 from krt.admin.live import MOST_STREAMS
 from krt.core.event_id import EventId
-from krt.core.report import Target, TargetState
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.browser.dev import Dev, krt_dev
 from tests.browser.webdriver import Browser
@@ -78,7 +78,7 @@ async def test_without_scripts_it_is_complete_after_a_reload(krt: Dev, browser: 
 async def test_hostile_names_are_text_from_the_first_and_as_they_come(krt: Dev, browser: Browser) -> None:
     """Seen to fail, twice, with the filter `safe` on the image."""
     fields = {"image": HOSTILE, "repository": HOSTILE, "run_url": "javascript:document.title='taken'"}
-    target = Target(TargetState.FAILED, reason=HOSTILE, warnings=(HOSTILE,), final=True)
+    target = Target(TargetState.FAILED, reason=HOSTILE, warnings=(HOSTILE,))
     targets = {WorkloadKey("Deployment", "shop", HOSTILE.replace("/", "|")): target}
     first = await krt.write(fields, targets)
     await browser.open(krt.page)

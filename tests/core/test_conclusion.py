@@ -6,7 +6,8 @@ from krt.core.conclusion import counted, is_absent, is_over_for, left, state_of
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
 from krt.core.presence import Seen
-from krt.core.report import ENDED, EventState, Group, GroupState, Report, Target, TargetState
+from krt.core.report import ENDED, EventState, Group, GroupState, Report
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.fakes.values import a_sighting, an_envelope
 
@@ -24,7 +25,7 @@ OPEN = {TargetState.WAITING, TargetState.PROGRESSING}
 def a_report(*states: TargetState, dry_run: bool = False, **said: Group) -> Report:
     """The report of an event whose targets, in this cluster, are in these states."""
     keys = (WorkloadKey("Deployment", "shop", f"web-{number}") for number in range(len(states)))
-    targets = {(HERE, key): Target(state, final=state not in OPEN) for key, state in zip(keys, states, strict=True)}
+    targets = {(HERE, key): Target(state) for key, state in zip(keys, states, strict=True)}
     event = to_fields(an_envelope(dry_run=dry_run))
     return Report(EVENT, event, {NAMES[name]: group for name, group in said.items()}, targets)
 

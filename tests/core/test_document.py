@@ -9,7 +9,9 @@ from krt.core.document import document
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
 from krt.core.presence import Seen
-from krt.core.report import MOST_TARGETS, EventState, Group, GroupState, Report, Target, TargetState, parse
+from krt.core.report import MOST_TARGETS, EventState, Group, GroupState, Report
+from krt.core.report_fields import parse
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.fakes.values import a_sighting, an_envelope
 
@@ -33,9 +35,9 @@ def seen(after: float = 5.0, **last: float) -> Seen:
 @pytest.mark.parametrize("count", [MOST_TARGETS, MOST_TARGETS + 1, MOST_TARGETS + 5, 2 * MOST_TARGETS, 7000])
 def test_T1_of_more_than_a_thousand_targets_those_are_told_that_failed_or_are_not_finished(count: int) -> None:
     """The others are counted. Seen to fail with the first thousand told, by name."""
-    ready = Target(TargetState.READY, final=True)
+    ready = Target(TargetState.READY)
     telling = {
-        WorkloadKey("Deployment", "shop", "zz-1"): Target(TargetState.FAILED, "no", final=True),
+        WorkloadKey("Deployment", "shop", "zz-1"): Target(TargetState.FAILED, "no"),
         WorkloadKey("Deployment", "shop", "zz-2"): Target(TargetState.PROGRESSING),
         WorkloadKey("Deployment", "shop", "zz-3"): Target(TargetState.WAITING),
     }
@@ -50,7 +52,7 @@ def test_T1_of_more_than_a_thousand_targets_those_are_told_that_failed_or_are_no
 
 def test_T4_a_cluster_that_had_left_is_named_beside_those_that_are_waited_for() -> None:
     """Seen to fail with those alone told that are waited for: a silent success."""
-    report = a_report({HERE: SETTLED}, {(HERE, WEB): Target(TargetState.READY, final=True)})
+    report = a_report({HERE: SETTLED}, {(HERE, WEB): Target(TargetState.READY)})
     known = Seen(
         {HERE: a_sighting(ACCEPTED_AT + 90), THERE: a_sighting(ACCEPTED_AT - 600, left=True)}, ACCEPTED_AT + 90
     )
@@ -66,8 +68,8 @@ def test_T4_a_cluster_that_had_left_is_named_beside_those_that_are_waited_for() 
 
 
 def test_the_document_says_what_there_is_to_say() -> None:
-    web = Target(TargetState.READY, "", ("zero replicas",), 3, 3, 3, 12.4, "uid", 1000, final=True)
-    api = Target(TargetState.FAILED, "timed out", updated=1, desired=2, final=True)
+    web = Target(TargetState.READY, "", ("zero replicas",), 3, 3, 3, 12.4, "uid", 1000)
+    api = Target(TargetState.FAILED, "timed out", updated=1, desired=2)
     said = {HERE: Group(GroupState.SETTLED, workloads=1008, final=True), THERE: Group(GroupState.MATCHED)}
     report = a_report(said, {(THERE, API): api, (HERE, WEB): web})
     assert document(report, seen(here=ACCEPTED_AT + 4, there=ACCEPTED_AT - 56.5)) == {
@@ -124,7 +126,7 @@ def test_a_cluster_tells_its_reason_and_one_that_has_said_nothing_is_waited_for(
 
 
 def test_a_cluster_that_is_not_waited_for_is_not_listed_and_its_workloads_are() -> None:
-    report = a_report({HERE: SETTLED, THERE: SETTLED}, {(THERE, WEB): Target(TargetState.FAILED, final=True)})
+    report = a_report({HERE: SETTLED, THERE: SETTLED}, {(THERE, WEB): Target(TargetState.FAILED)})
     found = document(report, seen(here=ACCEPTED_AT))
     assert [one["name"] for one in found["clusters"]] == ["default"]
     assert [(one["cluster"], one["state"]) for one in found["targets"]] == [("eu", "failed")]
@@ -154,7 +156,7 @@ def test_a_workload_that_two_scopes_of_a_cluster_see_is_told_once(
 
 def test_of_two_scopes_the_one_that_is_waited_for_has_the_word() -> None:
     """A worker started with other settings: what the old one left open nobody will close."""
-    old, new = Target(TargetState.PROGRESSING), Target(TargetState.READY, final=True)
+    old, new = Target(TargetState.PROGRESSING), Target(TargetState.READY)
     report = a_report({HERE: SETTLED, ALSO_HERE: SETTLED}, {(HERE, WEB): old, (ALSO_HERE, WEB): new})
     found = document(report, seen(100.0, here=ACCEPTED_AT + 30, also=ACCEPTED_AT + 100))
     assert (found["state"], [target["state"] for target in found["targets"]]) == ("ready", ["ready"])

@@ -8,8 +8,8 @@ from krt.core import matching
 from krt.core.event import Event
 from krt.core.matching import FAILING, Match, Skip, SkipReason, judge, match
 from krt.core.progress import say
-from krt.core.report import TargetState
 from krt.core.restart import format_time
+from krt.core.target import TargetState
 from krt.core.workload import RolloutStatus, Workload
 from tests.fakes.values import NOW, a_container, a_mark, a_workload, an_event
 

@@ -5,9 +5,10 @@ import pytest
 from krt.core.event_id import EventId
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK, covers, of_outcome, say, say_end, say_unheard, serves
-from krt.core.report import LAST, Standing, Target, TargetState
+from krt.core.report import Standing
 from krt.core.restart import format_time
 from krt.core.rollout import ON_DELETE, PAUSED
+from krt.core.target import LAST, Target, TargetState
 from krt.core.workload import RolloutStatus, Workload
 from tests.fakes.values import NEWEST, NOW, a_mark, a_position, a_workload
 
@@ -47,7 +48,7 @@ def ends(workload: Workload | None, standings: dict[EventId, Standing]) -> dict[
 
 def test_a_finished_rollout_is_ready_after_so_many_seconds() -> None:
     assert said(restarted()) == Target(
-        TargetState.READY, updated=1, available=1, desired=1, seconds=12.4, uid="uid-of-web", version=1000, final=True
+        TargetState.READY, updated=1, available=1, desired=1, seconds=12.4, uid="uid-of-web", version=1000
     )
 
 
@@ -206,7 +207,7 @@ def test_T3_an_event_that_left_its_workload_to_a_newer_one_shares_that_ones_end(
 
 def test_an_event_that_nobody_restarts_anything_for_any_more_has_failed() -> None:
     """What the older one left to the newer one, that one settled without a restart: refused, unmatched, expired."""
-    refused = Standing(settled=True, target=Target(TargetState.FAILED, "refused", final=True))
+    refused = Standing(settled=True, target=Target(TargetState.FAILED, "refused"))
     found = ends(a_workload(resource_version="1001"), {FIRST: LEFT, SECOND: refused})
     assert found == {FIRST: ("failed", NOT_MADE), SECOND: ("failed", NOT_MADE)}
 
@@ -315,9 +316,9 @@ def test_an_undone_restart_of_others_is_not_theirs(mark: str) -> None:
                 served_since="then",
             ),
         ),
-        (Failed("refused"), Target(TargetState.FAILED, "refused", version=LAST, final=True)),
-        (Expired("too late"), Target(TargetState.FAILED, "too late", version=LAST, final=True)),
-        (Unmatched("another tag"), Target(TargetState.SKIPPED, "another tag", version=LAST, final=True)),
+        (Failed("refused"), Target(TargetState.FAILED, "refused", version=LAST)),
+        (Expired("too late"), Target(TargetState.FAILED, "too late", version=LAST)),
+        (Unmatched("another tag"), Target(TargetState.SKIPPED, "another tag", version=LAST)),
         (Superseded(NEWEST), None),
     ],
 )

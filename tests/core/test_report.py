@@ -6,25 +6,20 @@ from hypothesis import strategies as st
 
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
-from krt.core.report import (
-    ENDED,
-    FINAL,
+from krt.core.report import ENDED, FINAL, EventState, Group, GroupState, Report
+from krt.core.report_fields import (
     ODD_GROUP,
     ODD_TARGET,
-    EventState,
-    Group,
-    GroupState,
-    Report,
-    Target,
-    TargetState,
     group_field,
     parse,
     parse_group,
     parse_target,
     target_field,
+    to_json,
     to_json_list,
     warnings_field,
 )
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from tests.core.odd_fields import ODD
 from tests.fakes.values import an_envelope
@@ -45,7 +40,6 @@ targets = st.builds(
     seconds=st.floats(0, 1e6),
     uid=st.text(),
     version=st.integers(0, 2**53),
-    final=st.booleans(),
 )
 groups = st.builds(Group, st.sampled_from(GroupState), st.text(), st.integers(0, 1000), st.booleans())
 
@@ -53,7 +47,7 @@ groups = st.builds(Group, st.sampled_from(GroupState), st.text(), st.integers(0,
 @given(groups, targets)
 def test_a_report_comes_back_from_its_fields(group: Group, target: Target) -> None:
     event = to_fields(an_envelope())
-    fields = {**event, GROUP_FIELD: group.to_json(), TARGET_FIELD: target.to_json()}
+    fields = {**event, GROUP_FIELD: to_json(group), TARGET_FIELD: to_json(target)}
     assert parse(EVENT, fields) == Report(EVENT, event, {HERE: group}, {(HERE, WEB): target})
 
 
@@ -76,13 +70,13 @@ def test_every_hash_is_a_report(fields: dict[str, str]) -> None:
 
 
 def test_what_a_newer_krt_says_besides_is_passed_over() -> None:
-    assert parse_target('{"state":"ready","mood":"good"}') == Target(TargetState.READY)
+    assert parse_target('{"state":"ready","final":true,"mood":"good"}') == Target(TargetState.READY)
     assert parse_group('{"state":"matched","mood":["good"]}') == Group(GroupState.MATCHED)
 
 
 def test_what_was_odd_when_the_workload_was_matched_stays_however_its_rollout_goes_on() -> None:
     said = Target(TargetState.READY, warnings=("zero replicas", "pull policy"))
-    fields = {TARGET_FIELD: said.to_json(), warnings_field(HERE, WEB): to_json_list(["pull policy", "odd"])}
+    fields = {TARGET_FIELD: to_json(said), warnings_field(HERE, WEB): to_json_list(["pull policy", "odd"])}
     [found] = parse(EVENT, fields).targets.values()
     assert found.warnings == ("pull policy", "odd", "zero replicas")
 

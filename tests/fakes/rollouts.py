@@ -9,19 +9,18 @@ from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
 from krt.core.ports import Followed
 from krt.core.presence import Presence, Seen
-from krt.core.report import (
-    Group,
-    Standing,
-    Target,
-    TargetState,
+from krt.core.report import Group, Standing
+from krt.core.report_fields import (
     group_field,
     parse,
     parse_group,
     parse_target,
     target_field,
+    to_json,
     to_json_list,
     warnings_field,
 )
+from krt.core.target import Target
 from krt.core.workload import WorkloadKey
 from tests.fakes.journal import LEASE_SECONDS, Stream
 
@@ -129,15 +128,14 @@ class FakeRollouts:
 
     def _write(self, event: EventId, key: WorkloadKey, new: Target) -> bool:
         report, old = self.stream.reports.get(event), self._target(event, key)
-        gained = old and old.state is TargetState.SKIPPED and new.state is TargetState.WAITING
-        if report is None or old == new or (old and old.final and not gained):
+        if report is None or old == new or (old and not old.may_become(new.state)):
             return False
         if old and old.uid in ("", new.uid) and old.version > new.version:
             return False
-        report[target_field(self._name, key)] = new.to_json()
+        report[target_field(self._name, key)] = to_json(new)
         return True
 
     def _write_group(self, event: EventId, new: Group) -> None:
         report = self.stream.reports.get(event)
         if report is not None and not parse_group(report.get(group_field(self._name), "{}")).final:
-            report[group_field(self._name)] = new.to_json()
+            report[group_field(self._name)] = to_json(new)

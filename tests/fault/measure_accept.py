@@ -16,7 +16,8 @@ from krt.broker.keys import Keys
 from krt.broker.rollouts import Rollouts
 from krt.core.event import build
 from krt.core.ports import Followed
-from krt.core.report import Group, GroupState, Target, TargetState
+from krt.core.report import Group, GroupState
+from krt.core.target import Target, TargetState
 from krt.core.use import Use
 from krt.core.workload import WorkloadKey
 from krt.dev.valkey import Valkey, open_valkey
@@ -74,7 +75,7 @@ async def settle(client: Client, targets: int) -> None:
     journal = Journal(client, KEYS, group=GROUP, most_entries=10_000_000)
     rollouts = Rollouts(client, KEYS, group=GROUP)
     keys = [WorkloadKey("Deployment", "shop", f"shop-frontend-{number}") for number in range(targets)]
-    ready = Target(TargetState.READY, updated=3, available=3, desired=3, seconds=12.4, version=123_456, final=True)
+    ready = Target(TargetState.READY, updated=3, available=3, desired=3, seconds=12.4, version=123_456)
     while delivered := await journal.read_new(100):
         for entry in delivered:
             waiting = dict.fromkeys(keys, Target(TargetState.WAITING))

@@ -52,7 +52,7 @@ MUTATIONS = of(
         "        case Covered(workload=workload, served_since=since):",
         (
             "        case Covered():\n"
-            '            return Target(TargetState.SKIPPED, reason="covered", final=True, version=LAST)\n'
+            '            return Target(TargetState.SKIPPED, reason="covered", version=LAST)\n'
             "        case Covered(workload=workload, served_since=since):"
         ),
     ),

@@ -46,9 +46,9 @@ _OF_ROLLOUTS = of(
     ),
     (
         "test_T1_what_was_skipped_may_come_to_match",
-        _SCRIPTS,
-        "if was.final == true and not gained then return 0 end",
-        "if was.final == true then return 0 end",
+        "core/target.py",
+        "Rule(frozenset({TargetState.WAITING}), is_folded=True)",
+        "Rule(_NONE, is_folded=True)",
     ),
     (
         "test_T1_what_was_given_up_as_no_match_stays_so",
@@ -59,7 +59,10 @@ _OF_ROLLOUTS = of(
     (
         "test_T1_a_final_state_stays",
         _SCRIPTS,
-        "if was.final == true and not gained then return 0 end",
+        (
+            "    if was.final == true and not (STATES[was.state] and STATES[was.state].may_become[is.state])"
+            " then return 0 end\n"
+        ),
         "",
     ),
     (
@@ -204,4 +207,26 @@ _OF_CLUSTER_NAMES = of(
     ),
 )
 
-MUTATIONS = (*_OF_CLUSTER_NAMES, *_OF_REPORTS, *_OF_CLUSTERS, *_OF_JOURNAL, *_OF_RECENT, *_OF_ROLLOUTS)
+_OF_STATES = of(
+    "broker/test_target_states.py",
+    (
+        "test_T1_from_each_state_to_each_other_as_the_table_has_it",
+        "broker/target_lua.py",
+        "for one in sorted(rule.may_become))",
+        "for one in ())",
+    ),
+    (
+        "test_T1_between_no_two_states_does_an_older_version_come_after",
+        _SCRIPTS,
+        "    if one and at > (tonumber(is.version) or 0) and at <= 2 ^ 53 then return 0 end\n",
+        "",
+    ),
+    (
+        "test_T1_beyond_a_thousand_fields_those_are_dropped_that_the_table_folds",
+        _SCRIPTS,
+        "  if not (rule and rule.is_folded) or redis",
+        "  if not rule or redis",
+    ),
+)
+
+MUTATIONS = (*_OF_STATES, *_OF_CLUSTER_NAMES, *_OF_REPORTS, *_OF_CLUSTERS, *_OF_JOURNAL, *_OF_RECENT, *_OF_ROLLOUTS)

@@ -19,7 +19,7 @@ _OF_WORKERS = of(
         "            return _waiting(workload, warnings, is_served=is_served)",
         (
             "            waiting = _waiting(workload, warnings, is_served=is_served)\n"
-            "            return Target(TargetState.READY, final=True) if is_served else waiting"
+            "            return Target(TargetState.READY) if is_served else waiting"
         ),
     ),
     (

@@ -13,7 +13,8 @@ from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
 from krt.broker.rollouts import Rollouts
 from krt.core.event_id import EventId, parse
-from krt.core.report import Group, GroupState, Target, TargetState
+from krt.core.report import Group, GroupState
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt, ask, get

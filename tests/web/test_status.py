@@ -16,7 +16,8 @@ from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId, parse
 from krt.core.ports import Lost, Message, Signal, Subscribed
 from krt.core.presence import Seen
-from krt.core.report import ENDED, Group, GroupState, Report, Target, TargetState
+from krt.core.report import ENDED, Group, GroupState, Report
+from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.web.answers import Answer
@@ -36,7 +37,7 @@ ACCEPTED_AT = EVENT.milliseconds / 1000
 GROUP = "default:1"
 WEB = WorkloadKey("Deployment", "shop", "web")
 MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
-ROLLING, READY = Target(TargetState.PROGRESSING), Target(TargetState.READY, final=True)
+ROLLING, READY = Target(TargetState.PROGRESSING), Target(TargetState.READY)
 
 
 @dataclass

@@ -15,7 +15,8 @@ from krt.core.admission import Refusal, refusal
 from krt.core.event import Event
 from krt.core.explain import Answer, Finding, View, explain
 from krt.core.matching import SkipReason, Warning  # noqa: A004
-from krt.core.report import Report, Target, TargetState
+from krt.core.report import Report
+from krt.core.target import Target, TargetState
 from krt.core.workload import RolloutStatus, Workload
 from krt.settings.load import Settings, load
 from krt.settings.lookup import load_lookup

@@ -11,9 +11,10 @@ import trio
 
 from krt.core.matching import Warning  # noqa: A004
 from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK
-from krt.core.report import MOST_TARGETS, Group, GroupState, Target
+from krt.core.report import MOST_TARGETS, Group, GroupState
 from krt.core.restart import format_time
 from krt.core.rollout import ON_DELETE, PAUSED
+from krt.core.target import Target
 from krt.core.workload import RolloutStatus, Workload, WorkloadKey
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable
 from tests.fakes.index import FakeIndex

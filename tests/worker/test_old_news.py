@@ -8,7 +8,8 @@ import pytest
 from krt.broker.client import Client
 from krt.broker.reports import Reports
 from krt.core.event_id import EventId
-from krt.core.report import Group, GroupState, Target, TargetState
+from krt.core.report import Group, GroupState
+from krt.core.target import Target, TargetState
 from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.workloads import FakeWorkloads
 from tests.worker.accepting import KEYS, report
@@ -17,10 +18,10 @@ from tests.worker.workers import WEB, working
 
 SETTLED, NO_MATCH = Group(GroupState.SETTLED, final=True), Group(GroupState.NO_MATCH, final=True)
 EXPIRED, FAILED = Group(GroupState.EXPIRED, final=True), Group(GroupState.FAILED, reason="internal", final=True)
-READY = Target(TargetState.READY, uid="uid-of-web", final=True)
-BROKEN = Target(TargetState.FAILED, reason="timed out progressing", uid="uid-of-web", final=True)
+READY = Target(TargetState.READY, uid="uid-of-web")
+BROKEN = Target(TargetState.FAILED, reason="timed out progressing", uid="uid-of-web")
 ROLLING = Target(TargetState.PROGRESSING, uid="uid-of-web")
-WOULD = Target(TargetState.WOULD_RESTART, final=True)
+WOULD = Target(TargetState.WOULD_RESTART)
 
 
 JOINS = {

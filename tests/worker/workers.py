@@ -14,7 +14,8 @@ from krt.core.event import JOURNALED, Event, to_json
 from krt.core.event_id import EventId
 from krt.core.ports import Message, Signal, Subscribed
 from krt.core.presence import Presence, Seen, Sighting
-from krt.core.report import Group, Report, parse
+from krt.core.report import Group, Report
+from krt.core.report_fields import parse
 from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.metrics import WorkerMetrics
