@@ -10,10 +10,11 @@ import trio
 
 from krt.cluster import wire
 from krt.cluster.credentials import Credentials
-from krt.cluster.kinds import KINDS, NAMESPACE, Kind
 from krt.cluster.refusal import refusal
 from krt.cluster.unpack import Unpacker, UnpackError
 from krt.core.ports import Stamp
+from krt.core.resource import NAMESPACE, Resource
+from krt.core.restartable import RESTARTABLE
 from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
 from krt.errors import ClusterDenied, ClusterUnavailable
 from krt.http import bounded_body, cause_of
@@ -45,38 +46,38 @@ class Api:
 
     async def read(self, key: WorkloadKey) -> Workload:
         """The workload as it is now. Raises NotThere."""
-        kind = KINDS[key.kind]
-        body = await self._call("GET", kind.path(key.namespace, key.name))
-        return _decoded(wire.read_workload, kind, body)
+        resource = RESTARTABLE[key.kind]
+        body = await self._call("GET", resource.object_path(key.namespace, key.name))
+        return _decoded(wire.read_workload, resource, body)
 
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
         """Restart the workload if it is still at the version that was read. Raises Conflict and NotThere.
 
         One merge patch: no other field is sent, so no other field can change.
         """
-        kind, key = KINDS[workload.key.kind], workload.key
+        resource, key = RESTARTABLE[workload.key.kind], workload.key
         body = await self._call(
             "PATCH",
-            kind.path(key.namespace, key.name),
+            resource.object_path(key.namespace, key.name),
             params={"fieldManager": wire.FIELD_MANAGER},
             content=json.dumps(restart_patch(workload.resource_version, stamp)).encode(),
             headers={"Content-Type": "application/merge-patch+json"},
         )
-        return _decoded(wire.read_workload, kind, body)
+        return _decoded(wire.read_workload, resource, body)
 
     async def list_page(
-        self, kind: Kind, namespace: str | None, continue_token: str | None, *, at_once: int = PAGE_ITEMS
+        self, resource: Resource, namespace: str | None, continue_token: str | None, *, at_once: int = PAGE_ITEMS
     ) -> wire.Page:
-        """One page of all workloads of a kind. Raises VersionExpired where the token is too old, AnswerTooLarge."""
+        """One page of all workloads of a resource. Raises VersionExpired where the token is too old, AnswerTooLarge."""
         params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {})
         headers = {"Accept-Encoding": "gzip"}  # the API server packs what is longer than 128 KiB, and no watch
-        path = kind.path(namespace)
+        path = resource.collection_path(namespace)
         body = await self._call(
             "GET", path, params=params, headers=headers, seconds=_PAGE_SECONDS, most_bytes=_MOST_PAGE_BYTES
         )
         if body.count(b'"metadata"') > _MOST_PAGE_METADATA:
             raise AnswerTooLarge("the answer holds more objects than were asked for")
-        return _decoded(wire.read_page, kind, body)
+        return _decoded(wire.read_page, resource, body)
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
         """Create a Kubernetes Event. Raises Conflict and NotThere."""
@@ -86,7 +87,7 @@ class Api:
 
     async def namespace_uid(self, name: str) -> str:
         """What tells the namespace from others of that name. Raises NotThere."""
-        body = await self._call("GET", NAMESPACE.path(None, name))
+        body = await self._call("GET", NAMESPACE.object_path("", name))
         return _decoded(wire.read_uid, NAMESPACE, body)
 
     async def who_am_i(self) -> wire.Account:
@@ -95,14 +96,14 @@ class Api:
         body = await self._call("POST", _WHO_PATH, content=json.dumps(_WHO).encode(), headers=headers)
         return _decoded(wire.read_account, NAMESPACE, body)
 
-    async def newest_version(self, kind: Kind, namespace: str | None) -> str:
+    async def newest_version(self, resource: Resource, namespace: str | None) -> str:
         """The version that a list would have now: everything that happened before the call is older, or that."""
-        body = await self._call("GET", kind.path(namespace), params={"limit": "1"})
-        return _decoded(wire.read_page, kind, body).resource_version
+        body = await self._call("GET", resource.collection_path(namespace), params={"limit": "1"})
+        return _decoded(wire.read_page, resource, body).resource_version
 
     @asynccontextmanager
     async def watch(
-        self, kind: Kind, namespace: str | None, version: str, seconds: float
+        self, resource: Resource, namespace: str | None, version: str, seconds: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The changes since `version`, as lines; the server ends it after `seconds`. Raises VersionExpired."""
         params = {
@@ -111,7 +112,7 @@ class Api:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": f"{seconds:.0f}",
         }
-        request = await self._prepared("GET", kind.path(namespace), params=params)
+        request = await self._prepared("GET", resource.collection_path(namespace), params=params)
         with _translated():
             async with AsyncExitStack() as stack:
                 with _deadline(_CALL_SECONDS):
@@ -201,9 +202,9 @@ def _translated() -> Iterator[None]:
         raise ClusterUnavailable(str(error)) from error
 
 
-def _decoded(read: Callable[[str, bytes], T], kind: Kind, body: bytes) -> T:
+def _decoded(read: Callable[[str, bytes], T], resource: Resource, body: bytes) -> T:
     try:
-        return read(kind.name, body)
+        return read(resource.kind, body)
     except wire.UNREADABLE as error:
         raise ClusterUnavailable(f"the answer is not the expected JSON: {error}") from error
 

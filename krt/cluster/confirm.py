@@ -44,12 +44,12 @@ async def _ask(scope: Scope, api: Api) -> None:
     try:
         with trio.move_on_after(_LONGEST_SECONDS):
             known = scope.version
-            newest = int(await api.newest_version(scope.kind, scope.namespace))
+            newest = int(await api.newest_version(scope.resource, scope.namespace))
             scope.check_order(known, str(newest))
             if _is_at(scope, newest):
                 scope.heard_at = max(scope.heard_at, began)
             elif scope.version:
-                async with api.watch(scope.kind, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
+                async with api.watch(scope.resource, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
                     await _hear(scope, newest, lines, began)
     except (ClusterError, ValueError) as error:
         # A ValueError is what no API server sends: no JSON, or a version that is no number. Whoever follows the scope
@@ -70,7 +70,7 @@ async def _hear(scope: Scope, newest: int, lines: AsyncIterator[bytes], began: f
             case "ERROR":
                 return
             case _:
-                told = int(read_changed(scope.kind.name, change.object).resource_version)
+                told = int(read_changed(scope.resource.kind, change.object).resource_version)
 
 
 def _is_at(scope: Scope, version: int) -> bool:

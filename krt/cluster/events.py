@@ -12,8 +12,8 @@ from typing import Any
 import trio
 
 from krt.cluster.api import Api
-from krt.cluster.kinds import KINDS
 from krt.cluster.wire import FIELD_MANAGER
+from krt.core.restartable import RESTARTABLE
 from krt.core.workload import Workload
 from krt.errors import ClusterError
 from krt.logs import Log
@@ -71,7 +71,7 @@ def event_of(workload: Workload, cause: str, at: datetime) -> Mapping[str, Any]:
         "action": "Restart",
         "note": f"restarted for {cause}".encode()[:_MOST_NOTE_BYTES].decode(errors="ignore"),
         "regarding": {
-            "apiVersion": KINDS[key.kind].api_version,
+            "apiVersion": RESTARTABLE[key.kind].api_version,
             "kind": key.kind,
             "namespace": key.namespace,
             "name": key.name,

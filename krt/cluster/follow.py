@@ -16,10 +16,10 @@ from trio_util import AsyncValue
 from krt.backoff import Backoff
 from krt.cluster.api import Api
 from krt.cluster.index import Index
-from krt.cluster.kinds import NAMESPACE, Kind
 from krt.cluster.listing import ListTooLong, Pages
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
+from krt.core.resource import Resource
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionExpired
 from krt.logs import Log
@@ -36,9 +36,9 @@ _PUT_AT_ONCE = 50  # workloads; half a millisecond
 
 @dataclass(slots=True, eq=False)
 class Scope:
-    """A kind in one namespace, or in all (None), and how far it has been followed."""
+    """A resource in one namespace, or in all (None), and how far it has been followed."""
 
-    kind: Kind
+    resource: Resource
     namespace: str | None
     version: str | None = None  # what the next watch begins after; None: list first
     listed: trio.Event = field(default_factory=trio.Event)  # set for ever after the first complete list
@@ -81,8 +81,8 @@ class Scope:
         self.note_denial(denied=isinstance(error, ClusterDenied))
 
     def __str__(self) -> str:
-        within = "" if self.kind is NAMESPACE else f" in {self.namespace or 'all namespaces'}"
-        return f"{self.kind.plural}{within}"
+        within = f" in {self.namespace or 'all namespaces'}" if self.resource.namespaced else ""
+        return f"{self.resource.plural}{within}"
 
 
 async def keep(scope: Scope, api: Api, index: Index) -> None:
@@ -108,13 +108,13 @@ async def _list(scope: Scope, api: Api, index: Index) -> None:
     began = trio.current_time()
     listed, new = set[WorkloadKey](), set[WorkloadKey]()
     try:
-        async for page in Pages(api, scope.kind, scope.namespace):
+        async for page in Pages(api, scope.resource, scope.namespace):
             await _put(page.workloads, index, listed, new)
     except ListTooLong:
         for key in new:  # or each try would leave as many as a list may have
             index.remove(key)
         raise
-    index.retain(scope.kind.name, scope.namespace, listed)
+    index.retain(scope.resource.kind, scope.namespace, listed)
     scope.version = page.resource_version
     scope.heard_at = began
     scope.listed.set()
@@ -137,7 +137,7 @@ async def _put(workloads: Iterator[Workload], index: Index, listed: set[Workload
 async def _watch(scope: Scope, api: Api, index: Index, backoff: Backoff) -> None:
     seconds = random.uniform(*_WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing
     with trio.CancelScope() as scope.watching:
-        async with api.watch(scope.kind, scope.namespace, scope.version or "", seconds) as lines:
+        async with api.watch(scope.resource, scope.namespace, scope.version or "", seconds) as lines:
             scope.problem = None
             scope.note_denial(denied=False)
             while (line := await _next(lines)) is not None:
@@ -166,7 +166,7 @@ def _apply(scope: Scope, index: Index, line: bytes) -> None:
                 status = read_status(change.object)
                 raise refusal(status.code, status)
             case _:
-                _take(scope, index, read_changed(scope.kind.name, change.object), deleted=change.type == "DELETED")
+                _take(scope, index, read_changed(scope.resource.kind, change.object), deleted=change.type == "DELETED")
     except UNREADABLE as error:
         raise ClusterUnavailable(f"the watch sent a line that is none: {error}") from error
 

@@ -3,8 +3,8 @@
 from typing import Self
 
 from krt.cluster.api import PAGE_ITEMS, AnswerTooLarge, Api
-from krt.cluster.kinds import Kind
 from krt.cluster.wire import Page
+from krt.core.resource import Resource
 from krt.errors import ClusterUnavailable
 
 MOST_OBJECTS = 100_000  # asked for, in all pages together
@@ -22,9 +22,9 @@ class Pages:
     error would leave unclosed.
     """
 
-    def __init__(self, api: Api, kind: Kind, namespace: str | None) -> None:
+    def __init__(self, api: Api, resource: Resource, namespace: str | None) -> None:
         self._api = api
-        self._kind = kind
+        self._resource = resource
         self._namespace = namespace
         self._token: str | None = None
         self._is_over = False
@@ -38,7 +38,7 @@ class Pages:
         if self._is_over:
             raise StopAsyncIteration
         if self._asked_for >= MOST_OBJECTS:
-            raise ListTooLong(f"the list of {self._kind.plural} has not ended after {MOST_OBJECTS} objects")
+            raise ListTooLong(f"the list of {self._resource.plural} has not ended after {MOST_OBJECTS} objects")
         page = await self._page()
         self._check(page.continue_token)
         self._asked_for += self._at_once
@@ -48,7 +48,7 @@ class Pages:
     async def _page(self) -> Page:
         while True:
             try:
-                return await self._api.list_page(self._kind, self._namespace, self._token, at_once=self._at_once)
+                return await self._api.list_page(self._resource, self._namespace, self._token, at_once=self._at_once)
             except AnswerTooLarge:
                 if self._at_once == 1:
                     raise
@@ -56,6 +56,6 @@ class Pages:
 
     def _check(self, token: str | None) -> None:
         if token and token == self._token:
-            raise ListTooLong(f"the list of {self._kind.plural} goes on with the same continue token for ever")
+            raise ListTooLong(f"the list of {self._resource.plural} goes on with the same continue token for ever")
         if token and len(token) > _MOST_TOKEN_CHARACTERS:
-            raise ListTooLong(f"the list of {self._kind.plural} has a continue token of {len(token)} characters")
+            raise ListTooLong(f"the list of {self._resource.plural} has a continue token of {len(token)} characters")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from krt.cluster.follow import Scope
 from krt.cluster.index import Index
-from krt.cluster.kinds import NAMESPACE
+from krt.core.resource import NAMESPACE
 from krt.core.workload import Workload, WorkloadKey
 
 
@@ -22,7 +22,7 @@ class Namespaces:
 
     def told(self, workload: Workload) -> Workload:
         """The workload, and what its namespace says of it."""
-        namespace = self.known.get(WorkloadKey(NAMESPACE.name, "", workload.key.namespace))
+        namespace = self.known.get(WorkloadKey(NAMESPACE.kind, "", workload.key.namespace))
         opt, deleted_at = _said(namespace)
         if (workload.namespace_opt, workload.namespace_deleted_at) == (opt, deleted_at):
             return workload

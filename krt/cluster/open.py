@@ -16,12 +16,12 @@ from krt.cluster.credentials import Credentials
 from krt.cluster.follow import Scope, keep
 from krt.cluster.identity import identify
 from krt.cluster.index import Index
-from krt.cluster.kinds import KINDS
 from krt.cluster.namespaces import Namespaces
 from krt.cluster.prove import prove
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.image import Repository
 from krt.core.ports import Changed, Stamp
+from krt.core.restartable import RESTARTABLE
 from krt.core.workload import Workload, WorkloadKey
 
 
@@ -78,7 +78,7 @@ class Cluster:
     def is_listed(self, key: WorkloadKey) -> bool:
         """Whether the place that the key names was listed once: what is not known there was not there then."""
         places = {None, key.namespace}
-        return any(s.listed.is_set() for s in self.scopes if s.kind.name == key.kind and s.namespace in places)
+        return any(s.listed.is_set() for s in self.scopes if s.resource.kind == key.kind and s.namespace in places)
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:
         """The workloads that run some image of the repository."""
@@ -108,7 +108,7 @@ async def open_cluster(
     each of them and nothing else.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
-    scopes = tuple(Scope(KINDS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
+    scopes = tuple(Scope(RESTARTABLE[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
     told = None if namespaces else Namespaces()
     async with http_client(server, connections=calls_at_once + len(scopes) + 1 + AT_ONCE) as client:
         index = told.workloads if told else Index()

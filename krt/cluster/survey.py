@@ -8,9 +8,10 @@ import trio
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
-from krt.cluster.kinds import KINDS, NAMESPACE, Kind
 from krt.cluster.listing import Pages
 from krt.cluster.namespaces import Namespaces
+from krt.core.resource import NAMESPACE, Resource
+from krt.core.restartable import RESTARTABLE
 from krt.core.workload import Workload
 from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionExpired
 
@@ -36,8 +37,8 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
     async with http_client(server, connections=_CONNECTIONS) as client:
         api, workloads, unseen = Api(client, credentials), list[Workload](), list[str]()
         try:
-            for kind in KINDS.values():
-                found, problem = await _look(api, kind, namespaces if kind.name in kinds else None)
+            for resource in RESTARTABLE.values():
+                found, problem = await _look(api, resource, namespaces if resource.kind in kinds else None)
                 workloads += found
                 unseen += [problem] if problem else []
             told = Namespaces()
@@ -51,25 +52,25 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
     return Survey(server.url, tuple(map(told.told, workloads)), tuple(unseen))
 
 
-async def _look(api: Api, kind: Kind, needed: Collection[str] | None) -> tuple[list[Workload], str | None]:
-    """All of a kind; where that is denied, what is needed of it (None: nothing), and what is missing then."""
+async def _look(api: Api, resource: Resource, needed: Collection[str] | None) -> tuple[list[Workload], str | None]:
+    """All of a resource; where that is denied, what is needed of it (None: nothing), and what is missing then."""
     try:
-        return await _list(api, kind, None), None
+        return await _list(api, resource, None), None
     except ClusterDenied as error:
         if needed is not None and not needed:
             raise
-        found = [workload for namespace in needed or () for workload in await _list(api, kind, namespace)]
-        return found, f"{kind.plural}{' in other namespaces' if needed else ''} were not looked at: {error}"
+        found = [workload for namespace in needed or () for workload in await _list(api, resource, namespace)]
+        return found, f"{resource.plural}{' in other namespaces' if needed else ''} were not looked at: {error}"
 
 
-async def _list(api: Api, kind: Kind, namespace: str | None) -> list[Workload]:
+async def _list(api: Api, resource: Resource, namespace: str | None) -> list[Workload]:
     for _ in range(_TIMES):
         try:
-            return await _pages(api, kind, namespace)
+            return await _pages(api, resource, namespace)
         except VersionExpired:
             pass
-    raise ClusterUnavailable(f"{kind.plural} changed too fast to be listed")
+    raise ClusterUnavailable(f"{resource.plural} changed too fast to be listed")
 
 
-async def _pages(api: Api, kind: Kind, namespace: str | None) -> list[Workload]:
-    return [workload async for page in Pages(api, kind, namespace) for workload in page.workloads]
+async def _pages(api: Api, resource: Resource, namespace: str | None) -> list[Workload]:
+    return [workload async for page in Pages(api, resource, namespace) for workload in page.workloads]

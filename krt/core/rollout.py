@@ -8,6 +8,7 @@ left.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from krt.core.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from krt.core.workload import RolloutStatus, Workload
 
 PAUSED = "the rollout is paused: it goes on after `kubectl rollout resume`"
@@ -69,7 +70,7 @@ class _Rules:
 
 def stage_of(workload: Workload) -> Stage:
     """The stage that the workload's own status says it is in."""
-    rules, status = _KINDS[workload.key.kind], workload.status
+    rules, status = _RULES[workload.key.kind], workload.status
     counts = Counts(status.updated, status.available, rules.desired(workload))
     reason = _said(PAUSED if workload.paused else "", *status.problems, rules.awaited(workload))
     if status.observed_generation < workload.generation:
@@ -89,8 +90,8 @@ def stage_of(workload: Workload) -> Stage:
 def has_no_pods(workload: Workload) -> bool:
     """Whether there are to be none, so that a rollout has nothing to do."""
     # How many nodes a new DaemonSet is for, nobody knows before its controller has looked at it.
-    is_known = workload.key.kind != "DaemonSet" or workload.status.observed_generation > 0
-    return is_known and _KINDS[workload.key.kind].desired(workload) == 0
+    is_known = workload.key.kind != DAEMON_SET.kind or workload.status.observed_generation > 0
+    return is_known and _RULES[workload.key.kind].desired(workload) == 0
 
 
 def is_partitioned(workload: Workload) -> bool:
@@ -128,7 +129,7 @@ def _is_held_by_partition(workload: Workload) -> bool:
 
 
 def _kept(workload: Workload) -> int:
-    return max(0, min(workload.partition, workload.replicas)) if workload.key.kind == "StatefulSet" else 0
+    return max(0, min(workload.partition, workload.replicas)) if workload.key.kind == STATEFUL_SET.kind else 0
 
 
 def _partition_keeps(workload: Workload) -> str:
@@ -174,8 +175,8 @@ def _nothing(_: Workload) -> str:
     return ""
 
 
-_KINDS: Mapping[str, _Rules] = {
-    "Deployment": _Rules(lambda w: w.replicas, _deployment, _nothing),
-    "StatefulSet": _Rules(lambda w: w.replicas, _stateful_set, _awaited_pod),
-    "DaemonSet": _Rules(lambda w: w.status.scheduled, _daemon_set, _misscheduled),
+_RULES: Mapping[str, _Rules] = {
+    DEPLOYMENT.kind: _Rules(lambda w: w.replicas, _deployment, _nothing),
+    STATEFUL_SET.kind: _Rules(lambda w: w.replicas, _stateful_set, _awaited_pod),
+    DAEMON_SET.kind: _Rules(lambda w: w.status.scheduled, _daemon_set, _misscheduled),
 }

@@ -6,6 +6,7 @@ from pathlib import Path
 from krt.broker.endpoint import Endpoint, FromFile, Tls, parse_endpoint
 from krt.core.patterns import ImagePattern, parse_prefix
 from krt.core.policy import Rule
+from krt.core.restartable import DEPLOYMENT, RESTARTABLE
 from krt.core.who import Who, parse_owner
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
 from krt.secret import Secret
@@ -291,9 +292,9 @@ class Cluster:
     kinds: tuple[str, ...] = setting(
         "KRT_KINDS",
         "--kinds",
-        Listed(one_of("Deployment", "StatefulSet", "DaemonSet"), least=1),
-        "the kinds of workload to restart: Deployment, StatefulSet, DaemonSet",
-        default="Deployment",
+        Listed(one_of(*RESTARTABLE), least=1),
+        f"the kinds of workload to restart: {', '.join(RESTARTABLE)}",
+        default=DEPLOYMENT.kind,
         metavar="KINDS",
     )
     require_opt_in: bool = setting(

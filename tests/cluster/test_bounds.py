@@ -15,11 +15,11 @@ from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
-from krt.cluster.kinds import KINDS
 from krt.cluster.listing import MOST_OBJECTS, ListTooLong, Pages
 from krt.cluster.survey import survey
 from krt.cluster.wire import read_workload
 from krt.core.ports import Stamp
+from krt.core.restartable import RESTARTABLE
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import deployment
 from krt.errors import ClusterRefused, ClusterUnavailable
@@ -27,7 +27,7 @@ from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import key, write_kubeconfig
 
 MIB = 1024 * 1024
-KIND = KINDS["Deployment"]
+KIND = RESTARTABLE["Deployment"]
 OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
 OBJECT = deployment("web", "shop", "ghcr.io/acme/shop:dev")

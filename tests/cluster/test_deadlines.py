@@ -6,7 +6,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
-from krt.cluster.kinds import DEPLOYMENT
+from krt.core.restartable import DEPLOYMENT
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.fakes.served import served

@@ -16,8 +16,8 @@ from trio.testing import MockClock
 from krt.cluster import source
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
-from krt.cluster.kinds import KINDS
 from krt.cluster.open import open_cluster
+from krt.core.restartable import RESTARTABLE
 from krt.dev.cluster import deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.cluster.plugin import write_plugin
@@ -169,8 +169,8 @@ async def test_a_plugins_certificate_is_renewed_before_it_ends(stand_in, tmp_pat
 async def test_an_answer_that_is_being_read_ends_on_its_own_connection(stand_in, tmp_path, clock: MockClock):
     write_certificate(tmp_path, "old")
     async with tls_front(port_of(stand_in), server_context()) as port, api_of(told(tmp_path, port)) as (api, _, _):
-        version = await api.newest_version(KINDS["Deployment"], "shop")
-        async with api.watch(KINDS["Deployment"], "shop", version, 240) as lines:
+        version = await api.newest_version(RESTARTABLE["Deployment"], "shop")
+        async with api.watch(RESTARTABLE["Deployment"], "shop", version, 240) as lines:
             write_certificate(tmp_path, "new")
             clock.jump(61)
             await api.read(key("web"))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import PAGE_ITEMS, Api
-from krt.cluster.kinds import DEPLOYMENT
 from krt.cluster.unpack import PIECE_BYTES, Unpacker
+from krt.core.restartable import DEPLOYMENT
 from krt.dev.cluster import many_deployments
 from krt.errors import ClusterUnavailable
 from tests.fakes.peers import open_peer

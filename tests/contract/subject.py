@@ -15,7 +15,8 @@ import httpx
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.api import Api
-from krt.cluster.kinds import DEPLOYMENT, Kind
+from krt.core.resource import Resource
+from krt.core.restartable import DEPLOYMENT
 from krt.core.workload import WorkloadKey
 from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
 
@@ -44,26 +45,26 @@ class Subject(ABC):
     def __init__(self, admin: Caller, namespace: str) -> None:
         self.client, self.api = admin.client, admin.api
         self.namespace = namespace
-        self.path = DEPLOYMENT.path(namespace)
+        self.path = DEPLOYMENT.collection_path(namespace)
 
-    def key(self, name: str = "web", kind: Kind = DEPLOYMENT) -> WorkloadKey:
-        return WorkloadKey(kind.name, self.namespace, name)
+    def key(self, name: str = "web", resource: Resource = DEPLOYMENT) -> WorkloadKey:
+        return WorkloadKey(resource.kind, self.namespace, name)
 
     async def create(
-        self, name: str = "web", *, kind: Kind = DEPLOYMENT, namespace: str | None = None, **more: Any
+        self, name: str = "web", *, resource: Resource = DEPLOYMENT, namespace: str | None = None, **more: Any
     ) -> Object:
         """`more` is what `a_deployment` takes."""
-        document = BUILDERS[kind.name](name, namespace=namespace or self.namespace, **more)
-        return decoded(await self.client.post(kind.path(namespace or self.namespace), json=document))
+        document = BUILDERS[resource.kind](name, namespace=namespace or self.namespace, **more)
+        return decoded(await self.client.post(resource.collection_path(namespace or self.namespace), json=document))
 
-    async def get(self, name: str = "web", kind: Kind = DEPLOYMENT) -> Object:
-        return decoded(await self.client.get(kind.path(self.namespace, name)))
+    async def get(self, name: str = "web", resource: Resource = DEPLOYMENT) -> Object:
+        return decoded(await self.client.get(resource.object_path(self.namespace, name)))
 
     async def patch(
-        self, change: Object, name: str = "web", *, manager: str = "somebody", kind: Kind = DEPLOYMENT
+        self, change: Object, name: str = "web", *, manager: str = "somebody", resource: Resource = DEPLOYMENT
     ) -> Object:
         response = await self.client.patch(
-            kind.path(self.namespace, name),
+            resource.object_path(self.namespace, name),
             content=json.dumps(change),
             headers=MERGE_PATCH,
             params={"fieldManager": manager},

@@ -9,8 +9,8 @@ import trio
 from krt.cluster.api import Api
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
-from krt.cluster.kinds import DEPLOYMENT
 from krt.core.image import parse
+from krt.core.restartable import DEPLOYMENT
 from krt.core.workload import Workload
 from tests.contract.subject import Subject
 from tests.fakes.polling import until_on_trio_clock

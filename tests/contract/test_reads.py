@@ -4,7 +4,7 @@ import pytest
 import trio
 
 from krt.cluster.api import PAGE_ITEMS
-from krt.cluster.kinds import DEPLOYMENT
+from krt.core.restartable import DEPLOYMENT
 from krt.core.workload import Container, read_image
 from krt.errors import NotThere, VersionExpired
 from tests.contract.subject import ELSEWHERE, Subject

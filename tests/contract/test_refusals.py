@@ -2,8 +2,8 @@
 
 import pytest
 
-from krt.cluster.kinds import DEPLOYMENT
 from krt.core.ports import Stamp
+from krt.core.restartable import DEPLOYMENT
 from krt.core.workload import Workload, WorkloadKey
 from krt.errors import ClusterDenied, ClusterRefused
 from tests.contract.subject import ELSEWHERE, Caller, Subject

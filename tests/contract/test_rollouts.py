@@ -8,9 +8,10 @@ import msgspec
 import pytest
 import trio
 
-from krt.cluster.kinds import DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind
 from krt.cluster.wire import read_line, read_workload
 from krt.core.ports import Stamp
+from krt.core.resource import Resource
+from krt.core.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from krt.core.rollout import PAUSED, Counts, Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.workload import Workload
 from krt.errors import Conflict
@@ -21,13 +22,15 @@ STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.00
 LATER = Stamp("2026-01-01T00:01:00.000001Z", "journal 2-0 2026-01-01T00:01:00.000001Z", "acme/shop")
 DEADLINE_SECONDS = 2  # the controller counts in whole seconds: one may be over at once
 REVISION = "deployment.kubernetes.io/revision"
-KINDS = pytest.mark.parametrize("kind", [DEPLOYMENT, STATEFUL_SET, DAEMON_SET], ids=lambda kind: kind.name)
+RESOURCES = pytest.mark.parametrize(
+    "resource", [DEPLOYMENT, STATEFUL_SET, DAEMON_SET], ids=lambda resource: resource.kind
+)
 
 
 def watched(
-    subject: Subject, version: str, kind: Kind = DEPLOYMENT
+    subject: Subject, version: str, resource: Resource = DEPLOYMENT
 ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-    return subject.api.watch(kind, subject.namespace, version, 60)
+    return subject.api.watch(resource, subject.namespace, version, 60)
 
 
 async def until(lines: AsyncIterator[bytes], holds: Callable[[Workload], bool]) -> list[Workload]:
@@ -52,38 +55,38 @@ def is_observed(generation: int) -> Callable[[Workload], bool]:
     return lambda workload: workload.status.observed_generation == workload.generation == generation
 
 
-async def ready_workload(subject: Subject, kind: Kind = DEPLOYMENT, **spec: Any) -> str:
+async def ready_workload(subject: Subject, resource: Resource = DEPLOYMENT, **spec: Any) -> str:
     """Created, rolled out and at rest; the version it has then."""
-    version = (await subject.create(kind=kind, **spec))["metadata"]["resourceVersion"]
-    async with watched(subject, version, kind) as lines:
+    version = (await subject.create(resource=resource, **spec))["metadata"]["resourceVersion"]
+    async with watched(subject, version, resource) as lines:
         await until(lines, is_ready(1))
-    return (await subject.api.read(subject.key(kind=kind))).resource_version
+    return (await subject.api.read(subject.key(resource=resource))).resource_version
 
 
-async def restart(subject: Subject, stamp: Stamp = STAMP, kind: Kind = DEPLOYMENT) -> int:
+async def restart(subject: Subject, stamp: Stamp = STAMP, resource: Resource = DEPLOYMENT) -> int:
     """Done even where a controller writes at the same moment; the generation to wait for."""
     while True:
         with suppress(Conflict):
-            return (await subject.api.restart(await subject.api.read(subject.key(kind=kind)), stamp)).generation
+            return (await subject.api.restart(await subject.api.read(subject.key(resource=resource)), stamp)).generation
 
 
-@KINDS
-async def test_a_created_workload_progresses_until_it_is_ready(subject: Subject, kind: Kind) -> None:
+@RESOURCES
+async def test_a_created_workload_progresses_until_it_is_ready(subject: Subject, resource: Resource) -> None:
     async with subject.rolling():
-        version = (await subject.create(kind=kind))["metadata"]["resourceVersion"]
-        async with watched(subject, version, kind) as lines:
+        version = (await subject.create(resource=resource))["metadata"]["resourceVersion"]
+        async with watched(subject, version, resource) as lines:
             seen = await until(lines, is_ready(1))
     assert {type(stage_of(workload)) for workload in seen[:-1]} == {Progressing}
 
 
-@KINDS
+@RESOURCES
 async def test_a_restart_progresses_until_every_pod_is_new_and_is_never_ready_before(
-    subject: Subject, kind: Kind
+    subject: Subject, resource: Resource
 ) -> None:
     async with subject.rolling():
-        version = await ready_workload(subject, kind)
-        generation = await restart(subject, kind=kind)
-        async with watched(subject, version, kind) as lines:
+        version = await ready_workload(subject, resource)
+        generation = await restart(subject, resource=resource)
+        async with watched(subject, version, resource) as lines:
             seen = await until(lines, is_ready(generation))
     own = [workload for workload in seen if workload.generation == generation]
     assert {type(stage_of(workload)) for workload in own[:-1]} == {Progressing}
@@ -91,17 +94,19 @@ async def test_a_restart_progresses_until_every_pod_is_new_and_is_never_ready_be
     assert counts.updated == counts.available == counts.desired > 0
 
 
-@KINDS
-async def test_a_restart_is_told_before_it_is_observed_with_the_counts_of_before(subject: Subject, kind: Kind) -> None:
+@RESOURCES
+async def test_a_restart_is_told_before_it_is_observed_with_the_counts_of_before(
+    subject: Subject, resource: Resource
+) -> None:
     """They look like a finished rollout: it is not this one's."""
     async with subject.rolling():
-        version = await ready_workload(subject, kind)
-        generation = await restart(subject, kind=kind)
-        async with watched(subject, version, kind) as lines:
+        version = await ready_workload(subject, resource)
+        generation = await restart(subject, resource=resource)
+        async with watched(subject, version, resource) as lines:
             seen = await until(lines, is_ready(generation))
     first = next(workload for workload in seen if workload.restarted_at)
     assert (first.generation, first.status.observed_generation) == (generation, generation - 1)
-    assert first.status.updated > 0 or kind is STATEFUL_SET
+    assert first.status.updated > 0 or resource is STATEFUL_SET
     assert isinstance(stage_of(first), Progressing)
 
 
@@ -158,13 +163,15 @@ async def test_a_paused_deployment_is_observed_and_replaces_nothing(subject: Sub
     assert last.status.replicas == 2
 
 
-@pytest.mark.parametrize("kind", [STATEFUL_SET, DAEMON_SET], ids=lambda kind: kind.name)
-async def test_on_delete_a_restart_is_observed_and_replaces_nothing(subject: Subject, kind: Kind) -> None:
+@pytest.mark.parametrize("resource", [STATEFUL_SET, DAEMON_SET], ids=lambda resource: resource.kind)
+async def test_on_delete_a_restart_is_observed_and_replaces_nothing(subject: Subject, resource: Resource) -> None:
     async with subject.rolling():
-        version = await ready_workload(subject, kind)
-        await subject.patch({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}}, kind=kind)
-        generation = await restart(subject, kind=kind)
-        async with watched(subject, version, kind) as lines:
+        version = await ready_workload(subject, resource)
+        await subject.patch(
+            {"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}}, resource=resource
+        )
+        generation = await restart(subject, resource=resource)
+        async with watched(subject, version, resource) as lines:
             *_, last = await until(lines, is_observed(generation))
     assert isinstance(stage_of(last), Untracked)
     assert last.status.updated == 0
@@ -213,11 +220,11 @@ async def test_a_restart_that_is_undone_is_a_rollout_of_its_own_under_the_old_ma
     assert (last.restarted_at, last.mark) == (None, STAMP.mark)
 
 
-@KINDS
-async def test_the_status_is_the_controllers_own_in_managed_fields(subject: Subject, kind: Kind) -> None:
+@RESOURCES
+async def test_the_status_is_the_controllers_own_in_managed_fields(subject: Subject, resource: Resource) -> None:
     async with subject.rolling():
-        await ready_workload(subject, kind)
-        entries = (await subject.get(kind=kind))["metadata"]["managedFields"]
+        await ready_workload(subject, resource)
+        entries = (await subject.get(resource=resource))["metadata"]["managedFields"]
     [entry] = [each for each in entries if each.get("subresource") == "status"]
     assert (entry["manager"], entry["operation"]) == ("kube-controller-manager", "Update")
     assert entry["fieldsV1"]["f:status"]

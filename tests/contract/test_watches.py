@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 import trio
 
-from krt.cluster.kinds import DEPLOYMENT
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import read_bookmark, read_line, read_status, read_workload
 from krt.core.ports import Stamp
+from krt.core.restartable import DEPLOYMENT
 from krt.errors import VersionExpired
 from tests.contract.subject import Subject
 from tests.fakes.pace import PATIENCE_SECONDS, slack

@@ -9,8 +9,8 @@ from typing import Any
 
 import trio
 
-from krt.cluster.kinds import Kind
 from krt.cluster.wire import Page, read_workload
+from krt.core.resource import Resource
 
 
 class FakeApi:
@@ -52,20 +52,20 @@ class FakeApi:
             self._watches.pop()[1].close()
 
     async def list_page(
-        self, kind: Kind, namespace: str | None, continue_token: str | None, *, at_once: int = 250
+        self, resource: Resource, namespace: str | None, continue_token: str | None, *, at_once: int = 250
     ) -> Page:
         await trio.sleep(self.page_seconds)
         if continue_token is None:
             self._answer("list", namespace)
             self._snapshot = [json.loads(json.dumps(each)) for each in self._of(namespace)]
         number = int(continue_token or 0)
-        page = [read_workload(kind.name, json.dumps(each).encode()) for each in self._snapshot[number : number + 1]]
+        page = [read_workload(resource.kind, json.dumps(each).encode()) for each in self._snapshot[number : number + 1]]
         more = number + 1 < len(self._snapshot)
         return Page(iter(page), str(self.version), str(number + 1) if more else None)
 
     @asynccontextmanager
     async def watch(
-        self, kind: Kind, namespace: str | None, version: str, seconds: float
+        self, resource: Resource, namespace: str | None, version: str, seconds: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         await trio.lowlevel.checkpoint()
         self._answer("watch", namespace)

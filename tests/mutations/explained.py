@@ -48,7 +48,7 @@ MUTATIONS = (
         (
             "test_T3_what_is_said_before_is_how_the_rollout_ends",
             "core/rollout.py",
-            "    return is_known and _KINDS[workload.key.kind].desired(workload) == 0",
+            "    return is_known and _RULES[workload.key.kind].desired(workload) == 0",
             "    return workload.replicas == 0",
         ),
     ),

@@ -19,7 +19,7 @@ _OF_WORKERS = of(
         "test_I1_a_new_list_takes_nothing_out_before_it_is_complete",
         _FOLLOW,
         "    began = trio.current_time()\n    listed",
-        "    began = trio.current_time()\n    index.retain(scope.kind.name, scope.namespace, ())\n    listed",
+        "    began = trio.current_time()\n    index.retain(scope.resource.kind, scope.namespace, ())\n    listed",
     ),
     (
         "test_I1_no_refusal_takes_anything_from_the_index",
@@ -28,7 +28,7 @@ _OF_WORKERS = of(
         (
             "            scope.fail(error)\n"
             "            if isinstance(error, ClusterDenied):\n"
-            "                index.retain(scope.kind.name, scope.namespace, ())\n"
+            "                index.retain(scope.resource.kind, scope.namespace, ())\n"
         ),
     ),
     (
@@ -37,7 +37,7 @@ _OF_WORKERS = of(
         '            scope.watch_ends["expired"] += 1\n',
         (
             '            scope.watch_ends["expired"] += 1\n'
-            "            index.retain(scope.kind.name, scope.namespace, ())\n"
+            "            index.retain(scope.resource.kind, scope.namespace, ())\n"
         ),
     ),
     (

@@ -11,12 +11,12 @@ from krt.cluster.access import Server
 from krt.cluster.credentials import Credentials
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
-from krt.cluster.kinds import DEPLOYMENT
 from krt.cluster.open import Cluster
 from krt.cluster.secured import Material, Secured
 from krt.cluster.source import Access
 from krt.core.image import complete
 from krt.core.restart import format_time
+from krt.core.restartable import DEPLOYMENT
 from krt.daemon import root
 from krt.dev.cluster import Fault, deployment
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from krt.core import resource, restartable
+from krt.core.resource import Resource
+
 Json = dict[str, Any]  # a Kubernetes object is its JSON: the stand-in keeps fields it knows nothing of
 
 EMPTY_TEMPLATE: Json = {"metadata": {}, "spec": {"containers": None}}
@@ -13,10 +16,7 @@ STRATEGY: Json = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "
 class Kind:
     """One row. `spec_defaults` is what the real server fills in and krt reads."""
 
-    name: str
-    resource: str
-    api_version: str
-    namespaced: bool
+    served: Resource
     spec_defaults: Json
     empty_status: Json
     empty_spec: Json
@@ -25,8 +25,24 @@ class Kind:
     """A Deployment's generation grows with its own annotations, too (its strategy's PrepareForUpdate)."""
 
     @property
+    def name(self) -> str:
+        return self.served.kind
+
+    @property
+    def resource(self) -> str:
+        return self.served.plural
+
+    @property
     def group(self) -> str:
-        return self.api_version.rpartition("/")[0]
+        return self.served.group
+
+    @property
+    def api_version(self) -> str:
+        return self.served.api_version
+
+    @property
+    def namespaced(self) -> bool:
+        return self.served.namespaced
 
     @property
     def qualified(self) -> str:
@@ -36,7 +52,7 @@ class Kind:
     @property
     def is_workload(self) -> bool:
         """It has a pod template, and a generation that counts its changes."""
-        return self.namespaced
+        return self.name in restartable.RESTARTABLE
 
     def type_fields(self, suffix: str = "") -> bytes:
         """How an object or a list of this kind opens."""
@@ -44,10 +60,7 @@ class Kind:
 
 
 DEPLOYMENT = Kind(
-    "Deployment",
-    "deployments",
-    "apps/v1",
-    namespaced=True,
+    restartable.DEPLOYMENT,
     spec_defaults={
         "replicas": 1,
         "strategy": STRATEGY,
@@ -59,10 +72,7 @@ DEPLOYMENT = Kind(
     annotations_bump=True,
 )
 STATEFULSET = Kind(
-    "StatefulSet",
-    "statefulsets",
-    "apps/v1",
-    namespaced=True,
+    restartable.STATEFUL_SET,
     spec_defaults={
         "replicas": 1,
         "podManagementPolicy": "OrderedReady",
@@ -79,10 +89,7 @@ STATEFULSET = Kind(
     },
 )
 DAEMONSET = Kind(
-    "DaemonSet",
-    "daemonsets",
-    "apps/v1",
-    namespaced=True,
+    restartable.DAEMON_SET,
     spec_defaults={
         "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}},
         "revisionHistoryLimit": 10,
@@ -96,10 +103,7 @@ DAEMONSET = Kind(
     empty_spec={"selector": None, "template": EMPTY_TEMPLATE, "updateStrategy": {}},
 )
 NAMESPACE = Kind(
-    "Namespace",
-    "namespaces",
-    "v1",
-    namespaced=False,
+    resource.NAMESPACE,
     spec_defaults={"finalizers": ["kubernetes"]},
     empty_status={"phase": "Active"},
     empty_spec={},
