@@ -3,6 +3,7 @@
 import pytest
 import trio
 
+from krt.broker import pages
 from krt.broker.report_scripts import END
 from krt.broker.reports import Reports
 from krt.core.conclusion import state_of
@@ -126,3 +127,14 @@ async def test_a_report_without_a_valkey_is_unavailable(client, valkey, reports)
     await valkey.stop()
     with pytest.raises(BrokerUnavailable):
         await reports.read(event)
+
+
+async def test_a_hash_that_is_cut_says_what_is_lost_and_what_to_do(client, monkeypatch, caplog):
+    """Seen to fail with the key and the number of its fields alone."""
+    monkeypatch.setattr(pages, "_MOST_FIELDS", 100)
+    foreign = [part for number in range(5000) for part in (f"n{number}", "x" * 100)]
+    await client.call("HSET", KEYS.report("1-1"), *foreign)
+    assert 100 < len(await pages.read_hash(client, KEYS.report("1-1"))) < 5000
+    [line] = [record for record in caplog.records if record.message == "hash_cut"]
+    assert "reports may lack workloads" in line.fields["problem"]
+    assert "take out what krt did not write" in line.fields["problem"]
