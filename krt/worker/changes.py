@@ -4,7 +4,7 @@ The watch may lag behind the call, so a match may come late (I3). And whoever pu
 restarted one leaves old pods running under a mark that says otherwise (R1).
 """
 
-from krt.core.matching import Match, judge
+from krt.core.matching import Match, Verdict, judge
 from krt.core.outcome import Covered, Failed, Restarted
 from krt.core.restart import is_after, undone_mark
 from krt.core.workload import Workload
@@ -37,31 +37,35 @@ class Changes:
                 log.error("change_crashed", workload=after.key, event_id=entry.id, exception=error)
 
     def _consider(self, entry: Entry, before: Workload | None, after: Workload) -> None:
-        if entry.dropped or entry.envelope.dry_run or not self._matches(entry, after):
+        if entry.dropped or entry.envelope.dry_run:
+            return
+        verdict = self._judge(entry, after)
+        if not isinstance(verdict, Match):
             return
         if _is_undone(entry, after):
-            self._restart_again(entry, after)
+            self._restart_again(entry, verdict)
         elif not self._was_match(entry, before, after) and not is_after(after.created_at, entry.id):
-            self._waiting.want(after, entry)
+            self._waiting.want(verdict, entry)
 
-    def _restart_again(self, entry: Entry, workload: Workload) -> None:
+    def _restart_again(self, entry: Entry, match: Match) -> None:
+        workload = match.workload
         marks = entry.undone.setdefault(workload.key, set())
         if workload.mark in marks:  # heard of already: each restart writes a mark of its own
             return
         marks.add(str(workload.mark))
         log.warning("restart_undone", workload=workload.key, event_id=entry.id, times=len(marks))
         if len(marks) <= _MOST_TIMES_AGAIN:
-            self._waiting.want(workload, entry)
+            self._waiting.want(match, entry)
         else:
             entry.want(workload.key)
             entry.settle(workload.key, Failed(f"restart undone by {workload.last_manager or 'another writer'}"))
 
     def _was_match(self, entry: Entry, before: Workload | None, after: Workload) -> bool:
         # A list after a lost watch puts a recreated workload straight in the place of its namesake.
-        return before is not None and before.uid == after.uid and self._matches(entry, before)
+        return before is not None and before.uid == after.uid and isinstance(self._judge(entry, before), Match)
 
-    def _matches(self, entry: Entry, workload: Workload) -> bool:
-        return isinstance(judge(entry.envelope.event, workload, require_opt_in=self._require_opt_in), Match)
+    def _judge(self, entry: Entry, workload: Workload) -> Verdict | None:
+        return judge(entry.envelope.event, workload, require_opt_in=self._require_opt_in)
 
 
 def _is_undone(entry: Entry, workload: Workload) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from krt.backoff import Backoff
 from krt.core import matching
-from krt.core.matching import Match, Skip, Verdict, judge
+from krt.core.matching import Match, Skip, Verdict
 from krt.core.ports import Rollouts
 from krt.core.report import MOST_TARGETS, Group, GroupState
 from krt.core.target import Target, TargetState
@@ -32,6 +32,9 @@ class Recorder:
         All of the wanted are recorded. Of more than are told one by one, those with nothing to do are only counted, the
         skipped first.
         """
+        for verdict in verdicts:
+            if isinstance(verdict, Match):
+                _warn(entry, verdict)
         follow = {workload.key: workload.uid for workload in wanted}
         told = sorted(verdicts, key=lambda verdict: (verdict.workload.key not in follow, isinstance(verdict, Skip)))
         told = told[: max(MOST_TARGETS, len(follow))]
@@ -41,11 +44,13 @@ class Recorder:
         entry.unlisted = len(verdicts) - len(told)
         await self._rollouts.record(entry.id, _group(entry), entry.recorded, follow)
 
-    async def late(self, entry: Entry, workload: Workload) -> None:
+    async def late(self, entry: Entry, match: Match) -> None:
         """A workload that came to match later. Waits for Valkey; returns also when the entry is dropped."""
+        workload = match.workload
         if entry.listed.get(workload.key) == workload.uid:
             return
-        target = {workload.key: _waiting(workload, _warned_late(entry, workload))}
+        _warn(entry, match)
+        target = {workload.key: _waiting(workload, match.warnings)}
         entry.recorded |= target
         entry.followed[workload.key] = workload.uid
         async for _ in Backoff(first_seconds=0.1, most_seconds=5.0):
@@ -60,16 +65,14 @@ class Recorder:
                 return
 
 
+def _warn(entry: Entry, match: Match) -> None:
+    """Say, as it comes to the report, what may keep the restart from helping."""
+    if match.warnings:
+        log.warning("restart_may_not_help", workload=match.workload.key, warnings=match.warnings, event_id=entry.id)
+
+
 def _group(entry: Entry) -> Group:
     return Group(GroupState.MATCHED, workloads=entry.workloads())
-
-
-def _warned_late(entry: Entry, workload: Workload) -> tuple[matching.Warning, ...]:
-    match judge(entry.envelope.event, workload, require_opt_in=False):  # whether it may be, was judged already
-        case Match(_, warnings) if warnings:
-            log.warning("restart_may_not_help", workload=workload.key, warnings=warnings, event_id=entry.id)
-            return warnings
-    return ()
 
 
 def _waiting(workload: Workload, warnings: tuple[matching.Warning, ...], *, is_served: bool = False) -> Target:

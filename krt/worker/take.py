@@ -16,7 +16,7 @@ from krt.core.outcome import Covered
 from krt.core.ports import Delivered, Index, Journal, Rollouts
 from krt.core.report import Group, GroupState
 from krt.core.restart import format_time, is_anew
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
@@ -116,7 +116,8 @@ class Taker:
         entry = Entry(delivered.id, envelope, accepted_at, fresh_after, self._hand.settled, told)
         self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
         verdicts = self._match(entry)
-        matched = [] if envelope.dry_run else [v.workload for v in verdicts if isinstance(v, Match)]
+        matches = [] if envelope.dry_run else [verdict for verdict in verdicts if isinstance(verdict, Match)]
+        matched = [each.workload for each in matches]
         anew = [w.key for w in matched if is_backlog and is_anew(w, entry.id, age_seconds=age_seconds)]
         for workload in matched:
             entry.want(workload.key)  # all of them before the first: an entry with nothing open is settled
@@ -127,23 +128,24 @@ class Taker:
             self._hand.release(entry)  # it is taken again, from the start
             raise
         if entry.open:
-            self._ask_for(matched, entry, frozenset(anew))
+            self._ask_for(matches, entry, frozenset(anew))
         self._hand.settled(entry)
 
-    def _ask_for(self, matched: Iterable[Workload], entry: Entry, anew: frozenset[WorkloadKey]) -> None:
+    def _ask_for(self, matches: Iterable[Match], entry: Entry, anew: frozenset[WorkloadKey]) -> None:
         """Have its workloads restarted, but for those that others have made anew (C2): their rollouts are followed."""
-        for workload in matched:
+        for each in matches:
+            workload = each.workload
             if workload.key in anew:
                 entry.settle(workload.key, Covered(entry.id, workload, served_since=format_time(self._now())))
             else:
-                self._waiting.want(workload, entry)
+                self._waiting.want(each, entry)
 
     def _match(self, entry: Entry) -> tuple[Verdict, ...]:
         event, envelope = entry.envelope.event, entry.envelope
         running = self._matching.index.running(event.repository)
         verdicts = match(event, running, require_opt_in=self._matching.require_opt_in)
         for verdict in verdicts:
-            _say_odd(entry.id, verdict)
+            _say_skipped(entry, verdict)
         log.info(
             "event_matched",
             event_id=entry.id,
@@ -183,11 +185,9 @@ def _is_backlog(entry: EventId, made: float | None) -> bool:
     return made is not None and entry.milliseconds / 1000 < made - _BACKLOG_SECONDS
 
 
-def _say_odd(entry: EventId, verdict: Match | Skip) -> None:
+def _say_skipped(entry: Entry, verdict: Verdict) -> None:
     match verdict:
         case Skip(workload, reason) if reason in GOING:
-            log.info("workload_left_alone", workload=workload.key, reason=reason, event_id=entry)
+            log.info("workload_left_alone", workload=workload.key, reason=reason, event_id=entry.id)
         case Skip(workload, reason):
-            log.debug("workload_skipped", workload=workload.key, reason=reason, event_id=entry)
-        case Match(workload, warnings) if warnings:
-            log.warning("restart_may_not_help", workload=workload.key, warnings=warnings, event_id=entry)
+            log.debug("workload_skipped", workload=workload.key, reason=reason, event_id=entry.id)

@@ -4,8 +4,9 @@ import math
 
 import trio
 
+from krt.core.matching import Match
 from krt.core.outcome import Covered, Failed, Outcome, Restarted, Unmatched
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import WorkloadKey
 from krt.logs import Log
 from krt.worker.entry import Entry
 from krt.worker.record import Recorder
@@ -24,22 +25,22 @@ class Waiting:
         self._restarter = restarter
         self._recorder = recorder
         self._wanted: dict[WorkloadKey, Entry] = {}
-        self._seen: dict[WorkloadKey, Workload] = {}
+        self._seen: dict[WorkloadKey, Match] = {}
         # Holds a key at most once, while its task is not started yet: never more than there are workloads.
         self._new_in, self._new_out = trio.open_memory_channel[WorkloadKey](math.inf)
 
     def __len__(self) -> int:
         return len(self._wanted)
 
-    def want(self, workload: Workload, entry: Entry) -> None:
-        """Ask for a restart of a match. The entry hears of its end by `settle`."""
-        key = workload.key
+    def want(self, match: Match, entry: Entry) -> None:
+        """Ask for its restart. The entry hears of its end by `settle`."""
+        key = match.workload.key
         entry.want(key)
         before = self._wanted.get(key)
         if before and before.id > entry.id and not before.dropped:
             entry.supersede(key, before)
             return
-        self._wanted[key], self._seen[key] = entry, workload
+        self._wanted[key], self._seen[key] = entry, match
         if before is None:
             self._new_in.send_nowait(key)
         elif before is not entry:
@@ -66,12 +67,12 @@ class Waiting:
                     newest.settle(key, outcome)
                 return
 
-    async def _try(self, seen: Workload, entry: Entry) -> Outcome:
+    async def _try(self, seen: Match, entry: Entry) -> Outcome:
         try:
             await self._recorder.late(entry, seen)
-            return await self._restarter.settle(seen, entry)
+            return await self._restarter.settle(seen.workload, entry)
         except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
-            log.error("restart_crashed", workload=seen.key, event_id=entry.id, exception=error)
+            log.error("restart_crashed", workload=seen.workload.key, event_id=entry.id, exception=error)
             return Failed("internal")
 
 

@@ -75,7 +75,7 @@ MUTATIONS = (
         (
             "test_T2_what_is_odd_about_a_match_is_told_however_late_it_comes",
             "worker/record.py",
-            "_waiting(workload, _warned_late(entry, workload))",
+            "_waiting(workload, match.warnings)",
             "_waiting(workload, ())",
         ),
     ),

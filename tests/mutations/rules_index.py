@@ -56,8 +56,8 @@ _OF_WORKERS = of(
     (
         "test_I3_a_workload_that_gains_the_image_late_is_restarted_too",
         _CHANGES,
-        "        return before is not None and before.uid == after.uid and self._matches(entry, before)",
-        "        return before is not None and before.uid == after.uid",
+        "before.uid == after.uid and isinstance(self._judge(entry, before), Match)",
+        "before.uid == after.uid",
     ),
     (
         "test_I3_a_workload_created_after_the_event_needs_no_restart",
@@ -74,8 +74,8 @@ _OF_WORKERS = of(
     (
         "test_I3_a_workload_that_was_recreated_before_the_event_is_restarted_too",
         _CHANGES,
-        "before is not None and before.uid == after.uid and self._matches",
-        "before is not None and self._matches",
+        "before is not None and before.uid == after.uid and isinstance",
+        "before is not None and isinstance",
     ),
     (
         "test_I3_a_workload_that_was_recreated_before_the_event_is_restarted_too",
@@ -86,8 +86,8 @@ _OF_WORKERS = of(
     (
         "test_I3_a_dry_run_restarts_no_late_match_either",
         _CHANGES,
-        "if entry.dropped or entry.envelope.dry_run or not",
-        "if entry.dropped or not",
+        "if entry.dropped or entry.envelope.dry_run:",
+        "if entry.dropped:",
     ),
     (
         "test_I3_nothing_is_said_before_the_index_has_heard_of_later",
