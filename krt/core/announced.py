@@ -40,6 +40,8 @@ def _tag(word: str, image: str) -> str:
     if is_tag(word):
         return word
     shown = f"{word[:_MOST_SHOWN]!a}"
+    if any(map(str.isspace, word)):
+        raise EventInvalid("tags", f"{shown} holds a blank: tags are separated by commas, or stand one a line")
     if "@" in word:
         raise EventInvalid("tags", f"{shown} names a digest: an event names tags")
     name, tag = split_tag(word)
