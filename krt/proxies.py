@@ -6,8 +6,10 @@ with commas or blanks between its entries:
 
 - `example.com` is that name and all names below it; `.example.com` and `*.example.com` are those below it alone, as Go
   has it
-- `10.0.0.1`, `fd00::1` and `[fd00::1]` are addresses; `10.0.0.0/8` and `fd00::/8` are networks
-- `:443` after a name or an address restricts it to that port; an IPv6 address then stands in brackets
+- `10.0.0.1`, `fd00::1` and `[fd00::1]` are addresses; `10.0.0.0/8` and `fd00::/8` are networks, and
+  `::ffff:10.0.0.0/104` is that of IPv4
+- `:443` after a name or an address restricts it to that port; an IPv6 address then stands in brackets. A colon alone
+  restricts nothing, as in Go
 - `*` is everything
 
 Loopback addresses and `localhost` are never asked for through a proxy. An entry that is none of these is passed over.
@@ -17,17 +19,18 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import httpx
 
 from krt.errors import SettingsInvalid
 
 Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 Exempts = Callable[[str, Address | None, int], bool]  # a host's name in lower case, or its address; a port
 
 _PORTS = {"http": 80, "https": 443}
-_WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{1,5})")
+_WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{0,5})")
 
 
 @dataclass(frozen=True, slots=True, repr=False)  # URLs of proxies may hold a password
@@ -116,15 +119,22 @@ def _exempt(text: str) -> Iterator[Exempts]:
 
 def _network(entry: str) -> Iterator[Exempts]:
     start, _, bits = entry.partition("/")
-    if (address := _address(start)) is None or not bits.isdecimal() or int(bits) > address.max_prefixlen:
+    if (address := _plain(start)) is None or not bits.isdecimal() or int(bits) > address.max_prefixlen:
         return
-    network = ipaddress.ip_network(f"{address}/{bits}", strict=False)
+    network = _of_ipv4(ipaddress.ip_network(f"{address}/{bits}", strict=False))
     yield lambda _name, host, _port: host is not None and host.version == network.version and host in network
+
+
+def _of_ipv4(network: Network) -> Network:
+    """One of IPv4 within IPv6 as that of IPv4: hosts are, too."""
+    bits = network.prefixlen - 96
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    return network if mapped is None or bits < 0 else ipaddress.ip_network(f"{mapped}/{bits}")
 
 
 def _host(entry: str) -> Iterator[Exempts]:
     found = None if _address(entry) else _WITH_PORT.fullmatch(entry)
-    host, wanted = (found[1], int(found[2])) if found else (entry, None)
+    host, wanted = (found[1], int(found[2]) if found[2] else None) if found else (entry, None)
     if (own := _address(host)) is not None:
         yield lambda _name, address, port: address == own and wanted in {None, port}
     elif suffix := _ascii(re.sub(r"^\*(?=\.)", "", host).removesuffix(".")):
@@ -137,12 +147,17 @@ def _host(entry: str) -> Iterator[Exempts]:
 
 
 def _address(text: str) -> Address | None:
-    """The address that stands there, in brackets or not; one of IPv4 within IPv6 is that of IPv4, as in Go."""
+    """The address that stands there; one of IPv4 within IPv6 is that of IPv4, as in Go."""
+    address = _plain(text)
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _plain(text: str) -> Address | None:
+    """The address as it stands there, in brackets or not."""
     try:
-        address = ipaddress.ip_address(text.removeprefix("[").removesuffix("]").partition("%")[0])
+        return ipaddress.ip_address(text.removeprefix("[").removesuffix("]").partition("%")[0])
     except ValueError:
         return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _ascii(name: str) -> str:

@@ -118,6 +118,17 @@ def read_kubeconfig(path: Path) -> Kubeconfig:
     return Kubeconfig(_fields(Cluster, cluster), cluster.folder, _fields(User, user), user.folder)
 
 
+def without_nulls(fields: Any) -> Any:
+    """What is left without what is null, which is not set, as in kubectl. What extensions hold is not krt's."""
+    if isinstance(fields, list):
+        return [without_nulls(each) for each in fields]
+    if not isinstance(fields, dict):
+        return fields
+    return {
+        name: each if name == "extensions" else without_nulls(each) for name, each in fields.items() if each is not None
+    }
+
+
 def _files(path: Path) -> list[Path]:
     """Files that are not there are passed over where several are named."""
     names = [Path(name) for name in str(path).split(os.pathsep) if name]
@@ -183,7 +194,7 @@ def _named(merged: Mapping[str, Mapping[str, _Entry]], part: str, name: object) 
 
 def _fields(kind: type[T], entry: _Entry) -> T:
     try:
-        return msgspec.convert({} if entry.fields is None else entry.fields, kind)
+        return msgspec.convert({} if entry.fields is None else without_nulls(entry.fields), kind)
     except msgspec.ValidationError as error:
         raise Unusable(f"{entry.where}: {wrong_field.sentence(error)}") from error
 

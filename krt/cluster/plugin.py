@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import trio
 
-from krt.cluster.kubeconfig import Exec, Unusable
+from krt.cluster.kubeconfig import Exec, Unusable, without_nulls
 
 SECONDS = 30.0  # it may ask a cloud for its token
 MOST_BYTES = 1024 * 1024
@@ -148,7 +148,7 @@ def _environment(plugin: Exec, cluster: Mapping[str, Any]) -> Mapping[str, str]:
 def _given(plugin: Exec, printed: bytes) -> Given:
     name = plugin.command
     try:
-        credential = msgspec.json.decode(printed, type=_Credential)
+        credential = msgspec.convert(without_nulls(msgspec.json.decode(printed)), _Credential)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unusable(f"its exec plugin {name!r} printed something that is no ExecCredential") from error
     if credential.kind != "ExecCredential" or credential.status is None:

@@ -108,6 +108,25 @@ def test_what_stands_at_other_users_and_clusters_is_nobodys_business(tmp_path):
     assert server.url == URL
 
 
+NULLS = [
+    ({"certificate-authority-data": None, "insecure-skip-tls-verify": None}, {}),
+    ({"proxy-url": None, "tls-server-name": None, "extensions": None}, {}),
+    ({}, {"as": None, "as-uid": None, "as-groups": None, "as-user-extra": None}),
+    ({}, {"client-certificate-data": None, "client-key-data": None, "exec": None, "auth-provider": None}),
+    ({}, {"tokenFile": None, "username": None, "password": None}),
+    ({}, {"exec": {"apiVersion": V1, "command": "x", "args": None, "installHint": None, "provideClusterInfo": None}}),
+    ({}, {"exec": {"apiVersion": V1, "command": "x", "env": [{"name": "A", "value": None}], "interactiveMode": None}}),
+]
+
+
+@pytest.mark.parametrize(("cluster", "user"), NULLS)
+async def test_a_field_that_is_null_is_not_set(tmp_path, cluster, user):
+    """As in kubectl. Seen to fail with null for a value: no text, refused."""
+    path = write_kubeconfig(tmp_path, {"server": URL, **cluster}, {"token": "t", **user})
+    _, credentials = load_access(path)
+    assert await credentials.headers() == (("Authorization", "Bearer t"),)
+
+
 async def headers_of(tmp_path, user):
     _, credentials = load_access(write_kubeconfig(tmp_path, {"server": URL}, user))
     return await credentials.headers()
@@ -337,6 +356,22 @@ async def test_a_plugin_is_told_what_kubectl_tells_it(tmp_path):
             "cluster": {"server": URL, "tls-server-name": "name", "config": {"audience": "x"}},
         },
     }
+
+
+NULL_STATUSES = [
+    {"clientCertificateData": None},
+    {"clientKeyData": None, "clientCertificateData": None},
+    {"expirationTimestamp": None},
+    {"expirationTimestamp": None, "clientKeyData": None, "clientCertificateData": None},
+    {"clientKeyData": "", "clientCertificateData": None},
+]
+
+
+@pytest.mark.parametrize("status", NULL_STATUSES)
+async def test_what_a_plugin_gives_as_null_it_does_not_give(tmp_path, status):
+    """As in kubectl. Seen to fail with null for no text: "printed something that is no ExecCredential"."""
+    headers = await headers_of(tmp_path, plugin(tmp_path, printing(token="t", **status)))
+    assert headers == (("Authorization", "Bearer t"),)
 
 
 async def test_a_user_with_a_token_runs_no_plugin(tmp_path):

@@ -1,4 +1,4 @@
-"""krt.cluster: how lists come."""
+"""krt.cluster: how lists come, what a kubeconfig says, and the way to the API server."""
 
 from tests.mutations.mutation import of
 
@@ -48,4 +48,30 @@ _OF_READS = of(
     ),
 )
 
-MUTATIONS = (*_OF_READS, *_OF_UNPACK)
+_OF_FIELDS = of(
+    "cluster/test_fields.py",
+    (
+        "test_a_field_that_is_null_is_not_set",
+        "cluster/kubeconfig.py",
+        "without_nulls(entry.fields), kind)",
+        "entry.fields, kind)",
+    ),
+    (
+        "test_what_a_plugin_gives_as_null_it_does_not_give",
+        "cluster/plugin.py",
+        "without_nulls(msgspec.json.decode(printed))",
+        "msgspec.json.decode(printed)",
+    ),
+)
+
+_OF_PROXIES = of(
+    "test_proxies.py",
+    (
+        "test_a_network_of_ipv4_within_ipv6_is_that_of_ipv4",
+        "proxies.py",
+        "(address := _plain(start))",
+        "(address := _address(start))",
+    ),
+)
+
+MUTATIONS = (*_OF_FIELDS, *_OF_PROXIES, *_OF_READS, *_OF_UNPACK)
