@@ -26,6 +26,7 @@ LONGEST_ANSWER_BYTES = 64 * 1024
 _MOST_CA_BYTES = 16 * 1024 * 1024
 _MOST_WAIT_SECONDS = 30.0  # of what an answer asks for: a proxy asks for years
 _ANY = "https://krt.invalid"  # of a proxy that cannot be used it is said wherever one may be on the way
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "reset by peer")  # what a handshake fails with
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
@@ -95,7 +96,7 @@ async def exchange(
     except UnicodeError:  # of the resolver, for a proxy's name; parse() refuses such names of servers
         return NotYet(f"cannot look up {request.url.host} or the proxy on the way there")
     except httpx.TransportError as error:
-        return NotYet(_problem(error, request.url.host))
+        return NotYet(_problem(error, request.url.host), causes=_causes(error))
 
 
 class Outgoing(httpx.AsyncByteStream):
@@ -154,6 +155,15 @@ def _problem(error: httpx.TransportError, host: str) -> str:
     if isinstance(error, NOT_CONNECTED):
         return f"cannot connect to {host} ({cause_of(error) or type(error).__name__})"
     return f"no whole answer from {host} ({type(error).__name__})"  # its text may quote what the server sent
+
+
+def _causes(error: httpx.TransportError) -> str:
+    """What is behind it where neither a certificate nor a proxy is, as the rest of a sentence."""
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return ": what listens there closed the connection, or speaks no HTTP; is krt web at this port?"
+    if any(sign in cause_of(error) for sign in _NO_TLS):
+        return ": what listens there speaks no TLS, or closed the connection; is krt web's TLS at this port?"
+    return ""
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:

@@ -46,5 +46,5 @@ def causes(answer: Answer) -> str:
         known = _OWN.get(answer.status, "").format(id=answer.request_id)
         return f": {known}" if known else ""
     server = f" (Server: {answer.server[:_MOST_SERVER_CHARACTERS]})" if answer.server else ""
-    possible = _FOREIGN.get(answer.status, _UNREACHED if answer.status >= 520 else _ANY)
+    possible = _FOREIGN.get(answer.status, _UNREACHED if 520 <= answer.status < 600 else _ANY)
     return f": the answer is not marked as krt web's own{server}, and may come from {possible}"

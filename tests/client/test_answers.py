@@ -152,6 +152,8 @@ def test_a_refusal_that_is_not_krt_webs_names_what_may_have_refused(
         (504, b"", "", "cannot reach krt web"),
         (522, b"error code: 522", "cloudflare", "cannot reach krt web"),
         (511, b"", "", "a captive portal"),
+        (600, b"", "", "or another server at this URL"),
+        (999, b"", "", "or another server at this URL"),
         (429, b"", "cloudflare", "a rate limit in front"),
     ],
 )

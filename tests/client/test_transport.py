@@ -1,15 +1,18 @@
 import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
 from krt.client.call import Patience
-from krt.client.transport import LONGEST_ANSWER_BYTES, open_http, retry_after_seconds
+from krt.client.outcome import NotYet
+from krt.client.transport import LONGEST_ANSWER_BYTES, exchange, open_http, retry_after_seconds
 from krt.errors import SettingsInvalid
 from tests.client.actions import REQUEST_TOKEN, Actions, Reply, accepted, running
 from tests.client.runs import SHORT_SECONDS, run
@@ -165,3 +168,24 @@ def test_a_long_answer_is_cut_and_its_status_counts(actions: Actions) -> None:
     ended = run(actions)
     assert ended.code == 0
     assert len(ended.err) < 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"SSH-2.0-OpenSSH_9.6\r\n", b"+PONG\r\n", b"220 mail\r\n", b"{}\n"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_what_answers_without_http_is_named_with_what_it_may_be(sent: bytes, scheme: str) -> None:
+    """Seen to fail with the name of the exception alone: no whole answer (RemoteProtocolError)."""
+
+    async def answer(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.receive_some(1)
+            await stream.send_all(sent)
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
+        port = listeners[0].socket.getsockname()[1]
+        async with open_http(ca_file=None, connect_seconds=5) as http:
+            told = await exchange(http, http.build_request("GET", f"{scheme}://127.0.0.1:{port}/"), seconds=5)
+        nursery.cancel_scope.cancel()
+    assert isinstance(told, NotYet)
+    assert "127.0.0.1" in told.problem
+    assert "what listens there" in told.causes
