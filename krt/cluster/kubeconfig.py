@@ -118,14 +118,19 @@ def read_kubeconfig(path: Path) -> Kubeconfig:
     return Kubeconfig(_fields(Cluster, cluster), cluster.folder, _fields(User, user), user.folder)
 
 
-def without_nulls(fields: Any) -> Any:
-    """What is left without what is null, which is not set, as in kubectl. What extensions hold is not krt's."""
+def without_nulls(fields: Any, *, but: str = "") -> Any:
+    """What is left without what is null, which is not set, as in kubectl. What extensions hold is not krt's.
+
+    A null `but` is left: an empty token is that of a template whose variable was not set, and is told.
+    """
     if isinstance(fields, list):
-        return [without_nulls(each) for each in fields]
+        return [without_nulls(each, but=but) for each in fields]
     if not isinstance(fields, dict):
         return fields
     return {
-        name: each if name == "extensions" else without_nulls(each) for name, each in fields.items() if each is not None
+        name: each if name == "extensions" else without_nulls(each, but=but)
+        for name, each in fields.items()
+        if each is not None or name == but
     }
 
 
@@ -194,7 +199,7 @@ def _named(merged: Mapping[str, Mapping[str, _Entry]], part: str, name: object) 
 
 def _fields(kind: type[T], entry: _Entry) -> T:
     try:
-        return msgspec.convert({} if entry.fields is None else without_nulls(entry.fields), kind)
+        return msgspec.convert({} if entry.fields is None else without_nulls(entry.fields, but="token"), kind)
     except msgspec.ValidationError as error:
         raise Unusable(f"{entry.where}: {wrong_field.sentence(error)}") from error
 
