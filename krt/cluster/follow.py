@@ -3,11 +3,10 @@
 Nothing but a complete list or a DELETED removes a workload: an API server that refuses or stumbles empties no index.
 """
 
-import gc
 import math
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 import trio
@@ -32,6 +31,10 @@ _SILENCE_SECONDS = 130.0
 _DENIED_SECONDS = 60.0
 _WATCH_SECONDS = (240.0, 360.0)
 _PUT_AT_ONCE = 50  # workloads; half a millisecond
+
+
+# Called when a page of a list has brought in what was not known before. Must not wait or raise.
+OnGrowth = Callable[[], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -85,13 +88,13 @@ class Scope:
         return f"{self.resource.plural}{within}"
 
 
-async def keep(scope: Scope, api: Api, index: Index) -> None:
+async def keep(scope: Scope, api: Api, index: Index, on_growth: OnGrowth = lambda: None) -> None:
     """Follow the scope for ever. What goes wrong is waited out; 410 and silence lead to a new list."""
     backoff = Backoff(first_seconds=0.5, most_seconds=30.0)
     async for _ in backoff:
         try:
             if scope.version is None:
-                await _list(scope, api, index)
+                await _list(scope, api, index, on_growth)
             await _watch(scope, api, index, backoff)
             scope.watch_ends["ended"] += 1
         except VersionExpired as error:
@@ -104,12 +107,15 @@ async def keep(scope: Scope, api: Api, index: Index) -> None:
             await trio.sleep(error.retry_after_seconds)
 
 
-async def _list(scope: Scope, api: Api, index: Index) -> None:
+async def _list(scope: Scope, api: Api, index: Index, on_growth: OnGrowth) -> None:
     began = trio.current_time()
     listed, new = set[WorkloadKey](), set[WorkloadKey]()
     try:
         async for page in Pages(api, scope.resource, scope.namespace):
+            known = len(new)
             await _put(page.workloads, index, listed, new)
+            if len(new) > known:
+                on_growth()
     except ListTooLong:
         for key in new:  # or each try would leave as many as a list may have
             index.remove(key)
@@ -129,9 +135,6 @@ async def _put(workloads: Iterator[Workload], index: Index, listed: set[Workload
         listed.add(workload.key)
         if number % _PUT_AT_ONCE == 0:
             await trio.lowlevel.checkpoint()
-    # There are no cycles in an index. Looked through again and again while it grows, it would hold the loop for 40 ms
-    # each time (30,000 Deployments).
-    gc.freeze()
 
 
 async def _watch(scope: Scope, api: Api, index: Index, backoff: Backoff) -> None:

@@ -34,9 +34,10 @@ class Index:
         return tuple(self._workloads[key] for key in sorted(self._running.get(repository, ())))
 
     def put(self, workload: Workload) -> None:
-        """Take in a workload as it is now."""
+        """Take in a workload as it is now. One that has not changed stays the object that it was."""
         workload = self._told(workload)
         before = self._forget(workload.key)
+        workload = before if before and before == workload else workload
         self._workloads[workload.key] = workload
         for repository in workload.repositories:
             self._running[repository].add(workload.key)

@@ -13,7 +13,7 @@ from krt.cluster.access import Server, http_client, load_access
 from krt.cluster.api import Api
 from krt.cluster.confirm import AT_ONCE, confirm
 from krt.cluster.credentials import Credentials
-from krt.cluster.follow import Scope, keep
+from krt.cluster.follow import OnGrowth, Scope, keep
 from krt.cluster.identity import identify
 from krt.cluster.index import Index
 from krt.cluster.namespaces import Namespaces
@@ -100,12 +100,17 @@ class Cluster:
 
 @asynccontextmanager
 async def open_cluster(
-    kubeconfig: Path | None, *, kinds: tuple[str, ...], namespaces: tuple[str, ...], calls_at_once: int
+    kubeconfig: Path | None,
+    *,
+    kinds: tuple[str, ...],
+    namespaces: tuple[str, ...],
+    calls_at_once: int,
+    on_growth: OnGrowth = lambda: None,
 ) -> AsyncIterator[Cluster]:
     """The cluster of a kubeconfig (None: the pod's own); its index fills while the body runs. Raises SettingsInvalid.
 
     Without `namespaces` the whole cluster is listed and watched, and what its namespaces say of themselves; with them,
-    each of them and nothing else.
+    each of them and nothing else. `on_growth` is called when a page of a list has made the index grow.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
     scopes = tuple(Scope(RESTARTABLE[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
@@ -116,7 +121,7 @@ async def open_cluster(
         confirming = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for scope in scopes:
-                nursery.start_soon(keep, scope, cluster.api, cluster.index, name=f"keep {scope}")
+                nursery.start_soon(keep, scope, cluster.api, cluster.index, on_growth, name=f"keep {scope}")
                 nursery.start_soon(confirm, scope, cluster.api, confirming, name=f"confirm {scope}")
             nursery.start_soon(prove, cluster.api)
             if told:

@@ -1,6 +1,5 @@
 """Which parts of krt run together, in what order they become ready, and how they stop."""
 
-import gc
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +13,7 @@ from krt.broker.keys import Keys
 from krt.core.patterns import ImagePattern
 from krt.daemon import signals
 from krt.daemon.admin import admin
+from krt.daemon.memory import collect_often, settle
 from krt.daemon.room import room_for
 from krt.daemon.shared import Bound, Daemon, Role
 from krt.errors import BrokerUnavailable
@@ -53,21 +53,13 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
                     log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
                     started.set()
                     task_status.started(bound)
-                    _settle()
+                    settle()
+                    collect_often()
                 await stopping.wait()
                 root.cancel_scope.deadline = trio.current_time() + settings.process.grace_seconds
             support.cancel_scope.cancel()
     log.info("stopped", in_time=not root.cancel_scope.cancelled_caught)
     return not root.cancel_scope.cancelled_caught
-
-
-def _settle() -> None:
-    """What was imported and set up stays: no later collection need look through it, so that each is cheap.
-
-    Then they may come often: a request leaves cycles behind, which would else lie there by the megabyte.
-    """
-    gc.freeze()
-    gc.set_threshold(1000, 2, 1)
 
 
 def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:

@@ -14,6 +14,7 @@ from krt.cluster.events import EventWriter
 from krt.cluster.open import open_cluster
 from krt.core.admission import refusal
 from krt.core.presence import Presence
+from krt.daemon.memory import settle
 from krt.daemon.room import READING_CALLS
 from krt.daemon.shared import Daemon
 from krt.serving.address import Address
@@ -38,7 +39,11 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     calls_at_once = told.parallel_patches + READING_CALLS
     async with (
         open_cluster(
-            told.kubeconfig, kinds=told.kinds, namespaces=told.namespaces, calls_at_once=calls_at_once
+            told.kubeconfig,
+            kinds=told.kinds,
+            namespaces=told.namespaces,
+            calls_at_once=calls_at_once,
+            on_growth=settle,
         ) as cluster,
         subscribe(daemon.broker.endpoint, settings.valkey.channel) as channel,
         trio.open_nursery() as nursery,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tests.mutations import (
     cluster,
+    collected,
     decisions,
     explained,
     following,
@@ -26,6 +27,7 @@ from tests.mutations.mutation import Mutation
 
 EVERY: Sequence[Mutation] = (
     *cluster.MUTATIONS,
+    *collected.MUTATIONS,
     *decisions.MUTATIONS,
     *explained.MUTATIONS,
     *following.MUTATIONS,
