@@ -123,12 +123,17 @@ async def test_a_deployment_keeps_its_pods_available_while_they_are_replaced(sub
     assert [status for status in own if status.available < 3 or status.replicas < 3] == []
 
 
+async def restarted_to_no_end(subject: Subject, *, replicas: int) -> tuple[str, int]:
+    """A Deployment whose new pods do not become ready: its version before the restart, its generation since."""
+    await ready_workload(subject, replicas=replicas, progressDeadlineSeconds=DEADLINE_SECONDS)
+    await subject.break_new_pods()
+    version = (await subject.api.read(subject.key())).resource_version
+    return version, await restart(subject)
+
+
 async def test_new_pods_that_do_not_become_ready_exceed_the_deadline_beside_the_old_ones(subject: Subject) -> None:
     async with subject.rolling():
-        await ready_workload(subject, replicas=2, progressDeadlineSeconds=DEADLINE_SECONDS)
-        await subject.break_new_pods()
-        version = (await subject.api.read(subject.key())).resource_version
-        generation = await restart(subject)
+        version, generation = await restarted_to_no_end(subject, replicas=2)
         async with watched(subject, version) as lines:
             *_, last = await until(lines, is_stuck(generation))
     assert (last.status.updated, last.status.available) == (1, 2)
@@ -138,10 +143,7 @@ async def test_new_pods_that_do_not_become_ready_exceed_the_deadline_beside_the_
 async def test_a_failed_rollout_that_is_restarted_is_not_failed_any_more(subject: Subject) -> None:
     """The old condition stands until the new generation is observed, and counts no more."""
     async with subject.rolling():
-        await ready_workload(subject, replicas=1, progressDeadlineSeconds=DEADLINE_SECONDS)
-        await subject.break_new_pods()
-        version = (await subject.api.read(subject.key())).resource_version
-        generation = await restart(subject)
+        version, generation = await restarted_to_no_end(subject, replicas=1)
         async with watched(subject, version) as lines:
             await until(lines, is_stuck(generation))
             generation = await restart(subject, LATER)

@@ -14,7 +14,7 @@ from tests.fakes.workloads import FakeWorkloads
 class FakeIndex:
     """Holds what is there now; what changes from now on it hears while `follow` runs, `lag_seconds` late.
 
-    While it is `stale` it does not say that it is fresh, whatever it hears.
+    While it is `stale` it does not say that it is fresh, whatever it hears; `unlisted`: nothing was listed in full yet.
     """
 
     def __init__(
@@ -22,6 +22,7 @@ class FakeIndex:
     ) -> None:
         self.heard_at = trio.current_time()
         self.stale = False
+        self.unlisted = False
         self.wanted_at = -math.inf
         self._lag_seconds = lag_seconds
         self._bookmark_seconds = bookmark_seconds
@@ -37,7 +38,11 @@ class FakeIndex:
         return self._index.get(key)
 
     def is_listed(self, key: WorkloadKey) -> bool:
-        return True
+        return not self.unlisted
+
+    def lose(self, key: WorkloadKey) -> None:
+        """It does not hold it any more, and has not heard why."""
+        self._index.remove(key)
 
     def fresh_at(self) -> float:
         return self.heard_at

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 import trio
 
+from krt.core.event_id import EventId
 from krt.core.matching import Warning  # noqa: A004
 from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK
 from krt.core.report import MOST_TARGETS, Group, GroupState
@@ -22,7 +23,7 @@ from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import NOW, a_container
 from tests.fakes.workloads import FakeWorkloads, many_workloads
-from tests.worker.workers import WEB, wall, web
+from tests.worker.workers import WEB, World, wall, web
 
 REFUSED = ClusterRefused("422")
 UNHEARD = "nothing heard of the workload for 900 s"
@@ -211,19 +212,30 @@ async def test_T3_a_workload_that_was_matched_and_is_gone_before_its_patch_is_wh
     assert (target(world, entry).state, target(world, entry).reason) == ("skipped", "deleted or recreated")
 
 
-async def test_T3_an_index_that_has_not_heard_yet_of_a_new_workload_does_not_call_it_gone(world, autojump_clock):
-    """One worker matches what another one's watch lags behind on. Seen to fail with the index's word taken at once."""
+async def a_follower_behind(world: World) -> None:
+    """A worker that follows every rollout, with an index that hears of everything half a minute late."""
     slow(world)
     await world.start(index=FakeIndex(world.cluster, lag_seconds=30, bookmark_seconds=60))
     await trio.sleep(2)  # it holds the lease
-    world.cluster.delete(WEB)
-    world.cluster.put(web(uid="another"))
-    second = await world.start(index=FakeIndex(world.cluster, bookmark_seconds=5))
-    entry = world.accept(ring=second)
+
+
+async def done_by_another(world: World) -> EventId:
+    """An event that another worker has settled, and a rollout that has just ended unheard by the follower."""
+    another = await world.start(index=FakeIndex(world.cluster, bookmark_seconds=5))
+    entry = world.accept(ring=another)
     await world.settled(entry)
     await trio.sleep(15)
     assert world.targets(entry) == {"web": "progressing"}
     world.cluster.change(WEB, status=DONE)
+    return entry
+
+
+async def test_T3_an_index_that_has_not_heard_yet_of_a_new_workload_does_not_call_it_gone(world, autojump_clock):
+    """One worker matches what another one's watch lags behind on. Seen to fail with the index's word taken at once."""
+    await a_follower_behind(world)
+    world.cluster.delete(WEB)
+    world.cluster.put(web(uid="another"))
+    entry = await done_by_another(world)
     await trio.sleep(100)
     assert world.targets(entry) == {"web": "ready"}
 
@@ -233,8 +245,8 @@ async def test_T3_a_place_that_was_never_listed_is_not_one_where_everything_is_g
     worker, entry = await a_restart(world)
     await worker.stop()
     index = FakeIndex(world.cluster, bookmark_seconds=60)
-    index._index.remove(WEB)
-    index.is_listed = lambda key: False
+    index.lose(WEB)
+    index.unlisted = True
     await world.start(index=index)
     await trio.sleep(890)
     assert world.targets(entry) == {"web": "progressing"}
@@ -272,15 +284,8 @@ async def test_T3_what_the_report_says_of_the_restart_outlives_the_workers_that_
 
 async def test_T3_a_follower_whose_index_lags_behind_does_not_take_a_restart_for_taken_back(world, autojump_clock):
     """Another worker patched and settled what its watch has yet to tell. Seen to fail without the versions compared."""
-    slow(world)
-    await world.start(index=FakeIndex(world.cluster, lag_seconds=30, bookmark_seconds=60))
-    await trio.sleep(2)  # it holds the lease
-    second = await world.start(index=FakeIndex(world.cluster, bookmark_seconds=5))
-    entry = world.accept(ring=second)
-    await world.settled(entry)
-    await trio.sleep(15)
-    assert world.targets(entry) == {"web": "progressing"}
-    world.cluster.change(WEB, status=DONE)
+    await a_follower_behind(world)
+    entry = await done_by_another(world)
     await trio.sleep(40)
     assert world.targets(entry) == {"web": "ready"}
 
