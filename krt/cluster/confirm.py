@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator
 import trio
 
 from krt.backoff import Backoff
-from krt.cluster.api import Api
 from krt.cluster.follow import Scope
+from krt.cluster.listing import newest_version
+from krt.cluster.transport import Transport
+from krt.cluster.watching import watch
 from krt.cluster.wire import read_bookmark, read_changed, read_line
 from krt.errors import ClusterError
 from krt.logs import Log
@@ -25,7 +27,7 @@ _WATCH_SECONDS = 3.0
 _LONGEST_SECONDS = 20.0  # of a server that does not end what it was asked to end
 
 
-async def confirm(scope: Scope, api: Api, limit: trio.CapacityLimiter) -> None:
+async def confirm(scope: Scope, transport: Transport, limit: trio.CapacityLimiter) -> None:
     """Whenever somebody wants the scope to be fresh, and it says nothing by itself: ask, for ever."""
     backoff = Backoff(first_seconds=1.0, most_seconds=15.0)
     async for _ in backoff:
@@ -33,23 +35,23 @@ async def confirm(scope: Scope, api: Api, limit: trio.CapacityLimiter) -> None:
         await trio.sleep_until(wanted_at)
         if scope.heard_at < wanted_at:
             async with limit:
-                await _ask(scope, api)
+                await _ask(scope, transport)
             await trio.sleep(_PAUSE_SECONDS)
         if scope.heard_at >= wanted_at:
             backoff.reset()
 
 
-async def _ask(scope: Scope, api: Api) -> None:
+async def _ask(scope: Scope, transport: Transport) -> None:
     began = trio.current_time()
     try:
         with trio.move_on_after(_LONGEST_SECONDS):
             known = scope.version
-            newest = int(await api.newest_version(scope.resource, scope.namespace))
+            newest = int(await newest_version(transport, scope.resource, scope.namespace))
             scope.check_order(known, str(newest))
             if _is_at(scope, newest):
                 scope.heard_at = max(scope.heard_at, began)
             elif scope.version:
-                async with api.watch(scope.resource, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
+                async with watch(transport, scope.resource, scope.namespace, scope.version, _WATCH_SECONDS) as lines:
                     await _hear(scope, newest, lines, began)
     except (ClusterError, ValueError) as error:
         # A ValueError is what no API server sends: no JSON, or a version that is no number. Whoever follows the scope

@@ -3,6 +3,7 @@
 An Event is for people: what cannot be written soon is not written, and no restart waits for one.
 """
 
+import json
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,12 +12,15 @@ from typing import Any
 
 import trio
 
-from krt.cluster.api import Api
+from krt.cluster.transport import Transport
 from krt.cluster.wire import FIELD_MANAGER
+from krt.core.resource import Resource
 from krt.core.restartable import RESTARTABLE
 from krt.core.workload import Workload
 from krt.errors import ClusterError
 from krt.logs import Log
+
+_EVENT = Resource("events.k8s.io", "v1", "Event", "events")
 
 log = Log("cluster")
 
@@ -28,8 +32,8 @@ _MOST_INSTANCE = 128
 class EventWriter:
     """Writes one after another; above MOST_WAITING the newest are left out."""
 
-    def __init__(self, api: Api) -> None:
-        self._api = api
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._restarts_in, self._restarts_out = trio.open_memory_channel[tuple[Workload, str, datetime]](MOST_WAITING)
         self._problem = ""
 
@@ -44,7 +48,7 @@ class EventWriter:
         """Write what is told, for ever."""
         async for workload, cause, at in self._restarts_out:
             try:
-                await self._api.create_event(workload.key.namespace, event_of(workload, cause, at))
+                await create_event(self._transport, workload.key.namespace, event_of(workload, cause, at))
                 self._problem = ""
             except ClusterError as error:
                 self._say(str(error))
@@ -55,13 +59,20 @@ class EventWriter:
             log.warning("kubernetes_event_not_written", problem=problem)
 
 
+async def create_event(transport: Transport, namespace: str, event: Mapping[str, Any]) -> None:
+    """Create a Kubernetes Event. Raises Conflict and NotThere, besides what every call does."""
+    headers = {"Content-Type": "application/json"}
+    path = _EVENT.collection_path(namespace)
+    await transport.call("POST", path, content=json.dumps(event).encode(), headers=headers)
+
+
 def event_of(workload: Workload, cause: str, at: datetime) -> Mapping[str, Any]:
     """The Event, as JSON (kubernetes.io/docs, "Event v1 events.k8s.io")."""
     key = workload.key
     name = f"{key.name[:200].rstrip('-.')}.{token_hex(8)}"
     return {
-        "apiVersion": "events.k8s.io/v1",
-        "kind": "Event",
+        "apiVersion": _EVENT.api_version,
+        "kind": _EVENT.kind,
         "metadata": {"name": name, "namespace": key.namespace},
         "eventTime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": FIELD_MANAGER,

@@ -13,10 +13,11 @@ import trio
 from trio_util import AsyncValue
 
 from krt.backoff import Backoff
-from krt.cluster.api import Api
 from krt.cluster.index import Index
 from krt.cluster.listing import ListTooLong, Pages
 from krt.cluster.refusal import refusal
+from krt.cluster.transport import Transport
+from krt.cluster.watching import watch
 from krt.cluster.wire import UNREADABLE, Unreadable, read_bookmark, read_changed, read_line, read_status
 from krt.core.resource import Resource
 from krt.core.workload import Workload, WorkloadKey
@@ -88,14 +89,14 @@ class Scope:
         return f"{self.resource.plural}{within}"
 
 
-async def keep(scope: Scope, api: Api, index: Index, on_growth: OnGrowth = lambda: None) -> None:
+async def keep(scope: Scope, transport: Transport, index: Index, on_growth: OnGrowth = lambda: None) -> None:
     """Follow the scope for ever. What goes wrong is waited out; 410 and silence lead to a new list."""
     backoff = Backoff(first_seconds=0.5, most_seconds=30.0)
     async for _ in backoff:
         try:
             if scope.version is None:
-                await _list(scope, api, index, on_growth)
-            await _watch(scope, api, index, backoff)
+                await _list(scope, transport, index, on_growth)
+            await _watch(scope, transport, index, backoff)
             scope.watch_ends["ended"] += 1
         except VersionExpired as error:
             scope.watch_ends["expired"] += 1
@@ -107,11 +108,11 @@ async def keep(scope: Scope, api: Api, index: Index, on_growth: OnGrowth = lambd
             await trio.sleep(error.retry_after_seconds)
 
 
-async def _list(scope: Scope, api: Api, index: Index, on_growth: OnGrowth) -> None:
+async def _list(scope: Scope, transport: Transport, index: Index, on_growth: OnGrowth) -> None:
     began = trio.current_time()
     listed, new = set[WorkloadKey](), set[WorkloadKey]()
     try:
-        async for page in Pages(api, scope.resource, scope.namespace):
+        async for page in Pages(transport, scope.resource, scope.namespace):
             known = len(new)
             await _put(page.workloads, index, listed, new)
             if len(new) > known:
@@ -137,10 +138,10 @@ async def _put(workloads: Iterator[Workload], index: Index, listed: set[Workload
             await trio.lowlevel.checkpoint()
 
 
-async def _watch(scope: Scope, api: Api, index: Index, backoff: Backoff) -> None:
+async def _watch(scope: Scope, transport: Transport, index: Index, backoff: Backoff) -> None:
     seconds = random.uniform(*_WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing
     with trio.CancelScope() as scope.watching:
-        async with api.watch(scope.resource, scope.namespace, scope.version or "", seconds) as lines:
+        async with watch(transport, scope.resource, scope.namespace, scope.version or "", seconds) as lines:
             scope.problem = None
             scope.note_denial(denied=False)
             while (line := await _next(lines)) is not None:

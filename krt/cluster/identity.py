@@ -5,13 +5,16 @@ What each call needs, seen on Kubernetes 1.36: `get` on the namespace kube-syste
 be asked by everybody (the ClusterRole system:basic-user).
 """
 
+import json
 from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
 from krt.backoff import Backoff
+from krt.cluster import wire
 from krt.cluster.access import Server
-from krt.cluster.api import Api
+from krt.cluster.transport import Transport, decoded
 from krt.core.cluster_identity import ClusterIdentity
+from krt.core.resource import NAMESPACE, Resource
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, NotThere, VersionExpired
 from krt.logs import Log
 
@@ -19,28 +22,42 @@ log = Log("cluster")
 T = TypeVar("T")
 
 _CLUSTERS_OWN = "kube-system"  # made when the cluster is made, and nobody can delete it
+_REVIEW = Resource("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False)
 _MOST_NAMESPACES = 8
 # Who else has a uid may have it from outside: that of an AWS user is the same in each cluster.
 _ACCOUNT = "system:serviceaccount:"
 
 
-async def identify(api: Api, server: Server, namespaces: Iterable[str]) -> ClusterIdentity:
+async def identify(transport: Transport, server: Server, namespaces: Iterable[str]) -> ClusterIdentity:
     """This cluster, as far as krt may see; waits for an API server that does not answer.
 
     Ask once a scope was listed: while an API server starts, it denies everything to everybody.
     """
     async for _ in Backoff(first_seconds=0.5, most_seconds=15.0):
         try:
-            return await _look(api, server, sorted(namespaces)[:_MOST_NAMESPACES])
+            return await _look(transport, server, sorted(namespaces)[:_MOST_NAMESPACES])
         except ClusterUnavailable as error:
             log.warning("cluster_not_identified", problem=error)
     raise AssertionError("a backoff does not end")
 
 
-async def _look(api: Api, server: Server, namespaces: Iterable[str]) -> ClusterIdentity:
-    cluster = await _allowed(api.namespace_uid(_CLUSTERS_OWN))
-    parts = {f"namespace {name}": uid for name in namespaces if (uid := await _allowed(api.namespace_uid(name)))}
-    who = await _allowed(api.who_am_i())
+async def namespace_uid(transport: Transport, name: str) -> str:
+    """What tells the namespace from others of that name. Raises NotThere."""
+    return decoded(wire.read_uid, await transport.call("GET", NAMESPACE.object_path("", name)))
+
+
+async def who_am_i(transport: Transport) -> wire.Account:
+    """Who the API server takes krt for. Raises NotThere where it is older than Kubernetes 1.28."""
+    question = json.dumps({"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind}).encode()
+    headers = {"Content-Type": "application/json"}
+    body = await transport.call("POST", _REVIEW.collection_path(None), content=question, headers=headers)
+    return decoded(wire.read_account, body)
+
+
+async def _look(transport: Transport, server: Server, namespaces: Iterable[str]) -> ClusterIdentity:
+    cluster = await _allowed(namespace_uid(transport, _CLUSTERS_OWN))
+    parts = {f"namespace {name}": uid for name in namespaces if (uid := await _allowed(namespace_uid(transport, name)))}
+    who = await _allowed(who_am_i(transport))
     if who and who.uid and who.username.startswith(_ACCOUNT):
         parts[who.username] = who.uid
     if not cluster:

@@ -1,14 +1,45 @@
-"""The pages of one list, to its end or to a bound: what an API server sends is no reason to run out of memory."""
+"""Lists, page by page to their end or to a bound: what an API server sends is no reason to run out of memory."""
 
+from functools import partial
 from typing import Self
 
-from krt.cluster.api import PAGE_ITEMS, AnswerTooLarge, Api
-from krt.cluster.wire import Page
+from krt.cluster import wire
+from krt.cluster.transport import AnswerTooLarge, Transport, decoded
 from krt.core.resource import Resource
 from krt.errors import ClusterUnavailable
 
+PAGE_ITEMS = 250  # a page is decoded in one piece, which holds the loop for 2 to 4 ms
 MOST_OBJECTS = 100_000  # asked for, in all pages together
+_PAGE_SECONDS = 60.0  # a page of a busy server's list
+_MOST_PAGE_BYTES = 16 * 1024 * 1024  # unpacked; 250 Deployments are 2 MiB
+_MOST_PAGE_METADATA = 20 * PAGE_ITEMS  # each object has two or a few; to decode 16 MiB of empty ones takes 400 MB
 _MOST_TOKEN_CHARACTERS = 16 * 1024  # the API server's own have some hundred; it travels in a URL
+
+
+async def list_page(
+    transport: Transport,
+    resource: Resource,
+    namespace: str | None,
+    continue_token: str | None,
+    *,
+    at_once: int = PAGE_ITEMS,
+) -> wire.Page:
+    """One page of a list. Raises VersionExpired where the token is too old, AnswerTooLarge."""
+    params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {})
+    headers = {"Accept-Encoding": "gzip"}  # the API server packs what is longer than 128 KiB, and no watch
+    path = resource.collection_path(namespace)
+    body = await transport.call(
+        "GET", path, params=params, headers=headers, seconds=_PAGE_SECONDS, most_bytes=_MOST_PAGE_BYTES
+    )
+    if body.count(b'"metadata"') > _MOST_PAGE_METADATA:
+        raise AnswerTooLarge("the answer holds more objects than were asked for")
+    return decoded(partial(wire.read_page, resource.kind), body)
+
+
+async def newest_version(transport: Transport, resource: Resource, namespace: str | None) -> str:
+    """The version that a list would have now: everything that happened before the call is older, or that."""
+    body = await transport.call("GET", resource.collection_path(namespace), params={"limit": "1"})
+    return decoded(partial(wire.read_page, resource.kind), body).resource_version
 
 
 class ListTooLong(ClusterUnavailable):
@@ -16,14 +47,14 @@ class ListTooLong(ClusterUnavailable):
 
 
 class Pages:
-    """`async for page in Pages(…)`: raises what Api.list_page raises, and ListTooLong.
+    """`async for page in Pages(…)`: raises what `list_page` raises, and ListTooLong.
 
     Where a page is too large, fewer objects are asked for at a time. An iterator and no generator, which a consumer's
     error would leave unclosed.
     """
 
-    def __init__(self, api: Api, resource: Resource, namespace: str | None) -> None:
-        self._api = api
+    def __init__(self, transport: Transport, resource: Resource, namespace: str | None) -> None:
+        self._transport = transport
         self._resource = resource
         self._namespace = namespace
         self._token: str | None = None
@@ -34,7 +65,7 @@ class Pages:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Page:
+    async def __anext__(self) -> wire.Page:
         if self._is_over:
             raise StopAsyncIteration
         if self._asked_for >= MOST_OBJECTS:
@@ -45,10 +76,12 @@ class Pages:
         self._token, self._is_over = page.continue_token, not page.continue_token
         return page
 
-    async def _page(self) -> Page:
+    async def _page(self) -> wire.Page:
         while True:
             try:
-                return await self._api.list_page(self._resource, self._namespace, self._token, at_once=self._at_once)
+                return await list_page(
+                    self._transport, self._resource, self._namespace, self._token, at_once=self._at_once
+                )
             except AnswerTooLarge:
                 if self._at_once == 1:
                     raise

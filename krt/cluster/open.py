@@ -10,7 +10,6 @@ import trio
 from trio_util import wait_any
 
 from krt.cluster.access import Server, http_client, load_access
-from krt.cluster.api import Api
 from krt.cluster.confirm import AT_ONCE, confirm
 from krt.cluster.credentials import Credentials
 from krt.cluster.follow import OnGrowth, Scope, keep
@@ -18,6 +17,8 @@ from krt.cluster.identity import identify
 from krt.cluster.index import Index
 from krt.cluster.namespaces import Namespaces
 from krt.cluster.prove import prove
+from krt.cluster.transport import Transport
+from krt.cluster.workloads import calls
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.image import Repository
 from krt.core.ports import Changed, Stamp
@@ -30,7 +31,7 @@ class Cluster:
     """One cluster: what it is asked through, and what is known of it."""
 
     server: Server
-    api: Api
+    transport: Transport
     index: Index
     scopes: tuple[Scope, ...]
     credentials: Credentials
@@ -47,7 +48,9 @@ class Cluster:
 
     async def identity(self) -> ClusterIdentity:
         """Which cluster this is. Ask after `wait_listed`; waits for an API server that does not answer."""
-        return await identify(self.api, self.server, {scope.namespace for scope in self.scopes if scope.namespace})
+        return await identify(
+            self.transport, self.server, {scope.namespace for scope in self.scopes if scope.namespace}
+        )
 
     def fresh_at(self) -> float:
         """Everything that had happened by then, on Trio's clock, is in the index; closed scopes aside."""
@@ -63,13 +66,13 @@ class Cluster:
         return tuple(scope for scope in self.scopes if not scope.is_closed) or self.scopes
 
     async def read(self, key: WorkloadKey) -> Workload:
-        """The workload as it is now. Raises what Api.read raises."""
-        workload = await self.api.read(key)
+        """The workload as it is now. Raises what `calls.read` raises."""
+        workload = await calls.read(self.transport, key)
         return self.namespaces.told(workload) if self.namespaces else workload
 
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
-        """Restart it if it is still at the version that was read. Raises what Api.restart raises."""
-        return await self.api.restart(workload, stamp)
+        """Restart it if it is still at the version that was read. Raises what `calls.restart` raises."""
+        return await calls.restart(self.transport, workload, stamp)
 
     def get(self, key: WorkloadKey) -> Workload | None:
         """The workload as last seen."""
@@ -117,14 +120,14 @@ async def open_cluster(
     told = None if namespaces else Namespaces()
     async with http_client(server, connections=calls_at_once + len(scopes) + 1 + AT_ONCE) as client:
         index = told.workloads if told else Index()
-        cluster = Cluster(server, Api(client, credentials), index, scopes, credentials, told)
+        cluster = Cluster(server, Transport(client, credentials), index, scopes, credentials, told)
         confirming = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for scope in scopes:
-                nursery.start_soon(keep, scope, cluster.api, cluster.index, on_growth, name=f"keep {scope}")
-                nursery.start_soon(confirm, scope, cluster.api, confirming, name=f"confirm {scope}")
-            nursery.start_soon(prove, cluster.api)
+                nursery.start_soon(keep, scope, cluster.transport, cluster.index, on_growth, name=f"keep {scope}")
+                nursery.start_soon(confirm, scope, cluster.transport, confirming, name=f"confirm {scope}")
+            nursery.start_soon(prove, cluster.transport)
             if told:
-                nursery.start_soon(keep, told.scope, cluster.api, told.known, name=f"keep {told.scope}")
+                nursery.start_soon(keep, told.scope, cluster.transport, told.known, name=f"keep {told.scope}")
             yield cluster
             nursery.cancel_scope.cancel()

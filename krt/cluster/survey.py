@@ -7,9 +7,9 @@ from pathlib import Path
 import trio
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.cluster.listing import Pages
 from krt.cluster.namespaces import Namespaces
+from krt.cluster.transport import Transport
 from krt.core.resource import NAMESPACE, Resource
 from krt.core.restartable import RESTARTABLE
 from krt.core.workload import Workload
@@ -35,15 +35,15 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
     async with http_client(server, connections=_CONNECTIONS) as client:
-        api, workloads, unseen = Api(client, credentials), list[Workload](), list[str]()
+        transport, workloads, unseen = Transport(client, credentials), list[Workload](), list[str]()
         try:
             for resource in RESTARTABLE.values():
-                found, problem = await _look(api, resource, namespaces if resource.kind in kinds else None)
+                found, problem = await _look(transport, resource, namespaces if resource.kind in kinds else None)
                 workloads += found
                 unseen += [problem] if problem else []
             told = Namespaces()
             if not namespaces:
-                found, problem = await _look(api, NAMESPACE, None)
+                found, problem = await _look(transport, NAMESPACE, None)
                 for namespace in found:
                     told.known.put(namespace)
                 unseen += [f"{problem}; one that is opted out is not known"] if problem else []
@@ -52,25 +52,27 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
     return Survey(server.url, tuple(map(told.told, workloads)), tuple(unseen))
 
 
-async def _look(api: Api, resource: Resource, needed: Collection[str] | None) -> tuple[list[Workload], str | None]:
+async def _look(
+    transport: Transport, resource: Resource, needed: Collection[str] | None
+) -> tuple[list[Workload], str | None]:
     """All of a resource; where that is denied, what is needed of it (None: nothing), and what is missing then."""
     try:
-        return await _list(api, resource, None), None
+        return await _list(transport, resource, None), None
     except ClusterDenied as error:
         if needed is not None and not needed:
             raise
-        found = [workload for namespace in needed or () for workload in await _list(api, resource, namespace)]
+        found = [workload for namespace in needed or () for workload in await _list(transport, resource, namespace)]
         return found, f"{resource.plural}{' in other namespaces' if needed else ''} were not looked at: {error}"
 
 
-async def _list(api: Api, resource: Resource, namespace: str | None) -> list[Workload]:
+async def _list(transport: Transport, resource: Resource, namespace: str | None) -> list[Workload]:
     for _ in range(_TIMES):
         try:
-            return await _pages(api, resource, namespace)
+            return await _pages(transport, resource, namespace)
         except VersionExpired:
             pass
     raise ClusterUnavailable(f"{resource.plural} changed too fast to be listed")
 
 
-async def _pages(api: Api, resource: Resource, namespace: str | None) -> list[Workload]:
-    return [workload async for page in Pages(api, resource, namespace) for workload in page.workloads]
+async def _pages(transport: Transport, resource: Resource, namespace: str | None) -> list[Workload]:
+    return [workload async for page in Pages(transport, resource, namespace) for workload in page.workloads]

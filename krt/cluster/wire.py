@@ -252,12 +252,12 @@ def read_bookmark(body: msgspec.Raw) -> str:
     return _bookmark.decode(body).metadata.resource_version
 
 
-def read_uid(_kind: str, body: bytes) -> str:
+def read_uid(body: bytes) -> str:
     """The uid of any object. Raises UNREADABLE."""
     return _odd.decode(body).metadata.uid
 
 
-def read_account(_kind: str, body: bytes) -> Account:
+def read_account(body: bytes) -> Account:
     """Who a SelfSubjectReview says that one is. Raises UNREADABLE."""
     return _review.decode(body).status.user_info
 

@@ -69,7 +69,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
         nursery.start_soon(keep.tidy, journal)  # before anything is written: at a full Valkey only this makes room
-        events = EventWriter(cluster.api)
+        events = EventWriter(cluster.transport)
         nursery.start_soon(events.write)
         on_restart = events.restarted if told.kubernetes_events else None
         await cluster.wait_listed()

@@ -12,7 +12,7 @@ from functools import partial
 import trio
 
 from krt.cli.main import main
-from krt.cluster import api
+from krt.cluster import transport
 from krt.logs import Log
 
 _LONG_SECONDS = 0.004
@@ -51,7 +51,7 @@ class Slices(trio.abc.Instrument):
 
 
 def _note_first_list() -> None:
-    inner, told = api._body, []
+    inner, told = transport._body, []
 
     async def body(response, *bounds):
         if not told and "limit=" in str(response.request.url):
@@ -59,7 +59,7 @@ def _note_first_list() -> None:
             log.info("list_began")
         return await inner(response, *bounds)
 
-    api._body = body
+    transport._body = body
 
 
 if __name__ == "__main__":

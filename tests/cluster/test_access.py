@@ -7,11 +7,11 @@ import pytest
 from trio.testing import MockClock
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.cluster.open import open_cluster
 from krt.dev.cluster import deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.cluster.plugin import Plugin, write_plugin
+from tests.fakes.calls import Calls
 from tests.fakes.stand_in import StandIn, key, write_kubeconfig
 
 
@@ -30,7 +30,7 @@ def plugin(tmp_path):
 async def api_of(kubeconfig: Path | None):
     server, credentials = load_access(kubeconfig)
     async with http_client(server, connections=4) as client:
-        yield Api(client, credentials)
+        yield Calls(client, credentials)
 
 
 def with_user(stand_in: StandIn, user, **cluster) -> Path:

@@ -12,7 +12,6 @@ import pytest
 import trio
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
 from krt.cluster.listing import MOST_OBJECTS, ListTooLong, Pages
@@ -23,6 +22,7 @@ from krt.core.restartable import RESTARTABLE
 from krt.core.workload import WorkloadKey
 from krt.dev.cluster import deployment
 from krt.errors import ClusterRefused, ClusterUnavailable
+from tests.fakes.calls import Calls
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import key, write_kubeconfig
 
@@ -66,7 +66,7 @@ async def serving(tmp_path, answer):
         path = write_kubeconfig(tmp_path, {"server": url}, {"token": "t"})
         access, credentials = load_access(path)
         async with http_client(access, connections=4) as client:
-            yield server, Api(client, credentials), path
+            yield server, Calls(client, credentials), path
         nursery.cancel_scope.cancel()
 
 
@@ -181,7 +181,7 @@ def listing(next_token, *, names=lambda _n: 1):
 
 
 async def _names(api):
-    return [each.key.name async for part in Pages(api, KIND, None) for each in part.workloads]
+    return [each.key.name async for part in Pages(api.transport, KIND, None) for each in part.workloads]
 
 
 ENDLESS_LISTS = {
@@ -212,7 +212,7 @@ async def test_a_list_that_is_given_up_leaves_nothing_of_it_and_takes_nothing_aw
     index.put(known)
     endless_list = serving(tmp_path, listing(ENDLESS_LISTS["two tokens by turns"]))
     async with endless_list as (_, api, _), trio.open_nursery() as nursery:
-        nursery.start_soon(keep, scope, api, index)
+        nursery.start_soon(keep, scope, api.transport, index)
         await until_on_wall_clock(lambda: "has not ended" in (scope.problem or ""), within_seconds=60)
         nursery.cancel_scope.cancel()
     assert index.get(known.key) is known

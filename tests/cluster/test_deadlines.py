@@ -5,10 +5,10 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.core.restartable import DEPLOYMENT
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
+from tests.fakes.calls import Calls
 from tests.fakes.served import served
 from tests.fakes.stand_in import key
 
@@ -18,7 +18,7 @@ async def api(stand_in):
     stand_in.cluster.add(deployment("web", "shop", "ghcr.io/acme/shop:dev"))
     server, credentials = load_access(stand_in.kubeconfig)
     async with http_client(server, connections=4) as client:
-        yield Api(client, credentials)
+        yield Calls(client, credentials)
 
 
 async def jump_when_stalled(clock: MockClock, seconds: float) -> None:
@@ -98,7 +98,7 @@ async def test_a_body_that_stops_half_way_ends_the_call_in_time(stand_in, clock:
         stand_in.kubeconfig.write_text(stand_in.kubeconfig.read_text().replace(stand_in.url, url))
         server, credentials = load_access(stand_in.kubeconfig)
         async with http_client(server, connections=4) as client:
-            api = Api(client, credentials)
+            api = Calls(client, credentials)
             await in_vain(lambda: api.read(key("web")), clock, 10)
 
 
@@ -107,7 +107,7 @@ async def test_a_refused_watch_whose_reason_stops_half_way_ends_in_time(stand_in
         stand_in.kubeconfig.write_text(stand_in.kubeconfig.read_text().replace(stand_in.url, url))
         server, credentials = load_access(stand_in.kubeconfig)
         async with http_client(server, connections=4) as client:
-            api = Api(client, credentials)
+            api = Calls(client, credentials)
 
             async def watch():
                 async with api.watch(DEPLOYMENT, None, "1", 300):
@@ -120,7 +120,7 @@ async def test_more_calls_than_connections_wait_for_their_turn_within_their_dead
     stand_in.cluster.add(deployment("web", "shop", "ghcr.io/acme/shop:dev"))
     server, credentials = load_access(stand_in.kubeconfig)
     async with http_client(server, connections=1) as client:
-        api = Api(client, credentials)
+        api = Calls(client, credentials)
         stand_in.cluster.faults.add(Fault(delay_seconds=3600))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(in_vain, lambda: api.read(key("web")), clock, 10)
@@ -136,7 +136,7 @@ async def test_an_api_server_that_is_away_is_said_so(stand_in, api):
     server, credentials = load_access(stand_in.kubeconfig)
     async with http_client(server, connections=1) as client:
         with pytest.raises(ClusterUnavailable, match="ConnectError"):
-            await Api(client, credentials).read(key("web"))
+            await Calls(client, credentials).read(key("web"))
 
 
 ANSWERS = {
@@ -163,7 +163,7 @@ async def test_an_answer_that_is_none_is_waited_out(stand_in, name):
         server, credentials = load_access(stand_in.kubeconfig)
         async with http_client(server, connections=1) as client:
             with pytest.raises(ClusterUnavailable):
-                await Api(client, credentials).read(key("web"))
+                await Calls(client, credentials).read(key("web"))
 
 
 async def test_what_is_no_kubernetes_at_all_is_no_reason_to_end(stand_in, api):

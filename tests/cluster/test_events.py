@@ -1,5 +1,6 @@
 """Kubernetes Events are told of restarts, and hold none up."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,11 +21,12 @@ class FakeApi:
         self.errors: list[KrtError] = []
         self.may_answer = trio.Event()
 
-    async def create_event(self, namespace: str, event: dict[str, Any]) -> None:
+    async def call(self, method: str, path: str, *, content: bytes, **_: Any) -> None:
         await self.may_answer.wait()
         if self.errors:
             raise self.errors.pop(0)
-        assert event["metadata"]["namespace"] == namespace
+        event = json.loads(content)
+        assert (method, path) == ("POST", f"/apis/events.k8s.io/v1/namespaces/{event['metadata']['namespace']}/events")
         self.events.append(event)
 
 

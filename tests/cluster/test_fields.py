@@ -15,9 +15,9 @@ import trio
 import yaml
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.dev.cluster import deployment
 from krt.errors import ClusterUnavailable, SettingsInvalid
+from tests.fakes.calls import Calls
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import key, write_kubeconfig
 
@@ -192,7 +192,7 @@ async def test_the_token_file_comes_before_the_token_and_the_token_where_it_cann
 async def api_of(kubeconfig):
     server, credentials = load_access(kubeconfig)
     async with http_client(server, connections=2) as client:
-        yield Api(client, credentials)
+        yield Calls(client, credentials)
 
 
 # several files

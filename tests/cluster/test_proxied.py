@@ -13,10 +13,10 @@ import trustme
 
 from krt.cluster import source
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.cluster.survey import survey
 from krt.dev.cluster import deployment
 from krt.errors import ClusterUnavailable, SettingsInvalid
+from tests.fakes.calls import Calls
 from tests.fakes.stand_in import key, write_kubeconfig
 from tests.fakes.tls_front import tls_front
 
@@ -59,7 +59,7 @@ async def copy(here, there, scope):
 async def api_of(kubeconfig):
     server, credentials = load_access(kubeconfig)
     async with http_client(server, connections=2) as client:
-        yield Api(client, credentials)
+        yield Calls(client, credentials)
 
 
 async def asks(kubeconfig):

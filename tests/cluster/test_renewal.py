@@ -15,12 +15,12 @@ from trio.testing import MockClock
 
 from krt.cluster import source
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.cluster.open import open_cluster
 from krt.core.restartable import RESTARTABLE
 from krt.dev.cluster import deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.cluster.plugin import write_plugin
+from tests.fakes.calls import Calls
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import key, write_kubeconfig
 from tests.fakes.tls_front import tls_front
@@ -47,7 +47,7 @@ def write_certificate(directory, name, *, authority=CA, not_after=None):
 async def api_of(kubeconfig):
     server, credentials = load_access(kubeconfig)
     async with http_client(server, connections=4) as client:
-        yield Api(client, credentials), credentials, server
+        yield Calls(client, credentials), credentials, server
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import pytest
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.core.ports import Stamp
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, NotThere
+from tests.fakes.calls import Calls
 from tests.fakes.stand_in import key
 
 STAMP = Stamp("2026-11-21T04:00:00.123456Z", "journal 1763690000123-0 2026-11-21T04:00:00.123456Z", "acme/shop main")
@@ -17,7 +17,7 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 async def api(stand_in):
     server, credentials = load_access(stand_in.kubeconfig)
     async with http_client(server, connections=4) as client:
-        yield Api(client, credentials)
+        yield Calls(client, credentials)
 
 
 @pytest.fixture

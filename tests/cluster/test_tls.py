@@ -12,9 +12,9 @@ from trio.testing import MockClock
 
 from krt.cluster import source
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.dev.cluster import deployment
 from krt.errors import ClusterUnavailable
+from tests.fakes.calls import Calls
 from tests.fakes.stand_in import key, write_kubeconfig
 from tests.fakes.tls_front import tls_front
 
@@ -53,7 +53,7 @@ async def front(stand_in, authority):
 async def api_of(directory, cluster, user):
     server, credentials = load_access(write_kubeconfig(directory, cluster, user))
     async with http_client(server, connections=2) as client:
-        yield Api(client, credentials)
+        yield Calls(client, credentials)
 
 
 def inline(file):
@@ -136,7 +136,7 @@ async def test_in_a_pod_its_own_account_is_enough_and_its_token_is_read_anew(
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
         server, credentials = load_access(None)
         async with http_client(server, connections=2) as client:
-            api = Api(client, credentials)
+            api = Calls(client, credentials)
             await api.read(key("web"))
             stand_in.token_file.write_text("second\n")
             clock.jump(60)

@@ -12,11 +12,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import PAGE_ITEMS, Api
+from krt.cluster.listing import PAGE_ITEMS
 from krt.cluster.unpack import PIECE_BYTES, Unpacker
 from krt.core.restartable import DEPLOYMENT
 from krt.dev.cluster import many_deployments
 from krt.errors import ClusterUnavailable
+from tests.fakes.calls import Calls
 from tests.fakes.peers import open_peer
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, write_kubeconfig
@@ -121,7 +122,7 @@ async def test_a_list_is_asked_for_packed_and_nothing_else_is(stand_in: StandIn)
 
 
 @asynccontextmanager
-async def asking(folder: Path, url: str) -> AsyncIterator[Api]:
+async def asking(folder: Path, url: str) -> AsyncIterator[Calls]:
     server, credentials = load_access(write_kubeconfig(folder, {"server": url}, {"token": "first"}))
     async with http_client(server, connections=2) as client:
-        yield Api(client, credentials)
+        yield Calls(client, credentials)

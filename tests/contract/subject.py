@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.api import Api
 from krt.core.resource import Resource
 from krt.core.restartable import DEPLOYMENT
 from krt.core.workload import WorkloadKey
 from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
+from tests.fakes.calls import Calls
 
 NOBODYS_TOKEN = "nobody"
 BUILDERS = {"Deployment": a_deployment, "StatefulSet": a_stateful_set, "DaemonSet": a_daemon_set}
@@ -31,7 +31,7 @@ class Caller:
     """Somebody with a token: their raw calls, and krt's."""
 
     client: httpx.AsyncClient
-    api: Api
+    api: Calls
 
 
 Become = Callable[[str], Awaitable[Caller]]  # by the token; until the test ends
@@ -111,11 +111,11 @@ async def caller(client: httpx.AsyncClient, kubeconfig: Path) -> AsyncIterator[C
 
 
 @asynccontextmanager
-async def _krt_calls(kubeconfig: Path) -> AsyncIterator[Api]:
+async def _krt_calls(kubeconfig: Path) -> AsyncIterator[Calls]:
     """By krt's own way, from the kubeconfig on."""
     server, credentials = load_access(kubeconfig)
     async with http_client(server, connections=8) as client:
-        yield Api(client, credentials)
+        yield Calls(client, credentials)
 
 
 def decoded(response: httpx.Response) -> Object:

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from krt.cluster.api import Api
 from krt.cluster.follow import Scope, keep
 from krt.cluster.index import Index
+from krt.cluster.transport import Transport
 from krt.core.image import parse
 from krt.core.restartable import DEPLOYMENT
 from krt.core.workload import Workload
@@ -42,10 +42,10 @@ class Followed:
 
 
 @asynccontextmanager
-async def following(api: Api, namespace: str | None) -> AsyncIterator[Followed]:
+async def following(transport: Transport, namespace: str | None) -> AsyncIterator[Followed]:
     followed = Followed(Scope(DEPLOYMENT, namespace))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(keep, followed.scope, api, followed.index)
+        nursery.start_soon(keep, followed.scope, transport, followed.index)
         yield followed
         nursery.cancel_scope.cancel()
 
@@ -57,7 +57,7 @@ def image(name: str) -> dict[str, object]:
 @pytest.mark.parametrize("whole_cluster", [True, False])
 async def test_the_index_holds_what_runs_an_image_from_then_on(subject: Subject, whole_cluster: bool) -> None:
     await subject.create("before", image=SHOP, replicas=0)
-    async with following(subject.api, None if whole_cluster else subject.namespace) as followed:
+    async with following(subject.api.transport, None if whole_cluster else subject.namespace) as followed:
         await followed.scope.listed.wait()
         assert followed.running(SHOP) == {"before"}
         await subject.create("after", image=SHOP, replicas=0)
@@ -70,7 +70,7 @@ async def test_the_index_holds_what_runs_an_image_from_then_on(subject: Subject,
 
 
 async def test_the_index_of_a_namespace_holds_no_other(subject: Subject) -> None:
-    async with subject.second_namespace() as other, following(subject.api, subject.namespace) as followed:
+    async with subject.second_namespace() as other, following(subject.api.transport, subject.namespace) as followed:
         await subject.create("theirs", namespace=other, image=SHOP, replicas=0)
         await subject.create("ours", image=SHOP, replicas=0)
         await followed.wait(lambda: "ours" in followed.running(SHOP))
@@ -79,7 +79,7 @@ async def test_the_index_of_a_namespace_holds_no_other(subject: Subject) -> None
 
 async def test_expired_versions_lose_no_change(subject: Subject) -> None:
     await subject.create("gone", image=SHOP, replicas=0)
-    async with following(subject.api, subject.namespace) as followed:
+    async with following(subject.api.transport, subject.namespace) as followed:
         await followed.wait(lambda: followed.running(SHOP) == {"gone"})
         await subject.delete("gone")
         await subject.create("new", image=SHOP, replicas=0)
@@ -99,7 +99,7 @@ async def test_an_expired_version_is_followed_by_a_new_list(subject: Subject) ->
     for workload in page.workloads:
         followed.index.put(workload)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(keep, followed.scope, subject.api, followed.index)
+        nursery.start_soon(keep, followed.scope, subject.api.transport, followed.index)
         await followed.wait(lambda: followed.running(SHOP) == {"new"})
         nursery.cancel_scope.cancel()
 
@@ -107,7 +107,10 @@ async def test_an_expired_version_is_followed_by_a_new_list(subject: Subject) ->
 async def test_a_scope_that_may_not_be_listed_says_why_and_holds_nothing(subject: Subject) -> None:
     await subject.create(image=SHOP, replicas=0)
     worker = await subject.worker()
-    async with following(worker.api, None) as denied, following(worker.api, subject.namespace) as allowed:
+    async with (
+        following(worker.api.transport, None) as denied,
+        following(worker.api.transport, subject.namespace) as allowed,
+    ):
         await allowed.wait(lambda: allowed.running(SHOP) == {"web"})
         await until_on_trio_clock(lambda: denied.scope.denied_since is not None and not allowed.scope.problem)
         assert not denied.scope.listed.is_set()

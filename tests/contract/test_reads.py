@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from krt.cluster.api import PAGE_ITEMS
+from krt.cluster.listing import PAGE_ITEMS
 from krt.core.restartable import DEPLOYMENT
 from krt.core.workload import Container, read_image
 from krt.errors import NotThere, VersionExpired

@@ -20,7 +20,6 @@ from krt.broker.journal import Journal
 from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
-from krt.cluster.api import Api
 from krt.cluster.open import Cluster, open_cluster
 from krt.core.document import document
 from krt.core.event_id import EventId
@@ -66,10 +65,6 @@ class Krt:
     namespace: str
     acceptor: Acceptor
     reports: Reports
-
-    @property
-    def api(self) -> Api:
-        return self.cluster.api
 
     async def accept(self) -> EventId:
         envelope = an_envelope()
@@ -120,9 +115,9 @@ class Krt:
         """The workload at one version, and what kubectl says of that; krt says the same of it."""
         with trio.fail_after(PATIENCE_SECONDS):
             while True:
-                before = await self.api.read(key)
+                before = await self.cluster.read(key)
                 verdict = await self._verdict(key)
-                if (await self.api.read(key)).resource_version == before.resource_version:
+                if (await self.cluster.read(key)).resource_version == before.resource_version:
                     assert verdict in VERDICTS[type(stage_of(before))], (verdict, stage_of(before), before)
                     return before, verdict
 
@@ -155,7 +150,7 @@ async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
             matching = Matching(cluster, lambda _: None, require_opt_in=False, max_event_age_seconds=3600)
             rules = Rules(0.1, 60, require_opt_in=False, rollout_deadline_seconds=900)
             bounds = Bounds(calls_at_once=8, restarts_per_second=100, in_hand=100)
-            around = Around(journal, rollouts, channel, cluster.api)
+            around = Around(journal, rollouts, channel, cluster)
             nursery.start_soon(work, around, matching, rules, bounds)
             yield Krt(server, cluster, namespace, acceptor, Reports(client, KEYS))
             nursery.cancel_scope.cancel()
@@ -177,7 +172,7 @@ async def deployed(krt: Krt, workload: Object) -> WorkloadKey:
     key = WorkloadKey(workload["kind"], metadata["namespace"], metadata["name"])
 
     async def is_complete() -> bool:
-        return isinstance(stage_of(await krt.api.read(key)), Ready | Untracked)
+        return isinstance(stage_of(await krt.cluster.read(key)), Ready | Untracked)
 
     await until_on_trio_clock(is_complete)
     return key
@@ -311,7 +306,7 @@ ROUNDED = 0.05  # seconds are told with one digit
 
 
 async def restarted_at(krt: Krt, key: WorkloadKey) -> datetime:
-    return datetime.fromisoformat((await krt.api.read(key)).restarted_at or "")
+    return datetime.fromisoformat((await krt.cluster.read(key)).restarted_at or "")
 
 
 async def ready_at(krt: Krt) -> datetime:
@@ -445,11 +440,11 @@ async def test_a_restart_that_kubectl_undoes_has_failed(krt: Krt, kubelet: Kubel
     event = await an_event(krt)
     await krt.settled(event)
     assert (await krt.target(event))["state"] == "progressing"
-    assert (await krt.api.read(key)).mark
+    assert (await krt.cluster.read(key)).mark
     await krt.kubectl("rollout", "undo", "deployment/web")
     found = await krt.until_target(event, "failed")
     assert found["reason"] == "the restart was taken back"  # an undo only takes fields away: that names nobody
-    assert (await krt.api.read(key)).mark is None
+    assert (await krt.cluster.read(key)).mark is None
     assert (await krt.report(event))["state"] == "failed"
 
 
@@ -479,7 +474,7 @@ async def test_an_undo_to_an_earlier_restart_follows_that_one_again(krt: Krt, ku
     await krt.settled(second)
     await krt.kubectl("rollout", "undo", "deployment/web")
     await krt.until_target(second, "failed")
-    mark = (await krt.api.read(key)).mark
+    mark = (await krt.cluster.read(key)).mark
     assert mark
     assert str(first) in mark
 
@@ -551,7 +546,7 @@ async def test_a_deployment_whose_deletion_has_begun_is_left_alone(
         told = [("skipped", "it was deleted")] if when == "meanwhile" else []
     else:
         told = [("skipped", "it is being deleted")]
-        assert bool((await krt.api.read(key)).mark) == (when == "meanwhile")
+        assert bool((await krt.cluster.read(key)).mark) == (when == "meanwhile")
         await krt.kubectl("patch", "deployment/web", "--type=merge", '-p={"metadata":{"finalizers":null}}')
     assert [(target["state"], target["reason"]) for target in targets.values()] == told
 

@@ -1,16 +1,14 @@
-"""An API server for Deployments in memory, as krt.cluster.follow asks it: pages, watches, and what goes wrong."""
+"""An API server for Deployments in memory, as krt's transport asks one: pages, watches, and what goes wrong."""
 
 import json
 import math
+import re
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
-
-from krt.cluster.wire import Page, read_workload
-from krt.core.resource import Resource
 
 
 class FakeApi:
@@ -51,22 +49,24 @@ class FakeApi:
         while self._watches:
             self._watches.pop()[1].close()
 
-    async def list_page(
-        self, resource: Resource, namespace: str | None, continue_token: str | None, *, at_once: int = 250
-    ) -> Page:
+    async def call(self, _method: str, path: str, *, params: Mapping[str, str], **_: Any) -> bytes:
+        """One page of a list: no other call is known here."""
         await trio.sleep(self.page_seconds)
-        if continue_token is None:
+        namespace, token = _namespace(path), params.get("continue")
+        if token is None:
             self._answer("list", namespace)
             self._snapshot = [json.loads(json.dumps(each)) for each in self._of(namespace)]
-        number = int(continue_token or 0)
-        page = [read_workload(resource.kind, json.dumps(each).encode()) for each in self._snapshot[number : number + 1]]
-        more = number + 1 < len(self._snapshot)
-        return Page(iter(page), str(self.version), str(number + 1) if more else None)
+        number = int(token or 0)
+        more = {"continue": str(number + 1)} if number + 1 < len(self._snapshot) else {}
+        page = {
+            "metadata": {"resourceVersion": str(self.version), **more},
+            "items": self._snapshot[number : number + 1],
+        }
+        return json.dumps(page).encode()
 
     @asynccontextmanager
-    async def watch(
-        self, resource: Resource, namespace: str | None, version: str, seconds: float
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        namespace, version = _namespace(path), params["resourceVersion"]
         await trio.lowlevel.checkpoint()
         self._answer("watch", namespace)
         sender, receiver = trio.open_memory_channel[bytes](math.inf)
@@ -103,6 +103,11 @@ class FakeApi:
         for namespace, watch in self._watches:
             if namespace in {None, place}:
                 watch.send_nowait(line)
+
+
+def _namespace(path: str) -> str | None:
+    found = re.search("/namespaces/([^/]+)/", path)
+    return found[1] if found else None
 
 
 def _line(what: str, document: dict[str, Any]) -> bytes:

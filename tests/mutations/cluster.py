@@ -32,7 +32,7 @@ _OF_UNPACK = of(
     ),
     (
         "test_what_is_not_what_it_says_is_an_answer_that_cannot_be_used",
-        "cluster/api.py",
+        "cluster/transport.py",
         "    except UnpackError as error:\n        raise ClusterUnavailable(str(error)) from error\n",
         "",
     ),

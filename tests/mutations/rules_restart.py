@@ -6,7 +6,7 @@ _DECIDE = "core/restart.py"
 _CHANGES = "worker/changes.py"
 _RESTART = "worker/restart.py"
 _WAITING = "worker/waiting.py"
-_API = "cluster/api.py"
+_CALLS = "cluster/workloads/calls.py"
 _REFUSAL = "cluster/refusal.py"
 
 _OWN_ID = "str(Mark(position.name, position.newest, restarted_at))"
@@ -47,13 +47,13 @@ MUTATIONS = of(
     ),
     (
         "test_R1_patches_are_krts_own_in_managed_fields_and_change_nothing_else",
-        _API,
-        '            params={"fieldManager": wire.FIELD_MANAGER},\n',
+        _CALLS,
+        '        params={"fieldManager": wire.FIELD_MANAGER},\n',
         "",
     ),
     (
         "test_R1_patches_are_krts_own_in_managed_fields_and_change_nothing_else",
-        _API,
+        _CALLS,
         '"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: stamp.restarted_at}}}},',
         '"spec": {"paused": True, "template": {"metadata": {"annotations": {RESTARTED_AT: stamp.restarted_at}}}},',
     ),
@@ -131,7 +131,7 @@ MUTATIONS = of(
     ),
     (
         "test_R4_an_object_that_has_changed_refuses_the_patch",
-        _API,
+        _CALLS,
         '            "resourceVersion": resource_version,\n',
         "",
     ),

@@ -72,7 +72,7 @@ async def workers_of(stand_in: StandIn, client, *, count: int, **changes):
             cluster = await stack.enter_async_context(open_cluster(stand_in.kubeconfig, **own))
             channel = await stack.enter_async_context(subscribe(client.endpoint, CHANNEL))
             await cluster.wait_listed()
-            around = Around(a_journal(client), some_rollouts(client), channel, cluster.api)
+            around = Around(a_journal(client), some_rollouts(client), channel, cluster)
             nursery.start_soon(
                 work, around, a_matching(cluster), changes.get("rules", QUICK), changes.get("bounds", BOUNDS)
             )

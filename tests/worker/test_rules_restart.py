@@ -101,8 +101,8 @@ async def test_R1_patches_are_krts_own_in_managed_fields_and_change_nothing_else
         stand_in.cluster.add(deployment("web", "shop", "ghcr.io/acme/shop:dev"))
         before = stand_in.document("web")
         async with open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=(), calls_at_once=4) as cluster:
-            workload = await cluster.api.read(WEB)
-            await cluster.api.restart(workload, Stamp(ago(0), a_mark(), "acme/shop"))
+            workload = await cluster.read(WEB)
+            await cluster.restart(workload, Stamp(ago(0), a_mark(), "acme/shop"))
         after = stand_in.document("web")
         assert [seen.query for seen in stand_in.seen if seen.method == "PATCH"] == ["fieldManager=krt"]
     assert "krt" in [field["manager"] for field in after["metadata"]["managedFields"]]
@@ -282,12 +282,12 @@ async def test_R4_an_object_that_has_changed_refuses_the_patch(tmp_path):
     async with standing_in(tmp_path) as stand_in:
         stand_in.cluster.add(deployment("web", "shop", "ghcr.io/acme/shop:dev"))
         async with open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=(), calls_at_once=4) as cluster:
-            workload = await cluster.api.read(WEB)
+            workload = await cluster.read(WEB)
             stand_in.cluster.patch(
                 "Deployment", "shop", "web", {"metadata": {"annotations": {"krt/restart": "disabled"}}}
             )
             with pytest.raises(Conflict):
-                await cluster.api.restart(workload, Stamp(ago(0), a_mark(), "acme/shop"))
+                await cluster.restart(workload, Stamp(ago(0), a_mark(), "acme/shop"))
 
 
 async def test_R4_against_a_writer_who_is_always_faster_there_is_no_backoff(world, autojump_clock):

@@ -1,0 +1,161 @@
+"""Calls of the API server: prepare, send within a deadline, and give back the bytes that came, so many at most."""
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import httpx
+import trio
+
+from krt.cluster import wire
+from krt.cluster.credentials import Credentials
+from krt.cluster.refusal import refusal
+from krt.cluster.unpack import Unpacker, UnpackError
+from krt.errors import ClusterDenied, ClusterUnavailable
+from krt.http import bounded_body, cause_of
+
+T = TypeVar("T")
+
+_CALL_SECONDS = 10.0
+_MOST_LINE_BYTES = 4 * 1024 * 1024  # etcd holds no object above 1.5 MiB
+_MOST_OBJECT_BYTES = 4 * 1024 * 1024
+_MOST_REFUSAL_BYTES = 64 * 1024
+
+
+class AnswerTooLarge(ClusterUnavailable):
+    """The API server sent more than any answer to this call has; the rest was not read."""
+
+
+class Transport:
+    """Each call may raise ClusterUnavailable, ClusterDenied, ClusterRefused, NotThere, Conflict, VersionExpired."""
+
+    def __init__(self, client: httpx.AsyncClient, credentials: Credentials) -> None:
+        self._client = client
+        self._credentials = credentials
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float = _CALL_SECONDS,
+        most_bytes: int = _MOST_OBJECT_BYTES,
+        **more: Any,
+    ) -> bytes:
+        """The body of the answer, unpacked; `more` is what httpx takes. Raises AnswerTooLarge above `most_bytes`."""
+        request = await self._prepared(method, path, **more)
+        with _translated(), _deadline(seconds):
+            async with self._answered(request) as response:
+                return await _body(response, most_bytes)
+
+    @asynccontextmanager
+    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The lines of an answer that goes on for as long as the server likes."""
+        request = await self._prepared("GET", path, params=params)
+        with _translated():
+            async with AsyncExitStack() as stack:
+                with _deadline(_CALL_SECONDS):
+                    response = await stack.enter_async_context(self._answered(request))
+                chunks = response.aiter_raw()
+                lines = _lines(chunks)
+                stack.push_async_callback(_exhaust, chunks)
+                stack.push_async_callback(_exhaust, lines)
+                yield lines
+
+    async def _prepared(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> httpx.Request:
+        own = await self._credentials.headers()  # under its own deadline: it may run a program
+        # As bytes: a name that krt acts as may hold other letters than ASCII's, and goes out in UTF-8, as from kubectl.
+        every = [(name.encode(), value.encode()) for name, value in (*(headers or {}).items(), *own)]
+        return self._client.build_request(method, path, headers=every, **more)
+
+    @asynccontextmanager
+    async def _answered(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+        """The answer, its body still to come, unless it is a refusal. The connection is free again afterwards."""
+        try:
+            response = await self._client.send(request, stream=True)
+        except httpx.ConnectError:
+            self._credentials.doubt()
+            raise
+        try:
+            if response.status_code != 401:
+                self._credentials.accept()
+            if response.status_code not in {200, 201}:
+                raise await self._refused(response)
+            yield response
+        finally:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
+                await response.aclose()
+
+    async def _refused(self, response: httpx.Response) -> Exception:
+        body, _ = await bounded_body(response, _MOST_REFUSAL_BYTES)
+        status, path = wire.read_status(body), self._client.base_url.path
+        error = refusal(response.status_code, status, response.headers.get("Retry-After"), path=path)
+        if response.status_code == 401 and isinstance(error, ClusterDenied):  # and no admission's own 401
+            self._credentials.refuse()
+        return error
+
+
+def decoded(read: Callable[[bytes], T], body: bytes) -> T:
+    """What `read` makes of the body of an answer. Raises ClusterUnavailable where that is none of the kind."""
+    try:
+        return read(body)
+    except wire.UNREADABLE as error:
+        raise ClusterUnavailable(f"the answer is not the expected JSON: {error}") from error
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    try:
+        with trio.fail_after(seconds):
+            yield
+    except trio.TooSlowError as error:
+        raise ClusterUnavailable(f"no answer within {seconds:g} s") from error
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (httpx.RequestError, httpx.StreamError) as error:
+        raise ClusterUnavailable(f"{type(error).__name__}: {cause_of(error)}") from error
+    except UnpackError as error:
+        raise ClusterUnavailable(str(error)) from error
+
+
+async def _body(response: httpx.Response, most_bytes: int) -> bytes:
+    """The body, unpacked. Raises AnswerTooLarge where it has more than `most_bytes`, and reads no more of it."""
+    unpacker = Unpacker(response.headers.get("Content-Encoding", ""))
+    chunks, body, size = response.aiter_raw(), [], 0
+    try:
+        async for chunk in chunks:
+            for number, piece in enumerate(unpacker.pieces(chunk)):
+                if number:  # to read a chunk was a checkpoint; to unpack it takes longer
+                    await trio.lowlevel.checkpoint()
+                body.append(piece)
+                size += len(piece)
+                if size > most_bytes:
+                    raise AnswerTooLarge(f"an answer of more than {most_bytes // 1024} KiB")
+    finally:
+        await _exhaust(chunks)
+    unpacker.finish()
+    return b"".join(body)
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    kept = b""
+    async for chunk in chunks:
+        *whole, kept = (kept + chunk).split(b"\n")
+        for line in whole:
+            yield line
+        if len(kept) > _MOST_LINE_BYTES:
+            raise ClusterUnavailable(f"the watch sent a line of more than {_MOST_LINE_BYTES} bytes")
+
+
+async def _exhaust(pieces: AsyncIterator[bytes]) -> None:
+    # Left where they stand, the generators within httpx would wait for the garbage collector, which cannot close them.
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        async for _ in pieces:
+            pass

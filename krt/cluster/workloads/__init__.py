@@ -1,0 +1,1 @@
+"""What the cluster side knows of workloads only; the rest of `krt.cluster` speaks of any resource."""

@@ -1,0 +1,50 @@
+"""The calls that read and restart one workload.
+
+They raise ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, besides what each of them names.
+"""
+
+import json
+from functools import partial
+from typing import Any
+
+from krt.cluster import wire
+from krt.cluster.transport import Transport, decoded
+from krt.core.ports import Stamp
+from krt.core.restartable import RESTARTABLE
+from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
+
+
+async def read(transport: Transport, key: WorkloadKey) -> Workload:
+    """The workload as it is now. Raises NotThere."""
+    body = await transport.call("GET", _path(key))
+    return decoded(partial(wire.read_workload, key.kind), body)
+
+
+async def restart(transport: Transport, workload: Workload, stamp: Stamp) -> Workload:
+    """Restart the workload if it is still at the version that was read. Raises Conflict and NotThere.
+
+    One merge patch: no other field is sent, so no other field can change.
+    """
+    body = await transport.call(
+        "PATCH",
+        _path(workload.key),
+        params={"fieldManager": wire.FIELD_MANAGER},
+        content=json.dumps(_restart_patch(workload.resource_version, stamp)).encode(),
+        headers={"Content-Type": "application/merge-patch+json"},
+    )
+    return decoded(partial(wire.read_workload, workload.key.kind), body)
+
+
+def _path(key: WorkloadKey) -> str:
+    return RESTARTABLE[key.kind].object_path(key.namespace, key.name)
+
+
+def _restart_patch(resource_version: str, stamp: Stamp) -> dict[str, Any]:
+    # The whole of what krt ever changes, as a JSON merge patch (RFC 7396) that a newer object refuses.
+    return {
+        "metadata": {
+            "resourceVersion": resource_version,
+            "annotations": {MARK: stamp.mark, CAUSE: stamp.cause},
+        },
+        "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: stamp.restarted_at}}}},
+    }

@@ -1,0 +1,51 @@
+"""krt's calls of one API server as methods: a test makes many of them, of the same server."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import httpx
+
+from krt.cluster import identity, listing
+from krt.cluster.credentials import Credentials
+from krt.cluster.events import create_event
+from krt.cluster.transport import Transport
+from krt.cluster.watching import watch
+from krt.cluster.wire import Account, Page
+from krt.cluster.workloads import calls
+from krt.core.ports import Stamp
+from krt.core.resource import Resource
+from krt.core.workload import Workload, WorkloadKey
+
+
+class Calls:
+    """Each is the function of that name in `krt.cluster`."""
+
+    def __init__(self, client: httpx.AsyncClient, credentials: Credentials) -> None:
+        self.transport = Transport(client, credentials)
+
+    async def read(self, key: WorkloadKey) -> Workload:
+        return await calls.read(self.transport, key)
+
+    async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
+        return await calls.restart(self.transport, workload, stamp)
+
+    async def list_page(self, resource: Resource, namespace: str | None, continue_token: str | None) -> Page:
+        return await listing.list_page(self.transport, resource, namespace, continue_token)
+
+    async def newest_version(self, resource: Resource, namespace: str | None) -> str:
+        return await listing.newest_version(self.transport, resource, namespace)
+
+    def watch(
+        self, resource: Resource, namespace: str | None, version: str, seconds: float
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return watch(self.transport, resource, namespace, version, seconds)
+
+    async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
+        await create_event(self.transport, namespace, event)
+
+    async def namespace_uid(self, name: str) -> str:
+        return await identity.namespace_uid(self.transport, name)
+
+    async def who_am_i(self) -> Account:
+        return await identity.who_am_i(self.transport)
