@@ -7,13 +7,14 @@ import trio
 
 from krt.admin.health import Health
 from krt.admin.refusals import Refusals
-from krt.admin.shown import Document, shown, without_sightings
+from krt.admin.shown import shown
 from krt.admin.templates import Templates
 from krt.core.document import document
 from krt.core.event_id import EventId
 from krt.core.ports import ReadRecent, Recent
 from krt.core.presence import Seen
 from krt.core.report import Report
+from krt.core.report_document import Document
 from krt.errors import BrokerUnavailable
 
 LOOK_SECONDS = 1.0
@@ -100,12 +101,12 @@ class Board:
         return {report.id: await self._item(report, recent.seen) for report in recent.newest}
 
     async def _item(self, report: Report, seen: Seen) -> Item:
-        told, before = without_sightings(document(report, seen)), self._last.events.get(report.id)
+        told, before = document(report, seen).without_sightings(), self._last.events.get(report.id)
         if before and told == before.document:
             return before
         await trio.lowlevel.checkpoint()  # a hundred of them take a while
-        event = shown(told, most_targets=MOST_TARGETS)
-        return Item(told, await self._templates.render("event", event=event, full=False))
+        choice = shown(told, most_targets=MOST_TARGETS)
+        return Item(told, await self._templates.render("event", event=told, shown=choice, full=False))
 
     async def _parts(self) -> str:
         parts, ready = self._health.parts(), not self._health.problems()
@@ -116,4 +117,4 @@ class Board:
 
 
 def _documents(recent: Recent) -> dict[EventId, Document]:
-    return {event: without_sightings(document(report, recent.seen)) for event, report in recent.others.items()}
+    return {event: document(report, recent.seen).without_sightings() for event, report in recent.others.items()}

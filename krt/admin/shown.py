@@ -1,15 +1,13 @@
 """What of an event's report the live page shows, and which events somebody wants to see. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from krt.core.report import EventState, GroupState
+from krt.core.report_document import Document, ListedCluster, ListedTarget, Origin
 from krt.core.target import URGENCY
-
-Document = Mapping[str, Any]
 
 MOST_FILTER_CHARACTERS = 200
 _MOST_PARAMETERS = 10
@@ -24,7 +22,7 @@ class Filter:
 
     def admits(self, document: Document) -> bool:
         """Whether somebody who asks for this wants to see the event."""
-        if self.state and self.state != document["state"]:
+        if self.state and self.state != document.state:
             return False
         words = self.text.casefold().split()
         return not words or all(word in searched for searched in [_searched(document)] for word in words)
@@ -51,47 +49,48 @@ def parse_query(query: bytes) -> dict[str, str]:
         return {}
 
 
-def without_sightings(document: dict[str, Any]) -> Document:
-    """The document but for when its clusters that are there were last seen: that changes all the time."""
-    clusters = [c if c["state"] in {"absent", "left"} else {**c, "seen_at": ""} for c in document["clusters"]]
-    return {**document, "clusters": clusters}
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page makes of a document. `hidden`: how many workloads are not among the `targets`."""
+
+    targets: Sequence[ListedTarget]
+    hidden: int
+    tally: Sequence[tuple[str, int]]
+    run: str  # empty where it is no address of the web
+    several_clusters: bool
+    noteworthy: Sequence[ListedCluster]
 
 
-def shown(document: Document, *, most_targets: int) -> dict[str, Any]:
-    """The document as its template takes it, with no more than so many targets."""
-    targets = document["targets"]
+def shown(document: Document, *, most_targets: int) -> Shown:
+    """What its template takes besides the document, with no more than so many targets."""
+    targets = document.targets
     chosen = targets if len(targets) <= most_targets else _urgent(targets, most_targets)
-    more = sum(cluster.get("more", 0) for cluster in document["clusters"])
-    tally = Counter(target["state"] for target in targets)
-    run = document["by"]["run"]
-    return {
-        **document,
-        "targets": chosen,
-        "hidden": len(targets) - len(chosen) + more,
-        "tally": [(state, tally[state]) for state in URGENCY if tally[state]],
-        "run": run if run.startswith(("https://", "http://")) else "",
-        "several_clusters": len({target["cluster"] for target in targets} | _names(document)) > 1,
-        "noteworthy": [{"reason": "", "seen_at": "", **c} for c in document["clusters"] if _is_noteworthy(c)],
-    }
+    more = sum(cluster.more or 0 for cluster in document.clusters)
+    tally = Counter(target.state for target in targets)
+    run = (document.by and document.by.run) or ""
+    return Shown(
+        targets=chosen,
+        hidden=len(targets) - len(chosen) + more,
+        tally=[(state, tally[state]) for state in URGENCY if tally[state]],
+        run=run if run.startswith(("https://", "http://")) else "",
+        several_clusters=len({each.cluster for each in targets} | {each.name for each in document.clusters}) > 1,
+        noteworthy=[cluster for cluster in document.clusters if _is_noteworthy(cluster)],
+    )
 
 
-def _urgent(targets: list[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+def _urgent(targets: Sequence[ListedTarget], most: int) -> list[ListedTarget]:
     """The most urgent ones, in the order that they had."""
-    ranked = sorted(range(len(targets)), key=lambda index: (URGENCY[targets[index]["state"]], index))
+    ranked = sorted(range(len(targets)), key=lambda index: (URGENCY[targets[index].state], index))
     return [targets[index] for index in sorted(ranked[:most])]
 
 
-def _is_noteworthy(cluster: dict[str, Any]) -> bool:
-    return cluster["state"] not in {GroupState.MATCHED, GroupState.SETTLED} or "reason" in cluster
-
-
-def _names(document: Document) -> set[str]:
-    return {cluster["name"] for cluster in document["clusters"]}
+def _is_noteworthy(cluster: ListedCluster) -> bool:
+    return cluster.state not in {GroupState.MATCHED, GroupState.SETTLED} or bool(cluster.reason)
 
 
 def _searched(document: Document) -> str:
-    image, by = document["image"], document["by"]
-    parts = [document["id"], image, *(f"{image}:{tag}" for tag in document["tags"]), by["repository"], by["run"]]
-    for target in document["targets"]:
-        parts += [f"{target['kind']} {target['namespace']}/{target['name']}", target["cluster"]]
+    image, by = document.image, document.by or Origin()
+    parts = [document.id, image, *(f"{image}:{tag}" for tag in document.tags), by.repository or "", by.run or ""]
+    for target in document.targets:
+        parts += [f"{target.kind} {target.namespace}/{target.name}", target.cluster]
     return "\n".join(parts).casefold()

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from quart_trio import QuartTrio
 
 from krt.admin.refusals import Refused
+from krt.core.report_document import ListedTarget
 from krt.core.target import TargetState
 
 _BAR_HEIGHT = 12.0
@@ -46,22 +47,20 @@ def _clock(time: str) -> str:
     return f"{time[:10]} {time[11:19]}"
 
 
-def _progress(target: dict[str, Any]) -> int:
+def _progress(target: ListedTarget) -> int:
     """How many steps of one a pod are done, and the last one when it is ready.
 
     Which of the available pods are new ones, and how many old ones are left, a report does not say.
     """
-    updated, available, desired = (int(target[count]) for count in ("updated", "available", "desired"))
-    return desired + 1 if target["state"] == TargetState.READY else max(0, min(updated, available, desired))
+    updated, available, desired = target.updated or 0, target.available or 0, target.desired or 0
+    return desired + 1 if target.state == TargetState.READY else max(0, min(updated, available, desired))
 
 
-def _notes(target: dict[str, Any]) -> str:
+def _notes(target: ListedTarget) -> str:
     """The pods, the time that it took, and what is to be said besides."""
-    pods = f"{target['updated']} of {target['desired']} updated, {target['available']} available"
-    after = f"after {target['seconds']} s" if target["seconds"] else ""
-    return "; ".join(
-        filter(None, [pods if target["desired"] else "", after, target.get("reason"), *target["warnings"]])
-    )
+    pods = f"{target.updated} of {target.desired} updated, {target.available} available"
+    after = f"after {target.seconds} s" if target.seconds else ""
+    return "; ".join(filter(None, [pods if target.desired else "", after, target.reason or "", *target.warnings]))
 
 
 def _bars(row: Refused) -> Iterator[tuple[int, float, float]]:

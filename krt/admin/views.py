@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from krt.admin.board import Board, Look
-from krt.admin.shown import Document, Filter, shown
+from krt.admin.shown import Filter, shown
 from krt.admin.templates import Templates
 from krt.core.event_id import EventId
+from krt.core.report_document import Document
 
 MOST_TARGETS = 250  # of one event on its own page
 
@@ -77,8 +78,8 @@ class OneEvent:
 
     async def _html(self, told: Document) -> str:
         if self._rendered is None or self._rendered[0] != told:
-            event = shown(told, most_targets=MOST_TARGETS)
-            self._rendered = (told, await self._templates.render("event", event=event, full=True))
+            choice = shown(told, most_targets=MOST_TARGETS)
+            self._rendered = (told, await self._templates.render("event", event=told, shown=choice, full=True))
         return self._rendered[1]
 
 

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 from krt.client import exits, wording
 from krt.client.outcome import Followed, Lost, Unfinished
-from krt.client.report import DONE, EXPIRED, FAILED, NO_MATCH, READY, Report, Target
+from krt.client.report import Report
 from krt.core.event import Event
+from krt.core.report import EventState
+from krt.core.report_document import ListedTarget
+from krt.core.target import TargetState
 
 MOST_ANNOTATIONS = 9  # GitHub shows ten errors and ten notices of a step, and the sentence is an error too
 NO_WORKER = "no cluster has reported: no krt worker reads the channel of this krt web"
@@ -29,7 +32,7 @@ def of(outcome: Followed | Lost | Unfinished, event: Event, *, allow_no_match: b
             return Ending(exits.FAILED, f"accepted, but its rollout cannot be followed: {sentence}")
         case Unfinished():
             return _unfinished(outcome)
-        case Followed(report=report) if report.state == NO_MATCH:
+        case Followed(report=report) if report.state == EventState.NO_MATCH:
             return _no_match(report, event, allow=allow_no_match)
         case Followed(report=report):
             return _followed(report)
@@ -38,14 +41,16 @@ def of(outcome: Followed | Lost | Unfinished, event: Event, *, allow_no_match: b
 def _followed(report: Report) -> Ending:
     counts = wording.counts(report)
     match report.state:
-        case state if state == READY:
+        case EventState.READY:
             return Ending(exits.DONE, f"the rollout is ready: {counts}", report, notices=_notices(report))
-        case state if state == DONE:
+        case EventState.DONE:
             return Ending(exits.DONE, f"the dry-run is done: {counts}", report, notices=_notices(report))
-        case state if state == FAILED:
+        case EventState.FAILED:
             return _failure(f"the rollout failed: {counts}", report, _failures(report))
-        case state if state == EXPIRED:
+        case EventState.EXPIRED:
             return _failure(f"the event expired: {counts}", report, _unsettled(report))
+        case state if report.is_final:  # of a newer krt web
+            return _failure(f"the event ended as {state}: {counts}", report, _unsettled(report))
         case _:
             silent = ", ".join(cluster.name for cluster in report.absent)
             forget = "if it is retired, whoever operates krt drops it (`krt cluster forget`)"
@@ -80,7 +85,7 @@ def _failure(sentence: str, report: Report, reasons: tuple[str, ...]) -> Ending:
 
 
 def _failures(report: Report) -> tuple[str, ...]:
-    failed = tuple(wording.target(target) for target in report.targets if target.state == "failed")
+    failed = tuple(wording.target(target) for target in report.targets if target.state == TargetState.FAILED)
     return failed + _clusters_with_reason(report)
 
 
@@ -105,8 +110,8 @@ def _left(report: Report) -> tuple[str, ...]:
     return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.has_left)
 
 
-def _is_notable(target: Target) -> bool:
-    return bool(target.warnings) and target.state != "failed"
+def _is_notable(target: ListedTarget) -> bool:
+    return bool(target.warnings) and target.state != TargetState.FAILED
 
 
 def _at_most(lines: tuple[str, ...]) -> tuple[str, ...]:

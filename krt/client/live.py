@@ -13,7 +13,9 @@ from rich.text import Text
 
 from krt.client import wording
 from krt.client.console import plain
-from krt.client.report import Report, Target
+from krt.client.report import Report
+from krt.core.report_document import ListedTarget
+from krt.core.target import TargetState
 
 MOST_ROWS = 20
 _STYLES = {"ready": "green", "failed": "red", "progressing": "cyan", "waiting": "dim", "skipped": "dim"}
@@ -61,11 +63,11 @@ class Picture:
         return head
 
 
-def _table(targets: tuple[Target, ...]) -> RenderableType:
+def _table(targets: tuple[ListedTarget, ...]) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     for wraps in (False, False, False, True):
         table.add_column(no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
-    shown = sorted(targets, key=lambda target: target.is_settled and target.state != "failed")[:MOST_ROWS]
+    shown = sorted(targets, key=lambda target: target.is_settled and target.state != TargetState.FAILED)[:MOST_ROWS]
     for target in shown:
         name, state = _text(f"  {wording.workload(target)}"), _text(target.state, _STYLES.get(target.state, ""))
         table.add_row(name, state, _text(wording.pods(target)), _text(_remark(target)))
@@ -74,7 +76,7 @@ def _table(targets: tuple[Target, ...]) -> RenderableType:
     return table
 
 
-def _remark(target: Target) -> str:
+def _remark(target: ListedTarget) -> str:
     return "; ".join([*([target.reason] if target.reason else []), *wording.warnings(target)])
 
 

@@ -1,95 +1,17 @@
-"""What krt web says of an event, as it stands in the answer: what is not known here is passed over or shown as it is.
+"""What a job asks of the report that krt web answers with.
 
-krt web may be newer than this side: an unknown field is no error, an unknown state is not the last one.
+krt web may be newer than this side: an unknown field is no error, and an unknown state is the last one only if it says
+so.
 """
 
-import msgspec
-
-ACCEPTED, ROLLING = "accepted", "rolling"
-READY, FAILED, NO_MATCH, EXPIRED, DONE = "ready", "failed", "no_match", "expired", "done"
-
-_FINAL = frozenset({READY, FAILED, NO_MATCH, EXPIRED, DONE})
-_SETTLED_TARGETS = frozenset({"ready", "failed", "skipped", "would_restart"})
-_SETTLED_CLUSTERS = frozenset({"settled", "no_match", "failed", "expired"})
+from krt.core.report_document import Document, ListedCluster, ListedTarget
 
 
-class Target(msgspec.Struct, frozen=True):
-    """One workload. `updated`, `available` and `desired` count pods, `seconds` run from the restart."""
-
-    cluster: str = ""
-    kind: str = ""
-    namespace: str = ""
-    name: str = ""
-    state: str = ""
-    reason: str | None = None
-    updated: int | None = None
-    available: int | None = None
-    desired: int | None = None
-    seconds: float | None = None
-    warnings: tuple[str, ...] = ()
+class Report(Document, frozen=True):
+    """The document, as a job reads it."""
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What makes it this one, and not another."""
-        return self.cluster, self.kind, self.namespace, self.name
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing more is to be expected of it."""
-        return self.state in _SETTLED_TARGETS
-
-
-class Cluster(msgspec.Struct, frozen=True):
-    """What the workers of one cluster say. `more` counts targets beyond those that are listed."""
-
-    name: str = ""
-    state: str = ""
-    reason: str | None = None
-    seen_at: str | None = None
-    more: int | None = None
-
-    @property
-    def is_absent(self) -> bool:
-        """Whether its workers are waited for, and silent."""
-        return self.state == "absent"
-
-    @property
-    def has_left(self) -> bool:
-        """Whether its last worker was stopped before the event, which does not wait for it."""
-        return self.state == "left"
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether its workers have done what they could."""
-        return self.state in _SETTLED_CLUSTERS
-
-
-class Origin(msgspec.Struct, frozen=True):
-    """Who announced the event."""
-
-    repository: str | None = None
-    run: str | None = None
-
-
-class Report(msgspec.Struct, frozen=True):
-    """The whole document. Without an `id` it is none."""
-
-    id: str
-    state: str
-    image: str = ""
-    tags: tuple[str, ...] = ()
-    accepted_at: str | None = None
-    by: Origin | None = None
-    clusters: tuple[Cluster, ...] = ()
-    targets: tuple[Target, ...] = ()
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the event's state stays as it is."""
-        return self.state in _FINAL
-
-    @property
-    def absent(self) -> tuple[Cluster, ...]:
+    def absent(self) -> tuple[ListedCluster, ...]:
         """The clusters in which no worker is: silent, or stopped."""
         return tuple(cluster for cluster in self.clusters if cluster.is_absent or cluster.has_left)
 
@@ -103,6 +25,6 @@ class Report(msgspec.Struct, frozen=True):
         return not self.is_final and bool(self.absent) and settled
 
     @property
-    def open_targets(self) -> tuple[Target, ...]:
+    def open_targets(self) -> tuple[ListedTarget, ...]:
         """The targets of which something more is to be expected."""
         return tuple(target for target in self.targets if not target.is_settled)

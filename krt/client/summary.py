@@ -7,8 +7,9 @@ from pathlib import Path
 from krt.client import exits, wording
 from krt.client.console import plain
 from krt.client.ending import Ending
-from krt.client.report import Target
 from krt.core.event import Event
+from krt.core.report_document import ListedTarget
+from krt.core.target import TargetState
 
 MOST_ROWS = 200  # GitHub drops a summary above 1 MiB
 MOST_CHARACTERS = 300  # of a cell
@@ -43,13 +44,13 @@ def _table(ending: Ending) -> str:
     if ending.report is None or not ending.report.targets:
         return ""
     targets = ending.report.targets
-    first_failed = sorted(targets, key=lambda target: target.state != "failed")
+    first_failed = sorted(targets, key=lambda target: target.state != TargetState.FAILED)
     rows = "".join(_row(target) for target in first_failed[:MOST_ROWS])
     more = f"\nand {len(targets) - MOST_ROWS} more\n" if len(targets) > MOST_ROWS else ""
     return HEAD + rows + more
 
 
-def _row(target: Target) -> str:
+def _row(target: ListedTarget) -> str:
     seconds = "" if not target.seconds else f"{target.seconds:.1f} s"
     remarks = "; ".join(part for part in (target.reason or seconds, *wording.warnings(target)) if part)
     words = (wording.workload(target), target.state, wording.pods(target), remarks)

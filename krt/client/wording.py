@@ -2,24 +2,26 @@
 
 from collections import Counter
 
-from krt.client.report import Cluster, Report, Target
+from krt.client.report import Report
+from krt.core.report_document import ListedCluster, ListedTarget
+from krt.core.target import TargetState
 
 _BY_ITSELF = "default"  # the name of a cluster that was given none
-_BESIDE = "skipped"  # counted last: not what the reader looks for
+_BESIDE = TargetState.SKIPPED  # counted last: not what the reader looks for
 
 
-def target(its: Target) -> str:
+def target(its: ListedTarget) -> str:
     """The workload, its state, and everything known about it."""
     return f"{workload(its)}: {'; '.join(part for part in (_state(its), *warnings(its)) if part)}"
 
 
-def workload(its: Target) -> str:
+def workload(its: ListedTarget) -> str:
     """Which one it is."""
     where = "" if its.cluster in ("", _BY_ITSELF) else f" in cluster {its.cluster}"
     return f"{its.kind} {its.namespace}/{its.name}{where}"
 
 
-def cluster(its: Cluster) -> str:
+def cluster(its: ListedCluster) -> str:
     """The cluster and its state."""
     since = f" since {its.seen_at}" if (its.is_absent or its.has_left) and its.seen_at else ""
     because = f": {its.reason}" if its.reason else ""
@@ -27,14 +29,14 @@ def cluster(its: Cluster) -> str:
     return f"cluster {its.name}: {its.state}{since}{because}{more}"
 
 
-def pods(its: Target) -> str:
+def pods(its: ListedTarget) -> str:
     """How many of its pods are new and available; nothing where there is nothing to count."""
     if not its.updated and not its.desired:
         return ""
     return f"{its.updated or 0} of {its.desired or 0} updated, {its.available or 0} available"
 
 
-def warnings(its: Target) -> tuple[str, ...]:
+def warnings(its: ListedTarget) -> tuple[str, ...]:
     """Its warnings, said as such."""
     return tuple(f"warning: {text}" for text in its.warnings)
 
@@ -47,11 +49,11 @@ def counts(report: Report) -> str:
     return ", ".join([*listed, *([f"{unlisted} more"] if unlisted else [])]) or "no workload yet"
 
 
-def _state(its: Target) -> str:
-    if its.state == "progressing" and pods(its):
+def _state(its: ListedTarget) -> str:
+    if its.state == TargetState.PROGRESSING and pods(its):
         return f"progressing, {pods(its)}{f': {its.reason}' if its.reason else ''}"
     if its.reason:
         return f"{its.state}: {its.reason}"
-    if its.state == "ready" and its.seconds:
+    if its.state == TargetState.READY and its.seconds:
         return f"ready after {its.seconds:.1f} s"
     return its.state

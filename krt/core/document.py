@@ -4,11 +4,13 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+
+from msgspec import UNSET
 
 from krt.core.conclusion import counted, is_absent, left, state_of
 from krt.core.presence import Seen, cluster_of
-from krt.core.report import MOST_TARGETS, Report
+from krt.core.report import FINAL, MOST_TARGETS, Group, GroupState, Report
+from krt.core.report_document import ABSENT, LEFT, Document, ListedCluster, ListedTarget, Origin
 from krt.core.target import URGENCY, Target
 from krt.core.workload import WorkloadKey
 
@@ -17,21 +19,22 @@ _LEFT = "its last worker was stopped before the event: nothing is restarted ther
 _Place = tuple[str, WorkloadKey]  # the cluster's name, and the workload there
 
 
-def document(report: Report, seen: Seen) -> dict[str, Any]:
-    """The whole document, ready to be JSON."""
-    event, waited = report.event, counted(report, seen)
+def document(report: Report, seen: Seen) -> Document:
+    """The whole document."""
+    event, state, waited = report.event, state_of(report, seen), counted(report, seen)
     chosen = _chosen(report, waited)
     told = _told(chosen)
-    return {
-        "id": str(report.id),
-        "state": state_of(report, seen),
-        "image": event.get("image", ""),
-        "tags": _tags(event.get("tags", "")),
-        "accepted_at": _time(report.accepted_at),
-        "by": {"repository": event.get("repository", ""), "run": event.get("run_url", "")},
-        "clusters": _clusters(report, seen, waited, chosen, told),
-        "targets": [_target(*place, target) for place, target in sorted(told.items())],
-    }
+    return Document(
+        id=str(report.id),
+        state=state,
+        image=event.get("image", ""),
+        tags=_tags(event.get("tags", "")),
+        accepted_at=_time(report.accepted_at),
+        by=Origin(event.get("repository", ""), event.get("run_url", "")),
+        clusters=_clusters(report, seen, waited, chosen, told),
+        targets=tuple(_target(*place, target) for place, target in sorted(told.items())),
+        final=state in FINAL,
+    )
 
 
 def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:
@@ -54,7 +57,7 @@ def _told(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
 
 def _clusters(
     report: Report, seen: Seen, waited: frozenset[str], chosen: Mapping[_Place, Target], told: Mapping[_Place, Target]
-) -> list[dict[str, Any]]:
+) -> tuple[ListedCluster, ...]:
     """Each cluster that is waited for, and those that had left before the event.
 
     `more` counts a cluster's workloads beyond those that are told one by one.
@@ -67,44 +70,51 @@ def _clusters(
         folded = max(0, group.workloads - stored[name]) if group else 0
         more = folded + left_out.pop(cluster_of(name), 0)  # of two groups of a cluster, the first one tells
         found.append(_cluster(name, report, seen, more))
-    return found + [_left(name, seen) for name in sorted(left(report, seen))]
+    return (*found, *(_left(name, seen) for name in sorted(left(report, seen))))
 
 
-def _left(name: str, seen: Seen) -> dict[str, Any]:
-    return {"name": cluster_of(name), "state": "left", "reason": _LEFT, "seen_at": _time(seen.groups[name].last)}
+def _left(name: str, seen: Seen) -> ListedCluster:
+    seen_at = _time(seen.groups[name].last)
+    return ListedCluster(cluster_of(name), LEFT, _LEFT, more=UNSET, seen_at=seen_at, final=False)
 
 
-def _cluster(name: str, report: Report, seen: Seen, count: int) -> dict[str, Any]:
-    group, sighting = report.groups.get(name), seen.groups.get(name)
-    state = "absent" if is_absent(report, seen, name) else group.state if group else "waiting"
-    more = {"more": count} if count else {}
-    reason = {"reason": group.reason} if group and group.reason else {}
-    seen_at = {"seen_at": _time(sighting.last)} if sighting else {}
-    return {"name": cluster_of(name), "state": state, **reason, **more, **seen_at}
+def _cluster(name: str, report: Report, seen: Seen, more: int) -> ListedCluster:
+    group, sighting = report.groups.get(name) or Group(GroupState.WAITING), seen.groups.get(name)
+    absent = is_absent(report, seen, name)
+    return ListedCluster(
+        cluster_of(name),
+        state=ABSENT if absent else group.state,
+        reason=group.reason or UNSET,
+        more=more or UNSET,
+        seen_at=_time(sighting.last) if sighting else UNSET,
+        final=group.final and not absent,
+    )
 
 
-def _target(cluster: str, key: WorkloadKey, target: Target) -> dict[str, Any]:
-    return {
-        "cluster": cluster,
-        "kind": key.kind,
-        "namespace": key.namespace,
-        "name": key.name,
-        "state": target.state,
-        "updated": target.updated,
-        "available": target.available,
-        "desired": target.desired,
-        "seconds": target.seconds,
-        "warnings": list(target.warnings),
-        **({"reason": target.reason} if target.reason else {}),
-    }
+def _target(cluster: str, key: WorkloadKey, target: Target) -> ListedTarget:
+    return ListedTarget(
+        cluster,
+        kind=key.kind,
+        namespace=key.namespace,
+        name=key.name,
+        state=target.state,
+        updated=target.updated,
+        available=target.available,
+        desired=target.desired,
+        seconds=target.seconds,
+        warnings=target.warnings,
+        reason=target.reason or UNSET,
+        final=target.final,
+    )
 
 
-def _tags(text: str) -> list[str]:
+def _tags(text: str) -> tuple[str, ...]:
     try:
         tags = json.loads(text)
     except (ValueError, RecursionError):
-        return []
-    return [str(tag) for tag in tags] if isinstance(tags, list) else []
+        return ()
+    # Half a character, which somebody's hand can write ("\\ud800"), is none that could be sent.
+    return tuple(str(tag).encode(errors="replace").decode() for tag in tags) if isinstance(tags, list) else ()
 
 
 def _time(seconds: float) -> str:

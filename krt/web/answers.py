@@ -52,9 +52,9 @@ def accepted(event: EventId) -> Answer:
     return Answer(202, "accepted", {"Location": where, "Content-Type": "application/json"}, body)
 
 
-def report(found: dict[str, object], tag: str) -> Answer:
+def report(document: bytes, tag: str) -> Answer:
     """How an event is getting on."""
-    return Answer(200, "report", {"Content-Type": "application/json", "ETag": tag}, json.dumps(found).encode())
+    return Answer(200, "report", {"Content-Type": "application/json", "ETag": tag}, document)
 
 
 def same_report(tag: str) -> Answer:

@@ -4,17 +4,16 @@ The answer's ETag is of what it tells. Who sends it back (If-None-Match) waits f
 change between two calls is missed; and is answered 304 if there is nothing else (RFC 9110, section 13.1.2).
 """
 
-import json
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
+import msgspec
 import trio
 
 from krt.core.document import document
 from krt.core.event_id import EventId, parse
 from krt.core.ports import ReadReport
-from krt.core.report import FINAL
+from krt.core.report_document import Document
 from krt.errors import KrtError
 from krt.web.answers import Answer, no_such_event, of_error, report, same_report
 from krt.web.call import Call, Headers
@@ -26,12 +25,8 @@ MOST_WAIT_SECONDS = 25.0
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    document: dict[str, Any]
+    document: Document
     tag: str
-
-    @property
-    def is_final(self) -> bool:
-        return self.document["state"] in FINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ async def get_event(desk: ReportDesk, call: Call) -> Answer:
         return of_error(error)
     if found is None:
         return no_such_event()
-    return same_report(found.tag) if found.tag in known else report(found.document, found.tag)
+    return same_report(found.tag) if found.tag in known else report(msgspec.json.encode(found.document), found.tag)
 
 
 async def _read(desk: ReportDesk, event: EventId, repository_id: str) -> _Found | None:
@@ -78,16 +73,14 @@ async def _changed(
     with desk.watch.listening(event) as ear:  # before the first look: no change falls in between
         found = await _read(desk, event, repository_id)
         old = known or {found.tag if found else ""}
-        while found and not found.is_final and found.tag in old and await ear.wait(until):
+        while found and not found.document.is_final and found.tag in old and await ear.wait(until):
             found = await _read(desk, event, repository_id)
     return found
 
 
-def _tag(found: dict[str, Any]) -> str:
-    # When a cluster was last seen changes all the time, and tells nothing. So the tag is a weak one.
-    clusters = [{name: value for name, value in one.items() if name != "seen_at"} for one in found["clusters"]]
-    told = json.dumps({**found, "clusters": clusters}, sort_keys=True)
-    return f'W/"{sha256(told.encode()).hexdigest()[:32]}"'
+def _tag(found: Document) -> str:
+    told = msgspec.json.encode(found.without_sightings())  # so the tag is a weak one
+    return f'W/"{sha256(told).hexdigest()[:32]}"'
 
 
 def _known(headers: Headers) -> frozenset[str]:

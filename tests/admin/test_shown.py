@@ -2,7 +2,7 @@
 
 import pytest
 
-from krt.admin.shown import Filter, parse_filter, shown, without_sightings
+from krt.admin.shown import Filter, parse_filter, shown
 from krt.core.document import document
 from krt.core.presence import Seen
 from krt.core.target import Target, TargetState
@@ -13,7 +13,7 @@ from tests.fakes.values import NOW, a_sighting
 
 def a_document(number: int = 0, targets=None, *, now: float = NOW.timestamp(), **fields):
     seen = Seen({GROUP: a_sighting(now)}, now)
-    return without_sightings(document(a_report(number, targets, **fields), seen))
+    return document(a_report(number, targets, **fields), seen).without_sightings()
 
 
 ADMITTED = ["", "SHOP", "acme/shop", "shop:dev", "ghcr.io dev", "deployment shop/web", "actions/runs", "  web  "]
@@ -67,17 +67,17 @@ def test_of_many_targets_the_urgent_ones_are_shown_in_their_order():
     targets[WorkloadKey("Deployment", "shop", "05")] = ROLLING
     targets[WorkloadKey("Deployment", "shop", "09")] = Target(TargetState.FAILED)
     event = shown(a_document(targets=targets), most_targets=3)
-    assert [target["name"] for target in event["targets"]] == ["00", "05", "09"]
-    assert event["hidden"] == 7
-    assert event["tally"] == [("failed", 1), ("progressing", 1), ("ready", 8)]
+    assert [target.name for target in event.targets] == ["00", "05", "09"]
+    assert event.hidden == 7
+    assert event.tally == [("failed", 1), ("progressing", 1), ("ready", 8)]
 
 
 @pytest.mark.parametrize(
     "run", ["javascript:alert(1)", "data:text/html,x", " https://x", "//evil.example", "JavaScript:x"]
 )
 def test_only_web_addresses_become_links(run):
-    assert shown(a_document(run_url=run), most_targets=1)["run"] == ""
-    assert shown(a_document(run_url="https://github.com/acme"), most_targets=1)["run"] == "https://github.com/acme"
+    assert shown(a_document(run_url=run), most_targets=1).run == ""
+    assert shown(a_document(run_url="https://github.com/acme"), most_targets=1).run == "https://github.com/acme"
 
 
 def test_time_alone_changes_nothing_while_the_clusters_are_there():
@@ -85,8 +85,8 @@ def test_time_alone_changes_nothing_while_the_clusters_are_there():
 
 
 def test_the_clusters_are_named_where_there_are_several():
-    assert not shown(a_document(), most_targets=5)["several_clusters"]
+    assert not shown(a_document(), most_targets=5).several_clusters
     report = a_report()
     targets = {**report.targets, ("eu:1", WEB): READY}
     both = document(type(report)(report.id, report.event, report.groups, targets), Seen({}, NOW.timestamp()))
-    assert shown(both, most_targets=5)["several_clusters"]
+    assert shown(both, most_targets=5).several_clusters

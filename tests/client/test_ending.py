@@ -38,6 +38,14 @@ def test_each_last_state_has_its_code(state: str, code: int) -> None:
     assert followed(state).code == code
 
 
+@pytest.mark.parametrize("state", ["paused", "rolled_back", "superseded", "READY", "cancelled"])
+def test_an_end_that_only_a_newer_krt_web_knows_is_told_by_its_name_and_is_no_success(state: str) -> None:
+    """Seen to fail with it told as a cluster without a worker."""
+    its = followed(state, a_target("a", "failed", reason="no"), final=True)
+    assert (its.code, its.sentence) == (exits.FAILED, f"the event ended as {state}: 1 failed")
+    assert its.reasons == ("Deployment shop/a: failed: no",)
+
+
 def test_a_ready_rollout_is_counted() -> None:
     its = followed("ready", a_target("c", "skipped"), a_target("a", "ready"), a_target("b", "ready"))
     assert its.sentence == "the rollout is ready: 2 ready, 1 skipped"

@@ -10,6 +10,8 @@ from krt.client.claims import Claims
 from krt.client.outcome import Lost, NotYet, Refused
 from krt.client.report import Report
 from krt.client.transport import Answer
+from krt.core.report import GroupState
+from krt.core.target import TABLE, TargetState
 from tests.client.reports import a_cluster, a_document, a_target
 
 CLAIMS = Claims(repository="acme/shop")
@@ -32,6 +34,33 @@ def test_these_states_are_the_last(state: str) -> None:
 @pytest.mark.parametrize("state", ["accepted", "rolling", "", "READY", "paused", "rolled_back"])
 def test_any_other_state_is_not_the_last(state: str) -> None:
     assert not a_report(state).is_final
+
+
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize("state", ["ready", "failed", "rolling", "waiting", "paused", "rolled_back", ""])
+def test_what_krt_web_says_is_final_is_whatever_the_state(state: str, final: bool) -> None:
+    """A newer one knows other states. Seen to fail with the states that are known here alone."""
+    report = a_report(
+        state, a_target(state=state, final=final), clusters=[a_cluster(state=state, final=final)], final=final
+    )
+    assert report.is_final == report.targets[0].is_settled == report.clusters[0].is_settled == final
+
+
+@pytest.mark.parametrize("state", TargetState)
+def test_of_an_older_krt_web_a_target_is_as_final_as_the_table_has_it(state: TargetState) -> None:
+    assert a_report("rolling", a_target(state=state)).targets[0].is_settled == TABLE[state].final
+
+
+@pytest.mark.parametrize("state", GroupState)
+def test_of_an_older_krt_web_a_cluster_is_settled_when_its_workers_have_nothing_to_do(state: GroupState) -> None:
+    is_settled = a_report("rolling", clusters=[a_cluster(state=state)]).clusters[0].is_settled
+    assert is_settled == (state not in (GroupState.WAITING, GroupState.MATCHED))
+
+
+@pytest.mark.parametrize("final", [None, True])
+def test_json_says_null_where_krt_web_says_nothing(final: bool | None) -> None:
+    report = msgspec.to_builtins(a_report("ready", a_target(), final=final))
+    assert (report["targets"][0]["reason"], report["clusters"][0]["more"], report["final"]) == (None, None, final)
 
 
 def test_what_a_newer_krt_web_adds_is_passed_over() -> None:

@@ -2,7 +2,8 @@ import msgspec
 import pytest
 
 from krt.client import wording
-from krt.client.report import Report, Target
+from krt.client.report import Report
+from krt.core.report_document import ListedTarget
 from tests.client.reports import a_cluster, a_document, a_target
 
 
@@ -23,7 +24,7 @@ from tests.client.reports import a_cluster, a_document, a_target
     ],
 )  # fmt: skip
 def test_a_target_is_one_line(changes: dict[str, object], text: str) -> None:
-    assert wording.target(msgspec.convert(a_target(**changes), Target)) == text
+    assert wording.target(msgspec.convert(a_target(**changes), ListedTarget)) == text
 
 
 def test_what_the_reader_looks_for_is_counted_first() -> None:

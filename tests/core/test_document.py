@@ -1,15 +1,18 @@
-import json
 from dataclasses import replace
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as replace_parts
 
-from krt.core.document import document
+from krt.core import document as building
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
 from krt.core.presence import Seen
-from krt.core.report import MOST_TARGETS, EventState, Group, GroupState, Report
+from krt.core.report import FINAL, MOST_TARGETS, EventState, Group, GroupState, Report
+from krt.core.report_document import Document
 from krt.core.report_fields import parse
 from krt.core.target import Target, TargetState
 from krt.core.workload import WorkloadKey
@@ -20,6 +23,12 @@ EVENT = EventId(ACCEPTED_AT * 1000, 0)
 HERE, ALSO_HERE, THERE = "default:0a1b", "default:9f9f", "eu:2c3d"
 WEB, API = WorkloadKey("Deployment", "shop", "web"), WorkloadKey("StatefulSet", "shop", "api")
 SETTLED = Group(GroupState.SETTLED, final=True)
+
+
+def document(report: Report, seen: Seen) -> dict[str, Any]:
+    """As it goes over the wire."""
+    told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(building.document(report, seen)))
+    return told
 
 
 def a_report(groups: dict[str, Group], targets: dict[tuple[str, WorkloadKey], Target]) -> Report:
@@ -64,6 +73,7 @@ def test_T4_a_cluster_that_had_left_is_named_beside_those_that_are_waited_for() 
         "state": "left",
         "reason": "its last worker was stopped before the event: nothing is restarted there until one is back",
         "seen_at": "2026-11-20T11:50:00.000Z",
+        "final": False,
     }
 
 
@@ -83,8 +93,8 @@ def test_the_document_says_what_there_is_to_say() -> None:
             "run": "https://github.com/acme/shop/actions/runs/1959414638/attempts/1",
         },
         "clusters": [
-            {"name": "default", "state": "settled", "more": 1007, "seen_at": "2026-11-20T12:00:04.000Z"},
-            {"name": "eu", "state": "absent", "seen_at": "2026-11-20T11:59:03.500Z"},
+            {"name": "default", "state": "settled", "more": 1007, "seen_at": "2026-11-20T12:00:04.000Z", "final": True},
+            {"name": "eu", "state": "absent", "seen_at": "2026-11-20T11:59:03.500Z", "final": False},
         ],
         "targets": [
             {
@@ -98,6 +108,7 @@ def test_the_document_says_what_there_is_to_say() -> None:
                 "desired": 3,
                 "seconds": 12.4,
                 "warnings": ["zero replicas"],
+                "final": True,
             },
             {
                 "cluster": "eu",
@@ -111,8 +122,10 @@ def test_the_document_says_what_there_is_to_say() -> None:
                 "seconds": 0.0,
                 "warnings": [],
                 "reason": "timed out",
+                "final": True,
             },
         ],
+        "final": True,
     }
 
 
@@ -168,7 +181,8 @@ def test_the_document_of_an_event_from_the_channel_names_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tags", "shown"), [(None, []), ("", []), ("{", []), ("{}", []), ("[1]", ["1"]), ("[" * 10_000, [])]
+    ("tags", "shown"),
+    [(None, []), ("", []), ("{", []), ("{}", []), ("[1]", ["1"]), ('["\\ud800"]', ["?"]), ("[" * 10_000, [])],
 )
 def test_odd_tags_break_no_document(tags: str | None, shown: list[str]) -> None:
     fields = {} if tags is None else {"tags": tags}
@@ -189,6 +203,9 @@ def test_an_id_that_no_clock_gave_out_breaks_no_document() -> None:
     st.floats(0, 1e6),
 )
 def test_of_every_hash_a_document_can_be_made(fields: dict[str, str], after: float) -> None:
-    made = document(replace(parse(EVENT, fields)), seen(after, here=ACCEPTED_AT))
-    assert json.loads(json.dumps(made)) == made
-    assert made["state"] in set(EventState)
+    made = building.document(replace(parse(EVENT, fields)), seen(after, here=ACCEPTED_AT))
+    read = msgspec.json.decode(msgspec.json.encode(made), type=Document)
+    assert replace_parts(read, clusters=(), targets=()) == replace_parts(made, clusters=(), targets=())
+    assert [target.key for target in read.targets] == [target.key for target in made.targets]
+    assert made.state in set(EventState)
+    assert made.is_final == (made.state in FINAL)

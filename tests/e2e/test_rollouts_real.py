@@ -9,6 +9,7 @@ from functools import partial
 from math import ceil
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
@@ -73,7 +74,8 @@ class Krt:
     async def report(self, event: EventId) -> dict[str, Any]:
         found = await self.reports.read(event)
         assert found
-        return document(*found)
+        told: dict[str, Any] = msgspec.to_builtins(document(*found))
+        return told
 
     async def target(self, event: EventId) -> dict[str, Any]:
         [target] = (await self.report(event))["targets"]

@@ -55,8 +55,8 @@ _IN_CORE = (
         (
             "test_T4_a_cluster_that_had_left_is_named_beside_those_that_are_waited_for",
             "core/document.py",
-            "return found + [_left(name, seen) for name in sorted(left(report, seen))]",
-            "return found",
+            "return (*found, *(_left(name, seen) for name in sorted(left(report, seen))))",
+            "return tuple(found)",
         ),
     ),
 )

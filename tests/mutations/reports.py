@@ -229,4 +229,34 @@ _OF_STATES = of(
     ),
 )
 
-MUTATIONS = (*_OF_STATES, *_OF_CLUSTER_NAMES, *_OF_REPORTS, *_OF_CLUSTERS, *_OF_JOURNAL, *_OF_RECENT, *_OF_ROLLOUTS)
+_OF_JOBS = (
+    *of(
+        "client/test_report.py",
+        (
+            "test_what_krt_web_says_is_final_is_whatever_the_state",
+            "core/report_document.py",
+            "return self.state in FINAL if self.final is None else self.final",
+            "return self.state in FINAL",
+        ),
+    ),
+    *of(
+        "client/test_ending.py",
+        (
+            "test_an_end_that_only_a_newer_krt_web_knows_is_told_by_its_name_and_is_no_success",
+            "client/ending.py",
+            "        case state if report.is_final:",
+            "        case state if False:",
+        ),
+    ),
+)
+
+MUTATIONS = (
+    *_OF_JOBS,
+    *_OF_STATES,
+    *_OF_CLUSTER_NAMES,
+    *_OF_REPORTS,
+    *_OF_CLUSTERS,
+    *_OF_JOURNAL,
+    *_OF_RECENT,
+    *_OF_ROLLOUTS,
+)
