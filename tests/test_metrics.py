@@ -95,7 +95,7 @@ def test_every_value_of_a_workers_labels_is_documented_and_there_from_the_start(
 
 
 def test_a_workload_can_end_in_no_way_that_is_not_counted() -> None:
-    assert {kind.__name__.lower() for kind in get_args(Outcome)} == set(RESTARTS)
+    assert {kind.label for kind in get_args(Outcome)} == set(RESTARTS)
 
 
 def test_what_a_worker_holds_is_looked_at_when_prometheus_asks() -> None:

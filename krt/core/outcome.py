@@ -1,6 +1,10 @@
-"""How the journal's business with one workload and one event ended."""
+"""How the journal's business with one workload and one event ended.
+
+`label` is the outcome's name in the log and in `krt_restarts_total`: dashboards rest on it.
+"""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from krt.core.event_id import EventId
 from krt.core.workload import Workload
@@ -10,19 +14,21 @@ from krt.core.workload import Workload
 class Restarted:
     """The workload was patched and is now this; the restart covers every event up to `by`."""
 
+    label: ClassVar = "restarted"
     workload: Workload
     by: EventId
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """A restart that was made after the event was accepted is on the workload; it covers every event up to `by`.
+    """The workload bears a restart that was made after the event was accepted, and that covers every event up to `by`.
 
     `served_since`: where others have made the restart, or created the workload (C2), from when on that is followed.
     """
 
-    by: EventId
+    label: ClassVar = "covered"
     workload: Workload
+    by: EventId
     served_since: str = ""
 
 
@@ -30,6 +36,7 @@ class Covered:
 class Superseded:
     """A newer event waits for the same workload: its restart will serve this one too."""
 
+    label: ClassVar = "superseded"
     by: EventId
 
 
@@ -37,6 +44,7 @@ class Superseded:
 class Unmatched:
     """Read again, the workload is no match (any more): another image, opted out, deleted, recreated."""
 
+    label: ClassVar = "unmatched"
     reason: str
 
 
@@ -44,6 +52,7 @@ class Unmatched:
 class Failed:
     """It was not restarted, and it will not be for this event."""
 
+    label: ClassVar = "failed"
     reason: str
 
 
@@ -51,6 +60,7 @@ class Failed:
 class Expired:
     """It was tried for as long as an event is worth it."""
 
+    label: ClassVar = "expired"
     reason: str
 
 

@@ -19,7 +19,7 @@ from krt.daemon.room import READING_CALLS
 from krt.daemon.shared import Daemon
 from krt.serving.address import Address
 from krt.settings.parts import Cluster as ClusterSettings
-from krt.worker import keep
+from krt.worker import chores
 from krt.worker.restart import Rules
 from krt.worker.role import Around, Bounds, work
 from krt.worker.stalls import Stalls
@@ -68,7 +68,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         metrics = daemon.metrics.worker
         metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
-        nursery.start_soon(keep.tidy, journal)  # before anything is written: at a full Valkey only this makes room
+        nursery.start_soon(chores.tidy, journal)  # before anything is written: at a full Valkey only this makes room
         events = EventWriter(cluster.transport)
         nursery.start_soon(events.write)
         on_restart = events.restarted if told.kubernetes_events else None
@@ -78,7 +78,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         around = Around(journal, rollouts, channel, cluster)
         await work(around, matching, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)
     if claimed.is_set():  # it was told to stop: whatever crashes or is cut comes by here no more
-        await keep.leave(rollouts)
+        await chores.leave(rollouts)
 
 
 def _group(told: ClusterSettings) -> str:

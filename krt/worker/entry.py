@@ -26,14 +26,14 @@ _LINES: dict[type, tuple[Callable[..., None], str]] = {
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """One entry of the journal. Whoever settles its last open workload has `settled` called."""
+    """One entry of the journal. Whoever settles its last open workload has `on_settled` called."""
 
     id: EventId
     envelope: Envelope
     accepted_at: float  # on Trio's clock
     fresh_after: float  # on Trio's clock: what the index knows later than this includes all that the event may name
-    settled: Callable[["Entry"], None]
-    told: Callable[[str], None]  # of each workload's outcome, by its name
+    on_settled: Callable[["Entry"], None]
+    on_outcome: Callable[[str], None]  # of each workload; by the outcome's label
     open: set[WorkloadKey] = field(default_factory=set)
     outcomes: dict[WorkloadKey, Outcome] = field(default_factory=dict)
     # Recorded as matched, by uid; "" did not match, and may yet, as may one of another uid.
@@ -57,9 +57,9 @@ class Entry:
         self.open.remove(key)
         self.outcomes[key] = outcome
         self._say(key, outcome)
-        self.told(_name(outcome))
+        self.on_outcome(outcome.label)
         if not self.open:
-            self.settled(self)
+            self.on_settled(self)
 
     def supersede(self, key: WorkloadKey, newer: "Entry") -> None:
         """A newer event waits for the workload: its restart will serve this one, too."""
@@ -79,8 +79,8 @@ class Entry:
         return count if count > MOST_TARGETS else 0
 
     def counts(self) -> Counter[str]:
-        """How many workloads ended how, by the names of the outcomes in lower case."""
-        return Counter(map(_name, self.outcomes.values()))
+        """How many workloads ended how, by the labels of the outcomes."""
+        return Counter(outcome.label for outcome in self.outcomes.values())
 
     def _say(self, key: WorkloadKey, outcome: Outcome) -> None:
         say, event = _LINES[type(outcome)]
@@ -88,15 +88,11 @@ class Entry:
         say(event, **own, **_details(outcome))
 
 
-def _name(outcome: Outcome) -> str:
-    return type(outcome).__name__.lower()
-
-
 def _details(outcome: Outcome) -> dict[str, object]:
     match outcome:
         case Restarted(workload, by):
             return {"generation": workload.generation, "restarted_at": workload.restarted_at, "covers": by}
-        case Covered(by) | Superseded(by):
+        case Covered(by=by) | Superseded(by=by):
             return {"by": by}
         case Unmatched(reason) | Failed(reason) | Expired(reason):
             return {"reason": reason}

@@ -55,7 +55,7 @@ class Hand:
         self._entries[entry.id] = entry
         self._by_repository[entry.envelope.event.repository].add(entry)
 
-    def settled(self, entry: Entry) -> None:
+    def note_settled(self, entry: Entry) -> None:
         """Nothing is open for the entry; a late match may still come."""
         if not entry.open and self._entries.get(entry.id) is entry:
             self._settled.add(entry)

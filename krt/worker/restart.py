@@ -134,7 +134,7 @@ class Restarter:
                         self._metrics.retried("conflict")
                         log.debug("restart_conflicted", workload=case.workload.key, problem=error)
             if isinstance(decision, AlreadyRestarted):
-                return Covered(decision.mark.covers, case.workload)
+                return Covered(case.workload, decision.mark.covers)
             await self._wait(case, decision)
             await self._read(case)
 

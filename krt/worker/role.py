@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from krt.core.ports import Journal, OnRestart, Rollouts, Signal, Workloads
 from krt.metrics import WorkerMetrics
-from krt.worker import keep
+from krt.worker import chores, claims, settle
 from krt.worker.bell import Bell
 from krt.worker.changes import Changes
 from krt.worker.clock import ValkeyClock
@@ -88,11 +88,11 @@ async def work(
             nursery.start_soon(listener.hear, around.signals)
             nursery.start_soon(listener.adopt)
             nursery.start_soon(waiting.work_off)
-            nursery.start_soon(keep.renew, journal, hand, consumer.hear_own, stalls)
-            nursery.start_soon(keep.close, rollouts, matching.index, hand, metrics, stalls)
-            nursery.start_soon(keep.say_alive, rollouts, stalls)
+            nursery.start_soon(claims.renew, journal, hand, consumer.hear_own, stalls)
+            nursery.start_soon(settle.close, rollouts, matching.index, hand, metrics, stalls)
+            nursery.start_soon(chores.say_alive, rollouts, stalls)
             nursery.start_soon(follower.follow)
-            nursery.start_soon(keep.measure, journal, clock, metrics)
+            nursery.start_soon(chores.measure, journal, clock, metrics)
             nursery.start_soon(consumer.consume)
     finally:
-        await keep.release(journal, hand)
+        await claims.release(journal, hand)

@@ -112,8 +112,9 @@ class Taker:
         age_seconds = await self._clock.age_seconds(delivered.id)
         accepted_at = trio.current_time() - age_seconds
         fresh_after = -math.inf if envelope.dry_run else trio.current_time() + FRESH_SECONDS
-        told = self._metrics.workload_settled
-        entry = Entry(delivered.id, envelope, accepted_at, fresh_after, self._hand.settled, told)
+        entry = Entry(
+            delivered.id, envelope, accepted_at, fresh_after, self._hand.note_settled, self._metrics.workload_settled
+        )
         self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
         verdicts = self._match(entry)
         matches = [] if envelope.dry_run else [verdict for verdict in verdicts if isinstance(verdict, Match)]
@@ -129,14 +130,14 @@ class Taker:
             raise
         if entry.open:
             self._ask_for(matches, entry, frozenset(anew))
-        self._hand.settled(entry)
+        self._hand.note_settled(entry)
 
     def _ask_for(self, matches: Iterable[Match], entry: Entry, anew: frozenset[WorkloadKey]) -> None:
         """Have its workloads restarted, but for those that others have made anew (C2): their rollouts are followed."""
         for each in matches:
             workload = each.workload
             if workload.key in anew:
-                entry.settle(workload.key, Covered(entry.id, workload, served_since=format_time(self._now())))
+                entry.settle(workload.key, Covered(workload, entry.id, served_since=format_time(self._now())))
             else:
                 self._waiting.want(each, entry)
 

@@ -301,11 +301,11 @@ def test_an_undone_restart_of_others_is_not_theirs(mark: str) -> None:
             Target(TargetState.PROGRESSING, updated=1, available=1, desired=1, uid="uid-of-web", version=7),
         ),
         (
-            Covered(NEWEST, a_workload(resource_version="7", status=ON_ITS_WAY)),
+            Covered(a_workload(resource_version="7", status=ON_ITS_WAY), NEWEST),
             Target(TargetState.PROGRESSING, updated=1, available=1, desired=1, uid="uid-of-web", version=7),
         ),
         (
-            Covered(NEWEST, a_workload(resource_version="7"), served_since="then"),
+            Covered(a_workload(resource_version="7"), NEWEST, served_since="then"),
             Target(
                 TargetState.PROGRESSING,
                 updated=1,

@@ -36,7 +36,7 @@ MUTATIONS = of(
     ),
     (
         "test_T2_an_event_is_settled_when_it_is_patched_and_not_when_it_has_rolled_out",
-        "worker/keep.py",
+        "worker/settle.py",
         "    said = {key: target for key, outcome",
         "    await trio.sleep(900)\n    said = {key: target for key, outcome",
     ),
@@ -198,7 +198,7 @@ MUTATIONS = of(
     ),
     (
         "test_T1_what_fails_beyond_the_thousand_that_are_told_fails_the_event_all_the_same",
-        "worker/keep.py",
+        "worker/settle.py",
         "    done, group = entry.recorded | said, _group(entry)",
         "    done, group = dict(entry.recorded), _group(entry)",
     ),

@@ -59,9 +59,9 @@ _KEYS = of(
 _STALLS = of(
     "worker/test_stalls.py",
     (f"{_PART}[read_new-journal-fails]", "worker/consume.py", 'with self._stalls.step("journal"):', "if True:"),
-    (f"{_PART}[renew-claims-hangs]", "worker/keep.py", 'with stalls.step("claims"):', "if True:"),
-    (f"{_PART}[settle-reports-fails]", "worker/keep.py", 'with stalls.step("reports"):', "if True:"),
-    (f"{_PART}[say_alive-presence-hangs]", "worker/keep.py", 'with stalls.step("presence"):', "if True:"),
+    (f"{_PART}[renew-claims-hangs]", "worker/claims.py", 'with stalls.step("claims"):', "if True:"),
+    (f"{_PART}[settle-reports-fails]", "worker/settle.py", 'with stalls.step("reports"):', "if True:"),
+    (f"{_PART}[say_alive-presence-hangs]", "worker/chores.py", 'with stalls.step("presence"):', "if True:"),
     (f"{_PART}[followed-rollouts-fails]", "worker/follow.py", 'with self._stalls.step("rollouts"):', "if True:"),
     (
         "test_a_message_that_is_never_taken_in_is_named",

@@ -8,7 +8,7 @@ _JOURNAL = "broker/journal.py"
 _SCRIPTS = "broker/scripts.py"
 _TAKE = "worker/take.py"
 _CONSUME = "worker/consume.py"
-_KEEP = "worker/keep.py"
+_CLAIMS = "worker/claims.py"
 _RESTART = "worker/restart.py"
 
 MUTATIONS = of(
@@ -105,13 +105,13 @@ MUTATIONS = of(
     ),
     (
         "test_C3_what_is_in_hand_is_nobody_elses_while_its_worker_lives",
-        _KEEP,
+        _CLAIMS,
         "_RENEW_SECONDS = 5.0",
         "_RENEW_SECONDS = 20.0",
     ),
     (
         "test_C3_what_another_worker_has_taken_over_is_dropped",
-        _KEEP,
+        _CLAIMS,
         "        hand.keep_only(own, held)\n",
         "",
     ),

@@ -109,7 +109,7 @@ _OF_WORKERS = of(
     ),
     (
         "test_I3_a_quiet_index_is_told_how_fresh_it_has_to_be_and_only_for_an_event",
-        "worker/keep.py",
+        "worker/settle.py",
         "            index.want_fresh(wanted_at)",
         "            pass",
     ),

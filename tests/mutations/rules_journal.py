@@ -194,13 +194,13 @@ MUTATIONS = of(
     ),
     (
         "test_J4_a_worker_tidies_every_minute_whatever_goes_wrong",
-        "worker/keep.py",
+        "worker/chores.py",
         "        await trio.sleep(_TIDY_SECONDS)",
         "        await trio.sleep_forever()",
     ),
     (
         "test_J4_a_worker_tidies_every_minute_whatever_goes_wrong",
-        "worker/keep.py",
+        "worker/chores.py",
         "            await journal.tidy()\n        except BrokerUnavailable as error:",
         "            await journal.tidy()\n        except ZeroDivisionError as error:",
     ),

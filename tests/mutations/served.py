@@ -115,7 +115,7 @@ _OF_WORKERS = of(
     (
         "test_C2_an_event_all_of_whose_workloads_are_served_is_settled",
         _TAKE,
-        "entry.settle(workload.key, Covered(entry.id, workload, served_since=format_time(self._now())))",
+        "entry.settle(workload.key, Covered(workload, entry.id, served_since=format_time(self._now())))",
         "entry.open.discard(workload.key)",
     ),
 )

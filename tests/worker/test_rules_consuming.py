@@ -428,7 +428,7 @@ def test_C5_an_event_that_a_change_is_too_much_for_does_not_end_the_watch(caplog
     hand = Hand(10)
     event = an_event()
     object.__setattr__(event, "tags", None)
-    hand.take(Entry(EventId(1, 0), an_envelope(event), 0.0, 0.0, hand.settled, lambda _: None))
+    hand.take(Entry(EventId(1, 0), an_envelope(event), 0.0, 0.0, hand.note_settled, lambda _: None))
     Changes(hand, None, require_opt_in=False).hear(None, web())
     assert "change_crashed" in [record.message for record in caplog.records]
 
