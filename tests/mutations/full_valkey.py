@@ -7,7 +7,7 @@ MUTATIONS = of(
     (
         "test_J4_krt_that_is_started_at_a_full_valkey_makes_room_and_works[of another name]",
         "daemon/worker.py",
-        "        nursery.start_soon(keep.tidy, journal)  # before",
+        "        nursery.start_soon(chores.tidy, journal)  # before",
         "        # before",
     ),
 )

@@ -106,7 +106,7 @@ _IN_PROCESSES = of(
     (
         "test_T4_a_worker_that_is_stopped_says_that_its_cluster_leaves",
         _DAEMON,
-        "        await keep.leave(rollouts)",
+        "        await chores.leave(rollouts)",
         "        pass",
     ),
     (
@@ -118,7 +118,7 @@ _IN_PROCESSES = of(
             "            await work(around, matching, rules, bounds, metrics=metrics, stalls=stalls)\n"
             "        finally:\n"
             "            with trio.CancelScope(shield=True):\n"
-            "                await keep.leave(rollouts)\n"
+            "                await chores.leave(rollouts)\n"
         ),
     ),
 )

@@ -100,7 +100,7 @@ MUTATIONS = of(
     (
         "test_C3_what_is_in_hand_is_nobody_elses_while_its_worker_lives",
         "worker/role.py",
-        "            nursery.start_soon(keep.renew, journal, hand, consumer.hear_own, stalls)\n",
+        "            nursery.start_soon(claims.renew, journal, hand, consumer.hear_own, stalls)\n",
         "",
     ),
     (
@@ -130,7 +130,7 @@ MUTATIONS = of(
     (
         "test_C3_a_worker_that_stops_leaves_its_entries_to_the_others_at_once",
         "worker/role.py",
-        "        await keep.release(journal, hand)",
+        "        await claims.release(journal, hand)",
         "        pass",
     ),
     (

@@ -21,7 +21,7 @@ _OF_MANY = of(
     (
         "test_a_rolling_update_of_the_workers_loses_nothing_and_doubles_nothing",
         "worker/role.py",
-        "        await keep.release(journal, hand)",
+        "        await claims.release(journal, hand)",
         "        pass",
     ),
     (

@@ -278,7 +278,7 @@ async def test_C5_an_entry_of_any_size_is_settled_and_no_other_waits_for_it(clie
 
 
 async def test_C3_a_worker_that_stops_leaves_its_entries_to_the_others_at_once(client):
-    """Seen to fail with keep.release removed."""
+    """Seen to fail with claims.release removed."""
     cluster = FakeWorkloads(web())
     cluster.refuse_always(WEB, AWAY)
     entry = await accept(client)

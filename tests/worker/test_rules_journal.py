@@ -16,7 +16,7 @@ from krt.core.ports import Message, Subscribed
 from krt.core.restart import AlreadyRestarted, JournalPosition, RestartNow, decide, format_time, parse_mark
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
-from krt.worker import keep
+from krt.worker import chores
 from tests.fakes.journal import FakeJournal, Stream
 from tests.fakes.trouble import Troubled
 from tests.fakes.values import JOURNAL, NOW, a_mark, a_workload, an_envelope, an_event
@@ -284,7 +284,7 @@ async def test_J4_a_worker_tidies_every_minute_whatever_goes_wrong(autojump_cloc
         if len(tidied) == 1:
             raise BrokerUnavailable("away")
 
-    nursery.start_soon(keep.tidy, Troubled(FakeJournal(Stream()), before=fail_once))
+    nursery.start_soon(chores.tidy, Troubled(FakeJournal(Stream()), before=fail_once))
     await trio.sleep(600)
     nursery.cancel_scope.cancel()
     assert tidied == [60.0 * minute for minute in range(len(tidied))]
