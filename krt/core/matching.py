@@ -1,6 +1,5 @@
 """Event and workload in, verdict out: is it to be restarted, and if not, why not. `krt explain` asks the same."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -58,12 +57,6 @@ class Skip:
 
 
 Verdict = Match | Skip
-
-
-def match(event: Event, workloads: Iterable[Workload], *, require_opt_in: bool) -> tuple[Verdict, ...]:
-    """A verdict for each workload that runs an image of the event's repository; no word on the others."""
-    verdicts = (judge(event, workload, require_opt_in=require_opt_in) for workload in workloads)
-    return tuple(verdict for verdict in verdicts if verdict is not None)
 
 
 def judge(event: Event, workload: Workload, *, require_opt_in: bool) -> Verdict | None:

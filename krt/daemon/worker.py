@@ -32,9 +32,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     assert told is not None, "the role runs where its settings are"
     journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
     rollouts = Rollouts(daemon.broker, daemon.keys, group=_group(told), presence=_presence(told))
-    rules = Rules(
-        told.min_interval_seconds, told.max_event_age_seconds, told.require_opt_in, told.rollout_deadline_seconds
-    )
+    rules = Rules(told.min_interval_seconds, told.max_event_age_seconds, told.rollout_deadline_seconds)
     bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
     calls_at_once = told.parallel_patches + READING_CALLS
     async with (

@@ -1,4 +1,4 @@
-"""One workload to be settled for one event, while it is tried: what was read last, and how long there is."""
+"""One workload to be settled for one intent, while it is tried: what was read last, and how long there is."""
 
 import math
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import trio
 
+from krt.core.intent import Intent
 from krt.core.workload import Workload
-from krt.worker.entry import Entry
 
 _DENIED_SECONDS = 60.0  # a restarting API server answers 403 to everybody first
 
@@ -18,7 +18,8 @@ class Case:
     """`workload` as read last; `scope` ends the trying."""
 
     workload: Workload
-    entry: Entry
+    intent: Intent
+    accepted_at: float  # on Trio's clock
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     has_turn: bool = False
     waited_out: str | None = None

@@ -4,7 +4,7 @@ The watch may lag behind the call, so a match may come late (I3). And whoever pu
 restarted one leaves old pods running under a mark that says otherwise (R1).
 """
 
-from krt.core.matching import Match, Verdict, judge
+from krt.core.matching import Match
 from krt.core.outcome import Covered, Failed, Restarted
 from krt.core.restart import is_after, undone_mark
 from krt.core.workload import Workload
@@ -21,10 +21,9 @@ _MOST_TIMES_AGAIN = 2  # against a writer that insists, krt does not
 class Changes:
     """Asks for restarts on behalf of the entries in hand."""
 
-    def __init__(self, hand: Hand, waiting: Waiting, *, require_opt_in: bool) -> None:
+    def __init__(self, hand: Hand, waiting: Waiting) -> None:
         self._hand = hand
         self._waiting = waiting
-        self._require_opt_in = require_opt_in
 
     def hear(self, before: Workload | None, after: Workload | None) -> None:
         """A workload changed."""
@@ -39,7 +38,7 @@ class Changes:
     def _consider(self, entry: Entry, before: Workload | None, after: Workload) -> None:
         if entry.dropped or entry.envelope.dry_run:
             return
-        verdict = self._judge(entry, after)
+        verdict = entry.intent.judge(after)
         if not isinstance(verdict, Match):
             return
         if _is_undone(entry, after):
@@ -62,10 +61,7 @@ class Changes:
 
     def _was_match(self, entry: Entry, before: Workload | None, after: Workload) -> bool:
         # A list after a lost watch puts a recreated workload straight in the place of its namesake.
-        return before is not None and before.uid == after.uid and isinstance(self._judge(entry, before), Match)
-
-    def _judge(self, entry: Entry, workload: Workload) -> Verdict | None:
-        return judge(entry.envelope.event, workload, require_opt_in=self._require_opt_in)
+        return before is not None and before.uid == after.uid and isinstance(entry.intent.judge(before), Match)
 
 
 def _is_undone(entry: Entry, workload: Workload) -> bool:

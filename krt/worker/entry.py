@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
+from krt.core.intent import Intent
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.core.report import MOST_TARGETS
 from krt.core.target import Target
@@ -30,6 +31,7 @@ class Entry:
 
     id: EventId
     envelope: Envelope
+    intent: Intent
     accepted_at: float  # on Trio's clock
     fresh_after: float  # on Trio's clock: what the index knows later than this includes all that the event may name
     on_settled: Callable[["Entry"], None]

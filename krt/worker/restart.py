@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import trio
 
 from krt.backoff import Backoff
-from krt.core.envelope import Envelope
-from krt.core.matching import Match, judge
+from krt.core.intent import Intent
+from krt.core.matching import Match
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
 from krt.core.ports import Index, OnRestart, Stamp, Workloads
 from krt.core.restart import (
@@ -39,14 +39,12 @@ from krt.errors import (
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
 from krt.worker.case import Case
-from krt.worker.entry import Entry
 from krt.worker.pace import Pace
 from krt.worker.position import LastPosition
 
 log = Log("worker")
 
 _FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.2, 15.0
-_MOST_CAUSE_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,6 @@ class Rules:
 
     min_interval_seconds: float
     max_seconds: float
-    require_opt_in: bool
     rollout_deadline_seconds: float  # ends a rollout that has no end of its own
 
 
@@ -85,9 +82,12 @@ class Restarter:
         self._now = now
         self._on_restart = on_restart
 
-    async def settle(self, seen: Workload, entry: Entry) -> Outcome:
-        """Restart `seen`, a match of the entry's event, unless that is done already or proves impossible."""
-        case = Case(seen, entry)
+    async def settle(self, seen: Workload, intent: Intent, *, accepted_at: float) -> Outcome:
+        """Restart `seen`, a match of the intent, unless that is done already or proves impossible.
+
+        `accepted_at`, on Trio's clock, is when it was asked for: the metric counts from there.
+        """
+        case = Case(seen, intent, accepted_at)
         case.scope.deadline = trio.current_time() + self._rules.max_seconds
         with case.scope:
             return await self._persist(case)
@@ -128,7 +128,7 @@ class Restarter:
                     case.has_turn = True
                     try:
                         restarted = await self._patch(case, position)
-                        self._metrics.patched(trio.current_time() - case.entry.accepted_at)
+                        self._metrics.patched(trio.current_time() - case.accepted_at)
                         return Restarted(restarted, position.newest)
                     except Conflict as error:
                         self._metrics.retried("conflict")
@@ -152,7 +152,7 @@ class Restarter:
             log.warning("mark_ignored", workload=case.workload.key, mark=case.workload.mark, problem=problem)
         return decide(
             case.workload,
-            case.entry.id,
+            case.intent.id,
             position,
             now=self._now(),
             interval_seconds=self._rules.min_interval_seconds,
@@ -170,7 +170,7 @@ class Restarter:
 
     async def _patch(self, case: Case, position: JournalPosition) -> Workload:
         restarted_at = next_restart(case.workload, self._now())
-        stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), cause(case.entry.envelope))
+        stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), case.intent.cause)
         with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch that was begun is finished
             restarted = await self._workloads.restart(case.workload, stamp)
             if self._on_restart:
@@ -195,21 +195,14 @@ class Restarter:
     def _judge(self, case: Case, workload: Workload) -> None:
         if workload.uid != case.workload.uid:
             raise NotThere("recreated")
-        verdict = judge(case.entry.envelope.event, workload, require_opt_in=self._rules.require_opt_in)
+        verdict = case.intent.judge(workload)
         if not isinstance(verdict, Match):
             raise _NoMatch(verdict.reason if verdict else "runs no image of this name any more")
 
     def _say_retry(self, case: Case, error: Exception, reason: str) -> None:
         self._metrics.retried(reason)
-        log.warning("restart_retried", workload=case.workload.key, event_id=case.entry.id, problem=error)
+        log.warning("restart_retried", workload=case.workload.key, event_id=case.intent.id, problem=error)
 
 
 class _NoMatch(Exception):
     """Read again, the workload is no match any more."""
-
-
-def cause(envelope: Envelope) -> str:
-    """The annotation that tells people who asked; bounded, for refs are as long as their authors like."""
-    origin = envelope.origin
-    said = f"{origin.repository} {origin.ref} {origin.run_url}" if origin else "a message on the channel"
-    return said[:_MOST_CAUSE_CHARACTERS]

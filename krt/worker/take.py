@@ -11,7 +11,8 @@ from krt.core.admission import Refusal
 from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
 from krt.core.event import Event
 from krt.core.event_id import EventId
-from krt.core.matching import GOING, Match, Skip, Verdict, match
+from krt.core.intent import of_image
+from krt.core.matching import GOING, Match, Skip, Verdict
 from krt.core.outcome import Covered
 from krt.core.ports import Delivered, Index, Journal, Rollouts
 from krt.core.report import Group, GroupState
@@ -112,9 +113,9 @@ class Taker:
         age_seconds = await self._clock.age_seconds(delivered.id)
         accepted_at = trio.current_time() - age_seconds
         fresh_after = -math.inf if envelope.dry_run else trio.current_time() + FRESH_SECONDS
-        entry = Entry(
-            delivered.id, envelope, accepted_at, fresh_after, self._hand.note_settled, self._metrics.workload_settled
-        )
+        intent = of_image(delivered.id, envelope, require_opt_in=self._matching.require_opt_in)
+        note = self._hand.note_settled
+        entry = Entry(delivered.id, envelope, intent, accepted_at, fresh_after, note, self._metrics.workload_settled)
         self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
         verdicts = self._match(entry)
         matches = [] if envelope.dry_run else [verdict for verdict in verdicts if isinstance(verdict, Match)]
@@ -144,7 +145,7 @@ class Taker:
     def _match(self, entry: Entry) -> tuple[Verdict, ...]:
         event, envelope = entry.envelope.event, entry.envelope
         running = self._matching.index.running(event.repository)
-        verdicts = match(event, running, require_opt_in=self._matching.require_opt_in)
+        verdicts = tuple(verdict for workload in running if (verdict := entry.intent.judge(workload)))
         for verdict in verdicts:
             _say_skipped(entry, verdict)
         log.info(

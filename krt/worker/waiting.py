@@ -70,7 +70,7 @@ class Waiting:
     async def _try(self, seen: Match, entry: Entry) -> Outcome:
         try:
             await self._recorder.late(entry, seen)
-            return await self._restarter.settle(seen.workload, entry)
+            return await self._restarter.settle(seen.workload, entry.intent, accepted_at=entry.accepted_at)
         except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
             log.error("restart_crashed", workload=seen.workload.key, event_id=entry.id, exception=error)
             return Failed("internal")

@@ -4,7 +4,7 @@ import pytest
 
 from krt.core.admission import Refusal
 from krt.core.explain import Answer, Finding, View, explain
-from krt.core.matching import SkipReason, Warning, match  # noqa: A004
+from krt.core.matching import Match, SkipReason, Warning, judge  # noqa: A004
 from krt.core.patterns import parse_prefix, parse_tag_pattern
 from krt.core.policy import Rule
 from krt.core.who import parse_who
@@ -147,5 +147,7 @@ def test_it_says_yes_exactly_where_the_worker_finds_a_match() -> None:
         for n, image in enumerate(images)
         for opt in (None, "disabled")
     ]
-    restarted = {m.workload for m in match(an_event(), workloads, require_opt_in=False) if hasattr(m, "warnings")}
+    restarted = {
+        m.workload for m in (judge(an_event(), w, require_opt_in=False) for w in workloads) if isinstance(m, Match)
+    }
     assert {f.workload for f in explain(an_event(), workloads, ALL) if f.answer is Answer.YES} == restarted

@@ -6,7 +6,7 @@ import pytest
 
 from krt.core import matching
 from krt.core.event import Event
-from krt.core.matching import FAILING, Match, Skip, SkipReason, judge, match
+from krt.core.matching import FAILING, Match, Skip, SkipReason, judge
 from krt.core.progress import say
 from krt.core.restart import format_time
 from krt.core.target import TargetState
@@ -231,13 +231,10 @@ def test_of_a_daemon_set_that_is_new_nobody_knows_how_many_pods_it_has() -> None
     assert verdict(a_workload(key="DaemonSet shop/agent", status=RolloutStatus())) == ()
 
 
-def test_each_workload_that_runs_the_repository_gets_one_verdict_in_order() -> None:
+def test_each_workload_that_runs_the_repository_gets_a_verdict_and_no_other_does() -> None:
     hit = a_workload(f"{SHOP}:dev", f"{SHOP}:v1", key="Deployment shop/a")
     other_tag = a_workload(f"{SHOP}:prod", key="Deployment shop/b")
     other = a_workload("nginx", key="Deployment shop/c")
     event = an_event(tags=("dev", "v1"))
-    assert match(event, [other_tag, other, hit], require_opt_in=False) == (
-        Skip(other_tag, SkipReason.OTHER_TAG),
-        Match(hit, ()),
-    )
-    assert match(event, [], require_opt_in=False) == ()
+    verdicts = [judge(event, workload, require_opt_in=False) for workload in (other_tag, other, hit)]
+    assert verdicts == [Skip(other_tag, SkipReason.OTHER_TAG), None, Match(hit, ())]

@@ -150,7 +150,7 @@ async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
         ):
             await cluster.wait_listed()
             matching = Matching(cluster, lambda _: None, require_opt_in=False, max_event_age_seconds=3600)
-            rules = Rules(0.1, 60, require_opt_in=False, rollout_deadline_seconds=900)
+            rules = Rules(0.1, 60, rollout_deadline_seconds=900)
             bounds = Bounds(calls_at_once=8, restarts_per_second=100, in_hand=100)
             around = Around(journal, rollouts, channel, cluster)
             nursery.start_soon(work, around, matching, rules, bounds)

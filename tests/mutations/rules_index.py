@@ -56,7 +56,7 @@ _OF_WORKERS = of(
     (
         "test_I3_a_workload_that_gains_the_image_late_is_restarted_too",
         _CHANGES,
-        "before.uid == after.uid and isinstance(self._judge(entry, before), Match)",
+        "before.uid == after.uid and isinstance(entry.intent.judge(before), Match)",
         "before.uid == after.uid",
     ),
     (

@@ -72,7 +72,7 @@ MUTATIONS = of(
     (
         "test_R2_the_cause_is_the_event_that_the_restart_was_made_for",
         _RESTART,
-        "cause(case.entry.envelope))",
+        "case.intent.cause)",
         '"")',
     ),
     (

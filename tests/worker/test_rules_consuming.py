@@ -12,6 +12,7 @@ from krt.broker.scripts import TIDY
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.envelope import SCHEMA, to_fields
 from krt.core.event_id import EventId
+from krt.core.intent import of_image
 from krt.core.report import Group, GroupState
 from krt.core.restart import format_time
 from krt.daemon.worker import _group
@@ -428,8 +429,10 @@ def test_C5_an_event_that_a_change_is_too_much_for_does_not_end_the_watch(caplog
     hand = Hand(10)
     event = an_event()
     object.__setattr__(event, "tags", None)
-    hand.take(Entry(EventId(1, 0), an_envelope(event), 0.0, 0.0, hand.note_settled, lambda _: None))
-    Changes(hand, None, require_opt_in=False).hear(None, web())
+    envelope = an_envelope(event)
+    intent = of_image(EventId(1, 0), envelope, require_opt_in=False)
+    hand.take(Entry(EventId(1, 0), envelope, intent, 0.0, 0.0, hand.note_settled, lambda _: None))
+    Changes(hand, None).hear(None, web())
     assert "change_crashed" in [record.message for record in caplog.records]
 
 

@@ -31,7 +31,7 @@ from tests.fakes.values import NOW, a_workload, an_envelope, an_event
 from tests.fakes.workloads import FakeWorkloads
 
 WEB = WorkloadKey("Deployment", "shop", "web")
-RULES = Rules(min_interval_seconds=5.0, max_seconds=3600.0, require_opt_in=False, rollout_deadline_seconds=900.0)
+RULES = Rules(min_interval_seconds=5.0, max_seconds=3600.0, rollout_deadline_seconds=900.0)
 BOUNDS = Bounds(calls_at_once=16, restarts_per_second=1000.0, in_hand=2000)
 
 
