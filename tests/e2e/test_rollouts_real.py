@@ -224,7 +224,7 @@ async def test_a_good_rollout_is_ready_when_kubectl_says_so(krt: Krt, kubelet: K
     told = await followed(krt, key, event)
     assert [state for state in told if state != "waiting"] in (["progressing", "ready"], ["ready"])
     found = await krt.target(event)
-    assert (found["available"], found["warnings"]) == (found["desired"], [])
+    assert (found["available"], found["warnings"]) == (found["desired"], ())
     assert found["seconds"] > 0
     await krt.settled(event)
     assert (await krt.report(event))["state"] == "ready"
@@ -415,7 +415,7 @@ async def test_zero_replicas_are_ready_at_once_with_a_warning(krt: Krt, make: An
     key = await deployed(krt, a(make, krt, replicas=0))
     event = await an_event(krt)
     found = await krt.until_target(event, "ready")
-    assert (found["warnings"], found["desired"]) == (["zero replicas"], 0)
+    assert (found["warnings"], found["desired"]) == (("zero replicas",), 0)
     assert (await krt.compared(key))[1] == "done"
 
 
