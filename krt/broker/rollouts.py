@@ -18,6 +18,7 @@ from krt.broker.scripts import LEASE
 from krt.core import event_id as event_ids
 from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey, read_key, spell_key
 from krt.core.ports import Followed
 from krt.core.presence import ABSENT_SECONDS, DAY_SECONDS, Presence
 from krt.core.report import Group, Standing
@@ -31,7 +32,6 @@ from krt.core.report_fields import (
     warnings_field,
 )
 from krt.core.target import Target
-from krt.core.workload import WorkloadKey
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Rollouts:
         self._holder = token_hex(8)
 
     async def record(
-        self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+        self, event: EventId, group: Group, targets: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
         """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
         said = {group_field(self._group): to_json(group), **self._said(targets)}
@@ -73,7 +73,7 @@ class Rollouts:
         return is_over_for(report, seen.and_now(self._group, self._presence), self._group)
 
     async def settle(
-        self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+        self, event: EventId, group: Group, done: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
         """Write the outcome and acknowledge: nobody of the group gets the entry again.
 
@@ -147,14 +147,14 @@ class Rollouts:
         followed, follower = self._keys.followed(self._group), self._keys.follower(self._group)
         return await mended(self._client, {followed: "hash", follower: "string", self._keys.alive: "hash"}, ask)
 
-    def _said(self, targets: Mapping[WorkloadKey, Target]) -> dict[str, str]:
+    def _said(self, targets: Mapping[ObjectKey, Target]) -> dict[str, str]:
         said = {target_field(self._group, key): to_json(target) for key, target in targets.items()}
         odd = {key: target.warnings for key, target in targets.items() if target.warnings}
         return {warnings_field(self._group, key): to_json_list(warnings) for key, warnings in odd.items()} | said
 
 
-def _name(key: WorkloadKey, uid: str) -> str:
-    return "/".join((*key, uid))
+def _name(key: ObjectKey, uid: str) -> str:
+    return f"{spell_key(key)}/{uid}"
 
 
 def _followed(name: str, ids: str) -> Followed | None:
@@ -164,7 +164,7 @@ def _followed(name: str, ids: str) -> Followed | None:
         events = tuple(sorted(event_ids.parse(one) for one in ids.split()))
     except ValueError:
         return None
-    return Followed(WorkloadKey(*parts[:3]), parts[3], events) if len(parts) == 4 and events else None
+    return Followed(read_key(*parts[:3]), parts[3], events) if len(parts) == 4 and events else None
 
 
 def _standing(exists: int, group: bytes, target: bytes) -> Standing:

@@ -11,7 +11,7 @@ import trio
 from krt.cli import explanation
 from krt.cli.flags import add_part, given_flags
 from krt.cli.roles import bad_input
-from krt.cluster.survey import survey
+from krt.cluster.workloads.survey import survey
 from krt.core import event as events
 from krt.core.event import Event
 from krt.core.explain import View, explain

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from krt.cli.columns import columns
-from krt.cluster.survey import Survey
+from krt.cluster.workloads.survey import Survey
 from krt.core.admission import rules_with
 from krt.core.event import Event
 from krt.core.explain import Answer, Finding, View
@@ -74,7 +74,8 @@ def _verdict(rule: Rule, event: Event) -> str:
 
 
 def _row(finding: Finding) -> Iterable[str]:
-    return (finding.answer, *finding.workload.key, ", ".join(finding.images), "; ".join(finding.why))
+    key = finding.workload.key
+    return (finding.answer, key.kind, key.namespace, key.name, ", ".join(finding.images), "; ".join(finding.why))
 
 
 def _entry(finding: Finding) -> dict[str, Any]:

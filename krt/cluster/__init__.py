@@ -1,1 +1,1 @@
-"""The Kubernetes API server as krt uses it: credentials, calls, and the index of workloads that list and watch keep."""
+"""The Kubernetes API server as krt uses it: credentials, a transport, and stores that list and watch keep true."""

@@ -9,10 +9,12 @@ import json
 from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
+import msgspec
+
 from krt.backoff import Backoff
-from krt.cluster import wire
 from krt.cluster.access import Server
 from krt.cluster.transport import Transport, decoded
+from krt.cluster.wire import read_uid
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.resource import NAMESPACE, Resource
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, NotThere, VersionExpired
@@ -26,6 +28,24 @@ _REVIEW = Resource("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubj
 _MOST_NAMESPACES = 8
 # Who else has a uid may have it from outside: that of an AWS user is the same in each cluster.
 _ACCOUNT = "system:serviceaccount:"
+
+
+class Account(msgspec.Struct):
+    """Who the API server takes krt for; `uid` is empty where it knows none."""
+
+    username: str = ""
+    uid: str = ""
+
+
+class _ReviewStatus(msgspec.Struct, rename="camel"):
+    user_info: Account
+
+
+class _Review(msgspec.Struct):
+    status: _ReviewStatus
+
+
+_review = msgspec.json.Decoder(_Review)
 
 
 async def identify(transport: Transport, server: Server, namespaces: Iterable[str]) -> ClusterIdentity:
@@ -43,15 +63,15 @@ async def identify(transport: Transport, server: Server, namespaces: Iterable[st
 
 async def namespace_uid(transport: Transport, name: str) -> str:
     """What tells the namespace from others of that name. Raises NotThere."""
-    return decoded(wire.read_uid, await transport.call("GET", NAMESPACE.object_path("", name)))
+    return decoded(read_uid, await transport.call("GET", NAMESPACE.object_path("", name)))
 
 
-async def who_am_i(transport: Transport) -> wire.Account:
+async def who_am_i(transport: Transport) -> Account:
     """Who the API server takes krt for. Raises NotThere where it is older than Kubernetes 1.28."""
     question = json.dumps({"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind}).encode()
     headers = {"Content-Type": "application/json"}
     body = await transport.call("POST", _REVIEW.collection_path(None), content=question, headers=headers)
-    return decoded(wire.read_account, body)
+    return decoded(_review.decode, body).status.user_info
 
 
 async def _look(transport: Transport, server: Server, namespaces: Iterable[str]) -> ClusterIdentity:

@@ -1,12 +1,13 @@
 """Lists, page by page to their end or to a bound: what an API server sends is no reason to run out of memory."""
 
-from functools import partial
-from typing import Self
+from typing import Generic, Self, TypeVar
 
-from krt.cluster import wire
 from krt.cluster.transport import AnswerTooLarge, Transport, decoded
+from krt.cluster.wire import Page, Reader, read_version
 from krt.core.resource import Resource
 from krt.errors import ClusterUnavailable
+
+T = TypeVar("T")
 
 PAGE_ITEMS = 250  # a page is decoded in one piece, which holds the loop for 2 to 4 ms
 MOST_OBJECTS = 100_000  # asked for, in all pages together
@@ -18,44 +19,44 @@ _MOST_TOKEN_CHARACTERS = 16 * 1024  # the API server's own have some hundred; it
 
 async def list_page(
     transport: Transport,
-    resource: Resource,
+    reader: Reader[T],
     namespace: str | None,
     continue_token: str | None,
     *,
     at_once: int = PAGE_ITEMS,
-) -> wire.Page:
+) -> Page[T]:
     """One page of a list. Raises VersionExpired where the token is too old, AnswerTooLarge."""
     params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {})
     headers = {"Accept-Encoding": "gzip"}  # the API server packs what is longer than 128 KiB, and no watch
-    path = resource.collection_path(namespace)
+    path = reader.resource.collection_path(namespace)
     body = await transport.call(
         "GET", path, params=params, headers=headers, seconds=_PAGE_SECONDS, most_bytes=_MOST_PAGE_BYTES
     )
     if body.count(b'"metadata"') > _MOST_PAGE_METADATA:
         raise AnswerTooLarge("the answer holds more objects than were asked for")
-    return decoded(partial(wire.read_page, resource.kind), body)
+    return decoded(reader.page, body)
 
 
 async def newest_version(transport: Transport, resource: Resource, namespace: str | None) -> str:
     """The version that a list would have now: everything that happened before the call is older, or that."""
     body = await transport.call("GET", resource.collection_path(namespace), params={"limit": "1"})
-    return decoded(partial(wire.read_page, resource.kind), body).resource_version
+    return decoded(read_version, body)
 
 
 class ListTooLong(ClusterUnavailable):
     """The list does not end within the bounds."""
 
 
-class Pages:
+class Pages(Generic[T]):
     """`async for page in Pages(…)`: raises what `list_page` raises, and ListTooLong.
 
     Where a page is too large, fewer objects are asked for at a time. An iterator and no generator, which a consumer's
     error would leave unclosed.
     """
 
-    def __init__(self, transport: Transport, resource: Resource, namespace: str | None) -> None:
+    def __init__(self, transport: Transport, reader: Reader[T], namespace: str | None) -> None:
         self._transport = transport
-        self._resource = resource
+        self._reader = reader
         self._namespace = namespace
         self._token: str | None = None
         self._is_over = False
@@ -65,22 +66,22 @@ class Pages:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> wire.Page:
+    async def __anext__(self) -> Page[T]:
         if self._is_over:
             raise StopAsyncIteration
         if self._asked_for >= MOST_OBJECTS:
-            raise ListTooLong(f"the list of {self._resource.plural} has not ended after {MOST_OBJECTS} objects")
+            raise ListTooLong(f"{self} has not ended after {MOST_OBJECTS} objects")
         page = await self._page()
         self._check(page.continue_token)
         self._asked_for += self._at_once
         self._token, self._is_over = page.continue_token, not page.continue_token
         return page
 
-    async def _page(self) -> wire.Page:
+    async def _page(self) -> Page[T]:
         while True:
             try:
                 return await list_page(
-                    self._transport, self._resource, self._namespace, self._token, at_once=self._at_once
+                    self._transport, self._reader, self._namespace, self._token, at_once=self._at_once
                 )
             except AnswerTooLarge:
                 if self._at_once == 1:
@@ -89,6 +90,9 @@ class Pages:
 
     def _check(self, token: str | None) -> None:
         if token and token == self._token:
-            raise ListTooLong(f"the list of {self._resource.plural} goes on with the same continue token for ever")
+            raise ListTooLong(f"{self} goes on with the same continue token for ever")
         if token and len(token) > _MOST_TOKEN_CHARACTERS:
-            raise ListTooLong(f"the list of {self._resource.plural} has a continue token of {len(token)} characters")
+            raise ListTooLong(f"{self} has a continue token of {len(token)} characters")
+
+    def __str__(self) -> str:
+        return f"the list of {self._reader.resource.plural}"

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from msgspec import UNSET
 
 from krt.core.conclusion import counted, is_absent, left, state_of
+from krt.core.object_key import ObjectKey
 from krt.core.presence import Seen, cluster_of
 from krt.core.report import FINAL, MOST_TARGETS, Group, GroupState, Report
 from krt.core.report_document import ABSENT, LEFT, Document, ListedCluster, ListedTarget, Origin
 from krt.core.target import URGENCY, Target
-from krt.core.workload import WorkloadKey
 
 _LEFT = "its last worker was stopped before the event: nothing is restarted there until one is back"
 
-_Place = tuple[str, WorkloadKey]  # the cluster's name, and the workload there
+_Place = tuple[str, ObjectKey]  # the cluster's name, and the workload there
 
 
 def document(report: Report, seen: Seen) -> Document:
@@ -91,7 +91,7 @@ def _cluster(name: str, report: Report, seen: Seen, more: int) -> ListedCluster:
     )
 
 
-def _target(cluster: str, key: WorkloadKey, target: Target) -> ListedTarget:
+def _target(cluster: str, key: ObjectKey, target: Target) -> ListedTarget:
     return ListedTarget(
         cluster,
         kind=key.kind,

@@ -7,12 +7,13 @@ from typing import Protocol
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.image import Repository
+from krt.core.object_key import ObjectKey
 from krt.core.presence import Seen
 from krt.core.report import Group, Report, Standing
 from krt.core.restart import JournalPosition
 from krt.core.target import Target
 from krt.core.use import Use
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Workloads(Protocol):
     Raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired besides.
     """
 
-    async def read(self, key: WorkloadKey) -> Workload:
+    async def read(self, key: ObjectKey) -> Workload:
         """The workload as it is now. Raises NotThere."""
         ...
 
@@ -178,7 +179,7 @@ class Journal(Protocol):
 class Followed:
     """A workload whose rollout is followed for events, oldest first; none of them has heard the last word."""
 
-    key: WorkloadKey
+    key: ObjectKey
     uid: str
     events: tuple[EventId, ...]
 
@@ -187,7 +188,7 @@ class Rollouts(Protocol):
     """What workers keep of rollouts, beside the journal. Every call raises BrokerUnavailable."""
 
     async def record(
-        self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+        self, event: EventId, group: Group, targets: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
         """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
         ...
@@ -201,7 +202,7 @@ class Rollouts(Protocol):
         ...
 
     async def settle(
-        self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+        self, event: EventId, group: Group, done: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
         """Write the outcome and acknowledge: nobody of the group gets the entry again.
 
@@ -272,11 +273,11 @@ Changed = Callable[[Workload | None, Workload | None], None]  # before and after
 class Index(Protocol):
     """What is known of the cluster's workloads, and since when."""
 
-    def get(self, key: WorkloadKey) -> Workload | None:
+    def get(self, key: ObjectKey) -> Workload | None:
         """The workload as last seen."""
         ...
 
-    def is_listed(self, key: WorkloadKey) -> bool:
+    def is_listed(self, key: ObjectKey) -> bool:
         """Whether the place that the key names was listed once: what is not known there was not there then."""
         ...
 

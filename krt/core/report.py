@@ -7,8 +7,8 @@ from enum import StrEnum
 import msgspec
 
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey
 from krt.core.target import Target
-from krt.core.workload import WorkloadKey
 
 MOST_TARGETS = 1000  # that are told one by one once they have ended well; of more the number
 ENDED = "ended"  # the field that holds the final state somebody was told
@@ -65,7 +65,7 @@ class Report:
     id: EventId
     event: Mapping[str, str]
     groups: Mapping[str, Group] = field(default_factory=dict)
-    targets: Mapping[tuple[str, WorkloadKey], Target] = field(default_factory=dict)
+    targets: Mapping[tuple[str, ObjectKey], Target] = field(default_factory=dict)
     done: frozenset[str] = frozenset()  # groups with workloads that ended well and are not among the targets
 
     @property

@@ -10,9 +10,9 @@ from typing import TypeVar
 import msgspec
 
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey, read_key, spell_key
 from krt.core.report import Group, GroupState, Report
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -32,14 +32,14 @@ def group_field(group: str) -> str:
     return f"group/{group}"
 
 
-def target_field(group: str, key: WorkloadKey) -> str:
+def target_field(group: str, key: ObjectKey) -> str:
     """The field of one workload."""
-    return f"target/{group}/{key.kind}/{key.namespace}/{key.name}"
+    return f"target/{group}/{spell_key(key)}"
 
 
-def warnings_field(group: str, key: WorkloadKey) -> str:
+def warnings_field(group: str, key: ObjectKey) -> str:
     """The field of what was odd about one workload when it was matched, which holds however its rollout goes on."""
-    return f"warnings/{group}/{key.kind}/{key.namespace}/{key.name}"
+    return f"warnings/{group}/{spell_key(key)}"
 
 
 def parse(event: EventId, fields: Mapping[str, str]) -> Report:
@@ -90,11 +90,11 @@ def _warned(target: Target, warnings: tuple[str, ...]) -> Target:
     return target if both == target.warnings else msgspec.structs.replace(target, warnings=both)
 
 
-def _placed(what: str, fields: Mapping[str, str]) -> Iterable[tuple[tuple[str, WorkloadKey], str]]:
+def _placed(what: str, fields: Mapping[str, str]) -> Iterable[tuple[tuple[str, ObjectKey], str]]:
     for name, text in fields.items():
         first, *rest = name.split("/")
         if first == what and len(rest) == 4:
-            yield (rest[0], WorkloadKey(*rest[1:])), text
+            yield (rest[0], read_key(*rest[1:])), text
 
 
 def to_json_list(texts: Iterable[str]) -> str:

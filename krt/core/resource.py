@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from krt.core.object_key import ObjectKey
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -17,6 +19,14 @@ class Resource:
     def api_version(self) -> str:
         """As manifests give it."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+    def key(self, namespace: str, name: str) -> ObjectKey:
+        """What names one of its objects."""
+        return ObjectKey(self.group, self.kind, namespace, name)
+
+    def has(self, key: ObjectKey) -> bool:
+        """Whether the key names one of its objects."""
+        return key.kind == self.kind and key.group == self.group
 
     def collection_path(self, namespace: str | None) -> str:
         """Where its objects are listed: those in one namespace, or (None) all there are."""

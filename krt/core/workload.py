@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from krt.core.image import ImageReference, Repository, parse
+from krt.core.object_key import ObjectKey
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # on the pod template, as `kubectl rollout restart` writes it
 MARK = "krt/event"  # on the workload's own metadata: what its last restart covers
@@ -12,17 +12,6 @@ CAUSE = "krt/cause"  # on the workload's own metadata: who asked for it, for peo
 OPT = (
     "krt/restart"  # on the workload's own metadata, or its Namespace's: "disabled"; "enabled" where opt-in is asked for
 )
-
-
-class WorkloadKey(NamedTuple):
-    """What names a workload in one cluster."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,7 @@ class RolloutStatus:
 class Workload:
     """One workload at one resource version. Absent annotations are None; times are as written, RFC 3339."""
 
-    key: WorkloadKey
+    key: ObjectKey
     uid: str
     resource_version: str
     generation: int

@@ -10,8 +10,8 @@ from krt.broker.channel import subscribe
 from krt.broker.clusters import claim_name
 from krt.broker.journal import Journal
 from krt.broker.rollouts import Rollouts
-from krt.cluster.events import EventWriter
-from krt.cluster.open import open_cluster
+from krt.cluster.workloads.events import EventWriter
+from krt.cluster.workloads.open import open_cluster
 from krt.core.admission import refusal
 from krt.core.presence import Presence
 from krt.daemon.memory import settle

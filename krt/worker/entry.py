@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from krt.core.envelope import Envelope
 from krt.core.event_id import EventId
 from krt.core.intent import Intent
+from krt.core.object_key import ObjectKey
 from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.core.report import MOST_TARGETS
 from krt.core.target import Target
-from krt.core.workload import WorkloadKey
 from krt.logs import Log
 
 log = Log("worker")
@@ -36,23 +36,23 @@ class Entry:
     fresh_after: float  # on Trio's clock: what the index knows later than this includes all that the event may name
     on_settled: Callable[["Entry"], None]
     on_outcome: Callable[[str], None]  # of each workload; by the outcome's label
-    open: set[WorkloadKey] = field(default_factory=set)
-    outcomes: dict[WorkloadKey, Outcome] = field(default_factory=dict)
+    open: set[ObjectKey] = field(default_factory=set)
+    outcomes: dict[ObjectKey, Outcome] = field(default_factory=dict)
     # Recorded as matched, by uid; "" did not match, and may yet, as may one of another uid.
-    listed: dict[WorkloadKey, str] = field(default_factory=dict)
+    listed: dict[ObjectKey, str] = field(default_factory=dict)
     # What was recorded, and is to be told again with the outcome: a failover may have lost it.
-    recorded: dict[WorkloadKey, Target] = field(default_factory=dict)
-    followed: dict[WorkloadKey, str] = field(default_factory=dict)  # by uid
+    recorded: dict[ObjectKey, Target] = field(default_factory=dict)
+    followed: dict[ObjectKey, str] = field(default_factory=dict)  # by uid
     unlisted: int = 0  # workloads that are only counted: there was nothing to do for them
-    undone: dict[WorkloadKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
+    undone: dict[ObjectKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
     heir: "Entry | None" = None  # a newer one that names all that this one does: late matches are its business
     dropped: bool = False  # another worker has it now
 
-    def want(self, key: WorkloadKey) -> None:
+    def want(self, key: ObjectKey) -> None:
         """One more workload is open for this event."""
         self.open.add(key)
 
-    def settle(self, key: WorkloadKey, outcome: Outcome) -> None:
+    def settle(self, key: ObjectKey, outcome: Outcome) -> None:
         """The business with one workload has ended; said once, whatever comes later."""
         if key not in self.open:
             return
@@ -63,7 +63,7 @@ class Entry:
         if not self.open:
             self.on_settled(self)
 
-    def supersede(self, key: WorkloadKey, newer: "Entry") -> None:
+    def supersede(self, key: ObjectKey, newer: "Entry") -> None:
         """A newer event waits for the workload: its restart will serve this one, too."""
         own, its = self.envelope.event, newer.envelope.event
         if own.repository == its.repository and set(own.tags) <= set(its.tags):
@@ -84,7 +84,7 @@ class Entry:
         """How many workloads ended how, by the labels of the outcomes."""
         return Counter(outcome.label for outcome in self.outcomes.values())
 
-    def _say(self, key: WorkloadKey, outcome: Outcome) -> None:
+    def _say(self, key: ObjectKey, outcome: Outcome) -> None:
         say, event = _LINES[type(outcome)]
         own = {"workload": key, "event_id": self.id, "request_id": self.envelope.request_id}
         say(event, **own, **_details(outcome))

@@ -12,12 +12,13 @@ from datetime import datetime
 import trio
 
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Followed, Index, Rollouts
 from krt.core.progress import covers, is_behind, say, say_end, say_unheard, serves
 from krt.core.report import Standing
 from krt.core.restart import JournalPosition
 from krt.core.target import Target, TargetState
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.worker.bell import Bell
@@ -31,7 +32,7 @@ _PAUSE_SECONDS = 0.1  # between two looks, however fast the objects change
 _PAUSE_TIMES = 3  # as long as the look took: a thousand rollouts must not take the loop from the restarts
 _ASK_SECONDS = 5.0  # between two looks at what the reports say of events that no restart covers
 
-_Name = tuple[WorkloadKey, str]
+_Name = tuple[ObjectKey, str]
 _Said = tuple[tuple[EventId, ...], Target]
 
 
@@ -54,12 +55,12 @@ class Follower:
         self._stalls = stalls
         self._deadline_seconds = deadline_seconds
         self._now = now
-        self._keys: frozenset[WorkloadKey] = frozenset()
+        self._keys: frozenset[ObjectKey] = frozenset()
         self._said: dict[_Name, _Said] = {}
         self._missing: dict[_Name, float] = {}
         self._asked: dict[_Name, float] = {}
         self._bell = Bell()
-        self._changed: set[WorkloadKey] = set()  # since the last look
+        self._changed: set[ObjectKey] = set()  # since the last look
         self._whole_at = -math.inf  # the next look that leaves nothing out
         self._problem = ""
 

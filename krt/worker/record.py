@@ -5,10 +5,11 @@ from collections.abc import Collection, Sequence
 from krt.backoff import Backoff
 from krt.core import matching
 from krt.core.matching import Match, Skip, Verdict
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Rollouts
 from krt.core.report import MOST_TARGETS, Group, GroupState
 from krt.core.target import Target, TargetState
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.worker.entry import Entry
@@ -25,7 +26,7 @@ class Recorder:
         self._rollouts = rollouts
 
     async def matched(
-        self, entry: Entry, verdicts: Sequence[Verdict], wanted: Collection[Workload], served: Collection[WorkloadKey]
+        self, entry: Entry, verdicts: Sequence[Verdict], wanted: Collection[Workload], served: Collection[ObjectKey]
     ) -> None:
         """The verdicts on an entry; the `wanted` are followed, and restarted unless `served`. Raises BrokerUnavailable.
 

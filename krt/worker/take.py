@@ -13,11 +13,11 @@ from krt.core.event import Event
 from krt.core.event_id import EventId
 from krt.core.intent import of_image
 from krt.core.matching import GOING, Match, Skip, Verdict
+from krt.core.object_key import ObjectKey
 from krt.core.outcome import Covered
 from krt.core.ports import Delivered, Index, Journal, Rollouts
 from krt.core.report import Group, GroupState
 from krt.core.restart import format_time, is_anew
-from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
@@ -133,7 +133,7 @@ class Taker:
             self._ask_for(matches, entry, frozenset(anew))
         self._hand.note_settled(entry)
 
-    def _ask_for(self, matches: Iterable[Match], entry: Entry, anew: frozenset[WorkloadKey]) -> None:
+    def _ask_for(self, matches: Iterable[Match], entry: Entry, anew: frozenset[ObjectKey]) -> None:
         """Have its workloads restarted, but for those that others have made anew (C2): their rollouts are followed."""
         for each in matches:
             workload = each.workload

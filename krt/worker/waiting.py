@@ -5,8 +5,8 @@ import math
 import trio
 
 from krt.core.matching import Match
+from krt.core.object_key import ObjectKey
 from krt.core.outcome import Covered, Failed, Outcome, Restarted, Unmatched
-from krt.core.workload import WorkloadKey
 from krt.logs import Log
 from krt.worker.entry import Entry
 from krt.worker.record import Recorder
@@ -24,10 +24,10 @@ class Waiting:
     def __init__(self, restarter: Restarter, recorder: Recorder) -> None:
         self._restarter = restarter
         self._recorder = recorder
-        self._wanted: dict[WorkloadKey, Entry] = {}
-        self._seen: dict[WorkloadKey, Match] = {}
+        self._wanted: dict[ObjectKey, Entry] = {}
+        self._seen: dict[ObjectKey, Match] = {}
         # Holds a key at most once, while its task is not started yet: never more than there are workloads.
-        self._new_in, self._new_out = trio.open_memory_channel[WorkloadKey](math.inf)
+        self._new_in, self._new_out = trio.open_memory_channel[ObjectKey](math.inf)
 
     def __len__(self) -> int:
         return len(self._wanted)
@@ -52,7 +52,7 @@ class Waiting:
             async for key in self._new_out:
                 nursery.start_soon(self._settle, key, name=f"restart {key}")
 
-    async def _settle(self, key: WorkloadKey) -> None:
+    async def _settle(self, key: ObjectKey) -> None:
         while True:
             entry, seen = self._wanted[key], self._seen[key]
             outcome: Outcome | None = None

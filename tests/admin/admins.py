@@ -13,19 +13,20 @@ from krt.admin.page import About
 from krt.admin.refusals import Refusals
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Recent
 from krt.core.presence import Seen
 from krt.core.report import Group, GroupState, Report
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.metrics import Metrics
 from krt.serving.asgi import App
+from tests.fakes.keys import a_key
 from tests.fakes.served import served
 from tests.fakes.values import NOW, a_sighting, an_envelope
 
 GROUP = "default:1"
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 ROLLING = Target(TargetState.PROGRESSING, updated=1, available=3, desired=3)
 READY = Target(TargetState.READY, updated=3, available=3, desired=3, seconds=12.4)
 _BEGAN = int(NOW.timestamp() * 1000)
@@ -36,7 +37,7 @@ def an_id(number: int = 0) -> EventId:
     return EventId(_BEGAN + number, 0)
 
 
-def a_report(number: int = 0, targets: dict[WorkloadKey, Target] | None = None, **fields: str) -> Report:
+def a_report(number: int = 0, targets: dict[ObjectKey, Target] | None = None, **fields: str) -> Report:
     """An event that a worker has taken up; `fields` are the event's own."""
     found = {WEB: ROLLING} if targets is None else targets
     groups = {GROUP: Group(GroupState.SETTLED, final=True)} if targets != {} else {}

@@ -10,8 +10,8 @@ from krt.admin.board import LOOK_SECONDS
 from krt.admin.views import MOST_TARGETS
 from krt.core.report import Group, GroupState, Report
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from tests.admin.admins import GROUP, READY, WEB, a_report, an_id, browsing, ended
+from tests.fakes.keys import a_key
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -81,7 +81,7 @@ async def test_what_a_cluster_says_is_told_where_it_is_no_matter_of_course(admin
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_whatever_names_hold_they_are_text(admin, around, text):
     """Seen to fail without autoescape."""
-    key = WorkloadKey("Deployment", text, text)
+    key = a_key("Deployment", text, text)
     target = Target(TargetState.FAILED, reason=text, warnings=(text,))
     event = {"image": text, "tags": '["dev"]', "repository": text, "run_url": text}
     around.reports.newest = [
@@ -172,7 +172,7 @@ async def test_an_event_that_is_not_among_the_newest_is_looked_for(admin, around
 
 
 async def test_many_targets_are_shown_on_the_event_s_own_page(admin, around):
-    targets = {WorkloadKey("Deployment", "shop", f"web-{number:03}"): READY for number in range(MOST_TARGETS + 10)}
+    targets = {a_key("Deployment", "shop", f"web-{number:03}"): READY for number in range(MOST_TARGETS + 10)}
     around.reports.newest = [a_report(targets=targets)]
     text = await shown(admin)
     assert "260 ready" in text

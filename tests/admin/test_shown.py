@@ -6,8 +6,8 @@ from krt.admin.shown import Filter, parse_filter, shown
 from krt.core.document import document
 from krt.core.presence import Seen
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from tests.admin.admins import GROUP, READY, ROLLING, WEB, a_report
+from tests.fakes.keys import a_key
 from tests.fakes.values import NOW, a_sighting
 
 
@@ -30,7 +30,7 @@ def test_one_word_that_is_nowhere_is_enough_to_leave_it_out(text):
 
 
 def test_targets_that_are_not_shown_are_found_all_the_same():
-    many = {WorkloadKey("Deployment", "shop", f"web-{number:03}"): READY for number in range(40)}
+    many = {a_key("Deployment", "shop", f"web-{number:03}"): READY for number in range(40)}
     assert Filter("web-039").admits(a_document(targets=many))
 
 
@@ -63,9 +63,9 @@ def test_a_filter_survives_its_own_address(wanted):
 
 
 def test_of_many_targets_the_urgent_ones_are_shown_in_their_order():
-    targets = {WorkloadKey("Deployment", "shop", f"{number:02}"): READY for number in range(10)}
-    targets[WorkloadKey("Deployment", "shop", "05")] = ROLLING
-    targets[WorkloadKey("Deployment", "shop", "09")] = Target(TargetState.FAILED)
+    targets = {a_key("Deployment", "shop", f"{number:02}"): READY for number in range(10)}
+    targets[a_key("Deployment", "shop", "05")] = ROLLING
+    targets[a_key("Deployment", "shop", "09")] = Target(TargetState.FAILED)
     event = shown(a_document(targets=targets), most_targets=3)
     assert [target.name for target in event.targets] == ["00", "05", "09"]
     assert event.hidden == 7

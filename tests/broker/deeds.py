@@ -29,10 +29,10 @@ from krt.core.ports import Backlog, Followed, Message, Subscribed
 from krt.core.report import Group, GroupState, Standing
 from krt.core.target import Target, TargetState
 from krt.core.use import Use
-from krt.core.workload import WorkloadKey
 from krt.dev.valkey import open_valkey
 from krt.errors import TokenAlreadyUsed
 from krt.secret import Secret
+from tests.fakes.keys import a_key
 from tests.fakes.pace import pace
 from tests.fakes.valkey_users import ADMIN, deployed_users, password_of
 from tests.fakes.values import an_envelope
@@ -40,7 +40,7 @@ from tests.fakes.values import an_envelope
 CHANNEL = "kuberollouttrigger"
 KEYS = Keys("krt")
 GROUP = "default:1"
-WEB_KEY = WorkloadKey("Deployment", "shop", "web")
+WEB_KEY = a_key("Deployment", "shop", "web")
 READY = Target(TargetState.READY, version=2)
 
 
@@ -141,7 +141,7 @@ async def read_a_report(server: Server) -> None:
 
 async def read_a_long_report(server: Server) -> None:
     event = await an_accepted_event(server)
-    keys = [WorkloadKey("Deployment", "shop", f"web-{number}") for number in range(400)]
+    keys = [a_key("Deployment", "shop", f"web-{number}") for number in range(400)]
     targets = dict.fromkeys(keys, Target(TargetState.WAITING))
     await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
     found = await Reports(server.client("krt-web"), KEYS).read(event)
@@ -322,7 +322,7 @@ async def show_the_newest_events(server: Server, user: str) -> None:
     reports = RecentReports(server.client(user), KEYS)
     assert (await reports.read()).newest == ()
     event = await an_accepted_event(server)
-    targets = {WorkloadKey("Deployment", "shop", f"web-{number}"): READY for number in range(400)}
+    targets = {a_key("Deployment", "shop", f"web-{number}"): READY for number in range(400)}
     await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
     (report,) = (await reports.read([event])).newest
     assert len(report.targets) == 400

@@ -8,10 +8,10 @@ from krt.core.cluster_identity import ClusterIdentity
 from krt.core.conclusion import state_of
 from krt.core.report import EventState, Group, GroupState
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
+from tests.fakes.keys import a_key
 from tests.worker.accepting import KEYS, a_journal, accept, some_rollouts
 
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 WAITING = Target(TargetState.WAITING, uid="u1")
 OLD, OLD_TOO, LIVING = "old:1", "old:2", "default:1"
 

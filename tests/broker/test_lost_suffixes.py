@@ -9,16 +9,17 @@ import pytest
 from krt.broker.client import Client
 from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Followed
 from krt.core.presence import Seen
 from krt.core.report import Group, GroupState
 from krt.core.target import LAST, Target, TargetState
-from krt.core.workload import WorkloadKey
 from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
+from tests.fakes.keys import a_key
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts
 
 RESTARTED, LEFT, REFUSED, SKIPPED, LATE = (
-    WorkloadKey("Deployment", "shop", name) for name in ("restarted", "left", "refused", "skipped", "late")
+    a_key("Deployment", "shop", name) for name in ("restarted", "left", "refused", "skipped", "late")
 )
 UIDS = {RESTARTED: "u1", LEFT: "u2", REFUSED: "u3"}
 RECORDED = {key: Target(TargetState.WAITING, uid=uid) for key, uid in UIDS.items()} | {
@@ -119,8 +120,8 @@ async def test_T3_an_event_whose_acceptance_is_lost_leaves_nothing_behind(client
     assert await client.call("EXISTS", KEYS.report(str(business.event))) == 0
 
 
-def many(count: int) -> dict[WorkloadKey, str]:
-    return {WorkloadKey("Deployment", "shop", f"web-{number:05}"): f"u-{number}" for number in range(count)}
+def many(count: int) -> dict[ObjectKey, str]:
+    return {a_key("Deployment", "shop", f"web-{number:05}"): f"u-{number}" for number in range(count)}
 
 
 async def told(client: Client, count: int, *, unfinished: int = 0, failed: int = 0) -> tuple[EventId, Any]:

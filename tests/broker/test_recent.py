@@ -10,11 +10,11 @@ from krt.broker.reports import Reports
 from krt.core.event_id import EventId
 from krt.core.report import ENDED, Group, GroupState
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
+from tests.fakes.keys import a_key
 from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts
 
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
 ROLLING = Target(TargetState.PROGRESSING, version=6)
 READY = Target(TargetState.READY, version=7)
@@ -124,7 +124,7 @@ async def test_an_older_event_is_read_where_it_is_asked_for(client, recent):
 
 async def test_a_report_too_long_for_one_answer_is_read_in_pieces(client, recent):
     event = await accept(client)
-    keys = [WorkloadKey("Deployment", "shop", f"web-{number:03}") for number in range(1000)]
+    keys = [a_key("Deployment", "shop", f"web-{number:03}") for number in range(1000)]
     wordy = Target(TargetState.PROGRESSING, reason="x" * 300)
     await some_rollouts(client).record(event, MATCHED, dict.fromkeys(keys, wordy), {})
     (report,) = (await recent.read()).newest
@@ -133,7 +133,7 @@ async def test_a_report_too_long_for_one_answer_is_read_in_pieces(client, recent
 
 async def test_many_reports_that_are_long_together_are_all_read(client, counting, recent):
     """Seen to fail, by a connection that is cut, without a bound on the bytes of an answer."""
-    keys = [WorkloadKey("Deployment", "shop", f"web-{number:03}") for number in range(90)]
+    keys = [a_key("Deployment", "shop", f"web-{number:03}") for number in range(90)]
     wordy = Target(TargetState.PROGRESSING, reason="x" * 300)
     for number in range(50):
         event = await accept(client, f"t-{number}")

@@ -10,11 +10,11 @@ from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
 from krt.core.report import ENDED, EventState, Group, GroupState
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
+from tests.fakes.keys import a_key
 from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts
 
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
 READY = Target(TargetState.READY, version=7)
 

@@ -9,19 +9,20 @@ from krt.broker.clusters import seen_clusters, seen_of
 from krt.broker.keys import Keys
 from krt.broker.rollouts import Rollouts
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Followed, Message, Subscribed
 from krt.core.presence import Presence
 from krt.core.report import Group, GroupState, Standing
 from krt.core.report_fields import group_field, target_field, to_json
 from krt.core.target import LAST, Target, TargetState
-from krt.core.workload import WorkloadKey
 from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
 from tests.core.odd_fields import ODD
+from tests.fakes.keys import a_key
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.polling import until_on_trio_clock
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts
 
-WEB, API = WorkloadKey("Deployment", "shop", "web"), WorkloadKey("Deployment", "shop", "api")
+WEB, API = a_key("Deployment", "shop", "web"), a_key("Deployment", "shop", "api")
 WAITING = Target(TargetState.WAITING, uid="u1")
 FIELD = target_field(GROUP, WEB)
 
@@ -408,8 +409,8 @@ async def test_what_was_no_sighting_is_one_then(client, rollouts, text):
     assert list(await alive(client)) == [GROUP]
 
 
-def many(number: int) -> list[WorkloadKey]:
-    return [WorkloadKey("Deployment", "a-namespace-of-some-length", f"{'web' * 20}-{each}") for each in range(number)]
+def many(number: int) -> list[ObjectKey]:
+    return [a_key("Deployment", "a-namespace-of-some-length", f"{'web' * 20}-{each}") for each in range(number)]
 
 
 async def test_a_report_of_many_clusters_with_a_thousand_targets_each_is_read_whole(client):

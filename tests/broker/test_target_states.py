@@ -9,10 +9,10 @@ from krt.core.ports import Followed
 from krt.core.report import MOST_TARGETS, Group, GroupState
 from krt.core.report_fields import target_field
 from krt.core.target import TABLE, Target, TargetState
-from krt.core.workload import WorkloadKey
+from tests.fakes.keys import a_key
 from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts
 
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 FIELD = target_field(GROUP, WEB)
 MATCHED = Group(GroupState.MATCHED)
 PAIRS = list(product(TargetState, TargetState))
@@ -79,7 +79,7 @@ async def test_T1_beyond_a_thousand_fields_those_are_dropped_that_the_table_fold
     """And where one of them was done as was asked for, that there are some. Seen to fail with every state folded."""
     rollouts = some_rollouts(client)
     event = await accept(client)
-    many = {WorkloadKey("Deployment", "shop", f"web-{number}"): Target(TargetState.WAITING) for number in range(1000)}
+    many = {a_key("Deployment", "shop", f"web-{number}"): Target(TargetState.WAITING) for number in range(1000)}
     await rollouts.record(event, Group(GroupState.MATCHED, workloads=MOST_TARGETS + 1), many, {})
     await rollouts.record(event, Group(GroupState.MATCHED, workloads=MOST_TARGETS + 1), {WEB: Target(state)}, {})
     rule = TABLE[state]

@@ -8,10 +8,10 @@ import trio
 import valkey
 
 from krt.core.event_id import EventId, parse
+from krt.core.object_key import ObjectKey
 from krt.core.report import Group, GroupState
 from krt.core.report_fields import to_json
 from krt.core.target import Target
-from krt.core.workload import WorkloadKey
 from tests.fakes.process import Process, pasted, process
 
 GROUP = "default:1"
@@ -37,7 +37,7 @@ class Dev:
         done = await pasted(f"{self._line} --audience https://elsewhere.example.com")
         assert done.returncode == 2, done
 
-    async def write(self, fields: Mapping[str, str], targets: Mapping[WorkloadKey, Target]) -> EventId:
+    async def write(self, fields: Mapping[str, str], targets: Mapping[ObjectKey, Target]) -> EventId:
         """Put an event and its report into Valkey that krt itself would never take in."""
 
         def write() -> bytes:

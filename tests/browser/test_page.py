@@ -8,9 +8,9 @@ import pytest
 from krt.admin.live import MOST_STREAMS
 from krt.core.event_id import EventId
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from tests.browser.dev import Dev, krt_dev
 from tests.browser.webdriver import Browser
+from tests.fakes.keys import a_key
 from tests.fakes.live import following
 from tests.fakes.pace import slack
 from tests.fakes.polling import until_on_wall_clock
@@ -79,7 +79,7 @@ async def test_hostile_names_are_text_from_the_first_and_as_they_come(krt: Dev, 
     """Seen to fail, twice, with the filter `safe` on the image."""
     fields = {"image": HOSTILE, "repository": HOSTILE, "run_url": "javascript:document.title='taken'"}
     target = Target(TargetState.FAILED, reason=HOSTILE, warnings=(HOSTILE,))
-    targets = {WorkloadKey("Deployment", "shop", HOSTILE.replace("/", "|")): target}
+    targets = {a_key("Deployment", "shop", HOSTILE.replace("/", "|")): target}
     first = await krt.write(fields, targets)
     await browser.open(krt.page)
     await says(browser, LIVE)

@@ -7,7 +7,7 @@ import pytest
 from trio.testing import MockClock
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.open import open_cluster
+from krt.cluster.workloads.open import open_cluster
 from krt.dev.cluster import deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.cluster.plugin import Plugin, write_plugin

@@ -12,17 +12,18 @@ import pytest
 import trio
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.follow import Scope, keep
-from krt.cluster.index import Index
 from krt.cluster.listing import MOST_OBJECTS, ListTooLong, Pages
-from krt.cluster.survey import survey
-from krt.cluster.wire import read_workload
+from krt.cluster.reflect import reflect
+from krt.cluster.scope import Scope
+from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.survey import survey
+from krt.cluster.workloads.wire import READERS
 from krt.core.ports import Stamp
 from krt.core.restartable import RESTARTABLE
-from krt.core.workload import WorkloadKey
 from krt.dev.cluster import deployment
 from krt.errors import ClusterRefused, ClusterUnavailable
 from tests.fakes.calls import Calls
+from tests.fakes.keys import a_key
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import key, write_kubeconfig
 
@@ -31,7 +32,7 @@ KIND = RESTARTABLE["Deployment"]
 OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
 OBJECT = deployment("web", "shop", "ghcr.io/acme/shop:dev")
-WORKLOAD = read_workload("Deployment", json.dumps(OBJECT).encode())
+WORKLOAD = READERS["Deployment"].one(json.dumps(OBJECT).encode())
 
 
 class Server:
@@ -181,7 +182,7 @@ def listing(next_token, *, names=lambda _n: 1):
 
 
 async def _names(api):
-    return [each.key.name async for part in Pages(api.transport, KIND, None) for each in part.workloads]
+    return [each.key.name async for part in Pages(api.transport, READERS["Deployment"], None) for each in part.objects]
 
 
 ENDLESS_LISTS = {
@@ -207,17 +208,17 @@ async def test_krt_explain_says_it_too(tmp_path):
 
 
 async def test_a_list_that_is_given_up_leaves_nothing_of_it_and_takes_nothing_away(tmp_path):
-    known = read_workload("Deployment", json.dumps(OBJECT).encode())
-    index, scope = Index(), Scope(KIND, None)
+    known = READERS["Deployment"].one(json.dumps(OBJECT).encode())
+    index, scope = Index(), Scope(READERS["Deployment"], None)
     index.put(known)
     endless_list = serving(tmp_path, listing(ENDLESS_LISTS["two tokens by turns"]))
     async with endless_list as (_, api, _), trio.open_nursery() as nursery:
-        nursery.start_soon(keep, scope, api.transport, index)
-        await until_on_wall_clock(lambda: "has not ended" in (scope.problem or ""), within_seconds=60)
+        nursery.start_soon(reflect, scope, api.transport, index)
+        await until_on_wall_clock(lambda: "has not ended" in (scope.state.problem or ""), within_seconds=60)
         nursery.cancel_scope.cancel()
     assert index.get(known.key) is known
-    assert index.get(WorkloadKey("Deployment", "shop", "w0-0")) is None
-    assert not scope.listed.is_set()
+    assert index.get(a_key("Deployment", "shop", "w0-0")) is None
+    assert not scope.state.listed.is_set()
 
 
 async def test_where_a_page_is_too_large_fewer_objects_are_asked_for(tmp_path):

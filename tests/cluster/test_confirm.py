@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from krt.cluster.open import Cluster, open_cluster
+from krt.cluster.workloads.open import Cluster, open_cluster
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
 from tests.fakes.pace import slack
@@ -126,7 +126,7 @@ async def test_I3_a_server_that_went_back_is_listed_anew_before_anything_counts_
             something_else(quiet)
         quiet.cluster.patch("Deployment", "shop", "other", {"metadata": {"labels": {"seen": "last"}}})
         await until_on_wall_clock(
-            lambda: max(int(scope.version or 0) for scope in cluster.scopes) >= quiet.cluster.store.number
+            lambda: max(int(scope.state.version or 0) for scope in cluster.scopes) >= quiet.cluster.store.number
         )
         quiet.cluster.end_watches()
         quiet.cluster.store = copy

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import trio
 
-from krt.cluster.events import MOST_WAITING, EventWriter, event_of
+from krt.cluster.workloads.events import MOST_WAITING, EventWriter, event_of
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, KrtError, NotThere, VersionExpired
 from tests.fakes.values import a_workload
 

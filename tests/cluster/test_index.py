@@ -5,23 +5,26 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.cluster.index import Index
-from krt.cluster.wire import read_workload
+from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.wire import READERS
 from krt.core.image import Repository, complete
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.object_key import ObjectKey
+from krt.core.restartable import RESTARTABLE
+from krt.core.workload import Workload
+from tests.fakes.keys import a_key
 
 IMAGES = ("nginx", "ghcr.io/acme/shop:dev", "ghcr.io/acme/blog:v1", "Not An Image")
-KEYS = [WorkloadKey("Deployment", namespace, name) for namespace in ("blog", "shop") for name in ("web", "jobs")]
-KEYS.append(WorkloadKey("StatefulSet", "shop", "web"))
+KEYS = [a_key("Deployment", namespace, name) for namespace in ("blog", "shop") for name in ("web", "jobs")]
+KEYS.append(a_key("StatefulSet", "shop", "web"))
 REPOSITORIES = [complete(name) for name in ("nginx", "ghcr.io/acme/shop", "ghcr.io/acme/blog")]
 
 
-def a_workload(key: WorkloadKey, images: list[str]) -> Workload:
+def a_workload(key: ObjectKey, images: list[str]) -> Workload:
     """As the API server spells it."""
     containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
     metadata = {"name": key.name, "namespace": key.namespace}
     document = {"metadata": metadata, "spec": {"template": {"spec": {"containers": containers}}}}
-    return read_workload(key.kind, json.dumps(document).encode())
+    return READERS[key.kind].one(json.dumps(document).encode())
 
 
 workloads = st.builds(a_workload, st.sampled_from(KEYS), st.lists(st.sampled_from(IMAGES), max_size=3))
@@ -33,11 +36,11 @@ steps = st.one_of(
 )
 
 
-def within(key: WorkloadKey, scope: tuple[str, str | None]) -> bool:
+def within(key: ObjectKey, scope: tuple[str, str | None]) -> bool:
     return key.kind == scope[0] and scope[1] in {None, key.namespace}
 
 
-def model_running(model: dict[WorkloadKey, Workload], repository: Repository) -> tuple[Workload, ...]:
+def model_running(model: dict[ObjectKey, Workload], repository: Repository) -> tuple[Workload, ...]:
     return tuple(model[key] for key in sorted(model) if repository in model[key].repositories)
 
 
@@ -56,7 +59,7 @@ def test_whatever_happened_it_answers_as_a_search_through_everything_would(taken
                 fresh = {workload.key: workload for workload in listed if within(workload.key, scope)}
                 for workload in fresh.values():
                     index.put(workload)
-                index.retain(*scope, fresh.keys())
+                index.retain(RESTARTABLE[scope[0]], scope[1], fresh.keys())
                 model = {key: w for key, w in model.items() if not within(key, scope)} | fresh
     assert len(index) == len(model)
     for repository in REPOSITORIES:

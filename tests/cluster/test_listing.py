@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from trio.testing import MockClock
 
-from krt.cluster.open import Cluster, open_cluster
-from krt.core.workload import WorkloadKey
+from krt.cluster.workloads.open import Cluster, open_cluster
+from krt.core.object_key import ObjectKey
 from krt.dev.cluster import Fault, deployment, many_deployments
 from krt.dev.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster.watch import Version
@@ -20,7 +20,7 @@ def opened(stand_in: StandIn, *namespaces: str):
     return open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=namespaces, calls_at_once=4)
 
 
-def running(cluster: Cluster, image: str) -> list[WorkloadKey]:
+def running(cluster: Cluster, image: str) -> list[ObjectKey]:
     return [workload.key for workload in cluster.index.running(repository(image))]
 
 

@@ -6,18 +6,18 @@ from typing import Any
 import pytest
 import trio
 
-from krt.cluster.open import Cluster, open_cluster
+from krt.cluster.workloads.open import Cluster, open_cluster
 from krt.core.image import complete
 from krt.core.matching import SkipReason, going
-from krt.core.workload import WorkloadKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import NAMESPACE
+from tests.fakes.keys import a_key
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.stand_in import StandIn
 
 SHOP = "ghcr.io/acme/shop"
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 
 
 def opened(stand_in: StandIn, *namespaces: str) -> AbstractAsyncContextManager[Cluster]:

@@ -13,7 +13,7 @@ import trustme
 
 from krt.cluster import source
 from krt.cluster.access import http_client, load_access
-from krt.cluster.survey import survey
+from krt.cluster.workloads.survey import survey
 from krt.dev.cluster import deployment
 from krt.errors import ClusterUnavailable, SettingsInvalid
 from tests.fakes.calls import Calls

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from krt.cluster.wire import read_workload
+from krt.cluster.workloads.wire import READERS
 from krt.core.workload import Workload
 
 MINUTE = "2026-11-20T12:{:02}:00Z"
@@ -14,7 +14,7 @@ MINUTE = "2026-11-20T12:{:02}:00Z"
 def read(kind: str = "Deployment", *, metadata: Any = None, spec: Any = None, status: Any = None) -> Workload:
     named = {"name": "web", "namespace": "shop", **(metadata or {})}
     document = {"kind": kind, "metadata": named, "spec": spec or {}, "status": status or {}}
-    return read_workload(kind, json.dumps(document).encode())
+    return READERS[kind].one(json.dumps(document).encode())
 
 
 def condition(kind: str, status: str, reason: str, message: str) -> dict[str, str]:

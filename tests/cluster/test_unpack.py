@@ -96,7 +96,7 @@ async def test_what_is_not_what_it_says_is_an_answer_that_cannot_be_used(
         with pytest.raises(ClusterUnavailable, match=problem):
             await api.list_page(DEPLOYMENT, None, None)
         page = await api.list_page(DEPLOYMENT, None, None)
-        assert (list(page.workloads), page.resource_version) == ([], "7")
+        assert (list(page.objects), page.resource_version) == ([], "7")
 
 
 async def test_a_list_is_asked_for_packed_and_nothing_else_is(stand_in: StandIn) -> None:
@@ -112,7 +112,7 @@ async def test_a_list_is_asked_for_packed_and_nothing_else_is(stand_in: StandIn)
         stand_in.cluster.add(document)
     async with served(noting) as url, asking(stand_in.kubeconfig.parent, url) as api:
         page = await api.list_page(DEPLOYMENT, None, None)
-        assert len(list(page.workloads)) == PAGE_ITEMS
+        assert len(list(page.objects)) == PAGE_ITEMS
         await api.newest_version(DEPLOYMENT, None)
         async with api.watch(DEPLOYMENT, None, page.resource_version, 1) as lines:
             assert [line async for line in lines] == []

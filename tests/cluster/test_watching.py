@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from krt.cluster.open import Cluster, open_cluster
-from krt.core.workload import WorkloadKey
+from krt.cluster.workloads.open import Cluster, open_cluster
+from krt.core.object_key import ObjectKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
 from tests.fakes.polling import until_on_wall_clock
@@ -20,7 +20,7 @@ def opened(stand_in: StandIn):
     return open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=(), calls_at_once=4)
 
 
-def running(cluster: Cluster, image: str = SHOP) -> list[WorkloadKey]:
+def running(cluster: Cluster, image: str = SHOP) -> list[ObjectKey]:
     return [workload.key for workload in cluster.index.running(repository(image))]
 
 
@@ -73,7 +73,7 @@ async def test_bookmarks_move_the_version_that_the_next_watch_begins_at(tmp_path
             await follow(cluster)
             stand_in.forget_history()
             version = str(stand_in.cluster.store.number)
-            await until_on_wall_clock(lambda: cluster.scopes[0].version == version)
+            await until_on_wall_clock(lambda: cluster.scopes[0].state.version == version)
             stand_in.cluster.end_watches()
             await until_on_wall_clock(lambda: stand_in.calls("watch") == 2)
             assert f"resourceVersion={version}&" in stand_in.seen[-1].query
@@ -145,7 +145,7 @@ async def test_bookmarks_are_no_silence(stand_in, web, clock: MockClock):
             )
             await wait_all_tasks_blocked(0.02)
             clock.jump(61)
-            await until_on_wall_clock(lambda: cluster.scopes[0].version == str(stand_in.cluster.store.number))
+            await until_on_wall_clock(lambda: cluster.scopes[0].state.version == str(stand_in.cluster.store.number))
         assert (stand_in.calls("list"), stand_in.calls("watch")) == (1, 1)
 
 

@@ -14,11 +14,12 @@ from typing import Any
 import httpx
 
 from krt.cluster.access import http_client, load_access
+from krt.core.object_key import ObjectKey
 from krt.core.resource import Resource
 from krt.core.restartable import DEPLOYMENT
-from krt.core.workload import WorkloadKey
 from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
 from tests.fakes.calls import Calls
+from tests.fakes.keys import a_key
 
 NOBODYS_TOKEN = "nobody"
 BUILDERS = {"Deployment": a_deployment, "StatefulSet": a_stateful_set, "DaemonSet": a_daemon_set}
@@ -47,8 +48,8 @@ class Subject(ABC):
         self.namespace = namespace
         self.path = DEPLOYMENT.collection_path(namespace)
 
-    def key(self, name: str = "web", resource: Resource = DEPLOYMENT) -> WorkloadKey:
-        return WorkloadKey(resource.kind, self.namespace, name)
+    def key(self, name: str = "web", resource: Resource = DEPLOYMENT) -> ObjectKey:
+        return a_key(resource.kind, self.namespace, name)
 
     async def create(
         self, name: str = "web", *, resource: Resource = DEPLOYMENT, namespace: str | None = None, **more: Any

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from krt.cluster.follow import Scope, keep
-from krt.cluster.index import Index
+from krt.cluster.reflect import reflect
+from krt.cluster.scope import Scope, State
 from krt.cluster.transport import Transport
+from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.wire import READERS
 from krt.core.image import parse
 from krt.core.restartable import DEPLOYMENT
 from krt.core.workload import Workload
@@ -43,9 +45,9 @@ class Followed:
 
 @asynccontextmanager
 async def following(transport: Transport, namespace: str | None) -> AsyncIterator[Followed]:
-    followed = Followed(Scope(DEPLOYMENT, namespace))
+    followed = Followed(Scope(READERS["Deployment"], namespace))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(keep, followed.scope, transport, followed.index)
+        nursery.start_soon(reflect, followed.scope, transport, followed.index)
         yield followed
         nursery.cancel_scope.cancel()
 
@@ -58,7 +60,7 @@ def image(name: str) -> dict[str, object]:
 async def test_the_index_holds_what_runs_an_image_from_then_on(subject: Subject, whole_cluster: bool) -> None:
     await subject.create("before", image=SHOP, replicas=0)
     async with following(subject.api.transport, None if whole_cluster else subject.namespace) as followed:
-        await followed.scope.listed.wait()
+        await followed.scope.state.listed.wait()
         assert followed.running(SHOP) == {"before"}
         await subject.create("after", image=SHOP, replicas=0)
         await followed.wait(lambda: followed.running(SHOP) == {"before", "after"})
@@ -95,11 +97,11 @@ async def test_an_expired_version_is_followed_by_a_new_list(subject: Subject) ->
     await subject.delete("old")
     await subject.create("new", image=SHOP, replicas=0)
     await subject.expire_versions()
-    followed = Followed(Scope(DEPLOYMENT, subject.namespace, version=page.resource_version))
-    for workload in page.workloads:
+    followed = Followed(Scope(READERS["Deployment"], subject.namespace, State(version=page.resource_version)))
+    for workload in page.objects:
         followed.index.put(workload)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(keep, followed.scope, subject.api.transport, followed.index)
+        nursery.start_soon(reflect, followed.scope, subject.api.transport, followed.index)
         await followed.wait(lambda: followed.running(SHOP) == {"new"})
         nursery.cancel_scope.cancel()
 
@@ -112,6 +114,8 @@ async def test_a_scope_that_may_not_be_listed_says_why_and_holds_nothing(subject
         following(worker.api.transport, subject.namespace) as allowed,
     ):
         await allowed.wait(lambda: allowed.running(SHOP) == {"web"})
-        await until_on_trio_clock(lambda: denied.scope.denied_since is not None and not allowed.scope.problem)
-        assert not denied.scope.listed.is_set()
-    assert "cannot list resource" in (denied.scope.problem or "")
+        await until_on_trio_clock(
+            lambda: denied.scope.state.denied_since is not None and not allowed.scope.state.problem
+        )
+        assert not denied.scope.state.listed.is_set()
+    assert "cannot list resource" in (denied.scope.state.problem or "")

@@ -66,14 +66,14 @@ async def test_a_workload_that_is_not_there_is_gone(subject: Subject) -> None:
 @pytest.mark.parametrize("namespace", ["its own", "none"])
 async def test_a_list_of_nothing_is_empty_and_of_a_version(subject: Subject, namespace: str) -> None:
     page = await subject.api.list_page(DEPLOYMENT, subject.namespace if namespace == "its own" else ELSEWHERE, None)
-    assert (list(page.workloads), page.continue_token) == ([], None)
+    assert (list(page.objects), page.continue_token) == ([], None)
     assert page.resource_version.isdecimal()
 
 
 async def test_a_listed_workload_is_the_one_that_is_read(subject: Subject) -> None:
     await subject.create(replicas=0)
     page = await subject.api.list_page(DEPLOYMENT, subject.namespace, None)
-    assert list(page.workloads) == [await subject.api.read(subject.key())]
+    assert list(page.objects) == [await subject.api.read(subject.key())]
 
 
 async def test_a_list_of_the_whole_cluster_holds_every_namespace(subject: Subject) -> None:
@@ -81,7 +81,7 @@ async def test_a_list_of_the_whole_cluster_holds_every_namespace(subject: Subjec
         await subject.create(replicas=0)
         await subject.create(replicas=0, namespace=other)
         page = await subject.api.list_page(DEPLOYMENT, None, None)
-        listed = {workload.key.namespace for workload in page.workloads if workload.key.name == "web"}
+        listed = {workload.key.namespace for workload in page.objects if workload.key.name == "web"}
     assert {subject.namespace, other} <= listed
 
 
@@ -98,7 +98,7 @@ async def test_a_long_list_comes_as_gzip_and_is_read_alike(
     assert response.headers.get("Content-Encoding") == encoding
     assert (wire_bytes < 20 * 1024) == (encoding == "gzip")
     page = await subject.api.list_page(DEPLOYMENT, subject.namespace, None)
-    assert [workload.key.name for workload in page.workloads] == [f"app-{number:04}" for number in range(20)]
+    assert [workload.key.name for workload in page.objects] == [f"app-{number:04}" for number in range(20)]
 
 
 async def test_pages_are_of_one_moment_and_hold_everything_once(subject: Subject) -> None:
@@ -107,7 +107,7 @@ async def test_pages_are_of_one_moment_and_hold_everything_once(subject: Subject
     await subject.delete(f"app-{PAGE_ITEMS:04}")
     await subject.create("later", replicas=0)
     rest = await subject.api.list_page(DEPLOYMENT, subject.namespace, first.continue_token)
-    names = [[workload.key.name for workload in page.workloads] for page in (first, rest)]
+    names = [[workload.key.name for workload in page.objects] for page in (first, rest)]
     assert [*names[0], *names[1]] == [f"app-{number:04}" for number in range(PAGE_ITEMS + REST_ITEMS)]
     assert (len(names[0]), rest.continue_token) == (PAGE_ITEMS, None)
     assert first.resource_version == rest.resource_version

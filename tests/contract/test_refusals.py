@@ -2,11 +2,13 @@
 
 import pytest
 
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Stamp
 from krt.core.restartable import DEPLOYMENT
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 from krt.errors import ClusterDenied, ClusterRefused
 from tests.contract.subject import ELSEWHERE, Caller, Subject
+from tests.fakes.keys import a_key
 
 STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
 
@@ -21,15 +23,15 @@ async def watch(caller: Caller, workload: Workload, namespace: str | None) -> No
 
 
 async def read(caller: Caller, workload: Workload, namespace: str | None) -> None:
-    await caller.api.read(WorkloadKey("Deployment", namespace or "", "web"))
+    await caller.api.read(a_key("Deployment", namespace or "", "web"))
 
 
 async def restart(caller: Caller, workload: Workload, namespace: str | None) -> None:
-    key = WorkloadKey("Deployment", namespace or "", "web")
+    key = a_key("Deployment", namespace or "", "web")
     await caller.api.restart(_at(workload, key), STAMP)
 
 
-def _at(workload: Workload, key: WorkloadKey) -> Workload:
+def _at(workload: Workload, key: ObjectKey) -> Workload:
     names = [name for name in Workload.__slots__ if name != "key"]
     return Workload(key=key, **{name: getattr(workload, name) for name in names})
 

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 import trio
 
-from krt.cluster.wire import read_line, read_workload
+from krt.cluster.wire import read_line
+from krt.cluster.workloads.wire import READERS
 from krt.core.ports import Stamp
 from krt.core.resource import Resource
 from krt.core.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
@@ -39,7 +40,7 @@ async def until(lines: AsyncIterator[bytes], holds: Callable[[Workload], bool]) 
     with trio.fail_after(PATIENCE_SECONDS):
         while not (seen and holds(seen[-1])):
             body = read_line(await anext(lines)).object
-            seen.append(read_workload(msgspec.json.decode(body)["kind"], body))
+            seen.append(READERS[msgspec.json.decode(body)["kind"]].one(body))
     return seen
 
 

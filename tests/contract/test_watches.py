@@ -6,7 +6,8 @@ import pytest
 import trio
 
 from krt.cluster.refusal import refusal
-from krt.cluster.wire import read_bookmark, read_line, read_status, read_workload
+from krt.cluster.wire import read_line, read_status, read_version
+from krt.cluster.workloads.wire import READERS
 from krt.core.ports import Stamp
 from krt.core.restartable import DEPLOYMENT
 from krt.errors import VersionExpired
@@ -30,7 +31,7 @@ async def told(lines: AsyncIterator[bytes], count: int | None = None) -> list[tu
                 break
             change = read_line(line)
             if change.type != "BOOKMARK":
-                seen.append((change.type, read_workload("Deployment", change.object).key.name))
+                seen.append((change.type, READERS["Deployment"].one(change.object).key.name))
     return seen
 
 
@@ -52,7 +53,7 @@ async def test_a_watched_workload_is_the_one_that_is_read(subject: Subject) -> N
     restarted = await subject.api.restart(await subject.api.read(subject.key()), STAMP)
     async with subject.api.watch(DEPLOYMENT, subject.namespace, version, 5) as lines:
         _, second = read_line(await anext(lines)), read_line(await anext(lines))
-    assert read_workload("Deployment", second.object) == restarted == await subject.api.read(subject.key())
+    assert READERS["Deployment"].one(second.object) == restarted == await subject.api.read(subject.key())
 
 
 async def test_a_deleted_workload_is_told_at_the_version_of_its_deletion(subject: Subject) -> None:
@@ -61,7 +62,7 @@ async def test_a_deleted_workload_is_told_at_the_version_of_its_deletion(subject
     version = await version_now(subject)
     await subject.delete()
     async with subject.api.watch(DEPLOYMENT, subject.namespace, version, 5) as lines:
-        last = read_workload("Deployment", read_line(await anext(lines)).object)
+        last = READERS["Deployment"].one(read_line(await anext(lines)).object)
     assert last.uid == before.uid
     assert int(last.resource_version) > int(before.resource_version)
 
@@ -97,8 +98,8 @@ async def test_a_watch_ends_by_itself_at_its_time_with_a_bookmark_shortly_before
         changes = [read_line(line) async for line in lines]
     assert 3.5 < trio.current_time() - began < 4 + slack(2)
     assert {change.type for change in changes} == {"ADDED", "BOOKMARK"}
-    made = read_workload("Deployment", changes[0].object)
-    assert int(read_bookmark(changes[-1].object)) >= int(made.resource_version)
+    made = READERS["Deployment"].one(changes[0].object)
+    assert int(read_version(changes[-1].object)) >= int(made.resource_version)
 
 
 async def test_a_watch_from_a_forgotten_version_says_so_in_its_first_line(subject: Subject) -> None:
@@ -141,14 +142,14 @@ async def test_after_a_list_a_short_watch_has_a_bookmark_at_its_version_within_s
             changes = [read_line(line) async for line in lines]
     assert int(version) < newest
     assert {change.type for change in changes} == {"BOOKMARK"}
-    assert int(read_bookmark(changes[0].object)) >= newest
+    assert int(read_version(changes[0].object)) >= newest
 
 
 async def test_a_bookmark_says_more_than_where_the_watch_began_or_is_not_sent(subject: Subject) -> None:
     version = (await subject.create(replicas=0))["metadata"]["resourceVersion"]
     async with subject.api.watch(DEPLOYMENT, subject.namespace, version, 3) as lines:
         changes = [read_line(line) async for line in lines]
-    assert all(int(read_bookmark(change.object)) > int(version) for change in changes)
+    assert all(int(read_version(change.object)) > int(version) for change in changes)
 
 
 async def test_the_newest_version_is_that_of_the_newest_change(subject: Subject) -> None:

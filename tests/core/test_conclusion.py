@@ -8,7 +8,7 @@ from krt.core.event_id import EventId
 from krt.core.presence import Seen
 from krt.core.report import ENDED, EventState, Group, GroupState, Report
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
+from tests.fakes.keys import a_key
 from tests.fakes.values import a_sighting, an_envelope
 
 ACCEPTED_AT = 1_795_176_000
@@ -24,7 +24,7 @@ OPEN = {TargetState.WAITING, TargetState.PROGRESSING}
 
 def a_report(*states: TargetState, dry_run: bool = False, **said: Group) -> Report:
     """The report of an event whose targets, in this cluster, are in these states."""
-    keys = (WorkloadKey("Deployment", "shop", f"web-{number}") for number in range(len(states)))
+    keys = (a_key("Deployment", "shop", f"web-{number}") for number in range(len(states)))
     targets = {(HERE, key): Target(state) for key, state in zip(keys, states, strict=True)}
     event = to_fields(an_envelope(dry_run=dry_run))
     return Report(EVENT, event, {NAMES[name]: group for name, group in said.items()}, targets)

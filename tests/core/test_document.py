@@ -10,18 +10,19 @@ from msgspec.structs import replace as replace_parts
 from krt.core import document as building
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey
 from krt.core.presence import Seen
 from krt.core.report import FINAL, MOST_TARGETS, EventState, Group, GroupState, Report
 from krt.core.report_document import Document
 from krt.core.report_fields import parse
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
+from tests.fakes.keys import a_key
 from tests.fakes.values import a_sighting, an_envelope
 
 ACCEPTED_AT = 1_795_176_000
 EVENT = EventId(ACCEPTED_AT * 1000, 0)
 HERE, ALSO_HERE, THERE = "default:0a1b", "default:9f9f", "eu:2c3d"
-WEB, API = WorkloadKey("Deployment", "shop", "web"), WorkloadKey("StatefulSet", "shop", "api")
+WEB, API = a_key("Deployment", "shop", "web"), a_key("StatefulSet", "shop", "api")
 SETTLED = Group(GroupState.SETTLED, final=True)
 
 
@@ -31,7 +32,7 @@ def document(report: Report, seen: Seen) -> dict[str, Any]:
     return told
 
 
-def a_report(groups: dict[str, Group], targets: dict[tuple[str, WorkloadKey], Target]) -> Report:
+def a_report(groups: dict[str, Group], targets: dict[tuple[str, ObjectKey], Target]) -> Report:
     return Report(EVENT, to_fields(an_envelope()), groups, targets)
 
 
@@ -46,11 +47,11 @@ def test_T1_of_more_than_a_thousand_targets_those_are_told_that_failed_or_are_no
     """The others are counted. Seen to fail with the first thousand told, by name."""
     ready = Target(TargetState.READY)
     telling = {
-        WorkloadKey("Deployment", "shop", "zz-1"): Target(TargetState.FAILED, "no"),
-        WorkloadKey("Deployment", "shop", "zz-2"): Target(TargetState.PROGRESSING),
-        WorkloadKey("Deployment", "shop", "zz-3"): Target(TargetState.WAITING),
+        a_key("Deployment", "shop", "zz-1"): Target(TargetState.FAILED, "no"),
+        a_key("Deployment", "shop", "zz-2"): Target(TargetState.PROGRESSING),
+        a_key("Deployment", "shop", "zz-3"): Target(TargetState.WAITING),
     }
-    good = {WorkloadKey("Deployment", "shop", f"web-{number}"): ready for number in range(count - len(telling))}
+    good = {a_key("Deployment", "shop", f"web-{number}"): ready for number in range(count - len(telling))}
     targets = {(HERE, key): target for key, target in (good | telling).items()}
     report = a_report({HERE: Group(GroupState.SETTLED, workloads=count + 10, final=True)}, targets)
     told = document(report, seen(here=ACCEPTED_AT + 4))

@@ -20,13 +20,13 @@ from krt.core.report_fields import (
     warnings_field,
 )
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from tests.core.odd_fields import ODD
+from tests.fakes.keys import a_key
 from tests.fakes.values import an_envelope
 
 EVENT = EventId(1_795_176_000_123, 0)
 HERE = "default:0a1b"
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 GROUP_FIELD, TARGET_FIELD = group_field(HERE), target_field(HERE, WEB)
 
 targets = st.builds(

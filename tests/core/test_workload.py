@@ -1,15 +1,16 @@
 import pytest
 
-from krt.core.workload import WorkloadKey, read_image
+from krt.core.workload import read_image
+from tests.fakes.keys import a_key
 from tests.fakes.values import a_workload
 
 
 def test_a_workload_is_called_by_kind_namespace_and_name() -> None:
-    assert str(WorkloadKey("Deployment", "shop", "web")) == "Deployment shop/web"
+    assert str(a_key("Deployment", "shop", "web")) == "Deployment shop/web"
 
 
 def test_the_same_name_of_another_kind_or_namespace_is_another_workload() -> None:
-    keys = {WorkloadKey(kind, where, "web") for kind in ("Deployment", "StatefulSet") for where in ("shop", "cart")}
+    keys = {a_key(kind, where, "web") for kind in ("Deployment", "StatefulSet") for where in ("shop", "cart")}
     assert len(keys) == 4
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import trio
 
-from krt.cluster.index import Index
-from krt.cluster.open import open_cluster
+from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.open import open_cluster
 from krt.daemon.memory import settle
 from krt.dev.cluster import deployment
 from tests.fakes.stand_in import standing_in
@@ -54,11 +54,11 @@ async def test_a_list_says_that_the_index_grows_only_where_it_does(tmp_path, nam
                 await cluster.wait_listed()
                 assert growth == [3]
                 (scope,) = cluster.scopes
-                scope.listed = trio.Event()
+                scope.state.listed = trio.Event()
                 async with trio.open_nursery() as nursery:
-                    nursery.start_soon(scope.listed.wait)
+                    nursery.start_soon(scope.state.listed.wait)
                     for name in names:
                         stand_in.cluster.add(deployment(name, "shop", "ghcr.io/acme/shop:dev"))
-                    scope.version = None
-                    scope.watching.cancel()
+                    scope.state.version = None
+                    scope.state.watching.cancel()
     assert growth == [3, *[3 + len(names)] * grows]

@@ -40,7 +40,7 @@ class Act:
 
 
 def an_event(name: str, **more: Any) -> Mapping[str, Any]:
-    """As krt writes it (krt/cluster/events.py)."""
+    """As krt writes it (krt/cluster/workloads/events.py)."""
     return {
         "metadata": {"name": name},
         "eventTime": TIME,

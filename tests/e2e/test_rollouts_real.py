@@ -21,13 +21,14 @@ from krt.broker.journal import Journal
 from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.broker.rollouts import Rollouts
-from krt.cluster.open import Cluster, open_cluster
+from krt.cluster.workloads.open import Cluster, open_cluster
 from krt.core.document import document
 from krt.core.event_id import EventId
 from krt.core.matching import going
+from krt.core.object_key import ObjectKey
 from krt.core.rollout import ON_DELETE, PAUSED, Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.use import use_of
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 from krt.dev.valkey import open_valkey
 from krt.worker.restart import Rules
 from krt.worker.role import Around, Bounds, work
@@ -37,6 +38,7 @@ from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_statef
 from tests.apiserver.pods import Ready as PodReady
 from tests.apiserver.pods import Unready
 from tests.apiserver.server import ApiServer
+from tests.fakes.keys import a_key
 from tests.fakes.pace import PATIENCE_SECONDS, slack
 from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.values import an_envelope, an_identity
@@ -113,7 +115,7 @@ class Krt:
         assert ran.code == 0, ran
         return ran.out
 
-    async def compared(self, key: WorkloadKey) -> tuple[Workload, str]:
+    async def compared(self, key: ObjectKey) -> tuple[Workload, str]:
         """The workload at one version, and what kubectl says of that; krt says the same of it."""
         with trio.fail_after(PATIENCE_SECONDS):
             while True:
@@ -123,7 +125,7 @@ class Krt:
                     assert verdict in VERDICTS[type(stage_of(before))], (verdict, stage_of(before), before)
                     return before, verdict
 
-    async def _verdict(self, key: WorkloadKey) -> str:
+    async def _verdict(self, key: ObjectKey) -> str:
         where = ("-n", self.namespace, "--watch=false")
         ran = await self.server.kubectl("rollout", "status", f"{key.kind}/{key.name}", *where)
         if ran.code == 0:
@@ -167,11 +169,11 @@ async def krt(apiserver: ApiServer, namespace: str, kubelet: Kubelet) -> AsyncIt
         yield krt
 
 
-async def deployed(krt: Krt, workload: Object) -> WorkloadKey:
+async def deployed(krt: Krt, workload: Object) -> ObjectKey:
     """Applied, rolled out, and known to the worker."""
     metadata = workload["metadata"]
     await krt.server.apply(workload)
-    key = WorkloadKey(workload["kind"], metadata["namespace"], metadata["name"])
+    key = a_key(workload["kind"], metadata["namespace"], metadata["name"])
 
     async def is_complete() -> bool:
         return isinstance(stage_of(await krt.cluster.read(key)), Ready | Untracked)
@@ -180,7 +182,7 @@ async def deployed(krt: Krt, workload: Object) -> WorkloadKey:
     return key
 
 
-async def followed(krt: Krt, key: WorkloadKey, event: EventId) -> list[str]:
+async def followed(krt: Krt, key: ObjectKey, event: EventId) -> list[str]:
     """What krt reports, each state once, up to the last; at every look kubectl agrees, and the report is no further."""
     told: list[str] = []
     with trio.fail_after(PATIENCE_SECONDS):
@@ -307,7 +309,7 @@ async def test_pods_that_a_partition_keeps_are_no_success(krt: Krt, partition: i
 ROUNDED = 0.05  # seconds are told with one digit
 
 
-async def restarted_at(krt: Krt, key: WorkloadKey) -> datetime:
+async def restarted_at(krt: Krt, key: ObjectKey) -> datetime:
     return datetime.fromisoformat((await krt.cluster.read(key)).restarted_at or "")
 
 

@@ -8,14 +8,16 @@ import httpx
 
 from krt.cluster import identity, listing
 from krt.cluster.credentials import Credentials
-from krt.cluster.events import create_event
 from krt.cluster.transport import Transport
 from krt.cluster.watching import watch
-from krt.cluster.wire import Account, Page
+from krt.cluster.wire import Page
 from krt.cluster.workloads import calls
+from krt.cluster.workloads.events import create_event
+from krt.cluster.workloads.wire import READERS
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Stamp
 from krt.core.resource import Resource
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 
 
 class Calls:
@@ -24,14 +26,14 @@ class Calls:
     def __init__(self, client: httpx.AsyncClient, credentials: Credentials) -> None:
         self.transport = Transport(client, credentials)
 
-    async def read(self, key: WorkloadKey) -> Workload:
+    async def read(self, key: ObjectKey) -> Workload:
         return await calls.read(self.transport, key)
 
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
         return await calls.restart(self.transport, workload, stamp)
 
-    async def list_page(self, resource: Resource, namespace: str | None, continue_token: str | None) -> Page:
-        return await listing.list_page(self.transport, resource, namespace, continue_token)
+    async def list_page(self, resource: Resource, namespace: str | None, continue_token: str | None) -> Page[Workload]:
+        return await listing.list_page(self.transport, READERS[resource.kind], namespace, continue_token)
 
     async def newest_version(self, resource: Resource, namespace: str | None) -> str:
         return await listing.newest_version(self.transport, resource, namespace)
@@ -47,5 +49,5 @@ class Calls:
     async def namespace_uid(self, name: str) -> str:
         return await identity.namespace_uid(self.transport, name)
 
-    async def who_am_i(self) -> Account:
+    async def who_am_i(self) -> identity.Account:
         return await identity.who_am_i(self.transport)

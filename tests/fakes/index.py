@@ -4,10 +4,11 @@ import math
 
 import trio
 
-from krt.cluster.index import Index
+from krt.cluster.workloads.index import Index
 from krt.core.image import Repository
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Changed
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 from tests.fakes.workloads import FakeWorkloads
 
 
@@ -29,18 +30,18 @@ class FakeIndex:
         self._index = Index()
         for workload in workloads.objects.values():
             self._index.put(workload)
-        self._changes_in, self._changes_out = trio.open_memory_channel[tuple[float, WorkloadKey, Workload | None]](
+        self._changes_in, self._changes_out = trio.open_memory_channel[tuple[float, ObjectKey, Workload | None]](
             math.inf
         )
         workloads.watch(lambda key, workload: self._changes_in.send_nowait((trio.current_time(), key, workload)))
 
-    def get(self, key: WorkloadKey) -> Workload | None:
+    def get(self, key: ObjectKey) -> Workload | None:
         return self._index.get(key)
 
-    def is_listed(self, key: WorkloadKey) -> bool:
+    def is_listed(self, key: ObjectKey) -> bool:
         return not self.unlisted
 
-    def lose(self, key: WorkloadKey) -> None:
+    def lose(self, key: ObjectKey) -> None:
         """It does not hold it any more, and has not heard why."""
         self._index.remove(key)
 
@@ -68,7 +69,7 @@ class FakeIndex:
             if not self.stale:
                 self.heard_at = trio.current_time()
 
-    def _apply(self, key: WorkloadKey, workload: Workload | None) -> None:
+    def _apply(self, key: ObjectKey, workload: Workload | None) -> None:
         if workload:
             self._index.put(workload)
         else:

@@ -10,10 +10,10 @@ from krt.broker.journal import IDLE_SECONDS, KEPT_SECONDS
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId
 from krt.core.event_id import parse as parse_id
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Backlog, Claimed, Delivered
 from krt.core.presence import Presence, Sighting
 from krt.core.restart import JournalPosition
-from krt.core.workload import WorkloadKey
 from krt.errors import BrokerRefused, JournalFull
 from tests.fakes.values import JOURNAL, NOW
 
@@ -33,7 +33,7 @@ class Group:
     made: float
     last: EventId = EventId(0, 0)
     pending: dict[EventId, Pending] = field(default_factory=dict)
-    followed: dict[tuple[WorkloadKey, str], set[EventId]] = field(default_factory=dict)
+    followed: dict[tuple[ObjectKey, str], set[EventId]] = field(default_factory=dict)
     follower: tuple[str, float] = ("", -1.0)
 
 

@@ -7,6 +7,7 @@ import trio
 
 from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Followed
 from krt.core.presence import Presence, Seen
 from krt.core.report import Group, Standing
@@ -21,7 +22,6 @@ from krt.core.report_fields import (
     warnings_field,
 )
 from krt.core.target import Target
-from krt.core.workload import WorkloadKey
 from tests.fakes.journal import LEASE_SECONDS, Stream
 
 
@@ -34,7 +34,7 @@ class FakeRollouts:
         self._holder = token_hex(8)
 
     async def record(
-        self, event: EventId, group: Group, targets: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+        self, event: EventId, group: Group, targets: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
         await trio.lowlevel.checkpoint()
         self._write_group(event, group)
@@ -57,7 +57,7 @@ class FakeRollouts:
         return report is not None and is_over_for(parse(event, report), seen, self._name)
 
     async def settle(
-        self, event: EventId, group: Group, done: Mapping[WorkloadKey, Target], follow: Mapping[WorkloadKey, str]
+        self, event: EventId, group: Group, done: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
         await trio.lowlevel.checkpoint()
         for key, target in done.items():
@@ -115,18 +115,18 @@ class FakeRollouts:
         return True
 
     @property
-    def _followed(self) -> dict[tuple[WorkloadKey, str], set[EventId]]:
+    def _followed(self) -> dict[tuple[ObjectKey, str], set[EventId]]:
         return self.stream.group(self._name).followed
 
     def _is_settled(self, event: EventId) -> bool:
         report = self.stream.reports.get(event)
         return report is None or parse_group(report.get(group_field(self._name), "{}")).final
 
-    def _target(self, event: EventId, key: WorkloadKey) -> Target | None:
+    def _target(self, event: EventId, key: ObjectKey) -> Target | None:
         said = self.stream.reports.get(event, {}).get(target_field(self._name, key))
         return parse_target(said) if said else None
 
-    def _write(self, event: EventId, key: WorkloadKey, new: Target) -> bool:
+    def _write(self, event: EventId, key: ObjectKey, new: Target) -> bool:
         report, old = self.stream.reports.get(event), self._target(event, key)
         if report is None or old == new or (old and not old.may_become(new.state)):
             return False

@@ -12,9 +12,10 @@ import yaml
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from krt.core.image import Repository, complete
-from krt.core.workload import WorkloadKey
+from krt.core.object_key import ObjectKey
 from krt.dev.cluster import Cluster
 from krt.dev.cluster.kinds import DEPLOYMENT
+from tests.fakes.keys import a_key
 from tests.fakes.served import served
 
 
@@ -108,8 +109,8 @@ def write_kubeconfig(directory: Path, cluster: Mapping[str, Any], user: Mapping[
     return path
 
 
-def key(name: str, namespace: str = "shop") -> WorkloadKey:
-    return WorkloadKey("Deployment", namespace, name)
+def key(name: str, namespace: str = "shop") -> ObjectKey:
+    return a_key("Deployment", namespace, name)
 
 
 def repository(name: str) -> Repository:

@@ -8,7 +8,8 @@ from krt.core.event_id import EventId
 from krt.core.identity import Identity, VerifiedClaims, from_claims
 from krt.core.presence import Presence, Sighting
 from krt.core.restart import JournalPosition, Mark, format_time
-from krt.core.workload import Container, RolloutStatus, Workload, WorkloadKey, read_image
+from krt.core.workload import Container, RolloutStatus, Workload, read_image
+from tests.fakes.keys import a_key
 from tests.oidc.tokens import claims
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
@@ -47,7 +48,7 @@ def a_workload(*images: str | Container, key: str = "Deployment shop/web", **cha
     kind, place = key.split(" ")
     namespace, name = place.split("/")
     values: dict[str, object] = {
-        "key": WorkloadKey(kind, namespace, name),
+        "key": a_key(kind, namespace, name),
         "uid": f"uid-of-{name}",
         "resource_version": "1000",
         "generation": 1,

@@ -7,19 +7,20 @@ from typing import Any
 
 import trio
 
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Stamp
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 from krt.errors import Conflict, NotThere
 from tests.fakes.values import a_workload
 
-Told = Callable[[WorkloadKey, Workload | None], None]
+Told = Callable[[ObjectKey, Workload | None], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
     """A restart that was done; `at` is on Trio's clock."""
 
-    key: WorkloadKey
+    key: ObjectKey
     stamp: Stamp
     at: float
 
@@ -31,16 +32,16 @@ class FakeWorkloads:
     """
 
     def __init__(self, *workloads: Workload) -> None:
-        self.objects: dict[WorkloadKey, Workload] = {}
+        self.objects: dict[ObjectKey, Workload] = {}
         self.patches: list[Patch] = []
-        self.calls: list[tuple[str, WorkloadKey]] = []
+        self.calls: list[tuple[str, ObjectKey]] = []
         self.call_seconds = 0.0
         self.rolls_out = True
         self.in_flight = self.most_in_flight = 0
         self._version = 1000
         self._watchers: list[Told] = []
-        self._refusals: defaultdict[WorkloadKey, deque[Exception | None]] = defaultdict(deque)
-        self._always: dict[tuple[str, WorkloadKey], Exception] = {}
+        self._refusals: defaultdict[ObjectKey, deque[Exception | None]] = defaultdict(deque)
+        self._always: dict[tuple[str, ObjectKey], Exception] = {}
         for workload in workloads:
             self.put(workload)
 
@@ -56,20 +57,20 @@ class FakeWorkloads:
             tell(workload.key, stored)
         return stored
 
-    def change(self, key: WorkloadKey, **changes: Any) -> Workload:
+    def change(self, key: ObjectKey, **changes: Any) -> Workload:
         """Edit it as somebody else would."""
         return self.put(replace(self.objects[key], **changes))
 
-    def delete(self, key: WorkloadKey) -> None:
+    def delete(self, key: ObjectKey) -> None:
         del self.objects[key]
         for tell in self._watchers:
             tell(key, None)
 
-    def refuse(self, key: WorkloadKey, *errors: Exception | None) -> None:
+    def refuse(self, key: ObjectKey, *errors: Exception | None) -> None:
         """What becomes of the next calls for it, one after another; None: it is answered."""
         self._refusals[key].extend(errors)
 
-    def refuse_always(self, key: WorkloadKey, error: Exception, *, call: str = "restart") -> None:
+    def refuse_always(self, key: ObjectKey, error: Exception, *, call: str = "restart") -> None:
         """What becomes of every such call for it."""
         self._always[call, key] = error
 
@@ -78,10 +79,10 @@ class FakeWorkloads:
         self._refusals.clear()
         self._always.clear()
 
-    def restarts(self, key: WorkloadKey) -> list[Patch]:
+    def restarts(self, key: ObjectKey) -> list[Patch]:
         return [patch for patch in self.patches if patch.key == key]
 
-    async def read(self, key: WorkloadKey) -> Workload:
+    async def read(self, key: ObjectKey) -> Workload:
         await self._answer("read", key)
         return self._known(key)
 
@@ -96,7 +97,7 @@ class FakeWorkloads:
         restarted = {"restarted_at": stamp.restarted_at, "mark": stamp.mark}
         return self.change(workload.key, **restarted, generation=generation, status=status)
 
-    async def _answer(self, call: str, key: WorkloadKey) -> None:
+    async def _answer(self, call: str, key: ObjectKey) -> None:
         self.calls.append((call, key))
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -110,7 +111,7 @@ class FakeWorkloads:
         elif error := self._always.get((call, key)):
             raise error
 
-    def _known(self, key: WorkloadKey) -> Workload:
+    def _known(self, key: ObjectKey) -> Workload:
         try:
             return self.objects[key]
         except KeyError:

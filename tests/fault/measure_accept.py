@@ -19,8 +19,8 @@ from krt.core.ports import Followed
 from krt.core.report import Group, GroupState
 from krt.core.target import Target, TargetState
 from krt.core.use import Use
-from krt.core.workload import WorkloadKey
 from krt.dev.valkey import Valkey, open_valkey
+from tests.fakes.keys import a_key
 from tests.fakes.values import an_envelope
 
 KEYS = Keys("krt")
@@ -74,7 +74,7 @@ async def settle(client: Client, targets: int) -> None:
     """Whatever there is, with so many workloads each, all of them ready in the end."""
     journal = Journal(client, KEYS, group=GROUP, most_entries=10_000_000)
     rollouts = Rollouts(client, KEYS, group=GROUP)
-    keys = [WorkloadKey("Deployment", "shop", f"shop-frontend-{number}") for number in range(targets)]
+    keys = [a_key("Deployment", "shop", f"shop-frontend-{number}") for number in range(targets)]
     ready = Target(TargetState.READY, updated=3, available=3, desired=3, seconds=12.4, version=123_456)
     while delivered := await journal.read_new(100):
         for entry in delivered:

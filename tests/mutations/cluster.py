@@ -74,4 +74,36 @@ _OF_PROXIES = of(
     ),
 )
 
-MUTATIONS = (*_OF_FIELDS, *_OF_PROXIES, *_OF_READS, *_OF_UNPACK)
+_OF_ANY_RESOURCE = of(
+    "cluster/test_reflect.py",
+    (
+        "test_what_cannot_be_read_is_left_out_and_taken_out",
+        "cluster/reflect.py",
+        "    if deleted or isinstance(changed, Unreadable):",
+        "    if isinstance(changed, Unreadable):\n        return\n    if deleted:",
+    ),
+    (
+        "test_only_what_is_listed_stays_after_an_expired_version",
+        "cluster/reflect.py",
+        "    store.retain(scope.resource, scope.namespace, listed)\n",
+        "",
+    ),
+)
+
+_OF_KEYS = of(
+    "core/test_object_key.py",
+    (
+        "test_a_workload_is_spelled_as_the_versions_before_spelled_it_and_others_by_their_group",
+        "core/object_key.py",
+        'key.kind if key.group == _WORKLOADS_GROUP else f"{key.kind}.{key.group}"',
+        'f"{key.kind}.{key.group}"',
+    ),
+    (
+        "test_a_kind_is_known_by_its_group_whatever_its_version",
+        "core/resource.py",
+        "return key.kind == self.kind and key.group == self.group",
+        "return key.kind == self.kind",
+    ),
+)
+
+MUTATIONS = (*_OF_ANY_RESOURCE, *_OF_KEYS, *_OF_FIELDS, *_OF_PROXIES, *_OF_READS, *_OF_UNPACK)

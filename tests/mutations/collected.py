@@ -12,13 +12,13 @@ MUTATIONS = of(
     ),
     (
         "test_an_index_keeps_the_object_of_a_workload_that_has_not_changed",
-        "cluster/index.py",
+        "cluster/workloads/index.py",
         "        workload = before if before and before == workload else workload\n",
         "",
     ),
     (
         "test_a_list_says_that_the_index_grows_only_where_it_does",
-        "cluster/follow.py",
+        "cluster/reflect.py",
         "            if len(new) > known:\n",
         "            if True:\n",
     ),

@@ -35,8 +35,8 @@ _OF_ROLLOUTS = of(
     (
         "test_T3_a_recreated_workload_is_followed_as_another_one",
         _ROLLOUTS,
-        'return "/".join((*key, uid))',
-        'return "/".join((*key, "u1"))',
+        'return f"{spell_key(key)}/{uid}"',
+        'return f"{spell_key(key)}/u1"',
     ),
     (
         "test_T1_a_report_moves_only_to_higher_versions",

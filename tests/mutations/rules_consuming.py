@@ -71,7 +71,7 @@ MUTATIONS = of(
         "test_C2_a_new_group_restarts_nothing_that_is_newer_than_an_old_event",
         _TAKE,
         "anew = [w.key for w in matched if is_backlog and is_anew(w, entry.id, age_seconds=age_seconds)]",
-        "anew = list[WorkloadKey]()",
+        "anew = list[ObjectKey]()",
     ),
     (
         "test_C2_a_new_group_restarts_everything_for_a_young_event",

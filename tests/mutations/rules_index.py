@@ -2,8 +2,9 @@
 
 from tests.mutations.mutation import of
 
-_FOLLOW = "cluster/follow.py"
-_OPEN = "cluster/open.py"
+_REFLECT = "cluster/reflect.py"
+_SCOPE = "cluster/scope.py"
+_OPEN = "cluster/workloads/open.py"
 _HAND = "worker/hand.py"
 _CHANGES = "worker/changes.py"
 
@@ -17,36 +18,36 @@ _OF_WORKERS = of(
     ),
     (
         "test_I1_a_new_list_takes_nothing_out_before_it_is_complete",
-        _FOLLOW,
+        _REFLECT,
         "    began = trio.current_time()\n    listed",
-        "    began = trio.current_time()\n    index.retain(scope.resource.kind, scope.namespace, ())\n    listed",
+        "    began = trio.current_time()\n    store.retain(scope.resource, scope.namespace, ())\n    listed",
     ),
     (
         "test_I1_no_refusal_takes_anything_from_the_index",
-        _FOLLOW,
-        "            scope.fail(error)\n",
+        _REFLECT,
+        "            _fail(scope, error)\n",
         (
-            "            scope.fail(error)\n"
+            "            _fail(scope, error)\n"
             "            if isinstance(error, ClusterDenied):\n"
-            "                index.retain(scope.resource.kind, scope.namespace, ())\n"
+            "                store.retain(scope.resource, scope.namespace, ())\n"
         ),
     ),
     (
         "test_I1_no_refusal_takes_anything_from_the_index",
-        _FOLLOW,
-        '            scope.watch_ends["expired"] += 1\n',
+        _REFLECT,
+        '            state.watch_ends["expired"] += 1\n',
         (
-            '            scope.watch_ends["expired"] += 1\n'
-            "            index.retain(scope.resource.kind, scope.namespace, ())\n"
+            '            state.watch_ends["expired"] += 1\n'
+            "            store.retain(scope.resource, scope.namespace, ())\n"
         ),
     ),
     (
         "test_I2_a_watch_with_neither_change_nor_bookmark_is_cut_and_listed_anew",
-        _FOLLOW,
+        _REFLECT,
         "_SILENCE_SECONDS = 130.0",
-        "_SILENCE_SECONDS = math.inf",
+        "_SILENCE_SECONDS = float('inf')",
     ),
-    ("test_I2_bookmarks_are_no_silence", _FOLLOW, "_SILENCE_SECONDS = 130.0", "_SILENCE_SECONDS = 50.0"),
+    ("test_I2_bookmarks_are_no_silence", _REFLECT, "_SILENCE_SECONDS = 130.0", "_SILENCE_SECONDS = 50.0"),
     (
         "test_I3_a_workload_that_the_watch_tells_of_late_is_restarted_too",
         _HAND,
@@ -115,58 +116,58 @@ _OF_WORKERS = of(
     ),
     (
         "test_I3_lists_bookmarks_and_changes_are_what_keeps_the_index_fresh",
-        _FOLLOW,
-        "    scope.heard_at = began\n",
+        _REFLECT,
+        "    scope.state.heard_at = began\n",
         "",
     ),
     (
         "test_I3_lists_bookmarks_and_changes_are_what_keeps_the_index_fresh",
-        _FOLLOW,
-        "    scope.heard_at = began\n",
-        "    scope.heard_at = trio.current_time()\n",
+        _REFLECT,
+        "    scope.state.heard_at = began\n",
+        "    scope.state.heard_at = trio.current_time()\n",
     ),
     (
         "test_I3_lists_bookmarks_and_changes_are_what_keeps_the_index_fresh",
-        _FOLLOW,
-        "            scope.heard_at = trio.current_time()\n",
-        "            scope.heard_at = trio.current_time() if b'BOOKMARK' in line else scope.heard_at\n",
+        _REFLECT,
+        "            state.heard_at = trio.current_time()\n",
+        "            state.heard_at = trio.current_time() if b'BOOKMARK' in line else state.heard_at\n",
     ),
     (
         "test_I3_lists_bookmarks_and_changes_are_what_keeps_the_index_fresh",
-        _FOLLOW,
-        "            scope.heard_at = trio.current_time()\n",
-        "            scope.heard_at = scope.heard_at if b'BOOKMARK' in line else trio.current_time()\n",
+        _REFLECT,
+        "            state.heard_at = trio.current_time()\n",
+        "            state.heard_at = state.heard_at if b'BOOKMARK' in line else trio.current_time()\n",
     ),
     (
         "test_I4_a_namespace_that_may_not_be_listed_delays_no_other",
         _OPEN,
-        "nursery.start_soon(wait_any, scope.listed.wait, scope.denied.wait)",
-        "nursery.start_soon(scope.listed.wait)",
+        "nursery.start_soon(wait_any, scope.state.listed.wait, scope.state.denied.wait)",
+        "nursery.start_soon(scope.state.listed.wait)",
     ),
     (
         "test_I4_a_namespace_that_may_not_be_listed_delays_no_other",
         _OPEN,
-        "return tuple(scope for scope in self.scopes if not scope.is_closed) or self.scopes",
+        "return tuple(scope for scope in self.scopes if not scope.state.is_closed) or self.scopes",
         "return self.scopes",
     ),
     (
         "test_I4_a_namespace_that_may_not_be_listed_is_reported",
-        _FOLLOW,
-        "            self.problem = str(error)\n",
-        "            self.problem = None\n",
+        _SCOPE,
+        "        self.problem = str(error)\n",
+        "        self.problem = None\n",
     ),
     (
         "test_I4_a_namespace_that_is_out_of_reach_for_a_moment_is_waited_for",
-        _FOLLOW,
-        "self.note_denial(denied=isinstance(error, ClusterDenied))",
-        "self.note_denial(denied=True)",
+        _REFLECT,
+        "note_denial(denied=isinstance(error, ClusterDenied))",
+        "note_denial(denied=True)",
     ),
     (
         "test_I4_where_everything_is_denied_nothing_is_taken_for_known",
         _OPEN,
-        "        return min(scope.heard_at for scope in self._open_scopes())",
+        "        return min(scope.state.heard_at for scope in self._open_scopes())",
         (
-            "        return min((scope.heard_at for scope in self.scopes if not scope.is_closed), "
+            "        return min((scope.state.heard_at for scope in self.scopes if not scope.state.is_closed), "
             "default=trio.current_time())"
         ),
     ),
@@ -177,7 +178,7 @@ _OF_CONFIRM = of(
     (
         "test_I3_a_server_that_went_back_is_listed_anew_before_anything_counts_as_heard",
         "cluster/confirm.py",
-        "            scope.check_order(known, str(newest))\n",
+        "            scope.state.check_order(known, str(newest))\n",
         "",
     ),
 )

@@ -48,7 +48,7 @@ MUTATIONS = of(
     (
         "test_R1_patches_are_krts_own_in_managed_fields_and_change_nothing_else",
         _CALLS,
-        '        params={"fieldManager": wire.FIELD_MANAGER},\n',
+        '        params={"fieldManager": FIELD_MANAGER},\n',
         "",
     ),
     (

@@ -86,7 +86,7 @@ _OF_WORKERS = of(
         "test_C2_a_worker_that_dies_at_any_step_leaves_it_to_be_followed",
         _RECORD,
         "follow = {workload.key: workload.uid for workload in wanted}",
-        "follow = dict[WorkloadKey, str]()",
+        "follow = dict[ObjectKey, str]()",
     ),
     (
         "test_C2_a_follower_whose_index_lags_behind_says_nothing_of_it",

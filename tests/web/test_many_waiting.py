@@ -15,9 +15,9 @@ from krt.broker.rollouts import Rollouts
 from krt.core.event_id import EventId, parse
 from krt.core.report import Group, GroupState
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt, ask, get
+from tests.fakes.keys import a_key
 from tests.fakes.pace import slack
 from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.process import Process, process
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 JOBS = 500
 PROXY = {"KRT_TRUSTED_PROXIES": "127.0.0.1/32"}
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 ROLLING = Target(TargetState.PROGRESSING, uid="u1")
 SAID = Group(GroupState.MATCHED)
 

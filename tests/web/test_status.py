@@ -18,7 +18,6 @@ from krt.core.ports import Lost, Message, Signal, Subscribed
 from krt.core.presence import Seen
 from krt.core.report import ENDED, Group, GroupState, Report
 from krt.core.target import Target, TargetState
-from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.web.answers import Answer
 from krt.web.call import Call
@@ -27,6 +26,7 @@ from krt.web.routes import Route
 from krt.web.status import MOST_WAIT_SECONDS, ReportDesk, get_event
 from krt.web.watch import LOOK_SECONDS, TOGETHER_SECONDS, ReportWatch
 from tests.fakes.around import Around, Krt, ask, get, running
+from tests.fakes.keys import a_key
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import process as krt_process
 from tests.fakes.values import a_sighting, an_envelope, an_event, an_identity
@@ -35,7 +35,7 @@ from tests.serving.raw import Reply
 EVENT = EventId(1_795_176_000_000, 0)
 ACCEPTED_AT = EVENT.milliseconds / 1000
 GROUP = "default:1"
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)
 ROLLING, READY = Target(TargetState.PROGRESSING), Target(TargetState.READY)
 

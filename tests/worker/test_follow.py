@@ -11,14 +11,16 @@ import trio
 
 from krt.core.event_id import EventId
 from krt.core.matching import Warning  # noqa: A004
+from krt.core.object_key import ObjectKey
 from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK
 from krt.core.report import MOST_TARGETS, Group, GroupState
 from krt.core.restart import format_time
 from krt.core.rollout import ON_DELETE, PAUSED
 from krt.core.target import Target
-from krt.core.workload import RolloutStatus, Workload, WorkloadKey
+from krt.core.workload import RolloutStatus, Workload
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable
 from tests.fakes.index import FakeIndex
+from tests.fakes.keys import a_key
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import NOW, a_container
@@ -427,7 +429,7 @@ async def test_T3_a_workload_whose_deletion_begins_is_left_alone_and_fails_nobod
         delete()
     if others:
         await trio.sleep(20)
-        world.cluster.change(WorkloadKey("Deployment", "shop", "other"), status=DONE)
+        world.cluster.change(a_key("Deployment", "shop", "other"), status=DONE)
     if when == "while it rolls out":
         await world.settled(entry)
         delete()
@@ -526,7 +528,7 @@ async def test_T1_what_fails_beyond_the_thousand_that_are_told_fails_the_event_a
     world.cluster.delete(WEB)
     for workload in many_workloads(MOST_TARGETS + 2):
         world.cluster.put(workload)
-    last = WorkloadKey("Deployment", "shop", f"web-{MOST_TARGETS + 1:04}")
+    last = a_key("Deployment", "shop", f"web-{MOST_TARGETS + 1:04}")
     world.cluster.refuse_always(last, REFUSED)
     worker = await world.start()
     entry = world.accept(ring=worker)
@@ -675,7 +677,7 @@ async def test_of_many_rollouts_those_that_do_not_change_are_looked_at_once_a_se
     many = list(many_workloads(50))
     for workload in many:
         world.cluster.put(workload)
-    looked: Counter[WorkloadKey] = Counter()
+    looked: Counter[ObjectKey] = Counter()
     index = _Counting(world.cluster, looked)
     slow(world)
     worker = await world.start(index=index)
@@ -710,10 +712,10 @@ async def test_a_look_that_takes_long_leaves_the_loop_to_others_three_times_as_l
 class _Counting(FakeIndex):
     """Notes what it is asked for."""
 
-    def __init__(self, cluster: FakeWorkloads, looked: "Counter[WorkloadKey]") -> None:
+    def __init__(self, cluster: FakeWorkloads, looked: "Counter[ObjectKey]") -> None:
         super().__init__(cluster, bookmark_seconds=60)
         self._looked = looked
 
-    def get(self, key: WorkloadKey) -> Workload | None:
+    def get(self, key: ObjectKey) -> Workload | None:
         self._looked[key] += 1
         return super().get(key)

@@ -10,8 +10,9 @@ import pytest
 import trio
 
 from krt.core.event_id import EventId
+from krt.core.object_key import ObjectKey
 from krt.core.restart import parse_mark
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.workload import Workload
 from krt.errors import BrokerUnavailable, ClusterUnavailable
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal
@@ -131,7 +132,7 @@ async def test_every_event_is_settled_and_restarted_for_once(world, autojump_clo
         _check(world, _running(name, images).key, named)
 
 
-def _check(world: World, key: WorkloadKey, named: list[EventId]) -> None:
+def _check(world: World, key: ObjectKey, named: list[EventId]) -> None:
     """Restarted after the last event that names it, and each time for an event that no restart had covered."""
     covered = [parse_mark(patch.stamp.mark).covers for patch in world.cluster.restarts(key)]
     assert covered == sorted(covered)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import trio
 
 from krt.broker.channel import subscribe
-from krt.cluster.open import open_cluster
+from krt.cluster.workloads.open import open_cluster
 from krt.core.report import GroupState
 from krt.core.restart import parse_mark
 from krt.dev.cluster import Fault, deployment

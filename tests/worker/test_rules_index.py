@@ -9,14 +9,15 @@ import trio
 
 from krt.cluster.access import Server
 from krt.cluster.credentials import Credentials
-from krt.cluster.follow import Scope, keep
-from krt.cluster.index import Index
-from krt.cluster.open import Cluster
+from krt.cluster.reflect import reflect
+from krt.cluster.scope import Scope
 from krt.cluster.secured import Material, Secured
 from krt.cluster.source import Access
+from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.open import Cluster
+from krt.cluster.workloads.wire import READERS
 from krt.core.image import complete
 from krt.core.restart import format_time
-from krt.core.restartable import DEPLOYMENT
 from krt.daemon import root
 from krt.dev.cluster import Fault, deployment
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired
@@ -58,10 +59,10 @@ def follow(nursery):
     """Follow scopes (None: all namespaces) before an API server."""
 
     def begin(api: FakeApi, *namespaces: str | None) -> Cluster:
-        scopes = tuple(Scope(DEPLOYMENT, namespace) for namespace in namespaces or (None,))
+        scopes = tuple(Scope(READERS["Deployment"], namespace) for namespace in namespaces or (None,))
         cluster = Cluster(SERVER, api, Index(), scopes, CREDENTIALS)
         for scope in scopes:
-            nursery.start_soon(keep, scope, api, cluster.index)
+            nursery.start_soon(reflect, scope, api, cluster.index)
         return cluster
 
     return begin

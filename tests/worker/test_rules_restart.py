@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 import trio
 
-from krt.cluster.open import open_cluster
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import Status
+from krt.cluster.workloads.open import open_cluster
 from krt.core.ports import Stamp
 from krt.core.restart import format_time, parse_mark
 from krt.dev.cluster import deployment

@@ -12,10 +12,11 @@ import trio
 from krt.core.progress import DELETED, GONE, TAKEN_BACK
 from krt.core.restart import format_time
 from krt.core.rollout import NO_PODS, ON_DELETE, PAUSED
-from krt.core.workload import RolloutStatus, WorkloadKey
+from krt.core.workload import RolloutStatus
 from krt.errors import BrokerUnavailable, ClusterUnavailable
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal
+from tests.fakes.keys import a_key
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import JOURNAL, NOW, a_container, a_mark
@@ -70,7 +71,7 @@ async def test_C2_what_others_restarted_or_created_after_an_old_event_is_ready_w
     if when == "later":
         await trio.sleep(120)
         assert (said(world, entry)[0], world.state(entry)) == ("progressing", "rolling")
-        world.cluster.change(WorkloadKey(kind, "shop", "web"), status=GOOD)
+        world.cluster.change(a_key(kind, "shop", "web"), status=GOOD)
     await trio.sleep(10)
     assert (said(world, entry)[0], world.state(entry), world.cluster.patches) == ("ready", "ready", [])
     assert await FakeRollouts(world.stream).followed() == ()

@@ -16,7 +16,6 @@ from krt.core.ports import Message, Signal, Subscribed
 from krt.core.presence import Presence, Seen, Sighting
 from krt.core.report import Group, Report
 from krt.core.report_fields import parse
-from krt.core.workload import WorkloadKey
 from krt.errors import BrokerUnavailable
 from krt.metrics import WorkerMetrics
 from krt.worker.restart import Rules
@@ -25,12 +24,13 @@ from krt.worker.stalls import Stalls
 from krt.worker.take import Matching
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal, Stream
+from tests.fakes.keys import a_key
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Power, Troubled
 from tests.fakes.values import NOW, a_workload, an_envelope, an_event
 from tests.fakes.workloads import FakeWorkloads
 
-WEB = WorkloadKey("Deployment", "shop", "web")
+WEB = a_key("Deployment", "shop", "web")
 RULES = Rules(min_interval_seconds=5.0, max_seconds=3600.0, rollout_deadline_seconds=900.0)
 BOUNDS = Bounds(calls_at_once=16, restarts_per_second=1000.0, in_hand=2000)
 

@@ -4,20 +4,20 @@ They raise ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired,
 """
 
 import json
-from functools import partial
 from typing import Any
 
-from krt.cluster import wire
 from krt.cluster.transport import Transport, decoded
+from krt.cluster.workloads.wire import FIELD_MANAGER, READERS
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Stamp
 from krt.core.restartable import RESTARTABLE
-from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload, WorkloadKey
+from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload
 
 
-async def read(transport: Transport, key: WorkloadKey) -> Workload:
+async def read(transport: Transport, key: ObjectKey) -> Workload:
     """The workload as it is now. Raises NotThere."""
     body = await transport.call("GET", _path(key))
-    return decoded(partial(wire.read_workload, key.kind), body)
+    return decoded(READERS[key.kind].one, body)
 
 
 async def restart(transport: Transport, workload: Workload, stamp: Stamp) -> Workload:
@@ -28,14 +28,14 @@ async def restart(transport: Transport, workload: Workload, stamp: Stamp) -> Wor
     body = await transport.call(
         "PATCH",
         _path(workload.key),
-        params={"fieldManager": wire.FIELD_MANAGER},
+        params={"fieldManager": FIELD_MANAGER},
         content=json.dumps(_restart_patch(workload.resource_version, stamp)).encode(),
         headers={"Content-Type": "application/merge-patch+json"},
     )
-    return decoded(partial(wire.read_workload, workload.key.kind), body)
+    return decoded(READERS[workload.key.kind].one, body)
 
 
-def _path(key: WorkloadKey) -> str:
+def _path(key: ObjectKey) -> str:
     return RESTARTABLE[key.kind].object_path(key.namespace, key.name)
 
 

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Container
 
 from krt.core.image import Repository
+from krt.core.object_key import ObjectKey
 from krt.core.ports import Changed
-from krt.core.workload import Workload, WorkloadKey
+from krt.core.resource import Resource
+from krt.core.workload import Workload
 
 
 class Index:
@@ -14,18 +16,21 @@ class Index:
     def __init__(self, told: Callable[[Workload], Workload] = lambda workload: workload) -> None:
         """`told` adds to each workload what its own object does not say."""
         self._told = told
-        self._workloads: dict[WorkloadKey, Workload] = {}
-        self._running: defaultdict[Repository, set[WorkloadKey]] = defaultdict(set)
+        self._workloads: dict[ObjectKey, Workload] = {}
+        self._running: defaultdict[Repository, set[ObjectKey]] = defaultdict(set)
         self._listeners: list[Changed] = []
 
     def listen(self, changed: Changed) -> None:
         """Call this with every change from now on, before and after."""
         self._listeners.append(changed)
 
+    def __contains__(self, key: ObjectKey) -> bool:
+        return key in self._workloads
+
     def __len__(self) -> int:
         return len(self._workloads)
 
-    def get(self, key: WorkloadKey) -> Workload | None:
+    def get(self, key: ObjectKey) -> Workload | None:
         """The workload as last seen."""
         return self._workloads.get(key)
 
@@ -48,7 +53,7 @@ class Index:
         for workload in [workload for key, workload in self._workloads.items() if key.namespace == namespace]:
             self.put(workload)
 
-    def remove(self, key: WorkloadKey) -> None:
+    def remove(self, key: ObjectKey) -> None:
         """Forget a workload, known or not."""
         self._tell(self._forget(key), None)
 
@@ -56,7 +61,7 @@ class Index:
         for listener in self._listeners:
             listener(before, after)
 
-    def _forget(self, key: WorkloadKey) -> Workload | None:
+    def _forget(self, key: ObjectKey) -> Workload | None:
         workload = self._workloads.pop(key, None)
         for repository in workload.repositories if workload else ():
             self._running[repository].discard(key)
@@ -64,11 +69,11 @@ class Index:
                 del self._running[repository]
         return workload
 
-    def retain(self, kind: str, namespace: str | None, keys: Container[WorkloadKey]) -> None:
+    def retain(self, resource: Resource, namespace: str | None, keys: Container[ObjectKey]) -> None:
         """Forget what one scope holds besides these."""
-        for key in [key for key in self._workloads if _within(key, kind, namespace) and key not in keys]:
+        for key in [key for key in self._workloads if _within(key, resource, namespace) and key not in keys]:
             self.remove(key)
 
 
-def _within(key: WorkloadKey, kind: str, namespace: str | None) -> bool:
-    return key.kind == kind and namespace in {None, key.namespace}
+def _within(key: ObjectKey, resource: Resource, namespace: str | None) -> bool:
+    return resource.has(key) and namespace in {None, key.namespace}

@@ -13,7 +13,7 @@ from typing import Any
 import trio
 
 from krt.cluster.transport import Transport
-from krt.cluster.wire import FIELD_MANAGER
+from krt.cluster.workloads.wire import FIELD_MANAGER
 from krt.core.resource import Resource
 from krt.core.restartable import RESTARTABLE
 from krt.core.workload import Workload

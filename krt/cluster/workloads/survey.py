@@ -3,17 +3,20 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.listing import Pages
-from krt.cluster.namespaces import Namespaces
 from krt.cluster.transport import Transport
-from krt.core.resource import NAMESPACE, Resource
-from krt.core.restartable import RESTARTABLE
+from krt.cluster.wire import Reader
+from krt.cluster.workloads.namespaces import Namespaces
+from krt.cluster.workloads.wire import READERS
 from krt.core.workload import Workload
 from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionExpired
+
+T = TypeVar("T")
 
 _CONNECTIONS = 4
 _TIMES = 3  # a list of many pages may be overtaken by a compaction
@@ -37,42 +40,40 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
     async with http_client(server, connections=_CONNECTIONS) as client:
         transport, workloads, unseen = Transport(client, credentials), list[Workload](), list[str]()
         try:
-            for resource in RESTARTABLE.values():
-                found, problem = await _look(transport, resource, namespaces if resource.kind in kinds else None)
+            for kind, reader in READERS.items():
+                found, problem = await _look(transport, reader, namespaces if kind in kinds else None)
                 workloads += found
                 unseen += [problem] if problem else []
             told = Namespaces()
             if not namespaces:
-                found, problem = await _look(transport, NAMESPACE, None)
-                for namespace in found:
-                    told.known.put(namespace)
+                listed, problem = await _look(transport, told.scope.reader, None)
+                for namespace in listed:
+                    told.put(namespace)
                 unseen += [f"{problem}; one that is opted out is not known"] if problem else []
         except ClusterError as error:
             raise ClusterUnavailable(f"{server.url}: {error}") from error
     return Survey(server.url, tuple(map(told.told, workloads)), tuple(unseen))
 
 
-async def _look(
-    transport: Transport, resource: Resource, needed: Collection[str] | None
-) -> tuple[list[Workload], str | None]:
+async def _look(transport: Transport, reader: Reader[T], needed: Collection[str] | None) -> tuple[list[T], str | None]:
     """All of a resource; where that is denied, what is needed of it (None: nothing), and what is missing then."""
     try:
-        return await _list(transport, resource, None), None
+        return await _list(transport, reader, None), None
     except ClusterDenied as error:
         if needed is not None and not needed:
             raise
-        found = [workload for namespace in needed or () for workload in await _list(transport, resource, namespace)]
-        return found, f"{resource.plural}{' in other namespaces' if needed else ''} were not looked at: {error}"
+        found = [each for namespace in needed or () for each in await _list(transport, reader, namespace)]
+        return found, f"{reader.resource.plural}{' in other namespaces' if needed else ''} were not looked at: {error}"
 
 
-async def _list(transport: Transport, resource: Resource, namespace: str | None) -> list[Workload]:
+async def _list(transport: Transport, reader: Reader[T], namespace: str | None) -> list[T]:
     for _ in range(_TIMES):
         try:
-            return await _pages(transport, resource, namespace)
+            return await _pages(transport, reader, namespace)
         except VersionExpired:
             pass
-    raise ClusterUnavailable(f"{resource.plural} changed too fast to be listed")
+    raise ClusterUnavailable(f"{reader.resource.plural} changed too fast to be listed")
 
 
-async def _pages(transport: Transport, resource: Resource, namespace: str | None) -> list[Workload]:
-    return [workload async for page in Pages(transport, resource, namespace) for workload in page.workloads]
+async def _pages(transport: Transport, reader: Reader[T], namespace: str | None) -> list[T]:
+    return [each async for page in Pages(transport, reader, namespace) for each in page.objects]

@@ -1,0 +1,177 @@
+"""Keeps a store true to one scope: list all of it, then follow its changes, for as long as the process lives.
+
+Nothing but a complete list or a DELETED removes an object: an API server that refuses or stumbles empties no store.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable, Container, Iterator
+from typing import Protocol, TypeVar
+
+import trio
+
+from krt.backoff import Backoff
+from krt.cluster.listing import ListTooLong, Pages
+from krt.cluster.refusal import refusal
+from krt.cluster.scope import Scope
+from krt.cluster.transport import Transport
+from krt.cluster.watching import watch
+from krt.cluster.wire import UNREADABLE, Unreadable, read_line, read_status, read_version
+from krt.core.object_key import ObjectKey
+from krt.core.resource import Resource
+from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionExpired
+from krt.logs import Log
+
+log = Log("cluster")
+
+# The server sends a bookmark every minute. After a restore of etcd a watch from a version of its future is silent
+# for ever, without an error: so silence ends the watch.
+_SILENCE_SECONDS = 130.0
+_WATCH_SECONDS = (240.0, 360.0)
+_PUT_AT_ONCE = 50  # objects; half a millisecond
+
+
+# Called when a page of a list has brought in what was not known before. Must not wait or raise.
+OnGrowth = Callable[[], None]
+
+
+class Kept(Protocol):
+    """An object at one version, as far as a store is told of it."""
+
+    @property
+    def key(self) -> ObjectKey:
+        """What names it."""
+        ...
+
+    @property
+    def resource_version(self) -> str:
+        """The version."""
+        ...
+
+
+T = TypeVar("T", bound=Kept)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Store(Protocol[T_contra]):
+    """Where objects are kept. Several scopes may fill one store."""
+
+    def __contains__(self, key: ObjectKey) -> bool:
+        """Whether the object is known."""
+        ...
+
+    def put(self, changed: T_contra, /) -> None:
+        """Take in an object as it is now."""
+        ...
+
+    def remove(self, key: ObjectKey) -> None:
+        """Forget an object, known or not."""
+        ...
+
+    def retain(self, resource: Resource, namespace: str | None, keys: Container[ObjectKey]) -> None:
+        """Forget what one scope holds besides these."""
+        ...
+
+
+async def reflect(scope: Scope[T], transport: Transport, store: Store[T], on_growth: OnGrowth = lambda: None) -> None:
+    """Follow the scope for ever. What goes wrong is waited out; 410 and silence lead to a new list."""
+    state, backoff = scope.state, Backoff(first_seconds=0.5, most_seconds=30.0)
+    async for _ in backoff:
+        try:
+            if state.version is None:
+                await _list(scope, transport, store, on_growth)
+            await _watch(scope, transport, store, backoff)
+            state.watch_ends["ended"] += 1
+        except VersionExpired as error:
+            state.watch_ends["expired"] += 1
+            state.version = None
+            log.info("watch_expired", scope=scope, problem=error)
+        except ClusterError as error:
+            state.watch_ends["denied" if isinstance(error, ClusterDenied) else "failed"] += 1
+            _fail(scope, error)
+            await trio.sleep(error.retry_after_seconds)
+
+
+def _fail(scope: Scope[T], error: ClusterError) -> None:
+    if scope.state.note_problem(error):
+        log.warning("scope_unavailable", scope=scope, problem=error)
+    scope.state.note_denial(denied=isinstance(error, ClusterDenied))
+
+
+async def _list(scope: Scope[T], transport: Transport, store: Store[T], on_growth: OnGrowth) -> None:
+    began = trio.current_time()
+    listed, new = set[ObjectKey](), set[ObjectKey]()
+    try:
+        async for page in Pages(transport, scope.reader, scope.namespace):
+            known = len(new)
+            await _put(page.objects, store, listed, new)
+            if len(new) > known:
+                on_growth()
+    except ListTooLong:
+        for key in new:  # or each try would leave as many as a list may have
+            store.remove(key)
+        raise
+    store.retain(scope.resource, scope.namespace, listed)
+    scope.state.version = page.resource_version
+    scope.state.heard_at = began
+    scope.state.listed.set()
+    log.info("scope_listed", scope=scope, objects=len(listed))
+
+
+async def _put(objects: Iterator[T], store: Store[T], listed: set[ObjectKey], new: set[ObjectKey]) -> None:
+    for number, each in enumerate(objects, start=1):
+        if each.key not in store:
+            new.add(each.key)
+        store.put(each)
+        listed.add(each.key)
+        if number % _PUT_AT_ONCE == 0:
+            await trio.lowlevel.checkpoint()
+
+
+async def _watch(scope: Scope[T], transport: Transport, store: Store[T], backoff: Backoff) -> None:
+    state, seconds = scope.state, random.uniform(*_WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing
+    with trio.CancelScope() as state.watching:
+        async with watch(transport, scope.resource, scope.namespace, state.version or "", seconds) as lines:
+            state.problem = None
+            state.note_denial(denied=False)
+            while (line := await _next(lines)) is not None:
+                _apply(scope, store, line)
+                state.heard_at = trio.current_time()
+                backoff.reset()
+    if state.watching.cancelled_caught:
+        raise VersionExpired("the server has gone back to an older version")
+
+
+async def _next(lines: AsyncIterator[bytes]) -> bytes | None:
+    with trio.move_on_after(_SILENCE_SECONDS):
+        return await anext(lines, None)
+    raise VersionExpired(f"the watch was silent for {_SILENCE_SECONDS:g} s")
+
+
+def _apply(scope: Scope[T], store: Store[T], line: bytes) -> None:
+    try:
+        change = read_line(line)
+        match change.type:
+            case "BOOKMARK":
+                _go_on(scope, read_version(change.object))
+            case "ERROR":
+                status = read_status(change.object)
+                raise refusal(status.code, status)
+            case _:
+                _take(scope, store, scope.reader.changed(change.object), deleted=change.type == "DELETED")
+    except UNREADABLE as error:
+        raise ClusterUnavailable(f"the watch sent a line that is none: {error}") from error
+
+
+def _take(scope: Scope[T], store: Store[T], changed: T | Unreadable, *, deleted: bool) -> None:
+    _go_on(scope, changed.resource_version)
+    if isinstance(changed, Unreadable):
+        log.warning("object_unreadable", object=changed.key, problem=changed.problem)
+    if deleted or isinstance(changed, Unreadable):
+        store.remove(changed.key)
+    else:
+        store.put(changed)
+
+
+def _go_on(scope: Scope[T], version: str) -> None:
+    scope.state.check_order(scope.state.version, version)
+    scope.state.version = version

@@ -1,0 +1,96 @@
+"""What Namespaces say of all their workloads: opted out or in, or being deleted. Kept by list and watch like these.
+
+Only where the whole cluster is watched. Who may not list namespaces has none that says anything.
+"""
+
+from collections.abc import Container
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from krt.cluster.scope import Scope
+from krt.cluster.wire import Reader
+from krt.cluster.workloads.index import Index
+from krt.core.object_key import ObjectKey
+from krt.core.resource import NAMESPACE, Resource
+from krt.core.workload import OPT, Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A Namespace at one resource version, and what it says."""
+
+    key: ObjectKey
+    resource_version: str
+    opt: str | None
+    deleted_at: str | None
+
+
+class Namespaces:
+    """A store of Namespaces, filled through `scope`; the workloads of one are told anew when what it says changes."""
+
+    def __init__(self) -> None:
+        self.scope = Scope(READER, None)
+        self.workloads = Index(self.told)
+        self._known: dict[ObjectKey, Namespace] = {}
+
+    def told(self, workload: Workload) -> Workload:
+        """The workload, and what its namespace says of it."""
+        opt, deleted_at = _said(self._known.get(_key(workload.key.namespace)))
+        if (workload.namespace_opt, workload.namespace_deleted_at) == (opt, deleted_at):
+            return workload
+        return replace(workload, namespace_opt=opt, namespace_deleted_at=deleted_at)
+
+    def __contains__(self, key: ObjectKey) -> bool:
+        return key in self._known
+
+    def put(self, namespace: Namespace) -> None:
+        """Take in a Namespace as it is now."""
+        before = self._known.get(namespace.key)
+        self._known[namespace.key] = namespace
+        self._renew(namespace.key, before, namespace)
+
+    def remove(self, key: ObjectKey) -> None:
+        """Forget a Namespace, known or not."""
+        self._renew(key, self._known.pop(key, None), None)
+
+    def retain(self, _resource: Resource, _namespace: str | None, keys: Container[ObjectKey]) -> None:
+        """Forget all but these."""
+        for key in [key for key in self._known if key not in keys]:
+            self.remove(key)
+
+    def _renew(self, key: ObjectKey, before: Namespace | None, after: Namespace | None) -> None:
+        if _said(before) != _said(after):
+            self.workloads.renew(key.name)
+
+
+class _Annotations(msgspec.Struct):
+    opt: str | None = msgspec.field(name=OPT, default=None)
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str = ""
+    resource_version: str = ""
+    deletion_timestamp: str | None = None
+    annotations: _Annotations | None = None
+
+
+class _Fields(msgspec.Struct):
+    metadata: _Metadata
+
+
+def _to_namespace(fields: _Fields) -> Namespace:
+    metadata = fields.metadata
+    opt = metadata.annotations.opt if metadata.annotations else None
+    return Namespace(_key(metadata.name), metadata.resource_version, opt, metadata.deletion_timestamp)
+
+
+def _key(name: str) -> ObjectKey:
+    return NAMESPACE.key("", name)
+
+
+def _said(namespace: Namespace | None) -> tuple[str | None, str | None]:
+    return (namespace.opt, namespace.deleted_at) if namespace else (None, None)
+
+
+READER = Reader(NAMESPACE, _Fields, _to_namespace)

@@ -1,0 +1,7 @@
+"""The names of workloads, as tests write them."""
+
+from krt.core.object_key import ObjectKey
+
+
+def a_key(kind: str, namespace: str, name: str) -> ObjectKey:
+    return ObjectKey("apps", kind, namespace, name)
