@@ -64,9 +64,9 @@ def proxies_of(environ: Mapping[str, str]) -> Proxies:
     """The rule of these variables. A NO_PROXY that holds other things than it should is no error."""
     every = _variable(environ, "all_proxy")
     # Behind CGI the upper-case variable is a request's header `Proxy` (https://httpoxy.org).
-    told = {name: text for name, text in environ.items() if name != "HTTP_PROXY" or "REQUEST_METHOD" not in environ}
+    trusted = {name: text for name, text in environ.items() if name != "HTTP_PROXY" or "REQUEST_METHOD" not in environ}
     return Proxies(
-        _variable(told, "http_proxy") or every,
+        _variable(trusted, "http_proxy") or every,
         _variable(environ, "https_proxy") or every,
         tuple(_exempt(_variable(environ, "no_proxy"))),
     )

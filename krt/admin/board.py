@@ -101,12 +101,12 @@ class Board:
         return {report.id: await self._item(report, recent.seen) for report in recent.newest}
 
     async def _item(self, report: Report, seen: Seen) -> Item:
-        told, before = document(report, seen).without_sightings(), self._last.events.get(report.id)
-        if before and told == before.document:
+        current, before = document(report, seen).without_sightings(), self._last.events.get(report.id)
+        if before and current == before.document:
             return before
         await trio.lowlevel.checkpoint()  # a hundred of them take a while
-        choice = shown(told, most_targets=MOST_TARGETS)
-        return Item(told, await self._templates.render("event", event=told, shown=choice, full=False))
+        choice = shown(current, most_targets=MOST_TARGETS)
+        return Item(current, await self._templates.render("event", event=current, shown=choice, full=False))
 
     async def _parts(self) -> str:
         parts, ready = self._health.parts(), not self._health.problems()

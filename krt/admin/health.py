@@ -13,7 +13,7 @@ class Part:
 
     name: str
     problem: str | None
-    told: str
+    detail: str
 
 
 class Health:

@@ -49,7 +49,7 @@ class Streams:
             self.count -= admitted
 
     async def _stream(self, view: View, send: Send) -> None:
-        told, said_at = Fragments(), trio.current_time()
+        sent, said_at = Fragments(), trio.current_time()
         message = _BEGINNING
         while True:
             if message:
@@ -58,7 +58,7 @@ class Streams:
             if self._stopping.is_set():
                 return
             seen = await view.see()
-            message, told = _changes(told, seen), seen
+            message, sent = _changes(sent, seen), seen
             if not message:
                 await self._wait(LOOK_SECONDS)
                 message = _NOTHING if trio.current_time() - said_at > _QUIET_SECONDS else b""
@@ -68,9 +68,9 @@ class Streams:
             await self._stopping.wait()
 
 
-def _changes(told: Fragments, seen: Fragments) -> bytes:
+def _changes(sent: Fragments, seen: Fragments) -> bytes:
     """What is new, as one message; nothing where nothing is."""
-    html = {name: text for name, text in seen.html.items() if told.html.get(name) != text}
-    if not html and told.order == seen.order:
+    html = {name: text for name, text in seen.html.items() if sent.html.get(name) != text}
+    if not html and sent.order == seen.order:
         return b""
     return f"data: {json.dumps({'order': seen.order, 'html': html})}\n\n".encode()

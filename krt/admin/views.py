@@ -45,10 +45,10 @@ class Events:
 
     async def _around(self, look: Look, count: int) -> dict[str, str]:
         filtered = self._wanted != Filter()
-        told = {"shown": count, "of": len(look.events), "filtered": filtered, "problem": look.problem}
+        counts = {"shown": count, "of": len(look.events), "filtered": filtered, "problem": look.problem}
         return {
             "notice": await _notice(self._templates, look),
-            "count": await self._templates.render("count", **told),
+            "count": await self._templates.render("count", **counts),
             "parts": look.parts,
             "refusals": look.refusals,
         }
@@ -68,18 +68,18 @@ class OneEvent:
         """What there is to be seen now; `status` says how that is answered."""
         look = await self._board.look(self._event)
         notice = {"notice": await _notice(self._templates, look)}
-        told = look.find(self._event)
-        if told is None:
+        report = look.find(self._event)
+        if report is None:
             self.status = 503 if look.problem else 404
             missing = await self._templates.render("missing", problem=look.problem)
             return Fragments({**notice, "missing": missing}, ("missing",))
         self.status = 200
-        return Fragments({**notice, _name(self._event): await self._html(told)}, (_name(self._event),))
+        return Fragments({**notice, _name(self._event): await self._html(report)}, (_name(self._event),))
 
-    async def _html(self, told: Document) -> str:
-        if self._rendered is None or self._rendered[0] != told:
-            choice = shown(told, most_targets=MOST_TARGETS)
-            self._rendered = (told, await self._templates.render("event", event=told, shown=choice, full=True))
+    async def _html(self, report: Document) -> str:
+        if self._rendered is None or self._rendered[0] != report:
+            choice = shown(report, most_targets=MOST_TARGETS)
+            self._rendered = (report, await self._templates.render("event", event=report, shown=choice, full=True))
         return self._rendered[1]
 
 

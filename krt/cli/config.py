@@ -30,14 +30,14 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except SettingsInvalid as error:
         return bad_input(error)
     width = max(len(value.setting.variable) for value in settings.values)
-    tell(*(f"{value.setting.variable:{width}}  {_told(value, settings)}" for value in settings.values))
+    tell(*(f"{value.setting.variable:{width}}  {_shown(value, settings)}" for value in settings.values))
     return 0
 
 
-def _told(value: Value, settings: Settings) -> str:
-    told = f"{value.shown or '-'}  ({value.source}; {value.setting.flag})"
+def _shown(value: Value, settings: Settings) -> str:
+    shown = f"{value.shown or '-'}  ({value.source}; {value.setting.flag})"
     is_policy = value.setting.variable in {"KRT_POLICY", "GITHUB_ALLOWED_ORG"} and value.text
-    return f"{told}{_warning(settings)}" if is_policy and settings.web else told
+    return f"{shown}{_warning(settings)}" if is_policy and settings.web else shown
 
 
 def _warning(settings: Settings) -> str:

@@ -39,7 +39,7 @@ _LISTEN = {"WEB_LISTEN_ADDR": "127.0.0.1:8080", "KRT_ADMIN_ADDR": "127.0.0.1:808
 
 
 async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    """Run until told to stop; whether everything in hand was finished. Raises as krt.daemon.root.run does."""
+    """Run until a signal stops it; whether everything in hand was finished. Raises as krt.daemon.root.run does."""
     own = {name: value for name, value in environ.items() if name not in _EMBEDDED}
     with_valkey, with_cluster = "--valkey-addr" not in flags, "--kubeconfig" not in flags
     async with embedded(valkey=with_valkey, cluster=with_cluster) as parts_of_dev:

@@ -1,4 +1,4 @@
-"""krt web, krt worker, krt all: settings in, a daemon until it is told to stop, an exit code out."""
+"""krt web, krt worker, krt all: settings in, a daemon until a signal stops it, an exit code out."""
 
 import argparse
 import sys
@@ -43,10 +43,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except (SettingsInvalid, BindFailed) as error:
         return bad_input(error)
     except BaseExceptionGroup as group:
-        told, _ = group.split((SettingsInvalid, BindFailed))
-        if told is None:
+        expected, _ = group.split((SettingsInvalid, BindFailed))
+        if expected is None:
             raise
-        return bad_input(*leaves(told))
+        return bad_input(*leaves(expected))
 
 
 def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
@@ -77,9 +77,9 @@ def _allow_many_files() -> None:
 
 
 def _is_dev(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    told = flags.get("--dev-mode") or environ.get("DEV_MODE") or "false"
+    wanted = flags.get("--dev-mode") or environ.get("DEV_MODE") or "false"
     try:
-        return switch(told)
+        return switch(wanted)
     except ValueError:  # said with all the other problems when the settings are read
         return False
 

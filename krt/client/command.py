@@ -20,7 +20,7 @@ from krt.client.wait import Wait
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Everything one run is told. Without `wait` the rollout is not followed."""
+    """Everything that one run needs. Without `wait`, krt does not follow the rollout."""
 
     message: Message
     service: TokenService

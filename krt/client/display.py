@@ -41,18 +41,18 @@ def open_display(console: Console, event: Event) -> Iterator[Display]:
 
 
 class Lines:
-    """A line for each event, cluster and target that is not as it was told last."""
+    """Prints a line for each event, cluster and target whose text has changed since its last line."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = monotonic) -> None:
         self._console = console
         self._clock = clock
         self._began = clock()
-        self._told: dict[tuple[str, ...], str] = {}
+        self._printed: dict[tuple[str, ...], str] = {}
 
     def show(self, report: Report) -> None:
         """Tell what has changed."""
-        now = {key: text for key, text in _lines(report) if self._told.get(key) != text}
-        self._told.update(now)
+        now = {key: text for key, text in _lines(report) if self._printed.get(key) != text}
+        self._printed.update(now)
         for text in list(now.values())[:MOST_LINES]:
             self._console.progress(self._clock() - self._began, text)
         if len(now) > MOST_LINES:

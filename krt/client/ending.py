@@ -1,4 +1,4 @@
-"""How the wait for a rollout is told to end: its exit code, its sentence, and the reasons behind it. Pure."""
+"""How `krt notify` reports the end of its wait: the exit code, the sentence, and the reasons behind them. Pure."""
 
 from dataclasses import dataclass
 

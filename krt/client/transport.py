@@ -120,7 +120,7 @@ class Outgoing(httpx.AsyncByteStream):
 
 
 async def _keep_location(response: httpx.Response) -> None:
-    """Take the Location away: httpx prepares redirects that it is told not to follow, and fails on hostile ones."""
+    """Take the Location away: httpx prepares redirects even if it may not follow them, and fails on hostile ones."""
     response.extensions["location"] = response.headers.pop("Location", "")
 
 

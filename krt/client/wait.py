@@ -1,4 +1,4 @@
-"""What `--wait` adds: the accepted event is followed to its end, which is told, also on the job's summary page."""
+"""What `--wait` adds: krt follows the accepted event to its end, and reports it in the log and on the summary page."""
 
 from dataclasses import dataclass
 from pathlib import Path

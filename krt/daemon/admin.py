@@ -15,7 +15,7 @@ from krt.serving.listener import Listener
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Answer probes until the process has drained, and is cancelled then: `stopping` is what they are told of.
+    """Answer probes until the process has drained; then the caller cancels this. When `stopping` is set, probes say so.
 
     Pages that somebody looks at end when the process begins to stop.
     """

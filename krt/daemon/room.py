@@ -48,11 +48,11 @@ def _divided(files: int) -> Room:
 
 
 def _of_cluster(settings: Settings) -> int:
-    """Its calls at once, and a watch of each kind in each namespace."""
-    told = settings.cluster
-    if told is None:
+    """How many connections the cluster takes: its calls at once, and a watch of each kind in each namespace."""
+    cluster = settings.cluster
+    if cluster is None:
         return 0
-    return told.parallel_patches + READING_CALLS + (len(told.kinds) + 1) * max(1, len(told.namespaces))
+    return cluster.parallel_patches + READING_CALLS + (len(cluster.kinds) + 1) * max(1, len(cluster.namespaces))
 
 
 def _limit() -> int | None:

@@ -31,7 +31,7 @@ _DURABILITY_SECONDS = 60.0
 async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED) -> bool:
     """Run the roles that the settings name until a signal stops them; whether everything in hand was finished.
 
-    Raises SettingsInvalid and BindFailed where the process cannot start as it was told, within exception groups.
+    Raises SettingsInvalid and BindFailed, within exception groups, if the process cannot start with these settings.
     """
     started, stopping = trio.Event(), trio.Event()
     may_stop, room = signals.stopping_signals(), room_for(settings)
@@ -39,7 +39,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
         async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
             daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping, room)
             _warn_of_registries(settings.admission.patterns)
-            daemon.health.add("process", lambda: _phase(started, stopping), _told_since(datetime.now(UTC)))
+            daemon.health.add("process", lambda: _phase(started, stopping), _running_since(datetime.now(UTC)))
             async with trio.open_nursery() as root:
                 with trio.CancelScope() as starting:  # which may take long: a credential plugin asks its cloud
                     support.start_soon(
@@ -121,7 +121,7 @@ def _phase(started: trio.Event, stopping: trio.Event) -> str | None:
     return None if started.is_set() else "starting"
 
 
-def _told_since(began: datetime) -> Tell:
+def _running_since(began: datetime) -> Tell:
     return lambda: f"running since {began:%Y-%m-%d %H:%M}"
 
 

@@ -34,10 +34,12 @@ _PING_SECONDS = 5.0
 
 
 async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Accept events. Before the issuer's keys are there, every call is told to come again."""
-    settings, told = daemon.settings, daemon.settings.web
-    assert told is not None, "the role runs where its settings are"
-    keys = await key_ring_of(told.issuer.url, proxy=told.issuer_proxy, ca_file=told.issuer_ca_file)
+    """Accept events. Before the issuer's keys are there, the answer to every call is 503 with Retry-After."""
+    settings, web_settings = daemon.settings, daemon.settings.web
+    assert web_settings is not None, "the role runs where its settings are"
+    keys = await key_ring_of(
+        web_settings.issuer.url, proxy=web_settings.issuer_proxy, ca_file=web_settings.issuer_ca_file
+    )
     acceptor = Acceptor(
         daemon.broker, daemon.keys, channel=settings.valkey.channel, most_entries=settings.valkey.most_journal_entries
     )
@@ -45,12 +47,12 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
     metrics.watch_keys(count=keys.key_count, age_seconds=keys.age_seconds, fetches=keys.fetches)
     requests = RequestLog(metrics, denials)
     intake = Intake(RateLimit(), acceptor.accept, Drift(), metrics)
-    desk = ReportDesk(Reports(daemon.broker, daemon.keys).read, ReportWatch(told.max_waiting, daemon.stopping))
-    who = partial(identify, ring=keys, issuer=told.issuer.url, audience=told.audience)
+    desk = ReportDesk(Reports(daemon.broker, daemon.keys).read, ReportWatch(web_settings.max_waiting, daemon.stopping))
+    who = partial(identify, ring=keys, issuer=web_settings.issuer.url, audience=web_settings.audience)
     listener = Listener(
-        address=told.listen,
+        address=web_settings.listen,
         max_connections=daemon.room.public,
-        trusted_proxies=told.trusted_proxies,
+        trusted_proxies=web_settings.trusted_proxies,
         grace_seconds=settings.process.grace_seconds,
         on_denied=requests.denied,
         on_count=metrics.connections_open,
@@ -65,7 +67,7 @@ async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...
         await support.start(keys.keep_fresh)
         support.start_soon(denials.tell_counts)
         daemon.health.add("connections", lambda: listener.shortage.problem)
-        daemon.health.add("keys", lambda: _missing_keys(keys), lambda: _told_of_keys(keys))
+        daemon.health.add("keys", lambda: _missing_keys(keys), lambda: _summary_of_keys(keys))
         daemon.health.add("Valkey", await support.start(_watch_broker, daemon.broker))
         await serve(build_app(intake, desk, requests), listener, stopping=daemon.stopping, task_status=task_status)
         support.cancel_scope.cancel()
@@ -93,7 +95,7 @@ def _warn_of_branches(rules: tuple[Rule, ...]) -> None:
         )
 
 
-def _told_of_keys(keys: KeyRing) -> str:
+def _summary_of_keys(keys: KeyRing) -> str:
     return f"{keys.key_count()}, fetched {keys.age_seconds() // 60:g} min ago"
 
 

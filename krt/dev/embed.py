@@ -70,7 +70,7 @@ async def _serve_cluster(nursery: trio.Nursery, stack: AsyncExitStack) -> tuple[
 
 
 async def _serve(nursery: trio.Nursery, app: App) -> str:
-    # Never told to stop: cancelled with the nursery, when krt itself has drained.
+    # Nothing sets `stopping`: the nursery cancels the server when krt itself has drained.
     bound = await nursery.start(partial(serve, app, stand_in_listener(), stopping=trio.Event()))
     return f"http://{bound[0]}"
 

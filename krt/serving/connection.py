@@ -20,7 +20,7 @@ from krt.serving.service import Service
 
 _LINGER_SECONDS = 0.5
 _LINGER_BYTES = 1024 * 1024
-_UNANSWERED = TurnedAway(0)  # whoever has not finished a head in time is told nothing
+_UNANSWERED = TurnedAway(0)  # a client that has not finished its head in time gets no answer
 
 
 async def handle_connection(service: Service, stream: trio.SocketStream) -> None:
@@ -114,9 +114,9 @@ class Connection:
         return _UNANSWERED
 
     def _last_look(self, reader: HeadReader) -> object:
-        """As `_meet`, when the listener ends: a head that has come by then is answered, though nobody has read it yet.
+        """As `_meet`, when the listener ends: a head that has arrived is answered, even if nobody has read it yet.
 
-        A part of one is told to come again. Who has said nothing is told nothing.
+        The answer to a part of a head is 503. A client that has sent nothing gets no answer.
         """
         with suppress(OSError):  # there is nothing more, or a reset
             while data := self._read_now():

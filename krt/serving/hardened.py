@@ -6,16 +6,16 @@ Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Rep
   of one connection ends the process (pgjones/hypercorn#225), sending is shielded from every deadline, and
   nothing bounds the number and the life of connections.
 - protocol.ProtocolWrapper -> nothing. It goes over to HTTP/2, by prior knowledge or upgrade, despite ALPN.
-- trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and is
-  told once, and an app's failure is logged with what it quotes of the request.
+- trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and
+  reaches the app once, and the log of an app's failure quotes the request.
 - protocol.h11.H11Protocol, by override: krt.serving.head judges every head first (the first of a connection in
   krt.serving.connection, before there is a protocol; later ones in `handle`), and h11 sees no offer to change
   protocols and no expectation: `_run` tells a sender to continue when the app asks for the body, and not before;
   `_create_stream` names the request;
   `stream_send` and `_send_error_response` seal each answer; what is sent passes `_joined`, for an answer in
-  two packets wakes its reader twice; `_maybe_recycle` closes before the app hears of it: told first, Quart-Trio
-  cancels the very task that was about to close, and an answer given before its body was read keeps its socket for
-  ever.
+  two packets wakes its reader twice; `_maybe_recycle` closes before the app hears of the end: otherwise
+  Quart-Trio cancels the very task that was about to close, and an answer given before its body was read keeps its
+  socket for ever.
 
 tests/serving/test_hypercorn.py fails when a new Hypercorn needs this no longer, or no longer fits it.
 """
@@ -147,7 +147,7 @@ class StrictProtocol(H11Protocol):
                     await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=[]))
             return await receive()
 
-        # The app asks for the body: only now is a sender that holds it back told to send it (RFC 9110, 10.1.1).
+        # The app asks for the body: only now does krt ask a sender that holds it back to send it (RFC 9110, 10.1.1).
         await self._service.app(scope, receive_continued, send, sync_spawn, call_soon)
 
     async def stream_send(self, event: StreamEvent) -> None:

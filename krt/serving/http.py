@@ -1,4 +1,4 @@
-"""Serves an ASGI app on one listener: binds, accepts, and drains when told to stop."""
+"""Serves an ASGI app on one listener: binds, accepts, and drains when `stopping` is set."""
 
 from collections.abc import Iterable
 from functools import partial

@@ -1,1 +1,1 @@
-"""What krt is told at its start: `parts` is the table, `table` reads it, `values` its values; `guide` documents it."""
+"""What krt reads at its start: `parts` is the table, `table` reads it, `values` its values; `guide` documents it."""

@@ -15,7 +15,7 @@ _INTRODUCTION = """\
 
 <!-- Made from the table in krt/settings/parts.py by `python -m krt.settings.guide > docs/configuration.md`. -->
 
-`krt web`, `krt worker` and `krt all` are told what to do by environment variables. `krt all` takes the settings of
+`krt web`, `krt worker` and `krt all` read their settings from environment variables. `krt all` takes the settings of
 both others. `krt config web` (or `worker`, `all`) prints every setting in force and where it came from; `krt web
 --help` lists them as well.
 
@@ -75,7 +75,7 @@ _END = """\
 ## Other commands
 
 `krt all --dev` embeds a Valkey, an issuer and a stand-in for a cluster. It takes the same settings, except that it
-listens at `127.0.0.1:8080` and `127.0.0.1:8081` unless it is told otherwise, refuses every address that others can
+listens at `127.0.0.1:8080` and `127.0.0.1:8081` unless a setting says otherwise, refuses every address that others can
 reach, and passes over the variables of what it embeds: a flag (`--valkey-addr`, `--kubeconfig`) is needed to have it
 use another.
 

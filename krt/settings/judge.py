@@ -1,4 +1,4 @@
-"""What `krt check-policy` is told: those of krt web's settings that decide about a caller, and no others."""
+"""The settings of `krt check-policy`: those of krt web that decide about a caller, and no others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from krt.tls import client_context
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything one start was told. `web` or `worker` is None where that role does not run."""
+    """All settings of one start. `web` or `cluster` is None if the role that reads it does not run."""
 
     process: Process
     valkey: Valkey

@@ -1,4 +1,4 @@
-"""What `krt explain` is told: those of krt worker's settings that decide what it sees and admits, and no others."""
+"""The settings of `krt explain`: those of krt worker that decide what it sees and admits, and no others."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """What the public listener answers. One place turns errors into answers; nothing of policy, keys or tokens is in any.
 
-A caller that is not known gets one constant; a known one is told, as application/problem+json (RFC 9457), which field
-to mend.
+An unknown caller gets one constant answer. For a known caller the answer names the field to mend, as
+application/problem+json (RFC 9457).
 """
 
 import dataclasses

@@ -37,7 +37,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 _JSON = re.compile(rb'application/json(?:[\t ]*;(?:[\t ]*charset=(?:utf-8|"utf-8"))?)*', re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
 
-# Of one call: what it is told, it may be told again.
+# Each concerns this call alone. A job that repeats the call may get the same answer again.
 _REFUSALS = (
     MediaTypeUnsupported,
     BodyRefused,

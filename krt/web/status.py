@@ -62,8 +62,8 @@ async def _read(desk: ReportDesk, event: EventId, repository_id: str) -> _Found 
     found = await desk.read(event)
     if found is None or found[0].event.get("repository_id") != repository_id:
         return None
-    told = document(*found)
-    return _Found(told, _tag(told))
+    shown = document(*found)
+    return _Found(shown, _tag(shown))
 
 
 async def _changed(
@@ -79,8 +79,8 @@ async def _changed(
 
 
 def _tag(found: Document) -> str:
-    told = msgspec.json.encode(found.without_sightings())  # so the tag is a weak one
-    return f'W/"{sha256(told).hexdigest()[:32]}"'
+    encoded = msgspec.json.encode(found.without_sightings())  # so the tag is a weak one
+    return f'W/"{sha256(encoded).hexdigest()[:32]}"'
 
 
 def _known(headers: Headers) -> frozenset[str]:

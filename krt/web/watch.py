@@ -10,7 +10,7 @@ from krt.core.event_id import EventId, parse
 from krt.core.ports import Lost, Message, Signal, Subscribed, TooLarge
 
 LOOK_SECONDS = 5.0  # a ring may be lost with its connection
-TOGETHER_SECONDS = 0.2  # changes that come together are told together
+TOGETHER_SECONDS = 0.2  # changes that come within this time make one answer
 
 
 class Ear:

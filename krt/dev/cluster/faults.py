@@ -60,8 +60,8 @@ class Fault:
             case 403 if not self.message:
                 return denied(call, KRT_WORKER)
             case 403 | 422:
-                told = f"{status.subject(call.kind, call.name)} is forbidden: {POLICY_DENIES}"
-                return status.not_admitted(code, call.kind, call.name, self.message or told)
+                message = f"{status.subject(call.kind, call.name)} is forbidden: {POLICY_DENIES}"
+                return status.not_admitted(code, call.kind, call.name, self.message or message)
             case _:
                 reason, message = REASONS.get(code, ("", "on purpose"))
                 return Refused(code, reason, self.message or message)
@@ -101,5 +101,5 @@ def denied(call: Call, user: str) -> Refused:
     """403, as RBAC words it."""
     scope = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
     rule = f'cannot {call.verb} resource "{call.kind.resource}" in API group "{call.kind.group}" {scope}'
-    told = f'{status.subject(call.kind, call.name)} is forbidden: User "{user}" {rule}'
-    return status.forbidden(call.kind, call.name, told)
+    message = f'{status.subject(call.kind, call.name)} is forbidden: User "{user}" {rule}'
+    return status.forbidden(call.kind, call.name, message)

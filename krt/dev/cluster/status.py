@@ -125,11 +125,11 @@ def unsupported_media_type() -> Refused:
 def invalid(kind: Kind, name: str, causes: list[tuple[str, str]]) -> Refused:
     """422; a cause is a field and what is wrong with it."""
     texts = [f"{field}: {message}" for field, message in causes]
-    told = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    problem = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     listed = [{"reason": _reason(m), "message": m, "field": field} for field, m in causes]
     details = {**about(kind, name, kind.name), "causes": listed}
     title = f"{kind.name}.{kind.group}" if kind.group else kind.name
-    return Refused(422, "Invalid", f'{title} "{name}" is invalid: {told}', details=details)
+    return Refused(422, "Invalid", f'{title} "{name}" is invalid: {problem}', details=details)
 
 
 def _reason(message: str) -> str:
