@@ -42,3 +42,14 @@ def _imported(module: ast.Module) -> Iterator[str]:
             yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+
+
+def test_no_two_packages_have_a_public_class_of_one_name() -> None:
+    """Editors, tracebacks and searches show the last part of a name only."""
+    places: dict[str, set[str]] = {}
+    for file in sorted((TESTS.parent / "krt").rglob("*.py")):
+        package = str(file.parent.relative_to(TESTS.parent))
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, set()).add(package)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

@@ -8,7 +8,7 @@ Tell = Callable[[], str]  # a few words about what is there
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class HealthPart:
     """How one part of the process is; `problem` is None where nothing is missing."""
 
     name: str
@@ -30,9 +30,9 @@ class Health:
         """What is missing; empty when ready."""
         return tuple(problem for _, check, _ in self._checks if (problem := check()))
 
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[HealthPart, ...]:
         """Every part, in the order in which they came."""
-        return tuple(Part(name, _without(name, check()), tell()) for name, check, tell in self._checks)
+        return tuple(HealthPart(name, _without(name, check()), tell()) for name, check, tell in self._checks)
 
 
 def _without(name: str, problem: str | None) -> str | None:

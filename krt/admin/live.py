@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import trio
 
 from krt.admin.board import LOOK_SECONDS
-from krt.admin.views import Fragments, View
+from krt.admin.views import Fragments, PageView
 from krt.serving.asgi import Receive, Send, send_answer, send_body, send_head, while_connected
 
 MOST_STREAMS = 32
@@ -28,7 +28,7 @@ class Streams:
         self._stopping = stopping
         self.count = 0
 
-    async def answer(self, view: View, receive: Receive, send: Send, *, headers: list[tuple[bytes, bytes]]) -> None:
+    async def answer(self, view: PageView, receive: Receive, send: Send, *, headers: list[tuple[bytes, bytes]]) -> None:
         """Stream what the view sees, for as long as its page is open; 503 where there are too many."""
         with self._admitted() as admitted:
             if not admitted:
@@ -48,7 +48,7 @@ class Streams:
         finally:
             self.count -= admitted
 
-    async def _stream(self, view: View, send: Send) -> None:
+    async def _stream(self, view: PageView, send: Send) -> None:
         sent, said_at = Fragments(), trio.current_time()
         message = _BEGINNING
         while True:

@@ -12,7 +12,7 @@ from krt import __version__
 from krt.admin.board import Board
 from krt.admin.shown import MOST_FILTER_CHARACTERS, parse_filter, parse_query
 from krt.admin.templates import Templates
-from krt.admin.views import Events, Fragments, OneEvent, View
+from krt.admin.views import Events, Fragments, OneEvent, PageView
 from krt.core import event_id as event_ids
 from krt.core.event_id import EventId
 from krt.core.report import EventState
@@ -72,7 +72,7 @@ class Page:
             app.add_url_rule(f"/{name}", name, _file(name, content_type))
         app.after_request(_marked)
 
-    def view(self, query: bytes) -> View:
+    def view(self, query: bytes) -> PageView:
         """What the page shows that asks for a live stream like this."""
         event = _event(parse_query(query).get("event", ""))
         if event:

@@ -15,7 +15,7 @@ _Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusalCount:
     """One reason: of what, how often in each of the last minutes (oldest first), and since the start."""
 
     reason: str
@@ -40,13 +40,13 @@ class Refusals:
             self._minutes.append(counts - self._before)
             self._before = counts
 
-    def rows(self) -> tuple[Refused, ...]:
+    def rows(self) -> tuple[RefusalCount, ...]:
         """Every reason that has occurred, the one that occurred most in the hour first."""
         totals = self._counts()
         minutes = [*self._minutes, totals - self._before]
         empty = [0] * (MINUTES - len(minutes))
         rows = [
-            Refused(*key, (*empty, *(minute[key] for minute in minutes)), total)
+            RefusalCount(*key, (*empty, *(minute[key] for minute in minutes)), total)
             for key, total in totals.items()
             if total
         ]

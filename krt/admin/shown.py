@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from krt.core.report import EventState, GroupState
-from krt.core.report_document import Document, ListedCluster, ListedTarget, Origin
+from krt.core.report_document import Document, DocumentOrigin, ListedCluster, ListedTarget
 from krt.core.target import URGENCY
 
 MOST_FILTER_CHARACTERS = 200
@@ -89,7 +89,7 @@ def _is_noteworthy(cluster: ListedCluster) -> bool:
 
 
 def _searched(document: Document) -> str:
-    image, by = document.image, document.by or Origin()
+    image, by = document.image, document.by or DocumentOrigin()
     parts = [document.id, image, *(f"{image}:{tag}" for tag in document.tags), by.repository or "", by.run or ""]
     for target in document.targets:
         parts += [f"{target.kind} {target.namespace}/{target.name}", target.cluster]

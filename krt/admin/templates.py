@@ -8,7 +8,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from quart_trio import QuartTrio
 
-from krt.admin.refusals import Refused
+from krt.admin.refusals import RefusalCount
 from krt.core.report_document import ListedTarget
 from krt.core.target import TargetState
 
@@ -63,7 +63,7 @@ def _notes(target: ListedTarget) -> str:
     return "; ".join(filter(None, [pods if target.desired else "", after, target.reason or "", *target.warnings]))
 
 
-def _bars(row: Refused) -> Iterator[tuple[int, float, float]]:
+def _bars(row: RefusalCount) -> Iterator[tuple[int, float, float]]:
     """Where each minute's bar begins, from the left and from the top, and how high it is."""
     most = max(row.minutes)
     heights = (round(_BAR_HEIGHT * count / most, 1) for count in row.minutes)

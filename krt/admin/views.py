@@ -21,7 +21,7 @@ class Fragments:
     order: tuple[str, ...] = ()
 
 
-class View(Protocol):
+class PageView(Protocol):
     """What one page shows; made for one request, and asked again and again by a live one."""
 
     async def see(self) -> Fragments:

@@ -8,7 +8,7 @@ from krt.broker.scripts import ACCEPT
 from krt.core import event_id as event_ids
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event import to_message
-from krt.core.ports import Accepted
+from krt.core.ports import Acceptance
 from krt.core.use import Use
 from krt.errors import BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
 
@@ -26,7 +26,7 @@ class Acceptor:
         self._channel = channel
         self._most_entries = most_entries
 
-    async def accept(self, envelope: Envelope, use: Use) -> Accepted:
+    async def accept(self, envelope: Envelope, use: Use) -> Acceptance:
         """Journal the event, spend the token and ring.
 
         Raises TokenAlreadyUsed, IdempotencyKeyAlreadyUsed, JournalFull, BrokerUnavailable. After BrokerUnavailable the
@@ -52,14 +52,14 @@ class Acceptor:
         return _accepted(reply)
 
 
-def _accepted(reply: object) -> Accepted:
+def _accepted(reply: object) -> Acceptance:
     match reply:
         case [b"accepted", bytes(entry), int(receivers)]:
-            return Accepted(
+            return Acceptance(
                 event_ids.parse(entry.decode()), again=False, receivers=None if receivers < 0 else receivers
             )
         case [b"again", bytes(entry)]:
-            return Accepted(event_ids.parse(entry.decode()), again=True, receivers=0)
+            return Acceptance(event_ids.parse(entry.decode()), again=True, receivers=0)
         case [b"used"]:
             raise TokenAlreadyUsed
         case [b"key-used"]:

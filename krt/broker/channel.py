@@ -13,10 +13,10 @@ from valkey.exceptions import InvalidResponse, ResponseError
 
 from krt.backoff import Backoff
 from krt.broker.connect import connect
-from krt.broker.connection import Answer, Connection
+from krt.broker.connection import Answer, ValkeyConnection
 from krt.broker.endpoint import Endpoint
 from krt.broker.failures import translated
-from krt.core.ports import Lost, Message, Signal, Subscribed, TooLarge
+from krt.core.ports import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
 from krt.errors import BrokerUnavailable
 
 MOST_MESSAGE_BYTES = 64 * 1024
@@ -65,7 +65,7 @@ class Subscription:
             self.connected = False
             connection.close()
 
-    async def _begin(self, connection: Connection) -> None:
+    async def _begin(self, connection: ValkeyConnection) -> None:
         with trio.fail_after(self._endpoint.call_seconds):
             await connection.send(["SUBSCRIBE", self._channel])
             _check_subscribed(await connection.receive())
@@ -73,14 +73,14 @@ class Subscription:
         self.problem = None
         await self._sender.send(Subscribed())
 
-    async def _hear(self, connection: Connection) -> None:
+    async def _hear(self, connection: ValkeyConnection) -> None:
         good_from = trio.current_time() + MOST_RETRY_SECONDS
         while True:
             await self._take(await self._next_frame(connection))
             if trio.current_time() > good_from:
                 self._retries.reset()
 
-    async def _next_frame(self, connection: Connection) -> Answer:
+    async def _next_frame(self, connection: ValkeyConnection) -> Answer:
         """What comes next; of a silent peer it is asked whether there still is one."""
         with trio.move_on_after(self._ping_seconds):
             return await connection.receive()
@@ -91,7 +91,7 @@ class Subscription:
     async def _take(self, frame: Answer) -> None:
         match frame:
             case [b"message", bytes(), bytes() as payload] if len(payload) <= MOST_MESSAGE_BYTES:
-                await self._sender.send(Message(payload))
+                await self._sender.send(ChannelMessage(payload))
             case [b"message", bytes(), bytes() as payload]:
                 await self._sender.send(TooLarge(len(payload)))
             case [b"pong", bytes()]:
@@ -104,7 +104,7 @@ class Subscription:
     async def _say_lost(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
-            await self._sender.send(Lost(problem))
+            await self._sender.send(Unsubscribed(problem))
 
 
 @asynccontextmanager

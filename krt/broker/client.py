@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import trio
 from valkey.exceptions import NoScriptError
 
-from krt.broker.connection import Argument, Connection, Reply
+from krt.broker.connection import Argument, Reply, ValkeyConnection
 from krt.broker.endpoint import Endpoint
 from krt.broker.failures import FAILURES, translation
 from krt.broker.pool import Pool
@@ -14,7 +14,7 @@ from krt.broker.script import Script
 
 MOST_CALLS_AT_ONCE = 8
 
-Exchange = Callable[[Connection], Awaitable[Reply]]
+Exchange = Callable[[ValkeyConnection], Awaitable[Reply]]
 
 
 class Client:
@@ -39,7 +39,7 @@ class Client:
         """As `call`. The script goes as its digest, and as text where Valkey does not know it (yet)."""
         rest = (len(keys), *keys, *arguments)
 
-        async def evaluate(connection: Connection) -> Reply:
+        async def evaluate(connection: ValkeyConnection) -> Reply:
             try:
                 return await connection.execute("EVALSHA", script.sha, *rest)
             except NoScriptError:
@@ -55,7 +55,7 @@ class Client:
         try:
             with trio.fail_after(max(call_seconds, self.endpoint.connect_seconds)) as scope:
 
-                async def in_time(connection: Connection) -> Reply:
+                async def in_time(connection: ValkeyConnection) -> Reply:
                     scope.deadline = min(scope.deadline, trio.current_time() + call_seconds)
                     return await exchange(connection)
 

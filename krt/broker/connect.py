@@ -9,7 +9,7 @@ from ssl import SSLCertVerificationError, SSLContext
 import trio
 from valkey.exceptions import InvalidResponse, ResponseError
 
-from krt.broker.connection import Connection, code_of
+from krt.broker.connection import ValkeyConnection, code_of
 from krt.broker.endpoint import Endpoint, FromFile, Tcp, Tls, Unix
 from krt.broker.failures import quoted, translated
 from krt.errors import BrokerRefused, BrokerUnavailable
@@ -22,7 +22,7 @@ _MOST_SECRET_BYTES = 64 * 1024
 _CROWDED = "ERR max number of clients reached"
 
 
-async def connect(endpoint: Endpoint) -> Connection:
+async def connect(endpoint: Endpoint) -> ValkeyConnection:
     """A connection at rest, authenticated, in its database, within `endpoint.connect_seconds`.
 
     Raises BrokerUnavailable, BrokerRefused for user, password or database; no message holds a secret.
@@ -31,7 +31,7 @@ async def connect(endpoint: Endpoint) -> Connection:
         socket_stream = await _open(endpoint.address)
         undo.callback(socket_stream.socket.close)
         stream = await _secured(socket_stream, endpoint)
-        connection = Connection(stream, socket_stream.socket)
+        connection = ValkeyConnection(stream, socket_stream.socket)
         await _authenticate(connection, endpoint)
         await _select(connection, endpoint)
         undo.pop_all()
@@ -76,7 +76,7 @@ def _why(error: trio.BrokenResourceError) -> str:
             return f"the handshake failed: {quoted(str(cause))}"
 
 
-async def _authenticate(connection: Connection, endpoint: Endpoint) -> None:
+async def _authenticate(connection: ValkeyConnection, endpoint: Endpoint) -> None:
     if endpoint.username is None and endpoint.password is None:
         return
     user = () if endpoint.username is None else (await _read(endpoint.username),)
@@ -93,7 +93,7 @@ async def _authenticate(connection: Connection, endpoint: Endpoint) -> None:
         raise InvalidResponse("an answer to AUTH that is none")
 
 
-async def _select(connection: Connection, endpoint: Endpoint) -> None:
+async def _select(connection: ValkeyConnection, endpoint: Endpoint) -> None:
     if endpoint.database:
         with translated(endpoint, "SELECT"):
             await connection.execute("SELECT", endpoint.database)

@@ -25,7 +25,7 @@ _CHUNK_BYTES = 64 * 1024
 _INCOMPLETE = object()
 
 
-class Connection:
+class ValkeyConnection:
     """At rest or closed: an exchange that does not reach its end takes the connection with it.
 
     Else its late reply would be taken for the answer to the next command. For one task at a time.

@@ -38,7 +38,7 @@ _ENOUGH_BYTES = 256 * 1024  # with one entry more it is far from the megabyte at
 _Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
 
 
-class Journal:
+class ValkeyJournal:
     """One worker's view. Every call raises BrokerUnavailable."""
 
     def __init__(self, client: Client, keys: Keys, *, group: str, most_entries: int) -> None:

@@ -9,7 +9,7 @@ from valkey.exceptions import ConnectionError as ConnectionLost
 from valkey.exceptions import InvalidResponse, ResponseError
 
 from krt.broker.connect import connect
-from krt.broker.connection import Connection, code_of
+from krt.broker.connection import ValkeyConnection, code_of
 from krt.broker.endpoint import Endpoint
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ _DEMOTED = "READONLY"  # the answer of a former primary: after a failover only n
 
 @dataclass(frozen=True, slots=True)
 class _Idle:
-    connection: Connection
+    connection: ValkeyConnection
     since: float
 
 
@@ -36,7 +36,7 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._closed = False
 
-    async def lend(self, use: Callable[[Connection], Awaitable[T]]) -> T:
+    async def lend(self, use: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
         """What `use` makes of a connection in one exchange or a few; it is kept unless one was interrupted."""
         await self._turn()
         try:
@@ -73,7 +73,7 @@ class Pool:
         except trio.WouldBlock:
             await self._turns.acquire()
 
-    def _kept(self) -> Connection | None:
+    def _kept(self) -> ValkeyConnection | None:
         """The connection used last that is still good; those that are not are closed on the way."""
         while self._idle:
             idle = self._idle.pop()
@@ -82,7 +82,7 @@ class Pool:
             idle.connection.close()
         return None
 
-    def _take_back(self, connection: Connection) -> None:
+    def _take_back(self, connection: ValkeyConnection) -> None:
         if self._closed:
             connection.close()
         elif not connection.is_closed:

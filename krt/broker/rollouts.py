@@ -19,7 +19,7 @@ from krt.core import event_id as event_ids
 from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
 from krt.core.object_key import ObjectKey, read_key, spell_key
-from krt.core.ports import Followed
+from krt.core.ports import FollowedWorkload
 from krt.core.presence import ABSENT_SECONDS, DAY_SECONDS, Presence
 from krt.core.report import Group, Standing
 from krt.core.report_fields import (
@@ -39,7 +39,7 @@ _LEASE_MILLISECONDS = 3000
 _FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report: what nobody looks after goes by itself
 
 
-class Rollouts:
+class ValkeyRollouts:
     """One worker's view. Every call raises BrokerUnavailable."""
 
     def __init__(self, client: Client, keys: Keys, *, group: str, presence: Presence | None = None) -> None:
@@ -87,7 +87,7 @@ class Rollouts:
         pairs = [*said.items(), *names]
         await self._script(SETTLE, keys, [*own, *(part for pair in pairs for part in pair)])
 
-    async def tell(self, followed: Followed, target: Target) -> int:
+    async def tell(self, followed: FollowedWorkload, target: Target) -> int:
         """Say how a rollout goes on, for these of its events; with the last word, follow it for them no more.
 
         Answers how many reports that changed.
@@ -104,13 +104,13 @@ class Rollouts:
         ]
         return cast("int", await self._script(TELL, [self._keys.followed(self._group)], said))
 
-    async def followed(self) -> tuple[Followed, ...]:
+    async def followed(self) -> tuple[FollowedWorkload, ...]:
         """What the workers of this group follow."""
         kept = await self._mended(lambda: read_hash(self._client, self._keys.followed(self._group), FOLLOWED))
         found = (_followed(name, ids) for name, ids in kept.items())
         return tuple(one for one in found if one)
 
-    async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
+    async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
         """How each of its events stands with the workload; nothing where it is followed for others, too, by now."""
         fields = [group_field(self._group), target_field(self._group, followed.key)]
         name = _name(followed.key, followed.uid)
@@ -157,14 +157,14 @@ def _name(key: ObjectKey, uid: str) -> str:
     return f"{spell_key(key)}/{uid}"
 
 
-def _followed(name: str, ids: str) -> Followed | None:
+def _followed(name: str, ids: str) -> FollowedWorkload | None:
     """None where somebody's hand has written what krt never does."""
     parts = name.split("/")
     try:
         events = tuple(sorted(event_ids.parse(one) for one in ids.split()))
     except ValueError:
         return None
-    return Followed(read_key(*parts[:3]), parts[3], events) if len(parts) == 4 and events else None
+    return FollowedWorkload(read_key(*parts[:3]), parts[3], events) if len(parts) == 4 and events else None
 
 
 def _standing(exists: int, group: bytes, target: bytes) -> Standing:

@@ -1,9 +1,9 @@
 """The table of a target's states (krt.core.target) as the scripts have it."""
 
-from krt.core.target import TABLE, Rule, TargetState
+from krt.core.target import TABLE, StateRule, TargetState
 
 
-def _row(state: TargetState, rule: Rule) -> str:
+def _row(state: TargetState, rule: StateRule) -> str:
     flags = {"is_success": rule.is_success, "is_folded": rule.is_folded}
     columns = [f"{name} = {str(value).lower()}" for name, value in flags.items()]
     following = ", ".join(f"{one} = true" for one in sorted(rule.may_become))

@@ -18,7 +18,7 @@ from krt.core.presence import Presence, Seen, cluster_of
 from krt.errors import BrokerRefused, BrokerUnavailable, SettingsInvalid
 from krt.output import tell
 from krt.settings.load import load_valkey
-from krt.settings.parts import Valkey
+from krt.settings.parts import ValkeySettings
 from krt.settings.table import settings_of
 
 _OPERATOR = (
@@ -53,7 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     dropping.add_argument("name", metavar="NAME", help="the cluster's name, as KRT_CLUSTER had it")
     dropping.set_defaults(run=run_forget)
-    rows = [row for field, row in settings_of(Valkey).items() if field not in _OF_DAEMONS]
+    rows = [row for field, row in settings_of(ValkeySettings).items() if field not in _OF_DAEMONS]
     for action in (listing, dropping):
         add_part(action, "Valkey", rows)
 
@@ -95,12 +95,12 @@ def run_forget(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             return bad_input(SettingsInvalid((_DENIED,)))
 
 
-async def _list(valkey: Valkey) -> Seen:
+async def _list(valkey: ValkeySettings) -> Seen:
     async with open_client(valkey.endpoint()) as client:
         return await seen_clusters(client, Keys(valkey.key_prefix))
 
 
-async def _forget(valkey: Valkey, name: str) -> Forgotten:
+async def _forget(valkey: ValkeySettings, name: str) -> Forgotten:
     client: Client
     async with open_client(valkey.endpoint()) as client:
         return await forget(client, Keys(valkey.key_prefix), name)

@@ -14,7 +14,7 @@ from krt.cli.roles import bad_input
 from krt.cluster.workloads.survey import survey
 from krt.core import event as events
 from krt.core.event import Event
-from krt.core.explain import View, explain
+from krt.core.explain import WorkerView, explain
 from krt.core.image import split_tag
 from krt.errors import ClusterUnavailable, EventInvalid, SettingsInvalid
 from krt.output import tell
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         found = trio.run(partial(survey, kubeconfig, kinds=lookup.kinds, namespaces=lookup.namespaces))
     except (SettingsInvalid, ClusterUnavailable) as error:
         return bad_input(error)
-    view = View(lookup.namespaces, lookup.kinds, lookup.require_opt_in, lookup.policy, lookup.images)
+    view = WorkerView(lookup.namespaces, lookup.kinds, lookup.require_opt_in, lookup.policy, lookup.images)
     answers = [(event, explain(event, found.workloads, view)) for event in asked]
     if args.as_json:
         tell(json.dumps(explanation.document(found, view, answers), indent=2))

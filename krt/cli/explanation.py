@@ -7,7 +7,7 @@ from krt.cli.columns import columns
 from krt.cluster.workloads.survey import Survey
 from krt.core.admission import rules_with
 from krt.core.event import Event
-from krt.core.explain import Answer, Finding, View
+from krt.core.explain import Expectation, Finding, WorkerView
 from krt.core.policy import Rule, admits
 from krt.settings.lookup import Lookup
 from krt.settings.table import settings_of
@@ -15,7 +15,7 @@ from krt.settings.table import settings_of
 Answers = Sequence[tuple[Event, Sequence[Finding]]]
 
 
-def lines(found: Survey, view: View, answers: Answers) -> Iterator[str]:
+def lines(found: Survey, view: WorkerView, answers: Answers) -> Iterator[str]:
     """For people."""
     yield f"cluster: {found.url}"
     if not view.has_policy:
@@ -30,7 +30,7 @@ def lines(found: Survey, view: View, answers: Answers) -> Iterator[str]:
         yield from columns(("RESTART", "KIND", "NAMESPACE", "NAME", "IMAGE", "WHY"), map(_row, findings))
 
 
-def document(found: Survey, view: View, answers: Answers) -> dict[str, Any]:
+def document(found: Survey, view: WorkerView, answers: Answers) -> dict[str, Any]:
     """For programs."""
     return {
         "cluster": found.url,
@@ -56,13 +56,13 @@ def _how_to_ask() -> str:
 
 
 def _summary(findings: Sequence[Finding]) -> str:
-    restarts = sum(finding.answer is Answer.YES for finding in findings)
+    restarts = sum(finding.answer is Expectation.YES for finding in findings)
     failing = sum(finding.is_failing for finding in findings)
     ends = f", of which {failing} would end as failed" if failing else ""
     return f"would restart {restarts} workload{'' if restarts == 1 else 's'}{ends}"
 
 
-def _rules(event: Event, view: View) -> Iterator[str]:
+def _rules(event: Event, view: WorkerView) -> Iterator[str]:
     for rule in rules_with(view.policy or (), event):
         yield f"rule {rule.number} ({rule.who}): {_verdict(rule, event)}"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from krt.client.address import Server, parse, parse_server
-from krt.client.call import Message, Patience
+from krt.client.address import KrtServer, parse, parse_server
+from krt.client.call import Announcement, RetryPatience
 from krt.client.command import Notification
 from krt.client.token import PERMISSION, TokenService
 from krt.client.wait import Wait
@@ -33,8 +33,8 @@ def read(args: argparse.Namespace, environ: Mapping[str, str]) -> Notification:
     page = _collect(problems, lambda: _page(environ.get("KRT_PAGE_URL", "")))
     if event is None or server is None or service is None or problems:
         raise SettingsInvalid(tuple(problems))
-    message = Message(server, event, dry_run=args.dry_run, page=page or "")
-    return Notification(message, service, ca_file, Patience(timeout_seconds=seconds or CALL_SECONDS), wait)
+    message = Announcement(server, event, dry_run=args.dry_run, page=page or "")
+    return Notification(message, service, ca_file, RetryPatience(timeout_seconds=seconds or CALL_SECONDS), wait)
 
 
 def _collect(problems: list[str], read: Callable[[], T]) -> T | None:
@@ -52,7 +52,7 @@ def _named(name: str, parse: Callable[[str], T], text: str) -> T:
         raise ValueError(f"{name}: {error}") from error
 
 
-def _server(url: str) -> Server:
+def _server(url: str) -> KrtServer:
     if not url:
         raise ValueError("KRT_URL (or --url) is required: where krt web is, such as https://krt.example.com")
     return _named("KRT_URL (or --url)", parse_server, url)  # not shown: it may hold a password

@@ -12,7 +12,7 @@ _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class KrtServer:
     """Where krt web is: `base` has no final slash, `origin` is scheme, host and port."""
 
     base: str
@@ -31,14 +31,14 @@ class Server:
         return f"{self.base}/events/{event_id}"
 
 
-def parse_server(text: str) -> Server:
+def parse_server(text: str) -> KrtServer:
     """The server at `text`, which may end in /event. Raises ValueError as `parse` does."""
     url = parse(text)
     if "?" in text or "#" in text:
         raise ValueError("it has a query or a fragment")
     path = url.raw_path.decode("ascii").rstrip("/").removesuffix("/event").rstrip("/")
     origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
-    return Server(base=origin + path, origin=origin)
+    return KrtServer(base=origin + path, origin=origin)
 
 
 def parse(text: str) -> httpx.URL:

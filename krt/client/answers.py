@@ -3,10 +3,10 @@
 import msgspec
 
 from krt.client import unsaid
-from krt.client.address import Server, shown
+from krt.client.address import KrtServer, shown
 from krt.client.claims import Claims
 from krt.client.outcome import Accepted, Lost, NotYet, Refused
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.client.transport import Answer
 from krt.core import event_id
 
@@ -21,7 +21,7 @@ class _Problem(msgspec.Struct):
     field: str | None = None
 
 
-def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused | NotYet:
+def read(answer: Answer, server: KrtServer, claims: Claims) -> Accepted | Refused | NotYet:
     """What `answer` to a POST decides. `claims` are those of the token that was sent."""
     match answer.status:
         case 202:
@@ -39,11 +39,11 @@ def read(answer: Answer, server: Server, claims: Claims) -> Accepted | Refused |
             return _refused(answer)
 
 
-def read_report(answer: Answer, claims: Claims) -> Report | NotYet | Refused | Lost:
+def read_report(answer: Answer, claims: Claims) -> ReceivedReport | NotYet | Refused | Lost:
     """What `answer` to the GET of an event's report says. `claims` are those of the token that was sent."""
     match answer.status:
         case 200:
-            return answer.document(Report) or NotYet("krt web answered without a report")
+            return answer.document(ReceivedReport) or NotYet("krt web answered without a report")
         case 401:
             return Refused(
                 "krt web does not know this caller any more (401)", status=401, claims=claims, date=answer.date
@@ -60,7 +60,7 @@ def read_report(answer: Answer, claims: Claims) -> Report | NotYet | Refused | L
             return Refused(f"{who} refused to show the report ({status}){why}", status)
 
 
-def _accepted(answer: Answer, server: Server) -> Accepted | Refused:
+def _accepted(answer: Answer, server: KrtServer) -> Accepted | Refused:
     receipt = answer.document(_Receipt) or _Receipt()
     try:
         its_id = str(event_id.parse(receipt.id))

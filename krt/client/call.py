@@ -9,7 +9,7 @@ import trio
 
 from krt.backoff import Backoff
 from krt.client import answers
-from krt.client.address import Server
+from krt.client.address import KrtServer
 from krt.client.outcome import Accepted, NotYet, Refused, Unanswered
 from krt.client.token import Token, Tokens
 from krt.client.transport import Outgoing, exchange
@@ -17,10 +17,10 @@ from krt.core.event import Event, to_json
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Announcement:
     """What is posted where."""
 
-    server: Server
+    server: KrtServer
     event: Event
     dry_run: bool
     page: str = ""  # where people see krt's live page, without a final slash; empty: nobody said
@@ -31,7 +31,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPatience:
     """How long to try: the whole call, one attempt of it, its connection, and the pauses between two."""
 
     timeout_seconds: float = 60
@@ -41,7 +41,7 @@ class Patience:
     longest_pause_seconds: float = 10
 
 
-class Call:
+class AnnouncingCall:
     """Keeps its key for the life of the command: krt web knows a retry by it, or by its token.
 
     `on_not_yet` hears of each attempt that decided nothing. `accepted` and `perhaps_accepted` hold at any moment,
@@ -49,7 +49,7 @@ class Call:
     """
 
     def __init__(
-        self, message: Message, tokens: Tokens, patience: Patience, on_not_yet: Callable[[NotYet], None]
+        self, message: Announcement, tokens: Tokens, patience: RetryPatience, on_not_yet: Callable[[NotYet], None]
     ) -> None:
         self.accepted: Accepted | None = None
         self.perhaps_accepted = False

@@ -10,7 +10,7 @@ import httpx
 import trio
 
 from krt.client import verdict, wait
-from krt.client.call import Call, Message, Patience
+from krt.client.call import Announcement, AnnouncingCall, RetryPatience
 from krt.client.console import Console
 from krt.client.outcome import Accepted, NotYet
 from krt.client.token import Tokens, TokenService
@@ -22,10 +22,10 @@ from krt.client.wait import Wait
 class Notification:
     """Everything that one run needs. Without `wait`, krt does not follow the rollout."""
 
-    message: Message
+    message: Announcement
     service: TokenService
     ca_file: Path | None
-    patience: Patience
+    patience: RetryPatience
     wait: Wait | None = None
 
 
@@ -61,7 +61,7 @@ async def notify(notification: Notification, console: Console, interrupt: Interr
     """
     patience = notification.patience
     tokens = Tokens(notification.service, seconds=patience.attempt_seconds, on_token=console.mask)
-    call = Call(notification.message, tokens, patience, lambda not_yet: _tell_not_yet(not_yet, console))
+    call = AnnouncingCall(notification.message, tokens, patience, lambda not_yet: _tell_not_yet(not_yet, console))
     http = open_http(
         ca_file=notification.ca_file,
         connect_seconds=patience.connect_seconds,
@@ -90,7 +90,7 @@ def _heard(interrupt: Interrupt) -> Iterator[None]:
 
 
 async def _send(
-    notification: Notification, call: Call, tokens: Tokens, http: httpx.AsyncClient, console: Console
+    notification: Notification, call: AnnouncingCall, tokens: Tokens, http: httpx.AsyncClient, console: Console
 ) -> int:
     began = trio.current_time()
     async with http:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from krt.client import wording
 from krt.client.console import Console
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.core.event import Event
 
 MOST_LINES = 50  # of one report
@@ -17,7 +17,7 @@ MOST_LINES = 50  # of one report
 class Display(Protocol):
     """Shows reports as they come."""
 
-    def show(self, report: Report) -> None:
+    def show(self, report: ReceivedReport) -> None:
         """`report` is the newest."""
         ...
 
@@ -49,7 +49,7 @@ class Lines:
         self._began = clock()
         self._printed: dict[tuple[str, ...], str] = {}
 
-    def show(self, report: Report) -> None:
+    def show(self, report: ReceivedReport) -> None:
         """Tell what has changed."""
         now = {key: text for key, text in _lines(report) if self._printed.get(key) != text}
         self._printed.update(now)
@@ -63,7 +63,7 @@ class Lines:
         self._console.note(text)
 
 
-def _lines(report: Report) -> Iterator[tuple[tuple[str, ...], str]]:
+def _lines(report: ReceivedReport) -> Iterator[tuple[tuple[str, ...], str]]:
     for number, cluster in enumerate(report.clusters):
         yield ("cluster", str(number), cluster.name), wording.cluster(cluster)
     for target in report.targets:

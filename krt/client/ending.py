@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from krt.client import exits, wording
 from krt.client.outcome import Followed, Lost, Unfinished
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.core.event import Event
 from krt.core.report import EventState
 from krt.core.report_document import ListedTarget
@@ -20,7 +20,7 @@ class Ending:
 
     code: int
     sentence: str
-    report: Report | None = None
+    report: ReceivedReport | None = None
     reasons: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
 
@@ -38,7 +38,7 @@ def of(outcome: Followed | Lost | Unfinished, event: Event, *, allow_no_match: b
             return _followed(report)
 
 
-def _followed(report: Report) -> Ending:
+def _followed(report: ReceivedReport) -> Ending:
     counts = wording.counts(report)
     match report.state:
         case EventState.READY:
@@ -59,7 +59,7 @@ def _followed(report: Report) -> Ending:
             )
 
 
-def _no_match(report: Report, event: Event, *, allow: bool) -> Ending:
+def _no_match(report: ReceivedReport, event: Event, *, allow: bool) -> Ending:
     sentence = f"nothing was restarted: no workload runs {event.image} with tag {' or '.join(event.tags)}"
     if report.targets:
         sentence = (
@@ -79,17 +79,17 @@ def _unfinished(outcome: Unfinished) -> Ending:
     return _failure(f"{late}: event {report.state}, {wording.counts(report)}{problem}", report, _unsettled(report))
 
 
-def _failure(sentence: str, report: Report, reasons: tuple[str, ...]) -> Ending:
+def _failure(sentence: str, report: ReceivedReport, reasons: tuple[str, ...]) -> Ending:
     notices = tuple(notice for notice in _notices(report) if notice not in reasons)
     return Ending(exits.FAILED, sentence, report, _at_most(reasons), notices)
 
 
-def _failures(report: Report) -> tuple[str, ...]:
+def _failures(report: ReceivedReport) -> tuple[str, ...]:
     failed = tuple(wording.target(target) for target in report.targets if target.state == TargetState.FAILED)
     return failed + _clusters_with_reason(report)
 
 
-def _unsettled(report: Report) -> tuple[str, ...]:
+def _unsettled(report: ReceivedReport) -> tuple[str, ...]:
     """Whatever has not come, or has come to nothing."""
     if not report.clusters:
         return (NO_WORKER,)
@@ -97,15 +97,15 @@ def _unsettled(report: Report) -> tuple[str, ...]:
     return _failures(report) + silent + tuple(wording.target(target) for target in report.open_targets)
 
 
-def _clusters_with_reason(report: Report) -> tuple[str, ...]:
+def _clusters_with_reason(report: ReceivedReport) -> tuple[str, ...]:
     return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.is_settled and cluster.reason)
 
 
-def _notices(report: Report) -> tuple[str, ...]:
+def _notices(report: ReceivedReport) -> tuple[str, ...]:
     return _at_most(_left(report) + tuple(wording.target(target) for target in report.targets if _is_notable(target)))
 
 
-def _left(report: Report) -> tuple[str, ...]:
+def _left(report: ReceivedReport) -> tuple[str, ...]:
     """What was not done is said first, however well all else went."""
     return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.has_left)
 

@@ -9,10 +9,10 @@ import trio
 
 from krt.backoff import Backoff
 from krt.client import answers
-from krt.client.call import Patience
+from krt.client.call import RetryPatience
 from krt.client.display import Display
 from krt.client.outcome import Followed, Lost, NotYet, Refused
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.client.token import Token, Tokens
 from krt.client.transport import exchange
 
@@ -22,7 +22,7 @@ NOBODY = "no krt worker has reported yet: is one running, on the Valkey and the 
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class QuestionPace:
     """How the report is asked for."""
 
     hold_seconds: float = 25  # krt web may hold a question for so long until there is news
@@ -35,8 +35,8 @@ class Pace:
 class Follow:
     """`report` is the last that was seen and `problem` what has kept newer ones away; both hold after a cut."""
 
-    def __init__(self, url: str, tokens: Tokens, patience: Patience, pace: Pace, display: Display) -> None:
-        self.report: Report | None = None
+    def __init__(self, url: str, tokens: Tokens, patience: RetryPatience, pace: QuestionPace, display: Display) -> None:
+        self.report: ReceivedReport | None = None
         self.problem = ""
         self._url = url
         self._tokens = tokens
@@ -53,7 +53,7 @@ class Follow:
         while True:
             asked_at = trio.current_time()
             seen = await self._next(http)
-            if not isinstance(seen, Report):
+            if not isinstance(seen, ReceivedReport):
                 return seen
             self.report, self.problem = seen, ""
             self._display.show(seen)
@@ -62,12 +62,12 @@ class Follow:
             self._hint(seen)
             await trio.sleep_until(asked_at + self._pace.spacing_seconds)
 
-    async def _next(self, http: httpx.AsyncClient) -> Report | Lost | Refused:
+    async def _next(self, http: httpx.AsyncClient) -> ReceivedReport | Lost | Refused:
         believed_at = math.inf
         async for _ in Backoff(self._patience.first_pause_seconds, self._patience.longest_pause_seconds):
             seen = await self._look(http)
             match seen:
-                case Report():
+                case ReceivedReport():
                     return seen
                 case NotYet():
                     self._tell(seen.problem)
@@ -81,7 +81,7 @@ class Follow:
                     self._tokens.drop()  # a new one may be believed
         raise AssertionError("Backoff goes on for ever")
 
-    async def _look(self, http: httpx.AsyncClient) -> Report | Lost | Refused | NotYet:
+    async def _look(self, http: httpx.AsyncClient) -> ReceivedReport | Lost | Refused | NotYet:
         bearer = await self._tokens.fresh(http)
         if not isinstance(bearer, Token):
             return bearer
@@ -109,7 +109,7 @@ class Follow:
             self._display.note(f"{problem}; trying again")
         self.problem = problem
 
-    def _has_waited_enough(self, report: Report) -> bool:
+    def _has_waited_enough(self, report: ReceivedReport) -> bool:
         if not report.waits_for_absent_only:
             self._give_up_at = math.inf
             return False
@@ -117,7 +117,7 @@ class Follow:
         self._give_up_at = min(self._give_up_at, now + self._pace.absent_seconds)
         return now >= self._give_up_at
 
-    def _hint(self, report: Report) -> None:
+    def _hint(self, report: ReceivedReport) -> None:
         if not report.clusters and trio.current_time() >= self._say_nobody_at:
             self._display.note(NOBODY)
             self._say_nobody_at = math.inf

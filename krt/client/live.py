@@ -13,7 +13,7 @@ from rich.text import Text
 
 from krt.client import wording
 from krt.client.console import plain
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.core.report_document import ListedTarget
 from krt.core.target import TargetState
 
@@ -38,9 +38,9 @@ class Picture:
         self._console = console
         self._spinner = Spinner("line")
         self._began = monotonic()
-        self._report: Report | None = None
+        self._report: ReceivedReport | None = None
 
-    def show(self, report: Report) -> None:
+    def show(self, report: ReceivedReport) -> None:
         """Draw it from now on."""
         self._report = report
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from krt.client.claims import Claims
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Unanswered:
 class Followed:
     """The event came to its end, or as far as it can without the clusters that are silent."""
 
-    report: Report
+    report: ReceivedReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +69,5 @@ class Unfinished:
     """The time ended first. `report` is the last one seen, `problem` what stood in the way of a newer one."""
 
     seconds: float
-    report: Report | None
+    report: ReceivedReport | None
     problem: str

@@ -7,7 +7,7 @@ so.
 from krt.core.report_document import Document, ListedCluster, ListedTarget
 
 
-class Report(Document, frozen=True):
+class ReceivedReport(Document, frozen=True):
     """The document, as a job reads it."""
 
     @property

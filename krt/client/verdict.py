@@ -7,7 +7,7 @@ from typing import assert_never
 import msgspec
 
 from krt.client import causes, exits
-from krt.client.call import Call, Message
+from krt.client.call import Announcement, AnnouncingCall
 from krt.client.causes import Causes
 from krt.client.claims import Claims
 from krt.client.console import Console, plain, to_json
@@ -18,7 +18,7 @@ from krt.core.event import Event
 PERHAPS = "it may have been accepted all the same"
 
 
-def tell(outcome: Accepted | Refused | Unanswered, message: Message, console: Console) -> int:
+def tell(outcome: Accepted | Refused | Unanswered, message: Announcement, console: Console) -> int:
     """Print how the call ended; the exit code."""
     match outcome:
         case Accepted():
@@ -32,13 +32,13 @@ def tell(outcome: Accepted | Refused | Unanswered, message: Message, console: Co
             assert_never(outcome)
 
 
-def tell_accepted(accepted: Accepted, message: Message, console: Console) -> None:
+def tell_accepted(accepted: Accepted, message: Announcement, console: Console) -> None:
     """Print that the event is journaled and its rollout will be followed."""
     for line in _acceptance(accepted, message):
         console.note(line)
 
 
-def tell_end(ending: Ending, accepted: Accepted, message: Message, console: Console) -> int:
+def tell_end(ending: Ending, accepted: Accepted, message: Announcement, console: Console) -> int:
     """Print how the wait for an accepted event ended; the exit code."""
     state, report = (ending.report.state, msgspec.to_builtins(ending.report)) if ending.report else (None, None)
     document = {**_document(accepted, message), "state": state, "report": report}
@@ -51,12 +51,12 @@ def tell_end(ending: Ending, accepted: Accepted, message: Message, console: Cons
     return ending.code
 
 
-def tell_shut_out(refused: Refused, accepted: Accepted, message: Message, console: Console) -> int:
+def tell_shut_out(refused: Refused, accepted: Accepted, message: Announcement, console: Console) -> int:
     """Print that krt web has turned the caller away after it had accepted the event; the exit code."""
     return _refused(refused, message.event, console, _document(accepted, message))
 
 
-def tell_interrupted(call: Call, by: Signals, console: Console) -> int:
+def tell_interrupted(call: AnnouncingCall, by: Signals, console: Console) -> int:
     """Print what an interrupt by this signal leaves behind; the exit code."""
     if call.accepted is not None:
         state = _goes_on(call.accepted)
@@ -68,7 +68,7 @@ def tell_interrupted(call: Call, by: Signals, console: Console) -> int:
     return exits.BY_SIGNAL + by
 
 
-def _known(call: Call) -> bool | None:
+def _known(call: AnnouncingCall) -> bool | None:
     if call.accepted is not None:
         return True
     return None if call.perhaps_accepted else False
@@ -85,11 +85,11 @@ def _facts(accepted: Accepted | None) -> dict[str, object]:
     return {"id": accepted.event_id, "status": accepted.status_url} if accepted else {}
 
 
-def _document(accepted: Accepted, message: Message) -> dict[str, object]:
+def _document(accepted: Accepted, message: Announcement) -> dict[str, object]:
     return {"accepted": True, **_facts(accepted), "dry_run": message.dry_run}
 
 
-def _acceptance(accepted: Accepted, message: Message) -> list[str]:
+def _acceptance(accepted: Accepted, message: Announcement) -> list[str]:
     effect = " (dry-run: nothing is restarted)" if message.dry_run else ""
     if accepted.event_id is None:
         return [f"accepted{effect}, by a server that gives events no id"]
@@ -128,9 +128,7 @@ def _explain_unknown_caller(claims: Claims, why: Causes, event: Event, console: 
         console.note("krt web tells nobody why; the token's form and times are in order, so it may be that")
     for cause in why.possible:
         console.line(f"  - {plain(cause)}")
-    console.note(
-        "the operator sees what krt web makes of it: these claims as claims.json, the settings of krt web, and"
-    )
+    console.note("the operator sees what krt web makes of it: these claims.json, the settings of krt web, and")
     at = "" if why.judged_at is None else f" --at {causes.iso(why.judged_at)}"
     console.line(f"  krt check-policy --claims claims.json --image {event.image} --tags {','.join(event.tags)}{at}")
     console.line(f"  {to_json(msgspec.to_builtins(claims))}")

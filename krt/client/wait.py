@@ -7,11 +7,11 @@ import httpx
 import trio
 
 from krt.client import ending, summary, verdict
-from krt.client.call import Message, Patience
+from krt.client.call import Announcement, RetryPatience
 from krt.client.console import Console
 from krt.client.display import open_display
 from krt.client.ending import Ending
-from krt.client.follow import Follow, Pace
+from krt.client.follow import Follow, QuestionPace
 from krt.client.outcome import Accepted, Followed, Lost, Refused, Unfinished
 from krt.client.token import Tokens
 
@@ -23,15 +23,15 @@ class Wait:
     timeout_seconds: float = 900
     allow_no_match: bool = False
     summary: Path | None = None
-    pace: Pace = Pace()
+    pace: QuestionPace = QuestionPace()
 
 
 @dataclass(frozen=True, slots=True)
 class Following:
     """What the wait shares with the call before it."""
 
-    message: Message
-    patience: Patience
+    message: Announcement
+    patience: RetryPatience
     tokens: Tokens
     console: Console
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.core.report_document import ListedCluster, ListedTarget
 from krt.core.target import TargetState
 
@@ -41,7 +41,7 @@ def warnings(its: ListedTarget) -> tuple[str, ...]:
     return tuple(f"warning: {text}" for text in its.warnings)
 
 
-def counts(report: Report) -> str:
+def counts(report: ReceivedReport) -> str:
     """How many targets there are of each state."""
     by_state = Counter(its.state for its in report.targets)
     listed = [f"{by_state[state]} {state}" for state in sorted(by_state, key=lambda state: state == _BESIDE)]

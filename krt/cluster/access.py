@@ -11,7 +11,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_der_x509_certificate
 
-from krt.cluster.connections import Connections
+from krt.cluster.connections import ApiConnections
 from krt.cluster.credentials import Credentials
 from krt.cluster.kubeconfig import Unusable
 from krt.cluster.secured import Secured, context_of
@@ -24,7 +24,7 @@ _MOST_KEYS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ApiServer:
     """Where the API server is and how to speak TLS with it."""
 
     url: str
@@ -33,7 +33,7 @@ class Server:
     proxies: Proxies
 
 
-def load_access(kubeconfig: Path | None) -> tuple[Server, Credentials]:
+def load_access(kubeconfig: Path | None) -> tuple[ApiServer, Credentials]:
     """Read the access that the settings name. Blocks. Raises SettingsInvalid with what is wrong with it.
 
     Where a server can be read, but no credentials yet (a plugin fails), it is not too late: the calls say so.
@@ -48,10 +48,10 @@ def load_access(kubeconfig: Path | None) -> tuple[Server, Credentials]:
     proxies = Proxies(access.proxy, access.proxy, (), always=True) if access.proxy else proxies_of(os.environ)
     check_way(proxies, access.url)
     authorities = _authorities(context) if access.material.authorities else ()
-    return Server(access.url, authorities, secured, proxies), Credentials(kubeconfig, access, secured)
+    return ApiServer(access.url, authorities, secured, proxies), Credentials(kubeconfig, access, secured)
 
 
-def http_client(server: Server, *, connections: int) -> httpx.AsyncClient:
+def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:
     """A client of the API server. Its deadlines are scopes where the calls are made, except for connecting.
 
     A scope that ends in the middle of a TLS handshake leaves httpcore's socket open; its own timeout closes it.
@@ -59,7 +59,7 @@ def http_client(server: Server, *, connections: int) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
     return httpx.AsyncClient(
         base_url=server.url,
-        transport=Connections(server.secured, server.proxies.of, limits),
+        transport=ApiConnections(server.secured, server.proxies.of, limits),
         trust_env=False,
         timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         follow_redirects=False,

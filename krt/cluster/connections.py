@@ -20,7 +20,7 @@ class _Generation:
     uses: int = 0
 
 
-class Connections(httpx.AsyncBaseTransport):
+class ApiConnections(httpx.AsyncBaseTransport):
     """Sends requests with the context of the moment. Connections of an earlier one close with their last answer.
 
     To the API server a connection is whoever made it: one that stays open stays with the certificate that has ended.

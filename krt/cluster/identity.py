@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from krt.backoff import Backoff
-from krt.cluster.access import Server
+from krt.cluster.access import ApiServer
 from krt.cluster.transport import Transport, decoded
 from krt.cluster.wire import read_uid
 from krt.core.cluster_identity import ClusterIdentity
@@ -48,7 +48,7 @@ class _Review(msgspec.Struct):
 _review = msgspec.json.Decoder(_Review)
 
 
-async def identify(transport: Transport, server: Server, namespaces: Iterable[str]) -> ClusterIdentity:
+async def identify(transport: Transport, server: ApiServer, namespaces: Iterable[str]) -> ClusterIdentity:
     """This cluster, as far as krt may see; waits for an API server that does not answer.
 
     Ask once a scope was listed: while an API server starts, it denies everything to everybody.
@@ -74,7 +74,7 @@ async def who_am_i(transport: Transport) -> Account:
     return decoded(_review.decode, body).status.user_info
 
 
-async def _look(transport: Transport, server: Server, namespaces: Iterable[str]) -> ClusterIdentity:
+async def _look(transport: Transport, server: ApiServer, namespaces: Iterable[str]) -> ClusterIdentity:
     cluster = await _allowed(namespace_uid(transport, _CLUSTERS_OWN))
     parts = {f"namespace {name}": uid for name in namespaces if (uid := await _allowed(namespace_uid(transport, name)))}
     who = await _allowed(who_am_i(transport))

@@ -70,7 +70,7 @@ class User(_Fields, frozen=True):
     extensions: Any = None  # no program but the one that wrote them knows what they mean
 
 
-class Cluster(_Fields, frozen=True):
+class ClusterEntry(_Fields, frozen=True):
     """`clusters[].cluster`."""
 
     server: str = ""
@@ -94,7 +94,7 @@ class _Context(msgspec.Struct):
 class Kubeconfig:
     """The cluster and the user of the current context, and the folders that their relative paths begin in."""
 
-    cluster: Cluster
+    cluster: ClusterEntry
     cluster_folder: Path
     user: User
     user_folder: Path
@@ -115,7 +115,7 @@ def read_kubeconfig(path: Path) -> Kubeconfig:
         raise Unusable("no current-context is set in it")
     context = _fields(_Context, _named(merged, "contexts", name))
     cluster, user = _named(merged, "clusters", context.cluster), _named(merged, "users", context.user)
-    return Kubeconfig(_fields(Cluster, cluster), cluster.folder, _fields(User, user), user.folder)
+    return Kubeconfig(_fields(ClusterEntry, cluster), cluster.folder, _fields(User, user), user.folder)
 
 
 def without_nulls(fields: Any, *, but: str = "") -> Any:

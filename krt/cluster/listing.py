@@ -3,7 +3,7 @@
 from typing import Generic, Self, TypeVar
 
 from krt.cluster.transport import AnswerTooLarge, Transport, decoded
-from krt.cluster.wire import Page, Reader, read_version
+from krt.cluster.wire import ListPage, Reader, read_version
 from krt.core.resource import Resource
 from krt.errors import ClusterUnavailable
 
@@ -24,7 +24,7 @@ async def list_page(
     continue_token: str | None,
     *,
     at_once: int = PAGE_ITEMS,
-) -> Page[T]:
+) -> ListPage[T]:
     """One page of a list. Raises VersionExpired where the token is too old, AnswerTooLarge."""
     params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {})
     headers = {"Accept-Encoding": "gzip"}  # the API server packs what is longer than 128 KiB, and no watch
@@ -66,7 +66,7 @@ class Pages(Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Page[T]:
+    async def __anext__(self) -> ListPage[T]:
         if self._is_over:
             raise StopAsyncIteration
         if self._asked_for >= MOST_OBJECTS:
@@ -77,7 +77,7 @@ class Pages(Generic[T]):
         self._token, self._is_over = page.continue_token, not page.continue_token
         return page
 
-    async def _page(self) -> Page[T]:
+    async def _page(self) -> ListPage[T]:
         while True:
             try:
                 return await list_page(

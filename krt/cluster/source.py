@@ -16,7 +16,7 @@ import httpx
 
 from krt.cluster import kubeconfig as kubeconfigs
 from krt.cluster import plugin as plugins
-from krt.cluster.kubeconfig import Cluster, Exec, Kubeconfig, Unusable, User
+from krt.cluster.kubeconfig import ClusterEntry, Exec, Kubeconfig, Unusable, User
 from krt.cluster.secured import Material
 from krt.files import FileUnusable, read_file
 from krt.proxies import proxy_url
@@ -173,7 +173,7 @@ def _plugin(config: Kubeconfig, authorities: bytes | None) -> Plugin | None:
     return Plugin(config.user.exec, config.user_folder, _told(config.cluster, authorities))
 
 
-def _told(cluster: Cluster, authorities: bytes | None) -> dict[str, Any]:
+def _told(cluster: ClusterEntry, authorities: bytes | None) -> dict[str, Any]:
     whole = {
         "server": cluster.server,
         "tls-server-name": cluster.tls_server_name,

@@ -64,7 +64,7 @@ class _Odd(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class ListPage(Generic[T]):
     """One page of a list; `continue_token` asks for the next. An object is made when it is taken from `objects`."""
 
     objects: Iterator[T]
@@ -97,7 +97,7 @@ class Reader(Generic[T]):
         self._object: msgspec.json.Decoder[Any] = msgspec.json.Decoder(fields)
         self._page: msgspec.json.Decoder[_Page[Any]] = msgspec.json.Decoder(_Page[fields])  # type: ignore[valid-type]
 
-    def page(self, body: bytes) -> Page[T]:
+    def page(self, body: bytes) -> ListPage[T]:
         """A page of them. Raises UNREADABLE where it is no list at all."""
         try:
             page = self._page.decode(body)
@@ -120,8 +120,8 @@ class Reader(Generic[T]):
             key = self.resource.key(found.namespace, found.name)
             return Unreadable(key, found.resource_version, str(error))
 
-    def _assembled(self, metadata: _ListMetadata, items: Iterable[Any]) -> Page[T]:
-        return Page(map(self._make, items), metadata.resource_version, metadata.continue_ or None)
+    def _assembled(self, metadata: _ListMetadata, items: Iterable[Any]) -> ListPage[T]:
+        return ListPage(map(self._make, items), metadata.resource_version, metadata.continue_ or None)
 
     def _one_or_none(self, raw: msgspec.Raw) -> Any:
         try:

@@ -11,7 +11,7 @@ from krt.core.conclusion import counted, is_absent, left, state_of
 from krt.core.object_key import ObjectKey
 from krt.core.presence import Seen, cluster_of
 from krt.core.report import FINAL, MOST_TARGETS, Group, GroupState, Report
-from krt.core.report_document import ABSENT, LEFT, Document, ListedCluster, ListedTarget, Origin
+from krt.core.report_document import ABSENT, LEFT, Document, DocumentOrigin, ListedCluster, ListedTarget
 from krt.core.target import URGENCY, Target
 
 _LEFT = "its last worker was stopped before the event: nothing is restarted there until one is back"
@@ -30,7 +30,7 @@ def document(report: Report, seen: Seen) -> Document:
         image=event.get("image", ""),
         tags=_tags(event.get("tags", "")),
         accepted_at=_time(report.accepted_at),
-        by=Origin(event.get("repository", ""), event.get("run_url", "")),
+        by=DocumentOrigin(event.get("repository", ""), event.get("run_url", "")),
         clusters=_clusters(report, seen, waited, chosen, told),
         targets=tuple(_target(*place, target) for place, target in sorted(told.items())),
         final=state in FINAL,

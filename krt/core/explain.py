@@ -13,7 +13,7 @@ from krt.core.policy import Rule
 from krt.core.workload import Container, Workload
 
 
-class Answer(StrEnum):
+class Expectation(StrEnum):
     """Whether a workload would be restarted."""
 
     YES = "yes"
@@ -22,7 +22,7 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class WorkerView:
     """What the worker that is asked about sees and admits. Without `namespaces`: all of them.
 
     With neither `policy` nor `images`, which no worker starts without, its policy is not known, and not asked.
@@ -49,42 +49,42 @@ class Finding:
     """One workload: the answer, the images it is about, and every reason or warning there is."""
 
     workload: Workload
-    answer: Answer
+    answer: Expectation
     images: tuple[str, ...]
     why: tuple[str, ...]
 
     @property
     def is_failing(self) -> bool:
         """Whether it would be restarted, and the rollout then end as failed unless somebody acts."""
-        return self.answer is Answer.YES and not FAILING.isdisjoint(self.why)
+        return self.answer is Expectation.YES and not FAILING.isdisjoint(self.why)
 
 
-def explain(event: Event, workloads: Iterable[Workload], view: View) -> tuple[Finding, ...]:
+def explain(event: Event, workloads: Iterable[Workload], view: WorkerView) -> tuple[Finding, ...]:
     """A finding for each workload that has to do with the event: first those that would be restarted."""
     looked_at = (_look(event, workload, view) for workload in workloads)
     refused = view.refusal(event)
     found = (_refused(finding, refused) if refused else finding for finding in looked_at if finding)
-    order = list(Answer)
+    order = list(Expectation)
     return tuple(sorted(found, key=lambda f: (order.index(f.answer), f.workload.key)))
 
 
-def _look(event: Event, workload: Workload, view: View) -> Finding | None:
+def _look(event: Event, workload: Workload, view: WorkerView) -> Finding | None:
     outside = tuple(_outside(workload, view))
     images = tuple(c.image for c in workload.containers if c.reference and c.reference.repository == event.repository)
     match judge(event, workload, require_opt_in=view.require_opt_in):
         case Match(_, warnings):
-            return Finding(workload, Answer.NO if outside else Answer.YES, images, (*outside, *warnings))
+            return Finding(workload, Expectation.NO if outside else Expectation.YES, images, (*outside, *warnings))
         case Skip(_, reason):
-            return Finding(workload, Answer.NO, images, (reason, *outside))
+            return Finding(workload, Expectation.NO, images, (reason, *outside))
         case None:
             return _near_miss(event, workload)
 
 
 def _refused(finding: Finding, refused: Refusal) -> Finding:
-    return replace(finding, answer=Answer.NO, why=(refused, *finding.why))
+    return replace(finding, answer=Expectation.NO, why=(refused, *finding.why))
 
 
-def _outside(workload: Workload, view: View) -> Iterable[str]:
+def _outside(workload: Workload, view: WorkerView) -> Iterable[str]:
     if view.namespaces and workload.key.namespace not in view.namespaces:
         yield "namespace outside of KRT_NAMESPACES"
     if workload.key.kind not in view.kinds:
@@ -97,7 +97,7 @@ def _near_miss(event: Event, workload: Workload) -> Finding | None:
         return None
     unreadable = any(container.reference is None for container in near)
     why = "no image reference: its pods get InvalidImageName" if unreadable else "another registry or path"
-    return Finding(workload, Answer.NEARLY, tuple(container.image for container in near), (why,))
+    return Finding(workload, Expectation.NEARLY, tuple(container.image for container in near), (why,))
 
 
 def _last_name(container: Container) -> str:

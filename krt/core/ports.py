@@ -17,7 +17,7 @@ from krt.core.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class Acceptance:
     """`again`: the call repeats one that was accepted. `receivers` is None where the bell could not be rung."""
 
     id: EventId
@@ -53,7 +53,7 @@ class ReadRecent(Protocol):
 class Accept(Protocol):
     """Journal an event and spend the token. Raises TokenAlreadyUsed, JournalFull, BrokerUnavailable."""
 
-    async def __call__(self, envelope: Envelope, use: Use) -> Accepted:
+    async def __call__(self, envelope: Envelope, use: Use) -> Acceptance:
         """After BrokerUnavailable the event may have been accepted: the same call again answers with its id."""
         ...
 
@@ -176,7 +176,7 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class FollowedWorkload:
     """A workload whose rollout is followed for events, oldest first; none of them has heard the last word."""
 
     key: ObjectKey
@@ -210,18 +210,18 @@ class Rollouts(Protocol):
         """
         ...
 
-    async def tell(self, followed: Followed, target: Target) -> int:
+    async def tell(self, followed: FollowedWorkload, target: Target) -> int:
         """Say how a rollout goes on, for these of its events; with the last word, follow it for them no more.
 
         Answers how many reports that changed.
         """
         ...
 
-    async def followed(self) -> tuple[Followed, ...]:
+    async def followed(self) -> tuple[FollowedWorkload, ...]:
         """What the workers of this group follow."""
         ...
 
-    async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
+    async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
         """How each of its events stands with the workload; nothing where it is followed for others, too, by now."""
         ...
 
@@ -244,14 +244,14 @@ class Subscribed:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ChannelMessage:
     """What somebody published."""
 
     payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class Unsubscribed:
     """Nothing is heard, and why. Said once for each reason until Subscribed; it is tried again by itself."""
 
     problem: str
@@ -264,7 +264,7 @@ class TooLarge:
     size: int
 
 
-Signal = Subscribed | Message | TooLarge | Lost
+Signal = Subscribed | ChannelMessage | TooLarge | Unsubscribed
 
 
 Changed = Callable[[Workload | None, Workload | None], None]  # before and after; None: not there

@@ -67,7 +67,7 @@ class ListedCluster(msgspec.Struct, frozen=True):
         return self.state in FINAL_GROUPS if self.final is None else self.final
 
 
-class Origin(msgspec.Struct, frozen=True):
+class DocumentOrigin(msgspec.Struct, frozen=True):
     """Who announced the event."""
 
     repository: str | None = None
@@ -82,7 +82,7 @@ class Document(msgspec.Struct, frozen=True):
     image: str = ""
     tags: tuple[str, ...] = ()
     accepted_at: str | None = None
-    by: Origin | None = None
+    by: DocumentOrigin | None = None
     clusters: tuple[ListedCluster, ...] = ()
     targets: tuple[ListedTarget, ...] = ()
     final: bool | None = None

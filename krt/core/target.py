@@ -38,7 +38,7 @@ _NONE: frozenset[TargetState] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class StateRule:
     """What is true of a workload in one state.
 
     `final`: nothing more is to be expected of it. `may_become`: which states may be written in its place.
@@ -54,13 +54,13 @@ class Rule:
 
 
 # The most urgent first: what is wrong, what is still to come, what is done.
-TABLE: Mapping[TargetState, Rule] = {
-    TargetState.FAILED: Rule(_NONE),
-    TargetState.PROGRESSING: Rule(_ANY, final=False, is_rolling=True),
-    TargetState.WAITING: Rule(_ANY, final=False, is_rolling=True),
-    TargetState.READY: Rule(_NONE, is_rolling=True, is_success=True, is_folded=True),
-    TargetState.WOULD_RESTART: Rule(_NONE, is_success=True, is_folded=True),
-    TargetState.SKIPPED: Rule(frozenset({TargetState.WAITING}), is_folded=True),
+TABLE: Mapping[TargetState, StateRule] = {
+    TargetState.FAILED: StateRule(_NONE),
+    TargetState.PROGRESSING: StateRule(_ANY, final=False, is_rolling=True),
+    TargetState.WAITING: StateRule(_ANY, final=False, is_rolling=True),
+    TargetState.READY: StateRule(_NONE, is_rolling=True, is_success=True, is_folded=True),
+    TargetState.WOULD_RESTART: StateRule(_NONE, is_success=True, is_folded=True),
+    TargetState.SKIPPED: StateRule(frozenset({TargetState.WAITING}), is_folded=True),
 }
 
 URGENCY: Mapping[str, int] = {state: rank for rank, state in enumerate(TABLE)}  # the lower, the earlier it is told

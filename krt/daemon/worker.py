@@ -8,8 +8,8 @@ import trio
 
 from krt.broker.channel import subscribe
 from krt.broker.clusters import claim_name
-from krt.broker.journal import Journal
-from krt.broker.rollouts import Rollouts
+from krt.broker.journal import ValkeyJournal
+from krt.broker.rollouts import ValkeyRollouts
 from krt.cluster.workloads.events import EventWriter
 from krt.cluster.workloads.open import open_cluster
 from krt.core.admission import refusal
@@ -18,7 +18,7 @@ from krt.daemon.memory import settle
 from krt.daemon.room import READING_CALLS
 from krt.daemon.shared import Daemon
 from krt.serving.address import Address
-from krt.settings.parts import Cluster as ClusterSettings
+from krt.settings.parts import ClusterSettings
 from krt.worker import chores
 from krt.worker.restart import Rules
 from krt.worker.role import Around, Bounds, work
@@ -30,8 +30,10 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     """Restart what the journal names. Nothing is read from it before the cluster has been listed once."""
     settings, told = daemon.settings, daemon.settings.cluster
     assert told is not None, "the role runs where its settings are"
-    journal = Journal(daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries)
-    rollouts = Rollouts(daemon.broker, daemon.keys, group=_group(told), presence=_presence(told))
+    journal = ValkeyJournal(
+        daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries
+    )
+    rollouts = ValkeyRollouts(daemon.broker, daemon.keys, group=_group(told), presence=_presence(told))
     rules = Rules(told.min_interval_seconds, told.max_event_age_seconds, told.rollout_deadline_seconds)
     bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
     calls_at_once = told.parallel_patches + READING_CALLS

@@ -14,7 +14,7 @@ class BodyTooLarge(KrtError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StandInAnswer:
     """One HTTP answer, whole."""
 
     status: int
@@ -37,7 +37,7 @@ async def read_body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-async def start(send: Send, answer: Answer, *, length: int | None) -> None:
+async def start(send: Send, answer: StandInAnswer, *, length: int | None) -> None:
     """Send the head; `length` None means chunks until the end."""
     headers = {"content-type": answer.content_type, **answer.headers}
     if length is not None:
@@ -46,12 +46,12 @@ async def start(send: Send, answer: Answer, *, length: int | None) -> None:
     await send_head(send, answer.status, raw)
 
 
-async def respond(send: Send, answer: Answer) -> None:
+async def respond(send: Send, answer: StandInAnswer) -> None:
     await start(send, answer, length=len(answer.body))
     await send_body(send, answer.body, more=False)
 
 
-async def break_off(send: Send, answer: Answer) -> None:
+async def break_off(send: Send, answer: StandInAnswer) -> None:
     """Send half of it: a server breaks the connection when its application returns before the last byte."""
     await start(send, answer, length=len(answer.body))
     await send_body(send, answer.body[: len(answer.body) // 2], more=True)

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import trio
 import yaml
 
-from krt.dev.cluster import Cluster, sample_deployments
-from krt.dev.issuer import Issuer
+from krt.dev.cluster import StandInCluster, sample_deployments
+from krt.dev.issuer import StandInIssuer
 from krt.dev.listener import stand_in_listener
 from krt.dev.valkey import open_valkey
 from krt.serving.asgi import App
@@ -37,7 +37,7 @@ async def embedded(*, valkey: bool = True, cluster: bool = True) -> AsyncIterato
     async with AsyncExitStack() as stack:
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
-        issuer = Issuer()
+        issuer = StandInIssuer()
         issuer.url = await _serve(nursery, issuer)
         environ = {
             "KRT_OIDC_ISSUER": issuer.url,
@@ -62,7 +62,7 @@ async def embedded(*, valkey: bool = True, cluster: bool = True) -> AsyncIterato
 
 
 async def _serve_cluster(nursery: trio.Nursery, stack: AsyncExitStack) -> tuple[str, str]:
-    cluster = Cluster(sample_deployments())
+    cluster = StandInCluster(sample_deployments())
     nursery.start_soon(cluster.roll_out)
     url = await _serve(nursery, cluster)
     directory = stack.enter_context(TemporaryDirectory(prefix="krt-dev-"))

@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 from krt.dev import asgi, github
-from krt.dev.asgi import Answer
+from krt.dev.asgi import StandInAnswer
 from krt.dev.github import Job
 from krt.dev.signing_key import SigningKey, make_key
 from krt.serving.asgi import HTTPScope, Receive, Scope, Send, send_body
@@ -40,7 +40,7 @@ class KeysFault(StrEnum):
     REDIRECT = "redirect"  # 302 to a place that has the right body
 
 
-class Issuer:
+class StandInIssuer:
     """`url` is the `iss` claim and the base of every path; set it when the port is known."""
 
     def __init__(self, url: str = "", *, job: Job | None = None, now: Callable[[], float] = time.time) -> None:
@@ -109,44 +109,44 @@ class Issuer:
                 await self._publish(send)
             case "GET", "/moved/jwks":
                 self.moved_fetches += 1
-                await asgi.respond(send, Answer(200, self.key_set()))
+                await asgi.respond(send, StandInAnswer(200, self.key_set()))
             case "GET", "/.well-known/openid-configuration":
-                await asgi.respond(send, Answer(200, self._discovery()))
+                await asgi.respond(send, StandInAnswer(200, self._discovery()))
             case "GET", "/idtoken":
                 await asgi.respond(send, self._give_token(scope))
             case _:
-                await asgi.respond(send, Answer(404))
+                await asgi.respond(send, StandInAnswer(404))
 
     async def _publish(self, send: Send) -> None:
         body = self.key_set() if self.keys_body is None else self.keys_body
         match self.keys_fault:
             case KeysFault.ERROR:
-                await asgi.respond(send, Answer(500))
+                await asgi.respond(send, StandInAnswer(500))
             case KeysFault.SILENT:
                 await trio.sleep_forever()
             case KeysFault.DRIP:
                 await _drip(send, body)
             case KeysFault.GARBAGE:
-                await asgi.respond(send, Answer(200, b"<!doctype html><title>Unicorn!</title>", "text/html"))
+                await asgi.respond(send, StandInAnswer(200, b"<!doctype html><title>Unicorn!</title>", "text/html"))
             case KeysFault.HUGE:
                 await _pad(send, body)
             case KeysFault.REDIRECT:
-                await asgi.respond(send, Answer(302, headers={"location": f"{self.url}{MOVED_PATH}"}))
+                await asgi.respond(send, StandInAnswer(302, headers={"location": f"{self.url}{MOVED_PATH}"}))
             case KeysFault.NONE:
-                await asgi.respond(send, Answer(200, body))
+                await asgi.respond(send, StandInAnswer(200, body))
 
-    def _give_token(self, scope: HTTPScope) -> Answer:
+    def _give_token(self, scope: HTTPScope) -> StandInAnswer:
         given = b"".join(value for name, value in scope["headers"] if name == b"authorization")
         scheme, _, token = given.partition(b" ")
         if scheme.lower() != b"bearer" or not hmac.compare_digest(token, self.request_token.encode()):
-            return Answer(401)
+            return StandInAnswer(401)
         query = parse_qs(scope["query_string"].decode("ascii", "replace"))
         if query.get("api-version") != ["2.0"]:
-            return Answer(400)
+            return StandInAnswer(400)
         (audience,) = query.get("audience", [f"https://github.com/{self.job.owner}"])[:1]
         value = self.token(audience)
         self.tokens_given += 1
-        return Answer(200, msgspec.json.encode({"count": len(value), "value": value}))
+        return StandInAnswer(200, msgspec.json.encode({"count": len(value), "value": value}))
 
     def _discovery(self) -> bytes:
         return msgspec.json.encode(
@@ -163,14 +163,14 @@ class Issuer:
 
 
 async def _drip(send: Send, body: bytes) -> None:
-    await asgi.start(send, Answer(200), length=len(body))
+    await asgi.start(send, StandInAnswer(200), length=len(body))
     for position in range(len(body)):
         await trio.sleep(1)
         await send_body(send, body[position : position + 1], more=position + 1 < len(body))
 
 
 async def _pad(send: Send, body: bytes) -> None:
-    await asgi.start(send, Answer(200), length=HUGE_BYTES + len(body))
+    await asgi.start(send, StandInAnswer(200), length=HUGE_BYTES + len(body))
     for sent in range(0, HUGE_BYTES, CHUNK_BYTES):
         await send_body(send, b" " * min(CHUNK_BYTES, HUGE_BYTES - sent), more=True)
     await send_body(send, body, more=False)

@@ -24,7 +24,7 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-class Valkey:
+class EmbeddedValkey:
     """One server over its stops and starts, always at the same address and with the same directory.
 
     To be started from the main thread: Linux ends it with the thread that started it.
@@ -119,7 +119,7 @@ async def open_valkey(
     arguments: Sequence[str] = (),
     users: Sequence[str] = (),
     durable: bool = False,
-) -> AsyncIterator[Valkey]:
+) -> AsyncIterator[EmbeddedValkey]:
     """A started, empty server until the end of the block; its directory goes, too.
 
     `port`: reached on 127.0.0.1, not on the unix socket; 0 for any free one. `users`: lines of an ACL file.
@@ -128,7 +128,7 @@ async def open_valkey(
     with tempfile.TemporaryDirectory(prefix="krt-valkey-") as name:
         directory = Path(name)
         options = (*_durability(durable=durable), *_access(directory, users), *arguments)
-        server = Valkey(directory, _free_port() if port == 0 else port, options)
+        server = EmbeddedValkey(directory, _free_port() if port == 0 else port, options)
         try:
             await server.start()
             yield server

@@ -31,7 +31,7 @@ OnDenied = Callable[[Denial, str, str], None]
 
 
 @dataclass(slots=True)
-class Refusal:
+class DeniedAnswer:
     """What the transport answered in the app's stead, in `scope["state"]["refusal"]`; 0 while it did not."""
 
     status: int = 0

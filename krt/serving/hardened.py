@@ -37,7 +37,7 @@ from hypercorn.trio.task_group import TaskGroup
 from hypercorn.typing import AppWrapper, ConnectionState
 
 from krt.serving.asgi import Receive, ReceiveEvent, Scope, Send, SendEvent
-from krt.serving.denial import Denial, Refusal
+from krt.serving.denial import Denial, DeniedAnswer
 from krt.serving.head import BadHeadError, Fields, HeadReader
 from krt.serving.service import Service
 
@@ -84,7 +84,7 @@ class StrictProtocol(H11Protocol):
         self._head: HeadReader | None = None  # the first one was judged by krt.serving.connection
         self._known = known
         self._awaits_continue = awaits_continue
-        self._refusal = Refusal()
+        self._refusal = DeniedAnswer()
         self._recycled = trio.Event()  # set when the request in hand has made room for the next one
         self.request_id = request_id  # of the request in hand, or of the next one
 
@@ -119,7 +119,7 @@ class StrictProtocol(H11Protocol):
 
     async def _create_stream(self, request: h11.Request) -> None:
         self._recycled = trio.Event()
-        self._refusal = Refusal()
+        self._refusal = DeniedAnswer()
         self.connection_state = ConnectionState(
             {
                 **self._service.state,

@@ -6,9 +6,9 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from krt.settings.parts import Admission, Cluster, Valkey, Web
+from krt.settings.parts import Admission, ClusterSettings, ValkeySettings, Web
 from krt.settings.roles import ROLES, TITLES, rows
-from krt.settings.table import Part, Setting
+from krt.settings.table import Setting, SettingsPart
 
 _INTRODUCTION = """\
 # Every setting
@@ -48,8 +48,8 @@ both others. `krt config web` (or `worker`, `all`) prints every setting in force
   plugin with `interactiveMode: Always`, a field that it does not know.
 """
 
-_NOTES: Mapping[type[Part], str] = {
-    Valkey: """\
+_NOTES: Mapping[type[SettingsPart], str] = {
+    ValkeySettings: """\
 `VALKEY_ADDR` is `valkey:6379`, `[::1]:6379`, `valkey://user:password@host:6379/0`, `valkeys://…` (with TLS) or
 `unix:///path/of/socket?db=0`. What is given by a setting of its own goes before what stands in the URL.
 """,
@@ -65,7 +65,7 @@ admits `nginx`.
 `GITHUB_ALLOWED_ORG=acme@65` names the owner by its id, which stays when names change: without it, whoever takes over
 the name `acme` may call. The id is in `https://api.github.com/users/acme`.
 """,
-    Cluster: """\
+    ClusterSettings: """\
 A workload annotated `krt/restart: "disabled"` is left alone, whatever is set here; without `KRT_NAMESPACES`, so is all
 that is in a Namespace with that annotation, if krt may list namespaces. With `KRT_REQUIRE_OPT_IN` a Namespace that is
 annotated `krt/restart: "enabled"` there opts in the workloads that do not bear the annotation themselves.
@@ -89,7 +89,7 @@ def guide() -> str:
     return "\n".join([_INTRODUCTION, *sections, _END])
 
 
-def _section(part: type[Part], title: str) -> str:
+def _section(part: type[SettingsPart], title: str) -> str:
     of_roles = {role: settings for role in ROLES if (settings := rows(role).get(part))}
     head = [f"## {title}", "", f"Of {_spoken(of_roles)}.", ""]
     table = ["| variable | flag | default | meaning |", "|---|---|---|---|"]

@@ -12,7 +12,7 @@ from krt.settings.load import problems_of_audience
 from krt.settings.parts import Admission, Web
 from krt.settings.policy import problems_of_web, rules_of
 from krt.settings.roles import known_variables
-from krt.settings.table import Reader, row_of, settings_of
+from krt.settings.table import SettingsReader, row_of, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Judge:
 def load_judge(flags: Mapping[str, str], environ: Mapping[str, str]) -> Judge:
     """Flags by their names, and variables. Raises SettingsInvalid with every problem."""
     rows = settings_of(Judge)
-    reader = Reader(flags, environ, rows={Judge: rows}, known=known_variables())
+    reader = SettingsReader(flags, environ, rows={Judge: rows}, known=known_variables())
     judge = reader.read(Judge)
     reader.problems.extend(problems_of_web(reader.given(), rows["policy"], rows["allowed_org"], rows["images"]))
     reader.problems.extend(problems_of_audience(judge.audience, judge.issuer) if judge else ())

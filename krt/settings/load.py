@@ -7,10 +7,10 @@ from krt.broker.endpoint import Unix
 from krt.core.policy import Rule
 from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer, check_audience
-from krt.settings.parts import Admin, Admission, Cluster, Process, Valkey, Web
+from krt.settings.parts import Admin, Admission, ClusterSettings, Process, ValkeySettings, Web
 from krt.settings.policy import problems_of_web, problems_of_worker, rules_of
 from krt.settings.roles import PARTS_OF, known_variables, rows
-from krt.settings.table import Reader, Value, settings_of
+from krt.settings.table import SettingsReader, Value, settings_of
 from krt.tls import client_context
 
 
@@ -19,11 +19,11 @@ class Settings:
     """All settings of one start. `web` or `cluster` is None if the role that reads it does not run."""
 
     process: Process
-    valkey: Valkey
+    valkey: ValkeySettings
     admission: Admission
     admin: Admin
     web: Web | None
-    cluster: Cluster | None
+    cluster: ClusterSettings | None
     values: tuple[Value, ...]
 
     @property
@@ -39,10 +39,10 @@ class Settings:
 def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
     """The settings of a start of `krt ROLE`; `flags` by their names. Raises SettingsInvalid with every problem."""
     own = rows(role)
-    reader = Reader(flags, environ, rows=own, known=known_variables())
-    process, valkey, admission = reader.read(Process), reader.read(Valkey), reader.read(Admission)
+    reader = SettingsReader(flags, environ, rows=own, known=known_variables())
+    process, valkey, admission = reader.read(Process), reader.read(ValkeySettings), reader.read(Admission)
     web = reader.read(Web) if Web in own else None
-    cluster = reader.read(Cluster) if Cluster in own else None
+    cluster = reader.read(ClusterSettings) if ClusterSettings in own else None
     admin = reader.read(Admin)
     reader.problems.extend(_policy_problems(role, reader.given()))
     reader.problems.extend(_given_together(reader.given()))
@@ -54,10 +54,10 @@ def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Set
     return Settings(process, valkey, admission, admin, web, cluster, tuple(reader.values))
 
 
-def load_valkey(flags: Mapping[str, str], environ: Mapping[str, str]) -> Valkey:
+def load_valkey(flags: Mapping[str, str], environ: Mapping[str, str]) -> ValkeySettings:
     """What leads to Valkey, and nothing else, for a command that is no daemon. Raises SettingsInvalid."""
-    reader = Reader(flags, environ, rows={Valkey: settings_of(Valkey)}, known=known_variables())
-    valkey = reader.read(Valkey)
+    reader = SettingsReader(flags, environ, rows={ValkeySettings: settings_of(ValkeySettings)}, known=known_variables())
+    valkey = reader.read(ValkeySettings)
     reader.problems.extend(_given_together(reader.given()))
     reader.problems.extend(_contradictions(valkey) if valkey else ())
     if valkey is None or reader.problems:
@@ -79,7 +79,7 @@ def _policy_problems(role: str, given: frozenset[str]) -> Iterator[str]:
         yield from problems_of_worker(given, admission["policy"], admission["images"])
 
 
-def _contradictions(valkey: Valkey) -> Iterator[str]:
+def _contradictions(valkey: ValkeySettings) -> Iterator[str]:
     if valkey.tls and isinstance(valkey.addr.address, Unix):
         yield "VALKEY_TLS_ENABLED (or --valkey-tls) is for host:port: a unix socket has no name to verify"
     if (valkey.ca_file or valkey.cert_file or valkey.key_file) and not (valkey.tls or valkey.addr.tls):
@@ -91,7 +91,7 @@ def _contradictions(valkey: Valkey) -> Iterator[str]:
         yield from _problem_of_certificate(valkey)
 
 
-def _problem_of_certificate(valkey: Valkey) -> Iterator[str]:
+def _problem_of_certificate(valkey: ValkeySettings) -> Iterator[str]:
     try:
         client_context(None, valkey.cert_file, valkey.key_file)
     except ValueError as error:

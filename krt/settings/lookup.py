@@ -7,9 +7,9 @@ from pathlib import Path
 from krt.core.patterns import ImagePattern
 from krt.core.policy import Rule
 from krt.errors import SettingsInvalid
-from krt.settings.parts import Admission, Cluster
+from krt.settings.parts import Admission, ClusterSettings
 from krt.settings.roles import known_variables
-from krt.settings.table import Reader, row_of, settings_of
+from krt.settings.table import SettingsReader, row_of, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class Lookup:
     """
 
     kubeconfig: Path | None = row_of(
-        Cluster, "kubeconfig", help="a kubeconfig file, or several as kubectl takes them; empty: ~/.kube/config"
+        ClusterSettings, "kubeconfig", help="a kubeconfig file, or several as kubectl takes them; empty: ~/.kube/config"
     )
-    namespaces: tuple[str, ...] = row_of(Cluster, "namespaces")
-    kinds: tuple[str, ...] = row_of(Cluster, "kinds")
-    require_opt_in: bool = row_of(Cluster, "require_opt_in")
+    namespaces: tuple[str, ...] = row_of(ClusterSettings, "namespaces")
+    kinds: tuple[str, ...] = row_of(ClusterSettings, "kinds")
+    require_opt_in: bool = row_of(ClusterSettings, "require_opt_in")
     policy: tuple[Rule, ...] | None = row_of(
         Admission, "policy", help="the worker's file of rules, which images it restarts (docs/policy.md)"
     )
@@ -35,7 +35,7 @@ class Lookup:
 
 def load_lookup(flags: Mapping[str, str], environ: Mapping[str, str]) -> Lookup:
     """Flags by their names, and variables. Raises SettingsInvalid with every problem."""
-    reader = Reader(flags, environ, rows={Lookup: settings_of(Lookup)}, known=known_variables())
+    reader = SettingsReader(flags, environ, rows={Lookup: settings_of(Lookup)}, known=known_variables())
     lookup = reader.read(Lookup)
     if lookup is None or reader.problems:
         raise SettingsInvalid(tuple(reader.problems))

@@ -61,7 +61,7 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
-class Valkey:
+class ValkeySettings:
     """Of every role: the broker that web and worker meet at."""
 
     addr: Endpoint = setting(
@@ -255,7 +255,7 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
+class ClusterSettings:
     """Of `krt worker`: the Kubernetes API server."""
 
     kubeconfig: Path | None = setting(

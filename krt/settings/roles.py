@@ -3,30 +3,30 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from krt.settings.parts import Admin, Admission, Cluster, Process, Valkey, Web
-from krt.settings.table import OF_OTHERS, Part, Setting, settings_of
+from krt.settings.parts import Admin, Admission, ClusterSettings, Process, ValkeySettings, Web
+from krt.settings.table import OF_OTHERS, Setting, SettingsPart, settings_of
 from krt.settings.values import (
     switch,
 )
 
 ROLES = ("web", "worker", "all")
-TITLES: Mapping[type[Part], str] = {
+TITLES: Mapping[type[SettingsPart], str] = {
     Process: "Process",
-    Valkey: "Valkey",
+    ValkeySettings: "Valkey",
     Admission: "Images",
     Web: "Web",
-    Cluster: "Worker",
+    ClusterSettings: "Worker",
     Admin: "Admin listener",
 }
-PARTS_OF: Mapping[str, tuple[type[Part], ...]] = {
-    "web": (Process, Valkey, Admission, Web, Admin),
-    "worker": (Process, Valkey, Admission, Cluster, Admin),
-    "all": (Process, Valkey, Admission, Web, Cluster, Admin),
+PARTS_OF: Mapping[str, tuple[type[SettingsPart], ...]] = {
+    "web": (Process, ValkeySettings, Admission, Web, Admin),
+    "worker": (Process, ValkeySettings, Admission, ClusterSettings, Admin),
+    "all": (Process, ValkeySettings, Admission, Web, ClusterSettings, Admin),
 }
 _DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # a web may share its pod
 
 
-def rows(role: str) -> dict[type[Part], dict[str, Setting]]:
+def rows(role: str) -> dict[type[SettingsPart], dict[str, Setting]]:
     """The settings of a role, by part and field, as this role has them."""
     return {part: {name: _of_role(row, role) for name, row in settings_of(part).items()} for part in PARTS_OF[role]}
 

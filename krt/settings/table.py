@@ -24,13 +24,13 @@ _PREFIX = "KRT_"
 _SYNONYMS = {**dict.fromkeys(("LISTEN", "BIND", "ADDRESS", "HOST", "URL"), "ADDR"), "REDIS": "VALKEY"}
 
 
-class Part(Protocol):
+class SettingsPart(Protocol):
     """A frozen dataclass, each field of which is a setting."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
-P = TypeVar("P", bound=Part)
+P = TypeVar("P", bound=SettingsPart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +73,17 @@ def setting(variable: str, flag: str, parse: Callable[[str], Any], help: str, **
     return field(metadata={"setting": Setting(variable, flag, parse, help, **more)})
 
 
-def row_of(part: type[Part], name: str, **changes: Any) -> Any:
+def row_of(part: type[SettingsPart], name: str, **changes: Any) -> Any:
     """Declare a dataclass field to be a setting that another part has, but for `changes`."""
     return field(metadata={"setting": replace(settings_of(part)[name], **changes)})
 
 
-def settings_of(part: type[Part]) -> dict[str, Setting]:
+def settings_of(part: type[SettingsPart]) -> dict[str, Setting]:
     """The rows of one part, by the names of its fields."""
     return {f.name: f.metadata["setting"] for f in fields(part)}
 
 
-class Reader:
+class SettingsReader:
     """Reads parts, one after another, from one start's flags and environment. `problems` are a sentence each.
 
     `rows` are the settings of each part by field, `known` all variables that may be given.
@@ -94,7 +94,7 @@ class Reader:
         flags: Mapping[str, str],
         environ: Mapping[str, str],
         *,
-        rows: Mapping[type[Part], Mapping[str, Setting]],
+        rows: Mapping[type[SettingsPart], Mapping[str, Setting]],
         known: frozenset[str],
     ) -> None:
         self._flags = flags

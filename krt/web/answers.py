@@ -29,7 +29,7 @@ _RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WebAnswer:
     """A status, headers and a body. For log and metrics: a code, what it is about, and why."""
 
     status: int
@@ -45,44 +45,44 @@ class Answer:
         return tuple((name.lower().encode(), value.encode()) for name, value in self.headers.items())
 
 
-def accepted(event: EventId) -> Answer:
+def accepted(event: EventId) -> WebAnswer:
     """The event stands in the journal."""
     where = f"/events/{event}"
     body = json.dumps({"id": str(event), "status": where}, separators=(",", ":")).encode()
-    return Answer(202, "accepted", {"Location": where, "Content-Type": "application/json"}, body)
+    return WebAnswer(202, "accepted", {"Location": where, "Content-Type": "application/json"}, body)
 
 
-def report(document: bytes, tag: str) -> Answer:
+def report(document: bytes, tag: str) -> WebAnswer:
     """How an event is getting on."""
-    return Answer(200, "report", {"Content-Type": "application/json", "ETag": tag}, document)
+    return WebAnswer(200, "report", {"Content-Type": "application/json", "ETag": tag}, document)
 
 
-def same_report(tag: str) -> Answer:
+def same_report(tag: str) -> WebAnswer:
     """How the caller knows already."""
-    return Answer(304, "report", {"ETag": tag})
+    return WebAnswer(304, "report", {"ETag": tag})
 
 
-def no_such_event() -> Answer:
+def no_such_event() -> WebAnswer:
     """No such event, or another repository's: nobody can tell which."""
-    return Answer(404, "no-such-event")
+    return WebAnswer(404, "no-such-event")
 
 
-def healthy() -> Answer:
+def healthy() -> WebAnswer:
     """The process answers."""
-    return Answer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok")
+    return WebAnswer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok")
 
 
-def unauthorized(reason: str) -> Answer:
+def unauthorized(reason: str) -> WebAnswer:
     """The one answer to everybody who is not known."""
-    return Answer(401, reason, {"WWW-Authenticate": "Bearer"})
+    return WebAnswer(401, reason, {"WWW-Authenticate": "Bearer"})
 
 
-def not_found() -> Answer:
+def not_found() -> WebAnswer:
     """There is no such path, or not with this method."""
-    return Answer(404, "not-found")
+    return WebAnswer(404, "not-found")
 
 
-def of_error(error: KrtError) -> Answer:
+def of_error(error: KrtError) -> WebAnswer:
     """What a caller gets to see of an error. Raises what is no caller's business."""
     match error:
         case TokenRejected(reason=reason):
@@ -123,7 +123,7 @@ _NOT_ALLOWED = {
 assert tuple(_NOT_ALLOWED) == FIELDS
 
 
-def _used_before(error: TokenAlreadyUsed | IdempotencyKeyAlreadyUsed) -> Answer:
+def _used_before(error: TokenAlreadyUsed | IdempotencyKeyAlreadyUsed) -> WebAnswer:
     if isinstance(error, TokenAlreadyUsed):
         return _problem(403, "token-already-used", "this token announced another event: request a new one per call")
     # 422 by draft-ietf-httpapi-idempotency-key-header, section 2.7. Its 409, for a first call that is still under way,
@@ -132,17 +132,17 @@ def _used_before(error: TokenAlreadyUsed | IdempotencyKeyAlreadyUsed) -> Answer:
     return _problem(422, "idempotency-key-already-used", detail, "Idempotency-Key")
 
 
-def _too_many_calls(seconds: int) -> Answer:
+def _too_many_calls(seconds: int) -> WebAnswer:
     detail = f"this repository has announced too many images within a minute; again in {seconds} s"
     answer = _problem(429, "too-many-calls", detail)
     return dataclasses.replace(answer, headers={**answer.headers, "Retry-After": str(seconds)})
 
 
-def _unavailable(reason: str) -> Answer:
-    return Answer(503, reason, {"Retry-After": str(_RETRY_AFTER_SECONDS)})
+def _unavailable(reason: str) -> WebAnswer:
+    return WebAnswer(503, reason, {"Retry-After": str(_RETRY_AFTER_SECONDS)})
 
 
-def _problem(status: int, reason: str, detail: str, at: str | None = None) -> Answer:
+def _problem(status: int, reason: str, detail: str, at: str | None = None) -> WebAnswer:
     problem = {
         "type": f"urn:krt:problem:{reason}",
         "title": reason.replace("-", " "),
@@ -150,4 +150,4 @@ def _problem(status: int, reason: str, detail: str, at: str | None = None) -> An
         "detail": detail,
     }
     body = json.dumps(problem | ({"field": at} if at else {})).encode()
-    return Answer(status, reason, {"Content-Type": "application/problem+json"}, body, at)
+    return WebAnswer(status, reason, {"Content-Type": "application/problem+json"}, body, at)

@@ -5,7 +5,7 @@ from functools import partial
 
 from krt.errors import BodyRefused
 from krt.serving.asgi import App, HTTPScope, Receive, Scope, Send, send_answer, while_connected
-from krt.web.answers import Answer, healthy, of_error
+from krt.web.answers import WebAnswer, healthy, of_error
 from krt.web.call import Call, Intake, post_event
 from krt.web.gate import Caller
 from krt.web.requests import Record, RequestLog
@@ -25,7 +25,7 @@ def build_app(intake: Intake, desk: ReportDesk, requests: RequestLog) -> App:
             record.ends_with(answer)
             await send_answer(send, answer.status, answer.raw_headers, answer.body)
 
-    async def answer_to(call: Call, receive: Receive) -> Answer:
+    async def answer_to(call: Call, receive: Receive) -> WebAnswer:
         if call.route.announces:
             return await post_event(intake, call, partial(_body, receive))
         return await _report(desk, call, receive)
@@ -40,7 +40,7 @@ def _call(scope: HTTPScope, route: Route, record: Record) -> Call:
     return Call(route, scope["state"]["target"], tuple(scope["headers"]), caller, record.request_id)
 
 
-async def _report(desk: ReportDesk, call: Call, receive: Receive) -> Answer:
+async def _report(desk: ReportDesk, call: Call, receive: Receive) -> WebAnswer:
     try:
         await _body(receive)  # there is none as a rule; what comes all the same is bounded like any other
     except BodyRefused as refused:

@@ -10,7 +10,7 @@ from krt.core.envelope import Envelope, Origin
 from krt.core.event import Event, parse
 from krt.core.identity import Identity
 from krt.core.policy import Rule, check
-from krt.core.ports import Accept, Accepted
+from krt.core.ports import Accept, Acceptance
 from krt.core.use import Use, use_of
 from krt.errors import (
     BodyRefused,
@@ -23,7 +23,7 @@ from krt.errors import (
 )
 from krt.logs import Log
 from krt.metrics import WebMetrics
-from krt.web.answers import Answer, accepted, of_error
+from krt.web.answers import WebAnswer, accepted, of_error
 from krt.web.drift import Drift
 from krt.web.gate import Caller
 from krt.web.limit import RateLimit
@@ -69,7 +69,7 @@ class Intake:
     metrics: WebMetrics
 
 
-async def post_event(intake: Intake, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> Answer:
+async def post_event(intake: Intake, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> WebAnswer:
     """Journal the event that the call announces, or say why not. The body is not read beyond the caller's share."""
     identity = call.caller.identity
     try:
@@ -79,7 +79,7 @@ async def post_event(intake: Intake, call: Call, read_body: Callable[[], Awaitab
         return of_error(error)
 
 
-async def _announce(intake: Intake, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> Answer:
+async def _announce(intake: Intake, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> WebAnswer:
     identity = call.caller.identity
     try:
         _check_plain_json(call.headers)
@@ -103,13 +103,13 @@ def _envelope(call: Call, event: Event) -> Envelope:
     return Envelope(event, Origin.of(call.caller.identity), call.request_id, dry_run=dry_run)
 
 
-async def _accept(intake: Intake, envelope: Envelope, use: Use) -> Accepted:
+async def _accept(intake: Intake, envelope: Envelope, use: Use) -> Acceptance:
     with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
         done = await intake.accept(envelope, use)
     return done  # noqa: RET504 - mypy takes the scope for one that may swallow an error
 
 
-def _say(request_id: str, rule: Rule, identity: Identity, event: Event, done: Accepted) -> None:
+def _say(request_id: str, rule: Rule, identity: Identity, event: Event, done: Acceptance) -> None:
     log.info(
         "event_repeated" if done.again else "event_accepted",
         event_id=done.id,

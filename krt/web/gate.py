@@ -11,7 +11,7 @@ from krt.core.identity import Identity, Rejection
 from krt.core.policy import Rule, rules_for
 from krt.errors import KeysUnavailable, TokenRejected
 from krt.serving.gate import Arrival, Gate, TurnedAway
-from krt.web.answers import Answer, not_found, of_error, unauthorized
+from krt.web.answers import WebAnswer, not_found, of_error, unauthorized
 from krt.web.patience import Patience
 from krt.web.requests import Record, RequestLog
 from krt.web.routes import Route, route_of
@@ -51,7 +51,7 @@ def gate_of(identify: Identify, rules: tuple[Rule, ...], requests: RequestLog) -
 
 def _judged(
     identify: Identify, rules: tuple[Rule, ...], record: Record, fields: tuple[tuple[bytes, bytes], ...]
-) -> Caller | Answer:
+) -> Caller | WebAnswer:
     try:
         identity = record.identity = identify(fields)
     except (TokenRejected, KeysUnavailable) as error:

@@ -9,8 +9,8 @@ from krt.core.identity import Identity
 from krt.logs import Log
 from krt.metrics import WebMetrics
 from krt.serving.asgi import HTTPScope
-from krt.serving.denial import Denial, Refusal
-from krt.web.answers import Answer
+from krt.serving.denial import Denial, DeniedAnswer
+from krt.web.answers import WebAnswer
 from krt.web.denials import DenialLog
 from krt.web.routes import Route
 
@@ -35,7 +35,7 @@ class Record:
     problem: str | None = None
     identity: Identity | None = None
 
-    def ends_with(self, answer: Answer) -> Answer:
+    def ends_with(self, answer: WebAnswer) -> WebAnswer:
         """Note what is answered."""
         self.status, self.reason = answer.status, answer.reason
         self.field, self.problem = answer.field, answer.problem
@@ -61,7 +61,7 @@ class RequestLog:
             record.status, record.reason = 500, "crashed"
             raise
         finally:
-            refusal: Refusal = state["refusal"]
+            refusal: DeniedAnswer = state["refusal"]
             if refusal.status:
                 record.status, record.reason = refusal.status, refusal.reason
             self.ended(record, perf_counter() - began)

@@ -15,7 +15,7 @@ from krt.core.event_id import EventId, parse
 from krt.core.ports import ReadReport
 from krt.core.report_document import Document
 from krt.errors import KrtError
-from krt.web.answers import Answer, no_such_event, of_error, report, same_report
+from krt.web.answers import WebAnswer, no_such_event, of_error, report, same_report
 from krt.web.call import Call, Headers
 from krt.web.routes import report_asked_for
 from krt.web.watch import ReportWatch
@@ -37,7 +37,7 @@ class ReportDesk:
     watch: ReportWatch
 
 
-async def get_event(desk: ReportDesk, call: Call) -> Answer:
+async def get_event(desk: ReportDesk, call: Call) -> WebAnswer:
     """The report; where the call waits, not before it has changed. An event of another repository is like none."""
     known, repository_id = _known(call.headers), call.caller.identity.repository_id
     asked, wait_seconds = report_asked_for(call.target)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import trio
 
 from krt.core.event_id import EventId, parse
-from krt.core.ports import Lost, Message, Signal, Subscribed, TooLarge
+from krt.core.ports import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
 
 LOOK_SECONDS = 5.0  # a ring may be lost with its connection
 TOGETHER_SECONDS = 0.2  # changes that come within this time make one answer
@@ -66,11 +66,11 @@ class ReportWatch:
         """Take in what the reports' channel says, for ever."""
         async for signal in signals:
             match signal:
-                case Message(payload):
+                case ChannelMessage(payload):
                     self._ring(payload)
                 case Subscribed():
                     self._ring_all()
-                case Lost() | TooLarge():
+                case Unsubscribed() | TooLarge():
                     pass
 
     async def end_when_stopping(self) -> None:

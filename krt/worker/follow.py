@@ -13,7 +13,7 @@ import trio
 
 from krt.core.event_id import EventId
 from krt.core.object_key import ObjectKey
-from krt.core.ports import Followed, Index, Rollouts
+from krt.core.ports import FollowedWorkload, Index, Rollouts
 from krt.core.progress import covers, is_behind, say, say_end, say_unheard, serves
 from krt.core.report import Standing
 from krt.core.restart import JournalPosition
@@ -86,7 +86,7 @@ class Follower:
             await trio.sleep(min(max(_PAUSE_SECONDS, _PAUSE_TIMES * took_seconds), _LOOK_SECONDS))
             await self._bell.wait(_LOOK_SECONDS)
 
-    async def _look(self, followed: tuple[Followed, ...]) -> None:
+    async def _look(self, followed: tuple[FollowedWorkload, ...]) -> None:
         self._keys = frozenset(one.key for one in followed)
         names = {(one.key, one.uid) for one in followed}
         self._said = {name: said for name, said in self._said.items() if name in names}
@@ -99,7 +99,7 @@ class Follower:
             if position:
                 await self._look_at(one, position)
 
-    def _due(self, followed: tuple[Followed, ...]) -> tuple[Followed, ...]:
+    def _due(self, followed: tuple[FollowedWorkload, ...]) -> tuple[FollowedWorkload, ...]:
         """What is to be looked at now: all of it once a second, in between what has changed or was never told."""
         changed, self._changed = self._changed, set()
         if trio.current_time() >= self._whole_at:
@@ -107,11 +107,11 @@ class Follower:
             return followed
         return tuple(one for one in followed if one.key in changed or not self._is_told(one))
 
-    def _is_told(self, one: Followed) -> bool:
+    def _is_told(self, one: FollowedWorkload) -> bool:
         said = self._said.get((one.key, one.uid))
         return said is not None and said[0] == one.events
 
-    async def _look_at(self, one: Followed, position: JournalPosition) -> None:
+    async def _look_at(self, one: FollowedWorkload, position: JournalPosition) -> None:
         workload = self._index.get(one.key)
         if workload and workload.uid == one.uid:
             position = await self._position.judging(workload, position)  # it may be of an earlier moment than the mark
@@ -121,7 +121,7 @@ class Follower:
         else:
             await self._tell_end(one, EventId(-1, 0), None, position)
 
-    async def _tell_rollout(self, one: Followed, workload: Workload) -> None:
+    async def _tell_rollout(self, one: FollowedWorkload, workload: Workload) -> None:
         name = (one.key, one.uid)
         target = say(workload, now=self._now(), deadline_seconds=self._deadline_seconds)
         # With the last word it is followed no more: where it is, a failover has lost that word.
@@ -130,7 +130,7 @@ class Follower:
             self._said[name] = (one.events, target)
 
     async def _tell_end(
-        self, one: Followed, newest: EventId, workload: Workload | None, position: JournalPosition
+        self, one: FollowedWorkload, newest: EventId, workload: Workload | None, position: JournalPosition
     ) -> None:
         """What is to be said of its events beyond `newest`, which no restart of krt's that is in force covers."""
         name, now = (one.key, one.uid), trio.current_time()
@@ -150,7 +150,9 @@ class Follower:
         for event, target in self._ends(name, beyond, workload, position).items():
             await self._tell(_of(one, [event]), target)
 
-    async def _tell_served(self, one: Followed, by: EventId, since: str, newest: EventId, workload: Workload) -> None:
+    async def _tell_served(
+        self, one: FollowedWorkload, by: EventId, since: str, newest: EventId, workload: Workload
+    ) -> None:
         """How what others have made of the workload is getting on, to the events up to `by`."""
         target = say(workload, now=self._now(), deadline_seconds=self._deadline_seconds, served_since=since)
         await self._tell(_of(one, [event for event in one.events if newest < event <= by]), target)
@@ -170,7 +172,7 @@ class Follower:
             return say_unheard(beyond, now=self._now(), deadline_seconds=self._deadline_seconds)
         return {}
 
-    async def _tell(self, one: Followed, target: Target) -> None:
+    async def _tell(self, one: FollowedWorkload, target: Target) -> None:
         if await self._rollouts.tell(one, target) and target.final:
             events = [str(event) for event in one.events]
             said = {"state": target.state, "reason": target.reason, "seconds": target.seconds, "events": events}
@@ -183,5 +185,5 @@ class Follower:
             log.warning("rollouts_not_told", problem=error)
 
 
-def _of(one: Followed, events: list[EventId]) -> Followed:
+def _of(one: FollowedWorkload, events: list[EventId]) -> FollowedWorkload:
     return replace(one, events=tuple(events))

@@ -9,7 +9,7 @@ import trio
 
 from krt.core.envelope import Envelope
 from krt.core.event import is_journaled, parse
-from krt.core.ports import Journal, Lost, Message, Signal, Subscribed, TooLarge
+from krt.core.ports import ChannelMessage, Journal, Signal, Subscribed, TooLarge, Unsubscribed
 from krt.errors import BrokerUnavailable, EventInvalid
 from krt.logs import Log
 from krt.metrics import WorkerMetrics
@@ -24,7 +24,7 @@ _MOST_KEPT = 1000  # the oldest go first: the lease's holder has had the longest
 _LOST_SECONDS = 60.0  # nobody could adopt it for so long: whoever announced it has seen that nothing came of it
 
 
-class Listener:
+class ChannelListener:
     """One worker's ear."""
 
     def __init__(self, journal: Journal, bell: Bell, metrics: WorkerMetrics, stalls: Stalls) -> None:
@@ -43,11 +43,11 @@ class Listener:
                 case Subscribed():
                     log.info("channel_subscribed")
                     self._bell.ring()
-                case Lost(problem):
+                case Unsubscribed(problem):
                     log.warning("channel_lost", problem=problem)
-                case Message(payload) if is_journaled(payload):
+                case ChannelMessage(payload) if is_journaled(payload):
                     self._bell.ring()
-                case Message(payload):
+                case ChannelMessage(payload):
                     self._keep(payload)
                 case TooLarge(size):
                     self._refuse("body", f"{size} bytes are more than any event has")

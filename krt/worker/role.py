@@ -16,7 +16,7 @@ from krt.worker.clock import ValkeyClock
 from krt.worker.consume import Consumer
 from krt.worker.follow import Follower
 from krt.worker.hand import Hand
-from krt.worker.listen import Listener
+from krt.worker.listen import ChannelListener
 from krt.worker.pace import Pace
 from krt.worker.position import LastPosition
 from krt.worker.record import Recorder
@@ -76,7 +76,7 @@ async def work(
     recorder = Recorder(rollouts)
     waiting = Waiting(restarter, recorder)
     taker = Taker(journal, rollouts, recorder, matching, hand, waiting, clock, position, metrics, now)
-    consumer, listener = Consumer(journal, hand, bell, taker, stalls), Listener(journal, bell, metrics, stalls)
+    consumer, listener = Consumer(journal, hand, bell, taker, stalls), ChannelListener(journal, bell, metrics, stalls)
     follower = Follower(
         rollouts, matching.index, position, stalls, deadline_seconds=rules.rollout_deadline_seconds, now=now
     )

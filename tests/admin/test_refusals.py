@@ -3,7 +3,7 @@
 import pytest
 import trio
 
-from krt.admin.refusals import MINUTES, Refusals, Refused
+from krt.admin.refusals import MINUTES, RefusalCount, Refusals
 from krt.metrics import Metrics
 
 
@@ -19,7 +19,7 @@ def refuse(
         metrics.web.request_ended(path=path, status=status, reason=reason, seconds=0.001)
 
 
-def newest(row: Refused) -> tuple[int, ...]:
+def newest(row: RefusalCount) -> tuple[int, ...]:
     return row.minutes[-3:]
 
 

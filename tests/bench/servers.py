@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from krt.dev.issuer import Issuer
-from krt.dev.valkey import Valkey, open_valkey
+from krt.dev.issuer import StandInIssuer
+from krt.dev.valkey import EmbeddedValkey, open_valkey
 from tests.apiserver.control_plane import ControlPlane
 from tests.bench.fleet import Fleet
 from tests.fakes.served import served
@@ -23,8 +23,8 @@ class Servers:
     """`environ` of each role says where they are."""
 
     folder: Path
-    issuer: Issuer
-    valkey: Valkey
+    issuer: StandInIssuer
+    valkey: EmbeddedValkey
     control_plane: ControlPlane | None = None
     fleet: Fleet | None = None
 
@@ -61,7 +61,7 @@ class Servers:
 @asynccontextmanager
 async def servers(folder: Path, *, cluster: bool) -> AsyncIterator[Servers]:
     """Started, until the end of the block. No controllers: a patch is a patch, and no rollout disturbs the next."""
-    issuer = Issuer()
+    issuer = StandInIssuer()
     async with served(issuer) as issuer.url, open_valkey(durable=True) as valkey:
         if not cluster:
             yield Servers(folder, issuer, valkey)

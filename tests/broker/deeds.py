@@ -17,15 +17,15 @@ from krt.broker.client import Client, open_client
 from krt.broker.clusters import Forgotten, claim_name, forget, seen_clusters
 from krt.broker.durability import durability_problems
 from krt.broker.endpoint import Endpoint, parse_endpoint
-from krt.broker.journal import Journal
+from krt.broker.journal import ValkeyJournal
 from krt.broker.keys import Keys
 from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
-from krt.broker.rollouts import Rollouts
+from krt.broker.rollouts import ValkeyRollouts
 from krt.broker.scripts import TIDY
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.event_id import EventId
-from krt.core.ports import Backlog, Followed, Message, Subscribed
+from krt.core.ports import Backlog, ChannelMessage, FollowedWorkload, Subscribed
 from krt.core.report import Group, GroupState, Standing
 from krt.core.target import Target, TargetState
 from krt.core.use import Use
@@ -88,8 +88,8 @@ def an_acceptor(client: Client) -> Acceptor:
     return Acceptor(client, KEYS, channel=CHANNEL, most_entries=1000)
 
 
-def a_journal(client: Client) -> Journal:
-    return Journal(client, KEYS, group=GROUP, most_entries=1000)
+def a_journal(client: Client) -> ValkeyJournal:
+    return ValkeyJournal(client, KEYS, group=GROUP, most_entries=1000)
 
 
 async def ready(subscription: Subscription) -> None:
@@ -100,7 +100,7 @@ async def ready(subscription: Subscription) -> None:
 async def heard(subscription: Subscription) -> bytes:
     with trio.fail_after(pace()):
         signal = await subscription.receive()
-    assert isinstance(signal, Message), signal
+    assert isinstance(signal, ChannelMessage), signal
     return signal.payload
 
 
@@ -143,7 +143,7 @@ async def read_a_long_report(server: Server) -> None:
     event = await an_accepted_event(server)
     keys = [a_key("Deployment", "shop", f"web-{number}") for number in range(400)]
     targets = dict.fromkeys(keys, Target(TargetState.WAITING))
-    await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
+    await ValkeyRollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
     found = await Reports(server.client("krt-web"), KEYS).read(event)
     assert found
     assert len(found[0].targets) == 400
@@ -152,7 +152,7 @@ async def read_a_long_report(server: Server) -> None:
 async def keep_the_state_that_was_told(server: Server) -> None:
     event = await an_accepted_event(server)
     settled = Group(GroupState.FAILED, final=True)
-    await Rollouts(server.admin, KEYS, group=GROUP).settle(event, settled, {}, {})
+    await ValkeyRollouts(server.admin, KEYS, group=GROUP).settle(event, settled, {}, {})
     await Reports(server.client("krt-web"), KEYS).read(event)
     assert await server.admin.call("HGET", KEYS.report(str(event)), "ended") == b"failed"
 
@@ -251,7 +251,7 @@ async def adopt_a_foreign_message(server: Server) -> None:
 async def record_follow_tell_and_settle(server: Server) -> None:
     event, client = await an_accepted_event(server), server.client("krt-worker")
     await a_journal(client).read_new(10)
-    rollouts, matched = Rollouts(client, KEYS, group=GROUP), Group(GroupState.MATCHED)
+    rollouts, matched = ValkeyRollouts(client, KEYS, group=GROUP), Group(GroupState.MATCHED)
     async with subscribe(server.endpoint("admin"), KEYS.reports_channel) as channel:
         await ready(channel)
         waiting = {WEB_KEY: Target(TargetState.WAITING)}
@@ -259,7 +259,7 @@ async def record_follow_tell_and_settle(server: Server) -> None:
         assert await heard(channel) == str(event).encode()
     assert await rollouts.is_open(event)
     assert await rollouts.hold_lease()
-    followed = Followed(WEB_KEY, "uid", (event,))
+    followed = FollowedWorkload(WEB_KEY, "uid", (event,))
     assert await rollouts.followed() == (followed,)
     assert await rollouts.standings(followed) == {event: Standing(settled=False, target=Target(TargetState.WAITING))}
     assert await rollouts.tell(followed, READY) == 1
@@ -273,7 +273,7 @@ async def set_aside_what_is_not_its_own(server: Server) -> None:
     client = server.client("krt-worker")
     for key in (KEYS.alive, KEYS.followed(GROUP), KEYS.follower(GROUP), KEYS.adopter, KEYS.journal_name):
         await server.admin.call("RPUSH", key, "x")
-    rollouts, journal = Rollouts(client, KEYS, group=GROUP), a_journal(client)
+    rollouts, journal = ValkeyRollouts(client, KEYS, group=GROUP), a_journal(client)
     await rollouts.say_alive()
     assert await rollouts.hold_lease()
     assert await rollouts.followed() == ()
@@ -283,14 +283,14 @@ async def set_aside_what_is_not_its_own(server: Server) -> None:
 
 
 async def leave_as_the_last_worker(server: Server) -> None:
-    rollouts = [Rollouts(server.client("krt-worker"), KEYS, group=GROUP) for _ in range(2)]
+    rollouts = [ValkeyRollouts(server.client("krt-worker"), KEYS, group=GROUP) for _ in range(2)]
     for each in rollouts:
         await each.say_alive()
     assert [await each.leave() for each in rollouts] == [False, True]
 
 
 async def list_the_clusters(server: Server) -> None:
-    await Rollouts(server.admin, KEYS, group=GROUP).say_alive()
+    await ValkeyRollouts(server.admin, KEYS, group=GROUP).say_alive()
     seen = await seen_clusters(server.client("krt-operator"), KEYS)
     assert list(seen.groups) == [GROUP]
 
@@ -299,7 +299,7 @@ async def forget_a_cluster(server: Server) -> None:
     """One with all that a group of workers leaves behind."""
     event = await an_accepted_event(server)
     await a_journal(server.admin).read_new(10)
-    await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), {}, {WEB_KEY: "uid"})
+    await ValkeyRollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), {}, {WEB_KEY: "uid"})
     await claim_name(server.admin, KEYS, "default", ClusterIdentity("this one"), replace=False)
     await server.admin.call("HSET", KEYS.alive, GROUP, "1 1 0 {}")
     client = server.client("krt-operator")
@@ -323,7 +323,7 @@ async def show_the_newest_events(server: Server, user: str) -> None:
     assert (await reports.read()).newest == ()
     event = await an_accepted_event(server)
     targets = {a_key("Deployment", "shop", f"web-{number}"): READY for number in range(400)}
-    await Rollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
+    await ValkeyRollouts(server.admin, KEYS, group=GROUP).record(event, Group(GroupState.MATCHED), targets, {})
     (report,) = (await reports.read([event])).newest
     assert len(report.targets) == 400
 

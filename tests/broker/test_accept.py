@@ -15,7 +15,7 @@ from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.core.conclusion import state_of
 from krt.core.envelope import to_fields
-from krt.core.ports import Accepted
+from krt.core.ports import Acceptance
 from krt.core.report import EventState
 from krt.core.use import use_of
 from krt.dev.valkey import open_valkey
@@ -41,7 +41,7 @@ def clock(mock_clock: MockClock) -> MockClock:
     return mock_clock
 
 
-async def accept(acceptor: Acceptor, *, jti="token-1", tags=("dev",), path=PATH, key=None, **claims) -> Accepted:
+async def accept(acceptor: Acceptor, *, jti="token-1", tags=("dev",), path=PATH, key=None, **claims) -> Acceptance:
     """One call with the token `jti`; `key` is its Idempotency-Key."""
     identity, event = an_identity(jti=jti, **claims), an_event(tags=tags)
     envelope = replace(an_envelope(event, identity=identity), dry_run=path.endswith("dry-run"))
@@ -212,8 +212,8 @@ async def test_what_is_not_the_same_call_of_the_same_run_is_another_event(client
     assert await ids(client) == [str(first.id), str(second.id)]
 
 
-async def gathered(calls) -> list[Accepted]:
-    results: list[Accepted] = []
+async def gathered(calls) -> list[Acceptance]:
+    results: list[Acceptance] = []
 
     async def one(call) -> None:
         results.append(await call())

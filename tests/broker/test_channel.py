@@ -12,12 +12,12 @@ from krt.backoff import Backoff
 from krt.broker.channel import (
     MOST_MESSAGE_BYTES,
     SIGNALS_HELD,
-    Lost,
-    Message,
+    ChannelMessage,
     Signal,
     Subscribed,
     Subscription,
     TooLarge,
+    Unsubscribed,
     subscribe,
 )
 from krt.broker.endpoint import Endpoint, parse_endpoint
@@ -72,13 +72,13 @@ async def test_what_another_client_publishes_is_heard_byte_for_byte(valkey, endp
         with oracle.from_url(valkey.address) as other:
             for payload in (b'{"image":"a"}\n \n', b"", b"\x00\xff"):
                 assert await trio.to_thread.run_sync(other.publish, "events", payload) == 1
-                assert await heard_by(subscription) == Message(payload)
+                assert await heard_by(subscription) == ChannelMessage(payload)
 
 
 async def test_signals_can_be_iterated_over(client, endpoint):
     async with subscribe(endpoint, "events") as subscription:
         async for signal in subscription:
-            if signal == Message(b"last"):
+            if signal == ChannelMessage(b"last"):
                 break
             await client.call("PUBLISH", "events", "last")
 
@@ -87,12 +87,12 @@ async def test_other_channels_are_not_heard(client, endpoint):
     async with subscribed(endpoint) as subscription:
         await client.call("PUBLISH", "other", "x")
         await client.call("PUBLISH", "events", "y")
-        assert await heard_by(subscription) == Message(b"y")
+        assert await heard_by(subscription) == ChannelMessage(b"y")
 
 
 async def test_a_message_right_behind_the_confirmation_is_heard():
     async with fake_valkey(saying(CONFIRMED + MESSAGE)) as endpoint, subscribed(endpoint) as subscription:
-        assert await heard_by(subscription) == Message(b"hi")
+        assert await heard_by(subscription) == ChannelMessage(b"hi")
 
 
 async def test_while_valkey_is_away_it_says_why_and_subscribed_again_when_it_is_back(valkey, endpoint, client):
@@ -100,14 +100,14 @@ async def test_while_valkey_is_away_it_says_why_and_subscribed_again_when_it_is_
         assert subscription.connected
         await valkey.kill()
         lost = await heard_by(subscription)
-        assert isinstance(lost, Lost)
+        assert isinstance(lost, Unsubscribed)
         assert not subscription.connected
         assert subscription.problem == lost.problem
         await valkey.start()
         await heard_until_subscribed(subscription)
         assert (subscription.connected, subscription.problem) == (True, None)
         await client.call("PUBLISH", "events", "x")
-        assert await heard_by(subscription) == Message(b"x")
+        assert await heard_by(subscription) == ChannelMessage(b"x")
 
 
 async def test_it_subscribes_again_after_any_number_of_losses(client, endpoint):
@@ -115,14 +115,14 @@ async def test_it_subscribes_again_after_any_number_of_losses(client, endpoint):
         for _ in range(5):
             await client.call("CLIENT", "KILL", "TYPE", "pubsub")
             lost, again = await heard_until_subscribed(subscription)
-            assert (type(lost), again) == (Lost, Subscribed())
+            assert (type(lost), again) == (Unsubscribed, Subscribed())
 
 
 async def test_absent_from_the_start_it_is_waited_for(endpoint, valkey):
     await valkey.stop()
     async with subscribe(endpoint, "events") as subscription:
         assert not subscription.connected
-        assert isinstance(await heard_by(subscription), Lost)
+        assert isinstance(await heard_by(subscription), Unsubscribed)
         await valkey.start()
         await heard_until_subscribed(subscription)
 
@@ -158,7 +158,7 @@ async def test_a_living_but_idle_valkey_is_pinged_and_stays_connected(client, en
     async with subscribed(endpoint, ping_seconds=0.01) as subscription:
         await until_on_trio_clock(pinged)
         await client.call("PUBLISH", "events", "x")
-        assert await heard_by(subscription) == Message(b"x")
+        assert await heard_by(subscription) == ChannelMessage(b"x")
 
 
 async def test_a_valkey_that_hangs_is_noticed_and_left(valkey, endpoint):
@@ -177,7 +177,7 @@ async def test_a_message_above_the_limit_is_told_by_its_size_and_the_next_is_hea
         await client.call("PUBLISH", "events", b"x" * (MOST_MESSAGE_BYTES + 1))
         await client.call("PUBLISH", "events", b"x" * MOST_MESSAGE_BYTES)
         assert await heard_by(subscription) == TooLarge(MOST_MESSAGE_BYTES + 1)
-        assert await heard_by(subscription) == Message(b"x" * MOST_MESSAGE_BYTES)
+        assert await heard_by(subscription) == ChannelMessage(b"x" * MOST_MESSAGE_BYTES)
 
 
 async def test_a_message_above_any_reply_costs_the_connection_and_it_subscribes_again(client, endpoint):
@@ -195,7 +195,7 @@ async def test_a_slow_listener_loses_no_message_and_holds_a_bounded_number(clien
         await trio.testing.wait_all_tasks_blocked()
         assert subscription._receiver.statistics().current_buffer_used <= SIGNALS_HELD
         for number in range(count):
-            assert await heard_by(subscription) == Message(str(number).encode())
+            assert await heard_by(subscription) == ChannelMessage(str(number).encode())
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ async def test_a_peer_that_is_no_valkey_is_lost_and_never_heard(answer):
         signal = await heard_by(subscription)
         if signal == Subscribed():
             signal = await heard_by(subscription)
-        assert isinstance(signal, Lost)
+        assert isinstance(signal, Unsubscribed)
 
 
 async def test_a_peer_that_hangs_up_after_each_first_message_is_tried_ever_more_slowly():

@@ -12,7 +12,7 @@ from krt.broker.client import MOST_CALLS_AT_ONCE, Client, open_client
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.broker.pool import Pool
 from krt.broker.script import Script
-from krt.dev.valkey import Valkey, open_valkey
+from krt.dev.valkey import EmbeddedValkey, open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable
 from tests.fakes.pace import slack
 from tests.fakes.peers import open_peer, saying
@@ -326,7 +326,7 @@ async def test_a_connection_in_use_at_the_end_of_its_client_is_closed_after_its_
     await until_alone(client)
 
 
-async def test_after_its_end_a_client_leaves_no_connection_behind(valkey: Valkey, endpoint, client):
+async def test_after_its_end_a_client_leaves_no_connection_behind(valkey: EmbeddedValkey, endpoint, client):
     async with open_client(endpoint) as other:
         await other.call("PING")
         assert await connections_at(client) == 2

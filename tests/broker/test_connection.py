@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from valkey.exceptions import ConnectionError as ConnectionLost
 from valkey.exceptions import InvalidResponse, NoScriptError, ResponseError
 
-from krt.broker.connection import MOST_REPLY_BYTES, Connection, code_of
+from krt.broker.connection import MOST_REPLY_BYTES, ValkeyConnection, code_of
 from tests.fakes.peers import Behaviour, open_peer, saying
 from tests.fakes.polling import until_on_trio_clock
 
 
 @asynccontextmanager
-async def connected_to(behave: Behaviour) -> AsyncIterator[Connection]:
+async def connected_to(behave: Behaviour) -> AsyncIterator[ValkeyConnection]:
     async with open_peer(behave) as port:
         stream = await trio.open_tcp_stream("127.0.0.1", port)
         async with stream:
-            yield Connection(stream, stream.socket)
+            yield ValkeyConnection(stream, stream.socket)
 
 
 def nested(levels: int) -> bytes:
@@ -251,7 +251,7 @@ def test_replies_are_the_same_however_the_wire_cuts_them(replies, data):
     pieces = [wire[a:b] for a, b in zip([0, *cuts], [*cuts, len(wire)], strict=True)]
 
     async def read() -> list[object]:
-        connection = Connection(_Wire(pieces), socket=None)
+        connection = ValkeyConnection(_Wire(pieces), socket=None)
         return [await connection.receive() for _ in replies]
 
     assert trio.run(read) == replies
@@ -260,7 +260,7 @@ def test_replies_are_the_same_however_the_wire_cuts_them(replies, data):
 @given(st.binary(max_size=200))
 def test_any_bytes_are_replies_or_one_of_the_errors_of_a_connection(wire):
     async def read_all() -> None:
-        connection = Connection(_Wire([wire]), socket=None)
+        connection = ValkeyConnection(_Wire([wire]), socket=None)
         while True:
             await connection.receive()
 

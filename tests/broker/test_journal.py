@@ -5,7 +5,7 @@ import trio
 
 from krt.broker.accept import Acceptor
 from krt.broker.connection import MOST_REPLY_BYTES
-from krt.broker.journal import KEPT_SECONDS, MOST_ENTRY_BYTES, Journal
+from krt.broker.journal import KEPT_SECONDS, MOST_ENTRY_BYTES, ValkeyJournal
 from krt.broker.keys import Keys
 from krt.core.envelope import from_fields, to_fields
 from krt.core.event_id import EventId
@@ -22,8 +22,8 @@ def journal(client):
     return a_journal(client)
 
 
-def a_journal(client, *, group: str = GROUP, most_entries: int = 1000) -> Journal:
-    return Journal(client, KEYS, group=group, most_entries=most_entries)
+def a_journal(client, *, group: str = GROUP, most_entries: int = 1000) -> ValkeyJournal:
+    return ValkeyJournal(client, KEYS, group=group, most_entries=most_entries)
 
 
 async def announce(client, *tags: str) -> list[EventId]:
@@ -41,7 +41,7 @@ def ids(delivered) -> list[EventId]:
     return [entry.id for entry in delivered]
 
 
-async def left_alone(client, journal: Journal, *entries: EventId, seconds: float = 60) -> None:
+async def left_alone(client, journal: ValkeyJournal, *entries: EventId, seconds: float = 60) -> None:
     """As if the worker had said nothing of these entries for so long."""
     named = [str(entry) for entry in entries]
     whose = (KEYS.journal, GROUP, journal._consumer, 0, *named)
@@ -91,7 +91,7 @@ async def test_two_workers_that_come_first_make_one_group(client):
     announced = await announce(client, "v1", "v2", "v3")
     found: list[EventId] = []
 
-    async def read(journal: Journal) -> None:
+    async def read(journal: ValkeyJournal) -> None:
         found.extend(ids(await journal.read_new(10)))
 
     async with trio.open_nursery() as nursery:

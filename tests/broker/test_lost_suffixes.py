@@ -10,7 +10,7 @@ from krt.broker.client import Client
 from krt.core.conclusion import state_of
 from krt.core.event_id import EventId
 from krt.core.object_key import ObjectKey
-from krt.core.ports import Followed
+from krt.core.ports import FollowedWorkload
 from krt.core.presence import Seen
 from krt.core.report import Group, GroupState
 from krt.core.target import LAST, Target, TargetState
@@ -52,7 +52,7 @@ class Business:
         await self._rollouts.record(self.event, MATCHED, {LATE: Target(TargetState.WAITING, uid="u5")}, {LATE: "u5"})
 
     async def tell_progress(self) -> None:
-        await self._rollouts.tell(Followed(RESTARTED, "u1", (self.event,)), progressing(8))
+        await self._rollouts.tell(FollowedWorkload(RESTARTED, "u1", (self.event,)), progressing(8))
 
     async def settle(self) -> None:
         await self._rollouts.settle(self.event, SETTLED, OUTCOMES, FOLLOW)
@@ -137,7 +137,7 @@ async def told(client: Client, count: int, *, unfinished: int = 0, failed: int =
         if number < count - unfinished:
             bad = Target(TargetState.FAILED, "no", uid=uid, version=8)
             is_bad = number >= count - unfinished - failed
-            await rollouts.tell(Followed(key, uid, (event,)), bad if is_bad else ready(8, uid))
+            await rollouts.tell(FollowedWorkload(key, uid, (event,)), bad if is_bad else ready(8, uid))
     return event, rollouts
 
 

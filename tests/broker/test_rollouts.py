@@ -7,10 +7,10 @@ import trio
 from krt.broker.channel import subscribe
 from krt.broker.clusters import seen_clusters, seen_of
 from krt.broker.keys import Keys
-from krt.broker.rollouts import Rollouts
+from krt.broker.rollouts import ValkeyRollouts
 from krt.core.event_id import EventId
 from krt.core.object_key import ObjectKey
-from krt.core.ports import Followed, Message, Subscribed
+from krt.core.ports import ChannelMessage, FollowedWorkload, Subscribed
 from krt.core.presence import Presence
 from krt.core.report import Group, GroupState, Standing
 from krt.core.report_fields import group_field, target_field, to_json
@@ -28,11 +28,11 @@ FIELD = target_field(GROUP, WEB)
 
 
 @pytest.fixture
-def rollouts(client) -> Rollouts:
+def rollouts(client) -> ValkeyRollouts:
     return some_rollouts(client)
 
 
-async def recorded(client, rollouts: Rollouts, token: str = "t-1", uid: str = "u1") -> EventId:
+async def recorded(client, rollouts: ValkeyRollouts, token: str = "t-1", uid: str = "u1") -> EventId:
     """An event that a worker has in hand, and has written down that it will restart shop/web for."""
     event = await accept(client, token)
     await a_journal(client).read_new(10)
@@ -49,7 +49,7 @@ async def test_T2_what_is_about_to_be_done_is_written_down_and_followed(client, 
     event = await recorded(client, rollouts)
     found = await read(client, event)
     assert (found.groups, found.targets) == ({GROUP: MATCHED}, {(GROUP, WEB): WAITING})
-    assert await rollouts.followed() == (Followed(WEB, "u1", (event,)),)
+    assert await rollouts.followed() == (FollowedWorkload(WEB, "u1", (event,)),)
     assert await pending(client) == 1
 
 
@@ -57,13 +57,13 @@ async def test_T2_recorded_again_by_the_worker_that_takes_over_is_recorded_once(
     """Seen to fail with the look for the id removed from RECORD."""
     event = await recorded(client, rollouts)
     await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
-    assert await rollouts.followed() == (Followed(WEB, "u1", (event,)),)
+    assert await rollouts.followed() == (FollowedWorkload(WEB, "u1", (event,)),)
 
 
 async def test_T2_what_was_told_before_the_worker_died_is_not_taken_back_by_the_one_that_takes_over(client, rollouts):
     """Seen to fail with the versions not compared."""
     event = await recorded(client, rollouts)
-    await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(7))
+    await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), progressing(7))
     await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
     assert await target(client, event) == progressing(7)
 
@@ -71,19 +71,19 @@ async def test_T2_what_was_told_before_the_worker_died_is_not_taken_back_by_the_
 async def test_T3_every_event_that_waits_for_a_workload_follows_it_oldest_first(client, rollouts):
     """Seen to fail with each event in the place of the one before."""
     events = tuple([await recorded(client, rollouts, f"t-{number}") for number in range(12)])
-    assert await rollouts.followed() == (Followed(WEB, "u1", events),)
+    assert await rollouts.followed() == (FollowedWorkload(WEB, "u1", events),)
 
 
 async def test_T3_a_recreated_workload_is_followed_as_another_one(client, rollouts):
     """Seen to fail with the uid left out of the name."""
     old, new = await recorded(client, rollouts), await recorded(client, rollouts, "t-2", uid="u2")
-    assert set(await rollouts.followed()) == {Followed(WEB, "u1", (old,)), Followed(WEB, "u2", (new,))}
+    assert set(await rollouts.followed()) == {FollowedWorkload(WEB, "u1", (old,)), FollowedWorkload(WEB, "u2", (new,))}
 
 
 async def test_T1_a_report_moves_only_to_higher_versions(client, rollouts):
     """Seen to fail with the versions not compared."""
     event = await recorded(client, rollouts)
-    followed = Followed(WEB, "u1", (event,))
+    followed = FollowedWorkload(WEB, "u1", (event,))
     assert [await rollouts.tell(followed, progressing(version)) for version in (7, 6, 7, 8)] == [1, 0, 0, 1]
     assert await target(client, event) == progressing(8)
 
@@ -94,7 +94,7 @@ async def test_T1_what_was_skipped_may_come_to_match(client, rollouts):
     skipped = Target(TargetState.SKIPPED, reason="another tag")
     await rollouts.record(event, MATCHED, {WEB: skipped}, {})
     await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
-    await rollouts.tell(Followed(WEB, "u1", (event,)), ready(7))
+    await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), ready(7))
     assert (await read(client, event)).targets[GROUP, WEB] == ready(7)
     await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
     assert (await read(client, event)).targets[GROUP, WEB] == ready(7)
@@ -112,9 +112,9 @@ async def test_T1_what_was_given_up_as_no_match_stays_so(client, rollouts):
 async def test_T1_a_final_state_stays(client, rollouts):
     """Seen to fail with `final` not looked at."""
     event = await recorded(client, rollouts)
-    await rollouts.tell(Followed(WEB, "u1", (event,)), ready(7))
+    await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), ready(7))
     await rollouts.record(event, MATCHED, {WEB: WAITING}, {WEB: "u1"})
-    assert await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(9)) == 0
+    assert await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), progressing(9)) == 0
     failed = Target(TargetState.FAILED, "internal", version=LAST)
     await rollouts.settle(event, SETTLED, {WEB: failed}, {})
     assert await target(client, event) == ready(7)
@@ -145,17 +145,17 @@ async def test_T1_a_script_that_fails_half_way_has_acknowledged_nothing(client, 
 
 async def test_only_the_events_that_are_named_are_told(client, rollouts):
     first, second = await recorded(client, rollouts), await recorded(client, rollouts, "t-2")
-    assert await rollouts.tell(Followed(WEB, "u1", (first,)), ready(7)) == 1
+    assert await rollouts.tell(FollowedWorkload(WEB, "u1", (first,)), ready(7)) == 1
     assert await target(client, first) == ready(7)
     assert await target(client, second) == WAITING
-    assert await rollouts.followed() == (Followed(WEB, "u1", (second,)),)
+    assert await rollouts.followed() == (FollowedWorkload(WEB, "u1", (second,)),)
 
 
 async def test_with_the_last_word_the_last_event_takes_its_workload_along(client, rollouts):
     event = await recorded(client, rollouts)
-    await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(7))
-    assert await rollouts.followed() == (Followed(WEB, "u1", (event,)),)
-    await rollouts.tell(Followed(WEB, "u1", (event,)), ready(8))
+    await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), progressing(7))
+    assert await rollouts.followed() == (FollowedWorkload(WEB, "u1", (event,)),)
+    await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), ready(8))
     assert await rollouts.followed() == ()
 
 
@@ -164,26 +164,26 @@ async def test_T3_what_becomes_of_a_workloads_predecessor_is_nothing_to_an_event
 ):
     """The worker died, the workload was recreated, and who took over matched the new one. Seen to fail without uid."""
     event = await recorded(client, rollouts, uid="u1")
-    await rollouts.tell(Followed(WEB, "u1", (event,)), progressing(7))
+    await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), progressing(7))
     await rollouts.record(event, MATCHED, {WEB: Target(TargetState.WAITING, uid="u2")}, {WEB: "u2"})
     assert (await target(client, event)).uid == "u2"
     gone = Target(TargetState.FAILED, "gone", version=LAST)
-    assert await rollouts.tell(Followed(WEB, "u1", (event,)), gone) == 0
-    assert await rollouts.followed() == (Followed(WEB, "u2", (event,)),)
-    assert await rollouts.tell(Followed(WEB, "u2", (event,)), ready(9, "u2")) == 1
+    assert await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), gone) == 0
+    assert await rollouts.followed() == (FollowedWorkload(WEB, "u2", (event,)),)
+    assert await rollouts.tell(FollowedWorkload(WEB, "u2", (event,)), ready(9, "u2")) == 1
 
 
 async def test_what_is_not_followed_any_more_is_not_told(client, rollouts):
     event = await recorded(client, rollouts)
-    await rollouts.tell(Followed(WEB, "u1", (event,)), ready(7))
-    assert await rollouts.tell(Followed(WEB, "u1", (event,)), ready(8)) == 0
-    assert await rollouts.tell(Followed(API, "u1", (event,)), ready(8)) == 0
+    await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), ready(7))
+    assert await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), ready(8)) == 0
+    assert await rollouts.tell(FollowedWorkload(API, "u1", (event,)), ready(8)) == 0
 
 
 async def test_a_report_that_has_expired_is_not_made_again(client, rollouts):
     event = await recorded(client, rollouts)
     await client.call("DEL", KEYS.report(str(event)))
-    followed = Followed(WEB, "u1", (event,))
+    followed = FollowedWorkload(WEB, "u1", (event,))
     assert await rollouts.standings(followed) == {event: Standing(settled=True, target=None)}
     assert await rollouts.tell(followed, progressing(7)) == 0
     await rollouts.settle(event, SETTLED, {WEB: ready(7)}, {})
@@ -194,7 +194,7 @@ async def test_a_report_that_has_expired_is_not_made_again(client, rollouts):
 async def test_how_events_stand_is_read_from_their_reports(client, rollouts):
     first, second = await recorded(client, rollouts), await recorded(client, rollouts, "t-2")
     await rollouts.settle(first, SETTLED, {WEB: progressing(7)}, {})
-    assert await rollouts.standings(Followed(WEB, "u1", (first, second))) == {
+    assert await rollouts.standings(FollowedWorkload(WEB, "u1", (first, second))) == {
         first: Standing(settled=True, target=progressing(7)),
         second: Standing(settled=False, target=WAITING),
     }
@@ -203,7 +203,7 @@ async def test_how_events_stand_is_read_from_their_reports(client, rollouts):
 async def test_nothing_is_known_of_how_events_stand_once_others_have_come(client, rollouts):
     """Seen to fail: an event that had been superseded meanwhile was settled, and what was to serve it was not seen."""
     first = await recorded(client, rollouts)
-    seen = Followed(WEB, "u1", (first,))
+    seen = FollowedWorkload(WEB, "u1", (first,))
     await recorded(client, rollouts, "t-2")
     assert await rollouts.standings(seen) == {}
 
@@ -238,7 +238,7 @@ async def test_each_cluster_has_its_own_part_of_a_report_and_follows_its_own(cli
     found = await read(client, event)
     assert found.targets == {(GROUP, WEB): ready(7), ("eu:1", WEB): WAITING}
     assert found.groups == {GROUP: SETTLED, "eu:1": MATCHED}
-    assert await others.followed() == (Followed(WEB, "u9", (event,)),)
+    assert await others.followed() == (FollowedWorkload(WEB, "u9", (event,)),)
 
 
 @pytest.mark.parametrize("text", [*ODD, "\ud800".encode("utf-8", "surrogatepass")])
@@ -247,7 +247,7 @@ async def test_what_cannot_be_read_stops_no_worker_and_is_written_over(client, r
     odd = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     await client.call("HSET", KEYS.report(str(event)), FIELD, odd, group_field(GROUP), odd)
     await rollouts.is_open(event)
-    followed = Followed(WEB, "u1", (event,))
+    followed = FollowedWorkload(WEB, "u1", (event,))
     assert list(await rollouts.standings(followed)) == [event]
     await rollouts.tell(followed, progressing(7))
     await rollouts.record(event, MATCHED, {}, {})
@@ -263,7 +263,7 @@ async def test_what_cannot_be_read_stops_no_worker_and_is_written_over(client, r
 async def test_what_is_followed_by_nobodys_order_is_passed_over(client, rollouts, name, ids):
     event = await recorded(client, rollouts)
     await client.call("HSET", KEYS.followed(GROUP), name, ids)
-    assert await rollouts.followed() == (Followed(WEB, "u1", (event,)),)
+    assert await rollouts.followed() == (FollowedWorkload(WEB, "u1", (event,)),)
 
 
 async def test_what_is_followed_ends_by_itself_where_no_worker_comes_any_more(client, rollouts):
@@ -275,7 +275,7 @@ async def test_every_change_of_a_report_is_rung_for_and_nothing_else(client, rol
     async with subscribe(endpoint, KEYS.reports_channel) as channel:
         assert await channel.receive() == Subscribed()
         event = await recorded(client, rollouts)
-        followed = Followed(WEB, "u1", (event,))
+        followed = FollowedWorkload(WEB, "u1", (event,))
         for said in (progressing(7), progressing(7), progressing(6), ready(8), ready(9)):
             await rollouts.tell(followed, said)
         await rollouts.record(event, MATCHED, {WEB: WAITING}, {})
@@ -284,9 +284,9 @@ async def test_every_change_of_a_report_is_rung_for_and_nothing_else(client, rol
         await client.call("PUBLISH", KEYS.reports_channel, "end")
         rung = []
         with trio.fail_after(PATIENCE_SECONDS):
-            while (signal := await channel.receive()) != Message(b"end"):
+            while (signal := await channel.receive()) != ChannelMessage(b"end"):
                 rung.append(signal)
-    assert rung == [Message(str(event).encode())] * 4
+    assert rung == [ChannelMessage(str(event).encode())] * 4
 
 
 async def test_one_worker_of_a_group_tells_until_it_is_gone(client):
@@ -307,7 +307,7 @@ async def alive(client) -> dict[str, tuple[float, float, float]]:
 async def test_T4_a_group_says_since_when_it_is_there_and_as_what(client):
     """Seen to fail with `first` written anew each time."""
     presence = Presence(namespaces=("shop",), require_opt_in=True)
-    rollouts = Rollouts(client, Keys("krt"), group=GROUP, presence=presence)
+    rollouts = ValkeyRollouts(client, Keys("krt"), group=GROUP, presence=presence)
     await rollouts.say_alive()
     [(first, last, earlier)] = (await alive(client)).values()
     assert (last, earlier) == (first, 0.0)

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from krt.core.event_id import EventId
-from krt.core.ports import Followed
+from krt.core.ports import FollowedWorkload
 from krt.core.report import MOST_TARGETS, Group, GroupState
 from krt.core.report_fields import target_field
 from krt.core.target import TABLE, Target, TargetState
@@ -50,7 +50,7 @@ async def test_T1_from_each_state_to_each_other_as_the_table_has_it(client, was:
     elif way == "settle":
         await rollouts.settle(event, MATCHED, {WEB: new}, {})
     else:
-        await rollouts.tell(Followed(WEB, "u1", (event,)), new)
+        await rollouts.tell(FollowedWorkload(WEB, "u1", (event,)), new)
     assert (await stored(client, event) != before) == old.may_become(to)
 
 

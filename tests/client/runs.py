@@ -6,10 +6,10 @@ from typing import Any
 
 from krt.client import command
 from krt.client.address import parse_server
-from krt.client.call import Message, Patience
+from krt.client.call import Announcement, RetryPatience
 from krt.client.command import Notification
 from krt.client.console import Console
-from krt.client.follow import Pace
+from krt.client.follow import QuestionPace
 from krt.client.token import TokenService
 from krt.client.wait import Wait
 from krt.core import event
@@ -19,14 +19,14 @@ from tests.fakes.pace import PATIENCE_SECONDS, slack
 # Long enough for an exchange or two, so that one may be waited for to its end.
 SHORT_SECONDS = round(slack(0.125), 1)
 
-QUICK = Patience(
+QUICK = RetryPatience(
     timeout_seconds=PATIENCE_SECONDS,
     attempt_seconds=5,
     connect_seconds=5,
     first_pause_seconds=0.01,
     longest_pause_seconds=0.02,
 )
-QUICK_PACE = Pace(hold_seconds=5, spacing_seconds=0.01, absent_seconds=0.1, nobody_seconds=60, doubt_seconds=10)
+QUICK_PACE = QuestionPace(hold_seconds=5, spacing_seconds=0.01, absent_seconds=0.1, nobody_seconds=60, doubt_seconds=10)
 
 
 def a_wait(**changes: Any) -> Wait:
@@ -50,7 +50,7 @@ def a_notification(actions: Actions, **changes: Any) -> Notification:
     url = changes.pop("url", actions.url)
     announced = event.build("ghcr.io/acme/shop", ["dev", "v1"])
     return Notification(
-        message=Message(parse_server(url), announced, dry_run=changes.pop("dry_run", False)),
+        message=Announcement(parse_server(url), announced, dry_run=changes.pop("dry_run", False)),
         service=TokenService(
             changes.pop("token_url", f"{actions.url}/token?api-version=2.0"),
             REQUEST_TOKEN,

@@ -9,7 +9,7 @@ from krt.client import display
 from krt.client.console import Console
 from krt.client.display import MOST_LINES, Lines, open_display
 from krt.client.live import MOST_ROWS, Picture
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.core import event
 from tests.client.reports import a_cluster, a_document, a_target
 
@@ -17,8 +17,8 @@ EVENT = event.build("ghcr.io/acme/shop", ["dev", "v1"])
 HOSTILE = "\n::error::x\x1b[2J##[error]y[red]z"
 
 
-def a_report(state: str, *targets: dict[str, object], **changes: object) -> Report:
-    return msgspec.convert(a_document(state, *targets, **changes), Report)
+def a_report(state: str, *targets: dict[str, object], **changes: object) -> ReceivedReport:
+    return msgspec.convert(a_document(state, *targets, **changes), ReceivedReport)
 
 
 def a_console(**changes: bool) -> Console:
@@ -110,7 +110,7 @@ def test_a_terminal_gets_a_picture() -> None:
         assert isinstance(picture, Picture)
 
 
-def a_drawing(*reports: Report, note: str = "") -> str:
+def a_drawing(*reports: ReceivedReport, note: str = "") -> str:
     stream = io.StringIO()
     console = RichConsole(file=stream, width=120)
     picture = Picture("ghcr.io/acme/shop (dev)", console)

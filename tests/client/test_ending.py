@@ -4,7 +4,7 @@ import pytest
 from krt.client import ending, exits
 from krt.client.ending import MOST_ANNOTATIONS, NO_WORKER, Ending
 from krt.client.outcome import Followed, Lost, Unfinished
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.core import event
 from krt.core.matching import Warning  # noqa: A004
 from tests.client.reports import a_cluster, a_document, a_target
@@ -12,15 +12,15 @@ from tests.client.reports import a_cluster, a_document, a_target
 EVENT = event.build("ghcr.io/acme/shop", ["dev", "v1"])
 
 
-def a_report(state: str, *targets: dict[str, object], **changes: object) -> Report:
-    return msgspec.convert(a_document(state, *targets, **changes), Report)
+def a_report(state: str, *targets: dict[str, object], **changes: object) -> ReceivedReport:
+    return msgspec.convert(a_document(state, *targets, **changes), ReceivedReport)
 
 
 def followed(state: str, *targets: dict[str, object], allow_no_match: bool = False, **changes: object) -> Ending:
     return ending.of(Followed(a_report(state, *targets, **changes)), EVENT, allow_no_match=allow_no_match)
 
 
-def unfinished(report: Report | None, problem: str = "") -> Ending:
+def unfinished(report: ReceivedReport | None, problem: str = "") -> Ending:
     return ending.of(Unfinished(900, report, problem), EVENT, allow_no_match=True)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from krt.client import answers
 from krt.client.claims import Claims
 from krt.client.outcome import Lost, NotYet, Refused
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.client.transport import Answer
 from krt.core.report import GroupState
 from krt.core.target import TABLE, TargetState
@@ -22,8 +22,8 @@ def read(body: bytes, status: int = 200, *, location: str = "", wait_seconds: fl
     return answers.read_report(Answer(url, status, location, wait_seconds, body), CLAIMS)
 
 
-def a_report(state: str, *targets: dict[str, object], **changes: object) -> Report:
-    return msgspec.convert(a_document(state, *targets, **changes), Report)
+def a_report(state: str, *targets: dict[str, object], **changes: object) -> ReceivedReport:
+    return msgspec.convert(a_document(state, *targets, **changes), ReceivedReport)
 
 
 @pytest.mark.parametrize("state", ["ready", "failed", "no_match", "expired", "done"])
@@ -68,7 +68,7 @@ def test_what_a_newer_krt_web_adds_is_passed_over() -> None:
     document["clusters"] = [a_cluster(region="eu")]
     document["by"]["actor"] = "eve"
     report = read(json.dumps(document).encode())
-    assert isinstance(report, Report)
+    assert isinstance(report, ReceivedReport)
     assert report.targets[0].name == "web"
 
 
@@ -81,7 +81,7 @@ def test_what_a_newer_krt_web_adds_is_passed_over() -> None:
     ],
 )
 def test_what_is_left_out_is_no_error(document: dict[str, object]) -> None:
-    assert isinstance(read(json.dumps(document).encode()), Report)
+    assert isinstance(read(json.dumps(document).encode()), ReceivedReport)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_200_without_a_report_is_asked_again(body: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_body_is_a_report_or_asked_again(body: bytes) -> None:
-    assert isinstance(read(body), Report | NotYet)
+    assert isinstance(read(body), ReceivedReport | NotYet)
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])

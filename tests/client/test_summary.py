@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from krt.client import ending, summary
 from krt.client.outcome import Followed, Lost
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.client.summary import HEAD, MOST_ROWS, cell, markdown
 from krt.core import event
 from tests.client.reports import a_document, a_target
@@ -16,7 +16,7 @@ EVENT = event.build("ghcr.io/acme/shop", ["dev"])
 
 
 def a_page(state: str, *targets: dict[str, object]) -> str:
-    report = msgspec.convert(a_document(state, *targets), Report)
+    report = msgspec.convert(a_document(state, *targets), ReceivedReport)
     return markdown(ending.of(Followed(report), EVENT, allow_no_match=False), EVENT)
 
 

@@ -10,7 +10,7 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.client.call import Patience
+from krt.client.call import RetryPatience
 from krt.client.outcome import NotYet
 from krt.client.transport import LONGEST_ANSWER_BYTES, exchange, open_http, retry_after_seconds
 from krt.errors import SettingsInvalid
@@ -81,7 +81,7 @@ def test_an_untrusted_certificate_is_named_as_the_reason(secured: Actions) -> No
     # One attempt, then a pause to the end: httpcore leaves the socket of a handshake that is cut unclosed.
     ended = run(
         secured,
-        patience=Patience(timeout_seconds=2 * SHORT_SECONDS, first_pause_seconds=1000, longest_pause_seconds=1000),
+        patience=RetryPatience(timeout_seconds=2 * SHORT_SECONDS, first_pause_seconds=1000, longest_pause_seconds=1000),
     )
     assert ended.code == 3
     assert "the certificate of localhost is not trusted: " in ended.err

@@ -5,7 +5,7 @@ from signal import SIGTERM
 import pytest
 
 from krt.client.address import parse_server
-from krt.client.call import Call, Message, Patience
+from krt.client.call import Announcement, AnnouncingCall, RetryPatience
 from krt.client.console import Console
 from krt.client.outcome import Accepted
 from krt.client.token import Tokens, TokenService
@@ -18,10 +18,10 @@ GOES_ON = (
 )
 
 
-def a_call() -> Call:
-    message = Message(parse_server("https://krt.example.com"), event.build("shop:dev", None), dry_run=False)
+def a_call() -> AnnouncingCall:
+    message = Announcement(parse_server("https://krt.example.com"), event.build("shop:dev", None), dry_run=False)
     service = TokenService("https://tokens.example.com/?a=b", "secret", "https://krt.example.com")
-    return Call(message, Tokens(service, seconds=1, on_token=lambda _: None), Patience(), lambda _: None)
+    return AnnouncingCall(message, Tokens(service, seconds=1, on_token=lambda _: None), RetryPatience(), lambda _: None)
 
 
 @pytest.mark.parametrize(

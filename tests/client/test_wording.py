@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from krt.client import wording
-from krt.client.report import Report
+from krt.client.report import ReceivedReport
 from krt.core.report_document import ListedTarget
 from tests.client.reports import a_cluster, a_document, a_target
 
@@ -30,4 +30,4 @@ def test_a_target_is_one_line(changes: dict[str, object], text: str) -> None:
 def test_what_the_reader_looks_for_is_counted_first() -> None:
     states = ("skipped", "ready", "failed", "skipped")
     document = a_document("failed", *(a_target(state=state) for state in states), clusters=[a_cluster(more=3)])
-    assert wording.counts(msgspec.convert(document, Report)) == "1 ready, 1 failed, 2 skipped, 3 more"
+    assert wording.counts(msgspec.convert(document, ReceivedReport)) == "1 ready, 1 failed, 2 skipped, 3 more"

@@ -15,7 +15,7 @@ from krt.cluster.access import http_client, load_access
 from krt.cluster.listing import MOST_OBJECTS, ListTooLong, Pages
 from krt.cluster.reflect import reflect
 from krt.cluster.scope import Scope
-from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.survey import survey
 from krt.cluster.workloads.wire import READERS
 from krt.core.ports import Stamp
@@ -209,7 +209,7 @@ async def test_krt_explain_says_it_too(tmp_path):
 
 async def test_a_list_that_is_given_up_leaves_nothing_of_it_and_takes_nothing_away(tmp_path):
     known = READERS["Deployment"].one(json.dumps(OBJECT).encode())
-    index, scope = Index(), Scope(READERS["Deployment"], None)
+    index, scope = WorkloadIndex(), Scope(READERS["Deployment"], None)
     index.put(known)
     endless_list = serving(tmp_path, listing(ENDLESS_LISTS["two tokens by turns"]))
     async with endless_list as (_, api, _), trio.open_nursery() as nursery:

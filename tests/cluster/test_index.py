@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.wire import READERS
 from krt.core.image import Repository, complete
 from krt.core.object_key import ObjectKey
@@ -46,7 +46,7 @@ def model_running(model: dict[ObjectKey, Workload], repository: Repository) -> t
 
 @given(st.lists(steps, max_size=12))
 def test_whatever_happened_it_answers_as_a_search_through_everything_would(taken):
-    index, model = Index(), {}
+    index, model = WorkloadIndex(), {}
     for step in taken:
         match step:
             case "put", workload:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from krt.dev.cluster import Cluster, Fault
+from krt.dev.cluster import Fault, StandInCluster
 from krt.dev.cluster.faults import POLICY_DENIES
 from tests.contract.subject import ELSEWHERE, NOBODYS_TOKEN, Become, Caller, Subject, caller, decoded
 from tests.fakes.served import served
@@ -20,7 +20,7 @@ FAILS = {"stand-in/rollout": "fails"}
 class StandIn(Subject):
     kind = "stand-in"
 
-    def __init__(self, cluster: Cluster, admin: Caller, namespace: str, become: Become) -> None:
+    def __init__(self, cluster: StandInCluster, admin: Caller, namespace: str, become: Become) -> None:
         super().__init__(admin, namespace)
         self._cluster, self._become = cluster, become
 
@@ -61,7 +61,7 @@ class StandIn(Subject):
 
 @asynccontextmanager
 async def open_stand_in(folder: Path, namespace: str = "contract") -> AsyncIterator[StandIn]:
-    cluster = Cluster(tokens={ADMIN_TOKEN, WORKER_TOKEN}, step_seconds=0.02)
+    cluster = StandInCluster(tokens={ADMIN_TOKEN, WORKER_TOKEN}, step_seconds=0.02)
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(served(cluster))
 

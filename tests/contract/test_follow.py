@@ -9,7 +9,7 @@ import trio
 from krt.cluster.reflect import reflect
 from krt.cluster.scope import Scope, State
 from krt.cluster.transport import Transport
-from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.wire import READERS
 from krt.core.image import parse
 from krt.core.restartable import DEPLOYMENT
@@ -26,7 +26,7 @@ class Followed:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.index = Index()
+        self.index = WorkloadIndex()
         self._changed = trio.Event()
         self.index.listen(self._note)
 

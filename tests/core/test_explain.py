@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from krt.core.admission import Refusal
-from krt.core.explain import Answer, Finding, View, explain
+from krt.core.explain import Expectation, Finding, WorkerView, explain
 from krt.core.matching import Match, SkipReason, Warning, judge  # noqa: A004
 from krt.core.patterns import parse_prefix, parse_tag_pattern
 from krt.core.policy import Rule
@@ -11,12 +11,12 @@ from krt.core.who import parse_who
 from krt.core.workload import Workload
 from tests.fakes.values import a_container, a_workload, an_event
 
-ALL = View(namespaces=(), kinds=("Deployment", "StatefulSet", "DaemonSet"), require_opt_in=False)
+ALL = WorkerView(namespaces=(), kinds=("Deployment", "StatefulSet", "DaemonSet"), require_opt_in=False)
 RULE = Rule(parse_who("acme@65/*"), parse_prefix("ghcr.io/acme"), tags=(parse_tag_pattern("dev"),))
 SHOP, DIGEST = "ghcr.io/acme/shop", "sha256:" + "a" * 64
 
 
-def look(workload: Workload, view: View = ALL) -> tuple[str, tuple[str, ...]] | None:
+def look(workload: Workload, view: WorkerView = ALL) -> tuple[str, tuple[str, ...]] | None:
     found = explain(an_event(), [workload], view)
     return (found[0].answer, found[0].why) if found else None
 
@@ -74,7 +74,7 @@ def test_what_the_worker_does_not_see_or_may_not_touch_is_not_restarted(
     changes: dict[str, object], found: tuple[str, tuple[str, ...]]
 ) -> None:
     values = {"namespaces": (), "kinds": ("Deployment",), "require_opt_in": False, **changes}
-    assert look(a_workload(), View(**values)) == found
+    assert look(a_workload(), WorkerView(**values)) == found
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,9 @@ def test_what_would_be_restarted_comes_first_and_then_all_by_name() -> None:
 
 def test_the_images_that_it_is_about_are_told_and_no_others() -> None:
     workload = a_workload(a_container("busybox"), a_container(f"{SHOP}:v1"), a_container(f"{SHOP}:dev"))
-    assert explain(an_event(), [workload], ALL) == (Finding(workload, Answer.YES, (f"{SHOP}:v1", f"{SHOP}:dev"), ()),)
+    assert explain(an_event(), [workload], ALL) == (
+        Finding(workload, Expectation.YES, (f"{SHOP}:v1", f"{SHOP}:dev"), ()),
+    )
 
 
 def test_it_says_yes_exactly_where_the_worker_finds_a_match() -> None:
@@ -150,4 +152,4 @@ def test_it_says_yes_exactly_where_the_worker_finds_a_match() -> None:
     restarted = {
         m.workload for m in (judge(an_event(), w, require_opt_in=False) for w in workloads) if isinstance(m, Match)
     }
-    assert {f.workload for f in explain(an_event(), workloads, ALL) if f.answer is Answer.YES} == restarted
+    assert {f.workload for f in explain(an_event(), workloads, ALL) if f.answer is Expectation.YES} == restarted

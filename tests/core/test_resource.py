@@ -3,7 +3,7 @@ import pytest
 from krt.core.resource import NAMESPACE, Resource
 from krt.core.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE
 from krt.core.rollout import has_no_pods, stage_of
-from krt.settings.parts import Cluster
+from krt.settings.parts import ClusterSettings
 from krt.settings.table import settings_of
 from tests.fakes.values import a_workload
 
@@ -69,7 +69,7 @@ def test_manifests_name_group_and_version(resource: Resource, named: str) -> Non
 @pytest.mark.parametrize("kind", RESTARTABLE)
 def test_what_can_be_restarted_can_be_chosen_and_its_rollout_is_understood(kind: str) -> None:
     """One table says what krt can restart: a row there is refused by no other part."""
-    setting = settings_of(Cluster)["kinds"]
+    setting = settings_of(ClusterSettings)["kinds"]
     assert setting.parse(kind.lower()) == (kind,)
     assert kind in setting.help
     workload = a_workload(key=f"{kind} shop/web")

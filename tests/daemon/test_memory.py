@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import trio
 
-from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.open import open_cluster
 from krt.daemon.memory import settle
 from krt.dev.cluster import deployment
@@ -30,7 +30,7 @@ def test_what_is_garbage_is_collected_and_not_frozen() -> None:
 
 def test_an_index_keeps_the_object_of_a_workload_that_has_not_changed() -> None:
     """Seen to fail with every workload put in as it came: a list after a 410 made all of them anew."""
-    index, first = Index(), a_workload()
+    index, first = WorkloadIndex(), a_workload()
     index.put(first)
     index.put(replace(first))
     assert index.get(first.key) is first

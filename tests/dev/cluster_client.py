@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import trio
 
-from krt.dev.cluster import Cluster
+from krt.dev.cluster import StandInCluster
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.served import served
 
@@ -37,7 +37,7 @@ class Seen:
 
 
 @asynccontextmanager
-async def connected(cluster: Cluster) -> AsyncIterator[httpx.AsyncClient]:
+async def connected(cluster: StandInCluster) -> AsyncIterator[httpx.AsyncClient]:
     async with served(cluster) as url, httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
@@ -92,7 +92,9 @@ async def collect(received: trio.MemoryReceiveChannel[Any], count: int | None = 
     return events
 
 
-async def watch_in_process(cluster: Cluster, seconds: float, path: str = DEPLOYMENTS, **params: str | int) -> Seen:
+async def watch_in_process(
+    cluster: StandInCluster, seconds: float, path: str = DEPLOYMENTS, **params: str | int
+) -> Seen:
     """What a watch tells within `seconds` of Trio's clock: without sockets, so that the clock can jump."""
     begun, events = trio.current_time(), []
     query = httpx.QueryParams({"watch": "true", **params})

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from krt.dev.cluster import Cluster, sample_deployments
+from krt.dev.cluster import StandInCluster, sample_deployments
 from tests.dev.cluster_client import connected
 
 
 @pytest.fixture
-def cluster() -> Cluster:
-    return Cluster(sample_deployments())
+def cluster() -> StandInCluster:
+    return StandInCluster(sample_deployments())
 
 
 @pytest.fixture
-async def client(cluster: Cluster) -> AsyncIterator[httpx.AsyncClient]:
+async def client(cluster: StandInCluster) -> AsyncIterator[httpx.AsyncClient]:
     async with connected(cluster) as client:
         yield client

@@ -2,7 +2,7 @@ import httpx
 import pytest
 import trio
 
-from krt.dev.cluster import Cluster, Fault, many_deployments, sample_deployments
+from krt.dev.cluster import Fault, StandInCluster, many_deployments, sample_deployments
 from tests.dev.cluster_client import DEPLOYMENTS, RESTART, SHOP, WEB, connected, patch
 
 
@@ -115,7 +115,7 @@ def test_the_samples_show_every_case():
 
 
 async def test_many_deployments_are_listed_in_pages_of_realistic_size():
-    cluster = Cluster(many_deployments(1_200, images=30))
+    cluster = StandInCluster(many_deployments(1_200, images=30))
     async with connected(cluster) as client:
         page = await client.get(DEPLOYMENTS, params={"limit": 500})
         items = page.json()["items"]

@@ -1,6 +1,6 @@
 import pytest
 
-from krt.dev.cluster import Refused, sample_deployments
+from krt.dev.cluster import ApiRefusal, sample_deployments
 from tests.dev.cluster_client import MERGE_PATCH, RESTART, SHOP, WEB, patch
 
 
@@ -161,7 +161,7 @@ async def test_a_copy_that_was_got_is_the_callers_own(cluster):
 async def test_a_replace_with_a_stale_version_is_a_conflict(cluster):
     document = cluster.get(*WEB)
     cluster.patch(*WEB, RESTART)
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(ApiRefusal) as refused:
         cluster.replace(*WEB, document)
     assert refused.value.code == 409
 

@@ -1,7 +1,7 @@
 import pytest
 import trio
 
-from krt.dev.cluster import Cluster, deployment, sample_deployments
+from krt.dev.cluster import StandInCluster, deployment, sample_deployments
 from krt.dev.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster.progress import Pods, advance
 from tests.dev.cluster_client import RESTART, WEB
@@ -107,7 +107,7 @@ async def test_a_restart_after_a_failed_one_starts_afresh(cluster, autojump_cloc
 
 
 async def test_a_rollout_takes_its_steps_in_their_seconds(autojump_clock):
-    cluster = Cluster(sample_deployments(), step_seconds=2)
+    cluster = StandInCluster(sample_deployments(), step_seconds=2)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(cluster.roll_out)
         await trio.sleep(100)
@@ -149,7 +149,7 @@ async def test_a_paused_one_is_observed_and_waits(cluster):
 
 @pytest.mark.parametrize("replicas", [0, 1, 2, 7, 40])
 async def test_it_ends_at_the_replicas_that_are_wanted(replicas):
-    cluster = Cluster([deployment("web", "shop", "nginx", replicas=replicas)])
+    cluster = StandInCluster([deployment("web", "shop", "nginx", replicas=replicas)])
     cluster.patch(*WEB, RESTART)
     seen = await steps(cluster, WEB)
     assert counts(seen[-1]) == (replicas, replicas, replicas, 0)
@@ -195,7 +195,7 @@ def workload(kind, **spec):
 
 
 async def test_a_stateful_set_replaces_one_pod_after_the_other():
-    cluster, name = Cluster([workload("StatefulSet", replicas=2)]), ("StatefulSet", "shop", "db")
+    cluster, name = StandInCluster([workload("StatefulSet", replicas=2)]), ("StatefulSet", "shop", "db")
     await steps(cluster, name)
     before = cluster.get(*name)["status"]
     assert (before["readyReplicas"], before["currentRevision"]) == (2, before["updateRevision"])
@@ -208,7 +208,7 @@ async def test_a_stateful_set_replaces_one_pod_after_the_other():
 
 
 async def test_a_daemon_set_replaces_the_pod_of_one_node_after_the_other():
-    cluster, name = Cluster([workload("DaemonSet")]), ("DaemonSet", "shop", "db")
+    cluster, name = StandInCluster([workload("DaemonSet")]), ("DaemonSet", "shop", "db")
     await steps(cluster, name)
     cluster.patch(*name, RESTART)
     seen = [document["status"] for document in await steps(cluster, name)]
@@ -223,7 +223,7 @@ async def test_a_daemon_set_replaces_the_pod_of_one_node_after_the_other():
     ("kind", "updated"), [("StatefulSet", "updatedReplicas"), ("DaemonSet", "updatedNumberScheduled")]
 )
 async def test_on_delete_nothing_is_replaced_until_somebody_deletes(kind, updated):
-    cluster, name = Cluster([workload(kind, updateStrategy={"type": "RollingUpdate"})]), (kind, "shop", "db")
+    cluster, name = StandInCluster([workload(kind, updateStrategy={"type": "RollingUpdate"})]), (kind, "shop", "db")
     await steps(cluster, name)
     cluster.patch(*name, RESTART | {"spec": RESTART["spec"] | {"updateStrategy": {"type": "OnDelete"}}})
     seen = await steps(cluster, name)

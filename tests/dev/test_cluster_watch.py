@@ -2,9 +2,9 @@ import httpx
 import pytest
 import trio
 
-from krt.dev.cluster import Cluster, deployment, sample_deployments
+from krt.dev.cluster import StandInCluster, deployment, sample_deployments
 from krt.dev.cluster.kinds import DEPLOYMENT
-from krt.dev.cluster.store import Store
+from krt.dev.cluster.store import ObjectStore
 from krt.dev.cluster.watch import BUFFER
 from tests.dev.cluster_client import (
     DEPLOYMENTS,
@@ -99,7 +99,7 @@ async def test_a_version_that_is_too_old_gets_one_error_event(cluster, client):
 
 
 async def test_only_so_many_changes_are_remembered():
-    cluster = Cluster(sample_deployments(), store=Store(history=3))
+    cluster = StandInCluster(sample_deployments(), store=ObjectStore(history=3))
     async with connected(cluster) as client:
         version = await version_of(client)
         for value in "1234":

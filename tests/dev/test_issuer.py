@@ -7,7 +7,7 @@ import trio
 from jwt import PyJWK
 
 from krt.dev.github import Job
-from krt.dev.issuer import Issuer, KeysFault
+from krt.dev.issuer import KeysFault, StandInIssuer
 from tests.fakes.served import served
 
 AUDIENCE = "https://krt.example.com"
@@ -16,7 +16,7 @@ NOW = 1_763_690_000
 
 @pytest.fixture(scope="module")
 def one_issuer():
-    return Issuer("https://issuer.test", now=lambda: NOW)
+    return StandInIssuer("https://issuer.test", now=lambda: NOW)
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_headers_can_be_added_and_replaced(one_issuer):
 
 
 async def test_after_rotation_both_keys_are_published_and_the_new_one_signs():
-    issuer = Issuer("https://issuer.test")
+    issuer = StandInIssuer("https://issuer.test")
     old, before = issuer.key, issuer.token(AUDIENCE)
     new = issuer.rotate()
     keys = jwt.PyJWKSet.from_json(issuer.key_set().decode())

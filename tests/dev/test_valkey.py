@@ -10,13 +10,13 @@ import trio
 import valkey as oracle
 
 from krt.dev import valkey as dev
-from krt.dev.valkey import Valkey, open_valkey
+from krt.dev.valkey import EmbeddedValkey, open_valkey
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from tests.fakes.pace import PATIENCE_SECONDS, slack
 from tests.fakes.polling import until_on_trio_clock
 
 
-def ask(server: Valkey, *command: str, **options: str) -> object:
+def ask(server: EmbeddedValkey, *command: str, **options: str) -> object:
     """Through the `valkey` package: nothing of krt's own."""
     url = server.address if "://" in server.address else f"valkey://{server.address}"
     with oracle.from_url(url, socket_timeout=PATIENCE_SECONDS, **options) as client:
@@ -43,7 +43,7 @@ async def test_after_the_block_neither_process_nor_directory_is_left():
         os.kill(pid, 0)
 
 
-@pytest.mark.parametrize("end", [Valkey.stop, Valkey.kill])
+@pytest.mark.parametrize("end", [EmbeddedValkey.stop, EmbeddedValkey.kill])
 async def test_a_durable_server_has_its_data_when_started_again_at_the_same_address(end):
     async with open_valkey(port=0, durable=True) as server:
         await trio.to_thread.run_sync(ask, server, "SET", "key", "kept")

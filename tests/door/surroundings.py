@@ -12,8 +12,8 @@ from typing import TypeVar
 import trio
 
 from krt.broker.endpoint import Endpoint, parse_endpoint
-from krt.dev.issuer import Issuer
-from krt.dev.valkey import Valkey, open_valkey
+from krt.dev.issuer import StandInIssuer
+from krt.dev.valkey import EmbeddedValkey, open_valkey
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.served import served
 from tests.oidc.tokens import key_set_body
@@ -32,8 +32,8 @@ _USERS = (
 class Surroundings:
     """The issuer publishes the key that `tests.oidc.tokens` signs with."""
 
-    issuer: Issuer
-    valkey: Valkey
+    issuer: StandInIssuer
+    valkey: EmbeddedValkey
     token: trio.lowlevel.TrioToken
     stopping: trio.Event
 
@@ -65,7 +65,7 @@ def surroundings() -> Iterator[Surroundings]:
     is_ready = threading.Event()
 
     async def main() -> None:
-        issuer = Issuer()
+        issuer = StandInIssuer()
         issuer.keys_body = key_set_body()
         async with open_valkey(users=_USERS, durable=True) as valkey, served(issuer) as url:
             issuer.url = url

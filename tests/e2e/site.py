@@ -16,10 +16,10 @@ from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
 from krt.client import command
 from krt.client.address import parse_server
-from krt.client.call import Message, Patience
+from krt.client.call import Announcement, RetryPatience
 from krt.client.command import Notification
 from krt.client.console import Console
-from krt.client.follow import Pace
+from krt.client.follow import QuestionPace
 from krt.client.token import TokenService
 from krt.client.wait import Wait
 from krt.core.event import build
@@ -86,11 +86,11 @@ class Site:
         """The same with --wait, in this process, with so much patience for a silent cluster."""
         out, err, issuer = StringIO(), StringIO(), self.around.issuer
         notification = Notification(
-            Message(parse_server(self.url), build(f"{REGISTRY}/{name}", ["dev"]), dry_run=False),
+            Announcement(parse_server(self.url), build(f"{REGISTRY}/{name}", ["dev"]), dry_run=False),
             TokenService(issuer.request_url, issuer.request_token, AUDIENCE),
             ca_file=None,
-            patience=Patience(),
-            wait=Wait(PATIENCE_SECONDS, pace=Pace(absent_seconds=absent_seconds)),
+            patience=RetryPatience(),
+            wait=Wait(PATIENCE_SECONDS, pace=QuestionPace(absent_seconds=absent_seconds)),
         )
         code = await command.notify(notification, Console(out, err), command.Interrupt())
         return Ended(code, out.getvalue(), err.getvalue(), trio.current_time())

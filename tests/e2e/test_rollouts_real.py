@@ -17,10 +17,10 @@ from krt.broker.accept import Acceptor
 from krt.broker.channel import subscribe
 from krt.broker.client import open_client
 from krt.broker.endpoint import parse_endpoint
-from krt.broker.journal import Journal
+from krt.broker.journal import ValkeyJournal
 from krt.broker.keys import Keys
 from krt.broker.reports import Reports
-from krt.broker.rollouts import Rollouts
+from krt.broker.rollouts import ValkeyRollouts
 from krt.cluster.workloads.open import Cluster, open_cluster
 from krt.core.document import document
 from krt.core.event_id import EventId
@@ -143,8 +143,8 @@ async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
     account = await server.account(namespace, "krt-worker", RULES)
     async with open_valkey() as valkey, open_client(parse_endpoint(valkey.address)) as client:
         acceptor = Acceptor(client, KEYS, channel=CHANNEL, most_entries=1000)
-        journal = Journal(client, KEYS, group=GROUP, most_entries=1000)
-        rollouts = Rollouts(client, KEYS, group=GROUP)
+        journal = ValkeyJournal(client, KEYS, group=GROUP, most_entries=1000)
+        rollouts = ValkeyRollouts(client, KEYS, group=GROUP)
         async with (
             subscribe(client.endpoint, CHANNEL) as channel,
             open_cluster(account.kubeconfig, kinds=KINDS, namespaces=(namespace,), calls_at_once=8) as cluster,

@@ -15,8 +15,8 @@ from trio.testing import wait_all_tasks_blocked
 from krt.core.event_id import EventId, parse
 from krt.daemon import root
 from krt.daemon.shared import Bound
-from krt.dev.issuer import Issuer, KeysFault
-from krt.dev.valkey import Valkey, open_valkey
+from krt.dev.issuer import KeysFault, StandInIssuer
+from krt.dev.valkey import EmbeddedValkey, open_valkey
 from krt.serving.address import Address, parse_address
 from krt.settings.load import load
 from tests.fakes.pace import PATIENCE_SECONDS
@@ -35,8 +35,8 @@ EVENT = {"image": IMAGE, "tags": ["dev"]}
 class Around:
     """`environ` is what krt is told about the rest."""
 
-    issuer: Issuer
-    valkey: Valkey
+    issuer: StandInIssuer
+    valkey: EmbeddedValkey
     stand_in: StandIn
     environ: Mapping[str, str]
 
@@ -128,8 +128,8 @@ class Ear:
 
 
 @cache
-def _issuer() -> Issuer:
-    return Issuer()  # its key takes a tenth of a second
+def _issuer() -> StandInIssuer:
+    return StandInIssuer()  # its key takes a tenth of a second
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from krt.cluster import identity, listing
 from krt.cluster.credentials import Credentials
 from krt.cluster.transport import Transport
 from krt.cluster.watching import watch
-from krt.cluster.wire import Page
+from krt.cluster.wire import ListPage
 from krt.cluster.workloads import calls
 from krt.cluster.workloads.events import create_event
 from krt.cluster.workloads.wire import READERS
@@ -32,7 +32,9 @@ class Calls:
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
         return await calls.restart(self.transport, workload, stamp)
 
-    async def list_page(self, resource: Resource, namespace: str | None, continue_token: str | None) -> Page[Workload]:
+    async def list_page(
+        self, resource: Resource, namespace: str | None, continue_token: str | None
+    ) -> ListPage[Workload]:
         return await listing.list_page(self.transport, READERS[resource.kind], namespace, continue_token)
 
     async def newest_version(self, resource: Resource, namespace: str | None) -> str:

@@ -4,7 +4,7 @@ import math
 
 import trio
 
-from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.index import WorkloadIndex
 from krt.core.image import Repository
 from krt.core.object_key import ObjectKey
 from krt.core.ports import Changed
@@ -27,7 +27,7 @@ class FakeIndex:
         self.wanted_at = -math.inf
         self._lag_seconds = lag_seconds
         self._bookmark_seconds = bookmark_seconds
-        self._index = Index()
+        self._index = WorkloadIndex()
         for workload in workloads.objects.values():
             self._index.put(workload)
         self._changes_in, self._changes_out = trio.open_memory_channel[tuple[float, ObjectKey, Workload | None]](

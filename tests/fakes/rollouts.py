@@ -8,7 +8,7 @@ import trio
 from krt.core.conclusion import is_over_for
 from krt.core.event_id import EventId
 from krt.core.object_key import ObjectKey
-from krt.core.ports import Followed
+from krt.core.ports import FollowedWorkload
 from krt.core.presence import Presence, Seen
 from krt.core.report import Group, Standing
 from krt.core.report_fields import (
@@ -70,7 +70,7 @@ class FakeRollouts:
         if self.stream.pending(self._name).pop(event, None):
             self.stream.acknowledged.append(event)
 
-    async def tell(self, followed: Followed, target: Target) -> int:
+    async def tell(self, followed: FollowedWorkload, target: Target) -> int:
         await trio.lowlevel.checkpoint()
         name = (followed.key, followed.uid)
         told = self._followed.get(name, set()) & set(followed.events)
@@ -85,11 +85,11 @@ class FakeRollouts:
             self._followed.pop(name, None)
         return changed
 
-    async def followed(self) -> tuple[Followed, ...]:
+    async def followed(self) -> tuple[FollowedWorkload, ...]:
         await trio.lowlevel.checkpoint()
-        return tuple(Followed(*name, tuple(sorted(events))) for name, events in self._followed.items())
+        return tuple(FollowedWorkload(*name, tuple(sorted(events))) for name, events in self._followed.items())
 
-    async def standings(self, followed: Followed) -> Mapping[EventId, Standing]:
+    async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
         await trio.lowlevel.checkpoint()
         if self._followed.get((followed.key, followed.uid), set()) - set(followed.events):
             return {}

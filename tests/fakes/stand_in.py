@@ -13,7 +13,7 @@ from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
 from krt.core.image import Repository, complete
 from krt.core.object_key import ObjectKey
-from krt.dev.cluster import Cluster
+from krt.dev.cluster import StandInCluster
 from krt.dev.cluster.kinds import DEPLOYMENT
 from tests.fakes.keys import a_key
 from tests.fakes.served import served
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 class Recording:
     """The stand-in, and everything that was asked of it."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: StandInCluster) -> None:
         self.cluster = cluster
         self.seen: list[Seen] = []
 
@@ -49,7 +49,7 @@ class Recording:
 class StandIn:
     """`cluster` is behind `url`; `kubeconfig` names it and the token in `token_file`."""
 
-    cluster: Cluster
+    cluster: StandInCluster
     seen: list[Seen]
     url: str
     kubeconfig: Path
@@ -85,7 +85,7 @@ class StandIn:
 @asynccontextmanager
 async def standing_in(directory: Path, **options: Any) -> AsyncIterator[StandIn]:
     """An empty stand-in that accepts the token `first`; no bookmarks unless `bookmark_seconds` are given."""
-    cluster = Cluster(**{"bookmark_seconds": math.inf, "tokens": {"first"}, **options})
+    cluster = StandInCluster(**{"bookmark_seconds": math.inf, "tokens": {"first"}, **options})
     recording = Recording(cluster)
     token_file = directory / "token"
     token_file.write_text("first")

@@ -6,18 +6,18 @@ import pytest
 
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import Endpoint, parse_endpoint
-from krt.dev.valkey import Valkey, open_valkey
+from krt.dev.valkey import EmbeddedValkey, open_valkey
 
 
 @pytest.fixture
-async def valkey() -> AsyncIterator[Valkey]:
+async def valkey() -> AsyncIterator[EmbeddedValkey]:
     """An empty server of this test's own, on a unix socket."""
     async with open_valkey() as server:
         yield server
 
 
 @pytest.fixture
-def endpoint(valkey: Valkey) -> Endpoint:
+def endpoint(valkey: EmbeddedValkey) -> Endpoint:
     return parse_endpoint(valkey.address)
 
 

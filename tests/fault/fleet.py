@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from krt.dev.issuer import Issuer
-from krt.dev.valkey import Valkey, open_valkey
+from krt.dev.issuer import StandInIssuer
+from krt.dev.valkey import EmbeddedValkey, open_valkey
 from tests.apiserver.credentials import write_kubeconfig
 from tests.apiserver.objects import WORKER_RULES
 from tests.apiserver.server import ApiServer
@@ -28,8 +28,8 @@ GRACE_SECONDS = 3.0
 class Fleet:
     """`proxies` by the name of the process whose way to Valkey it is, and the API server's."""
 
-    valkey: Valkey
-    issuer: Issuer
+    valkey: EmbeddedValkey
+    issuer: StandInIssuer
     krt: Mapping[str, Krt]
     proxies: Mapping[str, Proxy]
 
@@ -58,7 +58,7 @@ async def open_fleet(apiserver: ApiServer, namespace: str, folder: Path, *, code
         valkey = await stack.enter_async_context(
             open_valkey(port=0, durable=True, users=[*deployed_users(), ADMIN], arguments=("--loglevel", "notice"))
         )
-        issuer = Issuer()
+        issuer = StandInIssuer()
         issuer.url = await stack.enter_async_context(served(issuer))
         _, _, port = valkey.address.rpartition(":")
         proxies = {n: await stack.enter_async_context(open_proxy("127.0.0.1", int(port))) for n in (*WEBS, *WORKERS)}
@@ -91,7 +91,7 @@ async def _kubeconfig(apiserver: ApiServer, namespace: str, proxy: Proxy, folder
     return write_kubeconfig(path, server=server, ca_file=apiserver.ca_file, token=account.token, namespace=namespace)
 
 
-def _web(name: str, folder: Path, proxy: Proxy, issuer: Issuer, code: Path) -> Krt:
+def _web(name: str, folder: Path, proxy: Proxy, issuer: StandInIssuer, code: Path) -> Krt:
     own = {
         "KRT_OIDC_ISSUER": issuer.url,
         "GITHUB_OIDC_AUDIENCE": AUDIENCE,

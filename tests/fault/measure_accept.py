@@ -11,15 +11,15 @@ import trio
 from krt.broker.accept import Acceptor
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import parse_endpoint
-from krt.broker.journal import Journal
+from krt.broker.journal import ValkeyJournal
 from krt.broker.keys import Keys
-from krt.broker.rollouts import Rollouts
+from krt.broker.rollouts import ValkeyRollouts
 from krt.core.event import build
-from krt.core.ports import Followed
+from krt.core.ports import FollowedWorkload
 from krt.core.report import Group, GroupState
 from krt.core.target import Target, TargetState
 from krt.core.use import Use
-from krt.dev.valkey import Valkey, open_valkey
+from krt.dev.valkey import EmbeddedValkey, open_valkey
 from tests.fakes.keys import a_key
 from tests.fakes.values import an_envelope
 
@@ -72,8 +72,8 @@ async def size(events: int, targets: int) -> tuple[float, float]:
 
 async def settle(client: Client, targets: int) -> None:
     """Whatever there is, with so many workloads each, all of them ready in the end."""
-    journal = Journal(client, KEYS, group=GROUP, most_entries=10_000_000)
-    rollouts = Rollouts(client, KEYS, group=GROUP)
+    journal = ValkeyJournal(client, KEYS, group=GROUP, most_entries=10_000_000)
+    rollouts = ValkeyRollouts(client, KEYS, group=GROUP)
     keys = [a_key("Deployment", "shop", f"shop-frontend-{number}") for number in range(targets)]
     ready = Target(TargetState.READY, updated=3, available=3, desired=3, seconds=12.4, version=123_456)
     while delivered := await journal.read_new(100):
@@ -82,7 +82,7 @@ async def settle(client: Client, targets: int) -> None:
             await rollouts.record(entry.id, Group(GroupState.MATCHED), waiting, dict.fromkeys(keys, UID))
             await rollouts.settle(entry.id, Group(GroupState.SETTLED, final=True), {}, {})
             for key in keys:
-                await rollouts.tell(Followed(key, UID, (entry.id,)), ready)
+                await rollouts.tell(FollowedWorkload(key, UID, (entry.id,)), ready)
 
 
 async def accept(client: Client, events: int, tasks: int, *, first: int = 0) -> None:
@@ -105,7 +105,7 @@ async def used_bytes(client: Client) -> int:
     return int(dict(line.split(b":", 1) for line in info.splitlines() if b":" in line)[b"used_memory"])
 
 
-def file_bytes(valkey: Valkey) -> int:
+def file_bytes(valkey: EmbeddedValkey) -> int:
     return sum(path.stat().st_size for path in Path(valkey.directory, "appendonlydir").iterdir())
 
 

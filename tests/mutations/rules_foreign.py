@@ -82,7 +82,7 @@ MUTATIONS = of(
     (
         "test_C7_krts_own_messages_are_taken_in_by_nobody",
         _LISTEN,
-        "                case Message(payload) if is_journaled(payload):",
+        "                case ChannelMessage(payload) if is_journaled(payload):",
         "                case Message(payload) if False:",
     ),
 )

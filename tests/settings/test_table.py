@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from krt.secret import Secret
-from krt.settings.table import Part, Reader, Setting, setting, settings_of
+from krt.settings.table import Setting, SettingsPart, SettingsReader, setting, settings_of
 from krt.settings.values import Listed, duration, stars, switch
 
 
@@ -22,8 +22,8 @@ class Sample:
 KNOWN = frozenset(row.variable for row in settings_of(Sample).values())
 
 
-def reader(flags: dict[str, str] | None = None, **environ: str) -> Reader:
-    return Reader(flags or {}, environ, rows={Sample: settings_of(Sample)}, known=KNOWN)
+def reader(flags: dict[str, str] | None = None, **environ: str) -> SettingsReader:
+    return SettingsReader(flags or {}, environ, rows={Sample: settings_of(Sample)}, known=KNOWN)
 
 
 def read(flags: dict[str, str] | None = None, **environ: str) -> Sample:
@@ -178,7 +178,7 @@ def test_one_part_with_a_problem_keeps_no_other_from_being_read() -> None:
     class Other:
         other: str = setting("KRT_OTHER", "--other", str, "another", default="o")
 
-    parts: dict[type[Part], dict[str, Setting]] = {Sample: settings_of(Sample), Other: settings_of(Other)}
-    reading = Reader({}, {}, rows=parts, known=KNOWN)
+    parts: dict[type[SettingsPart], dict[str, Setting]] = {Sample: settings_of(Sample), Other: settings_of(Other)}
+    reading = SettingsReader({}, {}, rows=parts, known=KNOWN)
     assert reading.read(Sample) is None
     assert reading.read(Other) == Other("o")

@@ -11,7 +11,7 @@ import trio
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
-from krt.broker.rollouts import Rollouts
+from krt.broker.rollouts import ValkeyRollouts
 from krt.core.event_id import EventId, parse
 from krt.core.report import Group, GroupState
 from krt.core.target import Target, TargetState
@@ -135,7 +135,7 @@ async def asked_meanwhile(krt: Krt, around: Around) -> float:
 
 async def changes_heard(crowd: Crowd, client: Client) -> list[float]:
     """All rollouts begin within a second or two; how long after that each job heard of its own."""
-    rollouts, said_at = Rollouts(client, Keys("krt"), group="default:1"), dict[EventId, float]()
+    rollouts, said_at = ValkeyRollouts(client, Keys("krt"), group="default:1"), dict[EventId, float]()
     for job in crowd.jobs:
         await rollouts.record(job.event, SAID, {WEB: ROLLING}, {WEB: "u1"})
         said_at[job.event] = trio.current_time()

@@ -11,15 +11,15 @@ import trio
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
-from krt.broker.rollouts import Rollouts
+from krt.broker.rollouts import ValkeyRollouts
 from krt.core.envelope import Envelope, to_fields
 from krt.core.event_id import EventId, parse
-from krt.core.ports import Lost, Message, Signal, Subscribed
+from krt.core.ports import ChannelMessage, Signal, Subscribed, Unsubscribed
 from krt.core.presence import Seen
 from krt.core.report import ENDED, Group, GroupState, Report
 from krt.core.target import Target, TargetState
 from krt.errors import BrokerUnavailable
-from krt.web.answers import Answer
+from krt.web.answers import WebAnswer
 from krt.web.call import Call
 from krt.web.gate import Caller
 from krt.web.routes import Route
@@ -73,15 +73,15 @@ class Room:
     repository_id: str = "74"
 
     def ring(self, event: EventId = EVENT) -> None:
-        self.rings.send_nowait(Message(str(event).encode()))
+        self.rings.send_nowait(ChannelMessage(str(event).encode()))
 
-    async def ask(self, wait_seconds: float = 0.0, event: EventId = EVENT, *known: str) -> Answer:
+    async def ask(self, wait_seconds: float = 0.0, event: EventId = EVENT, *known: str) -> WebAnswer:
         headers = tuple((b"if-none-match", tag.encode("latin-1")) for tag in known)
         caller = Caller(an_identity(repository_id=self.repository_id), rules=())
         call = Call(Route.REPORT, f"/events/{event}?wait={wait_seconds:.0f}".encode(), headers, caller, "r-1")
         return await get_event(ReportDesk(self.shelf.read, self.watch), call)
 
-    async def timed(self, wait_seconds: float, *known: str) -> tuple[Answer, float]:
+    async def timed(self, wait_seconds: float, *known: str) -> tuple[WebAnswer, float]:
         """The answer, and how long it took."""
         began = trio.current_time()
         return await self.ask(wait_seconds, EVENT, *known), trio.current_time() - began
@@ -98,7 +98,7 @@ async def room(nursery) -> AsyncIterator[Room]:
     nursery.cancel_scope.cancel()
 
 
-def state(answer: Answer) -> str:
+def state(answer: WebAnswer) -> str:
     assert answer.status == 200, answer
     found = json.loads(answer.body)["state"]
     assert isinstance(found, str)
@@ -252,7 +252,7 @@ async def test_those_who_wait_are_answered_at_once_when_the_process_stops(room: 
 async def test_a_new_connection_to_valkey_is_a_reason_to_look(room: Room, autojump_clock, nursery):
     async def later() -> None:
         await trio.sleep(1)
-        room.rings.send_nowait(Lost("connection"))
+        room.rings.send_nowait(Unsubscribed("connection"))
         room.shelf.roll(ROLLING)
         await trio.sleep(1)
         room.rings.send_nowait(Subscribed())
@@ -265,7 +265,7 @@ async def test_a_new_connection_to_valkey_is_a_reason_to_look(room: Room, autoju
 @pytest.mark.parametrize("payload", [b"", b"x", b"1", b"\xff", b"1-0-0", b"01-0", b"9" * 1000])
 async def test_whatever_else_is_said_on_the_channel_wakes_nobody(room: Room, autojump_clock, nursery, payload: bytes):
     async def later() -> None:
-        room.rings.send_nowait(Message(payload))
+        room.rings.send_nowait(ChannelMessage(payload))
         room.ring(EventId(1, 0))
 
     nursery.start_soon(later)
@@ -378,7 +378,7 @@ async def test_a_call_that_waits_is_answered_when_a_worker_says_something(
     around: Around, web: Krt, client: Client, nursery
 ):
     event = await accepted(around, web)
-    rollouts = Rollouts(client, Keys("krt"), group=GROUP)
+    rollouts = ValkeyRollouts(client, Keys("krt"), group=GROUP)
     replies: list[Reply] = []
 
     async def wait() -> None:

@@ -2,12 +2,12 @@
 
 from krt.broker.accept import Acceptor
 from krt.broker.client import Client
-from krt.broker.journal import Journal
+from krt.broker.journal import ValkeyJournal
 from krt.broker.keys import Keys
-from krt.broker.rollouts import Rollouts
+from krt.broker.rollouts import ValkeyRollouts
 from krt.core.event import Event
 from krt.core.event_id import EventId
-from krt.core.ports import Accepted
+from krt.core.ports import Acceptance
 from krt.core.use import Use, use_of
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.values import an_envelope, an_event, an_identity
@@ -21,14 +21,14 @@ def an_acceptor(client: Client, *, most_entries: int = 100_000) -> Acceptor:
     return Acceptor(client, KEYS, channel=CHANNEL, most_entries=most_entries)
 
 
-def a_journal(client: Client, *, group: str = GROUP, most_entries: int = 100_000) -> Journal:
+def a_journal(client: Client, *, group: str = GROUP, most_entries: int = 100_000) -> ValkeyJournal:
     """The view of a worker of its own."""
-    return Journal(client, KEYS, group=group, most_entries=most_entries)
+    return ValkeyJournal(client, KEYS, group=group, most_entries=most_entries)
 
 
-def some_rollouts(client: Client, *, group: str = GROUP) -> Rollouts:
+def some_rollouts(client: Client, *, group: str = GROUP) -> ValkeyRollouts:
     """The view of a worker of its own."""
-    return Rollouts(client, KEYS, group=group)
+    return ValkeyRollouts(client, KEYS, group=group)
 
 
 def a_use(
@@ -43,7 +43,7 @@ async def accept(client: Client, token: str = "t-1", event: Event | None = None)
     return (await accepted(client, token, event)).id
 
 
-async def accepted(client: Client, token: str = "t-1", event: Event | None = None) -> Accepted:
+async def accepted(client: Client, token: str = "t-1", event: Event | None = None) -> Acceptance:
     """What web is told."""
     return await an_acceptor(client).accept(an_envelope(event), a_use(token, event))
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from krt.broker.client import Client
-from krt.broker.journal import Journal
-from krt.broker.rollouts import Rollouts
+from krt.broker.journal import ValkeyJournal
+from krt.broker.rollouts import ValkeyRollouts
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
 from krt.core.presence import Presence
@@ -28,11 +28,11 @@ class Workers:
     group: str
     presence: Presence
 
-    def journal(self, client: Client) -> Journal:
-        return Journal(client, KEYS, group=self.group, most_entries=1000)
+    def journal(self, client: Client) -> ValkeyJournal:
+        return ValkeyJournal(client, KEYS, group=self.group, most_entries=1000)
 
-    def rollouts(self, client: Client) -> Rollouts:
-        return Rollouts(client, KEYS, group=self.group, presence=self.presence)
+    def rollouts(self, client: Client) -> ValkeyRollouts:
+        return ValkeyRollouts(client, KEYS, group=self.group, presence=self.presence)
 
     async def lived(self, client: Client, *, until_seconds_ago: int = 0) -> None:
         """They were there for a day, until then."""

@@ -13,7 +13,7 @@ from trio.testing import MockClock
 
 from krt.core.admission import Refusal, refusal
 from krt.core.event import Event
-from krt.core.explain import Answer, Finding, View, explain
+from krt.core.explain import Expectation, Finding, WorkerView, explain
 from krt.core.matching import SkipReason, Warning  # noqa: A004
 from krt.core.report import Report
 from krt.core.target import Target, TargetState
@@ -62,7 +62,7 @@ class Case:
     def explained(self) -> dict[str, Finding]:
         """As the operator is answered."""
         told = load_lookup({}, self.environ)
-        view = View(told.namespaces, told.kinds, told.require_opt_in, told.policy, told.images)
+        view = WorkerView(told.namespaces, told.kinds, told.require_opt_in, told.policy, told.images)
         return {str(found.workload.key): found for found in explain(self.event, self.workloads, view)}
 
 
@@ -126,9 +126,13 @@ async def done(nursery: trio.Nursery, case: Case, *, dry_run: bool) -> tuple[Rep
     return world.report(entry), frozenset(str(patch.key) for patch in cluster.patches)
 
 
-def told(target: Target) -> tuple[Answer, tuple[str, ...]]:
+def told(target: Target) -> tuple[Expectation, tuple[str, ...]]:
     """A dry-run's word on a workload, as `krt explain` would say it."""
-    return (Answer.YES, target.warnings) if target.state is TargetState.WOULD_RESTART else (Answer.NO, (target.reason,))
+    return (
+        (Expectation.YES, target.warnings)
+        if target.state is TargetState.WOULD_RESTART
+        else (Expectation.NO, (target.reason,))
+    )
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -140,27 +144,27 @@ async def test_explain_says_what_a_dry_run_reports_and_what_an_event_restarts(
     explained = case.explained()
     dry, nothing = await done(nursery, case, dry_run=True)
     _, restarted = await done(nursery, case, dry_run=False)
-    assert restarted == {key for key, found in explained.items() if found.answer is Answer.YES}
+    assert restarted == {key for key, found in explained.items() if found.answer is Expectation.YES}
     assert not nothing
     if refused := dry.groups["default"].reason:
         assert not dry.targets
-        assert all((found.answer, found.why[0]) == (Answer.NO, refused) for found in explained.values())
+        assert all((found.answer, found.why[0]) == (Expectation.NO, refused) for found in explained.values())
         return
     names = {str(key): told(target) for (_, key), target in dry.targets.items()}
     inside = {str(workload.key) for workload in case.seen()}
     assert names == {
         key: (found.answer, found.why)
         for key, found in explained.items()
-        if key in inside and found.answer is not Answer.NEARLY
+        if key in inside and found.answer is not Expectation.NEARLY
     }
-    assert all(found.answer is not Answer.YES for key, found in explained.items() if key not in inside)
+    assert all(found.answer is not Expectation.YES for key, found in explained.items() if key not in inside)
 
 
 def test_the_clusters_are_of_all_sorts(tmp_path: Path) -> None:
     """Or the test above would say little."""
     findings = [found for seed in range(60) for found in a_case(seed, tmp_path).explained().values()]
     answers = [found.answer for found in findings]
-    assert min(answers.count(answer) for answer in Answer) >= 5
+    assert min(answers.count(answer) for answer in Expectation) >= 5
     whys = Counter(why for found in findings for why in found.why)
     expected = [*SkipReason, *Warning, Refusal.PREFIX, Refusal.IMAGE, Refusal.TAGS]
     assert {why: whys[why] for why in expected if whys[why] < 5} == {}

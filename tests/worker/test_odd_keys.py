@@ -15,7 +15,7 @@ from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
 from krt.core.cluster_identity import ClusterIdentity
 from krt.core.event_id import EventId
-from krt.core.ports import Message, Signal
+from krt.core.ports import ChannelMessage, Signal
 from krt.errors import SettingsInvalid
 from tests.fakes.pace import slack
 from tests.fakes.polling import until_on_trio_clock
@@ -124,9 +124,9 @@ async def test_C5_what_stands_in_a_key_of_krts_holds_up_no_event(client, key, pu
     async with working(ALL.journal(client), ALL.rollouts(client), cluster, signals=heard, rules=AT_ONCE):
         await until_on_trio_clock(lambda: len(cluster.patches) >= 1)
         new = await accept(client)
-        await say.send(Message(journaled()))
+        await say.send(ChannelMessage(journaled()))
         await until_on_trio_clock(lambda: len(cluster.patches) >= 2)
-        await say.send(Message(foreign()))
+        await say.send(ChannelMessage(foreign()))
         await until_on_trio_clock(lambda: len(cluster.patches) >= 3)
         await until_on_trio_clock(lambda: _are_held(client))
     for entry in (old, new):

@@ -7,13 +7,13 @@ from functools import partial
 import pytest
 import trio
 
-from krt.cluster.access import Server
+from krt.cluster.access import ApiServer
 from krt.cluster.credentials import Credentials
 from krt.cluster.reflect import reflect
 from krt.cluster.scope import Scope
 from krt.cluster.secured import Material, Secured
 from krt.cluster.source import Access
-from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.open import Cluster
 from krt.cluster.workloads.wire import READERS
 from krt.core.image import complete
@@ -35,7 +35,7 @@ from tests.worker.accepting import KEYS, accept
 from tests.worker.workers import WEB
 
 SECURED = Secured(ssl.create_default_context())
-SERVER = Server("https://api", (), SECURED, proxies_of({}))
+SERVER = ApiServer("https://api", (), SECURED, proxies_of({}))
 CREDENTIALS = Credentials(None, Access(SERVER.url, None, Material()), SECURED)
 SHOP = complete("ghcr.io/acme/shop")
 DENIED, AWAY = ClusterDenied("403"), ClusterUnavailable("503")
@@ -60,7 +60,7 @@ def follow(nursery):
 
     def begin(api: FakeApi, *namespaces: str | None) -> Cluster:
         scopes = tuple(Scope(READERS["Deployment"], namespace) for namespace in namespaces or (None,))
-        cluster = Cluster(SERVER, api, Index(), scopes, CREDENTIALS)
+        cluster = Cluster(SERVER, api, WorkloadIndex(), scopes, CREDENTIALS)
         for scope in scopes:
             nursery.start_soon(reflect, scope, api, cluster.index)
         return cluster

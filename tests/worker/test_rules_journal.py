@@ -12,7 +12,7 @@ from krt.broker.client import open_client
 from krt.broker.durability import durability_problems
 from krt.broker.endpoint import parse_endpoint
 from krt.core.event_id import EventId
-from krt.core.ports import Message, Subscribed
+from krt.core.ports import ChannelMessage, Subscribed
 from krt.core.restart import AlreadyRestarted, JournalPosition, RestartNow, decide, format_time, parse_mark
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
@@ -92,8 +92,8 @@ async def test_J1_nobody_is_rung_for_what_was_not_accepted(client, endpoint):
             await accept(client, event=an_event(tags=("other",)))
         await accept(client)  # a retry
         await client.call("PUBLISH", CHANNEL, "end")
-        assert await channel.receive() == Message(journaled())
-        assert await channel.receive() == Message(b"end")
+        assert await channel.receive() == ChannelMessage(journaled())
+        assert await channel.receive() == ChannelMessage(b"end")
 
 
 async def test_J1_a_script_that_valkey_has_forgotten_is_sent_again(client):

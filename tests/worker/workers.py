@@ -12,7 +12,7 @@ import trio
 from krt.core.conclusion import state_of
 from krt.core.event import JOURNALED, Event, to_json
 from krt.core.event_id import EventId
-from krt.core.ports import Message, Signal, Subscribed
+from krt.core.ports import ChannelMessage, Signal, Subscribed
 from krt.core.presence import Presence, Seen, Sighting
 from krt.core.report import Group, Report
 from krt.core.report_fields import parse
@@ -61,7 +61,7 @@ class Worker:
 
     def hear(self, payload: bytes) -> None:
         """The channel says this."""
-        self.signals.send_nowait(Message(payload))
+        self.signals.send_nowait(ChannelMessage(payload))
 
     async def stop(self) -> None:
         """As SIGTERM does."""

@@ -10,7 +10,7 @@ from krt.core.resource import Resource
 from krt.core.workload import Workload
 
 
-class Index:
+class WorkloadIndex:
     """Workloads by key and by the repositories they run. Filled scope by scope (a kind, in a namespace or in all)."""
 
     def __init__(self, told: Callable[[Workload], Workload] = lambda workload: workload) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from krt.cluster.scope import Scope
 from krt.cluster.wire import Reader
-from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.index import WorkloadIndex
 from krt.core.object_key import ObjectKey
 from krt.core.resource import NAMESPACE, Resource
 from krt.core.workload import OPT, Workload
@@ -31,7 +31,7 @@ class Namespaces:
 
     def __init__(self) -> None:
         self.scope = Scope(READER, None)
-        self.workloads = Index(self.told)
+        self.workloads = WorkloadIndex(self.told)
         self._known: dict[ObjectKey, Namespace] = {}
 
     def told(self, workload: Workload) -> Workload:

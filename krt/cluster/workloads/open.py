@@ -9,7 +9,7 @@ from pathlib import Path
 import trio
 from trio_util import wait_any
 
-from krt.cluster.access import Server, http_client, load_access
+from krt.cluster.access import ApiServer, http_client, load_access
 from krt.cluster.confirm import AT_ONCE, confirm
 from krt.cluster.credentials import Credentials
 from krt.cluster.identity import identify
@@ -18,7 +18,7 @@ from krt.cluster.reflect import OnGrowth, reflect
 from krt.cluster.scope import Scope
 from krt.cluster.transport import Transport
 from krt.cluster.workloads import calls
-from krt.cluster.workloads.index import Index
+from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.namespaces import Namespaces
 from krt.cluster.workloads.wire import READERS
 from krt.core.cluster_identity import ClusterIdentity
@@ -32,9 +32,9 @@ from krt.core.workload import Workload
 class Cluster:
     """One cluster: what it is asked through, and what is known of it."""
 
-    server: Server
+    server: ApiServer
     transport: Transport
-    index: Index
+    index: WorkloadIndex
     scopes: tuple[Scope[Workload], ...]
     credentials: Credentials
     namespaces: Namespaces | None = None  # None: some are watched by name, and those are the operator's choice
@@ -122,7 +122,7 @@ async def open_cluster(
     scopes = tuple(Scope(READERS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
     told = None if namespaces else Namespaces()
     async with http_client(server, connections=calls_at_once + len(scopes) + 1 + AT_ONCE) as client:
-        index = told.workloads if told else Index()
+        index = told.workloads if told else WorkloadIndex()
         cluster = Cluster(server, Transport(client, credentials), index, scopes, credentials, told)
         confirming = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:

@@ -26,18 +26,18 @@ What it leaves out or does otherwise:
 - **Transport**: HTTP/1.1 without TLS or compression; `X-Request-Id` instead of `Audit-Id` and `X-Kubernetes-PF-*`.
 """
 
-from krt.dev.cluster.app import Cluster
+from krt.dev.cluster.app import StandInCluster
 from krt.dev.cluster.faults import Fault, Faults
 from krt.dev.cluster.samples import deployment, many_deployments, sample_deployments
-from krt.dev.cluster.status import Refused
-from krt.dev.cluster.store import Store
+from krt.dev.cluster.status import ApiRefusal
+from krt.dev.cluster.store import ObjectStore
 
 __all__ = [
-    "Cluster",
+    "ApiRefusal",
     "Fault",
     "Faults",
-    "Refused",
-    "Store",
+    "ObjectStore",
+    "StandInCluster",
     "deployment",
     "many_deployments",
     "sample_deployments",

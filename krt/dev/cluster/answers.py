@@ -4,17 +4,17 @@ import base64
 
 import msgspec
 
-from krt.dev.asgi import Answer
+from krt.dev.asgi import StandInAnswer
 from krt.dev.cluster import objects, status
-from krt.dev.cluster.call import Call
+from krt.dev.cluster.call import ApiCall
 from krt.dev.cluster.kinds import Json
-from krt.dev.cluster.store import Store
+from krt.dev.cluster.store import ObjectStore
 from krt.dev.cluster.watch import Version
 
 MERGE_PATCH = "application/merge-patch+json"
 
 
-def answer(store: Store, call: Call, body: bytes, content_type: str) -> Answer:
+def answer(store: ObjectStore, call: ApiCall, body: bytes, content_type: str) -> StandInAnswer:
     """Do what `call` asks. Raises Refused."""
     match call.verb:
         case "list":
@@ -31,7 +31,7 @@ def answer(store: Store, call: Call, body: bytes, content_type: str) -> Answer:
             return _deletion(call, store.delete(call.kind, call.namespace, call.name))
 
 
-def _listing(store: Store, call: Call) -> Answer:
+def _listing(store: ObjectStore, call: ApiCall) -> StandInAnswer:
     if call.version > store.number:
         raise status.version_too_large(call.version, store.number)
     number, start = _read_token(call.query.get("continue", ""))
@@ -47,24 +47,24 @@ def _listing(store: Store, call: Call) -> Answer:
     return status.answered(200, b"".join([opening, b',"items":[', items, b"]}\n"]))
 
 
-def _object(call: Call, version: Version, *, code: int = 200) -> Answer:
+def _object(call: ApiCall, version: Version, *, code: int = 200) -> StandInAnswer:
     return status.answered(code, call.kind.type_fields() + version.body[1:] + b"\n")
 
 
-def _patch(store: Store, call: Call, body: bytes, content_type: str) -> Version:
+def _patch(store: ObjectStore, call: ApiCall, body: bytes, content_type: str) -> Version:
     if content_type.partition(";")[0].strip().lower() != MERGE_PATCH:
         raise status.unsupported_media_type()
     return _write(store, call, objects.merging(_decode(body)))
 
 
-def _write(store: Store, call: Call, change: objects.Changing) -> Version:
+def _write(store: ObjectStore, call: ApiCall, change: objects.Changing) -> Version:
     try:
         return store.update(call.kind, call.namespace, call.name, change, manager=call.manager)
     except RecursionError as error:
         raise status.bad_request("error decoding patch: exceeded max depth") from error
 
 
-def _create(store: Store, call: Call, document: Json) -> Version:
+def _create(store: ObjectStore, call: ApiCall, document: Json) -> Version:
     metadata = document.get("metadata")
     if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
         raise status.invalid(call.kind, "", [("metadata.name", "Required value: name or generateName is required")])
@@ -74,7 +74,7 @@ def _create(store: Store, call: Call, document: Json) -> Version:
     return store.create({**document, "kind": call.kind.name, "metadata": placed, "status": {}}, manager=call.manager)
 
 
-def _deletion(call: Call, deleted: Version) -> Answer:
+def _deletion(call: ApiCall, deleted: Version) -> StandInAnswer:
     uid = deleted.document()["metadata"]["uid"]
     details = {**status.about(call.kind, call.name), "uid": uid}
     success = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}

@@ -6,21 +6,21 @@ from collections.abc import Iterable
 import trio
 
 from krt.dev import asgi
-from krt.dev.asgi import Answer
+from krt.dev.asgi import StandInAnswer
 from krt.dev.cluster import call as calls
 from krt.dev.cluster import objects, status
 from krt.dev.cluster.answers import answer
-from krt.dev.cluster.call import Call
+from krt.dev.cluster.call import ApiCall
 from krt.dev.cluster.faults import Fault, Faults, denied
 from krt.dev.cluster.kinds import BY_NAME, NAMESPACE, Json
 from krt.dev.cluster.packing import packed
-from krt.dev.cluster.rollout import Rollouts
-from krt.dev.cluster.store import Store
+from krt.dev.cluster.rollout import StandInRollouts
+from krt.dev.cluster.store import ObjectStore
 from krt.dev.cluster.stream import stream, window_of
 from krt.serving.asgi import HTTPScope, Receive, Scope, Send, while_connected
 
 
-class Cluster:
+class StandInCluster:
     """Serve it as an ASGI app; run `roll_out` beside it, or call `step_rollouts`.
 
     `requests` counts the calls by (verb, resource). `tokens` are the bearer tokens that are accepted, all of
@@ -34,14 +34,14 @@ class Cluster:
         step_seconds: float = 0.5,
         bookmark_seconds: float = 60,
         tokens: set[str] | None = None,
-        store: Store | None = None,
+        store: ObjectStore | None = None,
     ) -> None:
-        self.store = store or Store()
+        self.store = store or ObjectStore()
         self.faults = Faults()
         self.tokens = tokens
         self.requests: Counter[tuple[str, str]] = Counter()
         self._bookmark_seconds = bookmark_seconds
-        self._rollouts = Rollouts(self.store, step_seconds)
+        self._rollouts = StandInRollouts(self.store, step_seconds)
         for document in documents:
             self.add(document)
 
@@ -97,7 +97,7 @@ class Cluster:
                 await self._serve(scope, receive, send)
             except asgi.BodyTooLarge:
                 await asgi.respond(send, status.too_large().answer())
-            except status.Refused as refused:
+            except status.ApiRefusal as refused:
                 await asgi.respond(send, refused.answer())
 
     async def _serve(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
@@ -127,13 +127,13 @@ class Cluster:
         if self.tokens is not None and scheme.lower() == "bearer" and token not in self.tokens:
             raise status.unauthorized()
 
-    def _check_token(self, call: Call, authorization: str) -> None:
+    def _check_token(self, call: ApiCall, authorization: str) -> None:
         if self.tokens is None:
             return
         if not authorization.lower().startswith("bearer "):
             raise denied(call, "system:anonymous")
 
-    async def _watch(self, call: Call, fault: Fault, receive: Receive, send: Send) -> None:
+    async def _watch(self, call: ApiCall, fault: Fault, receive: Receive, send: Send) -> None:
         window = window_of(call)  # may refuse, so before anything is open
         async with while_connected(receive):
             await stream(
@@ -146,14 +146,14 @@ class Cluster:
             )
 
 
-async def _finish(send: Send, whole: Answer, fault: Fault) -> None:
+async def _finish(send: Send, whole: StandInAnswer, fault: Fault) -> None:
     if fault.broken:
         await asgi.break_off(send, whole)
     else:
         await asgi.respond(send, whole)
 
 
-def _outside(path: str) -> Answer:
+def _outside(path: str) -> StandInAnswer:
     if path in ("/healthz", "/livez", "/readyz"):
         return status.answered(200, b"ok", "text/plain; charset=utf-8")
     return status.answered(404, b"404 page not found\n", "text/plain; charset=utf-8")

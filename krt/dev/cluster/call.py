@@ -16,7 +16,7 @@ PATH = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """`namespace` is empty for cluster-wide calls, `name` for those on a collection."""
 
     verb: str
@@ -63,7 +63,7 @@ class Call:
         return int(given)
 
 
-def parse(method: str, path: str, query: bytes, *, agent: str = "") -> Call | None:
+def parse(method: str, path: str, query: bytes, *, agent: str = "") -> ApiCall | None:
     """None for a path of no API group the stand-in has. Raises Refused (404, 405)."""
     if not path.startswith(("/api/v1/", "/apis/apps/v1/")):
         return None
@@ -81,7 +81,7 @@ def parse(method: str, path: str, query: bytes, *, agent: str = "") -> Call | No
         raise status.method_not_allowed()
     if verb == "list" and _true(parameters.get("watch")):
         verb = "watch"
-    return Call(verb, kind, namespace, name, parameters, agent)
+    return ApiCall(verb, kind, namespace, name, parameters, agent)
 
 
 def _true(value: str | None) -> bool:

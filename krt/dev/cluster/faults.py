@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from krt.dev.asgi import Answer
+from krt.dev.asgi import StandInAnswer
 from krt.dev.cluster import status
-from krt.dev.cluster.call import Call
-from krt.dev.cluster.status import Refused
+from krt.dev.cluster.call import ApiCall
+from krt.dev.cluster.status import ApiRefusal
 
 POLICY_DENIES = "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: on purpose"
 KRT_WORKER = "system:serviceaccount:krt:krt-worker"
@@ -36,12 +36,12 @@ class Fault:
     namespace: str | None = None
     name: str | None = None
 
-    def befalls(self, call: Call) -> bool:
+    def befalls(self, call: ApiCall) -> bool:
         wanted = (self.verb, self.resource, self.namespace, self.name)
         given = (call.verb, call.kind.resource, call.namespace, call.name)
         return all(want in (None, have) for want, have in zip(wanted, given, strict=True))
 
-    def answer(self, call: Call) -> Answer | None:
+    def answer(self, call: ApiCall) -> StandInAnswer | None:
         """What the real server says with that status; None if the call goes on."""
         if self.status is None:
             return None
@@ -53,7 +53,7 @@ class Fault:
         refusal.headers |= pause
         return refusal.answer()
 
-    def _refusal(self, call: Call, code: int) -> Refused:
+    def _refusal(self, call: ApiCall, code: int) -> ApiRefusal:
         match code:
             case 401:
                 return status.unauthorized()
@@ -64,7 +64,7 @@ class Fault:
                 return status.not_admitted(code, call.kind, call.name, self.message or message)
             case _:
                 reason, message = REASONS.get(code, ("", "on purpose"))
-                return Refused(code, reason, self.message or message)
+                return ApiRefusal(code, reason, self.message or message)
 
 
 class Faults:
@@ -87,7 +87,7 @@ class Faults:
         self.silent_watches = self.cut_watches = False
         self._pending.clear()
 
-    def take(self, call: Call) -> Fault:
+    def take(self, call: ApiCall) -> Fault:
         """The fault of this call, used up by it; one that does nothing if there is none."""
         for index, (fault, times) in enumerate(self._pending):
             if fault.befalls(call):
@@ -97,7 +97,7 @@ class Faults:
         return Fault()
 
 
-def denied(call: Call, user: str) -> Refused:
+def denied(call: ApiCall, user: str) -> ApiRefusal:
     """403, as RBAC words it."""
     scope = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
     rule = f'cannot {call.verb} resource "{call.kind.resource}" in API group "{call.kind.group}" {scope}'

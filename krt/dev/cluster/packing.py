@@ -6,12 +6,12 @@ From kube-apiserver's `responsewriters/writers.go` (defaultGzipThresholdBytes); 
 import gzip
 from dataclasses import replace
 
-from krt.dev.asgi import Answer
+from krt.dev.asgi import StandInAnswer
 
 MOST_UNPACKED_BYTES = 128 * 1024
 
 
-def packed(answer: Answer, accept_encoding: str) -> Answer:
+def packed(answer: StandInAnswer, accept_encoding: str) -> StandInAnswer:
     """The answer as that `Accept-Encoding` has it. Quality values are passed over, as by the real server."""
     accepted = {coding.partition(";")[0].strip() for coding in accept_encoding.split(",")}
     if len(answer.body) <= MOST_UNPACKED_BYTES or "gzip" not in accepted:

@@ -17,7 +17,7 @@ from krt.dev.cluster.progress import (
     outdated,
     statefulset_status,
 )
-from krt.dev.cluster.store import Store
+from krt.dev.cluster.store import ObjectStore
 
 CONTROLLER = "kube-controller-manager"
 FAILS = "stand-in/rollout"
@@ -45,10 +45,10 @@ class _Rolling:
     deadline: float | None = None
 
 
-class Rollouts:
+class StandInRollouts:
     """`step_seconds` on Trio's clock lie between two steps of a rollout."""
 
-    def __init__(self, store: Store, step_seconds: float) -> None:
+    def __init__(self, store: ObjectStore, step_seconds: float) -> None:
         self._store = store
         self._step_seconds = step_seconds
         self._rolling: dict[str, _Rolling] = {}  # by uid; at most one for each workload

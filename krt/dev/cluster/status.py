@@ -2,7 +2,7 @@
 
 import msgspec
 
-from krt.dev.asgi import Answer
+from krt.dev.asgi import StandInAnswer
 from krt.dev.cluster.kinds import Json, Kind
 from krt.errors import KrtError
 
@@ -22,13 +22,13 @@ NOT_SNIFFED = {"x-content-type-options": "nosniff"}
 
 def answered(
     code: int, body: bytes = b"", content_type: str = "application/json", headers: dict[str, str] | None = None
-) -> Answer:
+) -> StandInAnswer:
     """An answer with the headers that the real server gives to such ones."""
     plain = NOT_SNIFFED if content_type.startswith("text/") else {}
-    return Answer(code, body, content_type, {**OF_EVERY_ANSWER, **plain, **(headers or {})})
+    return StandInAnswer(code, body, content_type, {**OF_EVERY_ANSWER, **plain, **(headers or {})})
 
 
-class Refused(KrtError):
+class ApiRefusal(KrtError):
     """The call is answered with this `Status` instead of what it asked for."""
 
     def __init__(
@@ -52,98 +52,98 @@ class Refused(KrtError):
             self.status["details"] = details
         self.status["code"] = code
 
-    def answer(self) -> Answer:
+    def answer(self) -> StandInAnswer:
         return answered(self.code, msgspec.json.encode(self.status) + b"\n", headers=self.headers)
 
 
-def bad_request(message: str) -> Refused:
-    return Refused(400, "BadRequest", message)
+def bad_request(message: str) -> ApiRefusal:
+    return ApiRefusal(400, "BadRequest", message)
 
 
-def other_namespace() -> Refused:
+def other_namespace() -> ApiRefusal:
     return bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
-def no_name(name: str) -> Refused:
+def no_name(name: str) -> ApiRefusal:
     return bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
 
 
-def unauthorized() -> Refused:
-    return Refused(401, "Unauthorized", "Unauthorized")
+def unauthorized() -> ApiRefusal:
+    return ApiRefusal(401, "Unauthorized", "Unauthorized")
 
 
-def forbidden(kind: Kind, name: str, message: str) -> Refused:
-    return Refused(403, "Forbidden", message, details=about(kind, name), headers=dict(NOT_SNIFFED))
+def forbidden(kind: Kind, name: str, message: str) -> ApiRefusal:
+    return ApiRefusal(403, "Forbidden", message, details=about(kind, name), headers=dict(NOT_SNIFFED))
 
 
-def not_admitted(code: int, kind: Kind, name: str, message: str) -> Refused:
+def not_admitted(code: int, kind: Kind, name: str, message: str) -> ApiRefusal:
     """403 or 422, as an admission has it; what a policy itself said follows the words `is forbidden: `."""
     details = {**about(kind, name), "causes": [{"message": message.partition(" is forbidden: ")[2] or message}]}
-    return Refused(code, "Forbidden" if code == 403 else "Invalid", message, details=details)
+    return ApiRefusal(code, "Forbidden" if code == 403 else "Invalid", message, details=details)
 
 
-def not_found(kind: Kind, name: str) -> Refused:
-    return Refused(404, "NotFound", f"{subject(kind, name)} not found", details=about(kind, name))
+def not_found(kind: Kind, name: str) -> ApiRefusal:
+    return ApiRefusal(404, "NotFound", f"{subject(kind, name)} not found", details=about(kind, name))
 
 
-def no_such_resource() -> Refused:
-    return Refused(404, "NotFound", "the server could not find the requested resource", details={})
+def no_such_resource() -> ApiRefusal:
+    return ApiRefusal(404, "NotFound", "the server could not find the requested resource", details={})
 
 
-def method_not_allowed() -> Refused:
+def method_not_allowed() -> ApiRefusal:
     message = "the server does not allow this method on the requested resource"
-    return Refused(405, "MethodNotAllowed", message, details={})
+    return ApiRefusal(405, "MethodNotAllowed", message, details={})
 
 
-def conflict(kind: Kind, name: str) -> Refused:
+def conflict(kind: Kind, name: str) -> ApiRefusal:
     message = (
         f"Operation cannot be fulfilled on {subject(kind, name)}: the object has been modified; "
         "please apply your changes to the latest version and try again"
     )
-    return Refused(409, "Conflict", message, details=about(kind, name))
+    return ApiRefusal(409, "Conflict", message, details=about(kind, name))
 
 
-def already_exists(kind: Kind, name: str) -> Refused:
+def already_exists(kind: Kind, name: str) -> ApiRefusal:
     message = f"{subject(kind, name)} already exists"
-    return Refused(409, "AlreadyExists", message, details=about(kind, name))
+    return ApiRefusal(409, "AlreadyExists", message, details=about(kind, name))
 
 
-def expired(message: str, *, continue_token: str | None = None) -> Refused:
+def expired(message: str, *, continue_token: str | None = None) -> ApiRefusal:
     metadata = {"continue": continue_token} if continue_token else None
-    return Refused(410, "Expired", message, metadata=metadata)
+    return ApiRefusal(410, "Expired", message, metadata=metadata)
 
 
-def too_large() -> Refused:
+def too_large() -> ApiRefusal:
     message = "Request entity too large: limit is 3145728"
-    return Refused(413, "RequestEntityTooLarge", message, headers={"connection": "close"})
+    return ApiRefusal(413, "RequestEntityTooLarge", message, headers={"connection": "close"})
 
 
-def unsupported_media_type() -> Refused:
-    return Refused(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
+def unsupported_media_type() -> ApiRefusal:
+    return ApiRefusal(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
 
 
-def invalid(kind: Kind, name: str, causes: list[tuple[str, str]]) -> Refused:
+def invalid(kind: Kind, name: str, causes: list[tuple[str, str]]) -> ApiRefusal:
     """422; a cause is a field and what is wrong with it."""
     texts = [f"{field}: {message}" for field, message in causes]
     problem = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     listed = [{"reason": _reason(m), "message": m, "field": field} for field, m in causes]
     details = {**about(kind, name, kind.name), "causes": listed}
     title = f"{kind.name}.{kind.group}" if kind.group else kind.name
-    return Refused(422, "Invalid", f'{title} "{name}" is invalid: {problem}', details=details)
+    return ApiRefusal(422, "Invalid", f'{title} "{name}" is invalid: {problem}', details=details)
 
 
 def _reason(message: str) -> str:
     return next((reason for opening, reason in CAUSES.items() if message.startswith(opening)), "FieldValueInvalid")
 
 
-def internal_error(message: str) -> Refused:
+def internal_error(message: str) -> ApiRefusal:
     """A malformed number inside an object: the real server says 500 and gives no reason."""
-    return Refused(500, "", message)
+    return ApiRefusal(500, "", message)
 
 
-def version_too_large(asked: int, current: int) -> Refused:
+def version_too_large(asked: int, current: int) -> ApiRefusal:
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
-    return Refused(
+    return ApiRefusal(
         504,
         "Timeout",
         f"Timeout: Too large resource version: {asked}, current: {current}",

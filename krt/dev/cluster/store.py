@@ -17,7 +17,7 @@ Observer = Callable[[Kind, Json | None, Json | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class StoredPage:
     versions: tuple[Version, ...]
     number: int
     following: str = ""
@@ -25,7 +25,7 @@ class Page:
     remaining: int = 0
 
 
-class Store:
+class ObjectStore:
     """`history` changes are kept per kind for watches, `snapshots` lists for their next pages."""
 
     def __init__(self, *, history: int = 10_000, snapshots: int = 32) -> None:
@@ -88,7 +88,7 @@ class Store:
         self._observed(kind, last, None)
         return version
 
-    def page(self, kind: Kind, namespace: str, *, limit: int, number: int, start: str) -> Page:
+    def page(self, kind: Kind, namespace: str, *, limit: int, number: int, start: str) -> StoredPage:
         """The objects from key `start` on, of snapshot `number` (none: of now). KeyError when that is gone."""
         snapshot = (kind.name, namespace, number)
         versions = self._snapshots[snapshot] if number > 0 else self.table(kind).ordered(namespace)
@@ -97,9 +97,9 @@ class Store:
         remaining = len(versions) - first - len(taken)
         number = number if number > 0 else self.number
         if not remaining:
-            return Page(taken, number)
+            return StoredPage(taken, number)
         self._keep((kind.name, namespace, number), versions)
-        return Page(taken, number, versions[first + len(taken)].key, remaining)
+        return StoredPage(taken, number, versions[first + len(taken)].key, remaining)
 
     def watch(self, kind: Kind, namespace: str, after: int) -> Watch:
         """Opened at once, so nothing after `after` is missed; 0 means: every object first, as ADDED.

@@ -8,10 +8,10 @@ import trio
 
 from krt.dev import asgi
 from krt.dev.cluster import status
-from krt.dev.cluster.call import Call
+from krt.dev.cluster.call import ApiCall
 from krt.dev.cluster.faults import Faults
 from krt.dev.cluster.kinds import Json, Kind
-from krt.dev.cluster.store import Store
+from krt.dev.cluster.store import ObjectStore
 from krt.dev.cluster.watch import Watch
 from krt.errors import KrtError
 from krt.serving.asgi import Send, send_body
@@ -36,14 +36,14 @@ class Window:
     bookmarks: bool
 
 
-def window_of(call: Call) -> Window:
+def window_of(call: ApiCall) -> Window:
     """Raises Refused for numbers that are none."""
     seconds = call.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
     return Window(call.kind, call.namespace, call.version, seconds, call.bookmarks)
 
 
 async def stream(
-    store: Store, window: Window, send: Send, faults: Faults, *, broken: bool, bookmark_seconds: float
+    store: ObjectStore, window: Window, send: Send, faults: Faults, *, broken: bool, bookmark_seconds: float
 ) -> None:
     """Serve the watch until it ends; `broken` breaks it in the middle of its first object."""
     end = trio.current_time() + window.seconds
@@ -73,7 +73,7 @@ class _Relay:
 
     def __init__(
         self,
-        store: Store,
+        store: ObjectStore,
         window: Window,
         watch: Watch,
         send: Send,
