@@ -6,6 +6,7 @@ The workers of one cluster that see the same workloads are a group, `CLUSTER:SCO
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 
@@ -77,6 +78,15 @@ class Seen:
         else:
             own = Sighting(presence, self.now, self.now, known.last if known else 0.0)
         return Seen({**self.groups, group: own}, self.now)
+
+
+def group_name(cluster: str, presence: Presence) -> str:
+    """The consumer group of all workers of a cluster that see the same workloads.
+
+    Workers that see other workloads need a group of their own: in a shared one they would take events from each other.
+    """
+    scope = [sorted(presence.namespaces), sorted(presence.kinds), presence.require_opt_in]
+    return f"{cluster}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
 
 
 def cluster_of(group: str) -> str:

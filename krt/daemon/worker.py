@@ -1,7 +1,6 @@
 """The role that restarts."""
 
 from functools import partial
-from hashlib import sha256
 from math import inf
 
 import trio
@@ -13,7 +12,7 @@ from krt.broker.rollouts import ValkeyRollouts
 from krt.cluster.workloads.events import EventWriter
 from krt.cluster.workloads.open import open_cluster
 from krt.core.admission import refusal
-from krt.core.presence import Presence
+from krt.core.presence import Presence, group_name
 from krt.daemon.memory import settle
 from krt.daemon.room import READING_CALLS
 from krt.daemon.shared import Daemon
@@ -28,20 +27,24 @@ from krt.worker.take import Matching
 
 async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
     """Restart what the journal names. Nothing is read from it before the cluster has been listed once."""
-    settings, told = daemon.settings, daemon.settings.cluster
-    assert told is not None, "the role runs where its settings are"
-    journal = ValkeyJournal(
-        daemon.broker, daemon.keys, group=_group(told), most_entries=settings.valkey.most_journal_entries
+    settings, cluster_settings = daemon.settings, daemon.settings.cluster
+    assert cluster_settings is not None, "the role runs where its settings are"
+    presence = presence_of(cluster_settings)
+    name, group = cluster_settings.name, group_name(cluster_settings.name, presence)
+    journal = ValkeyJournal(daemon.broker, daemon.keys, group=group, most_entries=settings.valkey.most_journal_entries)
+    rollouts = ValkeyRollouts(daemon.broker, daemon.keys, group=group, presence=presence)
+    rules = Rules(
+        cluster_settings.min_interval_seconds,
+        cluster_settings.max_event_age_seconds,
+        cluster_settings.rollout_deadline_seconds,
     )
-    rollouts = ValkeyRollouts(daemon.broker, daemon.keys, group=_group(told), presence=_presence(told))
-    rules = Rules(told.min_interval_seconds, told.max_event_age_seconds, told.rollout_deadline_seconds)
-    bounds = Bounds(told.parallel_patches, told.restarts_per_second, told.in_hand)
-    calls_at_once = told.parallel_patches + READING_CALLS
+    bounds = Bounds(cluster_settings.parallel_patches, cluster_settings.restarts_per_second, cluster_settings.in_hand)
+    calls_at_once = cluster_settings.parallel_patches + READING_CALLS
     async with (
         open_cluster(
-            told.kubeconfig,
-            kinds=told.kinds,
-            namespaces=told.namespaces,
+            cluster_settings.kubeconfig,
+            kinds=cluster_settings.kinds,
+            namespaces=cluster_settings.namespaces,
             calls_at_once=calls_at_once,
             on_growth=settle,
         ) as cluster,
@@ -59,36 +62,32 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
             lambda: None if channel.connected else f"channel: {channel.problem or 'not subscribed yet'}",
         )
         claimed = trio.Event()
-        daemon.health.add("cluster", lambda: None if claimed.is_set() else f"cluster: {told.name} is not claimed yet")
+        daemon.health.add("cluster", lambda: None if claimed.is_set() else f"cluster: {name} is not claimed yet")
         task_status.started(())
         stalls = Stalls()
         daemon.health.add("progress", stalls.problem)
         refuses = partial(refusal, policy=settings.admission.policy, images=settings.admission.images)
-        matching = Matching(cluster, refuses, told.require_opt_in, told.max_event_age_seconds)
+        matching = Matching(cluster, refuses, cluster_settings.require_opt_in, cluster_settings.max_event_age_seconds)
         metrics = daemon.metrics.worker
         metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
         nursery.start_soon(chores.tidy, journal)  # before anything is written: at a full Valkey only this makes room
         events = EventWriter(cluster.transport)
         nursery.start_soon(events.write)
-        on_restart = events.restarted if told.kubernetes_events else None
+        on_restart = events.restarted if cluster_settings.kubernetes_events else None
         await cluster.wait_listed()
-        await claim_name(daemon.broker, daemon.keys, told.name, await cluster.identity(), replace=told.replace)
+        identity = await cluster.identity()
+        await claim_name(daemon.broker, daemon.keys, name, identity, replace=cluster_settings.replace)
         claimed.set()
         around = Around(journal, rollouts, channel, cluster)
         await work(around, matching, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)
-    if claimed.is_set():  # it was told to stop: whatever crashes or is cut comes by here no more
+    if claimed.is_set():  # only an orderly stop gets here: a crash or a cut leaves by an exception
         await chores.leave(rollouts)
 
 
-def _group(told: ClusterSettings) -> str:
-    """One consumer group for all workers that see the same workloads: others would take events that are not theirs."""
-    scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]
-    return f"{told.name}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
-
-
-def _presence(told: ClusterSettings) -> Presence:
-    return Presence(told.namespaces, told.kinds, told.require_opt_in, told.max_event_age_seconds)
+def presence_of(settings: ClusterSettings) -> Presence:
+    """What workers with these settings say of themselves."""
+    return Presence(settings.namespaces, settings.kinds, settings.require_opt_in, settings.max_event_age_seconds)
 
 
 async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -> None:

@@ -25,14 +25,14 @@ class Case:
     waited_out: str | None = None
     denied_since: float | None = None
 
-    def may_pass(self) -> bool:
-        """Whether this denial, and those before it, may be no more than an API server's that starts."""
+    def denial_may_pass(self) -> bool:
+        """Whether the denials since the last answer may come from an API server that is still starting."""
         self.denied_since = self.denied_since or trio.current_time()
         return trio.current_time() - self.denied_since < _DENIED_SECONDS
 
     @contextmanager
-    def uncounted(self) -> Iterator[None]:
-        """Time spent within is no fault of the workload: its deadline moves on."""
+    def clock_stopped(self) -> Iterator[None]:
+        """The time inside does not count against the workload: its deadline moves on."""
         left_seconds = self.scope.deadline - trio.current_time()
         self.scope.deadline = math.inf
         try:

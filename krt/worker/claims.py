@@ -20,7 +20,7 @@ _RELEASE_SECONDS = 2.0
 async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[EventId]], None], stalls: Stalls) -> None:
     """Keep what is in hand this worker's own, for ever; let go of what another has taken over.
 
-    `heard_own` is told what the journal says is this worker's: it may not know of all of it.
+    `heard_own` gets the entries that the journal counts as this worker's: the hand may not know all of them.
     """
     while True:
         await trio.sleep(_RENEW_SECONDS)

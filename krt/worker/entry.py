@@ -40,7 +40,7 @@ class Entry:
     outcomes: dict[ObjectKey, Outcome] = field(default_factory=dict)
     # Recorded as matched, by uid; "" did not match, and may yet, as may one of another uid.
     listed: dict[ObjectKey, str] = field(default_factory=dict)
-    # What was recorded, and is to be told again with the outcome: a failover may have lost it.
+    # The targets in the report; settling writes them again with the outcome: a failover may have lost them.
     recorded: dict[ObjectKey, Target] = field(default_factory=dict)
     followed: dict[ObjectKey, str] = field(default_factory=dict)  # by uid
     unlisted: int = 0  # workloads that are only counted: there was nothing to do for them

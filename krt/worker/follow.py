@@ -37,7 +37,10 @@ _Said = tuple[tuple[EventId, ...], Target]
 
 
 class Follower:
-    """The eye of one worker; it tells only while it holds the lease."""
+    """Watches the rollouts that events follow, and writes into the reports how they go: only while it holds the lease.
+
+    Owns what it last said of each. Valkey's outages are logged and survived; raises nothing.
+    """
 
     def __init__(
         self,
@@ -100,14 +103,14 @@ class Follower:
                 await self._look_at(one, position)
 
     def _due(self, followed: tuple[FollowedWorkload, ...]) -> tuple[FollowedWorkload, ...]:
-        """What is to be looked at now: all of it once a second, in between what has changed or was never told."""
+        """The workloads to look at now: all once a second; in between, those that changed or were never reported."""
         changed, self._changed = self._changed, set()
         if trio.current_time() >= self._whole_at:
             self._whole_at = trio.current_time() + _LOOK_SECONDS
             return followed
-        return tuple(one for one in followed if one.key in changed or not self._is_told(one))
+        return tuple(one for one in followed if one.key in changed or not self._is_reported(one))
 
-    def _is_told(self, one: FollowedWorkload) -> bool:
+    def _is_reported(self, one: FollowedWorkload) -> bool:
         said = self._said.get((one.key, one.uid))
         return said is not None and said[0] == one.events
 
@@ -182,7 +185,7 @@ class Follower:
     def _say_problem(self, error: BrokerUnavailable) -> None:
         if str(error) != self._problem:
             self._problem = str(error)
-            log.warning("rollouts_not_told", problem=error)
+            log.warning("rollouts_not_reported", problem=error)
 
 
 def _of(one: FollowedWorkload, events: list[EventId]) -> FollowedWorkload:

@@ -25,7 +25,10 @@ _LOST_SECONDS = 60.0  # nobody could adopt it for so long: whoever announced it 
 
 
 class ChannelListener:
-    """One worker's ear."""
+    """Hears the channel for one worker: rings the bell, and keeps foreign messages until they are adopted or too old.
+
+    Owns the kept messages. Valkey's outages are logged and survived; raises nothing.
+    """
 
     def __init__(self, journal: Journal, bell: Bell, metrics: WorkerMetrics, stalls: Stalls) -> None:
         self._journal = journal

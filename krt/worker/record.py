@@ -20,33 +20,33 @@ _SERVED = "created or restarted after the event: not restarted again"
 
 
 class Recorder:
-    """One worker's pen."""
+    """Writes into the reports what one worker has matched, and keeps the same on the entry. Owns nothing else."""
 
     def __init__(self, rollouts: Rollouts) -> None:
         self._rollouts = rollouts
 
-    async def matched(
+    async def record_match(
         self, entry: Entry, verdicts: Sequence[Verdict], wanted: Collection[Workload], served: Collection[ObjectKey]
     ) -> None:
-        """The verdicts on an entry; the `wanted` are followed, and restarted unless `served`. Raises BrokerUnavailable.
+        """Record the verdicts on an entry. The `wanted` are followed, and restarted unless `served`.
 
-        All of the wanted are recorded. Of more than are told one by one, those with nothing to do are only counted, the
-        skipped first.
+        All of the wanted are listed. If there are more than MOST_TARGETS, the workloads with nothing to do are only
+        counted, the skipped first. Raises BrokerUnavailable.
         """
         for verdict in verdicts:
             if isinstance(verdict, Match):
                 _warn(entry, verdict)
         follow = {workload.key: workload.uid for workload in wanted}
-        told = sorted(verdicts, key=lambda verdict: (verdict.workload.key not in follow, isinstance(verdict, Skip)))
-        told = told[: max(MOST_TARGETS, len(follow))]
-        entry.listed |= {v.workload.key: "" if isinstance(v, Skip) else v.workload.uid for v in told}
-        entry.recorded |= {v.workload.key: _target(v, entry, is_served=v.workload.key in served) for v in told}
+        listed = sorted(verdicts, key=lambda each: (each.workload.key not in follow, isinstance(each, Skip)))
+        listed = listed[: max(MOST_TARGETS, len(follow))]
+        entry.listed |= {v.workload.key: "" if isinstance(v, Skip) else v.workload.uid for v in listed}
+        entry.recorded |= {v.workload.key: _target(v, entry, is_served=v.workload.key in served) for v in listed}
         entry.followed |= follow
-        entry.unlisted = len(verdicts) - len(told)
+        entry.unlisted = len(verdicts) - len(listed)
         await self._rollouts.record(entry.id, _group(entry), entry.recorded, follow)
 
-    async def late(self, entry: Entry, match: Match) -> None:
-        """A workload that came to match later. Waits for Valkey; returns also when the entry is dropped."""
+    async def record_late_match(self, entry: Entry, match: Match) -> None:
+        """Record a workload that matches only now. Waits for Valkey; returns early if the entry is dropped."""
         workload = match.workload
         if entry.listed.get(workload.key) == workload.uid:
             return

@@ -90,17 +90,17 @@ class Restarter:
         case = Case(seen, intent, accepted_at)
         case.scope.deadline = trio.current_time() + self._rules.max_seconds
         with case.scope:
-            return await self._persist(case)
+            return await self._retry_until_settled(case)
         return Expired(f"not restarted within {self._rules.max_seconds:g} s")
 
-    async def _persist(self, case: Case) -> Outcome:
+    async def _retry_until_settled(self, case: Case) -> Outcome:
         backoff = Backoff(_FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS)
         async for attempt in backoff:
             try:
                 if attempt > 1:
                     self._look(case)
-                    await self._read(case)
-                return await self._try(case)
+                    await self._reread(case)
+                return await self._attempt(case)
             except _NoMatch as error:
                 return Unmatched(str(error))
             except NotThere:
@@ -108,7 +108,7 @@ class Restarter:
             except ClusterRefused as error:
                 return Failed(str(error))
             except ClusterDenied as error:
-                if not case.may_pass():
+                if not case.denial_may_pass():
                     return Failed(str(error))
                 self._say_retry(case, error, "denied")
             except (ClusterUnavailable, VersionExpired) as error:
@@ -119,9 +119,9 @@ class Restarter:
                 self._say_retry(case, error, "journal")
         raise AssertionError("a backoff does not end")
 
-    async def _try(self, case: Case) -> Outcome:
+    async def _attempt(self, case: Case) -> Outcome:
         while True:
-            async with self._call(case):
+            async with self._slot(case):
                 position = await self._position.judging(case.workload, await self._position.read())
                 decision = self._decide(case, position)
                 if isinstance(decision, RestartNow) and (case.has_turn or self._pace.take()):
@@ -135,12 +135,12 @@ class Restarter:
                         log.debug("restart_conflicted", workload=case.workload.key, problem=error)
             if isinstance(decision, AlreadyRestarted):
                 return Covered(case.workload, decision.mark.covers)
-            await self._wait(case, decision)
-            await self._read(case)
+            await self._wait_for_turn(case, decision)
+            await self._reread(case)
 
     @asynccontextmanager
-    async def _call(self, case: Case) -> AsyncIterator[None]:
-        with case.uncounted():
+    async def _slot(self, case: Case) -> AsyncIterator[None]:
+        with case.clock_stopped():
             await self._calls.acquire()
         try:
             yield
@@ -159,12 +159,12 @@ class Restarter:
             waited_out=case.waited_out,
         )
 
-    async def _wait(self, case: Case, decision: RestartNow | RestartLater) -> None:
+    async def _wait_for_turn(self, case: Case, decision: RestartNow | RestartLater) -> None:
         if isinstance(decision, RestartLater):
             await trio.sleep(decision.seconds)
             case.waited_out = case.workload.restarted_at
         elif not case.has_turn:
-            with case.uncounted():
+            with case.clock_stopped():
                 await self._pace.turn()
             case.has_turn = True
 
@@ -178,9 +178,9 @@ class Restarter:
             return restarted
         raise AssertionError("a shield without a deadline is never cancelled")
 
-    async def _read(self, case: Case) -> None:
-        """Look at the workload as it is now. Raises NotThere where it is another one by now."""
-        async with self._call(case):
+    async def _reread(self, case: Case) -> None:
+        """Read the workload again. Raises NotThere if it is another object by now."""
+        async with self._slot(case):
             fresh = await self._workloads.read(case.workload.key)
         self._judge(case, fresh)
         case.workload = fresh

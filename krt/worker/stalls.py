@@ -1,4 +1,4 @@
-"""Which part of a worker does not get on, and why: readiness, a metric and an alert tell that within a minute."""
+"""Which part of a worker makes no progress, and why: readiness, a metric and an alert show it within a minute."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ import trio
 
 from krt.errors import BrokerUnavailable
 
-TOLD_SECONDS = 30.0  # several times what the longest step takes, its deadlines and waits included
+STALL_SECONDS = 30.0  # several times what the longest step takes, its deadlines and waits included
 
 
 class Stalls:
-    """Each part says when it takes a step; a step that fails is gone on with by the next."""
+    """Each part says when it takes a step. The clock of a failed step runs on until a step of that part succeeds."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
@@ -19,7 +19,7 @@ class Stalls:
 
     @contextmanager
     def step(self, part: str) -> Iterator[None]:
-        """What is done within is a step of the part. What Valkey said against it is told."""
+        """The block is one step of the part. If Valkey fails it, `problem` quotes the error."""
         self._since.setdefault(part, trio.current_time())
         try:
             yield
@@ -35,7 +35,7 @@ class Stalls:
 
     def problem(self) -> str | None:
         """Which part has been at one step for too long, and what Valkey says to it."""
-        if self.seconds() < TOLD_SECONDS:
+        if self.seconds() < STALL_SECONDS:
             return None
         part = min(self._since, key=lambda part: self._since[part])
         return f"{part}: no progress for {self.seconds():.0f} s: {self._problems.get(part, 'no error was said')}"

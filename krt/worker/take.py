@@ -44,7 +44,10 @@ class Matching:
 
 
 class Taker:
-    """Takes entries, one after another."""
+    """Turns each delivered entry into work: held with its workloads waiting, settled at once, or left to newer workers.
+
+    Owns no entry: the hand does. Raises BrokerUnavailable; the caller then takes the entry again.
+    """
 
     def __init__(
         self,
@@ -124,7 +127,7 @@ class Taker:
         for workload in matched:
             entry.want(workload.key)  # all of them before the first: an entry with nothing open is settled
         try:
-            await self._recorder.matched(entry, verdicts, matched, anew)
+            await self._recorder.record_match(entry, verdicts, matched, anew)
         except BrokerUnavailable:
             entry.drop()
             self._hand.release(entry)  # it is taken again, from the start

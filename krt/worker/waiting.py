@@ -57,7 +57,7 @@ class Waiting:
             entry, seen = self._wanted[key], self._seen[key]
             outcome: Outcome | None = None
             if not entry.dropped:
-                outcome = await self._try(seen, entry)
+                outcome = await self._attempt(seen, entry)
             newest = self._wanted[key]
             if isinstance(outcome, Unmatched) and self._seen[key] is not seen:
                 continue  # what was tried is gone or no match; what was heard of meanwhile may be another one
@@ -67,9 +67,9 @@ class Waiting:
                     newest.settle(key, outcome)
                 return
 
-    async def _try(self, seen: Match, entry: Entry) -> Outcome:
+    async def _attempt(self, seen: Match, entry: Entry) -> Outcome:
         try:
-            await self._recorder.late(entry, seen)
+            await self._recorder.record_late_match(entry, seen)
             return await self._restarter.settle(seen.workload, entry.intent, accepted_at=entry.accepted_at)
         except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
             log.error("restart_crashed", workload=seen.workload.key, event_id=entry.id, exception=error)

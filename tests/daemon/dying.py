@@ -4,7 +4,7 @@ import sys
 
 from krt.cli.main import main
 from krt.core.ports import Rollouts
-from krt.worker import keep
+from krt.worker import chores
 from krt.worker.stalls import Stalls
 
 
@@ -13,5 +13,5 @@ async def say_alive(rollouts: Rollouts, _: Stalls) -> None:
     raise ZeroDivisionError("a bug, for the test")
 
 
-keep.say_alive = say_alive
+chores.say_alive = say_alive
 sys.exit(main())

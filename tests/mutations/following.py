@@ -13,13 +13,13 @@ MUTATIONS = of(
     (
         "test_T2_a_target_is_recorded_before_its_patch",
         "worker/take.py",
-        "            await self._recorder.matched(entry, verdicts, matched, anew)\n",
+        "            await self._recorder.record_match(entry, verdicts, matched, anew)\n",
         "            entry.listed |= {workload.key: workload.uid for workload in matched}\n",
     ),
     (
         "test_T2_a_late_match_is_recorded_before_its_patch_too",
         _WAITING,
-        "            await self._recorder.late(entry, seen)\n",
+        "            await self._recorder.record_late_match(entry, seen)\n",
         "",
     ),
     (
@@ -193,8 +193,8 @@ MUTATIONS = of(
     (
         "test_T1_of_more_than_a_thousand_workloads_the_rest_is_counted_and_those_told_are_the_restarted",
         _RECORD,
-        "told = sorted(verdicts, key=lambda verdict: (verdict.workload.key not in follow, isinstance(verdict, Skip)))",
-        "told = list(verdicts)",
+        "listed = sorted(verdicts, key=lambda each: (each.workload.key not in follow, isinstance(each, Skip)))",
+        "listed = list(verdicts)",
     ),
     (
         "test_T1_what_fails_beyond_the_thousand_that_are_told_fails_the_event_all_the_same",
@@ -205,7 +205,7 @@ MUTATIONS = of(
     (
         "test_of_many_rollouts_those_that_do_not_change_are_looked_at_once_a_second",
         _FOLLOW,
-        "return tuple(one for one in followed if one.key in changed or not self._is_told(one))",
+        "return tuple(one for one in followed if one.key in changed or not self._is_reported(one))",
         "return followed",
     ),
     (

@@ -2,7 +2,7 @@
 
 from tests.mutations.mutation import of
 
-_WORKER = "daemon/worker.py"
+_PRESENCE = "core/presence.py"
 _CLUSTERS = "broker/clusters.py"
 _JOURNAL = "broker/journal.py"
 _SCRIPTS = "broker/scripts.py"
@@ -15,33 +15,33 @@ MUTATIONS = of(
     "worker/test_rules_consuming.py",
     (
         "test_C1_workers_that_see_other_workloads_share_no_group",
-        _WORKER,
-        'return f"{told.name}:{sha256',
+        _PRESENCE,
+        'return f"{cluster}:{sha256',
         'return f"default:{sha256',
     ),
     (
         "test_C1_workers_that_see_other_workloads_share_no_group",
-        _WORKER,
-        "scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]",
-        "scope = [sorted(told.kinds), told.require_opt_in]",
+        _PRESENCE,
+        "scope = [sorted(presence.namespaces), sorted(presence.kinds), presence.require_opt_in]",
+        "scope = [sorted(presence.kinds), presence.require_opt_in]",
     ),
     (
         "test_C1_workers_that_see_other_workloads_share_no_group",
-        _WORKER,
-        "scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]",
-        "scope = [sorted(told.namespaces), told.require_opt_in]",
+        _PRESENCE,
+        "scope = [sorted(presence.namespaces), sorted(presence.kinds), presence.require_opt_in]",
+        "scope = [sorted(presence.namespaces), presence.require_opt_in]",
     ),
     (
         "test_C1_workers_that_see_other_workloads_share_no_group",
-        _WORKER,
-        "scope = [sorted(told.namespaces), sorted(told.kinds), told.require_opt_in]",
-        "scope = [sorted(told.namespaces), sorted(told.kinds)]",
+        _PRESENCE,
+        "scope = [sorted(presence.namespaces), sorted(presence.kinds), presence.require_opt_in]",
+        "scope = [sorted(presence.namespaces), sorted(presence.kinds)]",
     ),
     (
         "test_C1_workers_that_see_the_same_workloads_share_a_group",
-        _WORKER,
-        "sorted(told.namespaces)",
-        "told.namespaces",
+        _PRESENCE,
+        "sorted(presence.namespaces)",
+        "presence.namespaces",
     ),
     (
         "test_C1_a_cluster_takes_no_name_of_another",
@@ -310,13 +310,13 @@ MUTATIONS = of(
     (
         "test_C6_time_under_the_cap_is_not_counted",
         _RESTART,
-        "        with case.uncounted():\n            await self._calls.acquire()",
+        "        with case.clock_stopped():\n            await self._calls.acquire()",
         "        if True:\n            await self._calls.acquire()",
     ),
     (
         "test_C6_time_under_the_cap_is_not_counted",
         _RESTART,
-        "            with case.uncounted():\n                await self._pace.turn()",
+        "            with case.clock_stopped():\n                await self._pace.turn()",
         "            if True:\n                await self._pace.turn()",
     ),
 )

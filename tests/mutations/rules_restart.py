@@ -144,8 +144,8 @@ MUTATIONS = of(
     (
         "test_R4_after_a_conflict_the_object_counts_and_not_the_index",
         _RESTART,
-        "            await self._wait(case, decision)\n            await self._read(case)",
-        "            await self._wait(case, decision)\n            await trio.sleep(0.1)",
+        "            await self._wait_for_turn(case, decision)\n            await self._reread(case)",
+        "            await self._wait_for_turn(case, decision)\n            await trio.sleep(0.1)",
     ),
     (
         "test_R4_after_a_conflict_matching_and_uid_are_decided_again",
@@ -162,13 +162,13 @@ MUTATIONS = of(
     (
         "test_R5_an_api_server_that_denies_everybody_for_a_moment_is_waited_for",
         _RESTART,
-        "                if not case.may_pass():",
+        "                if not case.denial_may_pass():",
         "                if True:",
     ),
     (
         "test_R5_who_denies_for_longer_than_a_minute_means_it",
         _RESTART,
-        "                if not case.may_pass():",
+        "                if not case.denial_may_pass():",
         "                if False:",
     ),
     (

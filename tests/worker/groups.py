@@ -7,9 +7,9 @@ from krt.broker.journal import ValkeyJournal
 from krt.broker.rollouts import ValkeyRollouts
 from krt.core.envelope import to_fields
 from krt.core.event_id import EventId
-from krt.core.presence import Presence
+from krt.core.presence import Presence, group_name
 from krt.core.report import Group, GroupState
-from krt.daemon.worker import _group, _presence
+from krt.daemon.worker import presence_of
 from krt.settings.load import load
 from tests.fakes.values import an_envelope
 from tests.fakes.workloads import FakeWorkloads
@@ -43,9 +43,10 @@ class Workers:
 
 def workers(**environ: str) -> Workers:
     needed = {"VALKEY_ADDR": "valkey:6379", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
-    told = load("worker", {}, needed | environ).cluster
-    assert told is not None
-    return Workers(_group(told), _presence(told))
+    settings = load("worker", {}, needed | environ).cluster
+    assert settings is not None
+    presence = presence_of(settings)
+    return Workers(group_name(settings.name, presence), presence)
 
 
 ALL, SHOP = workers(), workers(KRT_NAMESPACES="shop")

@@ -13,9 +13,10 @@ from krt.core.cluster_identity import ClusterIdentity
 from krt.core.envelope import SCHEMA, to_fields
 from krt.core.event_id import EventId
 from krt.core.intent import of_image
+from krt.core.presence import group_name
 from krt.core.report import Group, GroupState
 from krt.core.restart import format_time
-from krt.daemon.worker import _group
+from krt.daemon.worker import presence_of
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable, SettingsInvalid
 from krt.settings.load import load
 from krt.worker.changes import Changes
@@ -42,9 +43,9 @@ def ago(seconds: float) -> str:
 def group_of(**environ: str) -> str:
     """The consumer group of a worker that is started with these variables."""
     needed = {"VALKEY_ADDR": "valkey:6379", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
-    told = load("worker", {}, needed | environ).cluster
-    assert told is not None
-    return _group(told)
+    settings = load("worker", {}, needed | environ).cluster
+    assert settings is not None
+    return group_name(settings.name, presence_of(settings))
 
 
 # C1

@@ -5,7 +5,7 @@ import trio
 
 from krt.errors import BrokerUnavailable
 from krt.worker.role import Bounds
-from krt.worker.stalls import TOLD_SECONDS, Stalls
+from krt.worker.stalls import STALL_SECONDS, Stalls
 from tests.fakes.journal import FakeJournal
 from tests.fakes.rollouts import FakeRollouts
 from tests.fakes.trouble import Troubled
@@ -61,11 +61,11 @@ async def test_a_part_that_does_not_get_on_is_named_until_it_does(world, autojum
     assert said is not None
     assert said.startswith(f"{part}: no progress for ")
     assert ("WRONGTYPE, for the test" in said) is not hangs
-    assert stalls.seconds() > TOLD_SECONDS
+    assert stalls.seconds() > STALL_SECONDS
     trouble.ended.set()
     await trio.sleep(WITHIN_SECONDS)
     assert stalls.problem() is None
-    assert stalls.seconds() < TOLD_SECONDS
+    assert stalls.seconds() < STALL_SECONDS
 
 
 async def test_a_message_that_is_never_taken_in_is_named(world, autojump_clock):
