@@ -1,8 +1,8 @@
 """One Valkey channel, listened to for ever: what is heard, and when krt could not listen.
 
-Pub/sub keeps nothing for those who are away. So being subscribed (again) is told in the same stream as the
-messages: whoever hears it looks into the journal. When the listener is slow, nothing more is read from the
-socket; what comes meanwhile waits at Valkey, which hangs up when it is too much (client-output-buffer-limit).
+Pub/sub keeps no message for a listener that is away. So the stream of messages also says when krt has subscribed
+(again): the listener then looks into the journal. If the listener is slow, krt reads no more from the socket;
+messages wait at Valkey, and Valkey hangs up if they become too many (client-output-buffer-limit).
 """
 
 from collections.abc import AsyncIterator

@@ -107,7 +107,7 @@ class ValkeyConnection:
 
 
 def code_of(error: ResponseError) -> str:
-    """The first word of an error reply, by which Valkey's errors are told apart: NOPERM, NOSCRIPT, ERR…"""
+    """The first word of an error reply. It names the kind of error: NOPERM, NOSCRIPT, ERR…"""
     return str(error).partition(" ")[0]
 
 

@@ -43,8 +43,8 @@ local function look(found, id)
   local size = size_of(ARGV[1] .. id)
   if size > fields_left and #found > 0 then return false end
   fields_left = fields_left - size
-  local told = size == 0 or known[id] == size or size > tonumber(ARGV[4]) or bytes_left <= 0
-  found[#found + 1] = {id, size, told and {} or fields_of(ARGV[1] .. id)}
+  local left_out = size == 0 or known[id] == size or size > tonumber(ARGV[4]) or bytes_left <= 0
+  found[#found + 1] = {id, size, left_out and {} or fields_of(ARGV[1] .. id)}
   return true
 end
 for i = last + 1, #ARGV do look(others, ARGV[i]) end

@@ -106,10 +106,10 @@ TELL = Script(
     + """
 local held = redis.call('HGET', KEYS[1], ARGV[1])
 if not held then return 0 end
-local told, kept, changed = {}, {}, 0
-for i = 8, #ARGV do told[ARGV[i]] = true end
+local listed, kept, changed = {}, {}, 0
+for i = 8, #ARGV do listed[ARGV[i]] = true end
 for id in string.gmatch(held, '%S+') do
-  if told[id] then
+  if listed[id] then
     local said = value_of(ARGV[6] .. id, ARGV[3])
     local uid = decoded(said or '').uid
     if (uid == nil or uid == ARGV[2]) and forward(ARGV[6] .. id, ARGV[3], ARGV[4]) == 1 then
@@ -117,7 +117,7 @@ for id in string.gmatch(held, '%S+') do
       redis.pcall('PUBLISH', ARGV[7], id)
     end
   end
-  if not (told[id] and ARGV[5] == '1') then kept[#kept + 1] = id end
+  if not (listed[id] and ARGV[5] == '1') then kept[#kept + 1] = id end
 end
 if #kept == 0 then redis.call('HDEL', KEYS[1], ARGV[1])
 elseif ARGV[5] == '1' then redis.call('HSET', KEYS[1], ARGV[1], table.concat(kept, ' ')) end
@@ -284,11 +284,11 @@ return {cursor, fields}
 """
 )
 
-# KEYS 1 the report; ARGV 1 the field, 2 the final state that somebody is told. Answers the one that was told first.
+# KEYS 1 the report; ARGV 1 the field, 2 the final state to be answered. Answers the state that was stored first.
 END = Script("""
 if redis.call('EXISTS', KEYS[1]) == 0 then return ARGV[2] end
-local told = redis.call('HGET', KEYS[1], ARGV[1])
-if told and #told <= 64 then return told end
+local ended = redis.call('HGET', KEYS[1], ARGV[1])
+if ended and #ended <= 64 then return ended end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return ARGV[2]
 """)

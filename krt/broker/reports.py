@@ -1,4 +1,4 @@
-"""Reports as krt web reads them. A final state that somebody is told is kept: the next one is told the same."""
+"""Reports as krt web reads them. The first final state that krt web answers is stored: later answers say the same."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -52,7 +52,7 @@ class Reports:
             return report
         try:
             keys = [self._keys.report(str(report.id))]
-            told = cast("bytes", await self._client.eval_script(END, keys, [ENDED, state]))
+            ended = cast("bytes", await self._client.eval_script(END, keys, [ENDED, state]))
         except BrokerUnavailable:  # a full Valkey keeps nobody from reading
             return report
-        return replace(report, event={**report.event, ENDED: told.decode(errors="replace")})
+        return replace(report, event={**report.event, ENDED: ended.decode(errors="replace")})

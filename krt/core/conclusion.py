@@ -8,12 +8,12 @@ _EVENT_AGE_SECONDS = 3600.0  # of groups that were never seen
 
 
 def state_of(report: Report, seen: Seen) -> EventState:
-    """The state of the event. A final one that somebody was told stays."""
+    """The state of the event. The first final state that krt web answered stays."""
     return report.ended or _state_now(report, seen)
 
 
 def counted(report: Report, seen: Seen) -> frozenset[str]:
-    """The groups of workers whose word the event needs; what others say of it is told, and counts for nothing."""
+    """The groups of workers whose word the event needs. What other groups say is shown, but does not count."""
     return waited_for(report.accepted_at, seen, report.groups.keys(), lambda group: is_finished(report, group))
 
 
@@ -40,8 +40,8 @@ def is_absent(report: Report, seen: Seen, group: str) -> bool:
 def is_over_for(report: Report, seen: Seen, group: str) -> bool:
     """Whether the event is old news to a group of workers that was made after it (C2 of docs/correctness.md).
 
-    What the group has begun itself, it ends. An event that no worker has ever taken up is over only for a job that was
-    told so.
+    A group ends what it has begun itself. An event that no worker has ever taken up is over only if krt web has
+    answered a job so.
     """
     if own := report.groups.get(group):
         return own.final

@@ -1,4 +1,4 @@
-"""A report as the job, the log and the live page are shown it: one document, whoever asks. Pure."""
+"""A report as the job, the log and the live page show it: one document for all of them. Pure."""
 
 import json
 from collections import Counter
@@ -23,7 +23,7 @@ def document(report: Report, seen: Seen) -> Document:
     """The whole document."""
     event, state, waited = report.event, state_of(report, seen), counted(report, seen)
     chosen = _chosen(report, waited)
-    told = _told(chosen)
+    listed = _listed(chosen)
     return Document(
         id=str(report.id),
         state=state,
@@ -31,8 +31,8 @@ def document(report: Report, seen: Seen) -> Document:
         tags=_tags(event.get("tags", "")),
         accepted_at=_time(report.accepted_at),
         by=DocumentOrigin(event.get("repository", ""), event.get("run_url", "")),
-        clusters=_clusters(report, seen, waited, chosen, told),
-        targets=tuple(_target(*place, target) for place, target in sorted(told.items())),
+        clusters=_clusters(report, seen, waited, chosen, listed),
+        targets=tuple(_target(*place, target) for place, target in sorted(listed.items())),
         final=state in FINAL,
     )
 
@@ -47,7 +47,7 @@ def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:
     return {place: target for place, (_, target) in found.items()}
 
 
-def _told(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
+def _listed(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
     """At most MOST_TARGETS of them: those that failed and the unfinished ones come first."""
     if len(chosen) <= MOST_TARGETS:
         return dict(chosen)
@@ -56,14 +56,14 @@ def _told(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
 
 
 def _clusters(
-    report: Report, seen: Seen, waited: frozenset[str], chosen: Mapping[_Place, Target], told: Mapping[_Place, Target]
+    report: Report, seen: Seen, waited: frozenset[str], chosen: Mapping[_Place, Target], listed: Mapping[_Place, Target]
 ) -> tuple[ListedCluster, ...]:
     """Each cluster that is waited for, and those that had left before the event.
 
-    `more` counts a cluster's workloads beyond those that are told one by one.
+    `more` counts the workloads of a cluster that the document does not list.
     """
     stored = Counter(group for group, _ in report.targets)
-    left_out = Counter(cluster for cluster, _ in chosen.keys() - told.keys())
+    left_out = Counter(cluster for cluster, _ in chosen.keys() - listed.keys())
     found = []
     for name in sorted(waited):
         group = report.groups.get(name)
@@ -119,7 +119,7 @@ def _tags(text: str) -> tuple[str, ...]:
 
 def _time(seconds: float) -> str:
     try:
-        told = datetime.fromtimestamp(seconds, UTC)
+        moment = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):  # no krt gave out such an id
         return ""
-    return told.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

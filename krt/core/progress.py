@@ -1,8 +1,8 @@
 """What is to be said of a followed workload: its object, the events that follow it, a sentence for each of them. Pure.
 
-Which restart an event is about is read from the object's mark; how far that is, from its status. What the object does
-not show (any more) is read from the report: whether a restart was told, and at which version; whether somebody else's
-serves the event. So any worker can go on where another has stopped.
+The object's mark says which restart an event is about, and the object's status how far that restart is. The report says
+what the object does not show (any more): whether a restart was reported, and at which version; whether a restart by
+others serves the event. So any worker can go on where another has stopped.
 """
 
 from collections.abc import Mapping
@@ -92,7 +92,7 @@ def say_end(
 
 
 def is_behind(workload: Workload, standings: Mapping[EventId, Standing]) -> bool:
-    """Whether the object is known only as it was before what was told of it."""
+    """Whether a report already speaks of this version of the object, or of a newer one."""
     return _version(workload) <= max(_restarted(standings).values(), default=-1)
 
 
@@ -128,7 +128,7 @@ def _no_end(counts: Counts, deadline_seconds: float) -> str:
 
 
 def _restarted(standings: Mapping[EventId, Standing]) -> dict[EventId, int]:
-    """Of which events a restart was told, and at which version of the object."""
+    """The events whose report says that a restart was made, and the object's version then."""
     return {
         event: standing.target.version
         for event, standing in standings.items()

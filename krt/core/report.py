@@ -10,8 +10,8 @@ from krt.core.event_id import EventId
 from krt.core.object_key import ObjectKey
 from krt.core.target import Target
 
-MOST_TARGETS = 1000  # that are told one by one once they have ended well; of more the number
-ENDED = "ended"  # the field that holds the final state somebody was told
+MOST_TARGETS = 1000  # that a report lists one by one; of those beyond it that ended well, only the number
+ENDED = "ended"  # the field that holds the first final state that krt web answered
 
 
 class GroupState(StrEnum):
@@ -75,9 +75,9 @@ class Report:
 
     @property
     def ended(self) -> EventState | None:
-        """The final state that somebody was told: it stays, whatever comes later."""
-        told = self.event.get(ENDED)
-        return EventState(told) if told in FINAL else None
+        """The first final state that krt web answered: it stays, whatever comes later."""
+        ended = self.event.get(ENDED)
+        return EventState(ended) if ended in FINAL else None
 
     def targets_of(self, groups: Iterable[str]) -> list[Target]:
         """What these groups say of their workloads."""

@@ -1,4 +1,4 @@
-"""A report as it is told: krt web sends it, the page shows it, and `krt notify` reads it. Pure.
+"""The document of a report: krt web sends it, the page shows it, and `krt notify` reads it. Pure.
 
 The krt web that sent it may be older or newer: what it may leave out has a default, and a state is any word. With each
 state stands whether it is final. Where that is missing, the states that are known here decide. UNSET is not written.

@@ -4,13 +4,13 @@ A workload that matches goes from `waiting` to `progressing` to one of the three
 more. The other end, `skipped`, is the only one that another state may follow: the workload has come to match after all.
 
 TABLE holds the rules, and nothing else does: the scripts by which Valkey keeps reports, what a report amounts to, what
-is told first, and the document that a job reads are all made from it. Which state a workload is in is decided where
+is listed first, and the document that a job reads are all made from it. Which state a workload is in is decided where
 that is known, in krt.worker.record (what was matched) and krt.core.progress (how its rollout goes on).
 
 There is one thing that krt does to a workload, a restart, and one state that names it, `would_restart`. With a second
 thing to do (apply an object, delete one), what is done becomes a field of Target beside `state`, and a dry-run has one
 state for all of them. Until then that field would hold one value; and reports, jobs and the page know `would_restart`
-by this name, so that it has to be what they are told even then.
+by this name, so that they have to read it even then.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class StateRule:
 
     `final`: nothing more is to be expected of it. `may_become`: which states may be written in its place.
     `is_rolling`: an event that is not finished and has such a workload is rolling. `is_success`: what was asked for is
-    done. `is_folded`: of more workloads than a report tells one by one, these are only counted.
+    done. `is_folded`: if a report has more workloads than it lists, these are only counted.
     """
 
     may_become: frozenset[TargetState]
@@ -63,7 +63,7 @@ TABLE: Mapping[TargetState, StateRule] = {
     TargetState.SKIPPED: StateRule(frozenset({TargetState.WAITING}), is_folded=True),
 }
 
-URGENCY: Mapping[str, int] = {state: rank for rank, state in enumerate(TABLE)}  # the lower, the earlier it is told
+URGENCY: Mapping[str, int] = {state: rank for rank, state in enumerate(TABLE)}  # the lower, the earlier it is listed
 ROLLING = frozenset(state for state, rule in TABLE.items() if rule.is_rolling)
 FINAL_TARGETS: frozenset[str] = frozenset(state for state, rule in TABLE.items() if rule.final)
 

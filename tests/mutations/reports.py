@@ -174,7 +174,7 @@ _OF_REPORTS = of(
     (
         "test_of_two_that_come_to_different_ends_at_once_the_first_one_counts",
         _SCRIPTS,
-        "if told and #told <= 64 then return told end",
+        "if ended and #ended <= 64 then return ended end",
         "",
     ),
     (
