@@ -67,18 +67,18 @@ async def _ask(scope: Scope[T], transport: Transport) -> None:
 
 async def _hear(scope: Scope[T], newest: int, lines: AsyncIterator[bytes], began: float) -> None:
     """Return as soon as the store is known to hold all that there is up to that version; note it then."""
-    told = 0
+    seen = 0
     async for line in lines:
         change = read_line(line)
         match change.type:
             case "BOOKMARK":
-                if int(read_version(change.object)) >= newest and _is_at(scope, told):
+                if int(read_version(change.object)) >= newest and _is_at(scope, seen):
                     scope.state.heard_at = max(scope.state.heard_at, began)
                     return
             case "ERROR":
                 return
             case _:
-                told = int(scope.reader.changed(change.object).resource_version)
+                seen = int(scope.reader.changed(change.object).resource_version)
 
 
 def _is_at(scope: Scope[T], version: int) -> bool:

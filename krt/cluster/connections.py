@@ -75,7 +75,7 @@ class ApiConnections(httpx.AsyncBaseTransport):
 
 
 class _Counted(httpx.AsyncByteStream):
-    """A body whose end is told, once."""
+    """A body that calls `on_end` once, when it is closed."""
 
     def __init__(self, stream: httpx.AsyncByteStream, on_end: Callable[[], Awaitable[None]]) -> None:
         self._stream = stream

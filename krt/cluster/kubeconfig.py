@@ -84,7 +84,7 @@ class ClusterEntry(_Fields, frozen=True):
 
 
 class _Context(msgspec.Struct):
-    """`contexts[].context`. Its namespace is kubectl's default; krt is told its namespaces by a setting."""
+    """`contexts[].context`. Its namespace is kubectl's default; krt takes its namespaces from a setting."""
 
     cluster: str = ""
     user: str = ""
@@ -119,9 +119,9 @@ def read_kubeconfig(path: Path) -> Kubeconfig:
 
 
 def without_nulls(fields: Any, *, but: str = "") -> Any:
-    """What is left without what is null, which is not set, as in kubectl. What extensions hold is not krt's.
+    """The fields without those that are null: as in kubectl, null means not set. krt leaves extensions as they are.
 
-    A null `but` is left: an empty token is that of a template whose variable was not set, and is told.
+    A null `but` stays: an empty token comes from a template whose variable was not set, and krt refuses it.
     """
     if isinstance(fields, list):
         return [without_nulls(each, but=but) for each in fields]

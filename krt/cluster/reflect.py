@@ -35,7 +35,7 @@ OnGrowth = Callable[[], None]
 
 
 class Kept(Protocol):
-    """An object at one version, as far as a store is told of it."""
+    """An object at one version, as a store gets it."""
 
     @property
     def key(self) -> ObjectKey:

@@ -24,7 +24,7 @@ from krt.proxies import proxy_url
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _MOST_BYTES = 1024 * 1024  # a token, a key, a bundle of authorities
-_CLUSTER_CONFIG = "client.authentication.k8s.io/exec"  # the extension of a cluster that its plugin is told
+_CLUSTER_CONFIG = "client.authentication.k8s.io/exec"  # the extension of a cluster that krt hands to the plugin
 _WORD = re.compile(r"[!-~]+")
 _LINE = re.compile(r"[^\x00-\x1f\x7f]+")
 
@@ -33,7 +33,7 @@ Header = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Plugin:
-    """What says who krt is, where it is a program. `cluster` is what the program may be told of the cluster."""
+    """The program that says who krt is. `cluster` is what krt may hand to the program about the cluster."""
 
     exec: Exec
     folder: Path
@@ -170,10 +170,10 @@ def _escaped(name: str) -> str:
 def _plugin(config: Kubeconfig, authorities: bytes | None) -> Plugin | None:
     if config.user.exec is None:
         return None
-    return Plugin(config.user.exec, config.user_folder, _told(config.cluster, authorities))
+    return Plugin(config.user.exec, config.user_folder, _handed_over(config.cluster, authorities))
 
 
-def _told(cluster: ClusterEntry, authorities: bytes | None) -> dict[str, Any]:
+def _handed_over(cluster: ClusterEntry, authorities: bytes | None) -> dict[str, Any]:
     whole = {
         "server": cluster.server,
         "tls-server-name": cluster.tls_server_name,

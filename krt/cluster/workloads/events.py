@@ -30,7 +30,7 @@ _MOST_INSTANCE = 128
 
 
 class EventWriter:
-    """Writes one after another; above MOST_WAITING the newest are left out."""
+    """Writes one Event after another. If MOST_WAITING are waiting, it leaves out further ones."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -45,7 +45,7 @@ class EventWriter:
             self._say(f"more than {MOST_WAITING} are waiting")
 
     async def write(self) -> None:
-        """Write what is told, for ever."""
+        """Write an Event for each restart, for ever."""
         async for workload, cause, at in self._restarts_out:
             try:
                 await create_event(self._transport, workload.key.namespace, event_of(workload, cause, at))

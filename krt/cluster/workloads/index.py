@@ -13,9 +13,9 @@ from krt.core.workload import Workload
 class WorkloadIndex:
     """Workloads by key and by the repositories they run. Filled scope by scope (a kind, in a namespace or in all)."""
 
-    def __init__(self, told: Callable[[Workload], Workload] = lambda workload: workload) -> None:
-        """`told` adds to each workload what its own object does not say."""
-        self._told = told
+    def __init__(self, annotate: Callable[[Workload], Workload] = lambda workload: workload) -> None:
+        """`annotate` adds to each workload what its own object does not say."""
+        self._annotate = annotate
         self._workloads: dict[ObjectKey, Workload] = {}
         self._running: defaultdict[Repository, set[ObjectKey]] = defaultdict(set)
         self._listeners: list[Changed] = []
@@ -40,7 +40,7 @@ class WorkloadIndex:
 
     def put(self, workload: Workload) -> None:
         """Take in a workload as it is now. One that has not changed stays the object that it was."""
-        workload = self._told(workload)
+        workload = self._annotate(workload)
         before = self._forget(workload.key)
         workload = before if before and before == workload else workload
         self._workloads[workload.key] = workload
@@ -49,7 +49,7 @@ class WorkloadIndex:
         self._tell(before, workload)
 
     def renew(self, namespace: str) -> None:
-        """What is told of this namespace's workloads has changed."""
+        """Annotate the workloads of this namespace again: what the namespace says has changed."""
         for workload in [workload for key, workload in self._workloads.items() if key.namespace == namespace]:
             self.put(workload)
 

@@ -1,6 +1,6 @@
-"""What Namespaces say of all their workloads: opted out or in, or being deleted. Kept by list and watch like these.
+"""What Namespaces say of all their workloads: opted out or in, or being deleted. Kept by list and watch, as workloads.
 
-Only where the whole cluster is watched. Who may not list namespaces has none that says anything.
+krt reads them only if it watches the whole cluster. If krt may not list namespaces, no namespace says anything.
 """
 
 from collections.abc import Container
@@ -27,14 +27,14 @@ class Namespace:
 
 
 class Namespaces:
-    """A store of Namespaces, filled through `scope`; the workloads of one are told anew when what it says changes."""
+    """A store of Namespaces, filled through `scope`. If a Namespace changes what it says, its workloads are renewed."""
 
     def __init__(self) -> None:
         self.scope = Scope(READER, None)
-        self.workloads = WorkloadIndex(self.told)
+        self.workloads = WorkloadIndex(self.annotate)
         self._known: dict[ObjectKey, Namespace] = {}
 
-    def told(self, workload: Workload) -> Workload:
+    def annotate(self, workload: Workload) -> Workload:
         """The workload, and what its namespace says of it."""
         opt, deleted_at = _said(self._known.get(_key(workload.key.namespace)))
         if (workload.namespace_opt, workload.namespace_deleted_at) == (opt, deleted_at):

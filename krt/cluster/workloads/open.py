@@ -70,7 +70,7 @@ class Cluster:
     async def read(self, key: ObjectKey) -> Workload:
         """The workload as it is now. Raises what `calls.read` raises."""
         workload = await calls.read(self.transport, key)
-        return self.namespaces.told(workload) if self.namespaces else workload
+        return self.namespaces.annotate(workload) if self.namespaces else workload
 
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
         """Restart it if it is still at the version that was read. Raises what `calls.restart` raises."""
@@ -120,17 +120,18 @@ async def open_cluster(
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
     scopes = tuple(Scope(READERS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
-    told = None if namespaces else Namespaces()
+    namespace_store = None if namespaces else Namespaces()
     async with http_client(server, connections=calls_at_once + len(scopes) + 1 + AT_ONCE) as client:
-        index = told.workloads if told else WorkloadIndex()
-        cluster = Cluster(server, Transport(client, credentials), index, scopes, credentials, told)
+        index = namespace_store.workloads if namespace_store else WorkloadIndex()
+        cluster = Cluster(server, Transport(client, credentials), index, scopes, credentials, namespace_store)
         confirming = trio.CapacityLimiter(AT_ONCE)
         async with trio.open_nursery() as nursery:
             for scope in scopes:
                 nursery.start_soon(reflect, scope, cluster.transport, cluster.index, on_growth, name=f"reflect {scope}")
                 nursery.start_soon(confirm, scope, cluster.transport, confirming, name=f"confirm {scope}")
             nursery.start_soon(prove, cluster.transport)
-            if told:
-                nursery.start_soon(reflect, told.scope, cluster.transport, told, name=f"reflect {told.scope}")
+            if namespace_store:
+                own = namespace_store.scope
+                nursery.start_soon(reflect, own, cluster.transport, namespace_store, name=f"reflect {own}")
             yield cluster
             nursery.cancel_scope.cancel()

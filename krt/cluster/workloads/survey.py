@@ -44,15 +44,15 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
                 found, problem = await _look(transport, reader, namespaces if kind in kinds else None)
                 workloads += found
                 unseen += [problem] if problem else []
-            told = Namespaces()
+            known = Namespaces()
             if not namespaces:
-                listed, problem = await _look(transport, told.scope.reader, None)
+                listed, problem = await _look(transport, known.scope.reader, None)
                 for namespace in listed:
-                    told.put(namespace)
+                    known.put(namespace)
                 unseen += [f"{problem}; one that is opted out is not known"] if problem else []
         except ClusterError as error:
             raise ClusterUnavailable(f"{server.url}: {error}") from error
-    return Survey(server.url, tuple(map(told.told, workloads)), tuple(unseen))
+    return Survey(server.url, tuple(map(known.annotate, workloads)), tuple(unseen))
 
 
 async def _look(transport: Transport, reader: Reader[T], needed: Collection[str] | None) -> tuple[list[T], str | None]:
