@@ -30,6 +30,7 @@ ADMITTED, REFUSED = 0, 1
 _MOST_BYTES = 64 * 1024
 _MOST_DIGITS = 11  # of seconds since 1970
 _CLAIMS = {"issuer": "iss", "expires_at": "exp"}  # where the claim's name is not the identity's
+_DERIVED = {"run_url"}  # made of other claims
 _MORE_TIMES = ("iat", "nbf")  # of a token, and of no identity
 
 _DESCRIPTION = (
@@ -130,7 +131,7 @@ def _check_form(claims: Mapping[str, object]) -> None:
 
 
 def _odd(claims: Mapping[str, object]) -> Iterator[str]:
-    for field in fields(Identity):
+    for field in (field for field in fields(Identity) if field.name not in _DERIVED):
         name = _CLAIMS.get(field.name, field.name)
         wanted: type[object] = int if field.type is int else str
         if claims.get(name) is None and field.type not in {int, str}:
