@@ -23,7 +23,6 @@ from tests.fakes.ports import free_ports
 from tests.fakes.tls_front import tls_front
 from tests.fault.krt_process import Krt
 
-_ROOT = DEPLOY.parent
 # Where cluster DNS would answer. Read by Python at its start, from PYTHONPATH.
 _RESOLVER = """
 import socket
@@ -70,7 +69,7 @@ async def open_pods(rendered: Rendered, folder: Path, *, kubeconfig: Path) -> As
         plain_port = await stack.enter_async_context(_open_valkey(valkey, folder, secrets))
         port = await stack.enter_async_context(tls_front(plain_port, _tls_of(folder / "valkey" / "etc-valkey")))
         (folder / "sitecustomize.py").write_text(_RESOLVER)
-        common = {"PYTHONPATH": f"{folder}{os.pathsep}{_ROOT}", "VALKEY_ADDR": f"valkey:{port}"}
+        common = {"PYTHONPATH": str(folder), "VALKEY_ADDR": f"valkey:{port}"}
         web = _krt(rendered, "web", folder, secrets, dev, {**common, "KRT_OIDC_ISSUER": dev.environ["KRT_OIDC_ISSUER"]})
         worker = _krt(rendered, "worker", folder, secrets, dev, {**common, "KUBECONFIG": str(kubeconfig)})
         for krt in (web, worker):

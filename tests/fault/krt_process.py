@@ -1,5 +1,6 @@
 """`krt web` and `krt worker` as processes of their own, started again and again with the same settings and ports."""
 
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -33,7 +34,8 @@ class Krt:
         told |= {"WEB_LISTEN_ADDR": f"127.0.0.1:{port}"} if role == "web" else {}
         self._code = folder / f"{self.name}.code"
         self._code.symlink_to(code)
-        words = [f"{name}={value}" for name, value in {**told, "PYTHONPATH": str(self._code)}.items()]
+        told["PYTHONPATH"] = os.pathsep.join(filter(None, (variables.get("PYTHONPATH"), str(self._code))))
+        words = [f"{name}={value}" for name, value in told.items()]
         env = Path(shutil.which("env") or "env")
         self.process = Process(env, [*words, sys.executable, "-P", "-m", "krt", role], self.log)
 
