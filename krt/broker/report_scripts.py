@@ -165,19 +165,21 @@ return said[2]
 
 # Beside each group, "GROUP", stands each of its workers, "GROUP/WORKER", and when it was there last. What is neither of
 # the two goes.
+# It goes by the thousand: while a script runs, Valkey answers nobody.
 _WORKERS = (
     FIELDS
     + """
 local function others_living(alive, group, own, now, silence)
-  local living, said = 0, redis.call('HGETALL', alive)
+  local living, junk, said = 0, {}, redis.call('HGETALL', alive)
   for i = 1, #said, 2 do
     if string.sub(said[i], 1, #group + 1) == group .. '/' and said[i] ~= own then
       if now - (tonumber(said[i + 1]) or 0) <= silence then living = living + 1
       else redis.call('HDEL', alive, said[i]) end
     elseif #said[i] > MOST_NAME or #said[i + 1] > MOST_NAME or not string.find(said[i + 1], '^%d[%d ]*') then
-      redis.call('HDEL', alive, said[i])
+      junk[#junk + 1] = said[i]
     end
   end
+  for i = 1, #junk, 1000 do redis.call('HDEL', alive, unpack(junk, i, math.min(i + 999, #junk))) end
   return living
 end
 """

@@ -1,12 +1,14 @@
 """A real Valkey for a test, and how to reach it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import Endpoint, parse_endpoint
 from krt.dev.valkey import EmbeddedValkey, open_valkey
+from tests.fakes.pace import slack
 
 
 @pytest.fixture
@@ -23,5 +25,6 @@ def endpoint(valkey: EmbeddedValkey) -> Endpoint:
 
 @pytest.fixture
 async def client(endpoint: Endpoint) -> AsyncIterator[Client]:
-    async with open_client(endpoint) as opened:
+    """One that waits for its answers as long as this machine may take for them."""
+    async with open_client(replace(endpoint, call_seconds=slack(endpoint.call_seconds))) as opened:
         yield opened

@@ -171,7 +171,7 @@ async def test_C1_an_odd_record_of_the_clusters_name_is_told_and_may_be_replaced
     """Seen to fail with the worker waiting for ever for what is no text."""
     own = ClusterIdentity("u1")
     await put(client, KEYS.cluster("default"))
-    with trio.fail_after(slack(2)), pytest.raises(SettingsInvalid, match="cannot be read"):
+    with trio.fail_after(slack(0.5)), pytest.raises(SettingsInvalid, match="cannot be read"):
         await claim_name(client, KEYS, "default", own, replace=False)
     await claim_name(client, KEYS, "default", own, replace=True)
     await claim_name(client, KEYS, "default", own, replace=False)
