@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from krt.core.identity import Rejection
-from krt.core.policy import FIELDS
-from krt.core.policy_file import parse_policy
+from krt.core.caller.identity import Rejection
+from krt.core.caller.policy import FIELDS
+from krt.core.caller.policy_file import parse_policy
 from krt.settings.guide import guide
 from krt.settings.roles import rows
 

@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from krt.core.identity import Rejection
-from krt.core.outcome import Outcome
+from krt.core.caller.identity import Rejection
+from krt.core.restart.outcome import Outcome
 from krt.metrics import Metrics
 from krt.metrics.worker import EVENTS, MESSAGES, RESTARTS, RETRIES, WATCH_ENDS
 from krt.serving.denial import Denial

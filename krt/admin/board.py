@@ -9,12 +9,12 @@ from krt.admin.health import Health
 from krt.admin.refusals import Refusals
 from krt.admin.shown import shown
 from krt.admin.templates import Templates
-from krt.core.document import document
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 from krt.core.ports import ReadRecent, Recent
-from krt.core.presence import Seen
-from krt.core.report import Report
-from krt.core.report_document import Document
+from krt.core.report.document import document
+from krt.core.report.presence import Seen
+from krt.core.report.report import Report
+from krt.core.report.report_document import Document
 from krt.errors import BrokerUnavailable
 
 LOOK_SECONDS = 1.0

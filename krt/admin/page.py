@@ -13,9 +13,9 @@ from krt.admin.board import Board
 from krt.admin.shown import MOST_FILTER_CHARACTERS, parse_filter, parse_query
 from krt.admin.templates import Templates
 from krt.admin.views import Events, Fragments, OneEvent, PageView
-from krt.core import event_id as event_ids
-from krt.core.event_id import EventId
-from krt.core.report import EventState
+from krt.core.announce import event_id as event_ids
+from krt.core.announce.event_id import EventId
+from krt.core.report.report import EventState
 
 LIVE = "/live"
 _HTML = "text/html; charset=utf-8"

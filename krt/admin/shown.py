@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
-from krt.core.report import EventState, GroupState
-from krt.core.report_document import Document, DocumentOrigin, ListedCluster, ListedTarget
-from krt.core.target import URGENCY
+from krt.core.report.report import EventState, GroupState
+from krt.core.report.report_document import Document, DocumentOrigin, ListedCluster, ListedTarget
+from krt.core.report.target import URGENCY
 
 MOST_FILTER_CHARACTERS = 200
 _MOST_PARAMETERS = 10

@@ -9,8 +9,8 @@ from markupsafe import Markup
 from quart_trio import QuartTrio
 
 from krt.admin.refusals import RefusalCount
-from krt.core.report_document import ListedTarget
-from krt.core.target import TargetState
+from krt.core.report.report_document import ListedTarget
+from krt.core.report.target import TargetState
 
 _BAR_HEIGHT = 12.0
 

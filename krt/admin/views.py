@@ -7,8 +7,8 @@ from typing import Protocol
 from krt.admin.board import Board, Look
 from krt.admin.shown import Filter, shown
 from krt.admin.templates import Templates
-from krt.core.event_id import EventId
-from krt.core.report_document import Document
+from krt.core.announce.event_id import EventId
+from krt.core.report.report_document import Document
 
 MOST_TARGETS = 250  # of one event on its own page
 

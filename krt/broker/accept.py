@@ -5,11 +5,11 @@ from secrets import token_hex
 from krt.broker.client import Client
 from krt.broker.keys import Keys
 from krt.broker.scripts import ACCEPT
-from krt.core import event_id as event_ids
+from krt.core.announce import event_id as event_ids
+from krt.core.announce.event import to_message
+from krt.core.caller.use import Use
 from krt.core.envelope import Envelope, to_fields
-from krt.core.event import to_message
 from krt.core.ports import Acceptance
-from krt.core.use import Use
 from krt.errors import BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
 
 # A token lives 900 s at most and a clock may be 10 s off either way; what is kept longer costs nothing but memory.

@@ -10,8 +10,8 @@ from krt.broker.client import Client
 from krt.broker.keys import Keys
 from krt.broker.pages import texts
 from krt.broker.script import Script
-from krt.core.cluster_identity import ClusterIdentity, Likeness, compare, merge, parse_identity
-from krt.core.presence import ABSENT_SECONDS, Seen, parse_sighting
+from krt.core.kube.cluster_identity import ClusterIdentity, Likeness, compare, merge, parse_identity
+from krt.core.report.presence import ABSENT_SECONDS, Seen, parse_sighting
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.logs import Log
 

@@ -20,11 +20,11 @@ from krt.broker.scripts import (
     READ_GROUP,
     TIDY,
 )
-from krt.core import event_id as event_ids
+from krt.core.announce import event_id as event_ids
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import Envelope, to_fields
-from krt.core.event_id import EventId
 from krt.core.ports import Backlog, Claimed, Delivered
-from krt.core.restart import JournalPosition
+from krt.core.restart.mark import JournalPosition
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull
 
 IDLE_SECONDS = 15.0  # an entry that its worker did not renew for so long belongs to whoever claims it

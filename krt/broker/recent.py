@@ -10,12 +10,12 @@ from krt.broker.clusters import seen_of
 from krt.broker.keys import Keys
 from krt.broker.pages import read_hash, texts
 from krt.broker.script import Script
-from krt.core import event_id as event_ids
-from krt.core.conclusion import is_finished
-from krt.core.event_id import EventId
+from krt.core.announce import event_id as event_ids
+from krt.core.announce.event_id import EventId
 from krt.core.ports import Recent
-from krt.core.report import Report
-from krt.core.report_fields import parse
+from krt.core.report.conclusion import is_finished
+from krt.core.report.report import Report
+from krt.core.report.report_fields import parse
 
 MOST_EVENTS = 100
 MOST_FIELDS = 10_000  # of all of them together: so many are looked through and held at a time

@@ -7,7 +7,7 @@ group of workers: "KIND/NAMESPACE/NAME/UID" → "ID ID…". Every change of a re
 from krt.broker.bounded import FIELDS, GROUPS, SIZE
 from krt.broker.script import Script
 from krt.broker.target_lua import STATES
-from krt.core.report import MOST_TARGETS
+from krt.core.report.report import MOST_TARGETS
 
 _MOST_IDS_BYTES = 128 * 1024  # of the events that one workload is followed for: some six thousand
 

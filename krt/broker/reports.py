@@ -9,11 +9,11 @@ from krt.broker.clusters import seen_of
 from krt.broker.keys import Keys
 from krt.broker.pages import read_hash, texts
 from krt.broker.report_scripts import END, READ
-from krt.core.conclusion import state_of
-from krt.core.event_id import EventId
-from krt.core.presence import Seen
-from krt.core.report import ENDED, FINAL, EventState, Report
-from krt.core.report_fields import parse
+from krt.core.announce.event_id import EventId
+from krt.core.report.conclusion import state_of
+from krt.core.report.presence import Seen
+from krt.core.report.report import ENDED, FINAL, EventState, Report
+from krt.core.report.report_fields import parse
 from krt.errors import BrokerUnavailable
 
 _FIELDS_AT_ONCE = 300

@@ -15,14 +15,14 @@ from krt.broker.report_scripts import ALIVE, FOLLOWED, LEAVE, RECORD, SAID, SETT
 from krt.broker.reports import read_report
 from krt.broker.script import Script
 from krt.broker.scripts import LEASE
-from krt.core import event_id as event_ids
-from krt.core.conclusion import is_over_for
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey, read_key, spell_key
+from krt.core.announce import event_id as event_ids
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey, read_key, spell_key
 from krt.core.ports import FollowedWorkload
-from krt.core.presence import ABSENT_SECONDS, DAY_SECONDS, Presence
-from krt.core.report import Group, Standing
-from krt.core.report_fields import (
+from krt.core.report.conclusion import is_over_for
+from krt.core.report.presence import ABSENT_SECONDS, DAY_SECONDS, Presence
+from krt.core.report.report import Group, Standing
+from krt.core.report.report_fields import (
     group_field,
     parse_group,
     parse_target,
@@ -31,7 +31,7 @@ from krt.core.report_fields import (
     to_json_list,
     warnings_field,
 )
-from krt.core.target import Target
+from krt.core.report.target import Target
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
-"""The table of a target's states (krt.core.target) as the scripts have it."""
+"""The table of a target's states (krt.core.report.target) as the scripts have it."""
 
-from krt.core.target import TABLE, StateRule, TargetState
+from krt.core.report.target import TABLE, StateRule, TargetState
 
 
 def _row(state: TargetState, rule: StateRule) -> str:

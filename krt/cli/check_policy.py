@@ -12,13 +12,13 @@ from pathlib import Path
 
 from krt.cli.flags import add_part, given_flags
 from krt.cli.roles import bad_input
-from krt.core import announced
-from krt.core.event import Event
-from krt.core.identity import Identity, VerifiedClaims, from_claims
-from krt.core.policy import Rule, branch_warnings, check, field_at_fault, rules_for
+from krt.core.announce import announced
+from krt.core.announce.event import Event
+from krt.core.caller.identity import Identity, VerifiedClaims, from_claims
+from krt.core.caller.policy import Rule, branch_warnings, check, field_at_fault, rules_for
+from krt.core.caller.token_times import problem_of
+from krt.core.caller.who import has_drifted, names
 from krt.core.strict_json import StrictJsonError, loads
-from krt.core.token_times import problem_of
-from krt.core.who import has_drifted, names
 from krt.errors import EventInvalid, NotAllowed, SettingsInvalid, TokenRejected
 from krt.files import FileUnusable, read_file
 from krt.output import tell

@@ -14,7 +14,7 @@ from krt.broker.keys import Keys
 from krt.cli.columns import columns
 from krt.cli.flags import add_part, given_flags
 from krt.cli.roles import bad_input
-from krt.core.presence import Presence, Seen, cluster_of
+from krt.core.report.presence import Presence, Seen, cluster_of
 from krt.errors import BrokerRefused, BrokerUnavailable, SettingsInvalid
 from krt.output import tell
 from krt.settings.load import load_valkey

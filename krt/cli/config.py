@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from krt.cli.flags import add_settings, given_flags
 from krt.cli.roles import bad_input
-from krt.core.policy import branch_warnings
+from krt.core.caller.policy import branch_warnings
 from krt.errors import SettingsInvalid
 from krt.output import tell
 from krt.settings.load import Settings, load

@@ -12,10 +12,10 @@ from krt.cli import explanation
 from krt.cli.flags import add_part, given_flags
 from krt.cli.roles import bad_input
 from krt.cluster.workloads.survey import survey
-from krt.core import event as events
-from krt.core.event import Event
-from krt.core.explain import WorkerView, explain
-from krt.core.image import split_tag
+from krt.core.announce import event as events
+from krt.core.announce.event import Event
+from krt.core.announce.image import split_tag
+from krt.core.restart.explain import WorkerView, explain
 from krt.errors import ClusterUnavailable, EventInvalid, SettingsInvalid
 from krt.output import tell
 from krt.settings.lookup import Lookup, load_lookup

@@ -5,10 +5,10 @@ from typing import Any
 
 from krt.cli.columns import columns
 from krt.cluster.workloads.survey import Survey
-from krt.core.admission import rules_with
-from krt.core.event import Event
-from krt.core.explain import Expectation, Finding, WorkerView
-from krt.core.policy import Rule, admits
+from krt.core.announce.event import Event
+from krt.core.caller.admission import rules_with
+from krt.core.caller.policy import Rule, admits
+from krt.core.restart.explain import Expectation, Finding, WorkerView
 from krt.settings.lookup import Lookup
 from krt.settings.table import settings_of
 

@@ -11,7 +11,7 @@ from krt.client.call import Announcement, RetryPatience
 from krt.client.command import Notification
 from krt.client.token import PERMISSION, TokenService
 from krt.client.wait import Wait
-from krt.core import announced
+from krt.core.announce import announced
 from krt.errors import EventInvalid, SettingsInvalid
 from krt.settings.values import duration, readable_file
 

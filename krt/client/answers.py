@@ -8,7 +8,7 @@ from krt.client.claims import Claims
 from krt.client.outcome import Accepted, Lost, NotYet, Refused
 from krt.client.report import ReceivedReport
 from krt.client.transport import Answer
-from krt.core import event_id
+from krt.core.announce import event_id
 
 
 class _Receipt(msgspec.Struct):

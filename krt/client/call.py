@@ -13,7 +13,7 @@ from krt.client.address import KrtServer
 from krt.client.outcome import Accepted, NotYet, Refused, Unanswered
 from krt.client.token import Token, Tokens
 from krt.client.transport import Outgoing, exchange
-from krt.core.event import Event, to_json
+from krt.core.announce.event import Event, to_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from krt.client.claims import Claims
-from krt.core.identity import VerifiedClaims, from_claims
-from krt.core.token_times import LEEWAY_SECONDS, problem_of
+from krt.core.caller.identity import VerifiedClaims, from_claims
+from krt.core.caller.token_times import LEEWAY_SECONDS, problem_of
 from krt.errors import TokenRejected
 
 GITHUB = "https://token.actions.githubusercontent.com"

@@ -9,7 +9,7 @@ from typing import Protocol
 from krt.client import wording
 from krt.client.console import Console
 from krt.client.report import ReceivedReport
-from krt.core.event import Event
+from krt.core.announce.event import Event
 
 MOST_LINES = 50  # of one report
 

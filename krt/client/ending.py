@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from krt.client import exits, wording
 from krt.client.outcome import Followed, Lost, Unfinished
 from krt.client.report import ReceivedReport
-from krt.core.event import Event
-from krt.core.report import EventState
-from krt.core.report_document import ListedTarget
-from krt.core.target import TargetState
+from krt.core.announce.event import Event
+from krt.core.report.report import EventState
+from krt.core.report.report_document import ListedTarget
+from krt.core.report.target import TargetState
 
 MOST_ANNOTATIONS = 9  # GitHub shows ten errors and ten notices of a step, and the sentence is an error too
 NO_WORKER = "no cluster has reported: no krt worker reads the channel of this krt web"

@@ -14,8 +14,8 @@ from rich.text import Text
 from krt.client import wording
 from krt.client.console import plain
 from krt.client.report import ReceivedReport
-from krt.core.report_document import ListedTarget
-from krt.core.target import TargetState
+from krt.core.report.report_document import ListedTarget
+from krt.core.report.target import TargetState
 
 MOST_ROWS = 20
 _STYLES = {"ready": "green", "failed": "red", "progressing": "cyan", "waiting": "dim", "skipped": "dim"}

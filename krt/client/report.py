@@ -4,7 +4,7 @@ krt web may be newer than this side: an unknown field is no error, and an unknow
 so.
 """
 
-from krt.core.report_document import Document, ListedCluster, ListedTarget
+from krt.core.report.report_document import Document, ListedCluster, ListedTarget
 
 
 class ReceivedReport(Document, frozen=True):

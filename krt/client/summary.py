@@ -7,9 +7,9 @@ from pathlib import Path
 from krt.client import exits, wording
 from krt.client.console import plain
 from krt.client.ending import Ending
-from krt.core.event import Event
-from krt.core.report_document import ListedTarget
-from krt.core.target import TargetState
+from krt.core.announce.event import Event
+from krt.core.report.report_document import ListedTarget
+from krt.core.report.target import TargetState
 
 MOST_ROWS = 200  # GitHub drops a summary above 1 MiB
 MOST_CHARACTERS = 300  # of a cell

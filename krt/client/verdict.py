@@ -13,7 +13,7 @@ from krt.client.claims import Claims
 from krt.client.console import Console, plain, to_json
 from krt.client.ending import Ending
 from krt.client.outcome import Accepted, Refused, Unanswered
-from krt.core.event import Event
+from krt.core.announce.event import Event
 
 PERHAPS = "it may have been accepted all the same"
 

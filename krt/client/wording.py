@@ -3,8 +3,8 @@
 from collections import Counter
 
 from krt.client.report import ReceivedReport
-from krt.core.report_document import ListedCluster, ListedTarget
-from krt.core.target import TargetState
+from krt.core.report.report_document import ListedCluster, ListedTarget
+from krt.core.report.target import TargetState
 
 _BY_ITSELF = "default"  # the name of a cluster that was given none
 _BESIDE = TargetState.SKIPPED  # counted last: not what the reader looks for

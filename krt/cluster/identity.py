@@ -15,8 +15,8 @@ from krt.backoff import Backoff
 from krt.cluster.access import ApiServer
 from krt.cluster.transport import Transport, decoded
 from krt.cluster.wire import read_uid
-from krt.core.cluster_identity import ClusterIdentity
-from krt.core.resource import NAMESPACE, Resource
+from krt.core.kube.cluster_identity import ClusterIdentity
+from krt.core.kube.resource import NAMESPACE, Resource
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, NotThere, VersionExpired
 from krt.logs import Log
 

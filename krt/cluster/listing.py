@@ -4,7 +4,7 @@ from typing import Generic, Self, TypeVar
 
 from krt.cluster.transport import AnswerTooLarge, Transport, decoded
 from krt.cluster.wire import ListPage, Reader, read_version
-from krt.core.resource import Resource
+from krt.core.kube.resource import Resource
 from krt.errors import ClusterUnavailable
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ from krt.cluster.scope import Scope
 from krt.cluster.transport import Transport
 from krt.cluster.watching import watch
 from krt.cluster.wire import UNREADABLE, Unreadable, read_line, read_status, read_version
-from krt.core.object_key import ObjectKey
-from krt.core.resource import Resource
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import Resource
 from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionExpired
 from krt.logs import Log
 

@@ -9,7 +9,7 @@ import trio
 from trio_util import AsyncValue
 
 from krt.cluster.wire import Reader
-from krt.core.resource import Resource
+from krt.core.kube.resource import Resource
 from krt.errors import ClusterError, VersionExpired
 
 T = TypeVar("T")

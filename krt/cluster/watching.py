@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 from krt.cluster.transport import Transport
-from krt.core.resource import Resource
+from krt.core.kube.resource import Resource
 
 
 def watch(

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from krt.core.object_key import ObjectKey
-from krt.core.resource import Resource
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import Resource
 from krt.logs import Log
 
 log = Log("cluster")

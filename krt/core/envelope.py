@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from krt.core.event import MOST_BYTES, Event, build
-from krt.core.identity import Identity
+from krt.core.announce.event import MOST_BYTES, Event, build
+from krt.core.caller.identity import Identity
 from krt.core.strict_json import StrictJsonError, loads
 from krt.errors import EventInvalid, KrtError
 

@@ -4,16 +4,16 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from krt.core.announce.event_id import EventId
+from krt.core.announce.image import Repository
+from krt.core.caller.use import Use
 from krt.core.envelope import Envelope
-from krt.core.event_id import EventId
-from krt.core.image import Repository
-from krt.core.object_key import ObjectKey
-from krt.core.presence import Seen
-from krt.core.report import Group, Report, Standing
-from krt.core.restart import JournalPosition
-from krt.core.target import Target
-from krt.core.use import Use
-from krt.core.workload import Workload
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.workload import Workload
+from krt.core.report.presence import Seen
+from krt.core.report.report import Group, Report, Standing
+from krt.core.report.target import Target
+from krt.core.restart.mark import JournalPosition
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from krt.admin.health import Health, Tell
 from krt.broker.client import Client, open_client
 from krt.broker.durability import durability_problems
 from krt.broker.keys import Keys
-from krt.core.patterns import ImagePattern
+from krt.core.caller.patterns import ImagePattern
 from krt.daemon import signals
 from krt.daemon.admin import admin
 from krt.daemon.memory import collect_often, settle

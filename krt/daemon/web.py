@@ -9,7 +9,7 @@ from krt.broker.accept import Acceptor
 from krt.broker.channel import subscribe
 from krt.broker.client import Client
 from krt.broker.reports import Reports
-from krt.core.policy import Rule, any_branch, leaves_branches_open
+from krt.core.caller.policy import Rule, any_branch, leaves_branches_open
 from krt.daemon.shared import Daemon
 from krt.errors import BrokerUnavailable, KeysUnavailable
 from krt.logs import Log

@@ -11,8 +11,8 @@ from krt.broker.journal import ValkeyJournal
 from krt.broker.rollouts import ValkeyRollouts
 from krt.cluster.workloads.events import EventWriter
 from krt.cluster.workloads.open import open_cluster
-from krt.core.admission import refusal
-from krt.core.presence import Presence, group_name
+from krt.core.caller.admission import refusal
+from krt.core.report.presence import Presence, group_name
 from krt.daemon.memory import settle
 from krt.daemon.room import READING_CALLS
 from krt.daemon.shared import Daemon

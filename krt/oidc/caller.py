@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from time import time
 
-from krt.core.identity import Identity
+from krt.core.caller.identity import Identity
 from krt.oidc.keys import KeyRing
 from krt.oidc.token import UnknownKey, bearer, verify
 

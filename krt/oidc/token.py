@@ -14,8 +14,8 @@ import jwt
 from jwt.types import Options
 
 from krt.core import strict_json
-from krt.core.identity import Identity, Rejection, VerifiedClaims, from_claims
-from krt.core.token_times import problem_of
+from krt.core.caller.identity import Identity, Rejection, VerifiedClaims, from_claims
+from krt.core.caller.token_times import problem_of
 from krt.errors import TokenRejected
 from krt.oidc.keyset import KID, KeySet
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from krt.core.patterns import ImagePattern
-from krt.core.policy import Rule
-from krt.core.who import Who
+from krt.core.caller.patterns import ImagePattern
+from krt.core.caller.policy import Rule
+from krt.core.caller.who import Who
 from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer
 from krt.settings.load import problems_of_audience

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from krt.broker.endpoint import Unix
-from krt.core.policy import Rule
+from krt.core.caller.policy import Rule
 from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer, check_audience
 from krt.settings.parts import Admin, Admission, ClusterSettings, Process, ValkeySettings, Web

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from krt.core.patterns import ImagePattern
-from krt.core.policy import Rule
+from krt.core.caller.patterns import ImagePattern
+from krt.core.caller.policy import Rule
 from krt.errors import SettingsInvalid
 from krt.settings.parts import Admission, ClusterSettings
 from krt.settings.roles import known_variables

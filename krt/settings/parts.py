@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from krt.broker.endpoint import Endpoint, FromFile, Tls, parse_endpoint
-from krt.core.patterns import ImagePattern, parse_prefix
-from krt.core.policy import Rule
-from krt.core.restartable import DEPLOYMENT, RESTARTABLE
-from krt.core.who import Who, parse_owner
+from krt.core.caller.patterns import ImagePattern, parse_prefix
+from krt.core.caller.policy import Rule
+from krt.core.caller.who import Who, parse_owner
+from krt.core.kube.restartable import DEPLOYMENT, RESTARTABLE
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
 from krt.secret import Secret
 from krt.serving.address import Address, parse_address

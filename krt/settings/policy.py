@@ -5,10 +5,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from krt.core.patterns import ImagePattern
-from krt.core.policy import Rule
-from krt.core.policy_file import MOST_BYTES, parse_policy
-from krt.core.who import Who
+from krt.core.caller.patterns import ImagePattern
+from krt.core.caller.policy import Rule
+from krt.core.caller.policy_file import MOST_BYTES, parse_policy
+from krt.core.caller.who import Who
 from krt.errors import SettingsInvalid
 from krt.settings.table import Setting
 

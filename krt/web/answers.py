@@ -9,8 +9,8 @@ import json
 import math
 from dataclasses import dataclass
 
-from krt.core.event_id import EventId
-from krt.core.policy import FIELDS
+from krt.core.announce.event_id import EventId
+from krt.core.caller.policy import FIELDS
 from krt.errors import (
     BodyRefused,
     BrokerUnavailable,

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import trio
 
+from krt.core.announce.event import Event, parse
+from krt.core.caller.identity import Identity
+from krt.core.caller.policy import Rule, check
+from krt.core.caller.use import Use, use_of
 from krt.core.envelope import Envelope, Origin
-from krt.core.event import Event, parse
-from krt.core.identity import Identity
-from krt.core.policy import Rule, check
 from krt.core.ports import Accept, Acceptance
-from krt.core.use import Use, use_of
 from krt.errors import (
     BodyRefused,
     EventInvalid,

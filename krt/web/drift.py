@@ -1,8 +1,8 @@
 """Names in the policy that are no longer those of the ids beside them: someone was renamed, and rules go by ids."""
 
-from krt.core.identity import Identity
-from krt.core.policy import Rule
-from krt.core.who import has_drifted
+from krt.core.caller.identity import Identity
+from krt.core.caller.policy import Rule
+from krt.core.caller.who import has_drifted
 from krt.logs import Log
 
 log = Log("web")

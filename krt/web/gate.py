@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
 
-from krt.core.identity import Identity, Rejection
-from krt.core.policy import Rule, rules_for
+from krt.core.caller.identity import Identity, Rejection
+from krt.core.caller.policy import Rule, rules_for
 from krt.errors import KeysUnavailable, TokenRejected
 from krt.serving.gate import Arrival, Gate, TurnedAway
 from krt.web.answers import WebAnswer, not_found, of_error, unauthorized

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 
-from krt.core.identity import Identity
+from krt.core.caller.identity import Identity
 from krt.logs import Log
 from krt.metrics import WebMetrics
 from krt.serving.asgi import HTTPScope

@@ -10,10 +10,10 @@ from hashlib import sha256
 import msgspec
 import trio
 
-from krt.core.document import document
-from krt.core.event_id import EventId, parse
+from krt.core.announce.event_id import EventId, parse
 from krt.core.ports import ReadReport
-from krt.core.report_document import Document
+from krt.core.report.document import document
+from krt.core.report.report_document import Document
 from krt.errors import KrtError
 from krt.web.answers import WebAnswer, no_such_event, of_error, report, same_report
 from krt.web.call import Call, Headers

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import trio
 
-from krt.core.event_id import EventId, parse
+from krt.core.announce.event_id import EventId, parse
 from krt.core.ports import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
 
 LOOK_SECONDS = 5.0  # a ring may be lost with its connection

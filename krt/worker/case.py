@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import trio
 
-from krt.core.intent import Intent
-from krt.core.workload import Workload
+from krt.core.kube.workload import Workload
+from krt.core.restart.intent import Intent
 
 _DENIED_SECONDS = 60.0  # a restarting API server answers 403 to everybody first
 

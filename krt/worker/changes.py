@@ -4,10 +4,11 @@ The watch may lag behind the call, so a match may come late (I3). And whoever pu
 restarted one leaves old pods running under a mark that says otherwise (R1).
 """
 
-from krt.core.matching import Match
-from krt.core.outcome import Covered, Failed, Restarted
-from krt.core.restart import is_after, undone_mark
-from krt.core.workload import Workload
+from krt.core.kube.workload import Workload
+from krt.core.restart.mark import undone_mark
+from krt.core.restart.matching import Match
+from krt.core.restart.outcome import Covered, Failed, Restarted
+from krt.core.restart.times import is_after
 from krt.logs import Log
 from krt.worker.entry import Entry
 from krt.worker.hand import Hand

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import trio
 
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 from krt.core.ports import Journal
 from krt.errors import BrokerUnavailable
 from krt.logs import Log

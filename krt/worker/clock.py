@@ -2,7 +2,7 @@
 
 import trio
 
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 from krt.core.ports import Journal
 
 _ASK_SECONDS = 60.0

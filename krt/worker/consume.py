@@ -9,7 +9,7 @@ from typing import TypeVar
 import trio
 
 from krt.backoff import Backoff
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 from krt.core.ports import Delivered, Journal
 from krt.errors import BrokerUnavailable
 from krt.logs import Log

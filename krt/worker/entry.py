@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import Envelope
-from krt.core.event_id import EventId
-from krt.core.intent import Intent
-from krt.core.object_key import ObjectKey
-from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
-from krt.core.report import MOST_TARGETS
-from krt.core.target import Target
+from krt.core.kube.object_key import ObjectKey
+from krt.core.report.report import MOST_TARGETS
+from krt.core.report.target import Target
+from krt.core.restart.intent import Intent
+from krt.core.restart.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
 from krt.logs import Log
 
 log = Log("worker")

@@ -11,14 +11,14 @@ from datetime import datetime
 
 import trio
 
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.workload import Workload
 from krt.core.ports import FollowedWorkload, Index, Rollouts
-from krt.core.progress import covers, is_behind, say, say_end, say_unheard, serves
-from krt.core.report import Standing
-from krt.core.restart import JournalPosition
-from krt.core.target import Target, TargetState
-from krt.core.workload import Workload
+from krt.core.report.report import Standing
+from krt.core.report.target import Target, TargetState
+from krt.core.restart.mark import JournalPosition
+from krt.core.restart.progress import covers, is_behind, say, say_end, say_unheard, serves
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.worker.bell import Bell

@@ -8,10 +8,10 @@ from collections import defaultdict
 
 import trio
 
-from krt.core.event_id import EventId
-from krt.core.image import Repository
-from krt.core.outcome import Covered, Restarted
-from krt.core.workload import Workload
+from krt.core.announce.event_id import EventId
+from krt.core.announce.image import Repository
+from krt.core.kube.workload import Workload
+from krt.core.restart.outcome import Covered, Restarted
 from krt.worker.entry import Entry
 
 FRESH_SECONDS = 2.0  # the watch was seen to lag behind by 10 ms; clocks and loaded servers get the rest

@@ -7,8 +7,8 @@ from typing import assert_never
 
 import trio
 
+from krt.core.announce.event import is_journaled, parse
 from krt.core.envelope import Envelope
-from krt.core.event import is_journaled, parse
 from krt.core.ports import ChannelMessage, Journal, Signal, Subscribed, TooLarge, Unsubscribed
 from krt.errors import BrokerUnavailable, EventInvalid
 from krt.logs import Log

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import trio
 
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
+from krt.core.kube.workload import Workload
 from krt.core.ports import Journal
-from krt.core.restart import JournalPosition, odd_mark
-from krt.core.workload import Workload
+from krt.core.restart.mark import JournalPosition, odd_mark
 from krt.errors import BrokerUnavailable
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 
 from krt.backoff import Backoff
-from krt.core import matching
-from krt.core.matching import Match, Skip, Verdict
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.workload import Workload
 from krt.core.ports import Rollouts
-from krt.core.report import MOST_TARGETS, Group, GroupState
-from krt.core.target import Target, TargetState
-from krt.core.workload import Workload
+from krt.core.report.report import MOST_TARGETS, Group, GroupState
+from krt.core.report.target import Target, TargetState
+from krt.core.restart import matching
+from krt.core.restart.matching import Match, Skip, Verdict
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.worker.entry import Entry

@@ -11,22 +11,13 @@ from datetime import UTC, datetime
 import trio
 
 from krt.backoff import Backoff
-from krt.core.intent import Intent
-from krt.core.matching import Match
-from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
+from krt.core.kube.workload import Workload
 from krt.core.ports import Index, OnRestart, Stamp, Workloads
-from krt.core.restart import (
-    AlreadyRestarted,
-    Decision,
-    JournalPosition,
-    Mark,
-    RestartLater,
-    RestartNow,
-    decide,
-    next_restart,
-    odd_mark,
-)
-from krt.core.workload import Workload
+from krt.core.restart.decide import AlreadyRestarted, Decision, RestartLater, RestartNow, decide
+from krt.core.restart.intent import Intent
+from krt.core.restart.mark import JournalPosition, Mark, next_restart, odd_mark
+from krt.core.restart.matching import Match
+from krt.core.restart.outcome import Covered, Expired, Failed, Outcome, Restarted, Unmatched
 from krt.errors import (
     BrokerUnavailable,
     ClusterDenied,

@@ -4,8 +4,8 @@ import trio
 
 from krt.backoff import Backoff
 from krt.core.ports import Index, Rollouts
-from krt.core.progress import of_outcome
-from krt.core.report import Group, GroupState
+from krt.core.report.report import Group, GroupState
+from krt.core.restart.progress import of_outcome
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import WorkerMetrics

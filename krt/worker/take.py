@@ -7,17 +7,18 @@ from datetime import datetime
 
 import trio
 
-from krt.core.admission import Refusal
+from krt.core.announce.event import Event
+from krt.core.announce.event_id import EventId
+from krt.core.caller.admission import Refusal
 from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
-from krt.core.event import Event
-from krt.core.event_id import EventId
-from krt.core.intent import of_image
-from krt.core.matching import GOING, Match, Skip, Verdict
-from krt.core.object_key import ObjectKey
-from krt.core.outcome import Covered
+from krt.core.kube.object_key import ObjectKey
 from krt.core.ports import Delivered, Index, Journal, Rollouts
-from krt.core.report import Group, GroupState
-from krt.core.restart import format_time, is_anew
+from krt.core.report.report import Group, GroupState
+from krt.core.restart.decide import is_anew
+from krt.core.restart.intent import of_image
+from krt.core.restart.matching import GOING, Match, Skip, Verdict
+from krt.core.restart.outcome import Covered
+from krt.core.restart.times import format_time
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import WorkerMetrics

@@ -4,9 +4,9 @@ import math
 
 import trio
 
-from krt.core.matching import Match
-from krt.core.object_key import ObjectKey
-from krt.core.outcome import Covered, Failed, Outcome, Restarted, Unmatched
+from krt.core.kube.object_key import ObjectKey
+from krt.core.restart.matching import Match
+from krt.core.restart.outcome import Covered, Failed, Outcome, Restarted, Unmatched
 from krt.logs import Log
 from krt.worker.entry import Entry
 from krt.worker.record import Recorder

@@ -11,13 +11,13 @@ from krt.admin.app import build_admin
 from krt.admin.health import Health
 from krt.admin.page import About
 from krt.admin.refusals import Refusals
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import to_fields
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
 from krt.core.ports import Recent
-from krt.core.presence import Seen
-from krt.core.report import Group, GroupState, Report
-from krt.core.target import Target, TargetState
+from krt.core.report.presence import Seen
+from krt.core.report.report import Group, GroupState, Report
+from krt.core.report.target import Target, TargetState
 from krt.errors import BrokerUnavailable
 from krt.metrics import Metrics
 from krt.serving.asgi import App

@@ -8,8 +8,8 @@ from trio.testing import MockClock
 
 from krt.admin.board import LOOK_SECONDS
 from krt.admin.views import MOST_TARGETS
-from krt.core.report import Group, GroupState, Report
-from krt.core.target import Target, TargetState
+from krt.core.report.report import Group, GroupState, Report
+from krt.core.report.target import Target, TargetState
 from tests.admin.admins import GROUP, READY, WEB, a_report, an_id, browsing, ended
 from tests.fakes.keys import a_key
 

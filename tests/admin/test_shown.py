@@ -3,9 +3,9 @@
 import pytest
 
 from krt.admin.shown import Filter, parse_filter, shown
-from krt.core.document import document
-from krt.core.presence import Seen
-from krt.core.target import Target, TargetState
+from krt.core.report.document import document
+from krt.core.report.presence import Seen
+from krt.core.report.target import Target, TargetState
 from tests.admin.admins import GROUP, READY, ROLLING, WEB, a_report
 from tests.fakes.keys import a_key
 from tests.fakes.values import NOW, a_sighting

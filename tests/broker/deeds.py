@@ -23,12 +23,12 @@ from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
 from krt.broker.rollouts import ValkeyRollouts
 from krt.broker.scripts import TIDY
-from krt.core.cluster_identity import ClusterIdentity
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
+from krt.core.caller.use import Use
+from krt.core.kube.cluster_identity import ClusterIdentity
 from krt.core.ports import Backlog, ChannelMessage, FollowedWorkload, Subscribed
-from krt.core.report import Group, GroupState, Standing
-from krt.core.target import Target, TargetState
-from krt.core.use import Use
+from krt.core.report.report import Group, GroupState, Standing
+from krt.core.report.target import Target, TargetState
 from krt.dev.valkey import open_valkey
 from krt.errors import TokenAlreadyUsed
 from krt.secret import Secret

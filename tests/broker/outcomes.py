@@ -1,9 +1,9 @@
 """What workers say of an event and of a workload."""
 
 from krt.broker.reports import Reports
-from krt.core.event_id import EventId
-from krt.core.report import Group, GroupState, Report
-from krt.core.target import Target, TargetState
+from krt.core.announce.event_id import EventId
+from krt.core.report.report import Group, GroupState, Report
+from krt.core.report.target import Target, TargetState
 from tests.worker.accepting import KEYS
 
 MATCHED, SETTLED = Group(GroupState.MATCHED), Group(GroupState.SETTLED, final=True)

@@ -13,11 +13,11 @@ from krt.broker.client import open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
 from krt.broker.reports import Reports
-from krt.core.conclusion import state_of
+from krt.core.caller.use import use_of
 from krt.core.envelope import to_fields
 from krt.core.ports import Acceptance
-from krt.core.report import EventState
-from krt.core.use import use_of
+from krt.core.report.conclusion import state_of
+from krt.core.report.report import EventState
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull, TokenAlreadyUsed
 from tests.fakes.pace import PATIENCE_SECONDS

@@ -4,10 +4,10 @@ import pytest
 
 from krt.broker.clusters import Forgotten, claim_name, forget, seen_clusters
 from krt.broker.reports import Reports
-from krt.core.cluster_identity import ClusterIdentity
-from krt.core.conclusion import state_of
-from krt.core.report import EventState, Group, GroupState
-from krt.core.target import Target, TargetState
+from krt.core.kube.cluster_identity import ClusterIdentity
+from krt.core.report.conclusion import state_of
+from krt.core.report.report import EventState, Group, GroupState
+from krt.core.report.target import Target, TargetState
 from tests.fakes.keys import a_key
 from tests.worker.accepting import KEYS, a_journal, accept, some_rollouts
 

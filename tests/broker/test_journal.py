@@ -7,9 +7,9 @@ from krt.broker.accept import Acceptor
 from krt.broker.connection import MOST_REPLY_BYTES
 from krt.broker.journal import KEPT_SECONDS, MOST_ENTRY_BYTES, ValkeyJournal
 from krt.broker.keys import Keys
+from krt.core.announce.event_id import EventId
+from krt.core.caller.use import use_of
 from krt.core.envelope import from_fields, to_fields
-from krt.core.event_id import EventId
-from krt.core.use import use_of
 from krt.errors import BrokerRefused, JournalFull
 from tests.fakes.values import an_envelope, an_event, an_identity
 

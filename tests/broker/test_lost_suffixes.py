@@ -7,13 +7,13 @@ from typing import Any, cast
 import pytest
 
 from krt.broker.client import Client
-from krt.core.conclusion import state_of
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey
 from krt.core.ports import FollowedWorkload
-from krt.core.presence import Seen
-from krt.core.report import Group, GroupState
-from krt.core.target import LAST, Target, TargetState
+from krt.core.report.conclusion import state_of
+from krt.core.report.presence import Seen
+from krt.core.report.report import Group, GroupState
+from krt.core.report.target import LAST, Target, TargetState
 from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
 from tests.fakes.keys import a_key
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, pending, some_rollouts

@@ -7,9 +7,9 @@ import pytest
 from krt.broker.client import Client
 from krt.broker.recent import MOST_EVENTS, MOST_FIELDS, RecentReports
 from krt.broker.reports import Reports
-from krt.core.event_id import EventId
-from krt.core.report import ENDED, Group, GroupState
-from krt.core.target import Target, TargetState
+from krt.core.announce.event_id import EventId
+from krt.core.report.report import ENDED, Group, GroupState
+from krt.core.report.target import Target, TargetState
 from krt.errors import BrokerUnavailable
 from tests.fakes.keys import a_key
 from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts

@@ -6,10 +6,10 @@ import trio
 from krt.broker import pages
 from krt.broker.report_scripts import END
 from krt.broker.reports import Reports
-from krt.core.conclusion import state_of
-from krt.core.event_id import EventId
-from krt.core.report import ENDED, EventState, Group, GroupState
-from krt.core.target import Target, TargetState
+from krt.core.announce.event_id import EventId
+from krt.core.report.conclusion import state_of
+from krt.core.report.report import ENDED, EventState, Group, GroupState
+from krt.core.report.target import Target, TargetState
 from krt.errors import BrokerUnavailable
 from tests.fakes.keys import a_key
 from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts

@@ -8,13 +8,13 @@ from krt.broker.channel import subscribe
 from krt.broker.clusters import seen_clusters, seen_of
 from krt.broker.keys import Keys
 from krt.broker.rollouts import ValkeyRollouts
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey
 from krt.core.ports import ChannelMessage, FollowedWorkload, Subscribed
-from krt.core.presence import Presence
-from krt.core.report import Group, GroupState, Standing
-from krt.core.report_fields import group_field, target_field, to_json
-from krt.core.target import LAST, Target, TargetState
+from krt.core.report.presence import Presence
+from krt.core.report.report import Group, GroupState, Standing
+from krt.core.report.report_fields import group_field, target_field, to_json
+from krt.core.report.target import LAST, Target, TargetState
 from tests.broker.outcomes import MATCHED, SETTLED, progressing, read, ready
 from tests.core.odd_fields import ODD
 from tests.fakes.keys import a_key

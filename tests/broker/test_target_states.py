@@ -4,11 +4,11 @@ from itertools import product
 
 import pytest
 
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 from krt.core.ports import FollowedWorkload
-from krt.core.report import MOST_TARGETS, Group, GroupState
-from krt.core.report_fields import target_field
-from krt.core.target import TABLE, Target, TargetState
+from krt.core.report.report import MOST_TARGETS, Group, GroupState
+from krt.core.report.report_fields import target_field
+from krt.core.report.target import TABLE, Target, TargetState
 from tests.fakes.keys import a_key
 from tests.worker.accepting import GROUP, KEYS, accept, some_rollouts
 

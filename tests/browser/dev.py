@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 import trio
 import valkey
 
-from krt.core.event_id import EventId, parse
-from krt.core.object_key import ObjectKey
-from krt.core.report import Group, GroupState
-from krt.core.report_fields import to_json
-from krt.core.target import Target
+from krt.core.announce.event_id import EventId, parse
+from krt.core.kube.object_key import ObjectKey
+from krt.core.report.report import Group, GroupState
+from krt.core.report.report_fields import to_json
+from krt.core.report.target import Target
 from tests.fakes.process import Process, pasted, process
 
 GROUP = "default:1"

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from krt.admin.live import MOST_STREAMS
-from krt.core.event_id import EventId
-from krt.core.target import Target, TargetState
+from krt.core.announce.event_id import EventId
+from krt.core.report.target import Target, TargetState
 from tests.browser.dev import Dev, krt_dev
 from tests.browser.webdriver import Browser
 from tests.fakes.keys import a_key

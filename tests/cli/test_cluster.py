@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from krt.cli.main import main
-from krt.core.presence import Presence
+from krt.core.report.presence import Presence
 from tests.fakes.ports import free_ports
 from tests.fakes.valkey import client, endpoint, valkey
 from tests.fakes.valkey_users import deployed_users, password_of

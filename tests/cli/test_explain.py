@@ -11,8 +11,8 @@ import pytest
 import trio
 
 from krt.cli.main import main
-from krt.core.admission import Refusal
-from krt.core.matching import SkipReason, Warning  # noqa: A004
+from krt.core.caller.admission import Refusal
+from krt.core.restart.matching import SkipReason, Warning  # noqa: A004
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT, NAMESPACE, STATEFULSET
 from tests.fakes.ports import free_ports

@@ -12,7 +12,7 @@ from krt.client.console import Console
 from krt.client.follow import QuestionPace
 from krt.client.token import TokenService
 from krt.client.wait import Wait
-from krt.core import event
+from krt.core.announce import event
 from tests.client.actions import REQUEST_TOKEN, Actions
 from tests.fakes.pace import PATIENCE_SECONDS, slack
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from krt.client.token import MARGIN_SECONDS
-from krt.core.identity import VerifiedClaims, from_claims
+from krt.core.caller.identity import VerifiedClaims, from_claims
 from tests.client.actions import (
     EVENT_ID,
     REQUEST_TOKEN,

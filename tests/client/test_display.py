@@ -10,7 +10,7 @@ from krt.client.console import Console
 from krt.client.display import MOST_LINES, Lines, open_display
 from krt.client.live import MOST_ROWS, Picture
 from krt.client.report import ReceivedReport
-from krt.core import event
+from krt.core.announce import event
 from tests.client.reports import a_cluster, a_document, a_target
 
 EVENT = event.build("ghcr.io/acme/shop", ["dev", "v1"])

@@ -5,8 +5,8 @@ from krt.client import ending, exits
 from krt.client.ending import MOST_ANNOTATIONS, NO_WORKER, Ending
 from krt.client.outcome import Followed, Lost, Unfinished
 from krt.client.report import ReceivedReport
-from krt.core import event
-from krt.core.matching import Warning  # noqa: A004
+from krt.core.announce import event
+from krt.core.restart.matching import Warning  # noqa: A004
 from tests.client.reports import a_cluster, a_document, a_target
 
 EVENT = event.build("ghcr.io/acme/shop", ["dev", "v1"])

@@ -10,8 +10,8 @@ from krt.client.claims import Claims
 from krt.client.outcome import Lost, NotYet, Refused
 from krt.client.report import ReceivedReport
 from krt.client.transport import Answer
-from krt.core.report import GroupState
-from krt.core.target import TABLE, TargetState
+from krt.core.report.report import GroupState
+from krt.core.report.target import TABLE, TargetState
 from tests.client.reports import a_cluster, a_document, a_target
 
 CLAIMS = Claims(repository="acme/shop")

@@ -9,7 +9,7 @@ from krt.client import ending, summary
 from krt.client.outcome import Followed, Lost
 from krt.client.report import ReceivedReport
 from krt.client.summary import HEAD, MOST_ROWS, cell, markdown
-from krt.core import event
+from krt.core.announce import event
 from tests.client.reports import a_document, a_target
 
 EVENT = event.build("ghcr.io/acme/shop", ["dev"])

@@ -10,7 +10,7 @@ from krt.client.console import Console
 from krt.client.outcome import Accepted
 from krt.client.token import Tokens, TokenService
 from krt.client.verdict import tell_interrupted
-from krt.core import event
+from krt.core.announce import event
 
 GOES_ON = (
     "the event was accepted as 1-0 and goes on; for a day a token of this repository opens its report, "

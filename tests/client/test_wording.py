@@ -3,7 +3,7 @@ import pytest
 
 from krt.client import wording
 from krt.client.report import ReceivedReport
-from krt.core.report_document import ListedTarget
+from krt.core.report.report_document import ListedTarget
 from tests.client.reports import a_cluster, a_document, a_target
 
 

@@ -18,8 +18,8 @@ from krt.cluster.scope import Scope
 from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.survey import survey
 from krt.cluster.workloads.wire import READERS
+from krt.core.kube.restartable import RESTARTABLE
 from krt.core.ports import Stamp
-from krt.core.restartable import RESTARTABLE
 from krt.dev.cluster import deployment
 from krt.errors import ClusterRefused, ClusterUnavailable
 from tests.fakes.calls import Calls

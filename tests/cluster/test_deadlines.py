@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from krt.cluster.access import http_client, load_access
-from krt.core.restartable import DEPLOYMENT
+from krt.core.kube.restartable import DEPLOYMENT
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.fakes.calls import Calls

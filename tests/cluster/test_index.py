@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.wire import READERS
-from krt.core.image import Repository, complete
-from krt.core.object_key import ObjectKey
-from krt.core.restartable import RESTARTABLE
-from krt.core.workload import Workload
+from krt.core.announce.image import Repository, complete
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.restartable import RESTARTABLE
+from krt.core.kube.workload import Workload
 from tests.fakes.keys import a_key
 
 IMAGES = ("nginx", "ghcr.io/acme/shop:dev", "ghcr.io/acme/blog:v1", "Not An Image")

@@ -5,7 +5,7 @@ import pytest
 from trio.testing import MockClock
 
 from krt.cluster.workloads.open import Cluster, open_cluster
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
 from krt.dev.cluster import Fault, deployment, many_deployments
 from krt.dev.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster.watch import Version

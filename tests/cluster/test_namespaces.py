@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from krt.cluster.workloads.open import Cluster, open_cluster
-from krt.core.image import complete
-from krt.core.matching import SkipReason, going
+from krt.core.announce.image import complete
+from krt.core.restart.matching import SkipReason, going
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import NAMESPACE
 from tests.fakes.keys import a_key

@@ -10,9 +10,9 @@ import trio
 from krt.cluster.reflect import reflect
 from krt.cluster.scope import Scope
 from krt.cluster.wire import Reader
-from krt.core.object_key import ObjectKey
-from krt.core.resource import NAMESPACE, Resource
-from krt.core.restartable import STATEFUL_SET
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import NAMESPACE, Resource
+from krt.core.kube.restartable import STATEFUL_SET
 from krt.errors import VersionExpired
 from tests.fakes.api import FakeApi
 

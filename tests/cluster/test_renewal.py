@@ -16,7 +16,7 @@ from trio.testing import MockClock
 from krt.cluster import source
 from krt.cluster.access import http_client, load_access
 from krt.cluster.workloads.open import open_cluster
-from krt.core.restartable import RESTARTABLE
+from krt.core.kube.restartable import RESTARTABLE
 from krt.dev.cluster import deployment
 from krt.errors import ClusterDenied, ClusterUnavailable
 from tests.cluster.plugin import write_plugin

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from krt.cluster.workloads.wire import READERS
-from krt.core.workload import Workload
+from krt.core.kube.workload import Workload
 
 MINUTE = "2026-11-20T12:{:02}:00Z"
 

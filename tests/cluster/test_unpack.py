@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from krt.cluster.access import http_client, load_access
 from krt.cluster.listing import PAGE_ITEMS
 from krt.cluster.unpack import PIECE_BYTES, Unpacker
-from krt.core.restartable import DEPLOYMENT
+from krt.core.kube.restartable import DEPLOYMENT
 from krt.dev.cluster import many_deployments
 from krt.errors import ClusterUnavailable
 from tests.fakes.calls import Calls

@@ -6,7 +6,7 @@ import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from krt.cluster.workloads.open import Cluster, open_cluster
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
 from tests.fakes.polling import until_on_wall_clock

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 
 from krt.cluster.access import http_client, load_access
-from krt.core.object_key import ObjectKey
-from krt.core.resource import Resource
-from krt.core.restartable import DEPLOYMENT
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import Resource
+from krt.core.kube.restartable import DEPLOYMENT
 from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
 from tests.fakes.calls import Calls
 from tests.fakes.keys import a_key

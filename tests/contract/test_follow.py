@@ -11,9 +11,9 @@ from krt.cluster.scope import Scope, State
 from krt.cluster.transport import Transport
 from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.wire import READERS
-from krt.core.image import parse
-from krt.core.restartable import DEPLOYMENT
-from krt.core.workload import Workload
+from krt.core.announce.image import parse
+from krt.core.kube.restartable import DEPLOYMENT
+from krt.core.kube.workload import Workload
 from tests.contract.subject import Subject
 from tests.fakes.polling import until_on_trio_clock
 

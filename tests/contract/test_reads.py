@@ -4,8 +4,8 @@ import pytest
 import trio
 
 from krt.cluster.listing import PAGE_ITEMS
-from krt.core.restartable import DEPLOYMENT
-from krt.core.workload import Container, read_image
+from krt.core.kube.restartable import DEPLOYMENT
+from krt.core.kube.workload import Container, read_image
 from krt.errors import NotThere, VersionExpired
 from tests.contract.subject import ELSEWHERE, Subject
 

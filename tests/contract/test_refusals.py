@@ -2,10 +2,10 @@
 
 import pytest
 
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.restartable import DEPLOYMENT
+from krt.core.kube.workload import Workload
 from krt.core.ports import Stamp
-from krt.core.restartable import DEPLOYMENT
-from krt.core.workload import Workload
 from krt.errors import ClusterDenied, ClusterRefused
 from tests.contract.subject import ELSEWHERE, Caller, Subject
 from tests.fakes.keys import a_key

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import trio
 
+from krt.core.kube.workload import CAUSE, MARK, RESTARTED_AT
 from krt.core.ports import Stamp
-from krt.core.workload import CAUSE, MARK, RESTARTED_AT
 from krt.errors import Conflict, NotThere
 from tests.contract.subject import Subject
 

@@ -10,11 +10,11 @@ import trio
 
 from krt.cluster.wire import read_line
 from krt.cluster.workloads.wire import READERS
+from krt.core.kube.resource import Resource
+from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from krt.core.kube.rollout import PAUSED, Counts, Progressing, Ready, Stuck, Untracked, stage_of
+from krt.core.kube.workload import Workload
 from krt.core.ports import Stamp
-from krt.core.resource import Resource
-from krt.core.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
-from krt.core.rollout import PAUSED, Counts, Progressing, Ready, Stuck, Untracked, stage_of
-from krt.core.workload import Workload
 from krt.errors import Conflict
 from tests.contract.subject import Subject
 from tests.fakes.pace import PATIENCE_SECONDS

@@ -8,8 +8,8 @@ import trio
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import read_line, read_status, read_version
 from krt.cluster.workloads.wire import READERS
+from krt.core.kube.restartable import DEPLOYMENT
 from krt.core.ports import Stamp
-from krt.core.restartable import DEPLOYMENT
 from krt.errors import VersionExpired
 from tests.contract.subject import Subject
 from tests.fakes.pace import PATIENCE_SECONDS, slack

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from krt.core.event import MOST_BYTES, build
+from krt.core.announce.event import MOST_BYTES, build
 from tests.core.images import host, nearly, path, tag
 
 tags = st.lists(tag, min_size=1, max_size=16, unique=True)

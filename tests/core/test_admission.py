@@ -1,9 +1,9 @@
 import pytest
 
-from krt.core.admission import Refusal, refusal, rules_with
-from krt.core.patterns import parse_image_pattern, parse_prefix, parse_tag_pattern
-from krt.core.policy import Rule
-from krt.core.who import parse_who
+from krt.core.caller.admission import Refusal, refusal, rules_with
+from krt.core.caller.patterns import parse_image_pattern, parse_prefix, parse_tag_pattern
+from krt.core.caller.policy import Rule
+from krt.core.caller.who import parse_who
 from tests.fakes.values import an_event
 
 ACME = parse_who("acme@65/*")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.announced import read
+from krt.core.announce.announced import read
 from krt.errors import EventInvalid
 
 SHOP = "ghcr.io/acme/shop"

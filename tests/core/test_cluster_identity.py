@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.cluster_identity import ClusterIdentity, Likeness, compare, merge, parse_identity
+from krt.core.kube.cluster_identity import ClusterIdentity, Likeness, compare, merge, parse_identity
 
 ACCOUNT = "system:serviceaccount:krt:krt-worker"
 HERE = ClusterIdentity("u1", {"namespace shop": "u2", ACCOUNT: "u3"}, "https://10.96.0.1:443", ("old",))

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from krt.core.conclusion import counted, is_absent, is_over_for, left, state_of
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import to_fields
-from krt.core.event_id import EventId
-from krt.core.presence import Seen
-from krt.core.report import ENDED, EventState, Group, GroupState, Report
-from krt.core.target import Target, TargetState
+from krt.core.report.conclusion import counted, is_absent, is_over_for, left, state_of
+from krt.core.report.presence import Seen
+from krt.core.report.report import ENDED, EventState, Group, GroupState, Report
+from krt.core.report.target import Target, TargetState
 from tests.fakes.keys import a_key
 from tests.fakes.values import a_sighting, an_envelope
 

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace as replace_parts
 
-from krt.core import document as building
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import to_fields
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey
-from krt.core.presence import Seen
-from krt.core.report import FINAL, MOST_TARGETS, EventState, Group, GroupState, Report
-from krt.core.report_document import Document
-from krt.core.report_fields import parse
-from krt.core.target import Target, TargetState
+from krt.core.kube.object_key import ObjectKey
+from krt.core.report import document as building
+from krt.core.report.presence import Seen
+from krt.core.report.report import FINAL, MOST_TARGETS, EventState, Group, GroupState, Report
+from krt.core.report.report_document import Document
+from krt.core.report.report_fields import parse
+from krt.core.report.target import Target, TargetState
 from tests.fakes.keys import a_key
 from tests.fakes.values import a_sighting, an_envelope
 

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.envelope import SCHEMA, EntryFromTheFuture, EntryUnreadable, Envelope, Origin, from_fields, to_fields
+from krt.core.envelope import (
+    SCHEMA,
+    EntryFromTheFuture,
+    EntryUnreadable,
+    Envelope,
+    Origin,
+    from_fields,
+    to_fields,
+)
 from tests.core.events import events
 from tests.fakes.values import an_envelope, an_event, an_identity
 

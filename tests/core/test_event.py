@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.event import Event, build, is_journaled, parse, to_json, to_message
-from krt.core.image import is_tag
+from krt.core.announce.event import Event, build, is_journaled, parse, to_json, to_message
+from krt.core.announce.image import is_tag
 from krt.errors import EventInvalid
 from tests.core.events import NO_BODIES, NO_IMAGES, NO_TAGS, anything, events
 from tests.core.images import nearly, tag

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.event_id import EventId, parse
+from krt.core.announce.event_id import EventId, parse
 from tests.fakes.raised import raised
 
 unsigned = st.integers(0, 2**64 - 1)

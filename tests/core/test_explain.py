@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from krt.core.admission import Refusal
-from krt.core.explain import Expectation, Finding, WorkerView, explain
-from krt.core.matching import Match, SkipReason, Warning, judge  # noqa: A004
-from krt.core.patterns import parse_prefix, parse_tag_pattern
-from krt.core.policy import Rule
-from krt.core.who import parse_who
-from krt.core.workload import Workload
+from krt.core.caller.admission import Refusal
+from krt.core.caller.patterns import parse_prefix, parse_tag_pattern
+from krt.core.caller.policy import Rule
+from krt.core.caller.who import parse_who
+from krt.core.kube.workload import Workload
+from krt.core.restart.explain import Expectation, Finding, WorkerView, explain
+from krt.core.restart.matching import Match, SkipReason, Warning, judge  # noqa: A004
 from tests.fakes.values import a_container, a_workload, an_event
 
 ALL = WorkerView(namespaces=(), kinds=("Deployment", "StatefulSet", "DaemonSet"), require_opt_in=False)

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from krt.core.identity import Identity, Rejection, VerifiedClaims, from_claims
+from krt.core.caller.identity import Identity, Rejection, VerifiedClaims, from_claims
 from krt.errors import TokenRejected
 from tests.oidc.tokens import claims
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.image import ImageReference, below, complete, is_component, is_tag, parse, split_tag
+from krt.core.announce.image import ImageReference, below, complete, is_component, is_tag, parse, split_tag
 from tests.core.images import DIGEST, NO_REFERENCES, host, nearly, path, tag
 from tests.fakes.pace import slack
 from tests.fakes.raised import raised

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from krt.core import matching
-from krt.core.event import Event
-from krt.core.matching import FAILING, Match, Skip, SkipReason, judge
-from krt.core.progress import say
-from krt.core.restart import format_time
-from krt.core.target import TargetState
-from krt.core.workload import RolloutStatus, Workload
+from krt.core.announce.event import Event
+from krt.core.kube.workload import RolloutStatus, Workload
+from krt.core.report.target import TargetState
+from krt.core.restart import matching
+from krt.core.restart.matching import FAILING, Match, Skip, SkipReason, judge
+from krt.core.restart.progress import say
+from krt.core.restart.times import format_time
 from tests.fakes.values import NOW, a_container, a_mark, a_workload, an_event
 
 DIGEST = "@sha256:" + "0123456789abcdef" * 4

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.object_key import ObjectKey, read_key, spell_key
-from krt.core.resource import NAMESPACE, Resource
-from krt.core.restartable import DEPLOYMENT, RESTARTABLE
+from krt.core.kube.object_key import ObjectKey, read_key, spell_key
+from krt.core.kube.resource import NAMESPACE, Resource
+from krt.core.kube.restartable import DEPLOYMENT, RESTARTABLE
 
 BUNDLE = Resource("core.rukpak.io", "v1alpha1", "Bundle", "bundles", namespaced=False)
 OF_OTHERS = Resource("example.com", "v1", "Deployment", "deployments")

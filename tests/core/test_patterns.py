@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.image import complete, is_tag
-from krt.core.patterns import (
+from krt.core.announce.image import complete, is_tag
+from krt.core.caller.patterns import (
     parse_image_pattern,
     parse_prefix,
     parse_ref_pattern,
@@ -16,7 +16,7 @@ from krt.core.patterns import (
     parse_workflow_pattern,
     split_workflow,
 )
-from krt.core.who import Who, parse_who
+from krt.core.caller.who import Who, parse_who
 from tests.core.images import component, host, path
 from tests.fakes.raised import raised
 

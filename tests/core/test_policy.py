@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.event import Event
-from krt.core.identity import Identity
-from krt.core.image import complete
-from krt.core.patterns import ImagePattern, parse_prefix
-from krt.core.policy import Rule, admits_image, check, rules_for
-from krt.core.who import Who, names, parse_owner
+from krt.core.announce.event import Event
+from krt.core.announce.image import complete
+from krt.core.caller.identity import Identity
+from krt.core.caller.patterns import ImagePattern, parse_prefix
+from krt.core.caller.policy import Rule, admits_image, check, rules_for
+from krt.core.caller.who import Who, names, parse_owner
 from krt.errors import NotAllowed
 from tests.core.images import component, host, nearly, path
 from tests.fakes.raised import raised

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.policy import EVENTS, Rule, branch_warnings, leaves_branches_open
-from krt.core.policy_file import MOST_BYTES, MOST_RULES, parse_policy
-from krt.core.who import Who
+from krt.core.caller.policy import EVENTS, Rule, branch_warnings, leaves_branches_open
+from krt.core.caller.policy_file import MOST_BYTES, MOST_RULES, parse_policy
+from krt.core.caller.who import Who
 from krt.errors import SettingsInvalid
 from tests.fakes.raised import raised
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.presence import Presence, Seen, Sighting, cluster_of, left_before, parse_sighting, waited_for
+from krt.core.report.presence import Presence, Seen, Sighting, cluster_of, left_before, parse_sighting, waited_for
 from tests.fakes.values import a_presence, a_sighting
 
 EVENT = 1_795_176_000.0

@@ -2,14 +2,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from krt.core.event_id import EventId
-from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
-from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK, covers, of_outcome, say, say_end, say_unheard, serves
-from krt.core.report import Standing
-from krt.core.restart import format_time
-from krt.core.rollout import ON_DELETE, PAUSED
-from krt.core.target import LAST, Target, TargetState
-from krt.core.workload import RolloutStatus, Workload
+from krt.core.announce.event_id import EventId
+from krt.core.kube.rollout import ON_DELETE, PAUSED
+from krt.core.kube.workload import RolloutStatus, Workload
+from krt.core.report.report import Standing
+from krt.core.report.target import LAST, Target, TargetState
+from krt.core.restart.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
+from krt.core.restart.progress import (
+    DELETED,
+    GONE,
+    NOT_MADE,
+    TAKEN_BACK,
+    covers,
+    of_outcome,
+    say,
+    say_end,
+    say_unheard,
+    serves,
+)
+from krt.core.restart.times import format_time
 from tests.fakes.values import NEWEST, NOW, a_mark, a_position, a_workload
 
 FIRST, SECOND = EventId(NEWEST.milliseconds, 3), EventId(NEWEST.milliseconds, 4)

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import to_fields
-from krt.core.event_id import EventId
-from krt.core.report import ENDED, FINAL, EventState, Group, GroupState, Report
-from krt.core.report_fields import (
+from krt.core.report.report import ENDED, FINAL, EventState, Group, GroupState, Report
+from krt.core.report.report_fields import (
     ODD_GROUP,
     ODD_TARGET,
     group_field,
@@ -19,7 +19,7 @@ from krt.core.report_fields import (
     to_json_list,
     warnings_field,
 )
-from krt.core.target import Target, TargetState
+from krt.core.report.target import Target, TargetState
 from tests.core.odd_fields import ODD
 from tests.fakes.keys import a_key
 from tests.fakes.values import an_envelope

@@ -1,8 +1,8 @@
 import pytest
 
-from krt.core.resource import NAMESPACE, Resource
-from krt.core.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE
-from krt.core.rollout import has_no_pods, stage_of
+from krt.core.kube.resource import NAMESPACE, Resource
+from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE
+from krt.core.kube.rollout import has_no_pods, stage_of
 from krt.settings.parts import ClusterSettings
 from krt.settings.table import settings_of
 from tests.fakes.values import a_workload

@@ -4,27 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.event_id import EventId
-from krt.core.restart import (
-    AlreadyRestarted,
-    Decision,
+from krt.core.announce.event_id import EventId
+from krt.core.kube.workload import Workload
+from krt.core.restart.decide import AlreadyRestarted, Decision, RestartLater, RestartNow, decide, is_anew
+from krt.core.restart.mark import (
     JournalPosition,
     Mark,
-    RestartLater,
-    RestartNow,
-    decide,
-    format_time,
-    is_after,
-    is_anew,
     next_restart,
     odd_mark,
     parse_mark,
-    parse_time,
     seconds_since_restart,
     undone_mark,
     valid_mark,
 )
-from krt.core.workload import Workload
+from krt.core.restart.times import format_time, is_after, parse_time
 from tests.fakes.values import JOURNAL, NEWEST, NOW, a_mark, a_position, a_workload
 
 EVENT = NEWEST

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from krt.core.rollout import ON_DELETE, PAUSED, Counts, Progressing, Ready, Stage, Stuck, Untracked, stage_of
-from krt.core.workload import RolloutStatus, Workload
+from krt.core.kube.rollout import ON_DELETE, PAUSED, Counts, Progressing, Ready, Stage, Stuck, Untracked, stage_of
+from krt.core.kube.workload import RolloutStatus, Workload
 from tests.fakes.values import a_workload
 
 LATE = 'ReplicaSet "web-7d4b" has timed out progressing.'

@@ -4,15 +4,15 @@ from itertools import combinations
 
 import pytest
 
-from krt.core.patterns import (
+from krt.core.caller.patterns import (
     parse_image_pattern,
     parse_prefix,
     parse_ref_pattern,
     parse_tag_pattern,
     parse_workflow_pattern,
 )
-from krt.core.policy import FIELDS, Rule, admits, check, field_at_fault, rules_for
-from krt.core.who import has_drifted, parse_who
+from krt.core.caller.policy import FIELDS, Rule, admits, check, field_at_fault, rules_for
+from krt.core.caller.who import has_drifted, parse_who
 from krt.errors import NotAllowed
 from tests.fakes.values import an_event, an_identity
 

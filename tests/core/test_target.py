@@ -2,7 +2,7 @@
 
 import pytest
 
-from krt.core.target import FINAL_TARGETS, ROLLING, TABLE, URGENCY, Target, TargetState
+from krt.core.report.target import FINAL_TARGETS, ROLLING, TABLE, URGENCY, Target, TargetState
 
 STATES = list(TargetState)
 

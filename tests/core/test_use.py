@@ -3,8 +3,8 @@ from dataclasses import astuple
 
 import pytest
 
-from krt.core.event import parse
-from krt.core.use import Use, use_of
+from krt.core.announce.event import parse
+from krt.core.caller.use import Use, use_of
 from tests.fakes.values import an_event, an_identity
 
 

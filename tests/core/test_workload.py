@@ -1,6 +1,6 @@
 import pytest
 
-from krt.core.workload import read_image
+from krt.core.kube.workload import read_image
 from tests.fakes.keys import a_key
 from tests.fakes.values import a_workload
 

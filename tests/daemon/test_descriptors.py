@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from krt.core.workload import MARK
+from krt.core.kube.workload import MARK
 from krt.dev.cluster import Fault
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt

@@ -9,7 +9,7 @@ import pytest
 import trio
 import yaml
 
-from krt.core.workload import MARK
+from krt.core.kube.workload import MARK
 from krt.dev.cluster import Fault
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt

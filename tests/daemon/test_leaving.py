@@ -14,8 +14,8 @@ from krt.broker.client import open_client
 from krt.broker.clusters import seen_clusters
 from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
-from krt.core.presence import Sighting, cluster_of
-from krt.core.workload import MARK
+from krt.core.kube.workload import MARK
+from krt.core.report.presence import Sighting, cluster_of
 from krt.dev.cluster import deployment
 from tests.fakes.around import IMAGE, Around, Krt, ask, get, running
 from tests.fakes.polling import until_on_wall_clock

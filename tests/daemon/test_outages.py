@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from krt.core.workload import MARK
+from krt.core.kube.workload import MARK
 from krt.dev.cluster import Fault, deployment
 from krt.dev.issuer import KeysFault
 from tests.fakes.around import IMAGE, Around, Krt, around_krt, running

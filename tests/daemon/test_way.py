@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from krt.core.workload import CAUSE, MARK
+from krt.core.kube.workload import CAUSE, MARK
 from krt.dev.cluster import deployment
 from tests.fakes.around import EVENT, IMAGE, Around, Krt, ask, get, post, running
 from tests.fakes.polling import until_on_wall_clock

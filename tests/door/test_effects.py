@@ -9,7 +9,7 @@ from statistics import median
 import pytest
 import trio
 
-from krt.core.event import JOURNALED
+from krt.core.announce.event import JOURNALED
 from tests.door.door import BODY, D401, Door, Watch, constant, request, watching
 from tests.door.process import krt_web
 from tests.door.surroundings import Surroundings

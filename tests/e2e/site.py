@@ -22,8 +22,8 @@ from krt.client.console import Console
 from krt.client.follow import QuestionPace
 from krt.client.token import TokenService
 from krt.client.wait import Wait
-from krt.core.event import build
-from krt.core.presence import Presence
+from krt.core.announce.event import build
+from krt.core.report.presence import Presence
 from tests.e2e.deployments import Cluster
 from tests.fakes.around import AUDIENCE, Around
 from tests.fakes.pace import PATIENCE_SECONDS

@@ -22,13 +22,13 @@ from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.broker.rollouts import ValkeyRollouts
 from krt.cluster.workloads.open import Cluster, open_cluster
-from krt.core.document import document
-from krt.core.event_id import EventId
-from krt.core.matching import going
-from krt.core.object_key import ObjectKey
-from krt.core.rollout import ON_DELETE, PAUSED, Progressing, Ready, Stuck, Untracked, stage_of
-from krt.core.use import use_of
-from krt.core.workload import Workload
+from krt.core.announce.event_id import EventId
+from krt.core.caller.use import use_of
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.rollout import ON_DELETE, PAUSED, Progressing, Ready, Stuck, Untracked, stage_of
+from krt.core.kube.workload import Workload
+from krt.core.report.document import document
+from krt.core.restart.matching import going
 from krt.dev.valkey import open_valkey
 from krt.worker.restart import Rules
 from krt.worker.role import Around, Bounds, work

@@ -12,7 +12,7 @@ import trio
 import valkey as oracle
 from trio.testing import wait_all_tasks_blocked
 
-from krt.core.event_id import EventId, parse
+from krt.core.announce.event_id import EventId, parse
 from krt.daemon import root
 from krt.daemon.shared import Bound
 from krt.dev.issuer import KeysFault, StandInIssuer

@@ -14,10 +14,10 @@ from krt.cluster.wire import ListPage
 from krt.cluster.workloads import calls
 from krt.cluster.workloads.events import create_event
 from krt.cluster.workloads.wire import READERS
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import Resource
+from krt.core.kube.workload import Workload
 from krt.core.ports import Stamp
-from krt.core.resource import Resource
-from krt.core.workload import Workload
 
 
 class Calls:

@@ -5,10 +5,10 @@ import math
 import trio
 
 from krt.cluster.workloads.index import WorkloadIndex
-from krt.core.image import Repository
-from krt.core.object_key import ObjectKey
+from krt.core.announce.image import Repository
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.workload import Workload
 from krt.core.ports import Changed
-from krt.core.workload import Workload
 from tests.fakes.workloads import FakeWorkloads
 
 

@@ -7,13 +7,13 @@ from secrets import token_hex
 import trio
 
 from krt.broker.journal import IDLE_SECONDS, KEPT_SECONDS
+from krt.core.announce.event_id import EventId
+from krt.core.announce.event_id import parse as parse_id
 from krt.core.envelope import Envelope, to_fields
-from krt.core.event_id import EventId
-from krt.core.event_id import parse as parse_id
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
 from krt.core.ports import Backlog, Claimed, Delivered
-from krt.core.presence import Presence, Sighting
-from krt.core.restart import JournalPosition
+from krt.core.report.presence import Presence, Sighting
+from krt.core.restart.mark import JournalPosition
 from krt.errors import BrokerRefused, JournalFull
 from tests.fakes.values import JOURNAL, NOW
 

@@ -1,6 +1,6 @@
 """The names of workloads, as tests write them."""
 
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
 
 
 def a_key(kind: str, namespace: str, name: str) -> ObjectKey:

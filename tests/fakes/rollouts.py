@@ -5,13 +5,13 @@ from secrets import token_hex
 
 import trio
 
-from krt.core.conclusion import is_over_for
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey
 from krt.core.ports import FollowedWorkload
-from krt.core.presence import Presence, Seen
-from krt.core.report import Group, Standing
-from krt.core.report_fields import (
+from krt.core.report.conclusion import is_over_for
+from krt.core.report.presence import Presence, Seen
+from krt.core.report.report import Group, Standing
+from krt.core.report.report_fields import (
     group_field,
     parse,
     parse_group,
@@ -21,7 +21,7 @@ from krt.core.report_fields import (
     to_json_list,
     warnings_field,
 )
-from krt.core.target import Target
+from krt.core.report.target import Target
 from tests.fakes.journal import LEASE_SECONDS, Stream
 
 

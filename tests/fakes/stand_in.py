@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import yaml
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, Scope
 
-from krt.core.image import Repository, complete
-from krt.core.object_key import ObjectKey
+from krt.core.announce.image import Repository, complete
+from krt.core.kube.object_key import ObjectKey
 from krt.dev.cluster import StandInCluster
 from krt.dev.cluster.kinds import DEPLOYMENT
 from tests.fakes.keys import a_key

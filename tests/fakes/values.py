@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
+from krt.core.announce.event import Event, build
+from krt.core.announce.event_id import EventId
+from krt.core.caller.identity import Identity, VerifiedClaims, from_claims
 from krt.core.envelope import Envelope, Origin
-from krt.core.event import Event, build
-from krt.core.event_id import EventId
-from krt.core.identity import Identity, VerifiedClaims, from_claims
-from krt.core.presence import Presence, Sighting
-from krt.core.restart import JournalPosition, Mark, format_time
-from krt.core.workload import Container, RolloutStatus, Workload, read_image
+from krt.core.kube.workload import Container, RolloutStatus, Workload, read_image
+from krt.core.report.presence import Presence, Sighting
+from krt.core.restart.mark import JournalPosition, Mark
+from krt.core.restart.times import format_time
 from tests.fakes.keys import a_key
 from tests.oidc.tokens import claims
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import trio
 
-from krt.core.event_id import parse
+from krt.core.announce.event_id import parse
 from tests.apiserver.control_plane import ControlPlane
 from tests.fault.model import Restart
 

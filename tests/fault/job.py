@@ -9,7 +9,7 @@ import httpx
 import trio
 
 from krt.client.transport import Outgoing
-from krt.core.event_id import EventId, parse
+from krt.core.announce.event_id import EventId, parse
 from tests.fault.fleet import AUDIENCE, Fleet
 from tests.fault.plan import WEBS, Announcement
 

@@ -6,10 +6,10 @@ from typing import cast
 
 from krt.broker.client import Client
 from krt.broker.keys import Keys
-from krt.core.event_id import EventId, parse
-from krt.core.report import GroupState, Report
-from krt.core.report_fields import parse as parse_report
-from krt.core.target import TargetState
+from krt.core.announce.event_id import EventId, parse
+from krt.core.report.report import GroupState, Report
+from krt.core.report.report_fields import parse as parse_report
+from krt.core.report.target import TargetState
 from tests.fault.model import Event
 from tests.fault.places import Place
 

@@ -14,11 +14,11 @@ from krt.broker.endpoint import parse_endpoint
 from krt.broker.journal import ValkeyJournal
 from krt.broker.keys import Keys
 from krt.broker.rollouts import ValkeyRollouts
-from krt.core.event import build
+from krt.core.announce.event import build
+from krt.core.caller.use import Use
 from krt.core.ports import FollowedWorkload
-from krt.core.report import Group, GroupState
-from krt.core.target import Target, TargetState
-from krt.core.use import Use
+from krt.core.report.report import Group, GroupState
+from krt.core.report.target import Target, TargetState
 from krt.dev.valkey import EmbeddedValkey, open_valkey
 from tests.fakes.keys import a_key
 from tests.fakes.values import an_envelope

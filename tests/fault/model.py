@@ -21,7 +21,7 @@ is later has more to cover: it never makes more restarts than the ideal one, plu
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 
 CLOCK_SECONDS = 0.02  # an id has whole milliseconds; the worker's wait is on another clock than its time stamps
 READ_SECONDS = 0.3  # from Valkey's saying where the journal stands to the time stamp, on two busy cores

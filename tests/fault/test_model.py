@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 from tests.fault.model import Disturbance, Event, Restart, most_restarts, wrongs
 from tests.fault.places import places
 from tests.fault.plan import plan_of

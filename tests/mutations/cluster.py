@@ -94,13 +94,13 @@ _OF_KEYS = of(
     "core/test_object_key.py",
     (
         "test_a_workload_is_spelled_as_the_versions_before_spelled_it_and_others_by_their_group",
-        "core/object_key.py",
+        "core/kube/object_key.py",
         'key.kind if key.group == _WORKLOADS_GROUP else f"{key.kind}.{key.group}"',
         'f"{key.kind}.{key.group}"',
     ),
     (
         "test_a_kind_is_known_by_its_group_whatever_its_version",
-        "core/resource.py",
+        "core/kube/resource.py",
         "return key.kind == self.kind and key.group == self.group",
         "return key.kind == self.kind",
     ),

@@ -2,22 +2,22 @@
 
 from tests.mutations.mutation import of
 
-_PROGRESS = "core/progress.py"
-_CONCLUSION = "core/conclusion.py"
-_PRESENCE = "core/presence.py"
-_IDENTITY = "core/cluster_identity.py"
+_PROGRESS = "core/restart/progress.py"
+_CONCLUSION = "core/report/conclusion.py"
+_PRESENCE = "core/report/presence.py"
+_IDENTITY = "core/kube/cluster_identity.py"
 
 _OF_PROGRESS = of(
     "core/test_progress.py",
     (
         "test_T3_a_paused_rollout_is_waited_for_and_then_fails_by_that_name",
-        "core/rollout.py",
+        "core/kube/rollout.py",
         '    reason = _said(PAUSED if workload.paused else "", *status.problems, rules.awaited(workload))',
         "    reason = _said(*status.problems, rules.awaited(workload))",
     ),
     (
         "test_T3_old_pods_that_nobody_will_replace_are_no_success",
-        "core/rollout.py",
+        "core/kube/rollout.py",
         "    if workload.on_delete:",
         "    if False:",
     ),

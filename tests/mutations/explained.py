@@ -2,9 +2,9 @@
 
 from tests.mutations.mutation import of
 
-_EXPLAIN = "core/explain.py"
-_ADMISSION = "core/admission.py"
-_MATCHING = "core/matching.py"
+_EXPLAIN = "core/restart/explain.py"
+_ADMISSION = "core/caller/admission.py"
+_MATCHING = "core/restart/matching.py"
 
 MUTATIONS = (
     *of(
@@ -47,7 +47,7 @@ MUTATIONS = (
         ),
         (
             "test_T3_what_is_said_before_is_how_the_rollout_ends",
-            "core/rollout.py",
+            "core/kube/rollout.py",
             "    return is_known and _RULES[workload.key.kind].desired(workload) == 0",
             "    return workload.replicas == 0",
         ),

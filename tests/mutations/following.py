@@ -5,8 +5,8 @@ from tests.mutations.mutation import of
 _FOLLOW = "worker/follow.py"
 _WAITING = "worker/waiting.py"
 _RECORD = "worker/record.py"
-_PROGRESS = "core/progress.py"
-_ROLLOUT = "core/rollout.py"
+_PROGRESS = "core/restart/progress.py"
+_ROLLOUT = "core/kube/rollout.py"
 
 MUTATIONS = of(
     "worker/test_follow.py",
@@ -120,7 +120,7 @@ MUTATIONS = of(
     ),
     (
         "test_R1_a_restart_that_somebody_undoes_after_its_event_was_settled_has_failed",
-        "core/restart.py",
+        "core/restart/mark.py",
         "    return None if undone_mark(workload) else mark",
         "    return mark",
     ),
@@ -138,7 +138,7 @@ MUTATIONS = of(
     ),
     (
         "test_T3_a_restart_at_a_time_of_the_future_ends_at_the_deadline_too",
-        "core/restart.py",
+        "core/restart/mark.py",
         "restarted_at.timestamp() if restarted_at <= now else mark.covers.milliseconds / 1000",
         "restarted_at.timestamp()",
     ),
@@ -168,7 +168,7 @@ MUTATIONS = of(
     ),
     (
         "test_T3_a_workload_whose_deletion_begins_is_left_alone_and_fails_nobody",
-        "core/matching.py",
+        "core/restart/matching.py",
         "    if workload.deleted_at:",
         "    if False:",
     ),

@@ -2,7 +2,7 @@
 
 from tests.mutations.mutation import of
 
-_IMAGE = "core/image.py"
+_IMAGE = "core/announce/image.py"
 _SPELLED = "test_what_a_workload_runs_is_compared_however_it_is_spelled"
 _ONE = "test_events_and_policies_name_a_registry_in_one_spelling"
 

@@ -2,8 +2,8 @@
 
 from tests.mutations.mutation import of
 
-_PRESENCE = "core/presence.py"
-_CONCLUSION = "core/conclusion.py"
+_PRESENCE = "core/report/presence.py"
+_CONCLUSION = "core/report/conclusion.py"
 _REPORT_SCRIPTS = "broker/report_scripts.py"
 _DAEMON = "daemon/worker.py"
 
@@ -54,7 +54,7 @@ _IN_CORE = (
         "core/test_document.py",
         (
             "test_T4_a_cluster_that_had_left_is_named_beside_those_that_are_waited_for",
-            "core/document.py",
+            "core/report/document.py",
             "return (*found, *(_left(name, seen) for name in sorted(left(report, seen))))",
             "return tuple(found)",
         ),

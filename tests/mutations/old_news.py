@@ -4,7 +4,7 @@ from tests.mutations.mutation import of
 
 _TAKE = "worker/take.py"
 _JOURNAL = "broker/journal.py"
-_CONCLUSION = "core/conclusion.py"
+_CONCLUSION = "core/report/conclusion.py"
 _REPORT_SCRIPTS = "broker/report_scripts.py"
 
 MUTATIONS = of(

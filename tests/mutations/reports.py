@@ -46,7 +46,7 @@ _OF_ROLLOUTS = of(
     ),
     (
         "test_T1_what_was_skipped_may_come_to_match",
-        "core/target.py",
+        "core/report/target.py",
         "Rule(frozenset({TargetState.WAITING}), is_folded=True)",
         "Rule(_NONE, is_folded=True)",
     ),
@@ -234,7 +234,7 @@ _OF_JOBS = (
         "client/test_report.py",
         (
             "test_what_krt_web_says_is_final_is_whatever_the_state",
-            "core/report_document.py",
+            "core/report/report_document.py",
             "return self.state in FINAL if self.final is None else self.final",
             "return self.state in FINAL",
         ),

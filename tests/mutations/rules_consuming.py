@@ -2,7 +2,7 @@
 
 from tests.mutations.mutation import of
 
-_PRESENCE = "core/presence.py"
+_PRESENCE = "core/report/presence.py"
 _CLUSTERS = "broker/clusters.py"
 _JOURNAL = "broker/journal.py"
 _SCRIPTS = "broker/scripts.py"

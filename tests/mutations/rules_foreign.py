@@ -15,7 +15,7 @@ MUTATIONS = of(
     ),
     (
         "test_C7_only_what_ends_as_krts_own_messages_do_is_in_the_journal_already",
-        "core/event.py",
+        "core/announce/event.py",
         "message.endswith(JOURNALED)",
         'payload.endswith(b"\\n")',
     ),

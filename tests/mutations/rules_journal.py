@@ -3,7 +3,7 @@
 from tests.mutations.mutation import of
 
 _SCRIPTS = "broker/scripts.py"
-_USE = "core/use.py"
+_USE = "core/caller/use.py"
 _CLIENT = "broker/client.py"
 
 MUTATIONS = of(
@@ -140,19 +140,19 @@ MUTATIONS = of(
     ),
     (
         "test_J3_a_mark_counts_only_with_this_journals_name_and_ids",
-        "core/restart.py",
+        "core/restart/mark.py",
         "if mark is None or mark.journal != position.name or mark.covers > position.newest:",
         "if mark is None or mark.covers > position.newest:",
     ),
     (
         "test_J3_a_mark_counts_only_with_this_journals_name_and_ids",
-        "core/restart.py",
+        "core/restart/mark.py",
         "if mark is None or mark.journal != position.name or mark.covers > position.newest:",
         "if mark is None or mark.journal != position.name:",
     ),
     (
         "test_J3_a_mark_counts_only_with_this_journals_name_and_ids",
-        "core/restart.py",
+        "core/restart/decide.py",
         "if mark and mark.covers >= event:",
         "if mark and str(mark.covers) >= str(event):",
     ),
@@ -164,7 +164,7 @@ MUTATIONS = of(
     ),
     (
         "test_J3_a_mark_that_nobody_here_wrote_silences_nothing_and_is_warned_of",
-        "core/restart.py",
+        "core/restart/mark.py",
         "if mark is None or mark.journal != position.name or mark.covers > position.newest:",
         "if mark is None or mark.journal != position.name:",
     ),

@@ -2,7 +2,6 @@
 
 from tests.mutations.mutation import of
 
-_DECIDE = "core/restart.py"
 _CHANGES = "worker/changes.py"
 _RESTART = "worker/restart.py"
 _WAITING = "worker/waiting.py"
@@ -17,7 +16,7 @@ MUTATIONS = of(
     "worker/test_rules_restart.py",
     (
         "test_R1_a_mark_left_behind_by_a_reverted_template_is_not_believed",
-        _DECIDE,
+        "core/restart/mark.py",
         "return None if undone_mark(workload) else mark",
         "return mark",
     ),
@@ -95,13 +94,13 @@ MUTATIONS = of(
     ),
     (
         "test_R3_the_interval_counts_from_what_the_object_says",
-        _DECIDE,
+        "core/restart/decide.py",
         "    return min(left, interval_seconds)",
         "    return left",
     ),
     (
         "test_R3_the_interval_counts_from_what_the_object_says",
-        _DECIDE,
+        "core/restart/decide.py",
         "    restarted_at = parse_time(workload.restarted_at)\n    if restarted_at is None:",
         "    restarted_at = None\n    if restarted_at is None:",
     ),
@@ -119,7 +118,7 @@ MUTATIONS = of(
     ),
     (
         "test_R3_at_the_end_of_the_interval_the_mark_is_decided_again",
-        _DECIDE,
+        "core/restart/decide.py",
         "    if mark and mark.covers >= event:",
         "    if mark and waited_out is None and mark.covers >= event:",
     ),

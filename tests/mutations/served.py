@@ -2,11 +2,11 @@
 
 from tests.mutations.mutation import of
 
+_DECIDE = "core/restart/decide.py"
 _TAKE = "worker/take.py"
 _RECORD = "worker/record.py"
 _FOLLOW = "worker/follow.py"
-_RESTART = "core/restart.py"
-_PROGRESS = "core/progress.py"
+_PROGRESS = "core/restart/progress.py"
 
 _SERVED = "test_C2_what_others_restarted_or_created_after_an_old_event_"
 _IN_DOUBT = "test_C2_where_it_is_in_doubt_whether_its_pods_are_newer_it_is_restarted"
@@ -54,25 +54,25 @@ _OF_WORKERS = of(
     ),
     (
         _IN_DOUBT,
-        _RESTART,
-        "_CLOCKS_SECONDS < _seconds_after(time, event)",
-        "0 < _seconds_after(time, event)",
+        _DECIDE,
+        "_CLOCKS_SECONDS < seconds_after(time, event)",
+        "0 < seconds_after(time, event)",
     ),
     (
         _IN_DOUBT,
-        _RESTART,
-        "_seconds_after(time, event) <= age_seconds",
-        "_seconds_after(time, event)",
+        _DECIDE,
+        "seconds_after(time, event) <= age_seconds",
+        "seconds_after(time, event)",
     ),
     (
         _IN_DOUBT,
-        _RESTART,
+        _DECIDE,
         "    times = (workload.created_at, None if is_own else workload.restarted_at)",
         "    times = (workload.created_at, workload.restarted_at)",
     ),
     (
         "test_C2_a_restart_of_krts_own_covers_what_its_mark_says",
-        _RESTART,
+        _DECIDE,
         "    if mark and mark.covers >= event:",
         "    if False:",
     ),
@@ -124,9 +124,9 @@ _BY_TIME = "test_C2_what_others_made_after_the_event_is_known_by_its_time_unless
 
 _OF_RESTART = of(
     "core/test_restart.py",
-    (_BY_TIME, _RESTART, "_CLOCKS_SECONDS < _seconds_after(time, event)", "0 < _seconds_after(time, event)"),
-    (_BY_TIME, _RESTART, "_seconds_after(time, event) <= age_seconds", "_seconds_after(time, event)"),
-    (_BY_TIME, _RESTART, "None if is_own else workload.restarted_at", "workload.restarted_at"),
+    (_BY_TIME, _DECIDE, "_CLOCKS_SECONDS < seconds_after(time, event)", "0 < seconds_after(time, event)"),
+    (_BY_TIME, _DECIDE, "seconds_after(time, event) <= age_seconds", "seconds_after(time, event)"),
+    (_BY_TIME, _DECIDE, "None if is_own else workload.restarted_at", "workload.restarted_at"),
 )
 
 _OF_PROGRESS = of(

@@ -15,7 +15,7 @@ import time
 import pytest
 import trio
 
-from krt.core.event_id import EventId, parse
+from krt.core.announce.event_id import EventId, parse
 
 
 def test_green():
@@ -54,7 +54,7 @@ def tests(copy: Copy) -> Iterator[str]:
 
 
 def mutation(test: str, text: str = _RIGHT, replacement: str = _WRONG) -> Mutation:
-    return Mutation(test, "core/event_id.py", text, replacement)
+    return Mutation(test, "core/announce/event_id.py", text, replacement)
 
 
 @pytest.mark.parametrize("test", ["test_green", "test_of_trio"])
@@ -97,7 +97,7 @@ def test_a_text_stands_once_or_the_mutation_is_none(copy: Copy, text: str) -> No
 
 
 def test_the_working_tree_is_never_touched(copy: Copy) -> None:
-    own, copied = ROOT / "krt/core/event_id.py", copy.root / "krt/core/event_id.py"
+    own, copied = ROOT / "krt/core/announce/event_id.py", copy.root / "krt/core/announce/event_id.py"
     before = own.read_bytes()
     with mutation("x").applied(copy.root):
         assert copied.read_bytes() != before

@@ -26,7 +26,7 @@ _OF_MANY = of(
     ),
     (
         "test_a_rolling_update_of_the_workers_loses_nothing_and_doubles_nothing",
-        "core/restart.py",
+        "core/restart/decide.py",
         "    if mark and mark.covers >= event:",
         "    if False:",
     ),

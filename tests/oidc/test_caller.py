@@ -7,7 +7,7 @@ from time import perf_counter
 import pytest
 import trio
 
-from krt.core.identity import Identity
+from krt.core.caller.identity import Identity
 from krt.errors import KeysUnavailable, TokenRejected
 from krt.oidc.caller import identify
 from krt.oidc.config import parse_issuer

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from krt.core.identity import Identity, Rejection
+from krt.core.caller.identity import Identity, Rejection
 from krt.errors import TokenRejected
 from krt.oidc.keyset import KeySet
 from krt.oidc.token import UnknownKey, bearer, verify

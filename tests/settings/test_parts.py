@@ -6,8 +6,8 @@ import pytest
 import trustme
 
 from krt.broker.endpoint import FromFile, Tcp, Tls
-from krt.core.patterns import parse_prefix
-from krt.core.who import Who
+from krt.core.caller.patterns import parse_prefix
+from krt.core.caller.who import Who
 from krt.errors import SettingsInvalid
 from krt.secret import Secret
 from krt.serving.address import Address

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from krt.core.admission import Refusal, refusal
-from krt.core.who import Who
+from krt.core.caller.admission import Refusal, refusal
+from krt.core.caller.who import Who
 from krt.errors import SettingsInvalid
 from krt.settings.judge import load_judge
 from krt.settings.load import Settings, load

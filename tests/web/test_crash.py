@@ -6,10 +6,10 @@ from typing import NoReturn
 import pytest
 import trio
 
-from krt.core.identity import Identity
-from krt.core.patterns import ImagePattern
-from krt.core.policy import Rule
-from krt.core.who import Who
+from krt.core.caller.identity import Identity
+from krt.core.caller.patterns import ImagePattern
+from krt.core.caller.policy import Rule
+from krt.core.caller.who import Who
 from krt.metrics import Metrics
 from krt.serving.denial import Denial
 from krt.web.app import build_app

@@ -2,9 +2,9 @@
 
 import pytest
 
-from krt.core.patterns import parse_prefix
-from krt.core.policy import Rule
-from krt.core.who import Who, parse_who
+from krt.core.caller.patterns import parse_prefix
+from krt.core.caller.policy import Rule
+from krt.core.caller.who import Who, parse_who
 from krt.web.drift import Drift
 from tests.fakes.values import an_identity
 

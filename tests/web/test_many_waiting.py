@@ -12,9 +12,9 @@ from krt.broker.client import Client, open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
 from krt.broker.rollouts import ValkeyRollouts
-from krt.core.event_id import EventId, parse
-from krt.core.report import Group, GroupState
-from krt.core.target import Target, TargetState
+from krt.core.announce.event_id import EventId, parse
+from krt.core.report.report import Group, GroupState
+from krt.core.report.target import Target, TargetState
 from krt.serving.address import Address
 from tests.fakes.around import Around, Krt, ask, get
 from tests.fakes.keys import a_key

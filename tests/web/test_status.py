@@ -12,12 +12,12 @@ from krt.broker.client import Client, open_client
 from krt.broker.endpoint import parse_endpoint
 from krt.broker.keys import Keys
 from krt.broker.rollouts import ValkeyRollouts
+from krt.core.announce.event_id import EventId, parse
 from krt.core.envelope import Envelope, to_fields
-from krt.core.event_id import EventId, parse
 from krt.core.ports import ChannelMessage, Signal, Subscribed, Unsubscribed
-from krt.core.presence import Seen
-from krt.core.report import ENDED, Group, GroupState, Report
-from krt.core.target import Target, TargetState
+from krt.core.report.presence import Seen
+from krt.core.report.report import ENDED, Group, GroupState, Report
+from krt.core.report.target import Target, TargetState
 from krt.errors import BrokerUnavailable
 from krt.web.answers import WebAnswer
 from krt.web.call import Call

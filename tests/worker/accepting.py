@@ -5,10 +5,10 @@ from krt.broker.client import Client
 from krt.broker.journal import ValkeyJournal
 from krt.broker.keys import Keys
 from krt.broker.rollouts import ValkeyRollouts
-from krt.core.event import Event
-from krt.core.event_id import EventId
+from krt.core.announce.event import Event
+from krt.core.announce.event_id import EventId
+from krt.core.caller.use import Use, use_of
 from krt.core.ports import Acceptance
-from krt.core.use import Use, use_of
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.values import an_envelope, an_event, an_identity
 

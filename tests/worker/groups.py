@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from krt.broker.client import Client
 from krt.broker.journal import ValkeyJournal
 from krt.broker.rollouts import ValkeyRollouts
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import to_fields
-from krt.core.event_id import EventId
-from krt.core.presence import Presence, group_name
-from krt.core.report import Group, GroupState
+from krt.core.report.presence import Presence, group_name
+from krt.core.report.report import Group, GroupState
 from krt.daemon.worker import presence_of
 from krt.settings.load import load
 from tests.fakes.values import an_envelope

@@ -13,7 +13,7 @@ import trustme
 from krt.broker.client import Client
 from krt.broker.clusters import claim_name
 from krt.cluster.workloads.open import open_cluster
-from krt.core.cluster_identity import ClusterIdentity, parse_identity
+from krt.core.kube.cluster_identity import ClusterIdentity, parse_identity
 from krt.errors import SettingsInvalid
 from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.objects import WORKER_RULES, Object, grant

@@ -11,13 +11,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from krt.core.admission import Refusal, refusal
-from krt.core.event import Event
-from krt.core.explain import Expectation, Finding, WorkerView, explain
-from krt.core.matching import SkipReason, Warning  # noqa: A004
-from krt.core.report import Report
-from krt.core.target import Target, TargetState
-from krt.core.workload import RolloutStatus, Workload
+from krt.core.announce.event import Event
+from krt.core.caller.admission import Refusal, refusal
+from krt.core.kube.workload import RolloutStatus, Workload
+from krt.core.report.report import Report
+from krt.core.report.target import Target, TargetState
+from krt.core.restart.explain import Expectation, Finding, WorkerView, explain
+from krt.core.restart.matching import SkipReason, Warning  # noqa: A004
 from krt.settings.load import Settings, load
 from krt.settings.lookup import load_lookup
 from tests.fakes.journal import Stream

@@ -9,15 +9,15 @@ from itertools import pairwise
 import pytest
 import trio
 
-from krt.core.event_id import EventId
-from krt.core.matching import Warning  # noqa: A004
-from krt.core.object_key import ObjectKey
-from krt.core.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK
-from krt.core.report import MOST_TARGETS, Group, GroupState
-from krt.core.restart import format_time
-from krt.core.rollout import ON_DELETE, PAUSED
-from krt.core.target import Target
-from krt.core.workload import RolloutStatus, Workload
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.rollout import ON_DELETE, PAUSED
+from krt.core.kube.workload import RolloutStatus, Workload
+from krt.core.report.report import MOST_TARGETS, Group, GroupState
+from krt.core.report.target import Target
+from krt.core.restart.matching import Warning  # noqa: A004
+from krt.core.restart.progress import DELETED, GONE, NOT_MADE, TAKEN_BACK
+from krt.core.restart.times import format_time
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable
 from tests.fakes.index import FakeIndex
 from tests.fakes.keys import a_key

@@ -5,7 +5,7 @@ from dataclasses import replace
 import trio
 
 from krt.broker.client import Client
-from krt.core.restart import parse_mark
+from krt.core.restart.mark import parse_mark
 from krt.errors import BrokerUnavailable
 from tests.fakes.journal import FakeJournal
 from tests.fakes.rollouts import FakeRollouts

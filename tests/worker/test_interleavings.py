@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 import trio
 
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey
-from krt.core.restart import parse_mark
-from krt.core.workload import Workload
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.workload import Workload
+from krt.core.restart.mark import parse_mark
 from krt.errors import BrokerUnavailable, ClusterUnavailable
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal

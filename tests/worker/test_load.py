@@ -8,8 +8,8 @@ import trio
 
 from krt.broker.channel import subscribe
 from krt.cluster.workloads.open import open_cluster
-from krt.core.report import GroupState
-from krt.core.restart import parse_mark
+from krt.core.report.report import GroupState
+from krt.core.restart.mark import parse_mark
 from krt.dev.cluster import Fault, deployment
 from krt.worker.role import Around, work
 from tests.fakes.pace import pace, slack

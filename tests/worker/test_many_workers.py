@@ -2,7 +2,7 @@
 
 import trio
 
-from krt.core.restart import parse_mark
+from krt.core.restart.mark import parse_mark
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.values import a_workload
 from tests.fakes.workloads import FakeWorkloads

@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.samples import Sample
 
 from krt.broker.client import Client
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 from krt.core.ports import Backlog
-from krt.core.report import Group, GroupState
+from krt.core.report.report import Group, GroupState
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict
 from krt.metrics import WorkerMetrics
 from tests.fakes.journal import FakeJournal

@@ -13,8 +13,8 @@ from krt.broker.client import Client
 from krt.broker.clusters import claim_name, seen_clusters
 from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
-from krt.core.cluster_identity import ClusterIdentity
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
+from krt.core.kube.cluster_identity import ClusterIdentity
 from krt.core.ports import ChannelMessage, Signal
 from krt.errors import SettingsInvalid
 from tests.fakes.pace import slack

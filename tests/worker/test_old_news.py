@@ -7,9 +7,9 @@ import pytest
 
 from krt.broker.client import Client
 from krt.broker.reports import Reports
-from krt.core.event_id import EventId
-from krt.core.report import Group, GroupState
-from krt.core.target import Target, TargetState
+from krt.core.announce.event_id import EventId
+from krt.core.report.report import Group, GroupState
+from krt.core.report.target import Target, TargetState
 from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.workloads import FakeWorkloads
 from tests.worker.accepting import KEYS, report

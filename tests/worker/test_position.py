@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pytest
 import trio
 
-from krt.core.event_id import EventId
-from krt.core.restart import JournalPosition
+from krt.core.announce.event_id import EventId
+from krt.core.restart.mark import JournalPosition
 from krt.errors import BrokerUnavailable
 from krt.worker.position import LastPosition
 

@@ -9,13 +9,13 @@ import trio
 
 from krt.broker.clusters import claim_name
 from krt.broker.scripts import TIDY
-from krt.core.cluster_identity import ClusterIdentity
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import SCHEMA, to_fields
-from krt.core.event_id import EventId
-from krt.core.intent import of_image
-from krt.core.presence import group_name
-from krt.core.report import Group, GroupState
-from krt.core.restart import format_time
+from krt.core.kube.cluster_identity import ClusterIdentity
+from krt.core.report.presence import group_name
+from krt.core.report.report import Group, GroupState
+from krt.core.restart.intent import of_image
+from krt.core.restart.times import format_time
 from krt.daemon.worker import presence_of
 from krt.errors import BrokerUnavailable, ClusterRefused, ClusterUnavailable, SettingsInvalid
 from krt.settings.load import load

@@ -3,9 +3,9 @@
 import pytest
 import trio
 
-from krt.core.admission import Refusal, refusal
-from krt.core.event import JOURNALED
-from krt.core.patterns import parse_prefix
+from krt.core.announce.event import JOURNALED
+from krt.core.caller.admission import Refusal, refusal
+from krt.core.caller.patterns import parse_prefix
 from krt.errors import BrokerUnavailable
 from tests.fakes.values import an_envelope, an_event
 from tests.worker.accepting import KEYS, a_journal

@@ -16,8 +16,8 @@ from krt.cluster.source import Access
 from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.open import Cluster
 from krt.cluster.workloads.wire import READERS
-from krt.core.image import complete
-from krt.core.restart import format_time
+from krt.core.announce.image import complete
+from krt.core.restart.times import format_time
 from krt.daemon import root
 from krt.dev.cluster import Fault, deployment
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, VersionExpired

@@ -11,9 +11,11 @@ from krt.broker.channel import subscribe
 from krt.broker.client import open_client
 from krt.broker.durability import durability_problems
 from krt.broker.endpoint import parse_endpoint
-from krt.core.event_id import EventId
+from krt.core.announce.event_id import EventId
 from krt.core.ports import ChannelMessage, Subscribed
-from krt.core.restart import AlreadyRestarted, JournalPosition, RestartNow, decide, format_time, parse_mark
+from krt.core.restart.decide import AlreadyRestarted, RestartNow, decide
+from krt.core.restart.mark import JournalPosition, parse_mark
+from krt.core.restart.times import format_time
 from krt.dev.valkey import open_valkey
 from krt.errors import BrokerRefused, BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
 from krt.worker import chores

@@ -10,7 +10,8 @@ from krt.cluster.refusal import refusal
 from krt.cluster.wire import Status
 from krt.cluster.workloads.open import open_cluster
 from krt.core.ports import Stamp
-from krt.core.restart import format_time, parse_mark
+from krt.core.restart.mark import parse_mark
+from krt.core.restart.times import format_time
 from krt.dev.cluster import deployment
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, VersionExpired
 from tests.fakes.index import FakeIndex

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 import trio
 
-from krt.core.progress import DELETED, GONE, TAKEN_BACK
-from krt.core.restart import format_time
-from krt.core.rollout import NO_PODS, ON_DELETE, PAUSED
-from krt.core.workload import RolloutStatus
+from krt.core.kube.rollout import NO_PODS, ON_DELETE, PAUSED
+from krt.core.kube.workload import RolloutStatus
+from krt.core.restart.progress import DELETED, GONE, TAKEN_BACK
+from krt.core.restart.times import format_time
 from krt.errors import BrokerUnavailable, ClusterUnavailable
 from tests.fakes.index import FakeIndex
 from tests.fakes.journal import FakeJournal

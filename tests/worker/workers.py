@@ -9,13 +9,13 @@ from typing import Any
 
 import trio
 
-from krt.core.conclusion import state_of
-from krt.core.event import JOURNALED, Event, to_json
-from krt.core.event_id import EventId
+from krt.core.announce.event import JOURNALED, Event, to_json
+from krt.core.announce.event_id import EventId
 from krt.core.ports import ChannelMessage, Signal, Subscribed
-from krt.core.presence import Presence, Seen, Sighting
-from krt.core.report import Group, Report
-from krt.core.report_fields import parse
+from krt.core.report.conclusion import state_of
+from krt.core.report.presence import Presence, Seen, Sighting
+from krt.core.report.report import Group, Report
+from krt.core.report.report_fields import parse
 from krt.errors import BrokerUnavailable
 from krt.metrics import WorkerMetrics
 from krt.worker.restart import Rules

@@ -8,10 +8,10 @@ from typing import Any
 
 from krt.cluster.transport import Transport, decoded
 from krt.cluster.workloads.wire import FIELD_MANAGER, READERS
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.restartable import RESTARTABLE
+from krt.core.kube.workload import CAUSE, MARK, RESTARTED_AT, Workload
 from krt.core.ports import Stamp
-from krt.core.restartable import RESTARTABLE
-from krt.core.workload import CAUSE, MARK, RESTARTED_AT, Workload
 
 
 async def read(transport: Transport, key: ObjectKey) -> Workload:

@@ -14,9 +14,9 @@ import trio
 
 from krt.cluster.transport import Transport
 from krt.cluster.workloads.wire import FIELD_MANAGER
-from krt.core.resource import Resource
-from krt.core.restartable import RESTARTABLE
-from krt.core.workload import Workload
+from krt.core.kube.resource import Resource
+from krt.core.kube.restartable import RESTARTABLE
+from krt.core.kube.workload import Workload
 from krt.errors import ClusterError
 from krt.logs import Log
 

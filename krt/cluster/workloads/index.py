@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Container
 
-from krt.core.image import Repository
-from krt.core.object_key import ObjectKey
+from krt.core.announce.image import Repository
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import Resource
+from krt.core.kube.workload import Workload
 from krt.core.ports import Changed
-from krt.core.resource import Resource
-from krt.core.workload import Workload
 
 
 class WorkloadIndex:

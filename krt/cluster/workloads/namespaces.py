@@ -11,9 +11,9 @@ import msgspec
 from krt.cluster.scope import Scope
 from krt.cluster.wire import Reader
 from krt.cluster.workloads.index import WorkloadIndex
-from krt.core.object_key import ObjectKey
-from krt.core.resource import NAMESPACE, Resource
-from krt.core.workload import OPT, Workload
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import NAMESPACE, Resource
+from krt.core.kube.workload import OPT, Workload
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ from krt.cluster.workloads import calls
 from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.namespaces import Namespaces
 from krt.cluster.workloads.wire import READERS
-from krt.core.cluster_identity import ClusterIdentity
-from krt.core.image import Repository
-from krt.core.object_key import ObjectKey
+from krt.core.announce.image import Repository
+from krt.core.kube.cluster_identity import ClusterIdentity
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.workload import Workload
 from krt.core.ports import Changed, Stamp
-from krt.core.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

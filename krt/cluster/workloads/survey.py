@@ -13,7 +13,7 @@ from krt.cluster.transport import Transport
 from krt.cluster.wire import Reader
 from krt.cluster.workloads.namespaces import Namespaces
 from krt.cluster.workloads.wire import READERS
-from krt.core.workload import Workload
+from krt.core.kube.workload import Workload
 from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionExpired
 
 T = TypeVar("T")

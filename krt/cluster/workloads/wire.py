@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from krt.cluster.wire import Reader
-from krt.core.reason import readable
-from krt.core.resource import Resource
-from krt.core.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE, STATEFUL_SET
-from krt.core.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, RolloutStatus, Workload, read_image
+from krt.core.kube.resource import Resource
+from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE, STATEFUL_SET
+from krt.core.kube.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, RolloutStatus, Workload, read_image
+from krt.core.report.reason import readable
 
 FIELD_MANAGER = "krt"  # as which krt writes
 _SELVES = {FIELD_MANAGER, "kube-controller-manager", "k3s"}  # the latter write the number of a Deployment's revision

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from krt.core import resource, restartable
-from krt.core.resource import Resource
+from krt.core.kube import resource, restartable
+from krt.core.kube.resource import Resource
 
 Json = dict[str, Any]  # a Kubernetes object is its JSON: the stand-in keeps fields it knows nothing of
 

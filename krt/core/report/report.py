@@ -6,9 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey
-from krt.core.target import Target
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey
+from krt.core.report.target import Target
 
 MOST_TARGETS = 1000  # that a report lists one by one; of those beyond it that ended well, only the number
 ENDED = "ended"  # the field that holds the first final state that krt web answered

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from msgspec import UNSET
 
-from krt.core.conclusion import counted, is_absent, left, state_of
-from krt.core.object_key import ObjectKey
-from krt.core.presence import Seen, cluster_of
-from krt.core.report import FINAL, MOST_TARGETS, Group, GroupState, Report
-from krt.core.report_document import ABSENT, LEFT, Document, DocumentOrigin, ListedCluster, ListedTarget
-from krt.core.target import URGENCY, Target
+from krt.core.kube.object_key import ObjectKey
+from krt.core.report.conclusion import counted, is_absent, left, state_of
+from krt.core.report.presence import Seen, cluster_of
+from krt.core.report.report import FINAL, MOST_TARGETS, Group, GroupState, Report
+from krt.core.report.report_document import ABSENT, LEFT, Document, DocumentOrigin, ListedCluster, ListedTarget
+from krt.core.report.target import URGENCY, Target
 
 _LEFT = "its last worker was stopped before the event: nothing is restarted there until one is back"
 

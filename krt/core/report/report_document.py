@@ -8,8 +8,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from krt.core.report import FINAL, FINAL_GROUPS
-from krt.core.target import FINAL_TARGETS
+from krt.core.report.report import FINAL, FINAL_GROUPS
+from krt.core.report.target import FINAL_TARGETS
 
 ABSENT, LEFT = "absent", "left"  # of a cluster, besides what its workers say (GroupState)
 

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 import msgspec
 
-from krt.core.event_id import EventId
-from krt.core.object_key import ObjectKey, read_key, spell_key
-from krt.core.report import Group, GroupState, Report
-from krt.core.target import Target, TargetState
+from krt.core.announce.event_id import EventId
+from krt.core.kube.object_key import ObjectKey, read_key, spell_key
+from krt.core.report.report import Group, GroupState, Report
+from krt.core.report.target import Target, TargetState
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from krt.core.admission import Refusal, refusal
-from krt.core.event import Event
-from krt.core.image import Repository, split_tag
-from krt.core.matching import FAILING, Match, Skip, judge
-from krt.core.patterns import ImagePattern
-from krt.core.policy import Rule
-from krt.core.workload import Container, Workload
+from krt.core.announce.event import Event
+from krt.core.announce.image import Repository, split_tag
+from krt.core.caller.admission import Refusal, refusal
+from krt.core.caller.patterns import ImagePattern
+from krt.core.caller.policy import Rule
+from krt.core.kube.workload import Container, Workload
+from krt.core.restart.matching import FAILING, Match, Skip, judge
 
 
 class Expectation(StrEnum):

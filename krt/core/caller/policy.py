@@ -6,11 +6,11 @@ What the fields of a rule mean, and what they do not protect from, is written do
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from krt.core.event import Event
-from krt.core.identity import Identity
-from krt.core.image import Repository
-from krt.core.patterns import ImagePattern, TextPattern, WorkflowPattern
-from krt.core.who import Who, names
+from krt.core.announce.event import Event
+from krt.core.announce.image import Repository
+from krt.core.caller.identity import Identity
+from krt.core.caller.patterns import ImagePattern, TextPattern, WorkflowPattern
+from krt.core.caller.who import Who, names
 from krt.errors import NotAllowed
 
 # Those that only people with write access cause.

@@ -10,15 +10,16 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from krt.core.event_id import EventId
-from krt.core.matching import going
-from krt.core.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
-from krt.core.reason import readable
-from krt.core.report import Standing
-from krt.core.restart import JournalPosition, is_after, parse_time, seconds_since_restart, undone_mark, valid_mark
-from krt.core.rollout import NO_PODS, Counts, Progressing, Ready, Stage, stage_of
-from krt.core.target import LAST, Target, TargetState
-from krt.core.workload import Workload
+from krt.core.announce.event_id import EventId
+from krt.core.kube.rollout import NO_PODS, Counts, Progressing, Ready, Stage, stage_of
+from krt.core.kube.workload import Workload
+from krt.core.report.reason import readable
+from krt.core.report.report import Standing
+from krt.core.report.target import LAST, Target, TargetState
+from krt.core.restart.mark import JournalPosition, seconds_since_restart, undone_mark, valid_mark
+from krt.core.restart.matching import going
+from krt.core.restart.outcome import Covered, Expired, Failed, Outcome, Restarted, Superseded, Unmatched
+from krt.core.restart.times import is_after, parse_time
 
 DELETED = "it was deleted"
 GONE = "deleted and recreated without the restart"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from krt.core.image import ImageReference, Repository, parse
-from krt.core.object_key import ObjectKey
+from krt.core.announce.image import ImageReference, Repository, parse
+from krt.core.kube.object_key import ObjectKey
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # on the pod template, as `kubectl rollout restart` writes it
 MARK = "krt/event"  # on the workload's own metadata: what its last restart covers

@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from krt.core.patterns import parse_image_pattern, parse_ref_pattern, parse_tag_pattern, parse_workflow_pattern
-from krt.core.policy import Rule
-from krt.core.who import parse_who
+from krt.core.caller.patterns import parse_image_pattern, parse_ref_pattern, parse_tag_pattern, parse_workflow_pattern
+from krt.core.caller.policy import Rule
+from krt.core.caller.who import parse_who
 from krt.errors import SettingsInvalid
 
 MOST_BYTES = 1024 * 1024

@@ -6,8 +6,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from krt.core.event_id import EventId
-from krt.core.workload import Workload
+from krt.core.announce.event_id import EventId
+from krt.core.kube.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

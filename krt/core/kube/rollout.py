@@ -8,8 +8,8 @@ left.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from krt.core.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
-from krt.core.workload import RolloutStatus, Workload
+from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from krt.core.kube.workload import RolloutStatus, Workload
 
 PAUSED = "the rollout is paused: it goes on after `kubectl rollout resume`"
 ON_DELETE = "its pods are replaced when somebody deletes them (OnDelete)"

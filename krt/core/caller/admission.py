@@ -2,9 +2,9 @@
 
 from enum import StrEnum
 
-from krt.core.event import Event
-from krt.core.patterns import ImagePattern
-from krt.core.policy import Rule, admits, admits_image
+from krt.core.announce.event import Event
+from krt.core.caller.patterns import ImagePattern
+from krt.core.caller.policy import Rule, admits, admits_image
 
 
 class Refusal(StrEnum):

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from krt.core.announce.event_id import EventId
 from krt.core.envelope import Envelope
-from krt.core.event_id import EventId
-from krt.core.matching import Verdict, judge
-from krt.core.workload import Workload
+from krt.core.kube.workload import Workload
+from krt.core.restart.matching import Verdict, judge
 
 _MOST_CAUSE_CHARACTERS = 1024  # refs are as long as their authors like
 

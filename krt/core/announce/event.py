@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import cast
 
-from krt.core import image as images
+from krt.core.announce import image as images
 from krt.core.strict_json import StrictJsonError, loads
 from krt.errors import EventInvalid
 

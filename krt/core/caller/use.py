@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from krt.core.event import Event, to_json
-from krt.core.identity import Identity
+from krt.core.announce.event import Event, to_json
+from krt.core.caller.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)

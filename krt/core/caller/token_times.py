@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from krt.core.identity import Rejection
+from krt.core.caller.identity import Rejection
 
 LEEWAY_SECONDS = 10
 LONGEST_LIFE_SECONDS = 900  # GitHub's tokens live 300 s

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from krt.core.object_key import ObjectKey
+from krt.core.kube.object_key import ObjectKey
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What krt can restart: a row each. How its pods are counted is `core.rollout`'s, how it is read `cluster`'s."""
 
-from krt.core.resource import Resource
+from krt.core.kube.resource import Resource
 
 DEPLOYMENT = Resource("apps", "v1", "Deployment", "deployments")
 STATEFUL_SET = Resource("apps", "v1", "StatefulSet", "statefulsets")

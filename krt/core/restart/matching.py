@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from krt.core import rollout
-from krt.core.event import Event
-from krt.core.image import ImageReference
-from krt.core.workload import Container, Workload
+from krt.core.announce.event import Event
+from krt.core.announce.image import ImageReference
+from krt.core.kube import rollout
+from krt.core.kube.workload import Container, Workload
 
 
 class SkipReason(StrEnum):

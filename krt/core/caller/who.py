@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from krt.core.identity import Identity
+from krt.core.caller.identity import Identity
 
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # GitHub's are narrower; an Enterprise Server's are not
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}")

@@ -5,8 +5,8 @@ docker/metadata-action gives whole references, one a line. The body of a call st
 
 from collections.abc import Iterator
 
-from krt.core.event import TAG_FORM, Event, build
-from krt.core.image import complete, is_tag, split_tag
+from krt.core.announce.event import TAG_FORM, Event, build
+from krt.core.announce.image import complete, is_tag, split_tag
 from krt.errors import EventInvalid
 
 _MOST_SHOWN = 200  # characters of what is quoted

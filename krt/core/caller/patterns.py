@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from krt.core.image import Repository, below, complete, is_component, is_tag
+from krt.core.announce.image import Repository, below, complete, is_component, is_tag
 
 REPO = "{repo}"  # in an image pattern: the verified name of the caller's repository, in lower case
 

@@ -1,8 +1,8 @@
 """What a report amounts to, over all clusters that are waited for. Pure."""
 
-from krt.core.presence import Seen, cluster_of, left_before, waited_for
-from krt.core.report import FINAL, EventState, GroupState, Report
-from krt.core.target import ROLLING, TargetState
+from krt.core.report.presence import Seen, cluster_of, left_before, waited_for
+from krt.core.report.report import FINAL, EventState, GroupState, Report
+from krt.core.report.target import ROLLING, TargetState
 
 _EVENT_AGE_SECONDS = 3600.0  # of groups that were never seen
 

@@ -1,0 +1,1 @@
+"""What is announced: an image and its tags, as an event with an id."""

@@ -1,0 +1,1 @@
+"""Whether a workload is restarted, when, and how that ended."""
