@@ -18,5 +18,5 @@ async def crash(_: Daemon, *, task_status: trio.TaskStatus[tuple[()]]) -> None:
 
 
 root.admin = crash
-root._settle = all_started.set  # what krt does last when it starts
+root.collect_often = all_started.set  # what krt does last when it starts
 sys.exit(main())
