@@ -27,3 +27,8 @@ class ValkeyClock:
     async def age_seconds(self, entry: EventId) -> float:
         """How long ago the event was accepted. Raises BrokerUnavailable."""
         return await self.now() - entry.milliseconds / 1000
+
+    async def accepted_at(self, entry: EventId) -> float:
+        """When the event was accepted, on Trio's clock. Raises BrokerUnavailable."""
+        age_seconds = await self.age_seconds(entry)
+        return trio.current_time() - age_seconds

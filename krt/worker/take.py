@@ -77,7 +77,8 @@ class Taker:
 
     async def take(self, delivered: Delivered) -> None:
         """Hold the entry and have its workloads restarted, or settle it if there is nothing to hold. Safe to repeat."""
-        made = await self._made_after(delivered.id)
+        accepted_at = await self._clock.accepted_at(delivered.id)
+        made = await self._made_after(delivered.id, accepted_at)
         if made is not None and await self._rollouts.is_over(delivered.id):
             log.debug("event_was_over", event_id=delivered.id)
             await self._journal.acknowledge(delivered.id)
@@ -98,10 +99,10 @@ class Taker:
         if refusal := self._matching.refusal(envelope.event):
             log.warning("event_refused", event_id=delivered.id, image=envelope.event.image, reason=refusal)
             await self._settle(delivered.id, GroupState.FAILED, refusal)
-        elif await self._is_too_old(delivered):
+        elif await self._is_too_old(delivered.id, accepted_at):
             await self.expire(delivered.id)
         else:
-            await self._begin(delivered, envelope, is_backlog=_is_backlog(delivered.id, made))
+            await self._begin(delivered, envelope, accepted_at, is_backlog=_is_backlog(delivered.id, made))
 
     async def expire(self, entry: EventId) -> None:
         """The event is of no use any more: settle it as that."""
@@ -112,10 +113,9 @@ class Taker:
         """The event cannot be handled: settle it as that."""
         await self._settle(entry, GroupState.FAILED, "internal")
 
-    async def _begin(self, delivered: Delivered, envelope: Envelope, *, is_backlog: bool) -> None:
+    async def _begin(self, delivered: Delivered, envelope: Envelope, accepted_at: float, *, is_backlog: bool) -> None:
         self._position.seen(delivered.id)
-        age_seconds = await self._clock.age_seconds(delivered.id)
-        accepted_at = trio.current_time() - age_seconds
+        age_seconds = trio.current_time() - accepted_at
         fresh_after = -math.inf if envelope.dry_run else trio.current_time() + FRESH_SECONDS
         intent = of_image(delivered.id, envelope, require_opt_in=self._matching.require_opt_in)
         note = self._hand.note_settled
@@ -168,15 +168,15 @@ class Taker:
             log.warning("entry_left", event_id=entry, schema=schema)
             self._newest_left = entry
 
-    async def _is_too_old(self, delivered: Delivered) -> bool:
-        if await self._clock.age_seconds(delivered.id) <= self._matching.max_event_age_seconds:
+    async def _is_too_old(self, entry: EventId, accepted_at: float) -> bool:
+        if trio.current_time() - accepted_at <= self._matching.max_event_age_seconds:
             return False
         # Decided once: what was young enough when a worker first matched it is tried on by the next one.
-        return not await self._rollouts.is_open(delivered.id)
+        return not await self._rollouts.is_open(entry)
 
-    async def _made_after(self, entry: EventId) -> float | None:
+    async def _made_after(self, entry: EventId, accepted_at: float) -> float | None:
         """When the group was made, if that was after the event; None otherwise, and for an event of this moment."""
-        if await self._clock.age_seconds(entry) <= FRESH_SECONDS:
+        if trio.current_time() - accepted_at <= FRESH_SECONDS:
             return None
         made = await self._journal.group_made()
         return made if entry.milliseconds / 1000 < made else None

@@ -274,13 +274,13 @@ MUTATIONS = of(
     (
         "test_C6_an_event_too_old_when_first_matched_expires",
         _TAKE,
-        "        elif await self._is_too_old(delivered):",
+        "        elif await self._is_too_old(delivered.id, accepted_at):",
         "        elif False:",
     ),
     (
         "test_C6_an_event_matched_in_time_is_tried_on_by_the_next_worker",
         _TAKE,
-        "        return not await self._rollouts.is_open(delivered.id)",
+        "        return not await self._rollouts.is_open(entry)",
         "        return True",
     ),
     (

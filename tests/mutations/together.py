@@ -49,7 +49,7 @@ _OF_LOAD = of(
     (
         "test_what_was_accepted_while_no_worker_ran_is_handled_or_expires",
         "worker/take.py",
-        "        elif await self._is_too_old(delivered):",
+        "        elif await self._is_too_old(delivered.id, accepted_at):",
         "        elif False:",
     ),
 )
