@@ -4,6 +4,9 @@ The watch may lag behind the call, so a match may come late (I3). And whoever pu
 restarted one leaves old pods running under a mark that says otherwise (R1).
 """
 
+from collections.abc import Callable
+from datetime import datetime
+
 from krt.core.kube.workload import Workload
 from krt.core.restart.mark import undone_mark
 from krt.core.restart.matching import Match
@@ -22,9 +25,10 @@ _MOST_TIMES_AGAIN = 2  # against a writer that insists, krt does not
 class Changes:
     """Asks for restarts on behalf of the entries in hand."""
 
-    def __init__(self, hand: Hand, waiting: Waiting) -> None:
+    def __init__(self, hand: Hand, waiting: Waiting, now: Callable[[], datetime]) -> None:
         self._hand = hand
         self._waiting = waiting
+        self._now = now
 
     def hear(self, before: Workload | None, after: Workload | None) -> None:
         """A workload changed."""
@@ -42,7 +46,7 @@ class Changes:
         verdict = entry.intent.judge(after)
         if not isinstance(verdict, Match):
             return
-        if _is_undone(entry, after):
+        if _is_undone(entry, after, self._now()):
             self._restart_again(entry, verdict)
         elif not self._was_match(entry, before, after) and not is_after(after.created_at, entry.id):
             self._waiting.want(verdict, entry)
@@ -65,8 +69,8 @@ class Changes:
         return before is not None and before.uid == after.uid and isinstance(entry.intent.judge(before), Match)
 
 
-def _is_undone(entry: Entry, workload: Workload) -> bool:
+def _is_undone(entry: Entry, workload: Workload, now: datetime) -> bool:
     if not isinstance(entry.outcomes.get(workload.key), Restarted | Covered):
         return False
-    mark = undone_mark(workload)
+    mark = undone_mark(workload, now)
     return mark is not None and mark.covers >= entry.id

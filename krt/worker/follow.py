@@ -118,7 +118,7 @@ class Follower:
         workload = self._index.get(one.key)
         if workload and workload.uid == one.uid:
             position = await self._position.judging(workload, position)  # it may be of an earlier moment than the mark
-            newest = covers(workload, position) or EventId(-1, 0)
+            newest = covers(workload, position, self._now()) or EventId(-1, 0)
             await self._tell_rollout(_of(one, [event for event in one.events if event <= newest]), workload)
             await self._tell_end(one, newest, workload, position)
         else:
@@ -166,11 +166,12 @@ class Follower:
         now, key = trio.current_time(), name[0]
         if workload and not is_behind(workload, beyond):
             self._missing.pop(name, None)
-            return say_end(workload, beyond, position)
+            return say_end(workload, beyond, position, now=self._now())
         since = self._missing.setdefault(name, now)
         if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:
             # Heard of all that there was when it was first missed: another worker may have matched what is news here.
-            return say_end(None, beyond, position, is_recreated=self._index.get(key) is not None)
+            is_recreated = self._index.get(key) is not None
+            return say_end(None, beyond, position, now=self._now(), is_recreated=is_recreated)
         if now - since > self._deadline_seconds:
             return say_unheard(beyond, now=self._now(), deadline_seconds=self._deadline_seconds)
         return {}

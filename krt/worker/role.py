@@ -80,7 +80,7 @@ async def work(
     follower = Follower(
         rollouts, matching.index, position, stalls, deadline_seconds=rules.rollout_deadline_seconds, now=now
     )
-    matching.index.listen(Changes(hand, waiting).hear)
+    matching.index.listen(Changes(hand, waiting, now).hear)
     matching.index.listen(follower.changed)
     metrics.watch_worker(in_hand=lambda: len(hand), waiting=lambda: len(waiting), stalled=stalls.seconds)
     try:

@@ -52,7 +52,7 @@ def told(version: int = 1000) -> Standing:
 
 
 def ends(workload: Workload | None, standings: dict[EventId, Standing]) -> dict[EventId, tuple[str, str]]:
-    found = say_end(workload, standings, a_position())
+    found = say_end(workload, standings, a_position(), now=NOW)
     assert all(target.final for target in found.values())
     return {event: (target.state, target.reason) for event, target in found.items()}
 
@@ -143,7 +143,7 @@ def test_what_is_said_is_ordered_by_the_objects_version(version: str, number: in
 
 
 def test_one_restart_speaks_for_all_the_events_it_covers() -> None:
-    assert covers(restarted(covers=SECOND), a_position()) == SECOND
+    assert covers(restarted(covers=SECOND), a_position(), now=NOW) == SECOND
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_one_restart_speaks_for_all_the_events_it_covers() -> None:
     ],
 )
 def test_a_mark_that_may_not_be_believed_speaks_for_none(workload: Workload) -> None:
-    assert covers(workload, a_position()) is None
+    assert covers(workload, a_position(), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_T3_of_a_workload_that_was_deleted_nothing_old_is_left_and_one_in_its_pl
     is_recreated: bool, end: tuple[str, str]
 ) -> None:
     """Seen to fail with None passed over, and with both told alike."""
-    found = say_end(None, {FIRST: told(), SECOND: LEFT}, a_position(), is_recreated=is_recreated)
+    found = say_end(None, {FIRST: told(), SECOND: LEFT}, a_position(), now=NOW, is_recreated=is_recreated)
     assert {event: (target.state, target.reason) for event, target in found.items()} == {FIRST: end, SECOND: end}
 
 
@@ -206,7 +206,7 @@ def test_T3_who_took_a_restart_back_is_named_if_it_can_have_been_them(manager: s
     """Seen to fail with whoever wrote last named, also from before the event."""
     event = EventId(int(NOW.timestamp() * 1000), 0)
     workload = a_workload(resource_version="1001", last_manager=manager, last_managed_at=at)
-    found = say_end(workload, {event: told(1000)}, a_position())
+    found = say_end(workload, {event: told(1000)}, a_position(), now=NOW)
     assert found[event].reason == f"{TAKEN_BACK}{by}"
 
 

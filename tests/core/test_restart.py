@@ -154,7 +154,7 @@ def test_ids_are_compared_as_numbers_not_as_text() -> None:
 )
 def test_a_mark_that_may_lie_is_not_believed(mark: str, restarted_at: str | None) -> None:
     workload = marked(mark, restarted_at)
-    assert valid_mark(workload, a_position()) is None
+    assert valid_mark(workload, a_position(), NOW) is None
     assert decided(workload) == RestartNow()
 
 
@@ -171,12 +171,12 @@ def test_a_mark_that_may_lie_is_not_believed(mark: str, restarted_at: str | None
 )
 def test_a_mark_counts_while_its_restart_or_a_later_one_is_in_force(restarted_at: str) -> None:
     workload = marked(a_mark(restarted_at=ago(10)), restarted_at)
-    assert valid_mark(workload, a_position()) == Mark(JOURNAL, EVENT, ago(10))
+    assert valid_mark(workload, a_position(), NOW) == Mark(JOURNAL, EVENT, ago(10))
 
 
 def test_a_mark_in_a_journal_without_a_name_is_not_believed() -> None:
-    assert valid_mark(marked(a_mark(restarted_at=ago(10)), ago(10)), a_position(EventId(0, 0), name="")) is None
-    assert valid_mark(marked(f" 0-0 {ago(10)}", ago(10)), a_position(EventId(0, 0), name="")) is None
+    assert valid_mark(marked(a_mark(restarted_at=ago(10)), ago(10)), a_position(EventId(0, 0), name=""), NOW) is None
+    assert valid_mark(marked(f" 0-0 {ago(10)}", ago(10)), a_position(EventId(0, 0), name=""), NOW) is None
 
 
 def test_a_lying_mark_does_not_take_the_interval_away() -> None:
@@ -189,14 +189,14 @@ def test_a_lying_mark_does_not_take_the_interval_away() -> None:
 )
 def test_a_mark_whose_restart_is_in_force_no_more_was_undone(restarted_at: str | None, whether: bool) -> None:
     workload = marked(a_mark(restarted_at=ago(10)), restarted_at)
-    assert undone_mark(workload) == (Mark(JOURNAL, EVENT, ago(10)) if whether else None)
+    assert undone_mark(workload, NOW) == (Mark(JOURNAL, EVENT, ago(10)) if whether else None)
 
 
 @pytest.mark.parametrize(("second", "whether"), [(10, False), (9, True)])
 def test_whole_seconds_undo_no_restart_of_the_same_second(second: int, whether: bool) -> None:
     """`kubectl rollout restart` writes whole seconds. Seen to fail: it was taken for a revert of krt's own."""
     workload = marked(a_mark(restarted_at="2026-11-20T12:00:10.700000Z"), f"2026-11-20T12:00:{second:02}Z")
-    assert (undone_mark(workload) is not None) == whether
+    assert (undone_mark(workload, NOW) is not None) == whether
 
 
 # What stands in a template by whatever clock or hand: two restarts within a second, clocks that are ahead, no time.
@@ -212,8 +212,19 @@ def test_R1_whatever_time_the_template_bore_putting_it_back_undoes_the_restart(b
     """Seen to fail with krt's own clock alone: 2099 was put back, and the mark believed."""
     restarted_at = next_restart(a_workload(restarted_at=before), NOW)
     mark = a_mark(restarted_at=restarted_at)
-    assert valid_mark(marked(mark, restarted_at), a_position()) == Mark(JOURNAL, EVENT, restarted_at)
-    assert undone_mark(marked(mark, before)) == Mark(JOURNAL, EVENT, restarted_at)
+    assert valid_mark(marked(mark, restarted_at), a_position(), NOW) == Mark(JOURNAL, EVENT, restarted_at)
+    assert undone_mark(marked(mark, before), NOW) == Mark(JOURNAL, EVENT, restarted_at)
+
+
+@pytest.mark.parametrize(
+    ("ahead_seconds", "whether"), [(0, False), (9, False), (10.5, True), (60, True), (86_400, True), (2.4e9, True)]
+)
+def test_R1_a_template_of_the_future_is_none_that_somebody_has_just_restarted(
+    ahead_seconds: float, whether: bool
+) -> None:
+    """Two revisions back, say: krt never saw it in force. Seen to fail with any later time believed."""
+    undone = undone_mark(marked(a_mark(restarted_at=ago(10)), ago(-ahead_seconds)), NOW)
+    assert (undone is not None) == whether
 
 
 @given(times)
@@ -236,7 +247,7 @@ def test_how_long_ago_a_restart_was_made_no_other_clock_decides(restarted_at: st
 
 @pytest.mark.parametrize("mark", [None, "", "true", a_mark(restarted_at="nonsense")])
 def test_without_a_mark_nothing_was_undone(mark: str | None) -> None:
-    assert undone_mark(a_workload(mark=mark)) is None
+    assert undone_mark(a_workload(mark=mark), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -299,6 +310,12 @@ def test_no_time_is_after_the_last_id_there_is() -> None:
         ({"restarted_at": ago(60), "mark": a_mark(OLDER, restarted_at=ago(30))}, True),
         ({"restarted_at": ago(60), "mark": "somebody's hand"}, True),
         ({"created_at": ago(60), "restarted_at": ago(50), "mark": a_mark(OLDER, restarted_at=ago(50))}, True),
+        # A clock that was ahead: the API server's own says that nobody has written since the event.
+        ({"restarted_at": ago(60), "last_managed_at": ago(126)}, False),
+        ({"restarted_at": ago(60), "last_managed_at": ago(120)}, False),
+        ({"restarted_at": ago(0), "last_managed_at": ago(121)}, False),
+        ({"restarted_at": ago(60), "last_managed_at": ""}, False),
+        ({"restarted_at": ago(60), "last_managed_at": ago(119)}, True),
     ],
 )
 def test_C2_what_others_made_after_the_event_is_known_by_its_time_unless_that_leaves_a_doubt(
@@ -306,7 +323,7 @@ def test_C2_what_others_made_after_the_event_is_known_by_its_time_unless_that_le
 ) -> None:
     """Seen to fail with every time after the event believed, one of the future too, and with no look at the mark."""
     event = EventId(int(NOW.timestamp() * 1000) - 120_000, 0)
-    assert is_anew(a_workload(**changes), event, age_seconds=120.0) is whether
+    assert is_anew(a_workload(**{"last_managed_at": ago(30), **changes}), event, age_seconds=120.0) is whether
 
 
 @given(st.text(st.characters(exclude_characters=" "), min_size=1), ids, times)

@@ -80,12 +80,12 @@ MUTATIONS = of(
         (
             "        if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:\n"
             "            # Heard of all that there was when it was first missed: another worker may have matched "
-            "what is news here.\n            return say_end(None, beyond, position, "
-            "is_recreated=self._index.get(key) is not None)"
+            "what is news here.\n            is_recreated = self._index.get(key) is not None\n"
+            "            return say_end(None, beyond, position, now=self._now(), is_recreated=is_recreated)"
         ),
         (
             "        if workload is None:\n            return say_end("
-            "None, {event: replace(each, settled=True) for event, each in beyond.items()}, position)"
+            "None, {event: replace(each, settled=True) for event, each in beyond.items()}, position, now=self._now())"
         ),
     ),
     (
@@ -121,7 +121,7 @@ MUTATIONS = of(
     (
         "test_R1_a_restart_that_somebody_undoes_after_its_event_was_settled_has_failed",
         "core/restart/mark.py",
-        "    return None if undone_mark(workload) else mark",
+        "    return None if undone_mark(workload, now) else mark",
         "    return mark",
     ),
     (
@@ -181,7 +181,7 @@ MUTATIONS = of(
     (
         "test_C4_an_event_that_left_its_workload_to_one_that_does_not_restart_it_either_has_failed",
         _PROGRESS,
-        "    return {event: _end(workload, event, newest, position) for event in standings}",
+        "    return {event: _end(workload, event, newest, position, now) for event in standings}",
         "    return {event: _end(workload, event, newest, position) for event in standings if newest}",
     ),
     (

@@ -17,13 +17,13 @@ MUTATIONS = of(
     (
         "test_R1_a_mark_left_behind_by_a_reverted_template_is_not_believed",
         "core/restart/mark.py",
-        "return None if undone_mark(workload) else mark",
+        "return None if undone_mark(workload, now) else mark",
         "return mark",
     ),
     (
         "test_R1_a_restart_that_somebody_undoes_while_its_event_is_open_is_made_again",
         _CHANGES,
-        "        if _is_undone(entry, after):",
+        "        if _is_undone(entry, after, self._now()):",
         "        if False:",
     ),
     (

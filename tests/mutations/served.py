@@ -55,7 +55,7 @@ _OF_WORKERS = of(
     (
         _IN_DOUBT,
         _DECIDE,
-        "_CLOCKS_SECONDS < seconds_after(time, event)",
+        "CLOCKS_SECONDS < seconds_after(time, event)",
         "0 < seconds_after(time, event)",
     ),
     (
@@ -67,8 +67,14 @@ _OF_WORKERS = of(
     (
         _IN_DOUBT,
         _DECIDE,
-        "    times = (workload.created_at, None if is_own else workload.restarted_at)",
+        "    times = (workload.created_at, workload.restarted_at if is_since and not is_own else None)",
         "    times = (workload.created_at, workload.restarted_at)",
+    ),
+    (
+        "test_C2_what_a_clock_that_is_ahead_wrote_before_the_event_is_restarted",
+        _DECIDE,
+        "workload.restarted_at if is_since and not is_own else None",
+        "workload.restarted_at if not is_own else None",
     ),
     (
         "test_C2_a_restart_of_krts_own_covers_what_its_mark_says",
@@ -124,9 +130,9 @@ _BY_TIME = "test_C2_what_others_made_after_the_event_is_known_by_its_time_unless
 
 _OF_RESTART = of(
     "core/test_restart.py",
-    (_BY_TIME, _DECIDE, "_CLOCKS_SECONDS < seconds_after(time, event)", "0 < seconds_after(time, event)"),
+    (_BY_TIME, _DECIDE, "CLOCKS_SECONDS < seconds_after(time, event)", "0 < seconds_after(time, event)"),
     (_BY_TIME, _DECIDE, "seconds_after(time, event) <= age_seconds", "seconds_after(time, event)"),
-    (_BY_TIME, _DECIDE, "None if is_own else workload.restarted_at", "workload.restarted_at"),
+    (_BY_TIME, _DECIDE, "if is_since and not is_own else None", "if is_since else None"),
 )
 
 _OF_PROGRESS = of(

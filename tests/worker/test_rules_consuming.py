@@ -29,7 +29,7 @@ from tests.fakes.trouble import Troubled
 from tests.fakes.values import NOW, a_workload, an_envelope, an_event
 from tests.fakes.workloads import FakeWorkloads, many_workloads
 from tests.worker.accepting import GROUP, KEYS, a_journal, accept, some_rollouts
-from tests.worker.workers import BOUNDS, RULES, WEB, web, working
+from tests.worker.workers import BOUNDS, RULES, WEB, wall, web, working
 
 SETTLED = Group(GroupState.SETTLED, final=True)
 INTERNAL = Group(GroupState.FAILED, reason="internal", final=True)
@@ -121,7 +121,7 @@ async def test_C2_a_group_that_is_gone_is_made_anew_from_the_beginning(client, c
 async def test_C2_a_new_group_restarts_nothing_that_is_newer_than_an_old_event(world, autojump_clock):
     """Seen to fail with the filter of what is served removed."""
     served = {
-        "restarted": a_workload(key="Deployment shop/restarted", restarted_at=ago(60)),
+        "restarted": a_workload(key="Deployment shop/restarted", restarted_at=ago(60), last_managed_at=ago(60)),
         "created": a_workload(key="Deployment shop/created", created_at=ago(60)),
     }
     for workload in served.values():
@@ -433,7 +433,7 @@ def test_C5_an_event_that_a_change_is_too_much_for_does_not_end_the_watch(caplog
     envelope = an_envelope(event)
     intent = of_image(EventId(1, 0), envelope, require_opt_in=False)
     hand.take(Entry(EventId(1, 0), envelope, intent, 0.0, 0.0, hand.note_settled, lambda _: None))
-    Changes(hand, None).hear(None, web())
+    Changes(hand, None, wall).hear(None, web())
     assert "change_crashed" in [record.message for record in caplog.records]
 
 

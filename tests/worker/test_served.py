@@ -37,7 +37,7 @@ def at(seconds: float) -> str:
 
 def restarted(seconds: float = 900.0) -> dict[str, object]:
     """As `kubectl rollout restart` leaves it; the event was accepted at 700."""
-    return {"restarted_at": at(seconds), "generation": 2}
+    return {"restarted_at": at(seconds), "last_managed_at": at(seconds), "generation": 2}
 
 
 def created(seconds: float = 900.0) -> dict[str, object]:
@@ -100,6 +100,16 @@ async def test_C2_what_others_restarted_or_created_after_an_old_event_fails_when
     state, why = said(world, entry)
     assert (state, reason in why, world.state(entry), world.cluster.patches) == ("failed", True, "failed", [])
     assert await FakeRollouts(world.stream).followed() == ()
+
+
+@pytest.mark.parametrize("ahead_seconds", [15, 90, 250, 299])
+async def test_C2_what_a_clock_that_is_ahead_wrote_before_the_event_is_restarted(world, autojump_clock, ahead_seconds):
+    """It was taken for newer than the event, whose image its pods do not run. Seen to fail with its time believed."""
+    written = at(695)  # by the API server's clock, five seconds before the event
+    _, entry = await found(world, restarted_at=at(695 + ahead_seconds), last_managed_at=written, status=GOOD)
+    assert len(world.cluster.patches) == 1
+    await trio.sleep(10)
+    assert said(world, entry)[0] == "ready"
 
 
 async def test_C2_its_deadline_counts_from_when_it_was_found(world, autojump_clock):

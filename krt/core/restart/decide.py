@@ -9,9 +9,7 @@ from datetime import datetime
 from krt.core.announce.event_id import EventId
 from krt.core.kube.workload import Workload
 from krt.core.restart.mark import JournalPosition, Mark, parse_mark, valid_mark
-from krt.core.restart.times import parse_time, seconds_after
-
-_CLOCKS_SECONDS = 10.0  # clocks that somebody looks after differ by less
+from krt.core.restart.times import CLOCKS_SECONDS, is_after, parse_time, seconds_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def decide(
     `waited_out` is the `restarted_at` that RestartLater was answered for, when so many seconds have passed since.
     A time in the future, from a clock that is ahead, thus delays a restart by one interval and never silences it.
     """
-    mark = valid_mark(workload, position)
+    mark = valid_mark(workload, position, now)
     if mark and mark.covers >= event:
         return AlreadyRestarted(mark)
     seconds = 0.0 if workload.restarted_at == waited_out else _interval_left(workload, now, interval_seconds)
@@ -60,13 +58,15 @@ def decide(
 def is_anew(workload: Workload, event: EventId, *, age_seconds: float) -> bool:
     """Whether somebody else has created or restarted the workload since the event (C2), which is so many seconds old.
 
-    Times of several clocks tell: where they leave a doubt, as one of the future does, nobody has. A restart of krt's
-    own is not judged by its time, for its mark says what it covers.
+    Times of several clocks tell: where they leave a doubt, as one of the future does, nobody has. Of a restart the API
+    server's own clock must say, too, that somebody has written since. A restart of krt's own is not judged by its time,
+    for its mark says what it covers.
     """
     mark = parse_mark(workload.mark)
     is_own = mark is not None and mark.restarted_at == workload.restarted_at
-    times = (workload.created_at, None if is_own else workload.restarted_at)
-    return any(_CLOCKS_SECONDS < seconds_after(time, event) <= age_seconds for time in times)
+    is_since = is_after(workload.last_managed_at, event)
+    times = (workload.created_at, workload.restarted_at if is_since and not is_own else None)
+    return any(CLOCKS_SECONDS < seconds_after(time, event) <= age_seconds for time in times)
 
 
 def _interval_left(workload: Workload, now: datetime, interval_seconds: float) -> float:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from krt.core.announce import event_id as event_ids
 from krt.core.announce.event_id import EventId
 from krt.core.kube.workload import Workload
-from krt.core.restart.times import format_time, parse_time
+from krt.core.restart.times import CLOCKS_SECONDS, format_time, parse_time
 
 _LATER = timedelta(seconds=1)  # by which two times differ even where one of them was cut to whole seconds
 
@@ -31,24 +31,28 @@ class JournalPosition:
     newest: EventId
 
 
-def valid_mark(workload: Workload, position: JournalPosition) -> Mark | None:
+def valid_mark(workload: Workload, position: JournalPosition, now: datetime) -> Mark | None:
     """The mark, if it may be believed: of this journal, not from its future, and its restart still in force."""
     mark = parse_mark(workload.mark)
     if mark is None or mark.journal != position.name or mark.covers > position.newest:
         return None
-    return None if undone_mark(workload) else mark
+    return None if undone_mark(workload, now) else mark
 
 
-def undone_mark(workload: Workload) -> Mark | None:
+def undone_mark(workload: Workload, now: datetime) -> Mark | None:
     """The mark of a restart that is in force no more, if that is what stands there.
 
-    Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind, and it lies.
+    Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind, and it lies. In force is
+    the mark's own restart, or a later one; one of the future nobody has just made: that template is older than it says.
     """
     mark = parse_mark(workload.mark)
     written, in_force = parse_time(mark.restarted_at if mark else None), parse_time(workload.restarted_at)
-    if written and in_force and not in_force.microsecond:  # `kubectl rollout restart` leaves out parts of seconds
+    if mark is None or written is None or in_force == written:
+        return None
+    if in_force and not in_force.microsecond:  # `kubectl rollout restart` leaves out parts of seconds
         written = written.replace(microsecond=0)
-    return mark if written and (in_force is None or in_force < written) else None
+    is_later = in_force is not None and written <= in_force <= now + timedelta(seconds=CLOCKS_SECONDS)
+    return None if is_later else mark
 
 
 def next_restart(workload: Workload, now: datetime) -> str:

@@ -27,9 +27,9 @@ TAKEN_BACK = "the restart was taken back"
 NOT_MADE = "not restarted, and nobody is about to"
 
 
-def covers(workload: Workload, position: JournalPosition) -> EventId | None:
+def covers(workload: Workload, position: JournalPosition, now: datetime) -> EventId | None:
     """Up to which event the restart that is in force covers them; None if there is none."""
-    mark = valid_mark(workload, position)
+    mark = valid_mark(workload, position, now)
     return mark.covers if mark else None
 
 
@@ -76,6 +76,7 @@ def say_end(
     standings: Mapping[EventId, Standing],
     position: JournalPosition,
     *,
+    now: datetime,
     is_recreated: bool = False,
 ) -> Mapping[EventId, Target]:
     """The last word on events that no restart in force covers; none while a worker has one of them in hand.
@@ -89,7 +90,7 @@ def say_end(
     if is_behind(workload, standings):
         return {}
     newest = max(_restarted(standings), default=None)
-    return {event: _end(workload, event, newest, position) for event in standings}
+    return {event: _end(workload, event, newest, position, now) for event in standings}
 
 
 def is_behind(workload: Workload, standings: Mapping[EventId, Standing]) -> bool:
@@ -149,8 +150,10 @@ def _age_seconds(event: EventId, now: datetime) -> float:
     return now.timestamp() - event.milliseconds / 1000
 
 
-def _end(workload: Workload, event: EventId, restarted: EventId | None, position: JournalPosition) -> Target:
-    stage, mark = stage_of(workload), undone_mark(workload)
+def _end(
+    workload: Workload, event: EventId, restarted: EventId | None, position: JournalPosition, now: datetime
+) -> Target:
+    stage, mark = stage_of(workload), undone_mark(workload, now)
     if leaving := going(workload):
         return _made(workload, stage, TargetState.SKIPPED, reason=leaving)
     if mark and mark.journal == position.name and event <= mark.covers <= position.newest:

@@ -12,6 +12,9 @@ _TIME = re.compile(
 )
 
 
+CLOCKS_SECONDS = 10.0  # clocks that somebody looks after differ by less
+
+
 def parse_time(text: str | None) -> datetime | None:
     """An RFC 3339 time with its offset, in UTC and cut to microseconds; None for none and for anything else.
 
