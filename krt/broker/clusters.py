@@ -5,7 +5,7 @@ from enum import Enum, auto
 from typing import cast
 
 from krt.backoff import Backoff
-from krt.broker.bounded import GROUPS
+from krt.broker.bounded import GROUPS, SIGHTING
 from krt.broker.client import Client
 from krt.broker.keys import Keys
 from krt.broker.pages import texts
@@ -52,7 +52,9 @@ return {groups_of(KEYS[1]), redis.call('TIME')[1]}
 # KEYS 1 when each group of workers was seen, 2 the record of the cluster's name, 3 journal
 # ARGV 1 name, 2 after what silence it counts as gone (s), then what the keys begin with that each group has.
 # Answers "denied", "alive", or how many records there were. Who may not do all of it does nothing.
-FORGET = Script("""
+FORGET = Script(
+    SIGHTING
+    + """
 for _, command in ipairs({{'HDEL', KEYS[1], 'f'}, {'XGROUP', 'DESTROY', KEYS[3], 'g'}, {'DEL', KEYS[2]}}) do
   if not redis.acl_check_cmd(unpack(command)) then return 'denied' end
 end
@@ -60,9 +62,9 @@ local now, groups = tonumber(redis.call('TIME')[1]), {}
 local seen = redis.call('HGETALL', KEYS[1])
 for i = 1, #seen, 2 do
   if string.match(seen[i], '^[^:]*') == ARGV[1] then
-    local last, said = string.match(seen[i + 1], '^%d+ (%d+) %d+ (.*)$')
+    local _, last, _, said = sighting_of(seen[i + 1], now)
     local has_left = last and string.find(said, '"left":true', 1, true)
-    if last and not has_left and now - tonumber(last) <= tonumber(ARGV[2]) then return 'alive' end
+    if last and not has_left and now - last <= tonumber(ARGV[2]) then return 'alive' end
     groups[#groups + 1] = seen[i]
   end
 end
@@ -72,7 +74,8 @@ for _, group in ipairs(groups) do
   for i = 3, #ARGV do redis.call('DEL', ARGV[i] .. group) end
 end
 return #groups + redis.call('DEL', KEYS[2])
-""")
+"""
+)
 
 
 class Forgotten(Enum):

@@ -18,6 +18,7 @@ from krt.broker.scripts import (
     LEASE,
     POSITION,
     READ_GROUP,
+    REWIND,
     TIDY,
 )
 from krt.core.announce import event_id as event_ids
@@ -26,6 +27,9 @@ from krt.core.envelope import Envelope, to_fields
 from krt.core.ports import Backlog, Claimed, Delivered
 from krt.core.restart.mark import JournalPosition
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull
+from krt.logs import Log
+
+log = Log("broker")
 
 IDLE_SECONDS = 15.0  # an entry that its worker did not renew for so long belongs to whoever claims it
 KEPT_SECONDS = 24 * 3600.0
@@ -34,6 +38,8 @@ _ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message tha
 _RELEASED_MILLISECONDS = 24 * 3600 * 1000
 MOST_ENTRY_BYTES = 64 * 1024  # several times what krt writes: the body of an event has at most 8 KiB
 _ENOUGH_BYTES = 256 * 1024  # with one entry more it is far from the megabyte at which a connection is cut
+
+_GROUP_TO_MEND = {"NOGROUP": CREATE_GROUP, "AHEAD": REWIND}
 
 _Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
 
@@ -95,8 +101,10 @@ class ValkeyJournal:
 
     async def position(self) -> JournalPosition:
         """The journal's name and the newest id it has given out."""
-        reply = await self._mended(POSITION, [self._keys.journal, self._keys.journal_name], [])
-        name, newest = cast("list[bytes]", reply)
+        reply = await self._mended(POSITION, [self._keys.journal, self._keys.journal_name], [token_hex(8)])
+        name, newest, is_new = cast("tuple[bytes, bytes, int]", reply)
+        if is_new:
+            log.error("journal_named_anew")
         return JournalPosition(name.decode(), _id(newest))
 
     async def backlog(self) -> Backlog:
@@ -169,10 +177,12 @@ class ValkeyJournal:
         try:
             return await ask()
         except BrokerRefused as error:
-            if error.code != "NOGROUP":
+            if error.code not in _GROUP_TO_MEND:
                 raise
+            mend = _GROUP_TO_MEND[error.code]
         keys = [self._keys.journal, self._keys.group_made(self._group)]
-        await self._client.eval_script(CREATE_GROUP, keys, [self._group])
+        if await self._client.eval_script(mend, keys, [self._group]) and mend is REWIND:
+            log.error("group_begun_anew", group=self._group)
         return await ask()
 
 

@@ -4,7 +4,7 @@ A report is a hash for each event. What workloads are still followed for which e
 group of workers: "KIND/NAMESPACE/NAME/UID" → "ID ID…". Every change of a report is rung for on a channel of krt's own.
 """
 
-from krt.broker.bounded import FIELDS, GROUPS, SIZE
+from krt.broker.bounded import FIELDS, GROUPS, SIGHTING, SIZE
 from krt.broker.script import Script
 from krt.broker.target_lua import STATES
 from krt.core.report.report import MOST_TARGETS
@@ -164,20 +164,26 @@ return said[2]
 )
 
 # Beside each group, "GROUP", stands each of its workers, "GROUP/WORKER", and when it was there last. What is neither of
-# the two goes.
+# the two goes, and times that are yet to come are put right: they would never pass.
 # It goes by the thousand: while a script runs, Valkey answers nobody.
 _WORKERS = (
     FIELDS
+    + SIGHTING
     + """
+local function put_right(alive, group, text, now)
+  local first, last, earlier, said = sighting_of(text, now)
+  local right = first and spelled(first, last, earlier, said)
+  if right and right ~= text then redis.call('HSET', alive, group, right) end
+end
 local function others_living(alive, group, own, now, silence)
   local living, junk, said = 0, {}, redis.call('HGETALL', alive)
   for i = 1, #said, 2 do
     if string.sub(said[i], 1, #group + 1) == group .. '/' and said[i] ~= own then
-      if now - (tonumber(said[i + 1]) or 0) <= silence then living = living + 1
+      if math.abs(now - (tonumber(said[i + 1]) or 0)) <= silence then living = living + 1
       else redis.call('HDEL', alive, said[i]) end
     elseif #said[i] > MOST_NAME or #said[i + 1] > MOST_NAME or not string.find(said[i + 1], '^%d[%d ]*') then
       junk[#junk + 1] = said[i]
-    end
+    else put_right(alive, said[i], said[i + 1], now) end
   end
   for i = 1, #junk, 1000 do redis.call('HDEL', alive, unpack(junk, i, math.min(i + 999, #junk))) end
   return living
@@ -193,11 +199,10 @@ ALIVE = Script(
     _WORKERS
     + """
 local now, own = tonumber(redis.call('TIME')[1]), ARGV[1] .. '/' .. ARGV[4]
-local first, last, earlier = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) (%d+) (%d+) ')
+local first, last, earlier = sighting_of(redis.call('HGET', KEYS[1], ARGV[1]), now)
 if not last then first, earlier = now, 0
 elseif now - last > tonumber(ARGV[2]) then first, earlier = now, last end
-local said = string.format('%.0f %.0f %.0f %s', first, now, earlier, ARGV[3])
-redis.call('HSET', KEYS[1], ARGV[1], said, own, string.format('%.0f', now))
+redis.call('HSET', KEYS[1], ARGV[1], spelled(first, now, earlier, ARGV[3]), own, string.format('%.0f', now))
 return others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5]))
 """
 )
@@ -209,11 +214,11 @@ LEAVE = Script(
     _WORKERS
     + """
 local now, own = tonumber(redis.call('TIME')[1]), ARGV[1] .. '/' .. ARGV[4]
-local first, earlier = string.match(redis.call('HGET', KEYS[1], ARGV[1]) or '', '^(%d+) %d+ (%d+) ')
+local first, _, earlier = sighting_of(redis.call('HGET', KEYS[1], ARGV[1]), now)
 local is_last = first and redis.call('HGET', KEYS[1], own)
   and others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5])) == 0
 if is_last then
-  redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f %.0f %s', first, now, earlier, ARGV[3]))
+  redis.call('HSET', KEYS[1], ARGV[1], spelled(first, now, earlier, ARGV[3]))
 end
 redis.call('HDEL', KEYS[1], own)
 return is_last and 1 or 0

@@ -16,6 +16,14 @@ local function may_write(journal, report)
 end
 """
 
+# Whether it spells an event's id. What another hand wrote there is none.
+_IS_ID = """
+local function is_id(text)
+  local time, sequence = string.match(text, '^(%d+)%-(%d+)$')
+  return time and #time < 20 and #sequence < 20 and not string.find(text, '^0%d') and not string.find(text, '%-0%d')
+end
+"""
+
 # KEYS 1 journal, 2 its name, 3 the spent token, 4 the retry key of an Idempotency-Key (or the third again)
 # ARGV 1 fingerprint of the call, 2 and 3 how long token and retry key are remembered (ms),
 #      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none),
@@ -26,6 +34,7 @@ end
 # Published last and by pcall: an event that stands in the journal is accepted, whether or not anybody was rung for.
 ACCEPT = Script(
     _MAY_WRITE
+    + _IS_ID
     + """
 local function remember(id)
   redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. id, 'PX', ARGV[2])
@@ -34,13 +43,13 @@ end
 local spent = redis.call('GET', KEYS[3])
 if spent then
   local print, id = string.match(spent, '^(%S+) (%S+)$')
-  if print == ARGV[1] then return {'again', id} end
+  if print == ARGV[1] and is_id(id) then return {'again', id} end
   return {'used'}
 end
 local retried = KEYS[4] ~= KEYS[3] and redis.call('GET', KEYS[4])
 if retried then
   local print, id = string.match(retried, '^(%S+) (%S+)$')
-  if print ~= ARGV[1] then return {'key-used'} end
+  if print ~= ARGV[1] or not is_id(id) then return {'key-used'} end
   remember(id)
   return {'again', id}
 end
@@ -63,9 +72,10 @@ return {'accepted', id, type(receivers) == 'number' and receivers or -1}
 # Answers "adopted ID", "lost" (another one holds the lease now) or "full". Whoever did not hear it asks again.
 ADOPT = Script(
     _MAY_WRITE
+    + _IS_ID
     + """
 local known = redis.call('GET', KEYS[4])
-if known then return {'adopted', known} end
+if known and is_id(known) then return {'adopted', known} end
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'lost'} end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return {'full'} end
 may_write(KEYS[1], ARGV[4])
@@ -79,27 +89,84 @@ return {'adopted', id}
 )
 
 # KEYS 1 the lease; ARGV 1 who asks, 2 how long it lasts (ms). Answers 1 if the asker holds it now. Holders have names
-# of one form; what has another was written by hand, and would not end by itself.
+# of one form, and no lease lasts longer than it is asked for; what differs was written by hand, and would hold up all.
 LEASE = Script("""
 local holder = redis.call('GET', KEYS[1])
-local is_held = holder and #holder == #ARGV[1] and string.find(holder, '^%x+$')
+local left = redis.call('PTTL', KEYS[1])
+local is_ending = left >= 0 and left <= tonumber(ARGV[2])
+local is_held = holder and is_ending and #holder == #ARGV[1] and string.find(holder, '^%x+$')
 if is_held and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """)
 
+_MADE_NOW = """
+local function made_now(key)
+  local now = redis.call('TIME')
+  redis.call('SET', key, now[1] * 1000 + math.floor(now[2] / 1000))
+end
+"""
+
 # KEYS 1 journal, 2 when the group was made; ARGV 1 group. A new group begins with the oldest entry: what was announced
 # before its first worker came is not lost.
-CREATE_GROUP = Script("""
+CREATE_GROUP = Script(
+    _MADE_NOW
+    + """
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 if made.err then
   if string.find(made.err, 'BUSYGROUP', 1, true) then return 0 end
   return made
 end
-local now = redis.call('TIME')
-redis.call('SET', KEYS[2], now[1] * 1000 + math.floor(now[2] / 1000))
+made_now(KEYS[2])
 return 1
-""")
+"""
+)
+
+# What XINFO answers, by the fields' names.
+_NAMED = """
+local function named(flat)
+  local fields = {}
+  for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
+  return fields
+end
+"""
+
+# Whether a group has been given everything up to an id that the journal has not given out: somebody's hand set it so
+# (XGROUP SETID), and it would be given nothing until the journal has passed that.
+_IS_AHEAD = (
+    _NAMED
+    + """
+local function is_later(one, other)
+  if one ~= other and #one == #other then return one > other end
+  return #one > #other
+end
+local function is_ahead(journal, group)
+  local newest = named(redis.call('XINFO', 'STREAM', journal))['last-generated-id']
+  local newest_time, newest_sequence = string.match(newest, '^(%d+)%-(%d+)$')
+  for _, one in ipairs(redis.call('XINFO', 'GROUPS', journal)) do
+    local fields = named(one)
+    if fields['name'] == group then
+      local time, sequence = string.match(fields['last-delivered-id'], '^(%d+)%-(%d+)$')
+      return is_later(time, newest_time) or time == newest_time and is_later(sequence, newest_sequence)
+    end
+  end
+  return false
+end
+"""
+)
+
+# KEYS 1 journal, 2 when the group was made; ARGV 1 group. Answers 1 if the group was ahead of the journal. Nobody knows
+# how far it had been, so it begins anew with the oldest entry, as one that was destroyed: what is over stays over (C2).
+REWIND = Script(
+    _MADE_NOW
+    + _IS_AHEAD
+    + """
+if not is_ahead(KEYS[1], ARGV[1]) then return 0 end
+redis.call('XGROUP', 'SETID', KEYS[1], ARGV[1], '0')
+made_now(KEYS[2])
+return 1
+"""
+)
 
 # Valkey keeps entries of up to 512 MB, and a connection of krt's takes answers of a megabyte. So entries are looked at
 # one by one: of an entry that is larger than krt writes any, the id is answered and no field, and those behind it are
@@ -115,9 +182,11 @@ end
 """
 
 # KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the most entries, 4 the most bytes of one, 5 after how many bytes it is
-#      enough, 6 the id to go on after, or ">" for what no consumer of the group was given yet. Answers the entries.
+#      enough, 6 the id to go on after, or ">" for what no consumer of the group was given yet. Answers the entries, or
+#      the error AHEAD where there are none because the group is ahead of the journal.
 READ_GROUP = Script(
     _BOUNDED
+    + _IS_AHEAD
     + """
 local found, bytes, after = {}, 0, ARGV[6]
 while #found < tonumber(ARGV[3]) and bytes < tonumber(ARGV[5]) do
@@ -127,6 +196,9 @@ while #found < tonumber(ARGV[3]) and bytes < tonumber(ARGV[5]) do
   bytes = bytes + bounded(entry, tonumber(ARGV[4]))
   found[#found + 1] = entry
   if after ~= '>' then after = entry[1] end
+end
+if #found == 0 and after == '>' and is_ahead(KEYS[1], ARGV[1]) then
+  return {err = 'AHEAD the consumer group ' .. ARGV[1] .. ' is ahead of the journal'}
 end
 return found
 """
@@ -169,48 +241,55 @@ for _, word in ipairs({'IDLE', ARGV[4], 'JUSTID'}) do claim[#claim + 1] = word e
 return redis.call(unpack(claim))
 """)
 
-# KEYS 1 journal, 2 its name. Answers the name (empty: none) and the newest id that was given out, of one moment. The
-# reply to XINFO itself holds the first and the last entry whole, however large they are.
-POSITION = Script("""
-local fields, info = {}, redis.call('XINFO', 'STREAM', KEYS[1])
-for i = 1, #info, 2 do fields[info[i]] = info[i + 1] end
-local name = redis.call('GET', KEYS[2]) or ''
-if #name > 64 then -- the next event brings a new one
-  redis.call('PEXPIRE', KEYS[2], 0)
-  name = ''
+# KEYS 1 journal, 2 its name; ARGV 1 a random name. Answers the name and the newest id that was given out, of one
+# moment, and 1 if the name is a new one: there was none, or one that krt did not make, and perhaps no mark can spell.
+# The reply to XINFO itself holds the first and the last entry whole, however large they are.
+POSITION = Script(
+    _NAMED
+    + """
+local newest = named(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
+local name, is_new = redis.call('GET', KEYS[2]) or '', 0
+if #name ~= #ARGV[1] or not string.find(name, '^[0-9a-f]+$') then
+  name, is_new = ARGV[1], 1
+  redis.call('SET', KEYS[2], name)
 end
-return {name, fields['last-generated-id']}
-""")
+return {name, newest, is_new}
+"""
+)
 
 # KEYS 1 when the group was made. Answers that, or what else stands there, as far as it may be a time.
 GROUP_MADE = Script("return string.sub(redis.call('GET', KEYS[1]) or '', 1, 20)")
 
 # KEYS 1 journal; ARGV 1 group. Answers how many entries there are, how many of them workers of the group hold, the
 # oldest of those (empty: none), and how many nobody was given yet (-1: Valkey cannot tell).
-BACKLOG = Script("""
+BACKLOG = Script(
+    _NAMED
+    + """
 local pending, undelivered = redis.call('XPENDING', KEYS[1], ARGV[1]), -1
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local fields = {}
-  for i = 1, #group, 2 do fields[group[i]] = group[i + 1] end
+  local fields = named(group)
   if fields['name'] == ARGV[1] then undelivered = fields['lag'] or -1 end
 end
 return {redis.call('XLEN', KEYS[1]), pending[1], pending[2] or '', undelivered}
-""")
+"""
+)
 
 # KEYS 1 journal; ARGV 1 group, 2 how long entries are kept (ms), 3 how long a consumer may be gone (ms).
 # Trims by Valkey's own clock, and forgets consumers that hold nothing: deleting one deletes what it holds.
-TIDY = Script("""
+TIDY = Script(
+    _NAMED
+    + """
 local now = redis.call('TIME')
 local oldest = string.format('%.0f', now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2])
 local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', oldest)
 local info = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
 if info.err then return trimmed end
 for _, consumer in ipairs(info) do
-  local fields = {}
-  for i = 1, #consumer, 2 do fields[consumer[i]] = consumer[i + 1] end
+  local fields = named(consumer)
   if fields['pending'] == 0 and fields['idle'] > tonumber(ARGV[3]) then
     redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], fields['name'])
   end
 end
 return trimmed
-""")
+"""
+)

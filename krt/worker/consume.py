@@ -75,7 +75,8 @@ class Consumer:
                 return own
         if trio.current_time() >= self._claim_at and (claimed := await self._claim()):
             return claimed
-        return await self._journal.read_new(self._at_once)
+        found = await self._journal.read_new(self._at_once)
+        return tuple(delivered for delivered in found if delivered.id not in self._hand)  # of a group begun anew
 
     async def _read_own(self) -> tuple[Delivered, ...]:
         """All that is this worker's and not in its hand: at most one reply's worth."""

@@ -202,6 +202,14 @@ async def read_and_keep_entries(server: Server) -> None:
     await journal.release(10)
 
 
+async def begin_a_group_anew(server: Server) -> None:
+    """One that is ahead of the journal."""
+    event, journal = await an_accepted_event(server), a_journal(server.client("krt-worker"))
+    await journal.read_new(10)
+    await server.admin.call("XGROUP", "SETID", KEYS.journal, GROUP, "9999999999999-0")
+    assert [each.id for each in await journal.read_new(10)] == [event]
+
+
 async def claim_what_another_left(server: Server) -> None:
     event, dead = await an_accepted_event(server), a_journal(server.admin)
     await dead.read_new(10)
@@ -348,6 +356,7 @@ DEEDS: dict[str, tuple[Deed, ...]] = {
         see_whether_the_journal_is_durable,
         hear_events,
         read_and_keep_entries,
+        begin_a_group_anew,
         claim_what_another_left,
         leave_an_entry_to_a_newer_worker,
         tidy_up,

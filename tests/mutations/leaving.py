@@ -78,7 +78,7 @@ _IN_VALKEY = of(
     (
         "test_T4_one_that_died_within_the_minute_keeps_the_last_one_from_saying_it",
         _REPORT_SCRIPTS,
-        "if now - (tonumber(said[i + 1]) or 0) <= silence then living = living + 1",
+        "if math.abs(now - (tonumber(said[i + 1]) or 0)) <= silence then living = living + 1",
         "if true then living = living + 1",
     ),
     (

@@ -9,6 +9,9 @@ _REPORT = "test_C5_what_stands_in_a_report_holds_up_no_other_event"
 _NAME = "test_C1_an_odd_record_of_the_clusters_name_is_told_and_may_be_replaced"
 _PART = "test_a_part_that_does_not_get_on_is_named_until_it_does"
 
+_IS_NEW = "if #name ~= #ARGV[1] or not string.find(name, '^[0-9a-f]+$') then"
+_SANE = "return time > now + ABSENT and instead or time"
+
 _KEYS = of(
     "worker/test_odd_keys.py",
     (
@@ -20,10 +23,10 @@ _KEYS = of(
     (
         f"{_ONE}[adopter-a_text]",
         "broker/scripts.py",
-        "local is_held = holder and #holder == #ARGV[1] and string.find(holder, '^%x+$')",
+        "local is_held = holder and is_ending and #holder == #ARGV[1] and string.find(holder, '^%x+$')",
         "local is_held = holder",
     ),
-    (f"{_ONE}[journal-name-a_large_text]", "broker/scripts.py", "if #name > 64 then", "if false then"),
+    (f"{_ONE}[journal-name-a_large_text]", "broker/scripts.py", _IS_NEW, "if #name == 0 then"),
     (
         f"{_REPORT}[too old-a_list]",
         "broker/report_scripts.py",
@@ -56,6 +59,76 @@ _KEYS = of(
         "return found or ''",
     ),
 )
+_CONTENTS = of(
+    "worker/test_odd_contents.py",
+    (
+        "test_C5_marks_spell_the_journals_name_whatever_stood_in_its_place[two words]",
+        "broker/scripts.py",
+        _IS_NEW,
+        "if #name == 0 then",
+    ),
+    ("test_J3_all_workers_agree_upon_the_new_name_and_web_keeps_it", "broker/scripts.py", _IS_NEW, "if true then"),
+    (
+        "test_C5_a_lease_that_lasts_longer_than_any_is_nobodys[no end]",
+        "broker/scripts.py",
+        "local is_ending = left >= 0 and left <= tonumber(ARGV[2])",
+        "local is_ending = true",
+    ),
+    (
+        "test_C5_what_krt_remembers_of_a_call_is_an_id_or_nothing[letters]",
+        "broker/scripts.py",
+        "return time and #time < 20",
+        "return true or time and #time < 20",
+    ),
+    (
+        "test_T4_an_event_waits_for_a_cluster_that_was_seen_in_the_future[first and last]",
+        "broker/bounded.py",
+        "sane(first, 0)",
+        "tonumber(first)",
+    ),
+    (
+        "test_T4_what_was_seen_in_the_future_is_put_right_by_any_worker[last]",
+        "broker/report_scripts.py",
+        "    else put_right(alive, said[i], said[i + 1], now) end",
+        "    end",
+    ),
+    (
+        "test_T4_a_cluster_that_was_seen_in_the_future_is_silent_and_may_be_forgotten",
+        "broker/bounded.py",
+        _SANE,
+        "return time",
+    ),
+    (
+        "test_T4_a_living_cluster_puts_its_own_times_right[first and last]",
+        "broker/bounded.py",
+        _SANE,
+        "return time",
+    ),
+    (
+        "test_T4_a_worker_that_was_seen_in_the_future_keeps_no_group_from_leaving",
+        "broker/report_scripts.py",
+        "math.abs(now - (tonumber(said[i + 1]) or 0))",
+        "now - (tonumber(said[i + 1]) or 0)",
+    ),
+    (
+        "test_C2_a_group_that_is_ahead_of_the_journal_is_begun_anew[9999999999999-0]",
+        "broker/scripts.py",
+        "if #found == 0 and after == '>' and is_ahead(KEYS[1], ARGV[1]) then",
+        "if false then",
+    ),
+    (
+        "test_C2_what_a_group_had_settled_is_over_when_it_is_begun_anew",
+        "broker/scripts.py",
+        "KEYS[1], ARGV[1], '0')\nmade_now(KEYS[2])",
+        "KEYS[1], ARGV[1], '0')",
+    ),
+    (
+        "test_C3_what_is_in_the_hand_when_its_group_is_begun_anew_is_taken_once",
+        "worker/consume.py",
+        "for delivered in found if delivered.id not in self._hand)  # of a group begun anew",
+        "for delivered in found)",
+    ),
+)
 _STALLS = of(
     "worker/test_stalls.py",
     (f"{_PART}[read_new-journal-fails]", "worker/consume.py", 'with self._stalls.step("journal"):', "if True:"),
@@ -72,4 +145,4 @@ _STALLS = of(
     ("test_a_hand_that_stays_full_is_named", "worker/consume.py", 'with self._stalls.step("hand"):', "if True:"),
 )
 
-MUTATIONS: Sequence[Mutation] = (*_KEYS, *_STALLS)
+MUTATIONS: Sequence[Mutation] = (*_KEYS, *_CONTENTS, *_STALLS)

@@ -152,8 +152,8 @@ _OF_JOURNAL = of(
     (
         "test_the_position_is_told_however_large_the_entries_are",
         "broker/scripts.py",
-        "return {name, fields['last-generated-id']}",
-        "return {name, fields['last-generated-id'], info}",
+        "return {name, newest, is_new}",
+        "return {name, newest, is_new, redis.call('XINFO', 'STREAM', KEYS[1])}",
     ),
 )
 

@@ -69,7 +69,7 @@ MUTATIONS = of(
     (
         "test_J2_any_other_second_use_of_a_token_is_refused",
         _SCRIPTS,
-        "if print == ARGV[1] then return {'again', id} end",
+        "if print == ARGV[1] and is_id(id) then return {'again', id} end",
         "if print then return {'again', id} end",
     ),
     (
@@ -117,7 +117,7 @@ MUTATIONS = of(
     (
         "test_J2_another_call_with_a_used_idempotency_key_is_refused_and_nothing_is_written",
         _SCRIPTS,
-        "if print ~= ARGV[1] then return {'key-used'} end",
+        "if print ~= ARGV[1] or not is_id(id) then return {'key-used'} end",
         "",
     ),
     (
