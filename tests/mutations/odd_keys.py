@@ -67,7 +67,13 @@ _CONTENTS = of(
         _IS_NEW,
         "if #name == 0 then",
     ),
-    ("test_J3_all_workers_agree_upon_the_new_name_and_web_keeps_it", "broker/scripts.py", _IS_NEW, "if true then"),
+    (
+        "test_J3_all_workers_agree_upon_the_new_name_and_web_keeps_it",
+        "broker/scripts.py",
+        _IS_NEW,
+        "if #name == 0 then",
+    ),
+    ("test_J3_a_name_that_krt_made_stays", "broker/scripts.py", _IS_NEW, "if true then"),
     (
         "test_C5_a_lease_that_lasts_longer_than_any_is_nobodys[no end]",
         "broker/scripts.py",

@@ -75,6 +75,7 @@ async def test_J3_all_workers_agree_upon_the_new_name_and_web_keeps_it(client, c
 
 
 async def test_J3_a_name_that_krt_made_stays(client, caplog):
+    """Seen to fail with a new name at each look."""
     await accept(client)
     name = (await client.call("GET", KEYS.journal_name)).decode()
     assert [(await a_journal(client).position()).name for _ in range(2)] == [name, name]
