@@ -10,7 +10,7 @@ import valkey
 from krt.core.announce.event_id import EventId, parse
 from krt.core.kube.object_key import ObjectKey
 from krt.core.report.report import Group, GroupState
-from krt.core.report.report_fields import to_json
+from krt.core.report.report_fields import target_field, to_json
 from krt.core.report.target import Target
 from tests.fakes.process import Process, pasted, process
 
@@ -45,7 +45,7 @@ class Dev:
                 entry = client.xadd("{krt}:journal", dict(fields))
                 event = {"schema": "99", "tags": json.dumps(["dev"]), **fields}
                 event |= {f"group/{GROUP}": to_json(Group(GroupState.SETTLED, final=True))}
-                event |= {f"target/{GROUP}/{'/'.join(key)}": to_json(target) for key, target in targets.items()}
+                event |= {target_field(GROUP, key): to_json(target) for key, target in targets.items()}
                 client.hset(f"{{krt}}:report:{entry.decode()}", mapping=event)
                 return entry
 
