@@ -78,9 +78,9 @@ NOISE_SECONDS = 0.015
 
 
 def assert_as_fast(flooded: list[float], quiet: list[float]) -> None:
-    """Both were taken turn by turn, so that a busy machine slows both down."""
+    """Both were taken turn by turn, so that a busy machine slows both down, if not by the same."""
     print(f"good calls: {1000 * median(flooded):.1f} ms in the flood, {1000 * median(quiet):.1f} ms without")
-    assert median(flooded) < max(3 * median(quiet), NOISE_SECONDS * pace())
+    assert median(flooded) < max(5 * median(quiet), NOISE_SECONDS * pace())
 
 
 @pytest.mark.parametrize("fault", FAULTS)
