@@ -128,12 +128,6 @@ _CONTENTS = of(
         "KEYS[1], ARGV[1], '0')\nmade_now(KEYS[2])",
         "KEYS[1], ARGV[1], '0')",
     ),
-    (
-        "test_C3_what_is_in_the_hand_when_its_group_is_begun_anew_is_taken_once",
-        "worker/consume.py",
-        "for delivered in found if delivered.id not in self._hand)  # of a group begun anew",
-        "for delivered in found)",
-    ),
 )
 _STALLS = of(
     "worker/test_stalls.py",

@@ -136,7 +136,7 @@ MUTATIONS = of(
         "test_J3_a_journal_keeps_its_name_until_it_is_gone",
         _SCRIPTS,
         "redis.call('SET', KEYS[2], ARGV[5], 'NX')",
-        "redis.call('SET', KEYS[2], 'fixed', 'NX')",
+        "redis.call('SET', KEYS[2], '0123456789abcdef', 'NX')",
     ),
     (
         "test_J3_a_mark_counts_only_with_this_journals_name_and_ids",

@@ -134,7 +134,7 @@ async def test_C2_a_new_group_restarts_nothing_that_is_newer_than_an_old_event(w
 
 async def test_C2_a_new_group_restarts_everything_for_a_young_event(world, autojump_clock):
     """Seen to fail with the filter applied to every entry."""
-    world.cluster.change(WEB, restarted_at=ago(30))
+    world.cluster.change(WEB, restarted_at=ago(30), last_managed_at=ago(30))
     entry = world.accept(age_seconds=50)
     await world.start()
     await world.settled(entry)
@@ -147,7 +147,9 @@ async def test_C2_a_group_that_is_no_news_restarts_everything_for_an_old_event(w
     await first.stop()
     await trio.sleep(600)
     entry = world.accept()
-    world.cluster.change(WEB, restarted_at=ago(-650))  # somebody's, after the event and for another reason
+    world.cluster.change(
+        WEB, restarted_at=ago(-650), last_managed_at=ago(-650)
+    )  # somebody's, after the event and for another reason
     await trio.sleep(120)
     await world.start()
     await world.settled(entry)
