@@ -2,11 +2,27 @@
 
 import ssl
 from collections.abc import Callable
+from typing import Self
 
 import httpx
 import trio
 
 Route = Callable[[httpx.URL], str | None]  # the URL of the proxy on the way there; None: none
+
+
+class _Body(httpx.AsyncByteStream):
+    """What a request sends. An iterator: httpx's own generator would be left unclosed by a call that is cut."""
+
+    def __init__(self, content: bytes) -> None:
+        self._left = [content] if content else []
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
 
 
 class Routed(httpx.AsyncBaseTransport):
@@ -26,6 +42,7 @@ class Routed(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it. A proxy that cannot be used is a httpx.ProxyError."""
+        request.stream = _Body(request.content)
         try:
             proxy = self._route(request.url)
         except ValueError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import trio
@@ -68,9 +68,7 @@ class Transport:
         own = await self._credentials.headers()  # under its own deadline: it may run a program
         # As bytes: a name that krt acts as may hold other letters than ASCII's, and goes out in UTF-8, as from kubectl.
         every = [(name.encode(), value.encode()) for name, value in (*(headers or {}).items(), *own)]
-        request = self._client.build_request(method, path, headers=every, **more)
-        request.stream = _Body(request.content)
-        return request
+        return self._client.build_request(method, path, headers=every, **more)
 
     @asynccontextmanager
     async def _answered(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
@@ -97,21 +95,6 @@ class Transport:
         if response.status_code == 401 and isinstance(error, ClusterDenied):  # and no admission's own 401
             self._credentials.refuse()
         return error
-
-
-class _Body(httpx.AsyncByteStream):
-    """What a request sends. An iterator: httpx's own generator would be left unclosed by a call that is cut."""
-
-    def __init__(self, content: bytes) -> None:
-        self._left = [content] if content else []
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._left:
-            raise StopAsyncIteration
-        return self._left.pop()
 
 
 def decoded(read: Callable[[bytes], T], body: bytes) -> T:
