@@ -168,8 +168,7 @@ def _end(
 def _taken_back_by(workload: Workload, event: EventId) -> str:
     # With the mark krt's own entry is gone from managedFields. Whoever wrote before the event, or in its own second,
     # may have had nothing to do with it.
-    at = parse_time(workload.last_managed_at)
-    was_it = at is not None and at.timestamp() > event.milliseconds / 1000
+    was_it = is_after(workload.last_managed_at, event)
     return f" by {workload.last_manager}" if was_it and workload.last_manager else ""
 
 
