@@ -11,7 +11,7 @@ from krt.broker.keys import Keys
 from krt.broker.pages import texts
 from krt.broker.script import Script
 from krt.core.kube.cluster_identity import ClusterIdentity, Likeness, compare, merge, parse_identity
-from krt.core.report.presence import ABSENT_SECONDS, Seen, parse_sighting
+from krt.core.report.presence import Seen, parse_sighting
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.logs import Log
 
@@ -50,7 +50,7 @@ return {groups_of(KEYS[1]), redis.call('TIME')[1]}
 )
 
 # KEYS 1 when each group of workers was seen, 2 the record of the cluster's name, 3 journal
-# ARGV 1 name, 2 after what silence it counts as gone (s), then what the keys begin with that each group has.
+# ARGV 1 name, then what the keys begin with that each group has.
 # Answers "denied", "alive", or how many records there were. Who may not do all of it does nothing.
 FORGET = Script(
     SIGHTING
@@ -64,14 +64,14 @@ for i = 1, #seen, 2 do
   if string.match(seen[i], '^[^:]*') == ARGV[1] then
     local _, last, _, said = sighting_of(seen[i + 1], now)
     local has_left = last and string.find(said, '"left":true', 1, true)
-    if last and not has_left and now - last <= tonumber(ARGV[2]) then return 'alive' end
+    if last and not has_left and now - last <= ABSENT then return 'alive' end
     groups[#groups + 1] = seen[i]
   end
 end
 for _, group in ipairs(groups) do
   redis.call('HDEL', KEYS[1], group)
   redis.pcall('XGROUP', 'DESTROY', KEYS[3], group)
-  for i = 3, #ARGV do redis.call('DEL', ARGV[i] .. group) end
+  for i = 2, #ARGV do redis.call('DEL', ARGV[i] .. group) end
 end
 return #groups + redis.call('DEL', KEYS[2])
 """
@@ -105,8 +105,7 @@ def seen_of(flat: Sequence[bytes], now: bytes) -> Seen:
 async def forget(client: Client, keys: Keys, name: str) -> Forgotten:
     """Drop a cluster whose workers are gone, with all that they left. Raises BrokerUnavailable."""
     of_each_group = [keys.followed(""), keys.follower(""), keys.group_made("")]
-    arguments: list[str | int] = [name, int(ABSENT_SECONDS), *of_each_group]
-    reply = await client.eval_script(FORGET, [keys.alive, keys.cluster(name), keys.journal], arguments)
+    reply = await client.eval_script(FORGET, [keys.alive, keys.cluster(name), keys.journal], [name, *of_each_group])
     if reply in _REFUSED:
         return _REFUSED[reply]
     return Forgotten.YES if reply else Forgotten.UNKNOWN

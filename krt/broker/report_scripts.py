@@ -175,11 +175,11 @@ local function put_right(alive, group, text, now)
   local right = first and spelled(first, last, earlier, said)
   if right and right ~= text then redis.call('HSET', alive, group, right) end
 end
-local function others_living(alive, group, own, now, silence)
+local function others_living(alive, group, own, now)
   local living, junk, said = 0, {}, redis.call('HGETALL', alive)
   for i = 1, #said, 2 do
     if string.sub(said[i], 1, #group + 1) == group .. '/' and said[i] ~= own then
-      if math.abs(now - (tonumber(said[i + 1]) or 0)) <= silence then living = living + 1
+      if math.abs(now - (tonumber(said[i + 1]) or 0)) <= ABSENT then living = living + 1
       else redis.call('HDEL', alive, said[i]) end
     elseif #said[i] > MOST_NAME or #said[i + 1] > MOST_NAME or not string.find(said[i + 1], '^%d[%d ]*') then
       junk[#junk + 1] = said[i]
@@ -192,8 +192,7 @@ end
 )
 
 # KEYS 1 when each group of workers was seen
-# ARGV 1 group, 2 after what silence it counts as gone (s), 3 its presence, 4 the worker, 5 after what silence a worker
-#      is taken for dead (s).
+# ARGV 1 group, 2 after what silence it counts as gone (s), 3 its presence, 4 the worker
 # Kept are: since when it has been there, when it was last, when it was last before it was gone, and its presence.
 ALIVE = Script(
     _WORKERS
@@ -203,7 +202,7 @@ local first, last, earlier = sighting_of(redis.call('HGET', KEYS[1], ARGV[1]), n
 if not last then first, earlier = now, 0
 elseif now - last > tonumber(ARGV[2]) then first, earlier = now, last end
 redis.call('HSET', KEYS[1], ARGV[1], spelled(first, now, earlier, ARGV[3]), own, string.format('%.0f', now))
-return others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5]))
+return others_living(KEYS[1], ARGV[1], own, now)
 """
 )
 
@@ -216,7 +215,7 @@ LEAVE = Script(
 local now, own = tonumber(redis.call('TIME')[1]), ARGV[1] .. '/' .. ARGV[4]
 local first, _, earlier = sighting_of(redis.call('HGET', KEYS[1], ARGV[1]), now)
 local is_last = first and redis.call('HGET', KEYS[1], own)
-  and others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5])) == 0
+  and others_living(KEYS[1], ARGV[1], own, now) == 0
 if is_last then
   redis.call('HSET', KEYS[1], ARGV[1], spelled(first, now, earlier, ARGV[3]))
 end

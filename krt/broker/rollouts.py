@@ -20,7 +20,7 @@ from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey, read_key, spell_key
 from krt.core.ports import FollowedWorkload
 from krt.core.report.conclusion import is_over_for
-from krt.core.report.presence import ABSENT_SECONDS, DAY_SECONDS, Presence
+from krt.core.report.presence import DAY_SECONDS, Presence
 from krt.core.report.report import Group, Standing
 from krt.core.report.report_fields import (
     group_field,
@@ -138,7 +138,7 @@ class ValkeyRollouts:
         return await self._script(LEAVE, [self._keys.alive], said) == 1
 
     def _presence_said(self, presence: Presence) -> list[str | int]:
-        return [self._group, int(DAY_SECONDS), presence.to_json(), self._holder, int(ABSENT_SECONDS)]
+        return [self._group, int(DAY_SECONDS), presence.to_json(), self._holder]
 
     async def _script(self, script: Script, keys: list[str], arguments: Sequence[str | int]) -> Reply:
         return await self._mended(lambda: self._client.eval_script(script, keys, arguments))

@@ -122,12 +122,18 @@ return 1
 """
 )
 
-# What XINFO answers, by the fields' names.
+# What XINFO answers, by the fields' names; of one group, nil where there is none of that name.
 _NAMED = """
 local function named(flat)
   local fields = {}
   for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end
   return fields
+end
+local function group_named(journal, name)
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', journal)) do
+    local fields = named(group)
+    if fields['name'] == name then return fields end
+  end
 end
 """
 
@@ -143,14 +149,10 @@ end
 local function is_ahead(journal, group)
   local newest = named(redis.call('XINFO', 'STREAM', journal))['last-generated-id']
   local newest_time, newest_sequence = string.match(newest, '^(%d+)%-(%d+)$')
-  for _, one in ipairs(redis.call('XINFO', 'GROUPS', journal)) do
-    local fields = named(one)
-    if fields['name'] == group then
-      local time, sequence = string.match(fields['last-delivered-id'], '^(%d+)%-(%d+)$')
-      return is_later(time, newest_time) or time == newest_time and is_later(sequence, newest_sequence)
-    end
-  end
-  return false
+  local fields = group_named(journal, group)
+  if not fields then return false end
+  local time, sequence = string.match(fields['last-delivered-id'], '^(%d+)%-(%d+)$')
+  return is_later(time, newest_time) or time == newest_time and is_later(sequence, newest_sequence)
 end
 """
 )
@@ -265,12 +267,8 @@ GROUP_MADE = Script("return string.sub(redis.call('GET', KEYS[1]) or '', 1, 20)"
 BACKLOG = Script(
     _NAMED
     + """
-local pending, undelivered = redis.call('XPENDING', KEYS[1], ARGV[1]), -1
-for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local fields = named(group)
-  if fields['name'] == ARGV[1] then undelivered = fields['lag'] or -1 end
-end
-return {redis.call('XLEN', KEYS[1]), pending[1], pending[2] or '', undelivered}
+local pending, group = redis.call('XPENDING', KEYS[1], ARGV[1]), group_named(KEYS[1], ARGV[1])
+return {redis.call('XLEN', KEYS[1]), pending[1], pending[2] or '', group and group['lag'] or -1}
 """
 )
 

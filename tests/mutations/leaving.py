@@ -72,19 +72,19 @@ _IN_VALKEY = of(
     (
         "test_T4_a_worker_that_is_stopped_beside_others_says_nothing",
         _REPORT_SCRIPTS,
-        "  and others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5])) == 0\n",
+        "  and others_living(KEYS[1], ARGV[1], own, now) == 0\n",
         "",
     ),
     (
         "test_T4_one_that_died_within_the_minute_keeps_the_last_one_from_saying_it",
         _REPORT_SCRIPTS,
-        "if math.abs(now - (tonumber(said[i + 1]) or 0)) <= silence then living = living + 1",
+        "if math.abs(now - (tonumber(said[i + 1]) or 0)) <= ABSENT then living = living + 1",
         "if true then living = living + 1",
     ),
     (
         "test_T4_the_dead_are_not_kept_for_ever",
         _REPORT_SCRIPTS,
-        "return others_living(KEYS[1], ARGV[1], own, now, tonumber(ARGV[5]))\n",
+        "return others_living(KEYS[1], ARGV[1], own, now)\n",
         "",
     ),
     (
