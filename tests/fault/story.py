@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import trio
 
@@ -13,13 +14,14 @@ from tests.apiserver.server import ApiServer
 from tests.fakes.pace import pace
 from tests.fault.chaos import Chaos
 from tests.fault.editor import Editor
-from tests.fault.fleet import INTERVAL_SECONDS, Fleet
+from tests.fault.fleet import INTERVAL_SECONDS, Fleet, open_fleet
 from tests.fault.history import History
 from tests.fault.job import Job, announce_all
+from tests.fault.krt_process import HERE
 from tests.fault.ledger import Ledger, pending_entries, read_ledger, unsettled
 from tests.fault.model import READ_SECONDS, Event, wrongs
 from tests.fault.places import Place, places
-from tests.fault.plan import Plan
+from tests.fault.plan import Bounds, Plan, plan_of
 
 QUIET_SECONDS = 90.0  # entries of a dead worker are claimed after 15 s, and looked for every 5 s
 LOOK_SECONDS = 1.0
@@ -44,6 +46,17 @@ class Story:
 
     def naming(self, place: Place) -> list[Event]:
         return [event for event in self.ledger.events if place.is_named(event.image, event.tags)]
+
+
+async def assert_survives(
+    seed: int, bounds: Bounds, apiserver: ApiServer, namespace: str, folder: Path, *, code: Path = HERE
+) -> None:
+    """Live through one plan, lose and repeat nothing. A fleet of another version's `code` is updated meanwhile."""
+    plan = plan_of(seed, events=bounds.events_for(pace()), seconds=bounds.seconds, pace=pace())
+    await apiserver.apply(*(place.to_object(namespace) for place in places()))
+    async with open_fleet(apiserver, namespace, folder, code=code) as fleet:
+        story = await live(plan, fleet, apiserver, namespace, is_update=code != HERE)
+        assert_kept(story, fleet)
 
 
 async def live(plan: Plan, fleet: Fleet, apiserver: ApiServer, namespace: str, *, is_update: bool = False) -> Story:

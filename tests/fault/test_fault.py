@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver.server import ApiServer
-from tests.fakes.pace import pace
-from tests.fault.fleet import open_fleet
-from tests.fault.places import places
-from tests.fault.plan import Bounds, plan_of
-from tests.fault.story import assert_kept, live
+from tests.fault.plan import Bounds
+from tests.fault.story import assert_survives
 
 BOUNDS = Bounds.told(Bounds())
 
@@ -23,8 +20,4 @@ BOUNDS = Bounds.told(Bounds())
 async def test_every_accepted_event_restarts_what_it_names_once(
     seed: int, apiserver: ApiServer, namespace: str, tmp_path: Path
 ) -> None:
-    plan = plan_of(seed, events=BOUNDS.events_for(pace()), seconds=BOUNDS.seconds, pace=pace())
-    await apiserver.apply(*(place.to_object(namespace) for place in places()))
-    async with open_fleet(apiserver, namespace, tmp_path) as fleet:
-        story = await live(plan, fleet, apiserver, namespace)
-        assert_kept(story, fleet)
+    await assert_survives(seed, BOUNDS, apiserver, namespace, tmp_path)

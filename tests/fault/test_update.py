@@ -10,12 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver.server import ApiServer
-from tests.fakes.pace import pace
 from tests.fault.before import code_before
-from tests.fault.fleet import open_fleet
-from tests.fault.places import places
-from tests.fault.plan import Bounds, plan_of
-from tests.fault.story import assert_kept, live
+from tests.fault.plan import Bounds
+from tests.fault.story import assert_survives
 
 BOUNDS = Bounds.told(Bounds(seeds=(2,), events=300, seconds=45.0))
 
@@ -27,11 +24,7 @@ async def test_a_rolling_update_from_the_version_before_loses_nothing_and_repeat
 ) -> None:
     code = code_before(tmp_path)
     assert _package(code) == code / "krt" / "__init__.py"
-    plan = plan_of(seed, events=BOUNDS.events_for(pace()), seconds=BOUNDS.seconds, pace=pace())
-    await apiserver.apply(*(place.to_object(namespace) for place in places()))
-    async with open_fleet(apiserver, namespace, tmp_path, code=code) as fleet:
-        story = await live(plan, fleet, apiserver, namespace, is_update=True)
-        assert_kept(story, fleet)
+    await assert_survives(seed, BOUNDS, apiserver, namespace, tmp_path, code=code)
 
 
 def _package(code: Path) -> Path:
