@@ -10,11 +10,15 @@ import trio
 Route = Callable[[httpx.URL], str | None]  # the URL of the proxy on the way there; None: none
 
 
-class _Body(httpx.AsyncByteStream):
-    """What a request sends. An iterator: httpx's own generator would be left unclosed by a call that is cut."""
+class Outgoing(httpx.AsyncByteStream):
+    """A request's body; `on_sending` hears when the connection stands and the body is about to leave.
 
-    def __init__(self, content: bytes) -> None:
+    An iterator and no generator, as httpx's own is: one that a call left in the middle wants to be closed.
+    """
+
+    def __init__(self, content: bytes, on_sending: Callable[[], None] = lambda: None) -> None:
         self._left = [content] if content else []
+        self._on_sending = on_sending
 
     def __aiter__(self) -> Self:
         return self
@@ -22,6 +26,7 @@ class _Body(httpx.AsyncByteStream):
     async def __anext__(self) -> bytes:
         if not self._left:
             raise StopAsyncIteration
+        self._on_sending()
         return self._left.pop()
 
 
@@ -42,7 +47,8 @@ class Routed(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it. A proxy that cannot be used is a httpx.ProxyError."""
-        request.stream = _Body(request.content)
+        if not isinstance(request.stream, Outgoing):
+            request.stream = Outgoing(request.content)
         try:
             proxy = self._route(request.url)
         except ValueError as error:

@@ -12,8 +12,9 @@ from krt.client import answers
 from krt.client.address import KrtServer
 from krt.client.outcome import Accepted, NotYet, Refused, Unanswered
 from krt.client.token import Token, Tokens
-from krt.client.transport import Outgoing, exchange
+from krt.client.transport import exchange
 from krt.core.announce.event import Event, to_json
+from krt.http import Outgoing
 
 
 @dataclass(frozen=True, slots=True)

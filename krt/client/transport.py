@@ -2,12 +2,12 @@
 
 import os
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import httpx
 import msgspec
@@ -97,26 +97,6 @@ async def exchange(
         return NotYet(f"cannot look up {request.url.host} or the proxy on the way there")
     except httpx.TransportError as error:
         return NotYet(_problem(error, request.url.host), causes=_causes(error))
-
-
-class Outgoing(httpx.AsyncByteStream):
-    """A request's body; `on_sending` hears when the connection stands and it is about to leave.
-
-    An iterator and no generator, as httpx's own is: one that is left in the middle wants to be closed.
-    """
-
-    def __init__(self, content: bytes, on_sending: Callable[[], None]) -> None:
-        self._left = [content]
-        self._on_sending = on_sending
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._left:
-            raise StopAsyncIteration
-        self._on_sending()
-        return self._left.pop()
 
 
 async def _keep_location(response: httpx.Response) -> None:

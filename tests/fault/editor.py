@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import httpx
 import trio
 
-from krt.client.transport import Outgoing
+from krt.http import Outgoing
 from tests.apiserver.control_plane import ControlPlane
 from tests.fault.places import Place
 
@@ -42,7 +42,7 @@ class Editor:
         headers = {"Content-Type": "application/merge-patch+json"}
         while True:
             request = client.build_request("PATCH", f"{self._path}/{name}", content=body, headers=headers)
-            request.stream = Outgoing(body, lambda: None)  # httpx's own stays unclosed where the connection breaks
+            request.stream = Outgoing(body)  # httpx's own stays unclosed where the connection breaks
             try:
                 if (await client.send(request)).is_success:
                     return

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import httpx
 import trio
 
-from krt.client.transport import Outgoing
 from krt.core.announce.event_id import EventId, parse
+from krt.http import Outgoing
 from tests.fault.fleet import AUDIENCE, Fleet
 from tests.fault.plan import WEBS, Announcement
 
@@ -49,7 +49,7 @@ class Job:
     async def _attempt(self, url: str, http: httpx.AsyncClient, headers: dict[str, str]) -> bool:
         body = json.dumps({"image": self.announcement.image, "tags": self.announcement.tags}).encode()
         request = http.build_request("POST", f"{url}/event", content=body, headers=headers)
-        request.stream = Outgoing(body, lambda: None)  # httpx's own stays unclosed where the connection breaks
+        request.stream = Outgoing(body)  # httpx's own stays unclosed where the connection breaks
         try:
             answer = await http.send(request)
         except httpx.TransportError as error:
