@@ -10,8 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.fakes.pace import pace
+
 ROOT = Path(__file__).parents[2]
 SECONDS = 120.0  # a hundred times what a test here takes on an idle machine
+PATIENCE_SECONDS = SECONDS / 4  # of a test that shall be green, and waits that long only on a very slow machine
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", "*.egg-info")
 
 
@@ -45,15 +48,22 @@ class Copy:
         self.root = root
         self._server = server
 
-    def run(self, *tests: str, seconds: float = SECONDS) -> Ended:
-        """These tests, in one process."""
+    def run(self, *tests: str, seconds: float = SECONDS, patience_seconds: float = PATIENCE_SECONDS) -> Ended:
+        """These tests, in one process; they wait for `patience_seconds` before they say that nothing happened."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        self._server.stdin.write(json.dumps({"tests": [f"tests/{test}" for test in tests], "seconds": seconds}) + "\n")
+        paths = [f"tests/{test}" for test in tests]
+        asked = {"tests": paths, "seconds": seconds, "patience_seconds": patience_seconds}
+        self._server.stdin.write(json.dumps(asked) + "\n")
         self._server.stdin.flush()
         ended = Ended(**json.loads(self._server.stdout.readline()))
         assert ended.krt is None or ended.krt.startswith(str(self.root)), ended
         return ended
+
+
+def brief_patience_seconds() -> float:
+    """How long a test with a mutation waits for what the mutation prevents: longer than the rule needs, and not long."""
+    return 5.0 * pace()
 
 
 @contextmanager
@@ -63,7 +73,6 @@ def copied(folder: Path) -> Iterator[Copy]:
     shutil.copytree(ROOT, root, ignore=_LEFT_OUT, symlinks=True)
     environ = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     environ.pop("PYTEST_ADDOPTS", None)
-    environ["KRT_TEST_PATIENCE"] = str(SECONDS / 4)
     with subprocess.Popen(
         [sys.executable, "-m", "tests.mutations.server"],
         cwd=root,

@@ -1,6 +1,7 @@
 """`python -m tests.mutations.server` in a copy of the repository: runs tests, each in a fork of this process.
 
-A line of JSON in (`tests`, `seconds`), a line out (`code`, `failed`, `krt`, `output`), for as long as there are lines.
+A line of JSON in (`tests`, `seconds`, `patience_seconds`), a line out (`code`, `failed`, `krt`, `output`), as long as
+there are lines.
 Imported here is what krt and its tests import from elsewhere, so that a fork has it already. Neither krt nor a test is.
 """
 
@@ -62,12 +63,13 @@ def _run(tests: list[str], output: int) -> dict[str, Any]:
     return {"code": int(code), "failed": verdict.failed, "krt": krt and krt.__file__}
 
 
-def _forked(tests: list[str], seconds: float) -> dict[str, Any]:
+def _forked(tests: list[str], seconds: float, patience_seconds: float) -> dict[str, Any]:
     """`code` is None for a run that had to be cut."""
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as output:
         child = os.fork()
         if not child:
+            os.environ["KRT_TEST_PATIENCE"] = str(patience_seconds)  # read when tests/fakes/pace.py is imported
             said = json.dumps(_run(tests, output.fileno())).encode()
             os.write(writing, said)
             os._exit(0)
@@ -99,8 +101,7 @@ def _serve() -> None:
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
-        asked = json.loads(line)
-        print(json.dumps(_forked(asked["tests"], asked["seconds"])), flush=True)
+        print(json.dumps(_forked(**json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutations.copied import ROOT, Copy
+from tests.mutations.copied import ROOT, Copy, brief_patience_seconds
 from tests.mutations.every import EVERY
 from tests.mutations.mutation import Mutation
 
@@ -58,5 +58,5 @@ def test_without_a_mutation_its_test_is_green(copy: Copy, file: str) -> None:
 @pytest.mark.parametrize("mutation", EVERY, ids=str)
 def test_with_the_rule_taken_out_its_test_is_red(copy: Copy, mutation: Mutation) -> None:
     with mutation.applied(copy.root):
-        ended = copy.run(mutation.test)
+        ended = copy.run(mutation.test, patience_seconds=brief_patience_seconds())
     assert ended.is_red, f"{'SURVIVED' if ended.is_green else 'not red by itself'}: {ended}"
