@@ -62,7 +62,7 @@ class Copy:
 
 
 def brief_patience_seconds() -> float:
-    """How long a test with a mutation waits for what the mutation prevents: longer than the rule needs, and not long."""
+    """How long a test with a mutation waits for what the mutation prevents: more than the rule needs, yet little."""
     return 5.0 * pace()
 
 
