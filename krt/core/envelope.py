@@ -1,4 +1,4 @@
-"""An event with what is known of its origin: what the journal keeps. No type here has a place for a token."""
+"""An event together with its origin, as the journal stores them. No type here has a field for a token."""
 
 import json
 import re
@@ -10,21 +10,24 @@ from krt.core.caller.identity import Identity
 from krt.core.strict_json import StrictJsonError, loads
 from krt.errors import EventInvalid, KrtError
 
-SCHEMA = 1  # of a journal entry's fields; a worker leaves a higher one for a newer worker
+SCHEMA = 1  # version of a journal entry's fields; a worker leaves an entry of a higher one for a newer worker
 _SCHEMA_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class EntryUnreadable(KrtError):
-    """A journal entry is none that krt ever wrote."""
+    """A journal entry has fields that no version of krt writes."""
 
 
 class EntryFromTheFuture(KrtError):
-    """A journal entry was written by a newer krt: left for a newer worker."""
+    """A journal entry was written by a newer krt. The message is its schema number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who announced an event, verified: the claims of the token that people ask for afterwards."""
+    """Who announced an event: verified claims of the token, as far as people ask for them afterwards.
+
+    A claim that the token lacked is "".
+    """
 
     repository: str
     repository_id: str
@@ -38,13 +41,13 @@ class Origin:
 
     @classmethod
     def of(cls, identity: Identity) -> "Origin":
-        """The part of a verified identity that stays with its event."""
+        """The origin of an event that `identity` announced."""
         return cls(**{field.name: getattr(identity, field.name) or "" for field in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """`origin` is None where the event was read from the channel and nobody vouches for it."""
+    """An event as it is stored. `origin` is None if the event came from the channel: then it is not verified."""
 
     event: Event
     origin: Origin | None
@@ -53,7 +56,7 @@ class Envelope:
 
 
 def to_fields(envelope: Envelope) -> dict[str, str]:
-    """The fields of the journal entry."""
+    """The fields of the journal entry for `envelope`."""
     event = envelope.event
     own = {
         "schema": str(SCHEMA),
@@ -67,7 +70,7 @@ def to_fields(envelope: Envelope) -> dict[str, str]:
 
 
 def from_fields(entry: Mapping[str, str]) -> Envelope:
-    """The envelope that an entry holds. Raises EntryUnreadable and EntryFromTheFuture."""
+    """The envelope that a journal entry's fields hold. Raises EntryUnreadable and EntryFromTheFuture."""
     schema = entry.get("schema", "")
     if not _SCHEMA_NUMBER.fullmatch(schema):
         raise EntryUnreadable("its schema is no number")

@@ -1,4 +1,8 @@
-"""What the roles ask of the broker and of the cluster: the adapters fit these, and so do the tests' fakes."""
+"""The protocols by which the roles use broker and cluster. The adapters satisfy them, and so do the tests' fakes.
+
+Every call of the broker is one or more exchanges with Valkey, and each exchange has a deadline of its own. A time is in
+seconds since the epoch by Valkey's clock, unless its docstring says otherwise.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -18,7 +22,11 @@ from krt.core.restart.mark import JournalPosition
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """`again`: the call repeats one that was accepted. `receivers` is None where the bell could not be rung."""
+    """The answer to an accepted call.
+
+    `again`: this call repeats one that was accepted before, and `id` is the first one's event. `receivers` counts the
+    subscribers that Valkey gave the message to, and is None if publishing it failed.
+    """
 
     id: EventId
     again: bool
@@ -26,16 +34,16 @@ class Acceptance:
 
 
 class ReadReport(Protocol):
-    """Read an event's report and the clusters it is waited for. Raises BrokerUnavailable."""
+    """Reads an event's report, and when each group of workers was last seen. Raises BrokerUnavailable."""
 
     async def __call__(self, event: EventId) -> tuple[Report, Seen] | None:
-        """None where there is no such event (any more)."""
+        """Report and sightings; None if there is no such event, or no longer."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The newest events' reports, newest first; some others that were asked for; and who is there to work on them."""
+    """The newest events' reports, newest first; the `others` that were asked for; when each group was last seen."""
 
     newest: tuple[Report, ...]
     others: Mapping[EventId, Report]
@@ -43,51 +51,61 @@ class Recent:
 
 
 class ReadRecent(Protocol):
-    """Read the reports of the newest events, a bounded number, and change nothing by it. Raises BrokerUnavailable."""
+    """Reads the reports of the newest events, a bounded number, and writes nothing. Raises BrokerUnavailable."""
 
     async def __call__(self, others: Collection[EventId] = ()) -> Recent:
-        """Those of some `others` too; what is not there is left out."""
+        """The newest reports, and those of `others`. An event that does not exist is left out."""
         ...
 
 
 class Accept(Protocol):
-    """Journal an event and spend the token. Raises TokenAlreadyUsed, JournalFull, BrokerUnavailable."""
+    """Appends an event to the journal and marks the token as used, in one step.
+
+    Raises TokenAlreadyUsed, IdempotencyKeyAlreadyUsed, JournalFull, BrokerUnavailable.
+    """
 
     async def __call__(self, envelope: Envelope, use: Use) -> Acceptance:
-        """After BrokerUnavailable the event may have been accepted: the same call again answers with its id."""
+        """After BrokerUnavailable the event may be in the journal: the same call again then returns its id."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What a restart writes: the template's time, and on the workload itself what it covers and who asked."""
+    """The values of the three annotations that a restart writes.
+
+    `restarted_at` (RFC 3339) goes on the pod template as `kubectl.kubernetes.io/restartedAt`, `mark` on the workload as
+    `krt/event`, `cause` on the workload as `krt/cause`.
+    """
 
     restarted_at: str
     mark: str
     cause: str
 
 
-OnRestart = Callable[[Workload, str], None]  # hears of a restart, as the object is then, and what for; returns at once
+OnRestart = Callable[[Workload, str], None]  # called with each patched workload and the cause; does not block
 
 
 class Workloads(Protocol):
-    """The API server, for one workload.
+    """The calls of the API server that concern one workload.
 
-    Raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired besides.
+    Each raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, beside the errors it names.
     """
 
     async def read(self, key: ObjectKey) -> Workload:
-        """The workload as it is now. Raises NotThere."""
+        """The workload as it is at the API server now. Raises NotThere."""
         ...
 
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
-        """Restart it if it is still at the version that was read. Raises Conflict and NotThere."""
+        """Patch the workload with `stamp` and return the patched one. Raises NotThere.
+
+        Raises Conflict if its resource version is not that of `workload` any more.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """An entry of the journal as it was read: not yet understood, and delivered for the how manieth time."""
+    """A journal entry as read, not yet parsed. `deliveries` counts how often Valkey gave it out, this time included."""
 
     id: EventId
     fields: Mapping[str, str]
@@ -96,7 +114,10 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """What was taken over from dead workers; `deleted` entries are in the journal no more. Go on from `cursor`."""
+    """The entries that were taken over from workers that are gone. Pass `cursor` to the next call.
+
+    `deleted` are entries that a worker held and that the journal no longer contains.
+    """
 
     entries: tuple[Delivered, ...]
     deleted: tuple[EventId, ...]
@@ -105,7 +126,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How the journal stands: all entries, those that the group has not settled (None: unknown), the oldest in hand."""
+    """How full the journal is: the number of `entries`, and of those that this group has not settled.
+
+    `unsettled` is None if Valkey cannot tell the number. `oldest` is the oldest entry that a worker of the group holds.
+    """
 
     entries: int
     unsettled: int | None
@@ -113,71 +137,74 @@ class Backlog:
 
 
 class Journal(Protocol):
-    """The journal, for one worker. Every call raises BrokerUnavailable."""
+    """The journal as one worker uses it, a consumer of its group. Every call raises BrokerUnavailable."""
 
     async def read_new(self, most: int) -> tuple[Delivered, ...]:
-        """Entries that no worker of the group was given yet; they are this one's now."""
+        """At most `most` entries that no worker of the group was given yet. From now on this worker holds them."""
         ...
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
-        """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
+        """At most `most` entries that this worker holds already, from behind `after`.
+
+        Finds entries that Valkey gave this worker in a reply that never arrived.
+        """
         ...
 
     async def claim(self, cursor: str, most: int) -> Claimed:
-        """Entries that another worker has left alone; they are this one's now."""
+        """Take over at most `most` entries whose worker has not renewed its claims, from `cursor` on."""
         ...
 
     async def renew(self, most: int) -> frozenset[EventId]:
-        """Say that this worker lives, and hear which entries are still its own."""
+        """Renew this worker's claims, so that no other worker takes its entries over; the ids that it still holds."""
         ...
 
     async def release(self, most: int) -> None:
-        """Let others claim at once what this worker holds."""
+        """Let other workers claim at once the entries that this worker holds."""
         ...
 
     async def leave(self, entry: EventId) -> None:
-        """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
+        """Give an entry back as if it had never been delivered, for a newer worker that can read it."""
         ...
 
     async def acknowledge(self, entry: EventId) -> None:
-        """Nobody of the group gets the entry again, and nothing is said of it."""
+        """Settle an entry without a word in its report: no worker of the group gets it again."""
         ...
 
     async def tidy(self) -> None:
-        """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
+        """Remove entries older than a day by Valkey's clock, and workers that have been gone for as long."""
         ...
 
     async def position(self) -> JournalPosition:
-        """The journal's name and the newest id it has given out."""
+        """The journal's name, and the newest id that it has given out."""
         ...
 
     async def backlog(self) -> Backlog:
-        """How much there is, and how much of it is not settled."""
+        """How many entries the journal has, and how many of them this group has not settled."""
         ...
 
     async def now(self) -> float:
-        """Valkey's clock, in seconds since the epoch."""
+        """The time by Valkey's clock."""
         ...
 
     async def group_made(self) -> float:
-        """When this worker's group was made, by Valkey's clock."""
+        """When this worker's group was created."""
         ...
 
     async def hold_lease(self) -> bool:
-        """Whether this worker is the one that adopts; renewed by asking."""
+        """Take or renew the lease for adopting messages; whether this worker holds it."""
         ...
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull.
+        """Append an event that only the channel carried; None if another worker holds the lease. Raises JournalFull.
 
-        The same request_id again is the same event: its first answer may have been lost.
+        A second call with the same `request_id` returns the first one's id, for the first answer may have been lost.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FollowedWorkload:
-    """A workload whose rollout is followed for events, oldest first; none of them has heard the last word."""
+    """A workload whose rollout is followed, and the events whose reports still wait for its end, oldest first."""
 
     key: ObjectKey
     uid: str
@@ -185,12 +212,15 @@ class FollowedWorkload:
 
 
 class Rollouts(Protocol):
-    """What workers keep of rollouts, beside the journal. Every call raises BrokerUnavailable."""
+    """Reports, followed workloads and the group's presence, for one worker. Every call raises BrokerUnavailable."""
 
     async def record(
         self, event: EventId, group: Group, targets: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
-        """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
+        """Write into the report what the group is about to do for an event, and follow workloads for the event.
+
+        `follow` maps each workload to follow to its uid.
+        """
         ...
 
     async def is_open(self, event: EventId) -> bool:
@@ -198,68 +228,77 @@ class Rollouts(Protocol):
         ...
 
     async def is_over(self, event: EventId) -> bool:
-        """Whether the event, which is older than this group, is old news to the group: it has ended without it."""
+        """Whether an event older than this group has ended without the group, which then does nothing for it."""
         ...
 
     async def settle(
         self, event: EventId, group: Group, done: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
-        """Write the outcome and acknowledge: nobody of the group gets the entry again.
+        """Write the outcome into the report and acknowledge the entry: no worker of the group gets it again.
 
-        `done` and `follow` rest on no earlier call: a failover may have lost what `record` wrote.
+        `done` and `follow` are complete, because a failover of Valkey may have lost what `record` wrote.
         """
         ...
 
     async def tell(self, followed: FollowedWorkload, target: Target) -> int:
-        """Say how a rollout goes on, for these of its events; with the last word, follow it for them no more.
+        """Write the workload's state into the reports of these events; the number of reports that this changed.
 
-        Answers how many reports that changed.
+        If the state is final, the workload is not followed for these events any more.
         """
         ...
 
     async def followed(self) -> tuple[FollowedWorkload, ...]:
-        """What the workers of this group follow."""
+        """The workloads that this group follows."""
         ...
 
     async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
-        """How each of its events stands with the workload; nothing where it is followed for others, too, by now."""
+        """How each of the events stands with the workload.
+
+        Empty if the workload is by now also followed for an event that `followed` does not list.
+        """
         ...
 
     async def hold_lease(self) -> bool:
-        """Whether this worker is the one that tells; renewed by asking."""
+        """Take or renew the lease for writing how rollouts go on; whether this worker holds it."""
         ...
 
     async def say_alive(self) -> None:
-        """Events wait for the clusters whose workers say this."""
+        """Write that the group is alive now, so that events wait for what the group reports."""
         ...
 
     async def leave(self) -> bool:
-        """This worker ends in an orderly way. Whether it was the last one of its group: then the group has left."""
+        """Write that this worker stops in an orderly way; whether it was the last of its group.
+
+        A group whose last worker stopped so has left: later events do not wait for it.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """From here on every message is heard; before, some may not have been."""
+    """The subscription holds: every message published from now on arrives. Earlier ones may have been missed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelMessage:
-    """What somebody published."""
+    """A message that somebody published on the channel."""
 
     payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribed:
-    """Nothing is heard, and why. Said once for each reason until Subscribed; it is tried again by itself."""
+    """There is no subscription, so no message arrives; `problem` says why.
+
+    Sent once for each reason until the next Subscribed. The adapter keeps trying to subscribe.
+    """
 
     problem: str
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """Somebody published so many bytes, which no event has: they were dropped."""
+    """Somebody published a message of `size` bytes, more than any event has. It was dropped."""
 
     size: int
 
@@ -267,32 +306,32 @@ class TooLarge:
 Signal = Subscribed | ChannelMessage | TooLarge | Unsubscribed
 
 
-Changed = Callable[[Workload | None, Workload | None], None]  # before and after; None: not there
+Changed = Callable[[Workload | None, Workload | None], None]  # the workload before and after; None if it did not exist
 
 
 class Index(Protocol):
-    """What is known of the cluster's workloads, and since when."""
+    """The cluster's workloads as list and watch have shown them."""
 
     def get(self, key: ObjectKey) -> Workload | None:
         """The workload as last seen."""
         ...
 
     def is_listed(self, key: ObjectKey) -> bool:
-        """Whether the place that the key names was listed once: what is not known there was not there then."""
+        """Whether the key's kind and namespace were listed completely once. If so, `get` misses no workload of then."""
         ...
 
     def fresh_at(self) -> float:
-        """Everything that had happened by then, on Trio's clock, is known (bookmarks, relists, changes heard)."""
+        """The latest time, on Trio's clock, up to which the index shows every change (by bookmarks, lists, changes)."""
         ...
 
     def want_fresh(self, at: float) -> None:
-        """Have `fresh_at` reach this moment within seconds of it, also where nothing changes."""
+        """Make `fresh_at` reach `at`, a time on Trio's clock, within seconds of it, even if nothing changes."""
         ...
 
     def listen(self, changed: Changed) -> None:
-        """Call this with every change from now on."""
+        """Call `changed` with every change from now on."""
         ...
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:
-        """The workloads that run some image of the repository."""
+        """The workloads that run an image of the repository."""
         ...

@@ -1,18 +1,18 @@
-"""JSON from people we do not trust: one reading of every text, or none.
+"""JSON from senders that krt does not trust: a text has one reading for every parser, or it is refused.
 
-Refuses what another reader of the same bytes might read differently, or not at all: keys twice, NaN, UTF-16.
+Refused is a text that another parser might read differently or not at all: a key twice in an object, NaN, UTF-16.
 """
 
 import json
 import math
 from typing import NoReturn
 
-DEEPEST = 32  # the deepest that krt reads on purpose is 4 (a key set); beyond, comparing or printing may overflow
+DEEPEST = 32  # levels; krt needs 4 (a key set). Comparing or printing a value of a thousand may end in RecursionError
 MOST_DIGITS = 20  # of an integer: enough for 64 bits
 
 
 class StrictJsonError(ValueError):
-    """The bytes are no strict JSON. `problem` is a clause that says why, without a word of theirs."""
+    """The bytes are not strict JSON. `problem` is a clause that says why and quotes nothing of the bytes."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -20,13 +20,13 @@ class StrictJsonError(ValueError):
 
 
 def loads(data: bytes, *, max_bytes: int) -> object:
-    """The value that `data` stands for, as `json.loads` reads it. Raises StrictJsonError and nothing else."""
+    """The value of `data`, of the types that `json.loads` returns. Raises StrictJsonError and nothing else."""
     if len(data) > max_bytes:
         raise StrictJsonError(f"longer than {max_bytes} bytes")
     try:
         value: object = _decoder.decode(data.decode("utf-8"))
     except UnicodeDecodeError:
-        # `from None`, here and below: these errors carry the whole text, which may be a token's.
+        # `from None`, here and below: the original error holds the whole text, and the text may be part of a token.
         raise StrictJsonError("not UTF-8") from None
     except json.JSONDecodeError as error:
         raise StrictJsonError(f"not JSON from character {error.pos} on") from None
@@ -85,5 +85,5 @@ def _check_text(text: str) -> None:
         return
     try:
         text.encode("utf-8")
-    except UnicodeEncodeError:  # JSON may write half a pair ("\ud800"), but it cannot be sent, stored or logged
+    except UnicodeEncodeError:  # JSON can spell half a pair ("\ud800"), UTF-8 cannot: it could not be sent or stored
         raise StrictJsonError("a text holds half a surrogate pair") from None

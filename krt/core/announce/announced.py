@@ -1,6 +1,7 @@
-"""What people and other tools write of an image that was pushed, on a command line: forgiving in form, not in meaning.
+"""An image and its tags as people and other tools write them on a command line: lenient in form, strict in meaning.
 
-docker/metadata-action gives whole references, one a line. The body of a call stays as strict as krt.core.event has it.
+Lenient, because docker/metadata-action prints whole references, one on each line. The body of a call to krt web is not
+read here: `krt.core.announce.event` reads it, and is strict in form as well.
 """
 
 from collections.abc import Iterator
@@ -9,18 +10,19 @@ from krt.core.announce.event import TAG_FORM, Event, build
 from krt.core.announce.image import complete, is_tag, split_tag
 from krt.errors import EventInvalid
 
-_MOST_SHOWN = 200  # characters of what is quoted
+_MOST_SHOWN = 200  # characters of a word that an error sentence quotes
 
 
 def read(image: str, tags: str | None) -> Event:
-    """The event of an image and its tags, by commas or one a line. Raises EventInvalid.
+    """The event for `image` and for `tags`, which commas or line ends separate. Raises EventInvalid.
 
-    A tag may be a whole reference of the same image. Empty lines and a final comma are no tags.
+    A tag may be written as a whole reference of the same image. Empty lines and a comma at the end of a line are
+    ignored. Without `tags`, `image` has to end with its tag.
     """
     words = [*_words(tags or "")]
     name, own_tag = split_tag(image)
     if words:
-        build(name, ["latest"])  # what is wrong with the image is said before its tags are compared with it
+        build(name, ["latest"])  # refuses a bad image first, before the tags are compared with it
         return build(image, [_tag(word, name) for word in words])
     if own_tag is None:
         build(image if "@" in image else name, ["latest"])

@@ -1,4 +1,4 @@
-"""An event: somebody pushed these tags of this image. Its JSON is the same at both ends of the broker."""
+"""An event: these tags of this image were pushed. The journal and the channel carry an event as the same JSON."""
 
 import json
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from krt.core.announce import image as images
 from krt.core.strict_json import StrictJsonError, loads
 from krt.errors import EventInvalid
 
-MOST_BYTES = 8192
+MOST_BYTES = 8192  # of an event's JSON
 MOST_TAGS = 16
 TAG_FORM = "a tag is up to 128 letters, digits, '_', '.' and '-', not starting with '.' or '-'"
 
-# Appended to the JSON on the channel where the event stands in the journal too. Readers of JSON skip it, and
-# nobody types it by accident: a lone newline comes from `valkey-cli -x` and some encoders.
+# krt appends this to the JSON that it publishes for an event that is in the journal. Parsers of JSON skip it as white
+# space. Nobody types it by accident, whereas `valkey-cli -x` and some encoders add a lone newline.
 JOURNALED = b"\n \n"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`image` as written, without a tag; `repository` what it stands for; `tags` at least one, none twice."""
+    """`image` as the caller wrote it, without a tag; `repository` its canonical name; `tags` one to 16, none twice."""
 
     image: str
     repository: images.Repository
@@ -41,7 +41,7 @@ def parse(body: bytes) -> Event:
 
 
 def build(image: object, tags: object) -> Event:
-    """The event of these two values, whatever they are. Raises EventInvalid."""
+    """The event for two values of any type, as parsed JSON gives them. Raises EventInvalid."""
     if not isinstance(image, str) or not image:
         raise EventInvalid("image", "a non-empty string is required")
     if "@" in image:
@@ -53,17 +53,17 @@ def build(image: object, tags: object) -> Event:
 
 
 def to_json(event: Event) -> bytes:
-    """The Go peer's form of the event, made from its values: `{"image":…,"tags":[…]}`."""
+    """`{"image":…,"tags":[…]}` without white space, byte for byte as the Go peer of docs/migrating.md publishes it."""
     return json.dumps({"image": event.image, "tags": list(event.tags)}, separators=(",", ":")).encode()
 
 
 def to_message(event: Event) -> bytes:
-    """What is published for an event that the journal holds."""
+    """The message to publish on the channel for an event that is in the journal."""
     return to_json(event) + JOURNALED
 
 
 def is_journaled(message: bytes) -> bool:
-    """Whether a message only rings for an event that the journal holds."""
+    """Whether a message of the channel belongs to an event that is in the journal."""
     return message.endswith(JOURNALED)
 
 

@@ -1,4 +1,4 @@
-"""The id of an event: the id of its entry in the journal, totally ordered."""
+"""The id of an event: the id of its entry in the journal. The ids of one journal are totally ordered."""
 
 import re
 from typing import NamedTuple
@@ -8,7 +8,7 @@ _SPELLING = re.compile(r"(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,19})")
 
 
 class EventId(NamedTuple):
-    """A Valkey stream id. Two integers, compared as such: as text `…-10` would stand before `…-9`."""
+    """A Valkey stream id: two integers, and compared as integers, for as text `…-10` would sort before `…-9`."""
 
     milliseconds: int  # of Valkey's clock, since the epoch
     sequence: int
@@ -18,7 +18,7 @@ class EventId(NamedTuple):
 
 
 def parse(text: str) -> EventId:
-    """The id that `text` spells. Raises ValueError for any other spelling than Valkey's own."""
+    """The id that `text` spells. Raises ValueError if Valkey would spell the id differently, as with leading zeros."""
     found = _SPELLING.fullmatch(text)
     numbers = EventId(int(found[1]), int(found[2])) if found else None
     if numbers is None or max(numbers) > _MOST:

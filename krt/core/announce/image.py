@@ -1,8 +1,8 @@
 """Image references as Kubernetes resolves them: parse, refuse, compare.
 
-What events and policies name has the canonical spelling of its parts or is refused: nothing is repaired. What a
-workload runs is read in every spelling that the kubelet takes, and compared by the canonical one. The short forms that
-Docker defines are completed in both (`nginx` is `docker.io/library/nginx:latest`), because the kubelet does so.
+An event and a policy must spell registry and path canonically; another spelling is refused and never repaired. The
+image of a workload may have every spelling that the kubelet accepts, and is compared by its canonical one. In all of
+them Docker's short forms are completed (`nginx` is `docker.io/library/nginx:latest`), because the kubelet does so.
 """
 
 import re
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import NewType
 
-# `host/path`, complete: what two spellings of one image share, and what policy and matching compare.
+# `host/path`, complete. Two spellings of one image have the same Repository; policy and matching compare nothing else.
 Repository = NewType("Repository", str)
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _PORT = r":[1-9][0-9]{0,4}"
 _IPV6 = r"\[[0-9a-f:]+\]"
 _HOST = re.compile(rf"(?:localhost|{_LABEL}(?:\.{_LABEL})+|{_IPV6})(?:{_PORT})?|{_LABEL}{_PORT}")
-_ANY_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"  # `my_registry.local/shop` is pulled, too
+_ANY_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?"  # the kubelet pulls `my_registry.local/shop`, too
 _ANY_HOST = re.compile(rf"({_ANY_LABEL}(?:\.{_ANY_LABEL})*|\[[0-9A-Fa-f:]+\])(?::([0-9]+))?")
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[A-Za-z0-9]+(?:[+._-][A-Za-z0-9]+)*:[0-9a-zA-Z=_-]{32,256}")
-_MOST_CHARACTERS = 255  # of an event's name by the distribution specification; of a running image's path, and its host
+_MOST_CHARACTERS = 255  # of an event's image name (OCI distribution specification); of a running image's host; its path
 _DOCKER_HUB = "docker.io"
 _DOCKER_HUB_OF_OLD = "index.docker.io"  # another name of the same registry
 _TOO_LONG = f"an image name has at most {_MOST_CHARACTERS} characters"
@@ -31,7 +31,7 @@ _NO_HOST = "the part before the first slash is not a registry host"
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """`name` as written, without tag and digest. `tag` is None only where a digest stands without a tag."""
+    """`name` as written, without tag and digest. `tag` is None only if the reference has a digest and no tag."""
 
     name: str
     repository: Repository
@@ -40,10 +40,10 @@ class ImageReference:
 
 
 def parse(text: str) -> ImageReference:
-    """The reference that a workload's `image` writes. Raises ValueError with a sentence that repeats nothing of it.
+    """The reference in a workload's field `image`. Raises ValueError with a sentence that quotes nothing of `text`.
 
-    Grammar: whatever distribution/reference takes, by which the kubelet, containerd and CRI-O go; the rest is
-    InvalidImageName, and never runs.
+    The grammar is that of github.com/distribution/reference, which the kubelet, containerd and CRI-O use. A pod with
+    any other text gets InvalidImageName and never runs.
     """
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
@@ -57,7 +57,7 @@ def parse(text: str) -> ImageReference:
 
 
 def split_tag(text: str) -> tuple[str, str | None]:
-    """Name and tag of `name[:tag]`; a colon before the last slash belongs to the host's port."""
+    """Name and tag of `name[:tag]`, unchecked. A colon before the last slash belongs to the host's port."""
     head, colon, tail = text.rpartition(":")
     if not colon or "/" in tail:
         return text, None
@@ -65,16 +65,16 @@ def split_tag(text: str) -> tuple[str, str | None]:
 
 
 def complete(name: str) -> Repository:
-    """The repository that `name` (no tag, no digest) stands for. Raises ValueError with a sentence."""
+    """The canonical repository of `name`, which has neither tag nor digest. Raises ValueError with a sentence."""
     host, path = _host_and_path(name, alone=False)
     return _joined(host, path)
 
 
 def below(name: str) -> tuple[str, ...]:
-    """What the repositories of all images called `name/…` begin with: host and components. Raises ValueError.
+    """Host and path components with which the repositories of all images `name/…` begin. Raises ValueError.
 
-    Not the repository of `name`: `docker.io/acme` is the image `docker.io/library/acme`, `docker.io/acme/shop` is not
-    below that.
+    The repository of `name` itself would be wrong: the image `docker.io/acme` has `docker.io/library/acme`, and
+    `docker.io/acme/shop` is not below that.
     """
     host, path = _host_and_path(name, alone=True)
     return (host, *path)
@@ -91,7 +91,7 @@ def is_component(text: str) -> bool:
 
 
 def _repository(name: str) -> Repository:
-    """The repository that a running image's name stands for, in whatever spelling."""
+    """The canonical repository of a running image's name, in any spelling that the kubelet accepts."""
     first, slash, rest = name.partition("/")
     if not (slash and _looks_like_host(first)):
         return _joined(_DOCKER_HUB, _path(name))
@@ -104,7 +104,7 @@ def _joined(host: str, path: tuple[str, ...]) -> Repository:
 
 
 def _host_and_path(name: str, *, alone: bool) -> tuple[str, tuple[str, ...]]:
-    # `alone`: a host may stand without a path; as an image, `ghcr.io` would be one of Docker Hub's.
+    # `alone`: a host without a path is allowed. Otherwise `ghcr.io` alone is an image of Docker Hub.
     if len(name) > _MOST_CHARACTERS:
         raise ValueError(_TOO_LONG)
     first, slash, rest = name.partition("/")
@@ -114,7 +114,7 @@ def _host_and_path(name: str, *, alone: bool) -> tuple[str, tuple[str, ...]]:
 
 
 def _looks_like_host(first: str) -> bool:
-    # Docker's rule for telling `ghcr.io/x` from `library/x`; upper case means a host, for paths never have it.
+    # Docker's rule for telling `ghcr.io/x` from `library/x`. Upper case means a host, because a path never has any.
     return "." in first or ":" in first or first == "localhost" or first != first.lower()
 
 
@@ -129,7 +129,7 @@ def _host(text: str) -> str:
 
 
 def _canonical(host: str) -> str:
-    """One spelling for each registry: names in lower case, IPv6 as RFC 5952 has it, a port without leading zeros."""
+    """One spelling for each registry: lower case, IPv6 as RFC 5952 writes it, a port without leading zeros."""
     found = _ANY_HOST.fullmatch(host) if len(host) <= _MOST_CHARACTERS else None
     if not found:
         raise ValueError(_NO_HOST)

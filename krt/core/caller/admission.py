@@ -1,4 +1,4 @@
-"""Whether a worker acts on an event at all: its own policy, for it trusts neither channel nor journal. Pure."""
+"""Whether a worker's own policy admits an event. A worker trusts neither the channel nor the journal. Pure."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ from krt.core.caller.policy import Rule, admits, admits_image
 
 
 class Refusal(StrEnum):
-    """Why a worker restarts nothing for an event, whatever runs. The report says so, and `krt explain` beforehand."""
+    """Why a worker restarts nothing for an event, whatever the cluster runs: for the report and for `krt explain`."""
 
     NONE_SET = "the worker's policy admits no such image: neither KRT_POLICY nor ALLOWED_IMAGE_PREFIX is set"
     PREFIX = "the worker's policy admits no such image: it is outside of ALLOWED_IMAGE_PREFIX"
@@ -17,7 +17,10 @@ class Refusal(StrEnum):
 
 
 def refusal(event: Event, policy: tuple[Rule, ...] | None, images: tuple[ImagePattern, ...] | None) -> Refusal | None:
-    """Why a worker with these settings refuses the event; None if whatever is set admits it."""
+    """Why a worker with these settings refuses the event; None if every setting that is given admits it.
+
+    `policy` is KRT_POLICY and `images` is ALLOWED_IMAGE_PREFIX, each None if it is not set.
+    """
     if policy is None and images is None:
         return Refusal.NONE_SET
     if images is not None and not admits_image(images, event.repository):
@@ -28,5 +31,5 @@ def refusal(event: Event, policy: tuple[Rule, ...] | None, images: tuple[ImagePa
 
 
 def rules_with(policy: tuple[Rule, ...], event: Event) -> tuple[Rule, ...]:
-    """The rules that have the event's image, with its tags or without."""
+    """The rules that admit the event's image, whether or not they admit its tags."""
     return tuple(rule for rule in policy if admits_image(rule.images, event.repository))

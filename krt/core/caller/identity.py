@@ -1,4 +1,4 @@
-"""Who is calling: the verified claims of a token, and the codes for what can be wrong with one."""
+"""Who is calling: the identity that a token's verified claims give, and a code for each reason to reject a token."""
 
 import re
 from collections.abc import Mapping
@@ -9,21 +9,21 @@ from urllib.parse import urlsplit
 
 from krt.errors import TokenRejected
 
-# The claims of a token whose signature, issuer, audience and times hold: made in krt.oidc.token, which
-# checked them, and by `krt check-policy`, whose operator vouches for the file.
+# The claims of a token after its signature, issuer, audience and times were checked. Only krt.oidc.token makes them,
+# which checks all of these, and `krt check-policy`, whose operator vouches for the file.
 VerifiedClaims = NewType("VerifiedClaims", Mapping[str, object])
 
 _ID = re.compile(r"[1-9][0-9]{0,19}", re.ASCII)
 _JTI = re.compile(r"[!-~]{1,128}")
 _OWNER = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _REPOSITORY = re.compile(rf"{_OWNER.pattern}/{_OWNER.pattern}")
-# What breaks a line or steers a terminal, in ASCII and Unicode. git allows none of the ASCII ones in a ref.
+# Characters that break a line or control a terminal, and surrogates. git allows none of the ASCII ones in a ref.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_MOST_CHARACTERS = 1024  # the longest seen are workflow refs: repository, path and ref, each up to 255
+_MOST_CHARACTERS = 1024  # of a claim; the longest are workflow refs: repository, path and ref, each up to 255
 
 
 class Rejection(StrEnum):
-    """Every `reason` of a TokenRejected: the label values of a metric, so there are no others."""
+    """Every `reason` of a TokenRejected. They are the values of a metric's label, so the set is closed."""
 
     MISSING = "missing"
     MALFORMED = "malformed"
@@ -43,10 +43,10 @@ class Rejection(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A job of GitHub Actions, as its issuer vouches for it. Built by `from_claims` and nowhere else.
+    """A job of GitHub Actions, as the token's issuer describes it. Only `from_claims` builds one.
 
-    Names of repository and owner are for people and can be recycled; ids cannot. None: the token is silent.
-    Source: https://docs.github.com/en/actions/reference/security/oidc
+    Names of repository and owner are for people: GitHub can give a name to somebody else, but never an id. A field is
+    None if the token lacks the claim. Source: https://docs.github.com/en/actions/reference/security/oidc
     """
 
     issuer: str
@@ -79,7 +79,7 @@ class Identity:
 
 
 def from_claims(payload: VerifiedClaims) -> Identity:
-    """The identity that these claims describe; others are ignored. Raises TokenRejected ("bad_claims")."""
+    """The identity that these claims describe; unknown claims are ignored. Raises TokenRejected ("bad_claims")."""
     expires_at = payload.get("exp")
     if type(expires_at) is not int:  # not isinstance: a bool is one
         raise TokenRejected(Rejection.BAD_CLAIMS)
@@ -128,9 +128,10 @@ def _optional(payload: VerifiedClaims, claim: str) -> str | None:
 
 
 def _server_url(issuer: str) -> str:
-    """Where people see the repositories of this issuer; no claim says it.
+    """The URL under which people see this issuer's repositories. No claim holds it, so it is made of the issuer's.
 
-    github.com and ghe.com sign as `token.actions.…`, an Enterprise Server under a path of its own host.
+    The issuer of github.com and ghe.com has the host `token.actions.…`; that of a GitHub Enterprise Server is a path
+    on the server's own host.
     """
     url = urlsplit(issuer)
     if url.hostname == "token.actions.githubusercontent.com":

@@ -1,4 +1,9 @@
-"""The patterns of a policy: exact, or with a star at the end. No regular expressions for users to get wrong."""
+"""The patterns of a policy: exact, or with a star at the end. No regular expressions for users to get wrong.
+
+Ours and not fnmatch's, wcmatch's or pathspec's: fnmatch's star crosses slashes, and in all of them `?`, brackets or
+negations have a meaning, while a policy should refuse what its author may have meant differently. None of them knows
+canonical image names or `{repo}`, for which a pattern would be rewritten before each match.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,8 +12,8 @@ from krt.core.announce.image import Repository, below, complete, is_component, i
 
 REPO = "{repo}"  # in an image pattern: the verified name of the caller's repository, in lower case
 
-# What people write in other tools' patterns is refused, also where a file or a ref could be called so: taken literally,
-# it would never match. git itself allows no ref with ? * [ \ ^ ~ or a colon (git-check-ref-format).
+# Characters that are wildcards in other tools are refused, even in a file's name, where they are legal: taken literally
+# the pattern would never match. git allows no ref with ? * [ \ ^ ~ or a colon (git-check-ref-format).
 _WORKFLOW = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/\.github/workflows/[^/\s*?{}]+\.ya?ml")
 _REF = re.compile(r"refs/[^\x00-\x20\x7f*?\[\\^~:{}]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -16,7 +21,11 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class ImagePattern:
-    """`components` of a canonical repository; `*` is any one, a last `**` one or more, `{repo}` the caller's name."""
+    """Images by the path components of their canonical repository.
+
+    The component `*` matches any one component, `**` at the end one or more, `{repo}` the name of the caller's
+    repository.
+    """
 
     components: tuple[str, ...]
 
@@ -25,11 +34,11 @@ class ImagePattern:
 
     @property
     def is_registry(self) -> bool:
-        """Whether it names no more than a registry, and so everybody's images where everybody may have some."""
+        """Whether the pattern names a registry alone: on a public one, everybody's images match."""
         return len(self.components) == 2 and self.components[-1] in {"*", "**"}
 
     def matches(self, repository: Repository, repo: str | None) -> bool:
-        """Whether the image is meant; `repo` is the caller's name, None any one."""
+        """Whether the pattern matches the image. `repo` stands in for `{repo}`; with None `{repo}` matches any name."""
         wanted, given = self.components, tuple(repository.split("/"))
         if wanted[-1] == "**" and len(given) >= len(wanted):
             wanted, given = wanted[:-1], given[: len(wanted) - 1]
@@ -38,7 +47,7 @@ class ImagePattern:
 
 @dataclass(frozen=True, slots=True)
 class TextPattern:
-    """A ref or a tag: `literal` itself, or with `open_ended` whatever begins with it."""
+    """A ref or a tag: exactly `literal`, or, if `open_ended`, every text that begins with it. Case counts."""
 
     literal: str
     open_ended: bool = False
@@ -47,15 +56,16 @@ class TextPattern:
         return f"{self.literal}*" if self.open_ended else self.literal
 
     def matches(self, text: str) -> bool:
-        """Whether the text is meant, in its own case."""
+        """Whether the pattern matches the text."""
         return text.startswith(self.literal) if self.open_ended else text == self.literal
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowPattern:
-    """A workflow file `OWNER/REPO/PATH`; `ref` pins it, None: the caller's own, at the run's ref or commit.
+    """A workflow file, `path` as OWNER/REPO/PATH, at one `ref`.
 
-    Owner and repository are compared as GitHub does it, without case; path and ref with it, as git does it.
+    If `ref` is None, the file has to be in the caller's own repository, at the run's ref or commit. Owner and
+    repository are compared without case, as GitHub compares them; path and ref with case, as git does.
     """
 
     path: str
@@ -65,17 +75,20 @@ class WorkflowPattern:
         return self.path if self.ref is None else f"{self.path}@{self.ref}"
 
     def matches(self, job_workflow_ref: str, *, repository: str, at: tuple[str, ...]) -> bool:
-        """Whether the claim is meant, for a run of `repository` at one of these refs and commits."""
+        """Whether the pattern matches a run's claim `job_workflow_ref`. `at` are the run's ref and commit."""
         path, ref = split_workflow(job_workflow_ref)
         its_repository, its_file = _repository_and_file(path)
         if not ref or (its_repository, its_file) != _repository_and_file(self.path):
             return False
-        # Unpinned, the run's ref says which version of the file ran only where both are of one repository.
+        # Without a pin the run's ref tells the file's version, but only if run and file are of one repository.
         return ref in at and its_repository == repository.lower() if self.ref is None else ref == self.ref
 
 
 def parse_prefix(prefix: str) -> tuple[ImagePattern, ...]:
-    """ALLOWED_IMAGE_PREFIX: `P` admits P and all below `P/`, `P/` only what is below. Raises ValueError."""
+    """The patterns for ALLOWED_IMAGE_PREFIX. Raises ValueError with a sentence.
+
+    `P` admits the image P and every image below `P/`; `P/` admits only the images below.
+    """
     name = prefix.removesuffix("/")
     if name.endswith(("-", "_", ".")):
         raise ValueError(
@@ -91,7 +104,10 @@ def parse_prefix(prefix: str) -> tuple[ImagePattern, ...]:
 
 
 def parse_image_pattern(text: str) -> ImagePattern:
-    """`X`, `X/*` (one component below) or `X/**` (any number), X with `{repo}` or not. Raises ValueError."""
+    """The pattern for `X`, `X/*` (one component below X) or `X/**` (one or more); a component of X may be `{repo}`.
+
+    Raises ValueError with a sentence.
+    """
     base, tail = _split_star(text)
     if "/" not in text or text.startswith(REPO):
         raise ValueError("name registry and path, such as ghcr.io/acme/shop; nginx is docker.io/library/nginx")
@@ -102,14 +118,14 @@ def parse_image_pattern(text: str) -> ImagePattern:
         raise ValueError("{repo} is the only placeholder, and stands for one whole component")
     plain = "/".join("repo" if part == REPO else part for part in written)
     known = [*below(plain)] if tail else complete(plain).split("/")
-    for place, part in enumerate(reversed(written), start=1):  # from the end: what was completed stands in front
+    for place, part in enumerate(reversed(written), start=1):  # from the end: completing a name adds parts in front
         if part == REPO:
             known[-place] = REPO
     return ImagePattern((*known, *tail))
 
 
 def parse_ref_pattern(text: str) -> TextPattern:
-    """A git ref in full, or what refs begin with and a star. Raises ValueError."""
+    """The pattern for a git ref in full, or for the beginning of refs and a star. Raises ValueError with a sentence."""
     pattern = _text_pattern(text)
     if not _REF.fullmatch(pattern.literal):
         raise ValueError(
@@ -120,7 +136,7 @@ def parse_ref_pattern(text: str) -> TextPattern:
 
 
 def parse_tag_pattern(text: str) -> TextPattern:
-    """An image tag, or what tags begin with and a star. Raises ValueError."""
+    """The pattern for an image tag, or for the beginning of tags and a star. Raises ValueError with a sentence."""
     pattern = _text_pattern(text)
     if not is_tag(pattern.literal):
         raise ValueError("write tags such as dev, or their beginning and a star: pr-*")
@@ -128,7 +144,10 @@ def parse_tag_pattern(text: str) -> TextPattern:
 
 
 def parse_workflow_pattern(text: str) -> WorkflowPattern:
-    """`OWNER/REPO/.github/workflows/FILE.yml`, or that `@REF` or `@COMMIT`. Raises ValueError."""
+    """The pattern for `OWNER/REPO/.github/workflows/FILE.yml`, pinned by `@REF` or `@COMMIT` or not pinned.
+
+    Raises ValueError with a sentence.
+    """
     path, ref = split_workflow(text)
     if not _WORKFLOW.fullmatch(path):
         raise ValueError(
@@ -141,7 +160,7 @@ def parse_workflow_pattern(text: str) -> WorkflowPattern:
 
 
 def split_workflow(text: str) -> tuple[str, str | None]:
-    """Path and ref of a `job_workflow_ref`: refs may hold an @ and paths, too, so that the last file ending counts."""
+    """Path and ref of a `job_workflow_ref`. Both may hold an @, so that they are split behind the last file ending."""
     ending = max(text.rfind(".yml@"), text.rfind(".yaml@"))
     if ending < 0:
         return text, None
@@ -168,6 +187,6 @@ def _split_star(text: str) -> tuple[str, tuple[str, ...]]:
 def _component(wanted: str, given: str, repo: str | None) -> bool:
     if wanted == "*":
         return True
-    if wanted == REPO:  # the worker does not know the caller: any one component
+    if wanted == REPO:  # repo is None in the worker, which does not know the caller: any component matches
         return repo is None or (is_component(repo) and given == repo)
     return wanted == given

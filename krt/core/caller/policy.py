@@ -1,6 +1,6 @@
-"""Who may announce what. A request passes if one rule holds entirely; without a rule that holds, it is refused.
+"""Who may announce which image. An event is admitted if every field of at least one rule holds, and refused otherwise.
 
-What the fields of a rule mean, and what they do not protect from, is written down in docs/policy.md.
+docs/policy.md says what each field of a rule means, and from what it does not protect.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,17 +13,20 @@ from krt.core.caller.patterns import ImagePattern, TextPattern, WorkflowPattern
 from krt.core.caller.who import Who, names
 from krt.errors import NotAllowed
 
-# Those that only people with write access cause.
+# The default of a rule: only people with write access to the repository cause these events of GitHub's.
 EVENTS = ("push", "workflow_dispatch", "release", "schedule")
 
 
-_MOST_NUMBERS = 10  # of rules, in one warning
+_MOST_NUMBERS = 10  # numbers of rules that one warning lists
 _BRANCHES = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One `[[allow]]`, the how manieth of its file. None and empty mean: not asked for."""
+    """One `[[allow]]` of a policy. A field that is None, () or False always holds.
+
+    `number` is the rule's position in the file, from 1. `runner` is "github-hosted" or "self-hosted".
+    """
 
     who: Who
     images: tuple[ImagePattern, ...]
@@ -38,12 +41,15 @@ class Rule:
 
 
 def rules_for(rules: Iterable[Rule], identity: Identity) -> tuple[Rule, ...]:
-    """The rules whose `who` names the caller. None of them: the caller is unknown."""
+    """The rules whose `who` names the caller. If there is none, krt web does not know the caller (401)."""
     return tuple(rule for rule in rules if names(rule.who, identity))
 
 
 def check(rules: Iterable[Rule], identity: Identity, event: Event) -> Rule:
-    """The first of the caller's rules that holds entirely; else raises NotAllowed with the field that got furthest."""
+    """The first of the caller's rules that holds entirely.
+
+    Raises NotAllowed with the field at fault of the rule that came furthest in the order of FIELDS.
+    """
     furthest = 0
     for rule in rules:
         at_fault = field_at_fault(rule, identity, event)
@@ -54,25 +60,25 @@ def check(rules: Iterable[Rule], identity: Identity, event: Event) -> Rule:
 
 
 def field_at_fault(rule: Rule, identity: Identity, event: Event) -> str | None:
-    """The first field of the rule that does not hold for a caller whom its `who` names; None if all do."""
+    """The first field of the rule that does not hold, or None. `identity` has to be one that the rule's `who` names."""
     return next((field for field, holds in _CHECKS.items() if not holds(rule, identity, event)), None)
 
 
 def admits(rules: Iterable[Rule], event: Event) -> bool:
-    """Whether some caller could announce this event: the worker, which knows no caller, asks this."""
+    """Whether any caller could announce this event. For the worker, which does not know the caller."""
     return any(admits_image(rule.images, event.repository) and _tags_hold(rule, event) for rule in rules)
 
 
 def admits_image(patterns: Iterable[ImagePattern], repository: Repository) -> bool:
-    """Whether some caller could announce this image."""
+    """Whether any caller could announce this image."""
     return any(pattern.matches(repository, None) for pattern in patterns)
 
 
 def leaves_branches_open(rule: Rule) -> bool:
-    """Whether whoever may push some branch, protected or not, to some repository that `who` names is admitted.
+    """Whether the rule admits everybody who may push any branch, protected or not, to a repository that `who` names.
 
-    An unpinned `workflow` is no limit: its file is the branch's own. `schedule` runs on the default branch only.
-    Of one repository a `ref` that begins all branches is said on purpose.
+    A `workflow` without a pin does not limit that: the pushed branch brings its own file. `schedule` alone does, for it
+    runs on the default branch. If the rule names one repository, a `ref` that matches all branches counts as intended.
     """
     pinned = rule.environment is not None or (rule.workflow is not None and rule.workflow.ref is not None)
     refs_open = not rule.ref or (
@@ -83,13 +89,13 @@ def leaves_branches_open(rule: Rule) -> bool:
 
 
 def any_branch(rule: Rule) -> str:
-    """What is said of a rule that leaves branches open."""
+    """The warning about a rule that leaves branches open."""
     whose = "any repository of the owner" if rule.who.repository is None else "the repository"
     return f"any branch of {whose} may announce, protected or not: give the rule a ref and protected = true"
 
 
 def branch_warnings(rules: Iterable[Rule]) -> tuple[str, ...]:
-    """A sentence for each kind of rules that leave branches open, with their numbers."""
+    """The warnings about all rules that leave branches open: a sentence for each warning, with the rules' numbers."""
     found: dict[str, list[str]] = {}
     for rule in rules:
         if leaves_branches_open(rule):
@@ -142,7 +148,7 @@ def _tags_hold(rule: Rule, event: Event) -> bool:
 
 
 def _lower(text: str) -> bytes:
-    return text.encode().lower()  # of bytes: ASCII letters only, so that no other letter is folded into one
+    return text.encode().lower()  # bytes.lower() changes ASCII letters only: no other letter becomes an ASCII one
 
 
 _CHECKS: dict[str, Callable[[Rule, Identity, Event], bool]] = {
@@ -155,4 +161,4 @@ _CHECKS: dict[str, Callable[[Rule, Identity, Event], bool]] = {
     "images": _images_hold,
     "tags": _all_tags_hold,
 }
-FIELDS = tuple(_CHECKS)  # in the order in which a rule is tried, and by which a refusal names its field
+FIELDS = tuple(_CHECKS)  # in the order in which a rule's fields are checked

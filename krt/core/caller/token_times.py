@@ -1,7 +1,7 @@
-"""Whether a token's times hold at a moment, and if not, which of them and by how much.
+"""Whether a token is valid at a given time, and if not, which claim is at fault and by how much.
 
-One rule for three readers: krt web, which refuses by it and tells nobody why; `krt check-policy`; and `krt notify`,
-which judges its own token when that was refused.
+Three callers share the rule: krt web refuses a token by it and does not tell the caller why; `krt check-policy`
+explains a token; `krt notify` judges its own token after krt web has refused it.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import cast
 
 from krt.core.caller.identity import Rejection
 
-LEEWAY_SECONDS = 10
+LEEWAY_SECONDS = 10  # by which the clocks of issuer and krt may differ
 LONGEST_LIFE_SECONDS = 900  # GitHub's tokens live 300 s
 
 _NAMES = ("exp", "iat", "nbf")
@@ -18,16 +18,16 @@ _NAMES = ("exp", "iat", "nbf")
 
 @dataclass(frozen=True, slots=True)
 class TimeProblem:
-    """`sentence` is for who may know the token: nobody whom krt web answers."""
+    """`sentence` is for people who have the token anyway: krt web never answers it, `krt notify` prints it."""
 
     reason: Rejection
     sentence: str
 
 
 def problem_of(claims: Mapping[str, object], now: float) -> TimeProblem | None:
-    """What is wrong with `exp`, `iat` and `nbf` of these claims at `now`, in seconds since the epoch."""
+    """The first problem with the claims `exp`, `iat` and `nbf` at `now` (seconds since the epoch), or None."""
     for name in _NAMES:
-        if type(claims.get(name)) is not int:  # not isinstance: a bool is one
+        if type(claims.get(name)) is not int:  # not isinstance(): a bool is an instance of int
             missing = claims.get(name) is None
             reason = Rejection.BAD_CLAIMS if missing else Rejection.BAD_TIMES
             return TimeProblem(reason, f"{name} is {'missing' if missing else 'no whole number of seconds'}")

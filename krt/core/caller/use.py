@@ -1,4 +1,4 @@
-"""One use of a token: what makes a second call a retry and not a second event (docs/correctness.md, J2)."""
+"""One use of a token, by which krt web tells a retry of a call from a second event (docs/correctness.md, J2)."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,9 +9,10 @@ from krt.core.caller.identity import Identity
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Digests, so that nothing of a caller stands in a key. `retry` is None without an Idempotency-Key.
+    """SHA-256 digests in hex, so that no key in Valkey holds anything that a caller sent.
 
-    `token` and `retry` say which record is looked at; `fingerprint` says which call the record is of.
+    `token` and `retry` are parts of the keys of two records. `retry` is None without an Idempotency-Key. `fingerprint`
+    is the records' value: a later call that finds another fingerprint is refused, because it is no retry.
     """
 
     token: str
@@ -24,7 +25,7 @@ def use_of(identity: Identity, path: str, event: Event, idempotency_key: str | N
     fingerprint = _digest(path, to_json(event).decode())
     run = (identity.repository_id, identity.run_id, identity.run_attempt)
     retry = _digest(*run, idempotency_key) if idempotency_key is not None else None
-    # The repository's id, too: an issuer that gives one `jti` to two repositories must not give one the other's event.
+    # With the repository's id: an issuer may give two repositories one `jti`, and neither may get the other's event.
     token = _digest(identity.issuer, identity.repository_id, identity.jti)
     return Use(token=token, fingerprint=fingerprint, retry=retry)
 

@@ -1,21 +1,24 @@
-"""Whom a rule of the policy names: by ids that nobody can take over, or, in the simple settings, by name."""
+"""The callers that a policy's rule names: by id, which nobody can take over, or, in GITHUB_ALLOWED_ORG, by name."""
 
 import re
 from dataclasses import dataclass
 
 from krt.core.caller.identity import Identity
 
-_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # GitHub's are narrower; an Enterprise Server's are not
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # github.com allows less, a GitHub Enterprise Server all of it
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _ID = re.compile(r"[1-9][0-9]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Callers by GitHub's immutable ids; names are for people. `repository` None: every one of the owner."""
+    """One repository, or, if `repository` is None, all of an owner's. Ids are GitHub's immutable ones.
+
+    A name counts only if its id is None; beside an id it is for people.
+    """
 
     owner: str
-    owner_id: str | None  # None: by name alone, which a rename lets another take over
+    owner_id: str | None  # None: by name alone, and after a rename somebody else can take the name
     repository: str | None = None
     repository_id: str | None = None
 
@@ -25,7 +28,7 @@ class Who:
 
 
 def names(who: Who, identity: Identity) -> bool:
-    """Whether the caller is meant. Ids decide where they are written; names only where no id is."""
+    """Whether `who` names the caller: by each id that `who` has, and by name where it has no id."""
     return _same(who.owner, who.owner_id, identity.repository_owner, identity.repository_owner_id) and (
         who.repository is None
         or _same(who.repository, who.repository_id, identity.repository_name, identity.repository_id)
@@ -33,7 +36,7 @@ def names(who: Who, identity: Identity) -> bool:
 
 
 def has_drifted(who: Who, identity: Identity) -> bool:
-    """Whether a caller that `who` names by its id goes by another name now: renamed, and the policy not."""
+    """Whether the caller, whom `who` names by id, has been renamed at GitHub and not in the policy."""
     repository = identity.repository_name if who.repository is None else who.repository
     return (who.owner.lower(), repository.lower()) != (
         identity.repository_owner.lower(),
@@ -42,7 +45,7 @@ def has_drifted(who: Who, identity: Identity) -> bool:
 
 
 def parse_owner(text: str) -> Who:
-    """GITHUB_ALLOWED_ORG: `acme`, or `acme@65` with the immutable id. Raises ValueError with a sentence."""
+    """Parses GITHUB_ALLOWED_ORG: `acme`, or `acme@65` with the immutable id. Raises ValueError with a sentence."""
     owner, at, number = text.partition("@")
     if not _OWNER.fullmatch(owner) or (at and not _ID.fullmatch(number)):
         raise ValueError("write a GitHub organisation or user, best with its id: acme@65")
@@ -50,7 +53,7 @@ def parse_owner(text: str) -> Who:
 
 
 def parse_who(text: str) -> Who:
-    """`OWNER@OWNER_ID/REPO@REPO_ID`, or `OWNER@OWNER_ID/*`. Raises ValueError with a sentence."""
+    """Parses a rule's `who`: OWNER@OWNER_ID/REPO@REPO_ID or OWNER@OWNER_ID/*. Raises ValueError with a sentence."""
     owner_text, slash, repository_text = text.partition("/")
     owner, owner_id = _name_and_id(owner_text, _OWNER)
     if not slash:
@@ -80,4 +83,4 @@ def _written(name: str, number: str | None) -> str:
 def _same(name: str, number: str | None, claimed_name: str, claimed_number: str) -> bool:
     if number is not None:
         return number == claimed_number
-    return name.lower() == claimed_name.lower()  # GitHub compares its names so; they are ASCII
+    return name.lower() == claimed_name.lower()  # as GitHub compares names, which are ASCII

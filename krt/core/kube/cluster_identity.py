@@ -1,9 +1,9 @@
-"""Which cluster this is, by what an operator does not replace, and whether two accounts mean the same one (C1). Pure.
+"""Whether two workers mean the same cluster (docs/correctness.md, C1). Pure.
 
-Certificates, authorities and addresses are replaced while the cluster stays. The uid of its namespace `kube-system` is
-made with the cluster and dies with it: it decides alone where both accounts have it. Next come uids of things that live
-in the cluster: one that both accounts have in common is enough. Only where neither can be compared does the address
-count, together with the keys of the authorities that sign for it.
+A cluster outlives its certificates, authorities and addresses. The uid of its namespace `kube-system` is created and
+deleted with the cluster. If both identities have that uid, it decides alone. Otherwise uids of other objects of the
+cluster are compared, and one that is equal in both is enough. Only if no uid can be compared, address and public keys
+of the certificate authorities are compared.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,19 @@ _MOST_PARTS = 64
 
 
 class Likeness(Enum):
-    """What a comparison came to."""
+    """The result of comparing two identities."""
 
     SAME = auto()
     ANOTHER = auto()
-    UNKNOWN = auto()  # nothing that stays is in both accounts
+    UNKNOWN = auto()  # nothing that outlives an address is in both identities, and the addresses differ
 
 
 class ClusterIdentity(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a worker could find out. Each part is empty where its account may not read it.
+    """The identity of a cluster as one worker sees it. A field is empty if the worker's account may not read it.
 
-    `cluster`: the uid of the namespace kube-system. `parts`: uids of other things of the cluster, by what each is.
-    `server`: its URL. `authorities`: the SHA-256 of each public key that may sign for it, none: the system's.
+    `cluster`: the uid of the namespace kube-system. `parts`: uids of other objects, by a name for each kind of object.
+    `server`: the API server's URL. `authorities`: the SHA-256 of the public key of each authority that may sign the
+    API server's certificate; empty if that may be any authority of the operating system's.
     """
 
     cluster: str = ""
@@ -35,12 +36,12 @@ class ClusterIdentity(msgspec.Struct, frozen=True, omit_defaults=True):
     authorities: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        """As it is stored."""
+        """The text that is stored in Valkey; `parse_identity` reads it."""
         return msgspec.json.encode(self).decode()
 
 
 def parse_identity(text: bytes) -> ClusterIdentity | None:
-    """What `to_json` wrote; None where it is something else."""
+    """The identity that `to_json` wrote; None if `text` is anything else."""
     try:
         return msgspec.json.decode(text, type=ClusterIdentity)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -48,7 +49,7 @@ def parse_identity(text: bytes) -> ClusterIdentity | None:
 
 
 def compare(known: ClusterIdentity, own: ClusterIdentity) -> Likeness:
-    """Whether both are accounts of one cluster: the first kind of evidence that both have decides."""
+    """Whether both identities are of one cluster. The first kind of evidence that both have decides."""
     if known.cluster and own.cluster:
         return _like(same=known.cluster == own.cluster)
     if shared := known.parts.keys() & own.parts.keys():
@@ -57,7 +58,10 @@ def compare(known: ClusterIdentity, own: ClusterIdentity) -> Likeness:
 
 
 def merge(known: ClusterIdentity, own: ClusterIdentity) -> ClusterIdentity:
-    """Both accounts of the same cluster in one: a worker with fewer rights, or more, finds its evidence in it later."""
+    """One identity with the evidence of both, which are of the same cluster.
+
+    So a worker with other rights can later compare the evidence that it may read. `own` comes first where both differ.
+    """
     parts = {**{name: uid for name, uid in known.parts.items() if name not in own.parts}, **own.parts}
     newest = dict(list(parts.items())[-_MOST_PARTS:])
     return ClusterIdentity(own.cluster or known.cluster, newest, own.server, own.authorities)
@@ -68,7 +72,7 @@ def _like(*, same: bool) -> Likeness:
 
 
 def _is_same_server(known: ClusterIdentity, own: ClusterIdentity) -> bool:
-    # The address alone is no evidence: within a cluster it is 10.96.0.1 nearly everywhere.
+    # An equal address alone is no evidence: seen from a pod, it is 10.96.0.1 in nearly every cluster.
     if known.server != own.server:
         return False
     return bool(set(known.authorities) & set(own.authorities)) or not (known.authorities or own.authorities)

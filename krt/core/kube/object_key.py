@@ -1,4 +1,4 @@
-"""What names an object in one cluster, and how that is spelled in Valkey."""
+"""The key of an object within one cluster, and its spelling in Valkey."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,10 @@ _WORKLOADS_GROUP = "apps"
 
 
 class ObjectKey(NamedTuple):
-    """An object, whichever version of its API group it is read in. "" is the core group, and it is no namespace."""
+    """Names an object, independent of the API version that it is read in.
+
+    `group` is "" for the core group; `namespace` is "" for an object that is in none.
+    """
 
     group: str
     kind: str
@@ -18,12 +21,15 @@ class ObjectKey(NamedTuple):
 
 
 def spell_key(key: ObjectKey) -> str:
-    """KIND.GROUP/NAMESPACE/NAME; of the group `apps` only KIND/NAMESPACE/NAME, as it was when there was no other."""
+    """KIND.GROUP/NAMESPACE/NAME, and KIND/NAMESPACE/NAME for the group `apps`.
+
+    The short form is that of earlier versions, which knew no other group (docs/decisions/0012).
+    """
     kind = key.kind if key.group == _WORKLOADS_GROUP else f"{key.kind}.{key.group}"
     return f"{kind}/{key.namespace}/{key.name}"
 
 
 def read_key(kind: str, namespace: str, name: str) -> ObjectKey:
-    """The key of which these are the three parts. No kind has a dot in it."""
+    """The key that `spell_key` spelled, from the three parts between its slashes. No kind has a dot in it."""
     kind, has_group, group = kind.partition(".")
     return ObjectKey(group if has_group else _WORKLOADS_GROUP, kind, namespace, name)

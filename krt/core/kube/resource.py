@@ -1,4 +1,4 @@
-"""What an API server serves, by its names, and the paths at which it does."""
+"""The kinds of objects that an API server serves, and the paths under which it serves them."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from krt.core.kube.object_key import ObjectKey
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind of object: its API group ("" is the core group) and version, and its names in manifests and in paths."""
+    """One kind of object: API group ("" is the core group), version, kind as in manifests, plural as in paths."""
 
     group: str
     version: str
@@ -17,25 +17,31 @@ class Resource:
 
     @property
     def api_version(self) -> str:
-        """As manifests give it."""
+        """The field `apiVersion` of a manifest, such as apps/v1."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def key(self, namespace: str, name: str) -> ObjectKey:
-        """What names one of its objects."""
+        """The key of one object of this resource; `namespace` is "" if the resource has none."""
         return ObjectKey(self.group, self.kind, namespace, name)
 
     def has(self, key: ObjectKey) -> bool:
-        """Whether the key names one of its objects."""
+        """Whether the key names an object of this resource."""
         return key.kind == self.kind and key.group == self.group
 
     def collection_path(self, namespace: str | None) -> str:
-        """Where its objects are listed: those in one namespace, or (None) all there are."""
+        """The URL path that lists the objects of one namespace, or of the whole cluster if `namespace` is None.
+
+        Raises ValueError if a namespace is given and the resource has none.
+        """
         if namespace is not None:
             self._check(namespace)
         return self._path(namespace or "")
 
     def object_path(self, namespace: str, name: str) -> str:
-        """Where one object is; the namespace of what stands in none is ""."""
+        """The URL path of one object; `namespace` is "" if the resource has none.
+
+        Raises ValueError if `namespace` does not fit the resource.
+        """
         self._check(namespace)
         return f"{self._path(namespace)}/{name}"
 

@@ -1,4 +1,8 @@
-"""What krt can restart: a row each. How its pods are counted is `core.rollout`'s, how it is read `cluster`'s."""
+"""The table of the kinds that krt can restart.
+
+`core/kube/rollout.py` has a rule for each on how its pods are counted, and `krt.cluster.workloads.wire` on how it is
+decoded.
+"""
 
 from krt.core.kube.resource import Resource
 

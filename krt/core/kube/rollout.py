@@ -1,8 +1,8 @@
 """How far a rollout is, by the workload's own status: a workload in, a stage out. Pure.
 
-Source: k8s.io/kubectl, pkg/polymorphichelpers/rollout_status.go. krt is stricter where an old pod would hide behind
-kubectl's "successfully rolled out": below a StatefulSet's partition, in minReadySeconds, on nodes that a DaemonSet has
-left.
+Source: k8s.io/kubectl, pkg/polymorphichelpers/rollout_status.go. krt is stricter in three cases, in which kubectl says
+"successfully rolled out" while an old pod still runs: below a StatefulSet's partition, during minReadySeconds, and on
+nodes that a DaemonSet should not run on any more.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ NO_PODS = "zero replicas"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Pods: of the new template, available ones, and how many there are to be."""
+    """Numbers of pods: those of the new template, the available ones, and the wanted ones."""
 
     updated: int
     available: int
@@ -27,7 +27,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Progressing:
-    """New pods are on their way, or the controller has not looked yet. `reason`: what they wait for, if that shows."""
+    """The controller is replacing pods, or has not seen the new template yet. `reason` names the obstacle, or is ""."""
 
     counts: Counts
     reason: str = ""
@@ -35,14 +35,14 @@ class Progressing:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Every pod is new, and available."""
+    """Every pod is of the new template and available."""
 
     counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """The controller has given up waiting for progress."""
+    """The controller has given up: progressDeadlineSeconds went by without progress."""
 
     counts: Counts
     reason: str
@@ -50,7 +50,7 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True)
 class Untracked:
-    """The controller has done what it will do by itself, and old pods are left."""
+    """The controller will do nothing more by itself, and old pods still run (OnDelete, a partition)."""
 
     counts: Counts
     reason: str
@@ -61,7 +61,7 @@ Stage = Progressing | Ready | Stuck | Untracked
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """How one kind counts its pods, when its rollout is complete, and what it waits for before that."""
+    """The rules of one kind: the number of wanted pods, whether the rollout is complete, and the obstacle, or ""."""
 
     desired: Callable[[Workload], int]
     is_complete: Callable[[Workload], bool]
@@ -69,12 +69,13 @@ class _Rules:
 
 
 def stage_of(workload: Workload) -> Stage:
-    """The stage that the workload's own status says it is in."""
+    """The stage of the workload's rollout, according to the workload's status."""
     rules, status = _RULES[workload.key.kind], workload.status
     counts = Counts(status.updated, status.available, rules.desired(workload))
     reason = _said(PAUSED if workload.paused else "", *status.problems, rules.awaited(workload))
     if status.observed_generation < workload.generation:
-        # The counts are of the template before. A Deployment whose ReplicaSet is refused stays so, and says why.
+        # The counts still describe the template before. A Deployment whose new ReplicaSet the API server refuses stays
+        # in this state, and its conditions say why.
         return Progressing(replace(counts, updated=0), _said(PAUSED if workload.paused else "", *status.problems))
     if status.deadline_exceeded is not None and not workload.paused:
         return Stuck(counts, _said(status.deadline_exceeded, *status.problems, status.unavailable))
@@ -88,8 +89,8 @@ def stage_of(workload: Workload) -> Stage:
 
 
 def has_no_pods(workload: Workload) -> bool:
-    """Whether there are to be none, so that a rollout has nothing to do."""
-    # How many nodes a new DaemonSet is for, nobody knows before its controller has looked at it.
+    """Whether no pods are wanted, so that a rollout has nothing to do."""
+    # Before its controller has seen a new DaemonSet, its status does not say on how many nodes it is to run.
     is_known = workload.key.kind != DAEMON_SET.kind or workload.status.observed_generation > 0
     return is_known and _RULES[workload.key.kind].desired(workload) == 0
 
@@ -117,7 +118,7 @@ def _daemon_set(workload: Workload) -> bool:
 
 
 def _misscheduled(workload: Workload) -> str:
-    # The controller deletes old pods there, too; which of those that run there are old, the status does not say.
+    # The controller deletes these pods. Old ones may be among them: the status does not say which template they have.
     number = workload.status.misscheduled
     return f"pods on {number} nodes that should not run them are not gone yet" if number else ""
 
@@ -137,10 +138,10 @@ def _partition_keeps(workload: Workload) -> str:
 
 
 def _awaited_pod(workload: Workload) -> str:
-    """Which pod a StatefulSet waits for, and what to do about one that is broken.
+    """A sentence on the pod that a StatefulSet waits for, with the command that helps if that pod is broken; or "".
 
-    The controller replaces one after another, from the last one downwards, and goes on when that one is available:
-    a broken pod holds it up for ever. Source: kubernetes.io, StatefulSet, "Forced rollback".
+    The controller replaces pods one by one from the highest ordinal down, and waits until the new pod is available: a
+    broken pod blocks it for ever. Source: kubernetes.io, StatefulSet, "Forced rollback".
     """
     status, namespace = workload.status, workload.key.namespace
     missing = workload.replicas - status.available
@@ -154,10 +155,10 @@ def _awaited_pod(workload: Workload) -> str:
 
 
 def _awaited_ordinal(status: RolloutStatus, replicas: int) -> int | None:
-    """Counted from the first pod; None where the numbers do not tell.
+    """The position of the awaited pod, counted from the first pod, which is 0; None if the numbers do not show it.
 
-    Pods of the new revision are at the end, those of the current one (as it was before) at the beginning; one that
-    is terminating, missing, or of a revision that has never been complete is between them.
+    Pods of the previous revision (`current`) are at the beginning, those of the new one at the end. Between them are
+    pods that terminate, are missing, or have a revision that was never complete.
     """
     between = replicas - status.current - status.updated
     if between < 0 or (between > 1 and status.updated):

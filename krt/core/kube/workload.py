@@ -1,4 +1,4 @@
-"""What krt knows of a Deployment, StatefulSet or DaemonSet: the few fields that matching and restarting read."""
+"""A Deployment, StatefulSet or DaemonSet, reduced to the few fields that matching and restarting read."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,16 +7,16 @@ from krt.core.announce.image import ImageReference, Repository, parse
 from krt.core.kube.object_key import ObjectKey
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # on the pod template, as `kubectl rollout restart` writes it
-MARK = "krt/event"  # on the workload's own metadata: what its last restart covers
-CAUSE = "krt/cause"  # on the workload's own metadata: who asked for it, for people
+MARK = "krt/event"  # on the workload's own metadata: up to which event its last restart by krt covers events
+CAUSE = "krt/cause"  # on the workload's own metadata: who asked for that restart, for people
 OPT = (
-    "krt/restart"  # on the workload's own metadata, or its Namespace's: "disabled"; "enabled" where opt-in is asked for
+    "krt/restart"  # on the workload's own metadata or its Namespace's: "disabled", or "enabled" if krt requires opt-in
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container or init container of the pod template. `reference` is None where the image cannot be parsed."""
+    """A container or init container of the pod template. `reference` is None if `image` cannot be parsed."""
 
     name: str
     image: str
@@ -26,16 +26,16 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class RolloutStatus:
-    """What the workload's controller says of its pods. Absent numbers are 0; each kind uses some of them.
+    """The workload's status as its controller writes it. A number that the kind does not have is 0.
 
-    `problems` are the conditions that say what is wrong, a sentence each. `unavailable` is the message of
-    Available=False, which is no trouble while pods are replaced.
+    `problems` has a sentence for each condition that reports a problem. `unavailable` is the message of the condition
+    Available=False. That condition is normal while pods are replaced, so it is no problem by itself.
     """
 
     observed_generation: int = 0
     replicas: int = 0
     updated: int = 0
-    current: int = 0  # StatefulSet: pods of the revision that was complete last
+    current: int = 0  # StatefulSet: pods of the latest revision that was complete
     available: int = 0
     scheduled: int = 0  # DaemonSet: how many nodes should run it
     misscheduled: int = 0  # DaemonSet: how many nodes run it and should not
@@ -46,7 +46,7 @@ class RolloutStatus:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One workload at one resource version. Absent annotations are None; times are as written, RFC 3339."""
+    """One workload at one resource version. An absent annotation is None. Times are unparsed RFC 3339 texts."""
 
     key: ObjectKey
     uid: str
@@ -61,24 +61,24 @@ class Workload:
     status: RolloutStatus
     restarted_at: str | None
     mark: str | None
-    last_manager: str  # who wrote to it last and after krt, by the field manager's name; may be empty
+    last_manager: str  # field manager of the latest write that is later than krt's last one; "" if there is none
     opt: str | None
-    namespace_opt: str | None = None  # the same annotation of its Namespace, where krt may see that
-    last_managed_at: str = ""  # when `last_manager` wrote to it
-    deleted_at: str | None = None  # when its deletion began, if it has: finalizers or its own pods hold it
-    namespace_deleted_at: str | None = None  # the same of its Namespace, where krt may see that
+    namespace_opt: str | None = None  # the annotation `opt` of its Namespace; None if krt may not read Namespaces
+    last_managed_at: str = ""  # when `last_manager` wrote
+    deleted_at: str | None = None  # when its deletion began; finalizers or pods keep the object for a while
+    namespace_deleted_at: str | None = None  # `deleted_at` of its Namespace; None if krt may not read Namespaces
     first_ordinal: int = 0  # StatefulSet: the number of its first pod
     at_once: bool = False  # StatefulSet: more than one pod may be replaced at a time
 
     @property
     def repositories(self) -> frozenset[Repository]:
-        """Every repository that some container runs an image of."""
+        """The repositories of all images that the containers run."""
         return frozenset(c.reference.repository for c in self.containers if c.reference)
 
 
-@lru_cache(maxsize=8192)  # clusters run the same images many times over: one object for each spelling
+@lru_cache(maxsize=8192)  # many workloads run the same image: each spelling is parsed and kept once
 def read_image(text: str) -> ImageReference | None:
-    """The parsed form of a running image, or None: Kubernetes admits spellings that krt cannot compare."""
+    """The reference that `text` spells, or None: Kubernetes stores texts that are not image references."""
     try:
         return parse(text)
     except ValueError:

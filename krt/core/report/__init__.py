@@ -1,1 +1,6 @@
-"""What an event's job is answered: the states of targets, groups and events, and the document made of them."""
+"""The report of an event: the states of its workloads, of the groups of workers and of the event itself.
+
+Responsible for these states, for what they amount to, for how they are stored and for the document that a job reads.
+Nothing here reads a cluster or decides about a restart: `core/restart` does. Start with `target.py` (the table of
+states), then `report.py`, `conclusion.py` and `document.py`.
+"""

@@ -1,47 +1,47 @@
-"""What a report amounts to, over all clusters that are waited for. Pure."""
+"""The state of an event, concluded from the reports of all groups of workers that the event waits for. Pure."""
 
 from krt.core.report.presence import Seen, cluster_of, left_before, waited_for
 from krt.core.report.report import FINAL, EventState, GroupState, Report
 from krt.core.report.target import ROLLING, TargetState
 
-_EVENT_AGE_SECONDS = 3600.0  # of groups that were never seen
+_EVENT_AGE_SECONDS = 3600.0  # KRT_MAX_EVENT_AGE of a group that never said its own
 
 
 def state_of(report: Report, seen: Seen) -> EventState:
-    """The state of the event. The first final state that krt web answered stays."""
+    """The state of the event. Once krt web has answered a final state, that one stays."""
     return report.ended or _state_now(report, seen)
 
 
 def counted(report: Report, seen: Seen) -> frozenset[str]:
-    """The groups of workers whose word the event needs. What other groups say is shown, but does not count."""
+    """The groups of workers that the event waits for. Reports of other groups are shown, but do not count."""
     return waited_for(report.accepted_at, seen, report.groups.keys(), lambda group: is_finished(report, group))
 
 
 def left(report: Report, seen: Seen) -> frozenset[str]:
-    """The groups that the report names as left: nothing is done there until a worker of theirs is back.
+    """The groups that the document shows as left: their workers were stopped, and until one is back nothing happens.
 
-    Not where another group of the cluster is waited for: the cluster is there, and its scope has changed.
+    A group is not shown if the event waits for another group of the same cluster: then only the scope has changed.
     """
     there = {cluster_of(group) for group in counted(report, seen)}
     return frozenset(group for group in left_before(report.accepted_at, seen) if cluster_of(group) not in there)
 
 
 def is_finished(report: Report, group: str) -> bool:
-    """Whether the group has said its last word on the event, and on each of its workloads."""
+    """Whether the group's state and the states of all its workloads are final."""
     said = report.groups.get(group)
     return said is not None and said.final and all(target.final for target in report.targets_of([group]))
 
 
 def is_absent(report: Report, seen: Seen, group: str) -> bool:
-    """Whether the group is waited for, and silent."""
+    """Whether the group is silent and has not finished the event."""
     return seen.is_silent(group) and not is_finished(report, group)
 
 
 def is_over_for(report: Report, seen: Seen, group: str) -> bool:
-    """Whether the event is old news to a group of workers that was made after it (C2 of docs/correctness.md).
+    """Whether the event has ended for a group that was created after it, and need not act on it (C2).
 
-    A group ends what it has begun itself. An event that no worker has ever taken up is over only if krt web has
-    answered a job so.
+    If the group has already begun the event, its own state decides. If no worker ever took the event up, the event has
+    ended only if krt web has told a job so.
     """
     if own := report.groups.get(group):
         return own.final
@@ -68,7 +68,7 @@ def _state_now(report: Report, seen: Seen) -> EventState:
 
 
 def _has_given_up(report: Report, seen: Seen, group: str) -> bool:
-    """Whether the event is too old for a group that is silent or has not begun: it would only settle it as expired."""
+    """Whether a group that is silent, or has not begun the event, would only settle the event as expired."""
     sighting = seen.groups.get(group)
     most_seconds = sighting.presence.max_event_age_seconds if sighting else _EVENT_AGE_SECONDS
     has_begun = group in report.groups and not seen.is_silent(group)

@@ -1,4 +1,4 @@
-"""A report as the job, the log and the live page show it: one document for all of them. Pure."""
+"""Makes the document of a report, which the job, the log and the live page show alike. Pure."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ _Place = tuple[str, ObjectKey]  # the cluster's name, and the workload there
 
 
 def document(report: Report, seen: Seen) -> Document:
-    """The whole document."""
+    """The document of `report`, at the time and with the groups that `seen` gives."""
     event, state, waited = report.event, state_of(report, seen), counted(report, seen)
     chosen = _chosen(report, waited)
     listed = _listed(chosen)
@@ -38,7 +38,7 @@ def document(report: Report, seen: Seen) -> Document:
 
 
 def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:
-    """One target for each workload of each cluster."""
+    """One target for each workload of each cluster. If two groups report it: the waited-for one's, the most urgent."""
     found: dict[_Place, tuple[tuple[bool, int], Target]] = {}
     for (group, key), target in report.targets.items():
         place, rank = (cluster_of(group), key), (group not in waited, URGENCY[target.state])
@@ -48,7 +48,7 @@ def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:
 
 
 def _listed(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
-    """At most MOST_TARGETS of them: those that failed and the unfinished ones come first."""
+    """At most MOST_TARGETS of the targets. If there are more, failed and unfinished ones are taken first."""
     if len(chosen) <= MOST_TARGETS:
         return dict(chosen)
     by_rank = sorted(chosen.items(), key=lambda item: (URGENCY[item[1].state], item[0]))
@@ -58,9 +58,9 @@ def _listed(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
 def _clusters(
     report: Report, seen: Seen, waited: frozenset[str], chosen: Mapping[_Place, Target], listed: Mapping[_Place, Target]
 ) -> tuple[ListedCluster, ...]:
-    """Each cluster that is waited for, and those that had left before the event.
+    """The clusters that the event waits for, and those that had left before the event.
 
-    `more` counts the workloads of a cluster that the document does not list.
+    `more` of a cluster is the number of its workloads that the document does not list.
     """
     stored = Counter(group for group, _ in report.targets)
     left_out = Counter(cluster for cluster, _ in chosen.keys() - listed.keys())
@@ -68,7 +68,7 @@ def _clusters(
     for name in sorted(waited):
         group = report.groups.get(name)
         folded = max(0, group.workloads - stored[name]) if group else 0
-        more = folded + left_out.pop(cluster_of(name), 0)  # of two groups of a cluster, the first one tells
+        more = folded + left_out.pop(cluster_of(name), 0)  # if a cluster has two groups, the first gets the number
         found.append(_cluster(name, report, seen, more))
     return (*found, *(_left(name, seen) for name in sorted(left(report, seen))))
 
@@ -113,13 +113,13 @@ def _tags(text: str) -> tuple[str, ...]:
         tags = json.loads(text)
     except (ValueError, RecursionError):
         return ()
-    # Half a character, which somebody's hand can write ("\\ud800"), is none that could be sent.
+    # Somebody can write half a surrogate pair ("\\ud800") into Valkey, and UTF-8 has no form for it.
     return tuple(str(tag).encode(errors="replace").decode() for tag in tags) if isinstance(tags, list) else ()
 
 
 def _time(seconds: float) -> str:
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # no krt gave out such an id
+    except (ValueError, OverflowError, OSError):  # an id that somebody wrote by hand may be no date
         return ""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,6 +1,7 @@
-"""Which clusters an event waits for: those whose workers were alive in the day before it, and had not left. Pure.
+"""Which groups of workers an event waits for: those alive in the day before the event that had not left. Pure.
 
-The workers of one cluster that see the same workloads are a group, `CLUSTER:SCOPE`; each group takes every event.
+A group is all workers of one cluster that see the same workloads. Its name is `CLUSTER:SCOPE`, and it is a consumer
+group of the journal: each group gets every event.
 """
 
 import re
@@ -10,16 +11,16 @@ from hashlib import sha256
 
 import msgspec
 
-ABSENT_SECONDS = 60.0  # workers say every 30 s that they are there
+ABSENT_SECONDS = 60.0  # twice the 30 s at which a worker writes that it is alive
 DAY_SECONDS = 24 * 3600.0
 
 _SIGHTING = re.compile(r"([0-9]{1,11}) ([0-9]{1,11}) ([0-9]{1,11}) (\{.*\})")
 
 
 class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a group of workers says of itself. Without `namespaces` it sees all of them.
+    """The scope and settings of a group of workers. If `namespaces` is empty, the group sees all of them.
 
-    `left`: its last worker was stopped in an orderly way, and none has been back since.
+    `left`: the group's last worker was stopped in an orderly way, and no worker has come back since.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -29,19 +30,22 @@ class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
     left: bool = False
 
     def overlaps(self, other: "Presence") -> bool:
-        """Whether there may be a workload that both see."""
+        """Whether both groups, in the same cluster, may see the same workload."""
         shared = set(self.namespaces) & set(other.namespaces) or not (self.namespaces and other.namespaces)
         return bool(shared and set(self.kinds) & set(other.kinds))
 
     def to_json(self) -> str:
-        """As it is stored."""
+        """The text that is stored in Valkey."""
         return msgspec.json.encode(self).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """When a group was alive, in seconds since the epoch: from `first` to `last`, and for the last time before that
-    `earlier` (0: never). A silence of less than a day is no break."""
+    """When a group was alive, in seconds since the epoch by Valkey's clock.
+
+    It was alive from `first` to `last` without a silence of a day or more. Before `first` it was last alive at
+    `earlier` (0: never).
+    """
 
     presence: Presence
     first: float
@@ -49,29 +53,29 @@ class Sighting:
     earlier: float = 0.0
 
     def was_alive_in_day_before(self, time: float) -> bool:
-        """Whether it was seen in the 24 h before `time`. What is yet to be seen of it does not change that."""
+        """Whether the group was alive in the 24 h before `time`. Later sightings do not change the answer."""
         since = time - DAY_SECONDS
         return self.earlier >= since or (self.first <= time and self.last >= since)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Every group that has ever said that it is there and was not forgotten, and what time it is now."""
+    """All groups that were ever alive and that nobody has made krt forget; and the time now, by Valkey's clock."""
 
     groups: Mapping[str, Sighting]
     now: float
 
     def is_silent(self, group: str) -> bool:
-        """Whether nothing is to be expected of it at present."""
+        """Whether the group was not alive in the last ABSENT_SECONDS, so that at present it does nothing."""
         sighting = self.groups.get(group)
         return sighting is None or self.now - sighting.last > ABSENT_SECONDS
 
     def has_left(self, group: str) -> bool:
-        """Whether its last worker was stopped, and none came back within a minute, as one does in an update."""
+        """Whether the group's last worker was stopped, and none came back within a minute, as in a rolling update."""
         return self.is_silent(group) and group in self.groups and self.groups[group].presence.left
 
     def and_now(self, group: str, presence: Presence) -> "Seen":
-        """The same once this group, too, has said that it is there now."""
+        """A copy in which `group` is alive now, with `presence`."""
         known = self.groups.get(group)
         if known and self.now - known.last <= DAY_SECONDS:
             own = Sighting(presence, known.first, self.now, known.earlier)
@@ -81,21 +85,22 @@ class Seen:
 
 
 def group_name(cluster: str, presence: Presence) -> str:
-    """The consumer group of all workers of a cluster that see the same workloads.
+    """The name of the consumer group for the workers of a cluster that have the scope of `presence`.
 
-    Workers that see other workloads need a group of their own: in a shared one they would take events from each other.
+    Workers of another scope need another group: Valkey gives each entry to one worker of a group, so that in a shared
+    one the workloads of the other scope would not be restarted.
     """
     scope = [sorted(presence.namespaces), sorted(presence.kinds), presence.require_opt_in]
     return f"{cluster}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
 
 
 def cluster_of(group: str) -> str:
-    """The name of the cluster that the group works in."""
+    """The name of the group's cluster."""
     return group.partition(":")[0]
 
 
 def parse_sighting(text: str) -> Sighting | None:
-    """What is stored of a group, `FIRST LAST EARLIER PRESENCE`; None where that is something else."""
+    """The sighting that Valkey stores as `FIRST LAST EARLIER PRESENCE`; None if `text` is anything else."""
     found = _SIGHTING.fullmatch(text)
     try:
         presence = msgspec.json.decode(found[4], type=Presence) if found else None
@@ -107,11 +112,11 @@ def parse_sighting(text: str) -> Sighting | None:
 def waited_for(
     accepted_at: float, seen: Seen, reported: Collection[str], is_finished: Callable[[str], bool]
 ) -> frozenset[str]:
-    """The groups whose word an event that was accepted then needs.
+    """The groups that an event waits for, if it was accepted at `accepted_at` and `reported` groups have taken it up.
 
-    Where none was alive before it, those that took it up. A silent one with business left is not waited for where a
-    living one sees its workloads: that is what becomes of it when its worker's settings change. One that had left
-    before the event is not waited for until it is back.
+    These are the groups that were alive in the day before the event and had not left; if there is none, `reported`.
+    A silent group that has not finished is replaced by the living groups of its cluster that may see the same
+    workloads: a changed KRT_NAMESPACES looks like this. A group that had left counts again once it is back.
     """
     left = left_before(accepted_at, seen)
     alive = [name for name in _alive_before(accepted_at, seen) if name not in left]
@@ -123,7 +128,7 @@ def waited_for(
 def left_before(accepted_at: float, seen: Seen) -> frozenset[str]:
     """The groups that were alive in the day before an event, and had left when it was accepted."""
     left = filter(seen.has_left, _alive_before(accepted_at, seen))
-    return frozenset(name for name in left if seen.groups[name].last + 1 <= accepted_at)  # a second's beginning
+    return frozenset(name for name in left if seen.groups[name].last + 1 <= accepted_at)  # `last` is in whole seconds
 
 
 def _alive_before(accepted_at: float, seen: Seen) -> list[str]:

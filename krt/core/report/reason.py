@@ -1,14 +1,14 @@
-"""Reasons that come from the cluster, made fit for a report that a job's log quotes: short, one line, no secrets. Pure.
+"""Makes a reason from the cluster fit for a job's log, which quotes it: one short line without secrets. Pure.
 
-The API server and admission webhooks write them. They quote what they refuse, and that may be a password in a
+The API server and admission webhooks write such reasons. They quote the refused value, which may be a password in a
 container's environment.
 """
 
 import re
 from collections.abc import Iterable
 
-MOST_REASON = 300  # characters: an API server's refusal may be a page long
-_MOST_READ = 8 * MOST_REASON  # of a longer text no more is looked at
+MOST_REASON = 300  # characters; an API server's refusal may be a page long
+_MOST_READ = 8 * MOST_REASON  # characters of each part that are read at all
 
 _QUOTED = r'"(?:[^"\\]|\\.)*(?:"|$)'
 _HIDDEN = (
@@ -22,7 +22,7 @@ _HIDDEN = (
 
 
 def readable(*parts: str) -> str:
-    """The parts as one line of at most MOST_REASON characters; what may be a secret is left out, as …"""
+    """The parts as one line of at most MOST_REASON characters. Each value that may be a secret is replaced by …"""
     line = "; ".join(filter(None, map(_clean, parts)))
     return line if len(line) <= MOST_REASON else f"{line[: MOST_REASON - 1]}…"
 
@@ -35,5 +35,5 @@ def _clean(text: str) -> str:
 
 
 def _shown(text: str) -> Iterable[str]:
-    """Control characters, line ends and what turns the direction of writing are no part of a reason."""
+    """The characters, with a blank for each control character, line end and mark of writing direction."""
     return (character if character.isprintable() else " " for character in text)

@@ -1,4 +1,4 @@
-"""The report of an event: what each group of workers says of it, and of each of its workloads. Pure."""
+"""The report of an event: the state of each group of workers, and of each workload that a group matched. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey
 from krt.core.report.target import Target
 
-MOST_TARGETS = 1000  # that a report lists one by one; of those beyond it that ended well, only the number
-ENDED = "ended"  # the field that holds the first final state that krt web answered
+MOST_TARGETS = 1000  # workloads that a report keeps after they ended well; further ones are only counted
+ENDED = "ended"  # the hash field that holds the first final state that krt web answered
 
 
 class GroupState(StrEnum):
-    """What the workers of one cluster have done with the event."""
+    """How far a group of workers is with the event."""
 
     WAITING = "waiting"  # nothing yet
     MATCHED = "matched"  # its workloads are known, and are being restarted
@@ -26,7 +26,7 @@ class GroupState(StrEnum):
 
 
 class EventState(StrEnum):
-    """What all of it amounts to."""
+    """The state of the event as a whole; `core.report.conclusion` derives it."""
 
     ACCEPTED = "accepted"
     ROLLING = "rolling"
@@ -42,17 +42,17 @@ FINAL_GROUPS = frozenset(GroupState) - {GroupState.WAITING, GroupState.MATCHED}
 
 
 class Group(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What one group of workers (a cluster, in one scope) says of the event."""
+    """The state of an event in one group of workers (a cluster, in one scope)."""
 
     state: GroupState
     reason: str = ""
-    workloads: int = 0  # how many there are, where that is more than MOST_TARGETS
+    workloads: int = 0  # the number of matched workloads, if it is more than MOST_TARGETS
     final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How an event stands with one workload: whether its entry is acknowledged, and what was said of it last."""
+    """How an event stands with one workload: whether the entry is acknowledged, and the target last written."""
 
     settled: bool
     target: Target | None
@@ -60,7 +60,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report as it is read: `event` the fields of the journal's entry."""
+    """A report as it was read from Valkey.
+
+    `event` has the fields of the journal's entry, `targets` a target for each group's name and workload.
+    """
 
     id: EventId
     event: Mapping[str, str]
@@ -70,16 +73,16 @@ class Report:
 
     @property
     def accepted_at(self) -> float:
-        """By Valkey's clock, in seconds since the epoch."""
+        """When the event was accepted, in seconds since the epoch by Valkey's clock."""
         return self.id.milliseconds / 1000
 
     @property
     def ended(self) -> EventState | None:
-        """The first final state that krt web answered: it stays, whatever comes later."""
+        """The first final state that krt web answered, if any. It stays the event's state."""
         ended = self.event.get(ENDED)
         return EventState(ended) if ended in FINAL else None
 
     def targets_of(self, groups: Iterable[str]) -> list[Target]:
-        """What these groups say of their workloads."""
+        """The targets of all workloads of these groups."""
         wanted = frozenset(groups)
         return [target for (group, _), target in self.targets.items() if group in wanted]

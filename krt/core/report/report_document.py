@@ -1,7 +1,8 @@
 """The document of a report: krt web sends it, the page shows it, and `krt notify` reads it. Pure.
 
-The krt web that sent it may be older or newer: what it may leave out has a default, and a state is any word. With each
-state stands whether it is final. Where that is missing, the states that are known here decide. UNSET is not written.
+A reader may meet the document of an older or newer krt web. So most fields have a default, and a state may be a word
+that the reader does not know. `final` beside a state says whether the state can still change; if it is missing, the
+states known here decide. A field that is UNSET is left out of the JSON.
 """
 
 import msgspec
@@ -11,11 +12,11 @@ from msgspec.structs import replace
 from krt.core.report.report import FINAL, FINAL_GROUPS
 from krt.core.report.target import FINAL_TARGETS
 
-ABSENT, LEFT = "absent", "left"  # of a cluster, besides what its workers say (GroupState)
+ABSENT, LEFT = "absent", "left"  # states of a cluster beside those of GroupState
 
 
 class ListedTarget(msgspec.Struct, frozen=True):
-    """One workload. `updated`, `available` and `desired` count pods, `seconds` run from the restart."""
+    """One workload. `updated`, `available` and `desired` are numbers of pods; `seconds` counts since the restart."""
 
     cluster: str = ""
     kind: str = ""
@@ -32,17 +33,17 @@ class ListedTarget(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What makes it this one, and not another."""
+        """The values that tell this workload from the others of the document."""
         return self.cluster, self.kind, self.namespace, self.name
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing more is to be expected of it."""
+        """Whether the workload's state is final."""
         return self.state in FINAL_TARGETS if self.final is None else self.final
 
 
 class ListedCluster(msgspec.Struct, frozen=True):
-    """What the workers of one cluster say. `more` counts targets beyond those that are listed."""
+    """One cluster. `more` counts its workloads that the document does not list; `seen_at` is an RFC 3339 time."""
 
     name: str = ""
     state: str = ""
@@ -53,29 +54,29 @@ class ListedCluster(msgspec.Struct, frozen=True):
 
     @property
     def is_absent(self) -> bool:
-        """Whether its workers are waited for, and silent."""
+        """Whether the event waits for the cluster's workers, and they are silent."""
         return self.state == ABSENT
 
     @property
     def has_left(self) -> bool:
-        """Whether its last worker was stopped before the event, which does not wait for it."""
+        """Whether the cluster's last worker was stopped before the event, so that the event does not wait for it."""
         return self.state == LEFT
 
     @property
     def is_settled(self) -> bool:
-        """Whether its workers have done what they could."""
+        """Whether the cluster's state is final."""
         return self.state in FINAL_GROUPS if self.final is None else self.final
 
 
 class DocumentOrigin(msgspec.Struct, frozen=True):
-    """Who announced the event."""
+    """Who announced the event: the repository as owner/name, and the URL of the run."""
 
     repository: str | None = None
     run: str | None = None
 
 
 class Document(msgspec.Struct, frozen=True):
-    """The whole of it. Without an `id` it is none."""
+    """The whole document. `accepted_at` is an RFC 3339 time."""
 
     id: str
     state: str
@@ -89,10 +90,10 @@ class Document(msgspec.Struct, frozen=True):
 
     @property
     def is_final(self) -> bool:
-        """Whether the event's state stays as it is."""
+        """Whether the event's state is final."""
         return self.state in FINAL if self.final is None else self.final
 
     def without_sightings(self) -> "Document":
-        """The same, but for when the clusters that are there were last seen: that changes all the time."""
+        """A copy without the `seen_at` of living clusters, which changes all the time: to compare two documents."""
         clusters = (each if each.is_absent or each.has_left else replace(each, seen_at=UNSET) for each in self.clusters)
         return replace(self, clusters=tuple(clusters))

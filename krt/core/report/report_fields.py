@@ -1,6 +1,7 @@
-"""How a report is stored: a hash of the event's own fields, a field for each group and one for each target. Pure.
+"""How a report is stored in Valkey: one hash with the event's fields, and a field for each group and target. Pure.
 
-What cannot be read (somebody's hand, a newer krt) makes no report unreadable: it is shown as something still to come.
+A field may be unreadable, because somebody wrote it by hand or a newer krt did. The report stays readable, and shows
+the group or target of that field as waiting.
 """
 
 import json
@@ -22,28 +23,28 @@ ODD_GROUP = Group(GroupState.WAITING, reason=_UNREADABLE)
 
 
 class _Word(msgspec.Struct):
-    """Whether what is said is the last word."""
+    """The part of a stored group or target that says whether its state is final."""
 
     final: bool = False
 
 
 def group_field(group: str) -> str:
-    """The field of one group of workers."""
+    """The name of the hash field of a group of workers."""
     return f"group/{group}"
 
 
 def target_field(group: str, key: ObjectKey) -> str:
-    """The field of one workload."""
+    """The name of the hash field of a workload's target."""
     return f"target/{group}/{spell_key(key)}"
 
 
 def warnings_field(group: str, key: ObjectKey) -> str:
-    """The field of what was odd about one workload when it was matched, which holds however its rollout goes on."""
+    """The name of the hash field of a workload's warnings, which are written once, when the workload is matched."""
     return f"warnings/{group}/{spell_key(key)}"
 
 
 def parse(event: EventId, fields: Mapping[str, str]) -> Report:
-    """The report that these fields of the hash are."""
+    """The report of `event` from all fields of its hash."""
     groups = {name.partition("/")[2]: parse_group(text) for name, text in fields.items() if name.startswith("group/")}
     warnings = {place: _warnings(text) for place, text in _placed("warnings", fields)}
     targets = {place: _warned(parse_target(text), warnings.get(place, ())) for place, text in _placed("target", fields)}
@@ -52,20 +53,20 @@ def parse(event: EventId, fields: Mapping[str, str]) -> Report:
 
 
 def parse_group(text: str) -> Group:
-    """A group's field, as `to_json` wrote it."""
+    """The group that `to_json` wrote; ODD_GROUP if `text` is anything else."""
     return _decoded(text, Group) or ODD_GROUP
 
 
 def parse_target(text: str) -> Target:
-    """A target's field, as `to_json` wrote it. One whose `final` is not that of its state was written by no krt."""
+    """The target that `to_json` wrote; ODD_TARGET if `text` is anything else, or if `final` contradicts the state."""
     target, word = _decoded(text, Target), _decoded(text, _Word)
     return target if target and word and word.final == target.final else ODD_TARGET
 
 
 def to_json(said: Group | Target) -> str:
-    """How a group's and a target's field are stored.
+    """The text that is stored for a group or a target.
 
-    `final` stands in both: a script of an older krt does not know all of the states.
+    It contains `final` if that is true, because the scripts of an older krt do not know all states.
     """
     fields = msgspec.to_builtins(said)
     return msgspec.json.encode({**fields, "final": True} if said.final else fields).decode()
@@ -98,5 +99,5 @@ def _placed(what: str, fields: Mapping[str, str]) -> Iterable[tuple[tuple[str, O
 
 
 def to_json_list(texts: Iterable[str]) -> str:
-    """How warnings are stored."""
+    """The text that is stored for warnings."""
     return json.dumps(list(texts))

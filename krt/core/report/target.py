@@ -1,16 +1,16 @@
-"""What became of one workload of a report: its states, and everything that depends on which of them it is in. Pure.
+"""The target: one workload of a report, the states that it can be in, and all rules that depend on the state. Pure.
 
-A workload that matches goes from `waiting` to `progressing` to one of the three ends; a dry-run says one word and no
-more. The other end, `skipped`, is the only one that another state may follow: the workload has come to match after all.
+A matched workload goes from `waiting` over `progressing` to `ready`, `failed` or `skipped`. In a dry-run it has the
+single state `would_restart`. Of the final states only `skipped` can be followed by another: the workload may come to
+match after all.
 
-TABLE holds the rules, and nothing else does: the scripts by which Valkey keeps reports, what a report amounts to, what
-is listed first, and the document that a job reads are all made from it. Which state a workload is in is decided where
-that is known, in krt.worker.record (what was matched) and krt.core.progress (how its rollout goes on).
+All rules about states are in TABLE. The scripts in Valkey, the conclusion about the event, the order of listing and
+the document that a job reads are derived from it. Two modules choose the state: krt.worker.record when a workload is
+matched, and krt.core.restart.progress while its rollout goes on.
 
-There is one thing that krt does to a workload, a restart, and one state that names it, `would_restart`. With a second
-thing to do (apply an object, delete one), what is done becomes a field of Target beside `state`, and a dry-run has one
-state for all of them. Until then that field would hold one value; and reports, jobs and the page know `would_restart`
-by this name, so that they have to read it even then.
+`would_restart` names the one thing that krt does to a workload. If krt learns a second one (to apply or delete an
+object), the thing done becomes a field of Target beside `state`, and a dry-run gets one state for all. Until then such
+a field would hold one value only; reports, jobs and the page will have to read `would_restart` even then.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ from enum import StrEnum
 
 import msgspec
 
-LAST = 2**53  # a version above every resource version: nothing that is still on its way takes a last word back
+LAST = 2**53  # above every resource version: no late report of an older version of the object replaces a final state
 
 
 class TargetState(StrEnum):
-    """What became of one workload."""
+    """The state of one workload of a report."""
 
     WAITING = "waiting"
     PROGRESSING = "progressing"
@@ -39,11 +39,11 @@ _NONE: frozenset[TargetState] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class StateRule:
-    """What is true of a workload in one state.
+    """The rules of one state.
 
-    `final`: nothing more is to be expected of it. `may_become`: which states may be written in its place.
-    `is_rolling`: an event that is not finished and has such a workload is rolling. `is_success`: what was asked for is
-    done. `is_folded`: if a report has more workloads than it lists, these are only counted.
+    `final`: the state does not change any more. `may_become`: the states that may replace it. `is_rolling`: an
+    unfinished event with a workload in this state is `rolling`. `is_success`: the restart has succeeded (or, in a
+    dry-run, would be made). `is_folded`: if a report has too many workloads, those in this state are only counted.
     """
 
     may_become: frozenset[TargetState]
@@ -53,7 +53,7 @@ class StateRule:
     is_folded: bool = False
 
 
-# The most urgent first: what is wrong, what is still to come, what is done.
+# In order of urgency: failed states first, then unfinished ones, then those that ended well.
 TABLE: Mapping[TargetState, StateRule] = {
     TargetState.FAILED: StateRule(_NONE),
     TargetState.PROGRESSING: StateRule(_ANY, final=False, is_rolling=True),
@@ -63,15 +63,17 @@ TABLE: Mapping[TargetState, StateRule] = {
     TargetState.SKIPPED: StateRule(frozenset({TargetState.WAITING}), is_folded=True),
 }
 
-URGENCY: Mapping[str, int] = {state: rank for rank, state in enumerate(TABLE)}  # the lower, the earlier it is listed
+URGENCY: Mapping[str, int] = {state: rank for rank, state in enumerate(TABLE)}  # the lowest number is listed first
 ROLLING = frozenset(state for state, rule in TABLE.items() if rule.is_rolling)
 FINAL_TARGETS: frozenset[str] = frozenset(state for state, rule in TABLE.items() if rule.final)
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One workload of a report. `version` orders what is said of one `uid`; a final state stays, whatever its version.
+    """One workload of a report. `updated`, `available` and `desired` are numbers of pods; `seconds` since the restart.
 
-    `served_since`: where others have made the restart, or created the workload (C2), from when on that is followed.
+    `version` is the object's resource version: of two targets with the same `uid` the higher one is newer. A final
+    state stays, whatever its version. If others have restarted or created the workload (docs/correctness.md, C2),
+    `served_since` is the RFC 3339 time since when that rollout is followed; otherwise "".
     """
 
     state: TargetState
@@ -87,9 +89,9 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def final(self) -> bool:
-        """Whether nothing more is to be expected of it."""
+        """Whether the state is final."""
         return TABLE[self.state].final
 
     def may_become(self, state: TargetState) -> bool:
-        """Whether this state may be written in its place."""
+        """Whether `state` may replace this target's state."""
         return state in TABLE[self.state].may_become

@@ -1,1 +1,7 @@
-"""Whether a workload is restarted, when, and how that ended."""
+"""Whether a workload is restarted, when, and how the restart ended.
+
+Responsible for every decision about a restart, each a pure function of a workload as it was read, an event and a time.
+Calls, retries and waiting belong to `krt.worker`; the states of a report belong to `core/report`. Start with
+`matching.py` (is it concerned?), then `decide.py` (now or later?), `mark.py` (what the object remembers) and
+`progress.py` (what the report says).
+"""

@@ -1,6 +1,6 @@
-"""Restart now, later, or not: the decision for one workload as it was read (docs/correctness.md, R1 to R3).
+"""The decision to restart a workload now, later or not at all (docs/correctness.md, R1 to R3).
 
-The decision is made anew from the object whenever it was read anew; nothing is remembered between.
+It depends on the object as it was read, and on no earlier decision: after each read, decide again.
 """
 
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from krt.core.restart.times import CLOCKS_SECONDS, is_after, parse_time, seconds
 
 @dataclass(frozen=True, slots=True)
 class RestartNow:
-    """Patch the object that was read."""
+    """Patch the object, guarded by the resource version that was read."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestartLater:
-    """The last restart is younger than the interval: read and decide again in so many seconds."""
+    """The last restart is younger than the interval: read the object and decide again after `seconds`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class AlreadyRestarted:
-    """A restart that covers the event is on the object."""
+    """The object's mark shows a restart that covers the event."""
 
     mark: Mark
 
@@ -43,10 +43,11 @@ def decide(
     interval_seconds: float,
     waited_out: str | None = None,
 ) -> Decision:
-    """What to do for `event`, a match of `workload`. `now` is aware, in UTC.
+    """The decision for `event`, which `workload` matches. `now` is an aware datetime in UTC.
 
-    `waited_out` is the `restarted_at` that RestartLater was answered for, when so many seconds have passed since.
-    A time in the future, from a clock that is ahead, thus delays a restart by one interval and never silences it.
+    `interval_seconds` is the least time between two restarts of a workload. Pass the workload's `restarted_at` as
+    `waited_out` once the seconds of a RestartLater for it are over: the same `restarted_at` then delays nothing again.
+    So a `restarted_at` in the future, from a clock that is ahead, delays a restart once and never prevents it.
     """
     mark = valid_mark(workload, position, now)
     if mark and mark.covers >= event:
@@ -56,11 +57,11 @@ def decide(
 
 
 def is_anew(workload: Workload, event: EventId, *, age_seconds: float) -> bool:
-    """Whether somebody else has created or restarted the workload since the event (C2), which is so many seconds old.
+    """Whether somebody other than krt has created or restarted the workload since the event (docs/correctness.md, C2).
 
-    Times of several clocks tell: where they leave a doubt, as one of the future does, nobody has. Of a restart the API
-    server's own clock must say, too, that somebody has written since. A restart of krt's own is not judged by its time,
-    for its mark says what it covers.
+    `age_seconds` is the event's age. The times compared come from several clocks: if they leave a doubt, as a time in
+    the future does, the answer is no. A restart counts only if the API server's clock, too, shows a write since the
+    event. A restart by krt never counts here, because its mark says which events it covers.
     """
     mark = parse_mark(workload.mark)
     is_own = mark is not None and mark.restarted_at == workload.restarted_at

@@ -1,4 +1,7 @@
-"""What an event would do to a cluster, and why not more: every workload that runs its image, or nearly does. Pure."""
+"""What an event would do in a cluster, for `krt explain`: a finding for each workload that runs its image. Pure.
+
+A workload with an image of the same last name from another registry or path is reported, too, as a near miss.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,14 +21,15 @@ class Expectation(StrEnum):
 
     YES = "yes"
     NO = "no"
-    NEARLY = "nearly"  # it runs an image of the same last name from somewhere else
+    NEARLY = "nearly"  # no, but it runs an image of the same last name from another registry or path
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """What the worker that is asked about sees and admits. Without `namespaces`: all of them.
+    """The settings of the worker in question. If `namespaces` is empty, it sees all of them.
 
-    With neither `policy` nor `images`, which no worker starts without, its policy is not known, and not asked.
+    If both `policy` and `images` are None, the worker's policy is not known, and nothing is refused by it. (A worker
+    does not start without either.)
     """
 
     namespaces: tuple[str, ...]
@@ -36,17 +40,17 @@ class WorkerView:
 
     @property
     def has_policy(self) -> bool:
-        """Whether there is one to ask."""
+        """Whether the worker's policy is known."""
         return self.policy is not None or self.images is not None
 
     def refusal(self, event: Event) -> Refusal | None:
-        """Why the worker acts on no such event; None if it does, or if its policy is not known."""
+        """Why the worker refuses the event; None if it admits the event, or if its policy is not known."""
         return refusal(event, self.policy, self.images) if self.has_policy else None
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One workload: the answer, the images it is about, and every reason or warning there is."""
+    """One workload: whether it would be restarted, the images that concern the event, and all reasons and warnings."""
 
     workload: Workload
     answer: Expectation
@@ -55,12 +59,12 @@ class Finding:
 
     @property
     def is_failing(self) -> bool:
-        """Whether it would be restarted, and the rollout then end as failed unless somebody acts."""
+        """Whether it would be restarted, and its rollout would fail unless somebody intervenes."""
         return self.answer is Expectation.YES and not FAILING.isdisjoint(self.why)
 
 
 def explain(event: Event, workloads: Iterable[Workload], view: WorkerView) -> tuple[Finding, ...]:
-    """A finding for each workload that has to do with the event: first those that would be restarted."""
+    """A finding for each workload that the event concerns, sorted: those that would be restarted come first."""
     looked_at = (_look(event, workload, view) for workload in workloads)
     refused = view.refusal(event)
     found = (_refused(finding, refused) if refused else finding for finding in looked_at if finding)

@@ -1,4 +1,4 @@
-"""Why a workload is restarted, whatever asks for it: an announced image, and later the content of a Secret."""
+"""The reason for restarting workloads, independent of its kind: an announced image today, a changed Secret later."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from krt.core.envelope import Envelope
 from krt.core.kube.workload import Workload
 from krt.core.restart.matching import Verdict, judge
 
-_MOST_CAUSE_CHARACTERS = 1024  # refs are as long as their authors like
+_MOST_CAUSE_CHARACTERS = 1024  # a ref has no length of its own to rely on
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """`judge` says whether a workload, as it was read just now, is still to be restarted; None: it is not concerned.
+    """`judge` gives the verdict on a workload as it was just read; None if the workload is not concerned.
 
-    `cause` tells people who asked: it stands in the annotation `krt/cause` and in the Kubernetes Event.
+    `cause` is for people: it goes into the annotation `krt/cause` and into the Kubernetes Event.
     """
 
     id: EventId
@@ -25,7 +25,7 @@ class Intent:
 
 
 def of_image(event: EventId, envelope: Envelope, *, require_opt_in: bool) -> Intent:
-    """The intent of an announced image."""
+    """The intent of the event `event`, which announces the image in `envelope`."""
     origin = envelope.origin
     said = f"{origin.repository} {origin.ref} {origin.run_url}" if origin else "a message on the channel"
     return Intent(event, said[:_MOST_CAUSE_CHARACTERS], partial(judge, envelope.event, require_opt_in=require_opt_in))

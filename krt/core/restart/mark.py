@@ -1,4 +1,7 @@
-"""The mark of a restart, in the annotation `krt/event`: what it covers, whether it counts, and when it was made."""
+"""The mark: the annotation `krt/event`, by which a workload itself shows for which events krt has restarted it.
+
+Each restart by krt writes one, in the same patch as `restartedAt`. So no worker has to remember what another one did.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,12 +11,12 @@ from krt.core.announce.event_id import EventId
 from krt.core.kube.workload import Workload
 from krt.core.restart.times import CLOCKS_SECONDS, format_time, parse_time
 
-_LATER = timedelta(seconds=1)  # by which two times differ even where one of them was cut to whole seconds
+_LATER = timedelta(seconds=1)  # two times this far apart differ even if one of them is cut to whole seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What the annotation `krt/event` says: the restart at `restarted_at` covers everything up to `covers`."""
+    """The parsed annotation: the restart at `restarted_at` (RFC 3339) covers each event of `journal` up to `covers`."""
 
     journal: str
     covers: EventId
@@ -25,14 +28,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class JournalPosition:
-    """The journal that ids are compared within, and the newest id it has given out."""
+    """A journal's name and the newest id that it has given out. Ids can be compared within one journal only."""
 
     name: str
     newest: EventId
 
 
 def valid_mark(workload: Workload, position: JournalPosition, now: datetime) -> Mark | None:
-    """The mark, if it may be believed: of this journal, not from its future, and its restart still in force."""
+    """The workload's mark, if it is of this journal, not from the journal's future, and its restart is in force."""
     mark = parse_mark(workload.mark)
     if mark is None or mark.journal != position.name or mark.covers > position.newest:
         return None
@@ -40,34 +43,36 @@ def valid_mark(workload: Workload, position: JournalPosition, now: datetime) -> 
 
 
 def undone_mark(workload: Workload, now: datetime) -> Mark | None:
-    """The mark of a restart that is in force no more, if that is what stands there.
+    """The workload's mark, if its restart is no longer in force; otherwise None.
 
-    Whoever reverts the template (a GitOps controller, an operator) leaves the mark behind, and it lies. In force is
-    the mark's own restart, or a later one; one of the future nobody has just made: that template is older than it says.
+    A GitOps controller or a person who reverts the pod template leaves the mark in place, which is then wrong. The
+    restart is in force if the template's `restartedAt` is the mark's or later. A `restartedAt` in the future does not
+    count as later: nobody can have written it just now, so that it belongs to an older template.
     """
     mark = parse_mark(workload.mark)
     written, in_force = parse_time(mark.restarted_at if mark else None), parse_time(workload.restarted_at)
     if mark is None or written is None or in_force == written:
         return None
-    if in_force and not in_force.microsecond:  # `kubectl rollout restart` leaves out parts of seconds
+    if in_force and not in_force.microsecond:  # `kubectl rollout restart` writes whole seconds
         written = written.replace(microsecond=0)
     is_later = in_force is not None and written <= in_force <= now + timedelta(seconds=CLOCKS_SECONDS)
     return None if is_later else mark
 
 
 def next_restart(workload: Workload, now: datetime) -> str:
-    """What `restartedAt` is set to by a restart that is made now: later than the one in force, whatever clock wrote it.
+    """The `restartedAt` for a restart at `now`: later than the template's present one, whatever clock wrote that.
 
-    So whoever puts back the template that was restarted puts back an earlier time, and `undone_mark` shows it.
+    If somebody reverts the template afterwards, an earlier time comes back, by which `undone_mark` sees it.
     """
     in_force = parse_time(workload.restarted_at)
     return format_time(max(now, in_force + _LATER) if in_force else now)
 
 
 def seconds_since_restart(workload: Workload, now: datetime) -> float:
-    """How long ago the restart that the mark tells of was made; 0 if it tells of none.
+    """How long ago the mark's restart was made; 0 if the workload has no mark.
 
-    A time of the future is no clock's (`next_restart`): then it is counted from the newest event that was there.
+    If the mark's time is in the future, `next_restart` moved it there. Then the seconds are counted from the newest
+    event that the mark covers.
     """
     mark = parse_mark(workload.mark)
     restarted_at = parse_time(mark.restarted_at) if mark else None
@@ -78,7 +83,7 @@ def seconds_since_restart(workload: Workload, now: datetime) -> float:
 
 
 def odd_mark(workload: Workload, position: JournalPosition) -> str | None:
-    """What is wrong with a mark that no worker of this journal can have written; None where one may have."""
+    """The problem with a mark that no worker of this journal can have written; None if one may have written it."""
     mark = parse_mark(workload.mark)
     if mark is None:
         return "malformed" if workload.mark else None
@@ -88,7 +93,7 @@ def odd_mark(workload: Workload, position: JournalPosition) -> str | None:
 
 
 def parse_mark(text: str | None) -> Mark | None:
-    """The mark that the annotation spells; None for none and for a malformed one."""
+    """The mark that the annotation's text spells; None if there is no annotation or the text is malformed."""
     parts = text.split(" ") if text else []
     if len(parts) != 3 or not parts[0] or parse_time(parts[2]) is None:
         return None

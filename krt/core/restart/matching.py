@@ -1,4 +1,7 @@
-"""Event and workload in, verdict out: is it to be restarted, and if not, why not. `krt explain` asks the same."""
+"""Whether an event concerns a workload, whether the workload is to be restarted, and why not. Pure.
+
+The worker and `krt explain` use the same functions, so that the explanation cannot differ from the behaviour.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +13,7 @@ from krt.core.kube.workload import Container, Workload
 
 
 class SkipReason(StrEnum):
-    """Why a workload that runs an image of the event's repository is left alone."""
+    """Why a workload that runs an image of the event's repository is not restarted."""
 
     OTHER_TAG = "runs another tag"
     BEING_DELETED = "it is being deleted"
@@ -24,8 +27,8 @@ class SkipReason(StrEnum):
 GOING = frozenset({SkipReason.BEING_DELETED, SkipReason.NAMESPACE_BEING_DELETED})
 
 
-class Warning(StrEnum):  # noqa: A001 - the field's word for it; the builtin is not used here
-    """Why a restart may not bring the new image, and how its rollout ends then (T3)."""
+class Warning(StrEnum):  # noqa: A001 - kubectl's word, too; the builtin is not used here
+    """Why a restart may not bring the new image, and how its rollout then ends (docs/correctness.md, T3)."""
 
     PULL_POLICY = "imagePullPolicy is not Always: a node that has the tag keeps the old image"
     PAUSED = (
@@ -37,7 +40,7 @@ class Warning(StrEnum):  # noqa: A001 - the field's word for it; the builtin is 
     NO_REPLICAS = rollout.NO_PODS
 
 
-FAILING = frozenset({Warning.PAUSED, Warning.ON_DELETE, Warning.PARTITION})  # left to itself, the rollout fails
+FAILING = frozenset({Warning.PAUSED, Warning.ON_DELETE, Warning.PARTITION})  # unless somebody acts, the rollout fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """`workload` runs the repository, but is not to be restarted."""
+    """`workload` runs an image of the event's repository, but is not to be restarted."""
 
     workload: Workload
     reason: SkipReason
@@ -60,7 +63,7 @@ Verdict = Match | Skip
 
 
 def judge(event: Event, workload: Workload, *, require_opt_in: bool) -> Verdict | None:
-    """The verdict on one workload; None where it runs nothing of the event's repository."""
+    """The verdict on one workload; None if it runs no image of the event's repository."""
     running = [(c, c.reference) for c in workload.containers if c.reference]
     same = [(c, reference) for c, reference in running if reference.repository == event.repository]
     if not same:
@@ -73,14 +76,14 @@ def judge(event: Event, workload: Workload, *, require_opt_in: bool) -> Verdict 
 
 
 def going(workload: Workload) -> SkipReason | None:
-    """Why nothing more is to be expected of the workload: its deletion has begun, whatever holds it."""
+    """The reason to expect nothing more of the workload, whose deletion (or its Namespace's) has begun; None if not."""
     if workload.deleted_at:
         return SkipReason.BEING_DELETED
     return SkipReason.NAMESPACE_BEING_DELETED if workload.namespace_deleted_at else None
 
 
 def _opted_out(workload: Workload, *, require_opt_in: bool) -> SkipReason | None:
-    """`disabled` counts wherever it stands; `enabled` on the Namespace for workloads that say nothing themselves."""
+    """`disabled` on the workload or its Namespace wins. `enabled` on the Namespace is the default of its workloads."""
     if workload.opt == "disabled":
         return SkipReason.OPTED_OUT
     if workload.namespace_opt == "disabled":
@@ -94,13 +97,13 @@ def _names(event: Event, reference: ImageReference) -> bool:
 
 
 def _why_not(event: Event, references: list[ImageReference]) -> SkipReason:
-    # A digest without a tag names no tag that could be another: what holds it is the pin.
+    # A reference with a digest and no tag cannot run "another tag": its pin is the reason.
     pinned = any(r.digest and (r.tag is None or r.tag in event.tags) for r in references)
     return SkipReason.PINNED if pinned else SkipReason.OTHER_TAG
 
 
 def _warnings(workload: Workload, hit: list[Container]) -> tuple[Warning, ...]:
-    is_empty = rollout.has_no_pods(workload)  # and so no old pod stays: its rollout is `ready`, whatever would hold one
+    is_empty = rollout.has_no_pods(workload)  # then no old pod can remain, so pause and OnDelete make no difference
     found = (
         (Warning.PULL_POLICY, any(container.pull_policy != "Always" for container in hit)),
         (Warning.PAUSED, workload.paused and not is_empty),

@@ -1,6 +1,6 @@
-"""How the journal's business with one workload and one event ended.
+"""How the restart of one workload for one event ended: one of six outcomes.
 
-`label` is the outcome's name in the log and in `krt_restarts_total`: dashboards rest on it.
+`label` is the outcome's name in the log and in the metric `krt_restarts_total`: dashboards depend on it.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from krt.core.kube.workload import Workload
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """The workload was patched and is now this; the restart covers every event up to `by`."""
+    """krt patched the workload, which is now `workload`. The restart covers every event up to `by`."""
 
     label: ClassVar = "restarted"
     workload: Workload
@@ -21,9 +21,10 @@ class Restarted:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """The workload bears a restart that was made after the event was accepted, and that covers every event up to `by`.
+    """The workload was restarted after the event was accepted. That restart covers every event up to `by`.
 
-    `served_since`: where others have made the restart, or created the workload (C2), from when on that is followed.
+    If not krt restarted the workload but others did, or created it (docs/correctness.md, C2), `served_since` is the
+    RFC 3339 time from which its rollout is followed; otherwise "".
     """
 
     label: ClassVar = "covered"
@@ -34,7 +35,7 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """A newer event waits for the same workload: its restart will serve this one too."""
+    """The newer event `by` waits for the same workload: the restart for `by` will serve this event, too."""
 
     label: ClassVar = "superseded"
     by: EventId
@@ -42,7 +43,7 @@ class Superseded:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """Read again, the workload is no match (any more): another image, opted out, deleted, recreated."""
+    """The workload, read again, no longer matches: it runs another image, is opted out, was deleted or recreated."""
 
     label: ClassVar = "unmatched"
     reason: str
@@ -50,7 +51,7 @@ class Unmatched:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It was not restarted, and it will not be for this event."""
+    """The workload was not restarted, and will not be for this event."""
 
     label: ClassVar = "failed"
     reason: str
@@ -58,7 +59,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """It was tried for as long as an event is worth it."""
+    """Every attempt failed until the event was older than KRT_MAX_EVENT_AGE."""
 
     label: ClassVar = "expired"
     reason: str

@@ -1,8 +1,9 @@
-"""What is to be said of a followed workload: its object, the events that follow it, a sentence for each of them. Pure.
+"""The state of a workload in the reports of the events that its rollout is followed for. Pure.
 
-The object's mark says which restart an event is about, and the object's status how far that restart is. The report says
-what the object does not show (any more): whether a restart was reported, and at which version; whether a restart by
-others serves the event. So any worker can go on where another has stopped.
+It is derived from two sources. The object shows by its mark which events its restart covers, and by its status how far
+its rollout is. The report has two facts that the object may no longer show: at which resource version a restart was
+reported, and whether a restart by somebody else serves the event. No worker has to remember anything, so any worker can
+go on where another one stopped.
 """
 
 from collections.abc import Mapping
@@ -28,16 +29,16 @@ NOT_MADE = "not restarted, and nobody is about to"
 
 
 def covers(workload: Workload, position: JournalPosition, now: datetime) -> EventId | None:
-    """Up to which event the restart that is in force covers them; None if there is none."""
+    """The newest event that krt's restart covers, as long as that restart is in force; None if there is none."""
     mark = valid_mark(workload, position, now)
     return mark.covers if mark else None
 
 
 def serves(workload: Workload, standings: Mapping[EventId, Standing]) -> tuple[EventId, str] | None:
-    """Up to which event what others have made of the workload serves them, and since when it is followed (C2).
+    """The newest event that a restart or creation by others serves, and the time since when that is followed (C2).
 
-    None if nothing does: none of them was found served, the time that showed it is gone from the object, or the object
-    is known only as it was before.
+    The time is RFC 3339. None if others serve no event: no report says so, the object no longer shows the time that
+    proved it, or `workload` is older than the version at which it was proved.
     """
     since = {
         event: standing.target.served_since
@@ -49,7 +50,7 @@ def serves(workload: Workload, standings: Mapping[EventId, Standing]) -> tuple[E
 
 
 def say(workload: Workload, *, now: datetime, deadline_seconds: float, served_since: str = "") -> Target:
-    """How the restart that is in force is getting on: krt's own, or what others have made, which is followed since."""
+    """The state of the restart in force: krt's own, or, if `served_since` is given, that of others since then."""
     seconds = _seconds_since(served_since, now) if served_since else seconds_since_restart(workload, now)
     target = _say(workload, seconds, deadline_seconds)
     return replace(target, served_since=served_since)
@@ -79,12 +80,12 @@ def say_end(
     now: datetime,
     is_recreated: bool = False,
 ) -> Mapping[EventId, Target]:
-    """The last word on events that no restart in force covers; none while a worker has one of them in hand.
+    """The final states for events that no restart in force covers; none while a worker still works on one of them.
 
-    `workload` is None where it is there no more; `is_recreated`, where another one has its name.
+    `workload` is None if it no longer exists; `is_recreated` if another object has its name by now.
     """
     if not all(standing.settled for standing in standings.values()):
-        return {}  # whoever has it in hand may restart the workload yet, for all of them
+        return {}  # the worker that still has an unsettled event may restart the workload, for all of these events
     if workload is None:
         return dict.fromkeys(standings, _lost(GONE) if is_recreated else _left(DELETED))
     if is_behind(workload, standings):
@@ -94,14 +95,14 @@ def say_end(
 
 
 def is_behind(workload: Workload, standings: Mapping[EventId, Standing]) -> bool:
-    """Whether a report already speaks of this version of the object, or of a newer one."""
+    """Whether a report already shows this version of the object or a newer one."""
     return _version(workload) <= max(_restarted(standings).values(), default=-1)
 
 
 def say_unheard(
     standings: Mapping[EventId, Standing], *, now: datetime, deadline_seconds: float
 ) -> Mapping[EventId, Target]:
-    """The last word on events older than the deadline, where nothing was heard of the object for as long."""
+    """The final states for events older than the deadline. For a workload of which nothing was seen for as long."""
     late = {event: each for event, each in standings.items() if _age_seconds(event, now) > deadline_seconds}
     if not all(standing.settled for standing in late.values()):
         return {}
@@ -109,7 +110,7 @@ def say_unheard(
 
 
 def of_outcome(outcome: Outcome) -> Target | None:
-    """What is said of a workload when its event is acknowledged; None where another event's restart will tell."""
+    """The state of a workload when its event is acknowledged; None if a newer event's restart will provide it."""
     match outcome:
         case Restarted(workload=workload):
             return _on_its_way(workload, stage_of(workload))
@@ -124,13 +125,13 @@ def of_outcome(outcome: Outcome) -> Target | None:
 
 
 def _no_end(counts: Counts, deadline_seconds: float) -> str:
-    # A DaemonSet has no conditions, and a Deployment with enough old pods is Available: how far it came tells then.
+    # A DaemonSet has no conditions, and a Deployment with enough old pods is Available. The numbers of pods show more.
     pods = f"{counts.updated} of {counts.desired} updated, {counts.available} available"
     return f"no end within {deadline_seconds:g} s: {pods}"
 
 
 def _restarted(standings: Mapping[EventId, Standing]) -> dict[EventId, int]:
-    """The events whose report says that a restart was made, and the object's version then."""
+    """The events whose report says that a restart was made, each with the object's version at that time."""
     return {
         event: standing.target.version
         for event, standing in standings.items()
@@ -157,7 +158,7 @@ def _end(
     if leaving := going(workload):
         return _made(workload, stage, TargetState.SKIPPED, reason=leaving)
     if mark and mark.journal == position.name and event <= mark.covers <= position.newest:
-        # The mark is there, its restart is not: another writer has put the template back.
+        # The mark is in place and its restart is not: another writer has reverted the template.
         by = f" by {workload.last_manager}" if workload.last_manager else ""
         return _made(workload, stage, TargetState.FAILED, reason=f"restart undone{by}")
     if restarted and event <= restarted:
@@ -166,8 +167,8 @@ def _end(
 
 
 def _taken_back_by(workload: Workload, event: EventId) -> str:
-    # With the mark krt's own entry is gone from managedFields. Whoever wrote before the event, or in its own second,
-    # may have had nothing to do with it.
+    # If the mark is gone, krt's entry in managedFields is gone, too, and does not show who wrote after krt. A manager
+    # that wrote before the event, or in its second, may not be the one who reverted it.
     was_it = is_after(workload.last_managed_at, event)
     return f" by {workload.last_manager}" if was_it and workload.last_manager else ""
 

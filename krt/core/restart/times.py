@@ -1,4 +1,4 @@
-"""Times as Kubernetes writes and reads them, and how they compare with an event's id."""
+"""Times as Kubernetes writes and reads them, and their comparison with the time in an event's id."""
 
 import math
 import re
@@ -12,34 +12,34 @@ _TIME = re.compile(
 )
 
 
-CLOCKS_SECONDS = 10.0  # clocks that somebody looks after differ by less
+CLOCKS_SECONDS = 10.0  # synchronised clocks differ by less
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """An RFC 3339 time with its offset, in UTC and cut to microseconds; None for none and for anything else.
+    """The RFC 3339 time in UTC, cut to microseconds; None if `text` is None or anything else.
 
-    A time of the last year that there is counts as none: a restart could not be later (`next_restart`).
+    A time in the year 9999 counts as none, because no datetime could be later by `next_restart`.
     """
     if not text or not _TIME.fullmatch(text):
         return None
     try:
         time = datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):  # no such day, or one before year 1 in UTC
+    except (ValueError, OverflowError):  # no such day, or before the year 1 in UTC
         return None
     return time if time.year < MAXYEAR else None
 
 
 def is_after(time: str | None, event: EventId) -> bool:
-    """Whether the RFC 3339 `time` is later than the event; not if it is none."""
+    """Whether the RFC 3339 `time` is later than the event. False if `time` cannot be parsed."""
     return seconds_after(time, event) > 0
 
 
 def format_time(time: datetime) -> str:
-    """RFC 3339 in UTC with microseconds: two restarts within one second differ (kubectl's own format cannot)."""
+    """RFC 3339 in UTC with microseconds. kubectl writes whole seconds, in which two restarts could be equal."""
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def seconds_after(time: str | None, event: EventId) -> float:
-    """How many seconds the RFC 3339 `time` is later than the event; minus infinity if it is none."""
+    """By how many seconds the RFC 3339 `time` is later than the event; minus infinity if it cannot be parsed."""
     parsed = parse_time(time)
     return parsed.timestamp() - event.milliseconds / 1000 if parsed else -math.inf
