@@ -1,4 +1,4 @@
-"""How krt reaches the API server: what a kubeconfig or the pod's account says, and the client made of it."""
+"""Access to the API server: its address, TLS and credentials, by a kubeconfig or the pod's account; and the client."""
 
 import os
 import ssl
@@ -20,23 +20,23 @@ from krt.errors import SettingsInvalid
 from krt.proxies import Proxies, check_way, proxies_of
 
 _CONNECT_SECONDS = 4.0
-_MOST_KEYS = 64
+_MOST_KEYS = 64  # of authorities
 
 
 @dataclass(frozen=True, slots=True)
 class ApiServer:
-    """Where the API server is and how to speak TLS with it."""
+    """Where the API server is, and how krt connects to it."""
 
     url: str
-    authorities: tuple[str, ...]  # the SHA-256 of each public key that may sign for it; none: the system's
+    authorities: tuple[str, ...]  # the SHA-256 of each authority's public key; empty: the operating system's
     secured: Secured
     proxies: Proxies
 
 
 def load_access(kubeconfig: Path | None) -> tuple[ApiServer, Credentials]:
-    """Read the access that the settings name. Blocks. Raises SettingsInvalid with what is wrong with it.
+    """The access by `kubeconfig`, or by the pod's account if that is None. Blocks. Raises SettingsInvalid.
 
-    Where a server can be read, but no credentials yet (a plugin fails), it is not too late: the calls say so.
+    A plugin is not run yet: if it fails, the first call raises ClusterUnavailable.
     """
     try:
         access = read_access(kubeconfig)
@@ -44,7 +44,7 @@ def load_access(kubeconfig: Path | None) -> tuple[ApiServer, Credentials]:
     except Unusable as error:
         raise SettingsInvalid((f"{_where(kubeconfig)}: {error}",)) from error
     secured = Secured(context)
-    # What the kubeconfig names is asked whatever NO_PROXY says, as in client-go.
+    # A proxy in the kubeconfig is used even if NO_PROXY names the server, as in client-go.
     proxies = Proxies(access.proxy, access.proxy, (), always=True) if access.proxy else proxies_of(os.environ)
     check_way(proxies, access.url)
     authorities = _authorities(context) if access.material.authorities else ()
@@ -52,9 +52,9 @@ def load_access(kubeconfig: Path | None) -> tuple[ApiServer, Credentials]:
 
 
 def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:
-    """A client of the API server. Its deadlines are scopes where the calls are made, except for connecting.
+    """A client of the API server, without deadlines but for connecting: callers set theirs as cancel scopes.
 
-    A scope that ends in the middle of a TLS handshake leaves httpcore's socket open; its own timeout closes it.
+    If a cancel scope ends during a TLS handshake, httpcore leaves its socket open; httpcore's own timeout closes it.
     """
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
     return httpx.AsyncClient(
@@ -74,13 +74,13 @@ def _where(kubeconfig: Path | None) -> str:
 
 
 def _authorities(tls: ssl.SSLContext) -> tuple[str, ...]:
-    # Of the keys: a certificate that is renewed has the same one, and comments in a bundle are nobody's.
+    # The keys and not the bundle's text: a renewed certificate has the same key, and comments do not matter.
     return tuple(sorted({key for der in tls.get_ca_certs(binary_form=True) if (key := _key_digest(der))}))[:_MOST_KEYS]
 
 
 def _key_digest(der: bytes) -> str | None:
     try:
         key = load_der_x509_certificate(der).public_key()
-    except (ValueError, UnsupportedAlgorithm):  # OpenSSL takes more than cryptography can read
+    except (ValueError, UnsupportedAlgorithm):  # OpenSSL accepts certificates that cryptography cannot read
         return None
     return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()

@@ -1,9 +1,9 @@
-"""Finds out whether a store is up to date where nothing changes: bookmarks come once a minute, this takes a second.
+"""Finds out whether a store is up to date while nothing changes: a bookmark takes up to a minute, this takes seconds.
 
-A list of one object tells the newest version there is, and makes the server's cache catch up with it. If that is older
-than what the store held before the call, the server has gone back, and all is listed anew. Is that what the
-store holds, nothing is missing. Otherwise a second, short watch from there tells what is: a server ends every watch
-with bookmarks, in its last two seconds, if they say more than where it began. Nothing of this changes the store.
+A list of one object returns the newest version, and makes the server's cache catch up with it. If that version is older
+than the store's, the server has gone back, and all is listed anew. If the store holds that version, nothing is missing.
+Otherwise a second, short watch from the store's version settles it: in the last two seconds of a watch the server sends
+a bookmark, provided that there is something newer than where the watch began. Nothing of this changes the store.
 """
 
 from collections.abc import AsyncIterator
@@ -25,14 +25,14 @@ T = TypeVar("T", bound=Kept)
 
 log = Log("cluster")
 
-AT_ONCE = 16  # scopes of one worker that are asked about at a time, however many there are
-_PAUSE_SECONDS = 2.0  # between two times of one scope
+AT_ONCE = 16  # scopes of one worker that may ask at the same time
+_PAUSE_SECONDS = 2.0  # between two questions about one scope
 _WATCH_SECONDS = 3.0
-_LONGEST_SECONDS = 20.0  # of a server that does not end what it was asked to end
+_LONGEST_SECONDS = 20.0  # of one question, for a server that does not end the watch when it should
 
 
 async def confirm(scope: Scope[T], transport: Transport, limit: trio.CapacityLimiter) -> None:
-    """Whenever somebody wants the scope to be fresh, and it says nothing by itself: ask, for ever."""
+    """Ask whenever the scope should be fresher than it is (`state.wanted_at`), within `limit`. Never returns."""
     backoff = Backoff(first_seconds=1.0, most_seconds=15.0)
     async for _ in backoff:
         wanted_at = await scope.state.wanted_at.wait_value(lambda at: at > scope.state.heard_at)
@@ -60,13 +60,13 @@ async def _ask(scope: Scope[T], transport: Transport) -> None:
                 ) as lines:
                     await _hear(scope, newest, lines, began)
     except (ClusterError, ValueError) as error:
-        # A ValueError is what no API server sends: no JSON, or a version that is no number. Whoever follows the scope
-        # says what is wrong with the server.
+        # A ValueError comes from an answer that no API server sends: no JSON, or a version that is no number.
+        # `reflect`, which follows the scope as well, logs the problem.
         log.debug("freshness_unknown", scope=scope, problem=error)
 
 
 async def _hear(scope: Scope[T], newest: int, lines: AsyncIterator[bytes], began: float) -> None:
-    """Return as soon as the store is known to hold all that there is up to that version; note it then."""
+    """Read the watch until it shows that the store holds everything up to version `newest`, and note that."""
     seen = 0
     async for line in lines:
         change = read_line(line)
@@ -82,5 +82,5 @@ async def _hear(scope: Scope[T], newest: int, lines: AsyncIterator[bytes], began
 
 
 def _is_at(scope: Scope[T], version: int) -> bool:
-    """Whether the store holds everything of its scope up to that version."""
+    """Whether the store holds every change of its scope up to that version."""
     return scope.state.version is not None and int(scope.state.version) >= version

@@ -1,4 +1,4 @@
-"""The connections to the API server: new ones where its certificates, or krt's, have been renewed."""
+"""The connections to the API server. After certificates were renewed, requests go out on new connections."""
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,7 +13,7 @@ from krt.http import Route, Routed
 
 @dataclass(slots=True, eq=False)
 class _Generation:
-    """The connections of one TLS context, and how many answers are being read on them."""
+    """The connections of one TLS context, and the number of answers that are being read on them."""
 
     context: ssl.SSLContext
     transport: Routed
@@ -21,9 +21,9 @@ class _Generation:
 
 
 class ApiConnections(httpx.AsyncBaseTransport):
-    """Sends requests with the context of the moment. Connections of an earlier one close with their last answer.
+    """Sends each request with the present TLS context of `secured`. Older connections close after their last answer.
 
-    To the API server a connection is whoever made it: one that stays open stays with the certificate that has ended.
+    The API server authenticates a connection by the certificate that it was opened with, even after that has expired.
     """
 
     def __init__(self, secured: Secured, route: Route, limits: httpx.Limits) -> None:
@@ -34,7 +34,7 @@ class ApiConnections(httpx.AsyncBaseTransport):
         self._earlier: set[_Generation] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """As httpx has it."""
+        """Send a request; the method that httpx calls."""
         generation = await self._now()
         generation.uses += 1
         try:
@@ -60,7 +60,7 @@ class ApiConnections(httpx.AsyncBaseTransport):
 
     def _made(self) -> _Generation:
         context = self._secured.context
-        proxied = ssl.create_default_context()  # neither the cluster's authorities nor krt's certificate are a proxy's
+        proxied = ssl.create_default_context()  # a proxy gets neither the cluster's authorities nor krt's certificate
         return _Generation(context, Routed(self._route, verify=context, to_proxies=proxied, limits=self._limits))
 
     async def _release(self, generation: _Generation) -> None:
@@ -85,7 +85,7 @@ class _Counted(httpx.AsyncByteStream):
         return self._stream.__aiter__()
 
     async def aclose(self) -> None:
-        """Close it."""
+        """Close the body."""
         on_end, self._on_end = self._on_end, None
         try:
             await self._stream.aclose()

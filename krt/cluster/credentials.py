@@ -1,4 +1,4 @@
-"""When the credentials for the API server are read again, and what holds until then."""
+"""The credentials for the API server, and when they are read again."""
 
 import math
 from dataclasses import replace
@@ -17,19 +17,19 @@ from krt.logs import Log
 
 log = Log("cluster")
 
-_READ_AGAIN_SECONDS = 60.0  # projected service-account tokens are replaced well before they end
-_TRY_AGAIN_SECONDS = 5.0  # after a refusal or a failure: neither may make an exec plugin run in a loop
-_READ_SECONDS = 30.0  # files may lie on a server
-# A plugin is run again before what it gave ends: as much earlier as the clocks may differ, where it holds that long.
+_READ_AGAIN_SECONDS = 60.0  # the kubelet replaces a service account's token well before it ends
+_TRY_AGAIN_SECONDS = 5.0  # after a refusal or a failure, so that an exec plugin does not run in a loop
+_READ_SECONDS = 30.0  # files may be on a network file system
+# A plugin runs again before its credentials end: by a fifth of their life, and by 300 s at most, for clocks may differ.
 _EARLIER_SECONDS = 300.0
 _EARLIER_PART = 0.2
 
 
 class Credentials:
-    """Who krt is at this moment: read again every minute, before it ends, and when the API server refuses it.
+    """krt's present credentials, read again every minute, before they end, and after the API server refused them.
 
-    A certificate or an authority that is another one makes a new TLS context in `secured`. What cannot be read again
-    is used on until the API server refuses it.
+    If a certificate or an authority has changed, `secured` gets a new TLS context. If reading fails, the last
+    credentials stay in use until the API server refuses them.
     """
 
     def __init__(self, kubeconfig: Path | None, access: Access, secured: Secured) -> None:
@@ -49,7 +49,7 @@ class Credentials:
         self._lock = trio.Lock()
 
     async def headers(self) -> tuple[Header, ...]:
-        """The headers of a request. Raises ClusterUnavailable where none could be read."""
+        """The headers for a request. Raises ClusterUnavailable if no credentials could be read."""
         async with self._lock:
             pause_over = trio.current_time() - self._tried_at >= _TRY_AGAIN_SECONDS
             if pause_over and (not self._usable or trio.current_time() >= self._read_at):
@@ -59,21 +59,21 @@ class Credentials:
         return self._headers
 
     def refuse(self) -> None:
-        """The API server does not accept them (401): read everything anew, soon."""
+        """Note that the API server refused the credentials (401): everything is read anew, soon."""
         self._usable, self._is_refused = False, True
         self._refusal = f"the API server refuses krt's credentials (401){ended(self._material)}"
 
     def doubt(self) -> None:
-        """No connection could be made: it may be for the certificates, so look at them soon."""
+        """Note that no connection could be made. Changed certificates may be the cause, so they are read again soon."""
         self._read_at = min(self._read_at, self._tried_at + _TRY_AGAIN_SECONDS)
 
     def accept(self) -> None:
-        """The API server knows who krt is."""
+        """Note that the API server accepted the credentials."""
         self._refusal = ""
 
     @property
     def problem(self) -> str | None:
-        """Why nothing can be asked of the API server just now, as far as credentials go."""
+        """Why the credentials cannot be used at present; None if they can."""
         unread = f"the credentials cannot be read: {self._problem}" if self._problem and not self._usable else None
         return unread or self._refusal or None
 

@@ -1,8 +1,8 @@
-"""Finds out which cluster this is: the uids that krt may read, and for want of them the server's address and keys.
+"""Finds out which cluster this is: by the uids that krt may read, otherwise by the server's address and keys.
 
-What each call needs, seen on Kubernetes 1.36: `get` on the namespace kube-system (a ClusterRole with its name in
-`resourceNames`, or any role within kube-system); `get` on namespaces in a role of the watched namespace; who one is may
-be asked by everybody (the ClusterRole system:basic-user).
+The rights that each call needs, as seen on Kubernetes 1.36: `get` on the namespace kube-system (a ClusterRole with its
+name in `resourceNames`, or a role within kube-system); `get` on namespaces, in a role of the watched namespace. Every
+account may ask who it is (the ClusterRole system:basic-user).
 """
 
 import json
@@ -23,15 +23,15 @@ from krt.logs import Log
 log = Log("cluster")
 T = TypeVar("T")
 
-_CLUSTERS_OWN = "kube-system"  # made when the cluster is made, and nobody can delete it
+_CLUSTERS_OWN = "kube-system"  # created with the cluster, and nobody can delete it
 _REVIEW = Resource("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False)
 _MOST_NAMESPACES = 8
-# Who else has a uid may have it from outside: that of an AWS user is the same in each cluster.
+# Only a service account's uid belongs to one cluster. An AWS user, for example, has the same uid in every cluster.
 _ACCOUNT = "system:serviceaccount:"
 
 
 class Account(msgspec.Struct):
-    """Who the API server takes krt for; `uid` is empty where it knows none."""
+    """The account that the API server authenticates krt as. `uid` is "" if the account has none."""
 
     username: str = ""
     uid: str = ""
@@ -49,9 +49,9 @@ _review = msgspec.json.Decoder(_Review)
 
 
 async def identify(transport: Transport, server: ApiServer, namespaces: Iterable[str]) -> ClusterIdentity:
-    """This cluster, as far as krt may see; waits for an API server that does not answer.
+    """This cluster's identity, as far as krt may read it. Retries until the API server answers.
 
-    Ask once a scope was listed: while an API server starts, it denies everything to everybody.
+    Call it after a scope was listed, because a starting API server denies everything to everybody.
     """
     async for _ in Backoff(first_seconds=0.5, most_seconds=15.0):
         try:
@@ -62,12 +62,12 @@ async def identify(transport: Transport, server: ApiServer, namespaces: Iterable
 
 
 async def namespace_uid(transport: Transport, name: str) -> str:
-    """What tells the namespace from others of that name. Raises NotThere."""
+    """The uid of a namespace. Raises NotThere."""
     return decoded(read_uid, await transport.call("GET", NAMESPACE.object_path("", name)))
 
 
 async def who_am_i(transport: Transport) -> Account:
-    """Who the API server takes krt for. Raises NotThere where it is older than Kubernetes 1.28."""
+    """The account that the API server authenticates krt as. Raises NotThere before Kubernetes 1.28."""
     question = json.dumps({"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind}).encode()
     headers = {"Content-Type": "application/json"}
     body = await transport.call("POST", _REVIEW.collection_path(None), content=question, headers=headers)
@@ -86,7 +86,7 @@ async def _look(transport: Transport, server: ApiServer, namespaces: Iterable[st
 
 
 async def _allowed(answer: Awaitable[T]) -> T | None:
-    """None where it is denied, or not there: an API server before 1.28 does not say who one is."""
+    """The awaited result; None if the call is denied or its object does not exist."""
     try:
         return await answer
     except (ClusterDenied, ClusterRefused, NotThere, VersionExpired):

@@ -1,7 +1,8 @@
 """Kubeconfig files as kubectl reads and merges them (client-go, tools/clientcmd). Everything here blocks.
 
-Every field of the user and of the cluster in use is declared here, and one that is not is refused by its name: kubectl
-may be refused by what krt would pass over. No sentence quotes what a field holds: tokens and keys stand in there.
+Ours and not the `kubernetes` package's or kr8s's: docs/decisions/0004 says why.
+Every field of the user and of the cluster in use is declared here. An undeclared field is refused by its name, because
+to ignore it could mean other access than kubectl's. No sentence quotes a field's value: it may be a token or a key.
 """
 
 import os
@@ -24,7 +25,7 @@ _NAMED = {"clusters": "cluster", "users": "user", "contexts": "context"}
 
 
 class Unusable(KrtError):
-    """The configuration, or what it leads to, says nothing that krt can use: half a sentence, what is wrong."""
+    """The configuration, or something that it names, cannot be used. The message is a clause that says why."""
 
 
 class _Fields(msgspec.Struct, rename="kebab", forbid_unknown_fields=True, frozen=True):
@@ -39,7 +40,7 @@ class Variable(msgspec.Struct, frozen=True):
 
 
 class Exec(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
-    """A plugin: a program that prints credentials."""
+    """`users[].user.exec`: a plugin, which is a program that prints credentials."""
 
     command: str = ""
     api_version: str = ""
@@ -67,7 +68,7 @@ class User(_Fields, frozen=True):
     password: str = ""
     auth_provider: Any = None
     exec: Exec | None = None
-    extensions: Any = None  # no program but the one that wrote them knows what they mean
+    extensions: Any = None  # ignored: they have a meaning only for the program that wrote them
 
 
 class ClusterEntry(_Fields, frozen=True):
@@ -84,7 +85,7 @@ class ClusterEntry(_Fields, frozen=True):
 
 
 class _Context(msgspec.Struct):
-    """`contexts[].context`. Its namespace is kubectl's default; krt takes its namespaces from a setting."""
+    """`contexts[].context`, without its namespace: krt's are a setting."""
 
     cluster: str = ""
     user: str = ""
@@ -92,7 +93,7 @@ class _Context(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Kubeconfig:
-    """The cluster and the user of the current context, and the folders that their relative paths begin in."""
+    """The cluster and the user of the current context, and the folders to which their paths are relative."""
 
     cluster: ClusterEntry
     cluster_folder: Path
@@ -108,7 +109,10 @@ class _Entry:
 
 
 def read_kubeconfig(path: Path) -> Kubeconfig:
-    """The file, or the files with `os.pathsep` between them: the first to name a thing is believed. Raises Unusable."""
+    """Read one file, or several with `os.pathsep` between them. Raises Unusable.
+
+    If two files have a cluster, user or context of the same name, the first one's counts, as in kubectl.
+    """
     merged = _merged(_files(path))
     name = merged["current-context"].get("", _Entry("", Path(), "")).fields
     if not name:
@@ -119,9 +123,9 @@ def read_kubeconfig(path: Path) -> Kubeconfig:
 
 
 def without_nulls(fields: Any, *, but: str = "") -> Any:
-    """The fields without those that are null: as in kubectl, null means not set. krt leaves extensions as they are.
+    """The fields without null ones, at any depth: in kubectl, null means not set. Extensions stay as they are.
 
-    A null `but` stays: an empty token comes from a template whose variable was not set, and krt refuses it.
+    If the field `but` is null, it stays: a null token comes from a template whose variable was not set, and is refused.
     """
     if isinstance(fields, list):
         return [without_nulls(each, but=but) for each in fields]
@@ -135,7 +139,7 @@ def without_nulls(fields: Any, *, but: str = "") -> Any:
 
 
 def _files(path: Path) -> list[Path]:
-    """Files that are not there are passed over where several are named."""
+    """The files to read. If several are named, missing ones are left out, as in kubectl."""
     names = [Path(name) for name in str(path).split(os.pathsep) if name]
     if path.exists() or len(names) < 2:
         return [path]
@@ -168,7 +172,7 @@ def _document(file: Path, where: str) -> Mapping[str, Any]:
     if document is None and not where:
         raise Unusable("the file is empty")
     if document is None:
-        return {}  # as `touch` leaves it
+        return {}  # one of several files may be empty
     if not isinstance(document, dict):
         raise Unusable(f"{where}it is no kubeconfig, but a YAML {_kind(document)}")
     return document

@@ -1,4 +1,4 @@
-"""Lists, page by page to their end or to a bound: what an API server sends is no reason to run out of memory."""
+"""Lists objects page by page, up to a bound, so that no answer of an API server exhausts the memory."""
 
 from typing import Generic, Self, TypeVar
 
@@ -9,12 +9,12 @@ from krt.errors import ClusterUnavailable
 
 T = TypeVar("T")
 
-PAGE_ITEMS = 250  # a page is decoded in one piece, which holds the loop for 2 to 4 ms
-MOST_OBJECTS = 100_000  # asked for, in all pages together
-_PAGE_SECONDS = 60.0  # a page of a busy server's list
-_MOST_PAGE_BYTES = 16 * 1024 * 1024  # unpacked; 250 Deployments are 2 MiB
-_MOST_PAGE_METADATA = 20 * PAGE_ITEMS  # each object has two or a few; to decode 16 MiB of empty ones takes 400 MB
-_MOST_TOKEN_CHARACTERS = 16 * 1024  # the API server's own have some hundred; it travels in a URL
+PAGE_ITEMS = 250  # decoding a page in one piece blocks the loop for 2 to 4 ms
+MOST_OBJECTS = 100_000  # asked for in all pages together
+_PAGE_SECONDS = 60.0  # for a page, from a busy server
+_MOST_PAGE_BYTES = 16 * 1024 * 1024  # uncompressed; 250 Deployments have 2 MiB
+_MOST_PAGE_METADATA = 20 * PAGE_ITEMS  # an object has two or a few; decoding 16 MiB of empty objects takes 400 MB
+_MOST_TOKEN_CHARACTERS = 16 * 1024  # an API server's token has some hundred, and travels in a URL
 
 
 async def list_page(
@@ -25,9 +25,12 @@ async def list_page(
     *,
     at_once: int = PAGE_ITEMS,
 ) -> ListPage[T]:
-    """One page of a list. Raises VersionExpired where the token is too old, AnswerTooLarge."""
+    """One page of a list, of `at_once` objects at most. Raises the errors of Transport.call.
+
+    Among them are VersionExpired, if the token is too old, and AnswerTooLarge.
+    """
     params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {})
-    headers = {"Accept-Encoding": "gzip"}  # the API server packs what is longer than 128 KiB, and no watch
+    headers = {"Accept-Encoding": "gzip"}  # the API server compresses answers above 128 KiB, and no watch
     path = reader.resource.collection_path(namespace)
     body = await transport.call(
         "GET", path, params=params, headers=headers, seconds=_PAGE_SECONDS, most_bytes=_MOST_PAGE_BYTES
@@ -38,20 +41,20 @@ async def list_page(
 
 
 async def newest_version(transport: Transport, resource: Resource, namespace: str | None) -> str:
-    """The version that a list would have now: everything that happened before the call is older, or that."""
+    """The resource version of a list made now. No change from before the call has a later version."""
     body = await transport.call("GET", resource.collection_path(namespace), params={"limit": "1"})
     return decoded(read_version, body)
 
 
 class ListTooLong(ClusterUnavailable):
-    """The list does not end within the bounds."""
+    """The list has not ended within the bounds of this module."""
 
 
 class Pages(Generic[T]):
-    """`async for page in Pages(…)`: raises what `list_page` raises, and ListTooLong.
+    """`async for page in Pages(…)`: all pages of a list. Raises the errors of `list_page`, and ListTooLong.
 
-    Where a page is too large, fewer objects are asked for at a time. An iterator and no generator, which a consumer's
-    error would leave unclosed.
+    If a page is too large, it is asked for again with fewer objects. An iterator and not an async generator, because an
+    error in the consumer's loop would leave a generator unclosed.
     """
 
     def __init__(self, transport: Transport, reader: Reader[T], namespace: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Runs a kubeconfig's plugin (client.authentication.k8s.io) within bounds; what goes wrong is one sentence."""
+"""Runs a kubeconfig's exec plugin (client.authentication.k8s.io) within bounds. An error is one sentence."""
 
 import json
 import os
@@ -15,15 +15,15 @@ import trio
 
 from krt.cluster.kubeconfig import Exec, Unusable, without_nulls
 
-SECONDS = 30.0  # it may ask a cloud for its token
-MOST_BYTES = 1024 * 1024
-_MOST_SAID = 1000  # characters of standard error, its end
+SECONDS = 30.0  # for one run, which may ask a cloud for a token
+MOST_BYTES = 1024 * 1024  # of each output
+_MOST_SAID = 1000  # characters from the end of standard error that a sentence quotes
 
 _VERSIONS = ("client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1")
 
 
 class Given(msgspec.Struct, rename="camel", frozen=True):
-    """The status that a plugin prints: a token, or a certificate with its key in PEM form, and when they end."""
+    """The status that a plugin prints: a token, or a certificate and key as PEM text, and when they end."""
 
     token: str = ""
     client_certificate_data: str = ""
@@ -31,7 +31,7 @@ class Given(msgspec.Struct, rename="camel", frozen=True):
     expiration_timestamp: datetime | None = None
 
     def left_seconds(self) -> float | None:
-        """How long they hold from now on; None: nobody says."""
+        """For how long the credentials are still valid; None if the plugin did not say."""
         ends = self.expiration_timestamp
         if ends is None:
             return None
@@ -45,7 +45,7 @@ class _Credential(msgspec.Struct, rename="camel"):
 
 
 def check(plugin: Exec) -> None:
-    """Raises Unusable where the plugin cannot be run, whatever it would say."""
+    """Raise Unusable if the plugin's entry in the kubeconfig is wrong, or asks for something that krt does not do."""
     if not plugin.command:
         raise Unusable("its exec plugin names no command")
     if plugin.api_version not in _VERSIONS:
@@ -59,7 +59,10 @@ def check(plugin: Exec) -> None:
 
 
 async def run(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> Given:
-    """What the plugin gives. A relative command with a slash in it begins in `folder`. Raises Unusable."""
+    """Run the plugin and return its credentials. Raises Unusable.
+
+    If the command is a relative path, it is relative to `folder`. `cluster` goes to the plugin if it asks for it.
+    """
     name = plugin.command
     try:
         with trio.fail_after(SECONDS):
@@ -79,7 +82,7 @@ async def run(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> Given:
 
 
 class _Outlet:
-    """What comes out of one pipe: how much, and the start of it (`most` above 0) or its end (below)."""
+    """The output of one pipe. If `most` is negative, only the last `-most` bytes are kept."""
 
     def __init__(self, most: int) -> None:
         self.kept = bytearray()
@@ -88,7 +91,7 @@ class _Outlet:
         self._total = 0
 
     async def take(self, stream: trio.abc.ReceiveStream | None, scope: trio.CancelScope) -> None:
-        """Read to the end, or until it is too much: then cancel `scope`."""
+        """Read to the end. After more than MOST_BYTES, note that and cancel `scope`."""
         assert stream is not None, "asked for as a pipe"
         async with stream:
             async for chunk in stream:
@@ -102,7 +105,7 @@ class _Outlet:
 
 
 async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[int, _Outlet, _Outlet]:
-    """Its exit code, what it printed and the end of what it said on standard error."""
+    """The plugin's exit code, its standard output, and the end of its standard error."""
     printed, said = _Outlet(MOST_BYTES), _Outlet(-4 * _MOST_SAID)
     process = await trio.lowlevel.open_process(
         [_command(plugin, folder), *(plugin.args or ())],
@@ -110,14 +113,14 @@ async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=_environment(plugin, cluster),
-        start_new_session=True,  # what it starts ends with it, and no Ctrl-C is meant for it
+        start_new_session=True,  # so that its children can be killed with it, and Ctrl-C does not reach it
     )
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(printed.take, process.stdout, nursery.cancel_scope)
             nursery.start_soon(said.take, process.stderr, nursery.cancel_scope)
             await process.wait()
-            # What it started in the background may hold its pipes open for ever.
+            # A process that it has started in the background may hold its pipes open for ever.
             nursery.cancel_scope.deadline = trio.current_time() + 1
     finally:
         await _end(process)
@@ -125,7 +128,7 @@ async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[
 
 
 async def _end(process: trio.Process) -> None:
-    with suppress(ProcessLookupError):  # all of them have ended
+    with suppress(ProcessLookupError):  # if all processes of the session have ended
         os.killpg(process.pid, signal.SIGKILL)
     with trio.CancelScope(shield=True):
         await process.wait()

@@ -1,7 +1,7 @@
-"""Finds out every minute whether the API server still knows who krt is, for readiness.
+"""Asks every minute whether the API server still accepts krt's credentials, for readiness.
 
-A watch that was begun with credentials goes on for minutes after they have ended, and nothing else is asked of the API
-server while no event comes.
+A watch goes on for minutes after the credentials that began it have ended, and while no event comes krt makes no other
+call.
 """
 
 import trio
@@ -17,10 +17,10 @@ SECONDS = 60.0
 
 
 async def prove(transport: Transport) -> None:
-    """Ask who krt is, for ever; what the answer says of the credentials, they note themselves."""
+    """Ask the API server who krt is, every minute. The transport notes a refusal in the credentials. Never returns."""
     while True:
         await trio.sleep(SECONDS)
         try:
             await who_am_i(transport)
-        except KrtError as error:  # 403 and 404 are answers of a server that knows who asks
+        except KrtError as error:  # 403 and 404 come from a server that has authenticated krt
             log.debug("credentials_not_proved", problem=error)

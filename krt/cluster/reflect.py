@@ -1,6 +1,6 @@
-"""Keeps a store true to one scope: list all of it, then follow its changes, for as long as the process lives.
+"""Keeps a store up to date with one scope: lists all objects, then watches for changes, as long as the process lives.
 
-Nothing but a complete list or a DELETED removes an object: an API server that refuses or stumbles empties no store.
+Only a complete list or a DELETED line removes an object, so an API server that refuses or fails empties no store.
 """
 
 import random
@@ -23,28 +23,28 @@ from krt.logs import Log
 
 log = Log("cluster")
 
-# The server sends a bookmark every minute. After a restore of etcd a watch from a version of its future is silent
-# for ever, without an error: so silence ends the watch.
+# The server sends a bookmark every minute. After a restore of etcd, a watch from a version that etcd has not reached
+# again is silent for ever, without an error. So silence ends a watch.
 _SILENCE_SECONDS = 130.0
 _WATCH_SECONDS = (240.0, 360.0)
-_PUT_AT_ONCE = 50  # objects; half a millisecond
+_PUT_AT_ONCE = 50  # objects between two checkpoints, which take half a millisecond
 
 
-# Called when a page of a list has brought in what was not known before. Must not wait or raise.
+# Called after each page of a list that had objects which the store did not know. Must not block or raise.
 OnGrowth = Callable[[], None]
 
 
 class Kept(Protocol):
-    """An object at one version, as a store gets it."""
+    """An object at one resource version."""
 
     @property
     def key(self) -> ObjectKey:
-        """What names it."""
+        """The object's key."""
         ...
 
     @property
     def resource_version(self) -> str:
-        """The version."""
+        """The object's resource version."""
         ...
 
 
@@ -53,27 +53,30 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Store(Protocol[T_contra]):
-    """Where objects are kept. Several scopes may fill one store."""
+    """Holds objects. Several scopes may fill one store."""
 
     def __contains__(self, key: ObjectKey) -> bool:
-        """Whether the object is known."""
+        """Whether the store holds the object."""
         ...
 
     def put(self, changed: T_contra, /) -> None:
-        """Take in an object as it is now."""
+        """Add an object, or replace its earlier version."""
         ...
 
     def remove(self, key: ObjectKey) -> None:
-        """Forget an object, known or not."""
+        """Remove an object, if the store holds it."""
         ...
 
     def retain(self, resource: Resource, namespace: str | None, keys: Container[ObjectKey]) -> None:
-        """Forget what one scope holds besides these."""
+        """Remove all objects of one scope but those in `keys`. `namespace` None: the scope is the whole cluster."""
         ...
 
 
 async def reflect(scope: Scope[T], transport: Transport, store: Store[T], on_growth: OnGrowth = lambda: None) -> None:
-    """Follow the scope for ever. What goes wrong is waited out; 410 and silence lead to a new list."""
+    """List and watch the scope, and write every change into `store`. Never returns.
+
+    After an error it tries again, with a backoff. After a 410 and after silence it lists anew.
+    """
     state, backoff = scope.state, Backoff(first_seconds=0.5, most_seconds=30.0)
     async for _ in backoff:
         try:
@@ -107,7 +110,7 @@ async def _list(scope: Scope[T], transport: Transport, store: Store[T], on_growt
             if len(new) > known:
                 on_growth()
     except ListTooLong:
-        for key in new:  # or each try would leave as many as a list may have
+        for key in new:  # otherwise each attempt would leave up to MOST_OBJECTS in the store
             store.remove(key)
         raise
     store.retain(scope.resource, scope.namespace, listed)
@@ -159,7 +162,7 @@ def _apply(scope: Scope[T], store: Store[T], line: bytes) -> None:
             case _:
                 _take(scope, store, scope.reader.changed(change.object), deleted=change.type == "DELETED")
     except UNREADABLE as error:
-        raise ClusterUnavailable(f"the watch sent a line that is none: {error}") from error
+        raise ClusterUnavailable(f"the watch sent a line that cannot be read: {error}") from error
 
 
 def _take(scope: Scope[T], store: Store[T], changed: T | Unreadable, *, deleted: bool) -> None:

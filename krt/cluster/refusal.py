@@ -1,4 +1,4 @@
-"""What an answer other than 200 means to krt: wait, look again, or give up."""
+"""Translates an answer that is not a success into krt's error, by which callers wait, read again or give up."""
 
 import re
 
@@ -15,20 +15,21 @@ from krt.errors import (
 
 _MOST_RETRY_AFTER_SECONDS = 300.0
 
-# A webhook chooses its code itself, a ValidatingAdmissionPolicy one of 401, 403, 413 and 422: their words tell them
-# apart from the API server's own 401, 404, 409 and 410. Sources: k8s.io/apiserver, pkg/admission/plugin/webhook/errors/
-# statuserror.go and pkg/admission/plugin/policy/validating/plugin.go.
+# An admission's denial, told by its message: a webhook may answer with any code, a ValidatingAdmissionPolicy with 401,
+# 403, 413 or 422, and the API server itself uses 401, 404, 409 and 410 for other things. Sources: k8s.io/apiserver,
+# pkg/admission/plugin/webhook/errors/statuserror.go and pkg/admission/plugin/policy/validating/plugin.go.
 _ADMISSION = re.compile(
     r'admission webhook ".*?" denied the request|[^"]*"[^"]*" is forbidden: \w*AdmissionPolicy .* denied', re.DOTALL
 )
-# RBAC and other authorizers. Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
+# A denial by RBAC or another authorizer. Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
 _AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')
 
 
 def refusal(code: int, status: Status, retry_after: str | None = None, *, path: str = "/") -> ClusterError:
-    """The error that a status code, the API server's account of it and its Retry-After header amount to.
+    """The error for an answer's status code, the Status in its body and its Retry-After header.
 
-    `path` is that of the server's URL, which may be what is wrong.
+    `path` is the path of the server's URL, which the sentence names if it may be wrong. Rule R5 in docs/correctness.md
+    says which error is final.
     """
     problem = _problem(code, status, path.rstrip("/"))
     if code < 500 and code != 429 and _ADMISSION.match(status.message):
@@ -61,11 +62,11 @@ def _problem(code: int, status: Status, path: str) -> str:
 
 
 def _not_permitted(status: Status) -> bool:
-    # An admission plugin says what it denies. A 403 without a Status is some proxy's.
+    # An admission plugin always gives a message. A 403 without a Status comes from a proxy.
     return not status.message or bool(_AUTHORIZER.search(status.message))
 
 
 def _seconds(retry_after: str | None) -> float:
     if retry_after is None or not (retry_after.isascii() and retry_after.isdecimal()):
-        return 0.0  # a date is allowed too, but no API server writes one
+        return 0.0  # HTTP also allows a date, but no API server writes one
     return min(float(retry_after[:6]), _MOST_RETRY_AFTER_SECONDS)

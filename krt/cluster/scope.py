@@ -1,4 +1,4 @@
-"""What is followed, and how that stands."""
+"""A scope, which is a resource in one namespace or in all, and the state of following it."""
 
 import math
 from collections import Counter
@@ -14,33 +14,33 @@ from krt.errors import ClusterError, VersionExpired
 
 T = TypeVar("T")
 
-_DENIED_SECONDS = 60.0
+_DENIED_SECONDS = 60.0  # for which a starting API server may deny everything to everybody
 
 
 @dataclass(slots=True, eq=False)
 class State:
-    """How far a scope has been followed, and who waits for more. Times are on Trio's clock."""
+    """How far a scope has been followed. Times are on Trio's clock."""
 
-    version: str | None = None  # what the next watch begins after; None: list first
-    listed: trio.Event = field(default_factory=trio.Event)  # set for ever after the first complete list
-    denied: trio.Event = field(default_factory=trio.Event)  # set at the next denial, and then another one
+    version: str | None = None  # the resource version from which the next watch goes on; None: list first
+    listed: trio.Event = field(default_factory=trio.Event)  # set after the first complete list, and stays set
+    denied: trio.Event = field(default_factory=trio.Event)  # set at the next denial, and then replaced by a new event
     problem: str | None = "not listed yet"  # why the store may be behind in this scope
-    denied_since: float | None = None  # while it may not be listed or watched
-    heard_at: float = -math.inf  # the last list, bookmark or change
+    denied_since: float | None = None  # None: krt may list and watch the scope
+    heard_at: float = -math.inf  # the store holds every change up to then: the last list, bookmark or change
     watch_ends: Counter[str] = field(default_factory=Counter)  # by reason
-    wanted_at: AsyncValue[float] = field(default_factory=lambda: AsyncValue(-math.inf))  # somebody waits for heard_at
-    watching: trio.CancelScope = field(default_factory=trio.CancelScope)  # the watch that is open
+    wanted_at: AsyncValue[float] = field(default_factory=lambda: AsyncValue(-math.inf))  # `heard_at` should reach this
+    watching: trio.CancelScope = field(default_factory=trio.CancelScope)  # of the open watch
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is denied for longer than an API server denies everybody while it starts."""
+        """Whether the scope has been denied for so long that the API server cannot be just starting."""
         return self.denied_since is not None and trio.current_time() - self.denied_since >= _DENIED_SECONDS
 
     def check_order(self, known: str | None, version: str) -> None:
-        """Compare a version that the server gave out with one that it had given out before.
+        """Raise VersionExpired if `version`, which the server gave out now, is older than `known`, given out before.
 
-        Raises VersionExpired where the server has gone back: etcd was restored from a copy. What the store holds is
-        then of a future that never comes, and nothing counts as heard until all is listed anew.
+        Then etcd was restored from a copy, and the store may hold objects that etcd has never had. The open watch is
+        cancelled, and the scope counts as unheard until all is listed anew.
         """
         if known and known.isdecimal() and version.isdecimal() and int(version) < int(known):
             self.version, self.heard_at = None, -math.inf
@@ -48,14 +48,14 @@ class State:
             raise VersionExpired(f"the server went back from version {known} to {version}")
 
     def note_denial(self, *, denied: bool) -> None:
-        """Remember since when it is denied; anything else that is heard of it ends that."""
+        """Note whether the last call was denied. `denied_since` keeps the first denial of a series."""
         self.denied_since = (self.denied_since or trio.current_time()) if denied else None
         if denied:
             self.denied.set()
             self.denied = trio.Event()
 
     def note_problem(self, error: ClusterError) -> bool:
-        """Remember why it cannot be followed just now; whether that is news."""
+        """Note why the scope cannot be followed at present; whether that is another problem than before."""
         is_news = str(error) != self.problem
         self.problem = str(error)
         return is_news
@@ -63,7 +63,7 @@ class State:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope(Generic[T]):
-    """What is followed: a resource in one namespace, or (None) everywhere. `state` is how that stands."""
+    """A resource in one namespace, or in the whole cluster if `namespace` is None."""
 
     reader: Reader[T]
     namespace: str | None
@@ -71,7 +71,7 @@ class Scope(Generic[T]):
 
     @property
     def resource(self) -> Resource:
-        """What of."""
+        """The resource that the scope's objects are of."""
         return self.reader.resource
 
     def __str__(self) -> str:

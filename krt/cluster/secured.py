@@ -1,4 +1,4 @@
-"""TLS with the API server: made of bytes that were read before, so that a change of any file is seen as one."""
+"""TLS contexts for the API server. They are made of bytes and not of files, so that a changed file can be noticed."""
 
 import os
 import ssl
@@ -13,9 +13,13 @@ from cryptography.x509 import load_pem_x509_certificate
 from krt.cluster.kubeconfig import Unusable
 
 
-@dataclass(frozen=True, slots=True, repr=False)  # a key stands in it
+@dataclass(frozen=True, slots=True, repr=False)  # no repr, because it would show the key
 class Material:
-    """All that a context is made of, in PEM form. `authorities` None: the system's; `certificate` None: none."""
+    """The parts of a context, as PEM bytes.
+
+    If `authorities` is None, the operating system's are used. If `certificate` is None, krt presents none.
+    `server_name` is the name to verify instead of the URL's host; `verify` is False for insecure-skip-tls-verify.
+    """
 
     authorities: bytes | None = None
     certificate: bytes | None = None
@@ -24,14 +28,14 @@ class Material:
     verify: bool = True
 
     def certificate_ends(self) -> datetime | None:
-        """When krt's own certificate ends; None where it has none."""
+        """When krt's own certificate ends; None if it has none."""
         return load_pem_x509_certificate(self.certificate).not_valid_after_utc if self.certificate else None
 
 
 class Context(ssl.SSLContext):
-    """A context for one server, by another name than its URL's where `server_name` is set.
+    """An SSLContext that verifies `server_name`, if that is set, instead of the URL's host.
 
-    httpx takes such a name for a request, but not where a proxy is on the way (httpcore 1.0.9).
+    httpx has a request extension for this (`sni_hostname`), but ignores it on the way through a proxy (httpcore 1.0.9).
     """
 
     server_name: str | None = None
@@ -44,19 +48,19 @@ class Context(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
-        """As in ssl.SSLContext."""
+        """The method of ssl.SSLContext, with `server_name` in the place of the host."""
         return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
 
 
 @dataclass(slots=True)
 class Secured:
-    """The context of the moment: new connections are made with it, and those of an earlier one end."""
+    """The present TLS context, for new connections. Connections of an earlier one are closed."""
 
     context: ssl.SSLContext
 
 
 def context_of(material: Material) -> Context:
-    """Blocks: reads the system's authorities. Raises Unusable."""
+    """A new context. Blocks, because it may read the system's authorities. Raises Unusable."""
     context = Context(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = material.server_name
     context.verify_flags |= ssl.create_default_context().verify_flags
@@ -97,7 +101,10 @@ def _identify(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
 
 @contextmanager
 def _file_of(content: bytes) -> Iterator[str]:
-    """A path to read it by, for the length of the block: OpenSSL takes files only. On Linux it is in no file system."""
+    """The path of a file with `content`, during the block, because OpenSSL reads certificates and keys from files only.
+
+    On Linux the file is in memory and in no file system.
+    """
     if not hasattr(os, "memfd_create"):
         with NamedTemporaryFile() as file:
             file.write(content)
@@ -111,12 +118,12 @@ def _file_of(content: bytes) -> Iterator[str]:
 
 
 def _no_passphrase() -> str:
-    """Without this OpenSSL would ask on the terminal, and wait."""
+    """Refuses an encrypted key: without a callback OpenSSL would ask for a passphrase on the terminal, and wait."""
     return ""
 
 
 def ended(material: Material) -> str:
-    """What is to be added to a refusal where krt's certificate has ended; empty where it has not."""
+    """A clause to add to the sentence about a refusal, if krt's certificate has ended; otherwise ""."""
     ends = material.certificate_ends()
     if ends is None or ends > datetime.now(UTC):
         return ""

@@ -1,6 +1,6 @@
-"""What a kubeconfig, or the pod's own account, comes to: where the API server is, and as whom krt asks it.
+"""Makes the access to an API server (address, TLS, credentials) of a kubeconfig, or of the pod's own account.
 
-Everything here blocks. No sentence of it quotes what a kubeconfig holds: tokens and keys stand in there.
+Everything here blocks. No sentence quotes a value of the kubeconfig, which may be a token or a key.
 """
 
 import base64
@@ -23,8 +23,8 @@ from krt.proxies import proxy_url
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
-_MOST_BYTES = 1024 * 1024  # a token, a key, a bundle of authorities
-_CLUSTER_CONFIG = "client.authentication.k8s.io/exec"  # the extension of a cluster that krt hands to the plugin
+_MOST_BYTES = 1024 * 1024  # of a token, a key, a bundle of authorities
+_CLUSTER_CONFIG = "client.authentication.k8s.io/exec"  # the one extension of a cluster that is given to the plugin
 _WORD = re.compile(r"[!-~]+")
 _LINE = re.compile(r"[^\x00-\x1f\x7f]+")
 
@@ -33,7 +33,7 @@ Header = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Plugin:
-    """The program that says who krt is. `cluster` is what krt may hand to the program about the cluster."""
+    """The program that prints krt's credentials, its folder, and the `cluster` entry to give it if it asks for that."""
 
     exec: Exec
     folder: Path
@@ -42,7 +42,11 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Access:
-    """As read just now. `token` is as it came from its file. `as_whom` are the headers of impersonation."""
+    """The access as it was just read.
+
+    `token` is the unchecked text of its file; `basic` the value of an Authorization header; `as_whom` the headers for
+    impersonation.
+    """
 
     url: str
     proxy: str | None
@@ -53,10 +57,10 @@ class Access:
     plugin: Plugin | None = None
 
     def headers(self, token: str | None) -> tuple[Header, ...]:
-        """The headers of each request, with the token of a plugin or of the access itself. Raises Unusable."""
+        """The headers for a request, with `token`, which is a plugin's or the access's own. Raises Unusable."""
         if token is None:
             return ((("Authorization", self.basic),) if self.basic else ()) + self.as_whom
-        word = token.strip()  # a token file ends in a line end, as kubectl knows, too
+        word = token.strip()  # a token file ends with a line end, which kubectl removes, too
         if not word:
             raise Unusable("its user has no token: what should hold it is empty")
         if not _WORD.fullmatch(word):
@@ -65,7 +69,7 @@ class Access:
 
 
 def read_access(path: Path | None) -> Access:
-    """The access by a kubeconfig, or several; None: by the pod's account. Raises Unusable."""
+    """The access by one or several kubeconfigs, or by the pod's account if `path` is None. Raises Unusable."""
     try:
         return _of_kubeconfig(kubeconfigs.read_kubeconfig(path)) if path else _of_pod()
     except FileUnusable as error:
@@ -101,7 +105,7 @@ def _of_kubeconfig(config: Kubeconfig) -> Access:
         authorities, certificate, key, cluster.tls_server_name or None, not cluster.insecure_skip_tls_verify
     )
     token, basic = _token(user, folder), _basic(user)
-    is_known = bool(token is not None or basic or certificate)  # client-go asks no plugin then
+    is_known = bool(token is not None or basic or certificate)  # then client-go does not run a plugin
     return Access(
         url=_checked_url(cluster.server),
         proxy=_checked_proxy(cluster.proxy_url),
@@ -123,7 +127,7 @@ def _check_user(user: User) -> None:
 
 
 def _token(user: User, folder: Path) -> str | None:
-    """The file's, which may have been replaced; where it cannot be read, the kubeconfig's own."""
+    """The token of the user's token file; if that cannot be read, the kubeconfig's own; None if there is neither."""
     if not user.token_file:
         return user.token or None
     try:
@@ -163,7 +167,7 @@ def _line(field: str, text: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """A name within a header's name, as client-go has it: what RFC 9110 does not let in there, as %XX."""
+    """A key of as-user-extra as part of a header's name: bytes that RFC 9110 forbids there as %XX, as in client-go."""
     return re.sub(rb"[^0-9A-Za-z!#$&'*+.^_`|~-]", lambda found: b"%%%02X" % found[0][0], name.encode()).decode()
 
 

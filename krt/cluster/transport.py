@@ -1,4 +1,8 @@
-"""Calls of the API server: prepare, send within a deadline, and give back the bytes that came, so many at most."""
+"""Calls of the API server: paths and bytes, with a deadline and a bound on each answer.
+
+Ours, on httpx, and not a client library. kr8s runs on Trio, but reads answers without a bound, keeps whole objects and
+leaves client keys in temporary files; lightkube's asynchronous watch needs asyncio; docs/decisions/0004 has kubernetes.
+"""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -17,17 +21,20 @@ from krt.http import bounded_body, cause_of
 T = TypeVar("T")
 
 _CALL_SECONDS = 10.0
-_MOST_LINE_BYTES = 4 * 1024 * 1024  # etcd holds no object above 1.5 MiB
+_MOST_LINE_BYTES = 4 * 1024 * 1024  # of a watch; etcd stores no object above 1.5 MiB
 _MOST_OBJECT_BYTES = 4 * 1024 * 1024
 _MOST_REFUSAL_BYTES = 64 * 1024
 
 
 class AnswerTooLarge(ClusterUnavailable):
-    """The API server sent more than any answer to this call has; the rest was not read."""
+    """The API server sent more bytes than any answer to this call has. The rest was not read."""
 
 
 class Transport:
-    """Each call may raise ClusterUnavailable, ClusterDenied, ClusterRefused, NotThere, Conflict, VersionExpired."""
+    """Makes the calls, with the present credentials.
+
+    Each call may raise ClusterUnavailable, ClusterDenied, ClusterRefused, NotThere, Conflict, VersionExpired.
+    """
 
     def __init__(self, client: httpx.AsyncClient, credentials: Credentials) -> None:
         self._client = client
@@ -42,7 +49,10 @@ class Transport:
         most_bytes: int = _MOST_OBJECT_BYTES,
         **more: Any,
     ) -> bytes:
-        """The body of the answer, unpacked; `more` is what httpx takes. Raises AnswerTooLarge above `most_bytes`."""
+        """The uncompressed body of the answer. Raises AnswerTooLarge if it has more than `most_bytes`.
+
+        `seconds` bounds the call without reading credentials. `more` goes to httpx's `build_request`.
+        """
         request = await self._prepared(method, path, **more)
         with _translated(), _deadline(seconds):
             async with self._answered(request) as response:
@@ -50,7 +60,7 @@ class Transport:
 
     @asynccontextmanager
     async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The lines of an answer that goes on for as long as the server likes."""
+        """The lines of an answer that the server ends when it likes. Only the answer's head has a deadline."""
         request = await self._prepared("GET", path, params=params)
         with _translated():
             async with AsyncExitStack() as stack:
@@ -65,14 +75,14 @@ class Transport:
     async def _prepared(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any
     ) -> httpx.Request:
-        own = await self._credentials.headers()  # under its own deadline: it may run a program
-        # As bytes: a name that krt acts as may hold other letters than ASCII's, and goes out in UTF-8, as from kubectl.
+        own = await self._credentials.headers()  # has its own deadline, because it may run a plugin
+        # As bytes: the name to impersonate may have letters outside of ASCII, and is sent in UTF-8, as by kubectl.
         every = [(name.encode(), value.encode()) for name, value in (*(headers or {}).items(), *own)]
         return self._client.build_request(method, path, headers=every, **more)
 
     @asynccontextmanager
     async def _answered(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
-        """The answer, its body still to come, unless it is a refusal. The connection is free again afterwards."""
+        """The answer, with its body unread. Raises the error of a refusal. Frees the connection at the end."""
         try:
             response = await self._client.send(request, stream=True)
         except httpx.ConnectError:
@@ -92,13 +102,13 @@ class Transport:
         body, _ = await bounded_body(response, _MOST_REFUSAL_BYTES)
         status, path = wire.read_status(body), self._client.base_url.path
         error = refusal(response.status_code, status, response.headers.get("Retry-After"), path=path)
-        if response.status_code == 401 and isinstance(error, ClusterDenied):  # and no admission's own 401
+        if response.status_code == 401 and isinstance(error, ClusterDenied):  # an admission's 401 is ClusterRefused
             self._credentials.refuse()
         return error
 
 
 def decoded(read: Callable[[bytes], T], body: bytes) -> T:
-    """What `read` makes of the body of an answer. Raises ClusterUnavailable where that is none of the kind."""
+    """`read(body)`. Raises ClusterUnavailable if the body is not of the expected form."""
     try:
         return read(body)
     except wire.UNREADABLE as error:
@@ -125,13 +135,13 @@ def _translated() -> Iterator[None]:
 
 
 async def _body(response: httpx.Response, most_bytes: int) -> bytes:
-    """The body, unpacked. Raises AnswerTooLarge where it has more than `most_bytes`, and reads no more of it."""
+    """The uncompressed body. Raises AnswerTooLarge as soon as it has more than `most_bytes`."""
     unpacker = Unpacker(response.headers.get("Content-Encoding", ""))
     chunks, body, size = response.aiter_raw(), [], 0
     try:
         async for chunk in chunks:
             for number, piece in enumerate(unpacker.pieces(chunk)):
-                if number:  # to read a chunk was a checkpoint; to unpack it takes longer
+                if number:  # reading the chunk was a checkpoint, but decompressing all of it may take long
                     await trio.lowlevel.checkpoint()
                 body.append(piece)
                 size += len(piece)
@@ -154,7 +164,7 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _exhaust(pieces: AsyncIterator[bytes]) -> None:
-    # Left where they stand, the generators within httpx would wait for the garbage collector, which cannot close them.
+    # Runs httpx's generators to their end. Otherwise the garbage collector would find them open, and cannot close them.
     with trio.CancelScope() as scope:
         scope.cancel()
         async for _ in pieces:

@@ -1,22 +1,22 @@
-"""Unpacks the answers that krt lets the API server compress, piece by piece.
+"""Decompresses answers of the API server, piece by piece.
 
-A list of 10,000 Deployments is 78 MB, and 3 to 15 MB as gzip. Reading it costs less processor time that way, here and
-in the API server together: most of it is TLS, HTTP and the loop, for every 16 KiB (docs/performance.md).
+A list of 10,000 Deployments has 78 MB, and 3 to 15 MB as gzip. With gzip, krt and the API server together need less
+processor time, because most of it goes into TLS, HTTP and the loop for every 16 KiB (docs/performance.md).
 """
 
 import zlib
 from collections.abc import Callable, Iterator
 
-PIECE_BYTES = 256 * 1024  # unpacked within a millisecond; a chunk may unpack to a thousand times its size
-_GZIP = zlib.MAX_WBITS | 16  # zlib's own way to say: with gzip's header and check sum
+PIECE_BYTES = 256 * 1024  # decompressed within a millisecond; a chunk may grow to a thousand times its size
+_GZIP = zlib.MAX_WBITS | 16  # zlib's flag for gzip's header and checksum
 
 
 class UnpackError(Exception):
-    """What came is not what its Content-Encoding says."""
+    """The body does not fit its Content-Encoding."""
 
 
 class Unpacker:
-    """One body, as its Content-Encoding has it: gzip (RFC 1952, one member or several), or as it came."""
+    """Decompresses one body by its Content-Encoding: gzip (RFC 1952, one member or several), or none."""
 
     def __init__(self, content_encoding: str) -> None:
         """Raises UnpackError for an encoding that krt never asks for."""
@@ -28,12 +28,12 @@ class Unpacker:
         self._is_inside = is_packed
 
     def finish(self) -> None:
-        """The body has ended. Raises UnpackError in the middle of gzip's own."""
+        """Note that the body has ended. Raises UnpackError if its gzip is not complete."""
         if self._is_inside:
             raise UnpackError("an answer that ends in the middle of its gzip")
 
     def _unpacked(self, chunk: bytes) -> Iterator[bytes]:
-        """What the chunk adds, in pieces of PIECE_BYTES at most. Raises UnpackError."""
+        """The decompressed chunk, in pieces of at most PIECE_BYTES. Raises UnpackError."""
         while chunk:
             if self._member.eof:
                 self._member = zlib.decompressobj(_GZIP)

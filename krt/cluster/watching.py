@@ -1,4 +1,4 @@
-"""The call that tells of changes."""
+"""The call that watches for changes."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -10,7 +10,10 @@ from krt.core.kube.resource import Resource
 def watch(
     transport: Transport, resource: Resource, namespace: str | None, version: str, seconds: float
 ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-    """The changes since `version`, as lines; the server ends it after `seconds`. Raises VersionExpired."""
+    """The changes since resource version `version`, as lines of JSON. The server ends the watch after `seconds`.
+
+    Raises the errors of Transport.stream, among them VersionExpired if the server no longer knows the version.
+    """
     params = {
         "watch": "true",
         "resourceVersion": version,

@@ -1,7 +1,7 @@
-"""What the API server sends around objects, as it stands in JSON: pages, lines of a watch, refusals.
+"""Decodes the JSON of the API server: pages of a list, lines of a watch, refusals.
 
-What of an object is decoded, and what krt makes of it, a `Reader` knows: one for each resource. A page that holds one
-odd object is decoded object by object, and only that one is left out.
+A `Reader`, one for each resource, says which fields of an object are decoded and what is made of them. If an object of
+a page cannot be decoded, the page is decoded object by object, and only that one is left out.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ log = Log("cluster")
 T = TypeVar("T")
 F = TypeVar("F")
 
-# What decoding raises; msgspec leaves a string that is no UTF-8, and what is nested too deep, to Python's own errors.
+# The errors of decoding. For a text that is not UTF-8 and for nesting that is too deep, msgspec raises Python's own.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -38,14 +38,14 @@ class _Versioned(msgspec.Struct):
 
 
 class WatchLine(msgspec.Struct):
-    """One line of a watch: ADDED, MODIFIED, DELETED, BOOKMARK or ERROR."""
+    """One line of a watch. `type` is ADDED, MODIFIED, DELETED, BOOKMARK or ERROR."""
 
     type: str
     object: msgspec.Raw
 
 
 class Status(msgspec.Struct):
-    """The API server's own account of a refusal."""
+    """The Status object in the body of an API server's refusal."""
 
     message: str = ""
     reason: str = ""
@@ -65,7 +65,10 @@ class _Odd(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[T]):
-    """One page of a list; `continue_token` asks for the next. An object is made when it is taken from `objects`."""
+    """One page of a list. `continue_token` asks for the next page; None: this is the last.
+
+    An object is made when it is taken from `objects`, so the iterator can be used once.
+    """
 
     objects: Iterator[T]
     resource_version: str
@@ -74,7 +77,7 @@ class ListPage(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An object of which no more than this could be read."""
+    """An object that could not be decoded, but for its key and version."""
 
     key: ObjectKey
     resource_version: str
@@ -89,7 +92,7 @@ _odd = msgspec.json.Decoder(_Odd)
 
 
 class Reader(Generic[T]):
-    """Reads objects of one resource: decodes the Struct `fields` from each, of which `make` makes what krt keeps."""
+    """Reads objects of one resource: decodes each into the Struct `fields`, and makes krt's value of that by `make`."""
 
     def __init__(self, resource: Resource, fields: type[F], make: Callable[[F], T]) -> None:
         self.resource = resource
@@ -98,7 +101,7 @@ class Reader(Generic[T]):
         self._page: msgspec.json.Decoder[_Page[Any]] = msgspec.json.Decoder(_Page[fields])  # type: ignore[valid-type]
 
     def page(self, body: bytes) -> ListPage[T]:
-        """A page of them. Raises UNREADABLE where it is no list at all."""
+        """A page of objects. Raises one of UNREADABLE if the body is no list."""
         try:
             page = self._page.decode(body)
             items: Iterable[Any] = page.items or []
@@ -108,11 +111,11 @@ class Reader(Generic[T]):
         return self._assembled(page.metadata, items)
 
     def one(self, body: bytes | msgspec.Raw) -> T:
-        """One object. Raises UNREADABLE."""
+        """One object. Raises one of UNREADABLE."""
         return self._make(self._object.decode(body))
 
     def changed(self, body: msgspec.Raw) -> T | Unreadable:
-        """One object of a watch. Raises UNREADABLE where not even its name can be read."""
+        """One object of a watch. Raises one of UNREADABLE if not even the object's name can be read."""
         try:
             return self.one(body)
         except UNREADABLE as error:
@@ -132,22 +135,22 @@ class Reader(Generic[T]):
 
 
 def read_line(line: bytes) -> WatchLine:
-    """One line of a watch. Raises UNREADABLE."""
+    """One line of a watch. Raises one of UNREADABLE."""
     return _line.decode(line)
 
 
 def read_version(body: bytes | msgspec.Raw) -> str:
-    """The resource version that a list is of, or that a bookmark vouches for. Raises UNREADABLE."""
+    """The resource version of a list or of a bookmark. Raises one of UNREADABLE."""
     return _versioned.decode(body).metadata.resource_version
 
 
 def read_uid(body: bytes) -> str:
-    """The uid of any object. Raises UNREADABLE."""
+    """The uid of any object. Raises one of UNREADABLE."""
     return _odd.decode(body).metadata.uid
 
 
 def read_status(body: bytes | msgspec.Raw) -> Status:
-    """The Status that a refusal carries; an empty one where it carries none (a proxy in between)."""
+    """The Status in a refusal's body; an empty one if there is none, as in a proxy's refusal."""
     try:
         return _status.decode(body)
     except UNREADABLE:

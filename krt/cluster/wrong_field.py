@@ -1,4 +1,4 @@
-"""What msgspec says of a field that is not as declared, in words for whoever wrote the file. No value is quoted."""
+"""Rewords msgspec's error about a field for the person who wrote the file. Quotes no value."""
 
 import re
 
@@ -29,7 +29,7 @@ _FOUND = {
 
 
 def sentence(error: msgspec.ValidationError) -> str:
-    """Half a sentence: where in the entry it stands, what is wrong, and what to write."""
+    """A clause that says where in the entry the error is, what is wrong, and what to write."""
     text = str(error)
     place = _PATH.search(text)
     path = place["path"] if place else ""

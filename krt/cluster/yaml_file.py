@@ -1,4 +1,7 @@
-"""YAML within bounds, judged before anything is built of it: depth, values, and what aliases would expand to."""
+"""Loads YAML within bounds: depth and number of values, aliases expanded, are checked before anything is built.
+
+PyYAML does the parsing; it has no bounds of its own, and a few lines of aliases can expand to gigabytes.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,21 +10,21 @@ from typing import Any
 import yaml
 from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
 
-MOST_BYTES = 4 * 1024 * 1024  # a kubeconfig of a thousand clusters, each with its certificates
+MOST_BYTES = 4 * 1024 * 1024  # enough for a kubeconfig of a thousand clusters with their certificates
 MOST_DEPTH = 64
 MOST_VALUES = 100_000
 
 _Loader: Any = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
-)  # libyaml's, ten times as fast, where PyYAML is built with it
+)  # libyaml's loader is ten times as fast, if PyYAML was built with it
 
 
 class YamlRefused(ValueError):
-    """It is no YAML, or too much of it. Its text is half a sentence that quotes nothing."""
+    """The content is no YAML, or exceeds a bound. The message is a clause that quotes nothing of it."""
 
 
 def load_yaml(content: bytes) -> Any:
-    """The one document there, None where there is none. Raises YamlRefused."""
+    """The one document in `content`; None if it is empty. Raises YamlRefused."""
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
@@ -29,17 +32,17 @@ def load_yaml(content: bytes) -> Any:
     try:
         _judge(yaml.parse(text, Loader=_Loader))
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
-    except yaml.MarkedYAMLError as error:  # its problem names characters at most, its snippet may be a token
+    except yaml.MarkedYAMLError as error:  # not its own text, whose snippet may be a token
         raise YamlRefused(f"it is no YAML{_where(error)}") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         if isinstance(error, YamlRefused):
             raise
-        raise YamlRefused("it is no YAML") from error  # a date that cannot be, a key that cannot be one
+        raise YamlRefused("it is no YAML") from error  # such as an impossible date, or a list as a key
 
 
 @dataclass(slots=True)
 class _Open:
-    """A collection whose end has not come: the values in it so far, aliases expanded, and how deep they go."""
+    """A collection that is not complete yet: the number of values in it, aliases expanded, and their depth."""
 
     anchor: str | None
     values: int = 1

@@ -1,1 +1,6 @@
-"""What the cluster side knows of workloads only; the rest of `krt.cluster` speaks of any resource."""
+"""The part of the cluster side that concerns workloads: their index, the calls that read and restart them, namespaces.
+
+Responsible for decoding workloads and for the one patch that krt makes. Transport, credentials, list and watch belong
+to `krt.cluster`, which does not know this package. Start with `open.py` (the parts together), then `wire.py` (which
+fields are read) and `calls.py` (the patch).
+"""

@@ -1,6 +1,6 @@
 """The calls that read and restart one workload.
 
-They raise ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, besides what each of them names.
+Each raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, beside the errors it names.
 """
 
 import json
@@ -15,15 +15,16 @@ from krt.core.ports import Stamp
 
 
 async def read(transport: Transport, key: ObjectKey) -> Workload:
-    """The workload as it is now. Raises NotThere."""
+    """The workload as it is at the API server now. Raises NotThere."""
     body = await transport.call("GET", _path(key))
     return decoded(READERS[key.kind].one, body)
 
 
 async def restart(transport: Transport, workload: Workload, stamp: Stamp) -> Workload:
-    """Restart the workload if it is still at the version that was read. Raises Conflict and NotThere.
+    """Patch the workload with `stamp` and return the patched one. Raises NotThere.
 
-    One merge patch: no other field is sent, so no other field can change.
+    Raises Conflict if its resource version is not that of `workload` any more. The patch is a merge patch of three
+    annotations: no other field is sent, so no other field can change.
     """
     body = await transport.call(
         "PATCH",
@@ -40,7 +41,8 @@ def _path(key: ObjectKey) -> str:
 
 
 def _restart_patch(resource_version: str, stamp: Stamp) -> dict[str, Any]:
-    # The whole of what krt ever changes, as a JSON merge patch (RFC 7396) that a newer object refuses.
+    # All that krt ever changes, as a JSON merge patch (RFC 7396). Because it has the resource version, the API server
+    # answers 409 if the object is newer.
     return {
         "metadata": {
             "resourceVersion": resource_version,

@@ -1,6 +1,6 @@
-"""Tells of restarts by Kubernetes Events on the workloads (`kubectl describe` shows them), if the operator wants that.
+"""Writes a Kubernetes Event for each restart, which `kubectl describe` shows, if KRT_KUBERNETES_EVENTS is set.
 
-An Event is for people: what cannot be written soon is not written, and no restart waits for one.
+An Event is for people only. So no restart waits for one, and an Event that cannot be written soon is left out.
 """
 
 import json
@@ -25,12 +25,12 @@ _EVENT = Resource("events.k8s.io", "v1", "Event", "events")
 log = Log("cluster")
 
 MOST_WAITING = 256
-_MOST_NOTE_BYTES = 1024  # the API server refuses more, and names of instances above 128
-_MOST_INSTANCE = 128
+_MOST_NOTE_BYTES = 1024  # the API server refuses more
+_MOST_INSTANCE = 128  # characters; the API server refuses more
 
 
 class EventWriter:
-    """Writes one Event after another. If MOST_WAITING are waiting, it leaves out further ones."""
+    """Writes one Event after another. While MOST_WAITING restarts wait for theirs, further ones get none."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -38,14 +38,14 @@ class EventWriter:
         self._problem = ""
 
     def restarted(self, workload: Workload, cause: str) -> None:
-        """The workload was restarted, for that. Returns at once."""
+        """Note that `workload` was restarted for `cause`. Returns at once."""
         try:
             self._restarts_in.send_nowait((workload, cause, datetime.now(UTC)))
         except trio.WouldBlock:
             self._say(f"more than {MOST_WAITING} are waiting")
 
     async def write(self) -> None:
-        """Write an Event for each restart, for ever."""
+        """Write an Event for each noted restart. Never returns; logs a failure once until one succeeds."""
         async for workload, cause, at in self._restarts_out:
             try:
                 await create_event(self._transport, workload.key.namespace, event_of(workload, cause, at))
@@ -54,20 +54,20 @@ class EventWriter:
                 self._say(str(error))
 
     def _say(self, problem: str) -> None:
-        if problem != self._problem:  # once, not at every restart
+        if problem != self._problem:  # log it once, not at every restart
             self._problem = problem
             log.warning("kubernetes_event_not_written", problem=problem)
 
 
 async def create_event(transport: Transport, namespace: str, event: Mapping[str, Any]) -> None:
-    """Create a Kubernetes Event. Raises Conflict and NotThere, besides what every call does."""
+    """Create a Kubernetes Event. Raises Conflict and NotThere, beside the errors of every call."""
     headers = {"Content-Type": "application/json"}
     path = _EVENT.collection_path(namespace)
     await transport.call("POST", path, content=json.dumps(event).encode(), headers=headers)
 
 
 def event_of(workload: Workload, cause: str, at: datetime) -> Mapping[str, Any]:
-    """The Event, as JSON (kubernetes.io/docs, "Event v1 events.k8s.io")."""
+    """The Event as the fields of its JSON (kubernetes.io/docs, "Event v1 events.k8s.io"). `at` is in UTC."""
     key = workload.key
     name = f"{key.name[:200].rstrip('-.')}.{token_hex(8)}"
     return {

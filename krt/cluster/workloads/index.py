@@ -1,4 +1,4 @@
-"""Which workloads run an image: the answer is kept, so that an event costs no call."""
+"""The index of workloads by the images that they run, so that an event needs no call of the API server."""
 
 from collections import defaultdict
 from collections.abc import Callable, Container
@@ -11,17 +11,17 @@ from krt.core.ports import Changed
 
 
 class WorkloadIndex:
-    """Workloads by key and by the repositories they run. Filled scope by scope (a kind, in a namespace or in all)."""
+    """A store of workloads, by key and by the repositories of their images. Several scopes fill it."""
 
     def __init__(self, annotate: Callable[[Workload], Workload] = lambda workload: workload) -> None:
-        """`annotate` adds to each workload what its own object does not say."""
+        """`annotate` adds to each workload the fields that its own object does not have."""
         self._annotate = annotate
         self._workloads: dict[ObjectKey, Workload] = {}
         self._running: defaultdict[Repository, set[ObjectKey]] = defaultdict(set)
         self._listeners: list[Changed] = []
 
     def listen(self, changed: Changed) -> None:
-        """Call this with every change from now on, before and after."""
+        """Call `changed` with every change from now on: with the workload before and after it."""
         self._listeners.append(changed)
 
     def __contains__(self, key: ObjectKey) -> bool:
@@ -35,11 +35,11 @@ class WorkloadIndex:
         return self._workloads.get(key)
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:
-        """The workloads that run some image of the repository, in the order of their keys."""
+        """The workloads that run an image of the repository, in the order of their keys."""
         return tuple(self._workloads[key] for key in sorted(self._running.get(repository, ())))
 
     def put(self, workload: Workload) -> None:
-        """Take in a workload as it is now. One that has not changed stays the object that it was."""
+        """Add a workload, or replace its earlier version. If both are equal, the earlier Python object is kept."""
         workload = self._annotate(workload)
         before = self._forget(workload.key)
         workload = before if before and before == workload else workload
@@ -49,12 +49,12 @@ class WorkloadIndex:
         self._tell(before, workload)
 
     def renew(self, namespace: str) -> None:
-        """Annotate the workloads of this namespace again: what the namespace says has changed."""
+        """Annotate the workloads of this namespace again, because the namespace's own fields have changed."""
         for workload in [workload for key, workload in self._workloads.items() if key.namespace == namespace]:
             self.put(workload)
 
     def remove(self, key: ObjectKey) -> None:
-        """Forget a workload, known or not."""
+        """Remove a workload, if the index has it."""
         self._tell(self._forget(key), None)
 
     def _tell(self, before: Workload | None, after: Workload | None) -> None:
@@ -70,7 +70,7 @@ class WorkloadIndex:
         return workload
 
     def retain(self, resource: Resource, namespace: str | None, keys: Container[ObjectKey]) -> None:
-        """Forget what one scope holds besides these."""
+        """Remove all workloads of one scope but those in `keys`. `namespace` None: the scope is the whole cluster."""
         for key in [key for key in self._workloads if _within(key, resource, namespace) and key not in keys]:
             self.remove(key)
 

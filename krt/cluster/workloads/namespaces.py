@@ -1,6 +1,7 @@
-"""What Namespaces say of all their workloads: opted out or in, or being deleted. Kept by list and watch, as workloads.
+"""The fields of Namespaces that concern all their workloads: opted out or in, or being deleted.
 
-krt reads them only if it watches the whole cluster. If krt may not list namespaces, no namespace says anything.
+List and watch keep them, as they keep workloads, but only if krt watches the whole cluster. If krt may not list
+Namespaces, no workload is opted in or out by its Namespace.
 """
 
 from collections.abc import Container
@@ -18,7 +19,7 @@ from krt.core.kube.workload import OPT, Workload
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A Namespace at one resource version, and what it says."""
+    """A Namespace at one resource version. `opt` is its annotation krt/restart, `deleted_at` an RFC 3339 time."""
 
     key: ObjectKey
     resource_version: str
@@ -27,7 +28,7 @@ class Namespace:
 
 
 class Namespaces:
-    """A store of Namespaces, filled through `scope`. If a Namespace changes what it says, its workloads are renewed."""
+    """A store of Namespaces for `scope`. If a Namespace's fields change, its workloads in `workloads` are renewed."""
 
     def __init__(self) -> None:
         self.scope = Scope(READER, None)
@@ -35,7 +36,7 @@ class Namespaces:
         self._known: dict[ObjectKey, Namespace] = {}
 
     def annotate(self, workload: Workload) -> Workload:
-        """The workload, and what its namespace says of it."""
+        """The workload with the fields that its Namespace adds."""
         opt, deleted_at = _said(self._known.get(_key(workload.key.namespace)))
         if (workload.namespace_opt, workload.namespace_deleted_at) == (opt, deleted_at):
             return workload
@@ -45,17 +46,17 @@ class Namespaces:
         return key in self._known
 
     def put(self, namespace: Namespace) -> None:
-        """Take in a Namespace as it is now."""
+        """Add a Namespace, or replace its earlier version."""
         before = self._known.get(namespace.key)
         self._known[namespace.key] = namespace
         self._renew(namespace.key, before, namespace)
 
     def remove(self, key: ObjectKey) -> None:
-        """Forget a Namespace, known or not."""
+        """Remove a Namespace, if the store has it."""
         self._renew(key, self._known.pop(key, None), None)
 
     def retain(self, _resource: Resource, _namespace: str | None, keys: Container[ObjectKey]) -> None:
-        """Forget all but these."""
+        """Remove all Namespaces but those in `keys`."""
         for key in [key for key in self._known if key not in keys]:
             self.remove(key)
 

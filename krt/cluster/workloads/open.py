@@ -1,4 +1,4 @@
-"""The cluster as a worker is given it: calls, an index, and the tasks that keep it."""
+"""The cluster as the worker uses it: calls, an index, and the tasks that keep the index up to date."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -30,18 +30,18 @@ from krt.core.ports import Changed, Stamp
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One cluster: what it is asked through, and what is known of it."""
+    """One cluster. It satisfies the ports Workloads and Index of `krt.core.ports`."""
 
     server: ApiServer
     transport: Transport
     index: WorkloadIndex
     scopes: tuple[Scope[Workload], ...]
     credentials: Credentials
-    namespaces: Namespaces | None = None  # None: some are watched by name, and those are the operator's choice
+    namespaces: Namespaces | None = None  # None: the operator has named the namespaces to watch
 
     async def wait_listed(self) -> None:
-        """Return when every scope has been listed once, but for those that krt may not list."""
-        # An API server that starts denies everything to everybody: until it has listed one scope, no denial counts.
+        """Return when each scope has been listed once, or is denied."""
+        # A starting API server denies everything to everybody. So no denial counts until one scope was listed.
         await wait_any(*(scope.state.listed.wait for scope in self.scopes))
         more = (self.namespaces.scope,) if self.namespaces else ()
         async with trio.open_nursery() as nursery:
@@ -49,31 +49,31 @@ class Cluster:
                 nursery.start_soon(wait_any, scope.state.listed.wait, scope.state.denied.wait)
 
     async def identity(self) -> ClusterIdentity:
-        """Which cluster this is. Ask after `wait_listed`; waits for an API server that does not answer."""
+        """The cluster's identity. Call it after `wait_listed`. Retries until the API server answers."""
         return await identify(
             self.transport, self.server, {scope.namespace for scope in self.scopes if scope.namespace}
         )
 
     def fresh_at(self) -> float:
-        """Everything that had happened by then, on Trio's clock, is in the index; closed scopes aside."""
+        """The latest time, on Trio's clock, up to which the index shows every change of all open scopes."""
         return min(scope.state.heard_at for scope in self._open_scopes())
 
     def want_fresh(self, at: float) -> None:
-        """Have `fresh_at` reach this moment within seconds of it, also where nothing changes."""
+        """Make `fresh_at` reach `at`, a time on Trio's clock, within seconds of it, even if nothing changes."""
         for scope in self._open_scopes():
             scope.state.wanted_at.value = max(scope.state.wanted_at.value, at)
 
     def _open_scopes(self) -> tuple[Scope[Workload], ...]:
-        # A namespace that krt may not list delays no other; but if all are closed, nothing is known at all.
+        # A namespace that krt may not list must not delay the others. But if all are closed, nothing is known at all.
         return tuple(scope for scope in self.scopes if not scope.state.is_closed) or self.scopes
 
     async def read(self, key: ObjectKey) -> Workload:
-        """The workload as it is now. Raises what `calls.read` raises."""
+        """The workload as it is at the API server now. Raises the errors of `calls.read`."""
         workload = await calls.read(self.transport, key)
         return self.namespaces.annotate(workload) if self.namespaces else workload
 
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
-        """Restart it if it is still at the version that was read. Raises what `calls.restart` raises."""
+        """Patch the workload with `stamp` and return the patched one. Raises the errors of `calls.restart`."""
         return await calls.restart(self.transport, workload, stamp)
 
     def get(self, key: ObjectKey) -> Workload | None:
@@ -81,25 +81,25 @@ class Cluster:
         return self.index.get(key)
 
     def is_listed(self, key: ObjectKey) -> bool:
-        """Whether the place that the key names was listed once: what is not known there was not there then."""
+        """Whether the key's kind and namespace were listed completely once. If so, `get` misses no workload of then."""
         places = {None, key.namespace}
         scopes = (each for each in self.scopes if each.resource.has(key) and each.namespace in places)
         return any(each.state.listed.is_set() for each in scopes)
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:
-        """The workloads that run some image of the repository."""
+        """The workloads that run an image of the repository."""
         return self.index.running(repository)
 
     def listen(self, changed: Changed) -> None:
-        """Call this with every change of the index from now on."""
+        """Call `changed` with every change of the index from now on."""
         self.index.listen(changed)
 
     def watch_ends(self) -> Counter[str]:
-        """How often a watch, or the list before it, has ended and was begun anew, by reason."""
+        """How often a watch, or the list before it, has ended, by reason."""
         return sum((scope.state.watch_ends for scope in self.scopes), start=Counter())
 
     def problems(self) -> tuple[str, ...]:
-        """Why the index may be behind; empty when it follows the cluster."""
+        """The reasons why the index may be behind, a sentence each; empty while it follows the cluster."""
         of_scopes = (f"{scope}: {scope.state.problem}" for scope in self.scopes if scope.state.problem)
         return (*filter(None, (self.credentials.problem,)), *of_scopes)
 
@@ -113,10 +113,11 @@ async def open_cluster(
     calls_at_once: int,
     on_growth: OnGrowth = lambda: None,
 ) -> AsyncIterator[Cluster]:
-    """The cluster of a kubeconfig (None: the pod's own); its index fills while the body runs. Raises SettingsInvalid.
+    """The cluster of a kubeconfig, or the pod's own if that is None. The index fills while the block runs.
 
-    Without `namespaces` the whole cluster is listed and watched, and what its namespaces say of themselves; with them,
-    each of them and nothing else. `on_growth` is called when a page of a list has made the index grow.
+    If `namespaces` is empty, the workloads of the whole cluster and its Namespaces are listed and watched; otherwise
+    only workloads in these namespaces. `calls_at_once` bounds the calls beside lists and watches. `on_growth` is called
+    after each page of a list that had new objects. Raises SettingsInvalid.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
     scopes = tuple(Scope(READERS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))

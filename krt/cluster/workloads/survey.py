@@ -1,4 +1,4 @@
-"""One look at a cluster, with whatever rights there are: a list of each kind, no watch, nothing kept."""
+"""Lists a cluster's workloads once, as far as the caller's rights allow, for `krt explain`. Watches nothing."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionE
 T = TypeVar("T")
 
 _CONNECTIONS = 4
-_TIMES = 3  # a list of many pages may be overtaken by a compaction
+_TIMES = 3  # attempts; during a list of many pages, etcd may compact the version that it reads
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What was found at `url`, and a sentence on each part that could not be looked at."""
+    """The workloads found at the API server `url`, and a sentence for each part that could not be listed."""
 
     url: str
     workloads: tuple[Workload, ...]
@@ -32,9 +32,10 @@ class Survey:
 
 
 async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces: Collection[str]) -> Survey:
-    """Everything that runs in the cluster. What must be seen are `kinds` in `namespaces` (none: in all of them).
+    """All workloads of the cluster that may be listed.
 
-    Raises SettingsInvalid where the kubeconfig leads nowhere, ClusterUnavailable where the server says too little.
+    `kinds` in `namespaces` (empty: in all of them) have to be listed, everything else may be denied. Raises
+    SettingsInvalid for the kubeconfig, and ClusterUnavailable if a necessary list is denied or fails.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
     async with http_client(server, connections=_CONNECTIONS) as client:
@@ -56,7 +57,10 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
 
 
 async def _look(transport: Transport, reader: Reader[T], needed: Collection[str] | None) -> tuple[list[T], str | None]:
-    """All of a resource; where that is denied, what is needed of it (None: nothing), and what is missing then."""
+    """All objects of a resource. If that is denied, those in the `needed` namespaces, and a sentence on the others.
+
+    `needed` None: nothing is needed; empty: everything, so that the denial is raised.
+    """
     try:
         return await _list(transport, reader, None), None
     except ClusterDenied as error:

@@ -1,7 +1,7 @@
-"""The few fields of what krt can restart, as they stand in JSON, and the `Workload` that is made of them.
+"""The few JSON fields of a workload that krt reads, and the `Workload` that is made of them.
 
-Decoding takes only what is declared: managedFields but for three fields, the last applied configuration and the
-environment of containers are never kept.
+Only declared fields are decoded. So krt never keeps the last applied configuration, the environment of containers, or
+more than three fields of each entry in managedFields.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE, STATE
 from krt.core.kube.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, RolloutStatus, Workload, read_image
 from krt.core.report.reason import readable
 
-FIELD_MANAGER = "krt"  # as which krt writes
-_SELVES = {FIELD_MANAGER, "kube-controller-manager", "k3s"}  # the latter write the number of a Deployment's revision
+FIELD_MANAGER = "krt"  # the name in managedFields under which krt writes
+_SELVES = {FIELD_MANAGER, "kube-controller-manager", "k3s"}  # the other two write a Deployment's revision number
 _TIMED_OUT = "ProgressDeadlineExceeded"
 
 
@@ -187,17 +187,20 @@ def _conditions(status: _Status) -> dict[str, Any]:
 
 
 def _is_problem(condition: _Condition) -> bool:
-    # A ReplicaFailure is what the pods' creation met (quota, pod security, an invalid field). A Progressing that is
-    # False for another reason than time: the ReplicaSet itself is refused.
+    # ReplicaFailure: pods cannot be created (quota, pod security, an invalid field). Progressing is False for another
+    # reason than time: the API server refuses the ReplicaSet itself.
     failed = (condition.type, condition.status) in {("ReplicaFailure", "True"), ("Progressing", "False")}
     return failed and condition.reason != _TIMED_OUT
 
 
 def _last_manager(metadata: _Metadata) -> tuple[str, str]:
-    """Who wrote to the object last and after krt, and when; the workload's own controller aside."""
-    # Not just whoever was last: to take a field away leaves no trace in managedFields, and then somebody would be named
-    # who did nothing. Times are in whole seconds; within krt's own second nobody is named either, nor
-    # where two wrote in the last one.
+    """The field manager that wrote last, if it wrote later than krt, and the time; "" if there is none or it is unsure.
+
+    The controllers of workloads do not count.
+    """
+    # The last entry alone is not enough: removing a field leaves no trace in managedFields, so krt would blame a
+    # bystander. Only writers newer than krt count. Timestamps have whole seconds, so a writer in krt's own second does
+    # not count, and two writers in the last second are unsure.
     entries = metadata.managed_fields or ()
     own_time = max((each.time for each in entries if each.manager == FIELD_MANAGER), default="")
     others = [e for e in entries if e.time > own_time and not (e.subresource or e.manager in _SELVES)]
