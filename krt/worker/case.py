@@ -1,4 +1,4 @@
-"""One workload to be settled for one intent, while it is tried: what was read last, and how long there is."""
+"""The state of the attempts to restart one workload for one intent."""
 
 import math
 from collections.abc import Iterator
@@ -10,29 +10,29 @@ import trio
 from krt.core.kube.workload import Workload
 from krt.core.restart.intent import Intent
 
-_DENIED_SECONDS = 60.0  # a restarting API server answers 403 to everybody first
+_DENIED_SECONDS = 60.0  # an API server that starts answers 403 to everybody at first
 
 
 @dataclass(slots=True)
 class Case:
-    """`workload` as read last; `scope` ends the trying."""
+    """`workload` is the object as it was read last; `scope` cancels the attempts at their deadline."""
 
     workload: Workload
     intent: Intent
     accepted_at: float  # on Trio's clock
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    has_turn: bool = False
-    waited_out: str | None = None
-    denied_since: float | None = None
+    has_turn: bool = False  # of Pace; kept over a conflict
+    waited_out: str | None = None  # the `restarted_at` whose interval is over, for `decide`
+    denied_since: float | None = None  # on Trio's clock
 
     def denial_may_pass(self) -> bool:
-        """Whether the denials since the last answer may come from an API server that is still starting."""
+        """Note a denial. Whether it may pass: a starting API server denies everything, but not for a minute."""
         self.denied_since = self.denied_since or trio.current_time()
         return trio.current_time() - self.denied_since < _DENIED_SECONDS
 
     @contextmanager
     def clock_stopped(self) -> Iterator[None]:
-        """The time inside does not count against the workload: its deadline moves on."""
+        """Suspend the deadline during the block, which waits for other workloads, and extend it by that time."""
         left_seconds = self.scope.deadline - trio.current_time()
         self.scope.deadline = math.inf
         try:

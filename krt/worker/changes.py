@@ -1,7 +1,8 @@
-"""Hears what changes in the index: workloads that come to match an event in hand, and restarts that others undo.
+"""Reacts to changes of workloads in the index, on behalf of the events that this worker holds.
 
-The watch may lag behind the call, so a match may come late (I3). And whoever puts an older template in the place of a
-restarted one leaves old pods running under a mark that says otherwise (R1).
+Two changes ask for a restart. A workload comes to match an event: the watch may lag behind the announcement, so that
+matches come late (docs/correctness.md, I3). Or another writer reverts the template of a restarted workload: then old
+pods run under a mark that says otherwise (R1).
 """
 
 from collections.abc import Callable
@@ -19,11 +20,11 @@ from krt.worker.waiting import Waiting
 
 log = Log("worker")
 
-_MOST_TIMES_AGAIN = 2  # against a writer that insists, krt does not
+_MOST_TIMES_AGAIN = 2  # then krt yields to the other writer
 
 
 class Changes:
-    """Asks for restarts on behalf of the entries in hand."""
+    """Asks `waiting` for restarts, for the entries in `hand`. `now` is the wall clock, in UTC."""
 
     def __init__(self, hand: Hand, waiting: Waiting, now: Callable[[], datetime]) -> None:
         self._hand = hand
@@ -31,13 +32,13 @@ class Changes:
         self._now = now
 
     def hear(self, before: Workload | None, after: Workload | None) -> None:
-        """A workload changed."""
+        """The index's callback: `before` and `after` the change, None if the workload did not exist."""
         if after is None:
             return
         for entry in self._hand.naming(after):
             try:
                 self._consider(entry, before, after)
-            except Exception as error:  # noqa: BLE001 - C5: one event's trouble must not end the watch, and the worker
+            except Exception as error:  # noqa: BLE001 - C5: a bug that one event meets must not end watch and worker
                 log.error("change_crashed", workload=after.key, event_id=entry.id, exception=error)
 
     def _consider(self, entry: Entry, before: Workload | None, after: Workload) -> None:
@@ -54,7 +55,7 @@ class Changes:
     def _restart_again(self, entry: Entry, match: Match) -> None:
         workload = match.workload
         marks = entry.undone.setdefault(workload.key, set())
-        if workload.mark in marks:  # heard of already: each restart writes a mark of its own
+        if workload.mark in marks:  # handled already: each restart writes a mark of its own
             return
         marks.add(str(workload.mark))
         log.warning("restart_undone", workload=workload.key, event_id=entry.id, times=len(marks))
@@ -65,7 +66,7 @@ class Changes:
             entry.settle(workload.key, Failed(f"restart undone by {workload.last_manager or 'another writer'}"))
 
     def _was_match(self, entry: Entry, before: Workload | None, after: Workload) -> bool:
-        # A list after a lost watch puts a recreated workload straight in the place of its namesake.
+        # With the uid: in a list after a lost watch, a recreated workload directly replaces the deleted one.
         return before is not None and before.uid == after.uid and isinstance(entry.intent.judge(before), Match)
 
 

@@ -1,4 +1,4 @@
-"""What a worker does from time to time beside restarting: say that it is there, trim the journal, measure it."""
+"""The periodic tasks of a worker beside restarting: its sign of life, trimming the journal, measuring it."""
 
 import trio
 
@@ -18,7 +18,7 @@ _LEAVE_SECONDS = 2.0
 
 
 async def say_alive(rollouts: Rollouts, stalls: Stalls) -> None:
-    """Let events wait for this cluster, for ever."""
+    """Write every 30 s that this worker's group is alive, so that events wait for it. Never returns."""
     while True:
         try:
             with stalls.step("presence"):
@@ -29,7 +29,10 @@ async def say_alive(rollouts: Rollouts, stalls: Stalls) -> None:
 
 
 async def leave(rollouts: Rollouts) -> None:
-    """At an orderly end: if this was the last worker here, events that come from now on do not wait for the cluster."""
+    """Write that this worker stops. If it was the last of its group, later events do not wait for the cluster.
+
+    Tries once, for 2 s; a failure is logged.
+    """
     with trio.move_on_after(_LEAVE_SECONDS):
         try:
             if await rollouts.leave():
@@ -39,7 +42,7 @@ async def leave(rollouts: Rollouts) -> None:
 
 
 async def tidy(journal: Journal) -> None:
-    """Trim the journal every minute, also when it is full: nothing else makes room."""
+    """Trim the journal every minute, even if Valkey is full: nothing else makes room. Never returns."""
     while True:
         try:
             await journal.tidy()
@@ -49,12 +52,12 @@ async def tidy(journal: Journal) -> None:
 
 
 async def measure(journal: Journal, clock: ValkeyClock, metrics: WorkerMetrics) -> None:
-    """Tell the metrics how the journal stands, for ever."""
+    """Give the metrics the state of the journal every 10 s. Never returns."""
     while True:
         try:
             backlog = await journal.backlog()
             age_seconds = await clock.age_seconds(backlog.oldest) if backlog.oldest else 0.0
             metrics.journal_seen(entries=backlog.entries, unsettled=backlog.unsettled, oldest_seconds=age_seconds)
-        except BrokerUnavailable:  # others say so
+        except BrokerUnavailable:  # the other tasks log it
             metrics.journal_unknown()
         await trio.sleep(_MEASURE_SECONDS)

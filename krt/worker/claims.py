@@ -1,4 +1,7 @@
-"""The claims of a worker on journal entries: kept while the entries are in its hand, and let go at the end."""
+"""Renews a worker's claims on the journal entries that it holds, and releases them when it stops.
+
+If a worker does not renew its claims for 15 s, another worker takes the entries over (docs/correctness.md, C3).
+"""
 
 from collections.abc import Callable
 
@@ -13,14 +16,14 @@ from krt.worker.stalls import Stalls
 
 log = Log("worker")
 
-_RENEW_SECONDS = 5.0  # a third of the time after which others take an entry over
+_RENEW_SECONDS = 5.0  # a third of the time after which another worker takes an entry over
 _RELEASE_SECONDS = 2.0
 
 
 async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[EventId]], None], stalls: Stalls) -> None:
-    """Keep what is in hand this worker's own, for ever; let go of what another has taken over.
+    """Renew all claims every 5 s. Drops from the hand each entry that another worker has taken over. Never returns.
 
-    `heard_own` gets the entries that the journal counts as this worker's: the hand may not know all of them.
+    `heard_own` is called with the ids that this worker holds in the journal, some of which the hand may not know.
     """
     while True:
         await trio.sleep(_RENEW_SECONDS)
@@ -36,7 +39,7 @@ async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[Eve
 
 
 async def release(journal: Journal, hand: Hand) -> None:
-    """At the end: whoever is left may go on at once with what is in hand."""
+    """Let other workers continue at once with the entries that this worker holds. Takes 2 s at most."""
     with trio.move_on_after(_RELEASE_SECONDS, shield=True):
         try:
             await journal.release(_most(hand))
@@ -45,4 +48,4 @@ async def release(journal: Journal, hand: Hand) -> None:
 
 
 def _most(hand: Hand) -> int:
-    return hand.most + 1000  # suspects and entries left for newer workers are this worker's, too
+    return hand.most + 1000  # beside the hand, this worker holds suspects and entries left for newer workers

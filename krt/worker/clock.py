@@ -1,4 +1,4 @@
-"""Valkey's clock, by which events are dated: asked once a minute, and carried on by Trio's in between."""
+"""Valkey's clock, which dates events. It is read once a minute, and Trio's clock measures the time in between."""
 
 import trio
 
@@ -9,12 +9,12 @@ _ASK_SECONDS = 60.0
 
 
 class ValkeyClock:
-    """The one clock that all workers share."""
+    """Valkey's time, which all workers share."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._asked_at = -float("inf")
-        self._ahead = 0.0  # of Trio's clock
+        self._ahead = 0.0  # seconds by which Valkey's clock is ahead of Trio's
 
     async def now(self) -> float:
         """Seconds since the epoch. Raises BrokerUnavailable."""

@@ -1,6 +1,6 @@
-"""Reads the journal: what is this worker's own after a lost reply, what dead workers left, and what is new.
+"""Reads the journal, in this order: entries of a lost reply, entries of dead workers, new entries.
 
-Each entry is matched when it is read, in the order of the journal, and recorded before anything is done for it.
+Each entry is matched as it is read, and the match is recorded before any workload is restarted.
 """
 
 from collections.abc import Awaitable, Callable
@@ -21,14 +21,18 @@ from krt.worker.take import Taker
 log = Log("worker")
 T = TypeVar("T")
 
-_LOOK_SECONDS = 5.0  # a ring can be lost with its connection; and how soon dead workers' entries are looked for
+_LOOK_SECONDS = 5.0  # without a message on the channel, which may be lost; also between looks for dead workers' entries
 _READ_AT_ONCE = 100
-_MOST_DELIVERIES = 10  # an entry that was handed on so often may be what its workers died of
-_SUSPECT_SECONDS = 60.0  # what is open may stay so for ever; and what kills a worker does it sooner than that
+_MOST_DELIVERIES = 10  # after so many deliveries, an entry is suspected to have killed its workers
+# Other entries may never finish, so a suspect waits this long at most. A poisonous entry kills its worker sooner.
+_SUSPECT_SECONDS = 60.0
 
 
 class Consumer:
-    """One worker's reading of the journal."""
+    """Reads the journal for one worker, as far as the hand has room, and gives each entry to the taker.
+
+    Logs Valkey's outages and waits for their end. An entry on which the taker raises anything else is given up.
+    """
 
     def __init__(self, journal: Journal, hand: Hand, bell: Bell, taker: Taker, stalls: Stalls) -> None:
         self._journal = journal
@@ -36,28 +40,29 @@ class Consumer:
         self._bell = bell
         self._taker = taker
         self._stalls = stalls
-        self._reply_lost = False  # entries may have been given to this worker in a reply that never came
-        self._cursor = "0-0"
-        self._claim_at = -1.0
+        self._reply_lost = False  # Valkey may have given this worker entries in a reply that never arrived
+        self._cursor = "0-0"  # of claiming
+        self._claim_at = -1.0  # on Trio's clock: the next look for dead workers' entries
         self._suspects: dict[EventId, Delivered] = {}
-        self._suspect_at = -1.0  # from here on the next one is handled, whatever else is open
-        self._strange: frozenset[EventId] = frozenset()
+        self._suspect_at = -1.0  # on Trio's clock: then the next suspect is handled, whatever else is open
+        self._strange: frozenset[EventId] = frozenset()  # ids that the last `hear_own` did not know
 
     def hear_own(self, own: frozenset[EventId]) -> None:
-        """What the journal says is this worker's: what it twice does not know is looked for.
+        """Compare `own`, the ids that this worker holds in the journal, with those that it knows.
 
-        A call that was given up may reach Valkey late, behind the look for what was lost with it. What it gives is kept
-        from everybody else by this worker's renewals, and no reply tells of it.
+        If an id is unknown twice in a row, its entry is read. A read that timed out here may still run at Valkey after
+        this worker has looked for lost entries. Valkey then assigns it entries that no reply reported, and its own
+        renewals keep others from claiming them.
         """
         strange = frozenset(entry for entry in own if entry not in self._hand and entry not in self._suspects)
-        if strange & self._strange:  # not just on its way
+        if strange & self._strange:  # an id that is unknown once may be in a reply that is just arriving
             log.warning("entries_found", entries=len(strange))
             self._reply_lost = True
             self._bell.ring()
         self._strange = strange
 
     async def consume(self) -> None:
-        """Take entries for ever, no more than the hand has room for."""
+        """Read and handle entries while the hand has room. Never returns."""
         while True:
             with self._stalls.step("hand"):
                 await self._hand.wait_room()
@@ -76,10 +81,11 @@ class Consumer:
         if trio.current_time() >= self._claim_at and (claimed := await self._claim()):
             return claimed
         found = await self._journal.read_new(self._at_once)
-        return tuple(delivered for delivered in found if delivered.id not in self._hand)  # of a group begun anew
+        # If the group has begun anew, Valkey delivers entries that are in the hand.
+        return tuple(delivered for delivered in found if delivered.id not in self._hand)
 
     async def _read_own(self) -> tuple[Delivered, ...]:
-        """All that is this worker's and not in its hand: at most one reply's worth."""
+        """The entries that this worker holds in the journal and not in its hand: no more than one reply had."""
         after: EventId | None = None
         lost: list[Delivered] = []
         while own := await self._journal.read_own(after, _READ_AT_ONCE):
@@ -88,7 +94,7 @@ class Consumer:
         return tuple(lost)
 
     async def _claim(self) -> tuple[Delivered, ...]:
-        while True:  # a look goes round once: dead workers' entries may stand behind any number of the living's
+        while True:  # to the end of the list: a dead worker's entries may be behind any number of living workers' ones
             claimed = await self._journal.claim(self._cursor, self._at_once)
             self._cursor = claimed.cursor
             for gone in claimed.deleted:
@@ -107,7 +113,7 @@ class Consumer:
             await self._handle(delivered)
 
     async def _take_suspect(self) -> bool:
-        """Handle an entry that may be poison: after all others, or a minute after it came and after the last such."""
+        """Handle the oldest suspect, if nothing else is open or a minute has passed. Whether it did."""
         if not self._suspects or not (self._hand.is_idle or trio.current_time() >= self._suspect_at):
             return False
         suspect = next(iter(self._suspects.values()))
@@ -120,7 +126,7 @@ class Consumer:
     async def _handle(self, delivered: Delivered) -> None:
         try:
             await self._patiently(lambda: self._taker.take(delivered))
-        except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
+        except Exception as error:  # noqa: BLE001 - C5: a bug that one event meets ends the handling of that event only
             log.error("entry_crashed", event_id=delivered.id, exception=error)
             await self._patiently(lambda: self._taker.give_up(delivered.id))
 

@@ -1,4 +1,4 @@
-"""An event in this worker's hand: which workloads are still open for it, and how the others ended."""
+"""An event that this worker holds: which workloads are still to be restarted for it, and how the others ended."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -27,33 +27,34 @@ _LINES: dict[type, tuple[Callable[..., None], str]] = {
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """One entry of the journal. Whoever settles its last open workload has `on_settled` called."""
+    """One entry of the journal. Calls `on_settled` when its last open workload is settled."""
 
     id: EventId
     envelope: Envelope
     intent: Intent
     accepted_at: float  # on Trio's clock
-    fresh_after: float  # on Trio's clock: what the index knows later than this includes all that the event may name
+    fresh_after: float  # on Trio's clock: an index as fresh as this shows every workload that the event can match
     on_settled: Callable[["Entry"], None]
-    on_outcome: Callable[[str], None]  # of each workload; by the outcome's label
+    on_outcome: Callable[[str], None]  # called with the label of each workload's outcome
     open: set[ObjectKey] = field(default_factory=set)
     outcomes: dict[ObjectKey, Outcome] = field(default_factory=dict)
-    # Recorded as matched, by uid; "" did not match, and may yet, as may one of another uid.
+    # The uid of each workload that the report lists as matched, "" if it is listed as skipped. A skipped workload, and
+    # one that has another uid by now, may still come to match.
     listed: dict[ObjectKey, str] = field(default_factory=dict)
-    # The targets in the report; settling writes them again with the outcome: a failover may have lost them.
+    # The targets as written into the report. Settling writes them again, because a failover may have lost them.
     recorded: dict[ObjectKey, Target] = field(default_factory=dict)
-    followed: dict[ObjectKey, str] = field(default_factory=dict)  # by uid
-    unlisted: int = 0  # workloads that are only counted: there was nothing to do for them
+    followed: dict[ObjectKey, str] = field(default_factory=dict)  # the uid of each workload to follow
+    unlisted: int = 0  # the number of workloads that the report only counts, because nothing is to be done for them
     undone: dict[ObjectKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
-    heir: "Entry | None" = None  # a newer one that names all that this one does: late matches are its business
-    dropped: bool = False  # another worker has it now
+    heir: "Entry | None" = None  # a newer entry for the same image and at least these tags: it gets the late matches
+    dropped: bool = False  # another worker holds the entry now
 
     def want(self, key: ObjectKey) -> None:
-        """One more workload is open for this event."""
+        """Note that a workload is to be restarted for this event."""
         self.open.add(key)
 
     def settle(self, key: ObjectKey, outcome: Outcome) -> None:
-        """The business with one workload has ended; said once, whatever comes later."""
+        """Note the outcome for one workload, log it and count it. Only the first outcome of a workload counts."""
         if key not in self.open:
             return
         self.open.remove(key)
@@ -64,24 +65,24 @@ class Entry:
             self.on_settled(self)
 
     def supersede(self, key: ObjectKey, newer: "Entry") -> None:
-        """A newer event waits for the workload: its restart will serve this one, too."""
+        """Settle a workload as superseded: the restart for `newer`, which waits for it as well, serves this event."""
         own, its = self.envelope.event, newer.envelope.event
         if own.repository == its.repository and set(own.tags) <= set(its.tags):
             self.heir = newer
         self.settle(key, Superseded(newer.id))
 
     def drop(self) -> None:
-        """Somebody else sees to it: nothing is open here any more, and nothing is said."""
+        """Another worker has the entry: nothing is open here any more, and no outcome is logged or counted."""
         self.dropped = True
         self.open.clear()
 
     def workloads(self) -> int:
-        """How many the event names, where a report does not tell them all one by one; else 0."""
+        """The number of matched and skipped workloads, if it is more than the report lists one by one; otherwise 0."""
         count = len(self.recorded) + self.unlisted
         return count if count > MOST_TARGETS else 0
 
     def counts(self) -> Counter[str]:
-        """How many workloads ended how, by the labels of the outcomes."""
+        """The number of workloads for each outcome's label."""
         return Counter(outcome.label for outcome in self.outcomes.values())
 
     def _say(self, key: ObjectKey, outcome: Outcome) -> None:

@@ -1,7 +1,7 @@
-"""Follows rollouts to their end: one worker of the group reads each object's own status and tells the reports.
+"""Follows rollouts to their end: the one worker that holds a lease writes each object's status into the reports.
 
-What is followed stands in Valkey, how far it is on the objects. Here is only what was said last, to say nothing twice,
-and since when something is looked for in vain: whoever takes over may begin anew with both.
+The list of followed workloads is in Valkey, and each object shows how far its rollout is. This module remembers only
+what it wrote last, to write nothing twice, and since when a workload is missing. Another worker can start without both.
 """
 
 import math
@@ -27,19 +27,20 @@ from krt.worker.stalls import Stalls
 
 log = Log("worker")
 
-_LOOK_SECONDS = 1.0  # another worker's restarts are found so soon, and the lease, three times as long, renewed
+_LOOK_SECONDS = 1.0  # between two looks at Valkey, for other workers' restarts and to renew the lease of three seconds
 _PAUSE_SECONDS = 0.1  # between two looks, however fast the objects change
-_PAUSE_TIMES = 3  # as long as the look took: a thousand rollouts must not take the loop from the restarts
-_ASK_SECONDS = 5.0  # between two looks at what the reports say of events that no restart covers
+_PAUSE_TIMES = 3  # a pause is so many times as long as the look, so that a thousand rollouts do not delay restarts
+_ASK_SECONDS = 5.0  # between two reads of the reports of events that no restart covers
 
 _Name = tuple[ObjectKey, str]
 _Said = tuple[tuple[EventId, ...], Target]
 
 
 class Follower:
-    """Watches the rollouts that events follow, and writes into the reports how they go: only while it holds the lease.
+    """Writes into the reports how the followed rollouts go, while this worker holds the lease.
 
-    Owns what it last said of each. Valkey's outages are logged and survived; raises nothing.
+    `deadline_seconds` ends a rollout that does not end by itself; `now` is the wall clock, in UTC. Logs Valkey's
+    outages and waits for their end; raises nothing.
     """
 
     def __init__(
@@ -59,23 +60,23 @@ class Follower:
         self._deadline_seconds = deadline_seconds
         self._now = now
         self._keys: frozenset[ObjectKey] = frozenset()
-        self._said: dict[_Name, _Said] = {}
-        self._missing: dict[_Name, float] = {}
-        self._asked: dict[_Name, float] = {}
+        self._said: dict[_Name, _Said] = {}  # what was written last
+        self._missing: dict[_Name, float] = {}  # on Trio's clock: since when the object is missing or outdated
+        self._asked: dict[_Name, float] = {}  # on Trio's clock: when its reports were read last
         self._bell = Bell()
         self._changed: set[ObjectKey] = set()  # since the last look
-        self._whole_at = -math.inf  # the next look that leaves nothing out
+        self._whole_at = -math.inf  # on Trio's clock: the next look at all workloads, changed or not
         self._problem = ""
 
     def changed(self, before: Workload | None, after: Workload | None) -> None:
-        """A workload changed: look soon, if it is followed."""
+        """The index's callback: if the changed workload is followed, look soon."""
         workload = after or before
         if workload and workload.key in self._keys:
             self._changed.add(workload.key)
             self._bell.ring()
 
     async def follow(self) -> None:
-        """Look whenever something may have changed, for ever."""
+        """Look whenever something may have changed, and once a second. Never returns."""
         while True:
             began = trio.current_time()
             try:
@@ -103,7 +104,7 @@ class Follower:
                 await self._look_at(one, position)
 
     def _due(self, followed: tuple[FollowedWorkload, ...]) -> tuple[FollowedWorkload, ...]:
-        """The workloads to look at now: all once a second; in between, those that changed or were never reported."""
+        """The workloads to look at now: once a second all; in between, those that changed or were not reported yet."""
         changed, self._changed = self._changed, set()
         if trio.current_time() >= self._whole_at:
             self._whole_at = trio.current_time() + _LOOK_SECONDS
@@ -117,7 +118,7 @@ class Follower:
     async def _look_at(self, one: FollowedWorkload, position: JournalPosition) -> None:
         workload = self._index.get(one.key)
         if workload and workload.uid == one.uid:
-            position = await self._position.judging(workload, position)  # it may be of an earlier moment than the mark
+            position = await self._position.judging(workload, position)  # the mark may be newer than `position`
             newest = covers(workload, position, self._now()) or EventId(-1, 0)
             await self._tell_rollout(_of(one, [event for event in one.events if event <= newest]), workload)
             await self._tell_end(one, newest, workload, position)
@@ -127,7 +128,7 @@ class Follower:
     async def _tell_rollout(self, one: FollowedWorkload, workload: Workload) -> None:
         name = (one.key, one.uid)
         target = say(workload, now=self._now(), deadline_seconds=self._deadline_seconds)
-        # With the last word it is followed no more: where it is, a failover has lost that word.
+        # After a final state the workload is no longer followed. If it still is, a failover has lost that state.
         if one.events and (target.final or self._said.get(name) != (one.events, target)):
             await self._tell(one, target)
             self._said[name] = (one.events, target)
@@ -135,7 +136,7 @@ class Follower:
     async def _tell_end(
         self, one: FollowedWorkload, newest: EventId, workload: Workload | None, position: JournalPosition
     ) -> None:
-        """What is to be said of its events beyond `newest`, which no restart of krt's that is in force covers."""
+        """Write the state for the events after `newest`, which no restart of krt's in force covers."""
         name, now = (one.key, one.uid), trio.current_time()
         if one.events[-1] <= newest:
             self._missing.pop(name, None)
@@ -145,7 +146,7 @@ class Follower:
         self._asked[name] = now
         standings = await self._rollouts.standings(one)
         beyond = {event: standing for event, standing in standings.items() if event > newest}
-        if not beyond:  # it is followed for others, too, by now
+        if not beyond:  # the workload is followed for further events by now: decide with them at the next look
             return
         if workload and (served := serves(workload, beyond)):
             await self._tell_served(one, *served, newest, workload)
@@ -156,7 +157,7 @@ class Follower:
     async def _tell_served(
         self, one: FollowedWorkload, by: EventId, since: str, newest: EventId, workload: Workload
     ) -> None:
-        """How what others have made of the workload is getting on, to the events up to `by`."""
+        """Write how a restart or creation by others is getting on, for the events after `newest` and up to `by`."""
         target = say(workload, now=self._now(), deadline_seconds=self._deadline_seconds, served_since=since)
         await self._tell(_of(one, [event for event in one.events if newest < event <= by]), target)
 
@@ -169,7 +170,8 @@ class Follower:
             return say_end(workload, beyond, position, now=self._now())
         since = self._missing.setdefault(name, now)
         if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:
-            # Heard of all that there was when it was first missed: another worker may have matched what is news here.
+            # The index is fresher than the first look that missed the workload. Before that it may only be behind:
+            # another worker may have matched an object that this worker's watch has not delivered yet.
             is_recreated = self._index.get(key) is not None
             return say_end(None, beyond, position, now=self._now(), is_recreated=is_recreated)
         if now - since > self._deadline_seconds:

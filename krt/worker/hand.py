@@ -1,7 +1,8 @@
-"""The entries that this worker holds, found by id and by repository; complete only when the index is fresh.
+"""The entries that this worker holds, found by id and by repository.
 
-The watch may lag behind the call that announced an image. So an entry stays in the hand, and workloads that come to
-run its image are restarted for it too, until the index has heard of everything that had happened by then (I3).
+An entry stays here for a while after its workloads are settled. The watch may lag behind the call that announced the
+image, so workloads that come to match are restarted for the entry, too, until the index shows every change that was
+made before the announcement (docs/correctness.md, I3).
 """
 
 from collections import defaultdict
@@ -14,12 +15,12 @@ from krt.core.kube.workload import Workload
 from krt.core.restart.outcome import Covered, Restarted
 from krt.worker.entry import Entry
 
-FRESH_SECONDS = 2.0  # the watch was seen to lag behind by 10 ms; clocks and loaded servers get the rest
-ROLLOUT_SECONDS = 3.0  # so long a restart's own changes may be awaited
+FRESH_SECONDS = 2.0  # a watch was seen to lag by 10 ms; the rest allows for clocks and loaded servers
+ROLLOUT_SECONDS = 3.0  # for which a restart's own changes are expected to make the index fresh
 
 
 class Hand:
-    """At most `most` entries. `completed` are those with nothing open, of which nothing more can come."""
+    """At most `most` entries. An entry is settled if no workload is open, and complete if no late match can come."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -46,23 +47,23 @@ class Hand:
         return not any(entry.open for entry in self._entries.values())
 
     async def wait_room(self) -> None:
-        """Return when there is room for one entry at least."""
+        """Return when there is room for an entry."""
         while not self.room:
             await self._changed.wait()
 
     def take(self, entry: Entry) -> None:
-        """Hold an entry. What is open for it is asked for afterwards."""
+        """Hold an entry. The caller adds its open workloads afterwards."""
         self._entries[entry.id] = entry
         self._by_repository[entry.envelope.event.repository].add(entry)
 
     def note_settled(self, entry: Entry) -> None:
-        """Nothing is open for the entry; a late match may still come."""
+        """Note that no workload of the entry is open. A late match may still come."""
         if not entry.open and self._entries.get(entry.id) is entry:
             self._settled.add(entry)
             self._any_settled.set()
 
     def release(self, entry: Entry) -> None:
-        """The entry is acknowledged, or another worker's."""
+        """Let go of an entry that is acknowledged, or that another worker has taken over."""
         if self._entries.get(entry.id) is not entry:
             return
         del self._entries[entry.id]
@@ -75,18 +76,21 @@ class Hand:
         self._changed = trio.Event()
 
     def keep_only(self, own: frozenset[EventId], held: frozenset[EventId]) -> None:
-        """Let go of what was `held` before the journal was asked and is not among this worker's `own` any more."""
+        """Drop the entries that another worker has taken over: those that are in `held` and not in `own`.
+
+        `held` are the ids in the hand before the journal was asked, `own` the journal's answer.
+        """
         for lost in held - own:
             if entry := self._entries.get(lost):
                 entry.drop()
                 self.release(entry)
 
     def ids(self) -> frozenset[EventId]:
-        """What is held now."""
+        """The ids of all entries that are held now."""
         return frozenset(self._entries)
 
     def naming(self, workload: Workload) -> list[Entry]:
-        """The entries that name a repository the workload runs, oldest first."""
+        """The entries whose repository is one of those that the workload runs, oldest first."""
         found = {entry for repository in workload.repositories for entry in self._by_repository.get(repository, ())}
         return sorted(found, key=lambda entry: entry.id)
 
@@ -97,17 +101,19 @@ class Hand:
             await self._any_settled.wait()
 
     def complete(self, fresh_at: float) -> list[Entry]:
-        """The settled entries that an index as fresh as this can add nothing to, oldest first.
+        """The settled entries for which an index that is fresh up to `fresh_at` can bring no late match, oldest first.
 
-        What it could add to an entry with an heir is the heir's: a burst for one workload does not fill the hand (C4).
+        The heir of an entry gets its late matches. So such an entry is complete at once, and a burst of events for one
+        workload does not fill the hand (docs/correctness.md, C4).
         """
         done = [entry for entry in self._settled if not entry.open and (entry.heir or entry.fresh_after <= fresh_at)]
         return sorted(done, key=lambda entry: entry.id)
 
     def wants_fresh(self, now: float) -> float | None:
-        """How fresh the index has to be for a settled entry to be complete, if that is to be asked for by now.
+        """The time up to which the index has to be made fresh, so that a settled entry is complete; None if none waits.
 
-        A rollout's own changes make it fresh: they are waited for before anybody is asked.
+        Both times are on Trio's clock. If the entry made a restart, the rollout's own changes will make the index
+        fresh, so nothing is asked for during the first 3 s.
         """
         overdue = [entry for entry in self._settled if entry.fresh_after + _patience_seconds(entry) <= now]
         return min((entry.fresh_after for entry in overdue), default=None)

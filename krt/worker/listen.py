@@ -1,4 +1,8 @@
-"""Hears the channel: a journaled message rings the bell; any other is adopted into the journal by one worker."""
+"""Listens to the channel. A message of krt's wakes the reader of the journal; another one is added to the journal.
+
+Messages of other publishers (the Go peer of docs/migrating.md, somebody's PUBLISH) have no journal entry. Every worker
+hears them, and the one that holds a lease adopts them: it appends an entry for each (docs/correctness.md, C7).
+"""
 
 from collections import deque
 from collections.abc import AsyncIterable
@@ -18,16 +22,16 @@ from krt.worker.stalls import Stalls
 
 log = Log("worker")
 
-_RENEW_SECONDS = 1.0  # the lease lasts three of these
-_KEPT_SECONDS = 5.0  # what a worker without the lease remembers, for the case that the one with it has just died
-_MOST_KEPT = 1000  # the oldest go first: the lease's holder has had the longest time for them
-_LOST_SECONDS = 60.0  # nobody could adopt it for so long: whoever announced it has seen that nothing came of it
+_RENEW_SECONDS = 1.0  # a third of the lease's lifetime
+_KEPT_SECONDS = 5.0  # a worker without the lease keeps messages so long, in case the lease's holder has just died
+_MOST_KEPT = 1000  # then the oldest is dropped, for which the lease's holder has had the most time
+_LOST_SECONDS = 60.0  # if nobody could adopt a message for so long, its publisher has seen that nothing happened
 
 
 class ChannelListener:
-    """Hears the channel for one worker: rings the bell, and keeps foreign messages until they are adopted or too old.
+    """Listens for one worker: rings `bell`, and keeps foreign messages until they are adopted or too old.
 
-    Owns the kept messages. Valkey's outages are logged and survived; raises nothing.
+    Logs Valkey's outages and waits for their end; raises nothing.
     """
 
     def __init__(self, journal: Journal, bell: Bell, metrics: WorkerMetrics, stalls: Stalls) -> None:
@@ -35,12 +39,12 @@ class ChannelListener:
         self._bell = bell
         self._metrics = metrics
         self._stalls = stalls
-        self._foreign: deque[tuple[float, Envelope]] = deque()
-        self._dropped = 0  # to make room, since it was last known that another worker has the lease
+        self._foreign: deque[tuple[float, Envelope]] = deque()  # when it was heard, on Trio's clock, and the message
+        self._dropped = 0  # messages dropped for room since another worker was last seen to hold the lease
         self._heard = trio.Event()
 
     async def hear(self, signals: AsyncIterable[Signal]) -> None:
-        """Take in what the channel says, for ever."""
+        """Handle every signal of the channel. Returns when `signals` ends."""
         async for signal in signals:
             match signal:
                 case Subscribed():
@@ -58,7 +62,7 @@ class ChannelListener:
                     assert_never(signal)
 
     async def adopt(self) -> None:
-        """Hold the lease if nobody does, and while it is held take foreign messages into the journal, for ever."""
+        """Take the lease if it is free; while it is held, adopt the kept messages. Never returns."""
         while True:
             try:
                 with self._stalls.step("foreign messages"):

@@ -1,17 +1,21 @@
-"""How many restarts a second: a token bucket, so that a storm of events does not become one of patches."""
+"""Limits the restarts in a second by a token bucket, so that many events at once do not flood the API server.
+
+Ours and not aiolimiter's or asynciolimiter's, which need asyncio. aiometer runs on Trio, but limits only tasks that it
+starts itself, while a restart asks for its turn between reading and patching an object.
+"""
 
 import trio
 
 
 class Pace:
-    """At most `per_second` turns a second on average, and as many at once after a quiet second."""
+    """Gives at most `per_second` turns in a second on average. After a quiet second, as many at once."""
 
     def __init__(self, per_second: float) -> None:
         self._seconds_a_turn = 1 / per_second
-        self._due = -1.0  # on Trio's clock: when all turns that were given away are earned
+        self._due = -1.0  # on Trio's clock: when the rate will have caught up with the turns that were given
 
     def take(self) -> bool:
-        """Take a turn if there is one now."""
+        """Take a turn if there is one now; whether there was."""
         earned = max(self._due, trio.current_time() - 1.0) + self._seconds_a_turn
         if earned > trio.current_time():
             return False
@@ -19,7 +23,7 @@ class Pace:
         return True
 
     async def turn(self) -> None:
-        """Wait for a turn, in the order of asking."""
+        """Wait for a turn. Callers get theirs in the order in which they asked."""
         now = trio.current_time()
         self._due = max(self._due, now - 1.0) + self._seconds_a_turn
         await trio.sleep(max(0.0, self._due - now))

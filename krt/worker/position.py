@@ -1,4 +1,4 @@
-"""Where the journal stands; while Valkey is away, where it stood at least."""
+"""The journal's newest id, as restarts need it; if Valkey does not answer, the newest id that this worker knows."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ from krt.errors import BrokerUnavailable
 
 @dataclass(slots=True)
 class _Asked:
-    """One exchange with Valkey, for everybody who asked before it began."""
+    """One exchange with Valkey, shared by all callers who asked before it began."""
 
     answer: JournalPosition | None = None
     problem: str = ""
 
 
 class LastPosition:
-    """The journal's newest id, read immediately before a patch, so that the restart covers all that came before it.
+    """Reads the journal's position immediately before a patch, so that the restart covers every event before it.
 
-    Without Valkey a restart is made all the same: it then covers what this worker has seen.
+    If Valkey does not answer, the restart is made nevertheless, and covers the events that this worker has seen.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -33,11 +33,14 @@ class LastPosition:
         self._seen = EventId(0, 0)
 
     def seen(self, entry: EventId) -> None:
-        """The journal has given out this id."""
+        """Note an id that the journal has given out."""
         self._seen = max(self._seen, entry)
 
     async def read(self) -> JournalPosition:
-        """The position as of now, or as far as it is known. Raises BrokerUnavailable where none was ever read."""
+        """The position now, or, if Valkey does not answer, as far as this worker knows it.
+
+        Raises BrokerUnavailable if Valkey has never answered.
+        """
         try:
             return await self.ask()
         except BrokerUnavailable:
@@ -46,16 +49,18 @@ class LastPosition:
             return JournalPosition(self._last.name, max(self._last.newest, self._seen))
 
     async def judging(self, workload: Workload, known: JournalPosition) -> JournalPosition:
-        """A position to judge the workload's mark by: what is known, or where the mark is beyond that, as of now.
+        """A position to judge the workload's mark by: `known`, or a new one if the mark is newer than `known`.
 
-        Its writer may know more, and while Valkey is away there is no reason to doubt it. Raises BrokerUnavailable.
+        The worker that wrote the mark may know a newer position. Without Valkey the mark cannot be checked, and must
+        not be called false: then this raises BrokerUnavailable.
         """
         return await self.ask() if odd_mark(workload, known) else known
 
     async def ask(self) -> JournalPosition:
-        """The position as of now, or a little later: read after the call began. Raises BrokerUnavailable.
+        """The position, read after this call began. Raises BrokerUnavailable.
 
-        Patches that are made at a time share an exchange. One that is cancelled leaves it to the next who waits for it.
+        Patches that are made at the same time share one exchange. If the caller that makes the exchange is cancelled,
+        the next one that waits makes it.
         """
         asked = self._asked
         async with self._exchange:

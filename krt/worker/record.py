@@ -1,4 +1,7 @@
-"""Writes down what is about to be restarted, before it is: whoever takes over goes on from there (T2)."""
+"""Writes the matches of an event into its report, before any workload is restarted.
+
+If this worker dies, another one goes on from there (docs/correctness.md, T2).
+"""
 
 from collections.abc import Collection, Sequence
 
@@ -20,7 +23,7 @@ _SERVED = "created or restarted after the event: not restarted again"
 
 
 class Recorder:
-    """Writes into the reports what one worker has matched, and keeps the same on the entry. Owns nothing else."""
+    """Writes the matches of one worker into the reports, and notes the same on the entry."""
 
     def __init__(self, rollouts: Rollouts) -> None:
         self._rollouts = rollouts
@@ -28,10 +31,10 @@ class Recorder:
     async def record_match(
         self, entry: Entry, verdicts: Sequence[Verdict], wanted: Collection[Workload], served: Collection[ObjectKey]
     ) -> None:
-        """Record the verdicts on an entry. The `wanted` are followed, and restarted unless `served`.
+        """Record the verdicts on an entry. Raises BrokerUnavailable.
 
-        All of the wanted are listed. If there are more than MOST_TARGETS, the workloads with nothing to do are only
-        counted, the skipped first. Raises BrokerUnavailable.
+        `wanted` workloads are followed, and restarted unless `served` has their key. The report lists all of them. If
+        there are more than MOST_TARGETS verdicts, the other workloads are only counted, the skipped ones first.
         """
         for verdict in verdicts:
             if isinstance(verdict, Match):
@@ -46,7 +49,7 @@ class Recorder:
         await self._rollouts.record(entry.id, _group(entry), entry.recorded, follow)
 
     async def record_late_match(self, entry: Entry, match: Match) -> None:
-        """Record a workload that matches only now. Waits for Valkey; returns early if the entry is dropped."""
+        """Record a workload that came to match later. Retries until Valkey answers, or the entry is dropped."""
         workload = match.workload
         if entry.listed.get(workload.key) == workload.uid:
             return
@@ -67,7 +70,7 @@ class Recorder:
 
 
 def _warn(entry: Entry, match: Match) -> None:
-    """Say, as it comes to the report, what may keep the restart from helping."""
+    """Log the reasons why a restart may not bring the new image. They also go into the report."""
     if match.warnings:
         log.warning("restart_may_not_help", workload=match.workload.key, warnings=match.warnings, event_id=entry.id)
 
@@ -77,7 +80,7 @@ def _group(entry: Entry) -> Group:
 
 
 def _waiting(workload: Workload, warnings: tuple[matching.Warning, ...], *, is_served: bool = False) -> Target:
-    # Whether it is paused, or has no replicas, its rollout will tell.
+    # The other warnings may no longer hold when the rollout ends, and the rollout's own state shows them.
     lasting = tuple(warning for warning in warnings if warning is matching.Warning.PULL_POLICY)
     return Target(TargetState.WAITING, warnings=(*lasting, _SERVED) if is_served else lasting, uid=workload.uid)
 

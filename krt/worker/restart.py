@@ -1,6 +1,6 @@
-"""Settles one workload for one event: decide on the object as read, patch it, and decide again whenever it has changed.
+"""Restarts one workload for one event: read it, decide, patch it, and decide again if it has changed meanwhile.
 
-Nothing is remembered between two tries: the mark on the object and the journal say all there is to know.
+Attempts share no memory about the restart: the mark on the object and the journal's position are all that decides.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -40,15 +40,18 @@ _FIRST_RETRY_SECONDS, _MOST_RETRY_SECONDS = 0.2, 15.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How restarts are made and followed. `max_seconds` is how long one workload is tried for one event."""
+    """The settings by which restarts are made and followed."""
 
-    min_interval_seconds: float
-    max_seconds: float
-    rollout_deadline_seconds: float  # ends a rollout that has no end of its own
+    min_interval_seconds: float  # between two restarts of one workload
+    max_seconds: float  # for which a workload is tried for one event
+    rollout_deadline_seconds: float  # after which a rollout that does not end by itself counts as failed
 
 
 class Restarter:
-    """Makes restarts: so many calls at a time, and no faster than the pace."""
+    """Restarts workloads, with `calls_at_once` calls of the API server at a time, and no faster than `pace`.
+
+    `now` is the wall clock, in UTC. `on_restart` is called after each patch.
+    """
 
     def __init__(
         self,
@@ -74,9 +77,10 @@ class Restarter:
         self._on_restart = on_restart
 
     async def settle(self, seen: Workload, intent: Intent, *, accepted_at: float) -> Outcome:
-        """Restart `seen`, a match of the intent, unless that is done already or proves impossible.
+        """Restart `seen`, which matches the intent, unless it is restarted already or that proves impossible.
 
-        `accepted_at`, on Trio's clock, is when it was asked for: the metric counts from there.
+        `accepted_at`, on Trio's clock, is when the event was accepted: the metric counts from there. Raises nothing of
+        krt's errors: each ends in an outcome or a retry, for `max_seconds` of the rules at most.
         """
         case = Case(seen, intent, accepted_at)
         case.scope.deadline = trio.current_time() + self._rules.max_seconds
@@ -106,11 +110,17 @@ class Restarter:
                 case.denied_since = None
                 self._say_retry(case, error, "unavailable")
                 await trio.sleep(error.retry_after_seconds)
-            except BrokerUnavailable as error:  # and it has never said where the journal stands
+            except BrokerUnavailable as error:  # the journal's position was never read, or the mark is newer than it
                 self._say_retry(case, error, "journal")
         raise AssertionError("a backoff does not end")
 
     async def _attempt(self, case: Case) -> Outcome:
+        """Decide, and act on the decision, until there is an outcome.
+
+        1. A restart that covers the event is on the object: done.
+        2. A restart now, and this workload has a turn: patch. After a conflict, read and decide again.
+        3. A restart later, or no turn yet: wait without a slot, then read and decide again.
+        """
         while True:
             async with self._slot(case):
                 position = await self._position.judging(case.workload, await self._position.read())
@@ -162,7 +172,7 @@ class Restarter:
     async def _patch(self, case: Case, position: JournalPosition) -> Workload:
         restarted_at = next_restart(case.workload, self._now())
         stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), case.intent.cause)
-        with trio.CancelScope(shield=True):  # the call has a deadline of its own; a patch that was begun is finished
+        with trio.CancelScope(shield=True):  # a patch that was begun is finished; the call has its own deadline
             restarted = await self._workloads.restart(case.workload, stamp)
             if self._on_restart:
                 self._on_restart(restarted, stamp.cause)
@@ -177,7 +187,10 @@ class Restarter:
         case.workload = fresh
 
     def _look(self, case: Case) -> None:
-        """What the index has heard meanwhile ends the trying, too: with a namespace the rights to read there may go."""
+        """Raise NotThere or _NoMatch if the index shows that the workload is gone or matches no more.
+
+        Reading the object may not show it: with a namespace, the right to read in it may be gone.
+        """
         known = self._index.get(case.workload.key)
         if known is None:
             raise NotThere("not in the index any more")
@@ -196,4 +209,4 @@ class Restarter:
 
 
 class _NoMatch(Exception):
-    """Read again, the workload is no match any more."""
+    """The workload, read again, no longer matches. The message is the reason."""

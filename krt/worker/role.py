@@ -1,4 +1,4 @@
-"""The worker: what it consists of, and how it stops."""
+"""The worker role: assembles the parts of a worker, runs their tasks, and stops them."""
 
 from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from krt.worker.waiting import Waiting
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much a worker takes on: API calls at a time, restarts a second, events in hand."""
+    """How much a worker does: calls of the API server at a time, restarts in a second, events held at a time."""
 
     calls_at_once: int
     restarts_per_second: float
@@ -37,7 +37,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a worker reads and writes: the journal, the reports, what the channel says, and the workloads."""
+    """The ports of a worker: the journal, the reports, the channel's signals, and the API server's workloads."""
 
     journal: Journal
     rollouts: Rollouts
@@ -56,7 +56,11 @@ async def work(
     stalls: Stalls | None = None,
     on_restart: OnRestart | None = None,
 ) -> None:
-    """Restart what the journal's events name, until cancelled; then finish patches in hand and release the claims."""
+    """Restart the workloads that the journal's events match, until cancelled.
+
+    When cancelled, finishes patches that were begun and releases the claims on entries. `now` is the wall clock, in
+    UTC; `on_restart` is called after each patch.
+    """
     metrics, stalls = metrics or WorkerMetrics(CollectorRegistry()), stalls or Stalls()
     journal, rollouts = around.journal, around.rollouts
     bell, hand, clock = Bell(), Hand(bounds.in_hand), ValkeyClock(journal)

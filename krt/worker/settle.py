@@ -1,4 +1,4 @@
-"""Closes events: what became of the workloads goes into the report, and the entry is acknowledged, in one step."""
+"""Settles events: in one step, writes the outcomes of all workloads into the report and acknowledges the entry."""
 
 import trio
 
@@ -19,7 +19,7 @@ _CLOSE_SECONDS = 0.1
 
 
 async def close(rollouts: Rollouts, index: Index, hand: Hand, metrics: WorkerMetrics, stalls: Stalls) -> None:
-    """Acknowledge what is settled and can get no late match any more, for ever."""
+    """Settle each entry whose workloads have outcomes and that can get no late match any more. Never returns."""
     while True:
         await hand.wait_settled()
         for entry in hand.complete(index.fresh_at()):
@@ -46,14 +46,14 @@ async def _settle(rollouts: Rollouts, entry: Entry, stalls: Stalls) -> None:
 
 
 def _group(entry: Entry) -> Group:
-    """What is said of the event as a whole."""
+    """This group's final state of the event."""
     is_match = entry.outcomes or entry.envelope.dry_run
     state = GroupState.SETTLED if is_match else GroupState.NO_MATCH
     return Group(state, workloads=entry.workloads(), final=True)
 
 
 def _ending(entry: Entry) -> str:
-    """How the event ended, for the metrics: by the worst that became of one of its workloads."""
+    """The event's result for the metrics: the worst outcome of its workloads."""
     if entry.envelope.dry_run:
         return "dry_run"
     ends = entry.counts()

@@ -1,4 +1,4 @@
-"""Which part of a worker makes no progress, and why: readiness, a metric and an alert show it within a minute."""
+"""Detects a part of a worker that makes no progress. Readiness, a metric and an alert show it within a minute."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ import trio
 
 from krt.errors import BrokerUnavailable
 
-STALL_SECONDS = 30.0  # several times what the longest step takes, its deadlines and waits included
+STALL_SECONDS = 30.0  # several times the longest step, with its deadlines and waits
 
 
 class Stalls:
-    """Each part says when it takes a step. The clock of a failed step runs on until a step of that part succeeds."""
+    """Measures the steps of each part. If a step fails, its time runs on until a step of the same part succeeds."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
@@ -19,7 +19,7 @@ class Stalls:
 
     @contextmanager
     def step(self, part: str) -> Iterator[None]:
-        """The block is one step of the part. If Valkey fails it, `problem` quotes the error."""
+        """Measure the block as one step of `part`. If it raises BrokerUnavailable, `problem` will quote that error."""
         self._since.setdefault(part, trio.current_time())
         try:
             yield
@@ -30,11 +30,11 @@ class Stalls:
         self._problems.pop(part, None)
 
     def seconds(self) -> float:
-        """For how long the slowest part has been at its step; 0: all of them are through."""
+        """How long the slowest part has been at its present step; 0 if no part is at a step."""
         return max((trio.current_time() - since for since in self._since.values()), default=0.0)
 
     def problem(self) -> str | None:
-        """Which part has been at one step for too long, and what Valkey says to it."""
+        """A sentence on the part that has been at one step for 30 s, with Valkey's error; None if there is no such."""
         if self.seconds() < STALL_SECONDS:
             return None
         part = min(self._since, key=lambda part: self._since[part])

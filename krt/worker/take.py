@@ -1,4 +1,4 @@
-"""Takes one entry into the hand: understand it, match it, record that, and ask for its restarts."""
+"""Handles one journal entry: parse it, match it, record the matches, and ask for their restarts."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -31,12 +31,12 @@ from krt.worker.waiting import Waiting
 
 log = Log("worker")
 
-_BACKLOG_SECONDS = 60.0  # C2: what a new group finds that is older was news to those who are gone
+_BACKLOG_SECONDS = 60.0  # an event that is older than its group by more may have been handled before the group existed
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How an event finds its workloads. `refusal` is the worker's own policy: why it acts on no such event, or None."""
+    """How an event finds its workloads. `refusal` asks the worker's own policy: the reason to refuse, or None."""
 
     index: Index
     refusal: Callable[[Event], Refusal | None]
@@ -45,9 +45,9 @@ class Matching:
 
 
 class Taker:
-    """Turns each delivered entry into work: held with its workloads waiting, settled at once, or left to newer workers.
+    """Handles each delivered entry in one of three ways: holds it, settles it at once, or leaves it for a newer worker.
 
-    Owns no entry: the hand does. Raises BrokerUnavailable; the caller then takes the entry again.
+    Every call may raise BrokerUnavailable. It has then changed nothing that matters, and the caller repeats it.
     """
 
     def __init__(
@@ -76,19 +76,19 @@ class Taker:
         self._newest_left = EventId(0, 0)
 
     async def take(self, delivered: Delivered) -> None:
-        """Hold the entry and have its workloads restarted, or settle it if there is nothing to hold. Safe to repeat."""
+        """Hold the entry and have its workloads restarted, or settle it if there is nothing to do. Can be repeated."""
         accepted_at = await self._clock.accepted_at(delivered.id)
         made = await self._made_after(delivered.id, accepted_at)
         if made is not None and await self._rollouts.is_over(delivered.id):
             log.debug("event_was_over", event_id=delivered.id)
             await self._journal.acknowledge(delivered.id)
             return
-        if not delivered.fields:  # this worker's, and trimmed meanwhile
+        if not delivered.fields:  # the entry was trimmed while a worker held it, or is too large to read
             await self.expire(delivered.id)
             return
         try:
             envelope = from_fields(delivered.fields)
-        except EntryFromTheFuture as error:  # stays pending, for a newer worker
+        except EntryFromTheFuture as error:  # a newer worker will claim it
             self._say_left(delivered.id, error)
             await self._journal.leave(delivered.id)
             return
@@ -105,12 +105,12 @@ class Taker:
             await self._begin(delivered, envelope, accepted_at, is_backlog=_is_backlog(delivered.id, made))
 
     async def expire(self, entry: EventId) -> None:
-        """The event is of no use any more: settle it as that."""
+        """Settle an event as expired: it is too old to act on."""
         log.warning("event_expired", event_id=entry)
         await self._settle(entry, GroupState.EXPIRED, "older than KRT_MAX_EVENT_AGE")
 
     async def give_up(self, entry: EventId) -> None:
-        """The event cannot be handled: settle it as that."""
+        """Settle an event as failed: it cannot be handled."""
         await self._settle(entry, GroupState.FAILED, "internal")
 
     async def _begin(self, delivered: Delivered, envelope: Envelope, accepted_at: float, *, is_backlog: bool) -> None:
@@ -120,25 +120,28 @@ class Taker:
         intent = of_image(delivered.id, envelope, require_opt_in=self._matching.require_opt_in)
         note = self._hand.note_settled
         entry = Entry(delivered.id, envelope, intent, accepted_at, fresh_after, note, self._metrics.workload_settled)
-        self._hand.take(entry)  # first of all: from here on changes of the index are heard for it
+        self._hand.take(entry)  # before matching: from now on a change of the index can bring a late match
         verdicts = self._match(entry)
         matches = [] if envelope.dry_run else [verdict for verdict in verdicts if isinstance(verdict, Match)]
         matched = [each.workload for each in matches]
         anew = [w.key for w in matched if is_backlog and is_anew(w, entry.id, age_seconds=age_seconds)]
         for workload in matched:
-            entry.want(workload.key)  # all of them before the first: an entry with nothing open is settled
+            entry.want(workload.key)  # all before the first restart: an entry without open workloads counts as settled
         try:
             await self._recorder.record_match(entry, verdicts, matched, anew)
         except BrokerUnavailable:
             entry.drop()
-            self._hand.release(entry)  # it is taken again, from the start
+            self._hand.release(entry)  # the caller takes the entry again, from the start
             raise
         if entry.open:
             self._ask_for(matches, entry, frozenset(anew))
         self._hand.note_settled(entry)
 
     def _ask_for(self, matches: Iterable[Match], entry: Entry, anew: frozenset[ObjectKey]) -> None:
-        """Have its workloads restarted, but for those that others have made anew (C2): their rollouts are followed."""
+        """Ask for the restart of all matches but those in `anew`, which others have restarted or created (C2).
+
+        Of those, only the rollout is followed.
+        """
         for each in matches:
             workload = each.workload
             if workload.key in anew:
@@ -164,18 +167,18 @@ class Taker:
         return verdicts
 
     def _say_left(self, entry: EventId, schema: EntryFromTheFuture) -> None:
-        if entry > self._newest_left:  # it comes back every few seconds
+        if entry > self._newest_left:  # log each entry once, although it is delivered again every few seconds
             log.warning("entry_left", event_id=entry, schema=schema)
             self._newest_left = entry
 
     async def _is_too_old(self, entry: EventId, accepted_at: float) -> bool:
         if trio.current_time() - accepted_at <= self._matching.max_event_age_seconds:
             return False
-        # Decided once: what was young enough when a worker first matched it is tried on by the next one.
+        # The age is decided once: if an event was young enough when first matched, the next worker goes on with it.
         return not await self._rollouts.is_open(entry)
 
     async def _made_after(self, entry: EventId, accepted_at: float) -> float | None:
-        """When the group was made, if that was after the event; None otherwise, and for an event of this moment."""
+        """When this group was created, if that was after the event; otherwise, and for a young event, None."""
         if trio.current_time() - accepted_at <= FRESH_SECONDS:
             return None
         made = await self._journal.group_made()
@@ -187,7 +190,7 @@ class Taker:
 
 
 def _is_backlog(entry: EventId, made: float | None) -> bool:
-    """Whether the event is much older than the group, which was made then."""
+    """Whether the event is older than the group, created at `made`, by more than a minute."""
     return made is not None and entry.milliseconds / 1000 < made - _BACKLOG_SECONDS
 
 

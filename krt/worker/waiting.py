@@ -1,4 +1,4 @@
-"""The workloads that wait for their restart: one record each, however many events name them."""
+"""The workloads that wait for a restart: one record for each, however many events match it."""
 
 import math
 
@@ -16,9 +16,10 @@ log = Log("worker")
 
 
 class Waiting:
-    """Settles workloads, each by a task of its own, so that none delays another.
+    """Restarts workloads, each in a task of its own, so that none delays another.
 
-    Bounded by the number of workloads: a newer event takes an older one's place, whose share is settled with that.
+    The number of records is bounded by the number of workloads. If a newer event wants a workload, it replaces the
+    older one, for which the workload is settled as superseded.
     """
 
     def __init__(self, restarter: Restarter, recorder: Recorder) -> None:
@@ -26,14 +27,14 @@ class Waiting:
         self._recorder = recorder
         self._wanted: dict[ObjectKey, Entry] = {}
         self._seen: dict[ObjectKey, Match] = {}
-        # Holds a key at most once, while its task is not started yet: never more than there are workloads.
+        # A key is in the channel at most once, until its task starts: never more keys than workloads.
         self._new_in, self._new_out = trio.open_memory_channel[ObjectKey](math.inf)
 
     def __len__(self) -> int:
         return len(self._wanted)
 
     def want(self, match: Match, entry: Entry) -> None:
-        """Ask for its restart. The entry hears of its end by `settle`."""
+        """Ask for the restart of a matched workload. Calls `entry.settle` with the outcome."""
         key = match.workload.key
         entry.want(key)
         before = self._wanted.get(key)
@@ -47,7 +48,7 @@ class Waiting:
             before.supersede(key, entry)
 
     async def work_off(self) -> None:
-        """Settle what is asked for, for ever."""
+        """Run a task for each wanted workload. Never returns."""
         async with trio.open_nursery() as nursery:
             async for key in self._new_out:
                 nursery.start_soon(self._settle, key, name=f"restart {key}")
@@ -60,7 +61,7 @@ class Waiting:
                 outcome = await self._attempt(seen, entry)
             newest = self._wanted[key]
             if isinstance(outcome, Unmatched) and self._seen[key] is not seen:
-                continue  # what was tried is gone or no match; what was heard of meanwhile may be another one
+                continue  # this object is gone or no match, but a newer match has come meanwhile: try that one
             if newest is entry or _covers(outcome, newest):
                 del self._wanted[key], self._seen[key]
                 if outcome:
@@ -71,7 +72,7 @@ class Waiting:
         try:
             await self._recorder.record_late_match(entry, seen)
             return await self._restarter.settle(seen.workload, entry.intent, accepted_at=entry.accepted_at)
-        except Exception as error:  # noqa: BLE001 - C5: what one event does to its handler is that event's end alone
+        except Exception as error:  # noqa: BLE001 - C5: a bug that one event meets ends the handling of that event only
             log.error("restart_crashed", workload=seen.workload.key, event_id=entry.id, exception=error)
             return Failed("internal")
 
