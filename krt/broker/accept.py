@@ -1,4 +1,4 @@
-"""Accepting an event: the one step after which it cannot be lost."""
+"""Accepts an event: one script, and after it the event cannot be lost."""
 
 from secrets import token_hex
 
@@ -12,13 +12,16 @@ from krt.core.envelope import Envelope, to_fields
 from krt.core.ports import Acceptance
 from krt.errors import BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
 
-# A token lives 900 s at most and a clock may be 10 s off either way; what is kept longer costs nothing but memory.
+# More than a token's longest life of 900 s with clocks that are 10 s off. To remember it longer costs only memory.
 _TOKEN_MILLISECONDS = 1_200_000
 _RETRY_MILLISECONDS = 24 * 3600 * 1000  # as long as the journal keeps the event
 
 
 class Acceptor:
-    """Writes events into the journal and rings for them, under the rules of J1 and J2 (docs/correctness.md)."""
+    """Appends events to the journal and publishes them on `channel`, by the rules J1 and J2 (docs/correctness.md).
+
+    With `most_entries` in the journal no further event is accepted.
+    """
 
     def __init__(self, client: Client, keys: Keys, *, channel: str, most_entries: int) -> None:
         self._client = client
@@ -27,10 +30,10 @@ class Acceptor:
         self._most_entries = most_entries
 
     async def accept(self, envelope: Envelope, use: Use) -> Acceptance:
-        """Journal the event, spend the token and ring.
+        """Append the event, mark the token as used, and publish, all in one step.
 
         Raises TokenAlreadyUsed, IdempotencyKeyAlreadyUsed, JournalFull, BrokerUnavailable. After BrokerUnavailable the
-        event may have been accepted: the same call again answers with its id.
+        event may be in the journal: the same call again then returns its id.
         """
         keys, token = self._keys, self._keys.token(use.token)
         reply = await self._client.eval_script(
@@ -67,4 +70,4 @@ def _accepted(reply: object) -> Acceptance:
         case [b"full"]:
             raise JournalFull("the journal holds as many events as it may (KRT_MAX_JOURNAL)")
         case _:
-            raise BrokerUnavailable("the accept script gave an answer that is none of its own")
+            raise BrokerUnavailable("Valkey answered the accept script with something that the script never returns")

@@ -1,16 +1,17 @@
-"""Lua that several scripts share: what stands in a key is answered only as far as krt itself may have written it.
+"""Lua functions that several scripts share. They return a stored value only up to the size that krt may have written.
 
-Valkey keeps values of up to 512 MB, and a connection of krt's takes answers of a megabyte. One that is larger would be
-asked for again for ever, and whoever asks would be kept from everything else.
+Somebody else can write values of up to 512 MB into a key of krt's, and a connection of krt's accepts replies of 1 MiB.
+A larger reply would end the connection, and the caller would ask for the same value again and again.
 """
 
 from krt.core.report.presence import ABSENT_SECONDS
 
-_MOST_NAME_BYTES = 1024  # of a field: the longest names a workload of the longest names
+_MOST_NAME_BYTES = 1024  # of a hash field; enough for a workload with the longest names that Kubernetes allows
 _MOST_VALUE_BYTES = 16 * 1024  # twice the body of an event
-_ENOUGH_BYTES = 256 * 1024
+_ENOUGH_BYTES = 256 * 1024  # of one reply
 
-# How many fields a hash has, and one of its values (false: none). What is no hash counts as an empty one.
+# `size_of`: the number of fields of a hash. `value_of`: the value of one field, false if there is none. A key of
+# another type counts as an empty hash.
 SIZE = """
 local function size_of(key)
   local size = redis.pcall('HLEN', key)
@@ -21,8 +22,8 @@ end
 local function value_of(key, field) return size_of(key) > 0 and redis.call('HGET', key, field) end
 """
 
-# `add` takes a field and its value; of one that is too large, the value is left out, and of a name that is, both.
-# `all_of` answers a hash; nil where that is too much for one answer.
+# `add` appends a field and its value to a reply, and returns their bytes. If the value is too large, "" takes its
+# place; if the name is too large, both are left out. `all_of` returns a whole hash; nil if one reply cannot hold it.
 FIELDS = (
     SIZE
     + f"""
@@ -45,9 +46,10 @@ end
 """
 )
 
-# When a group of workers was seen, and its presence; nil for what is none. A time that is yet to come was taken while
-# Valkey's clock was ahead, or written by a hand. The group counts as silent then, and is waited for all the same: one
-# that lives says so again within half a minute, and an event must not pass over it till then.
+# `sighting_of`: the three times of a stored sighting and its presence; nil if `text` is no sighting. A time in the
+# future was taken while Valkey's clock was ahead, or was written by hand. Such a group counts as silent, but events
+# still wait for it: if it lives, it writes the right time within half a minute, and no event may pass it over until
+# then. `spelled` is the inverse.
 SIGHTING = (
     f"""
 local ABSENT = {ABSENT_SECONDS:.0f}
@@ -68,8 +70,8 @@ end
 """
 )
 
-# What is known of the groups of workers, and nothing else that stands there. If there is too much that looks like it,
-# those are answered that were there last: an event must not pass over a cluster for what somebody's hand wrote.
+# `groups_of`: the sightings of all groups of workers, and no other field of the hash. If there are too many for one
+# reply, those that were alive last are returned: foreign fields must not make an event pass over a living cluster.
 GROUPS = (
     FIELDS
     + SIGHTING

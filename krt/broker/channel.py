@@ -1,8 +1,8 @@
-"""One Valkey channel, listened to for ever: what is heard, and when krt could not listen.
+"""A subscription to one Valkey channel that reconnects for ever.
 
-Pub/sub keeps no message for a listener that is away. So the stream of messages also says when krt has subscribed
-(again): the listener then looks into the journal. If the listener is slow, krt reads no more from the socket;
-messages wait at Valkey, and Valkey hangs up if they become too many (client-output-buffer-limit).
+Valkey keeps no message for a subscriber that is away. So the stream of signals also says when krt has subscribed
+(again), and the listener then looks into the journal. If the listener is slow, krt stops reading from the socket:
+messages wait at Valkey, which closes the connection if they become too many (client-output-buffer-limit).
 """
 
 from collections.abc import AsyncIterator
@@ -27,9 +27,9 @@ MOST_RETRY_SECONDS = 10.0
 
 
 class Subscription:
-    """What is heard on one channel, for one listener: `async for signal in subscription`.
+    """The signals of one channel, for one listener: `async for signal in subscription`.
 
-    `connected` and, while it is not, `problem` are for readiness.
+    For readiness: `connected`, and while that is False `problem`, a sentence, or None before the first attempt failed.
     """
 
     def __init__(self, endpoint: Endpoint, channel: str, ping_seconds: float, retries: Backoff) -> None:
@@ -45,10 +45,11 @@ class Subscription:
         return aiter(self._receiver)
 
     async def receive(self) -> Signal:
+        """The next signal, alone."""
         return await self._receiver.receive()
 
     async def listen(self) -> None:
-        """Fill the stream of signals, for ever."""
+        """Subscribe, and again whenever the connection is lost, and fill the stream of signals. Never returns."""
         async for _ in self._retries:
             try:
                 await self._listen_once()
@@ -81,7 +82,7 @@ class Subscription:
                 self._retries.reset()
 
     async def _next_frame(self, connection: ValkeyConnection) -> Answer:
-        """What comes next; of a silent peer it is asked whether there still is one."""
+        """The next frame. After `ping_seconds` of silence, send PING to learn whether Valkey is still there."""
         with trio.move_on_after(self._ping_seconds):
             return await connection.receive()
         with translated(self._endpoint, "PING"), trio.fail_after(self._endpoint.call_seconds):
@@ -111,9 +112,9 @@ class Subscription:
 async def subscribe(
     endpoint: Endpoint, channel: str, *, ping_seconds: float = PING_SECONDS, retries: Backoff | None = None
 ) -> AsyncIterator[Subscription]:
-    """Listen to `channel` until the end of the block, on a connection of its own, over all its reconnects.
+    """Subscribe to `channel` until the end of the block, on connections of its own.
 
-    As from any nursery, what the block raises comes out in an ExceptionGroup.
+    Opens a nursery: an exception that the block raises comes out in an ExceptionGroup.
     """
     retries = retries or Backoff(FIRST_RETRY_SECONDS, MOST_RETRY_SECONDS)
     subscription = Subscription(endpoint, channel, ping_seconds, retries)
@@ -130,4 +131,4 @@ def _check_subscribed(answer: Answer) -> None:
         case ResponseError():
             raise answer
         case _:
-            raise InvalidResponse("an answer to SUBSCRIBE that is none")
+            raise InvalidResponse("an unexpected answer to SUBSCRIBE")

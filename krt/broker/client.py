@@ -1,4 +1,4 @@
-"""Commands to Valkey, each under a deadline, over a bounded number of connections."""
+"""Commands to Valkey, each with a deadline, over a bounded number of connections."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -18,10 +18,11 @@ Exchange = Callable[[ValkeyConnection], Awaitable[Reply]]
 
 
 class Client:
-    """Every call raises BrokerRefused if Valkey answers with an error: then nothing was done.
+    """Sends commands and scripts to one Valkey.
 
-    It raises BrokerUnavailable if Valkey does not answer in time or at all: then, as after a cancellation, it
-    may have been done. Nothing is tried twice here: only the caller knows what may be done twice.
+    Every call raises BrokerRefused if Valkey answers with an error: then Valkey has done nothing. It raises
+    BrokerUnavailable if Valkey does not answer, or not in time: then, as after a cancellation, the command may have
+    been executed. No command is repeated here, because only the caller knows which one may be executed twice.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -29,14 +30,14 @@ class Client:
         self._calls = Pool(endpoint, MOST_CALLS_AT_ONCE)
 
     async def call(self, *command: Argument) -> Reply:
-        """One command and its reply, `endpoint.call_seconds` long at most.
+        """One command and its reply, within `endpoint.call_seconds`.
 
-        Where it has to wait for its turn or to connect first: max(connect_seconds, call_seconds) in all.
+        If the call has to wait for a free connection or to open one: max(connect_seconds, call_seconds) in all.
         """
         return await self._call(command, lambda connection: connection.execute(*command))
 
     async def eval_script(self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]) -> Reply:
-        """As `call`. The script goes as its digest, and as text where Valkey does not know it (yet)."""
+        """Run a script, under the deadlines of `call`. Sends its digest, and its text if Valkey does not know that."""
         rest = (len(keys), *keys, *arguments)
 
         async def evaluate(connection: ValkeyConnection) -> Reply:
@@ -48,6 +49,7 @@ class Client:
         return await self._call(["EVALSHA"], evaluate)
 
     def close(self) -> None:
+        """Close all connections, lent ones when they are returned. Never blocks."""
         self._calls.close()
 
     async def _call(self, command: Sequence[Argument], exchange: Exchange) -> Reply:
@@ -62,13 +64,13 @@ class Client:
                 return await self._calls.lend(in_time)
         except FAILURES as error:
             if isinstance(error, trio.TooSlowError):
-                self._calls.drop_idle()  # those to a Valkey that hangs, too
+                self._calls.drop_idle()  # if this Valkey hangs, they hang, too
             raise translation(self.endpoint, command, error) from error
 
 
 @asynccontextmanager
 async def open_client(endpoint: Endpoint) -> AsyncIterator[Client]:
-    """A client until the end of the block. It connects when it is called: Valkey may still be absent."""
+    """A client until the end of the block. It connects with its first call, so Valkey need not be there yet."""
     client = Client(endpoint)
     try:
         yield client

@@ -1,4 +1,4 @@
-"""The clusters that meet at one Valkey: each name belongs to one of them, and each is seen until it is forgotten."""
+"""The clusters that share one Valkey: which cluster owns which name, and when each group of workers was last seen."""
 
 from collections.abc import Sequence
 from enum import Enum, auto
@@ -17,7 +17,7 @@ from krt.logs import Log
 
 log = Log("broker")
 
-# What is no text, or longer than any record, is answered as something that cannot be read.
+# `record`: the text in a key, cut to 64 KiB. If the key has another type, a text that is no record.
 _RECORD = """
 local function record(key)
   local found = redis.pcall('GET', key)
@@ -27,8 +27,8 @@ local function record(key)
 end
 """
 
-# KEYS 1 the record of a cluster's name; ARGV 1 what was found there ("": nothing), 2 what is to stand there.
-# Answers 1, or 0 where somebody else has written meanwhile.
+# Compare and set. KEYS 1 the record of a cluster's name; ARGV 1 the record as read ("": none), 2 the new record.
+# Returns 1, or 0 if somebody else has written since the record was read.
 CLAIM_NAME = Script(
     _RECORD
     + """
@@ -38,10 +38,10 @@ return 1
 """
 )
 
-# KEYS 1 the record of a cluster's name. Answers what is found there ("": nothing).
+# KEYS 1 the record of a cluster's name. Returns the record ("": none).
 RECORDED = Script(_RECORD + "return record(KEYS[1])")
 
-# KEYS 1 when each group of workers was seen. Answers that, and the time.
+# KEYS 1 the sightings of the groups of workers. Returns them and the time.
 SEEN = Script(
     GROUPS
     + """
@@ -49,9 +49,9 @@ return {groups_of(KEYS[1]), redis.call('TIME')[1]}
 """
 )
 
-# KEYS 1 when each group of workers was seen, 2 the record of the cluster's name, 3 journal
-# ARGV 1 name, then what the keys begin with that each group has.
-# Answers "denied", "alive", or how many records there were. Who may not do all of it does nothing.
+# KEYS 1 the sightings of the groups of workers, 2 the record of the cluster's name, 3 journal
+# ARGV 1 name of the cluster, then the beginnings of the keys that exist for each group.
+# Returns "denied", "alive", or the number of deleted records. If the user may not do all of it, nothing is done.
 FORGET = Script(
     SIGHTING
     + """
@@ -79,7 +79,7 @@ return #groups + redis.call('DEL', KEYS[2])
 
 
 class Forgotten(Enum):
-    """What became of a wish to forget a cluster."""
+    """The result of `forget`: done; no such cluster; a worker of it lives; the Valkey user may not do it."""
 
     YES = auto()
     UNKNOWN = auto()
@@ -91,19 +91,19 @@ _REFUSED = {b"alive": Forgotten.ALIVE, b"denied": Forgotten.DENIED}
 
 
 async def seen_clusters(client: Client, keys: Keys) -> Seen:
-    """The groups of workers that were seen, and what time it is. Raises BrokerUnavailable."""
+    """When each group of workers was seen, and the time now. Raises BrokerUnavailable."""
     groups, now = cast("tuple[Sequence[bytes], bytes]", await client.eval_script(SEEN, [keys.alive], []))
     return seen_of(groups, now)
 
 
 def seen_of(flat: Sequence[bytes], now: bytes) -> Seen:
-    """The groups of workers that have said that they are there; what was not written by one is passed over."""
+    """`groups_of`'s reply as a value. Fields that are no sightings are left out. `now` is in seconds."""
     found = {name: parse_sighting(text) for name, text in texts(flat).items()}
     return Seen({name: sighting for name, sighting in found.items() if sighting}, float(now))
 
 
 async def forget(client: Client, keys: Keys, name: str) -> Forgotten:
-    """Drop a cluster whose workers are gone, with all that they left. Raises BrokerUnavailable."""
+    """Delete a cluster whose workers are gone, with everything stored for its groups. Raises BrokerUnavailable."""
     of_each_group = [keys.followed(""), keys.follower(""), keys.group_made("")]
     reply = await client.eval_script(FORGET, [keys.alive, keys.cluster(name), keys.journal], [name, *of_each_group])
     if reply in _REFUSED:
@@ -112,10 +112,11 @@ async def forget(client: Client, keys: Keys, name: str) -> Forgotten:
 
 
 async def claim_name(client: Client, keys: Keys, name: str, own: ClusterIdentity, *, replace: bool) -> None:
-    """Make sure that nobody but this cluster's workers goes by `name`; waits for Valkey. Raises SettingsInvalid.
+    """Claim `name` for this cluster, or confirm that it has it already. Retries until Valkey answers.
 
-    Workers of two clusters under one name would share one consumer group: each would get half of the events, and
-    acknowledge them for the other (C1 of docs/correctness.md).
+    Raises SettingsInvalid if another cluster has the name and `replace` is False. The workers of two clusters with one
+    name would share a consumer group: each would get half of the events, and acknowledge them for the other
+    (docs/correctness.md, C1).
     """
     async for _ in Backoff(first_seconds=0.2, most_seconds=5.0):
         try:
@@ -126,7 +127,7 @@ async def claim_name(client: Client, keys: Keys, name: str, own: ClusterIdentity
 
 
 async def _claim(client: Client, key: str, name: str, own: ClusterIdentity, *, replace: bool) -> bool:
-    """Whether the name is this cluster's; False where another worker has claimed it meanwhile."""
+    """Whether the name is this cluster's now. False if another worker wrote the record meanwhile: then try again."""
     found = cast("bytes", await client.eval_script(RECORDED, [key], []))
     known = parse_identity(found)
     is_same = known is not None and compare(known, own) is Likeness.SAME
@@ -140,7 +141,8 @@ async def _claim(client: Client, key: str, name: str, own: ClusterIdentity, *, r
     except BrokerUnavailable as error:
         if not is_same:
             raise
-        log.warning("cluster_record_not_renewed", problem=error)  # full, say: the name is this cluster's all the same
+        # For example because Valkey is full. The name is this cluster's nevertheless.
+        log.warning("cluster_record_not_renewed", problem=error)
         return True
 
 

@@ -1,4 +1,4 @@
-"""How a connection to Valkey comes to be: address, TLS, user, database."""
+"""Opens a connection to Valkey: address, TLS, user, database."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -23,9 +23,9 @@ _CROWDED = "ERR max number of clients reached"
 
 
 async def connect(endpoint: Endpoint) -> ValkeyConnection:
-    """A connection at rest, authenticated, in its database, within `endpoint.connect_seconds`.
+    """A connection that is authenticated and in its database, within `endpoint.connect_seconds`.
 
-    Raises BrokerUnavailable, BrokerRefused for user, password or database; no message holds a secret.
+    Raises BrokerUnavailable, and BrokerRefused if Valkey refuses user, password or database. No message has a secret.
     """
     with translated(endpoint, "CONNECT"), trio.fail_after(endpoint.connect_seconds), ExitStack() as undo:
         socket_stream = await _open(endpoint.address)
@@ -60,7 +60,7 @@ async def _secured(stream: trio.SocketStream, endpoint: Endpoint) -> trio.abc.St
 
 
 async def _context(tls: Tls) -> SSLContext:
-    """Made anew for each connection, so that certificates can be rotated."""
+    """A new context for each connection, so that rotated certificates are read."""
     make = partial(client_context, tls.ca_file, tls.cert_file, tls.key_file)
     try:
         return await trio.to_thread.run_sync(make, abandon_on_cancel=True)
@@ -86,11 +86,11 @@ async def _authenticate(connection: ValkeyConnection, endpoint: Endpoint) -> Non
     except ResponseError as error:
         if str(error) == _CROWDED:
             raise
-        # Without its cause: an answer that quotes the command would quote the password.
+        # `from None`: the reply may quote the command, and with it the password.
         code = code if (code := code_of(error)) in _AUTH_CODES else "ERR"
         raise BrokerRefused(f"{endpoint} does not accept the user and password given ({code})", code=code) from None
     if answer != b"OK":
-        raise InvalidResponse("an answer to AUTH that is none")
+        raise InvalidResponse("an unexpected answer to AUTH")
 
 
 async def _select(connection: ValkeyConnection, endpoint: Endpoint) -> None:
@@ -110,7 +110,7 @@ async def _read(credential: str | Secret | FromFile) -> str:
 
 
 def _content(path: Path) -> str:
-    """A mounted secret: the file without the line end that editors add."""
+    """The content of a mounted secret, without the one line end that editors add."""
     try:
         content = read_file(path, most_bytes=_MOST_SECRET_BYTES).decode().removesuffix("\n").removesuffix("\r")
     except (FileUnusable, UnicodeDecodeError) as error:

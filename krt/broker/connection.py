@@ -1,9 +1,10 @@
 """One connection to Valkey over a Trio stream: commands out, checked replies in.
 
-RESP2, which every Valkey speaks unasked: it saves the HELLO, and as a subscription has a connection of its
-own, RESP3's push messages would buy nothing. No CLIENT SETINFO: krt's ACLs do not grant it.
-Errors here are those of `valkey.exceptions`: after a ResponseError, which is an answer, the connection is fit
-for the next command; after any other it is gone. `failures` translates both for the rest of krt.
+Ours and not valkey-py's or coredis's: docs/decisions/0001 says why. libvalkey packs and parses.
+RESP2, which every Valkey speaks without HELLO; a subscription has a connection of its own, so RESP3's push messages
+would not help. No CLIENT SETINFO, because krt's ACLs do not grant it.
+Errors here are those of `valkey.exceptions`. A ResponseError is a reply, after which the connection is fit for the next
+command; any other error closes the connection. `failures` translates all of them for the rest of krt.
 """
 
 from collections.abc import Sequence
@@ -26,9 +27,10 @@ _INCOMPLETE = object()
 
 
 class ValkeyConnection:
-    """At rest or closed: an exchange that does not reach its end takes the connection with it.
+    """A connection for one task at a time.
 
-    Else its late reply would be taken for the answer to the next command. For one task at a time.
+    If an exchange does not reach its end, the connection is closed. Otherwise the next command would take the late
+    reply for its own.
     """
 
     def __init__(self, stream: trio.abc.Stream, socket: trio.socket.SocketType) -> None:
@@ -41,14 +43,14 @@ class ValkeyConnection:
         )
 
     async def execute(self, *command: Argument) -> Reply:
-        """One command and its reply. Raises ResponseError (a reply, too), ConnectionLost, InvalidResponse."""
+        """One command and its reply. Raises ResponseError for an error reply, ConnectionLost, InvalidResponse."""
         (reply,) = await self.execute_all([command])
         if isinstance(reply, ResponseError):
             raise reply
         return reply
 
     async def execute_all(self, commands: Sequence[Sequence[Argument]]) -> list[Answer]:
-        """Several commands in one write; their replies, errors among them as values."""
+        """Several commands in one write, and their replies. An error reply is returned as a value, not raised."""
         at_rest = False
         try:
             await self.send(*commands)
@@ -60,7 +62,7 @@ class ValkeyConnection:
         return replies
 
     async def send(self, *commands: Sequence[Argument]) -> None:
-        """Write commands whose replies are to be `receive`d. Who interrupts it must close the connection."""
+        """Write commands, without waiting for replies. If this is interrupted, the caller must close the connection."""
         packed = b"".join(libvalkey.pack_command(tuple(command)) for command in commands)
         try:
             await self._stream.send_all(packed)
@@ -68,7 +70,7 @@ class ValkeyConnection:
             raise ConnectionLost("the connection was lost") from error
 
     async def receive(self) -> Answer:
-        """The next reply, whole and checked. Cancelled it loses nothing: the next call goes on from there."""
+        """The next reply, whole and checked. If it is cancelled, nothing is lost: the next call goes on from there."""
         while (reply := self._parsed()) is _INCOMPLETE:
             await self._feed()
         self._fed_bytes = 0
@@ -76,14 +78,15 @@ class ValkeyConnection:
 
     @property
     def is_closed(self) -> bool:
+        """Whether this side has closed the connection."""
         return self._closed
 
     def is_reusable(self) -> bool:
-        """Whether it is open and silent: what arrives at rest is either the end or garbage."""
+        """Whether it is open and nothing has arrived: between exchanges, only an end or garbage can arrive."""
         return not self._closed and not self._socket.is_readable()
 
     def close(self) -> None:
-        """Close at once, without a word to Valkey; never blocks. Twice is harmless."""
+        """Close at once, without telling Valkey. Never blocks, and may be called twice."""
         self._closed = True
         self._socket.close()
 
@@ -107,7 +110,7 @@ class ValkeyConnection:
 
 
 def code_of(error: ResponseError) -> str:
-    """The first word of an error reply. It names the kind of error: NOPERM, NOSCRIPT, ERR…"""
+    """The first word of an error reply, which names the kind of error: NOPERM, NOSCRIPT, ERR…"""
     return str(error).partition(" ")[0]
 
 
@@ -116,7 +119,7 @@ def _response_error(text: str) -> ResponseError:
 
 
 def _checked(value: object, depth: int = 0) -> Reply:
-    """Only what RESP2 has, and no deeper than krt ever asks for: libvalkey takes neither limit."""
+    """The reply, if it has only types of RESP2 and is not nested too deep; libvalkey limits neither."""
     if value is None or type(value) is int or isinstance(value, bytes):
         return value
     if not isinstance(value, list):

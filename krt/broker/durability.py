@@ -1,4 +1,4 @@
-"""Whether what Valkey answered survives its crash: looked at, not assumed (J5 of docs/correctness.md)."""
+"""Checks whether Valkey is configured to keep what it has answered over a crash (docs/correctness.md, J5)."""
 
 from typing import cast
 
@@ -7,7 +7,7 @@ from krt.errors import BrokerRefused
 
 
 async def durability_problems(client: Client) -> tuple[str, ...]:
-    """What speaks against it, a sentence each. Raises BrokerUnavailable."""
+    """A sentence for each setting by which Valkey could lose what it has answered. Raises BrokerUnavailable."""
     persistence = _fields(await client.call("INFO", "persistence"))
     memory = _fields(await client.call("INFO", "memory"))
     fsync = await _appendfsync(client)
@@ -23,7 +23,8 @@ async def durability_problems(client: Client) -> tuple[str, ...]:
 
 
 async def _appendfsync(client: Client) -> str | None:
-    # INFO does not tell it, and not every user may ask: None then. krt worker's may in the ACL file of deploy/valkey.
+    # INFO does not show appendfsync, and not every user may run CONFIG GET: then None. The user of krt worker in the
+    # ACL file of deploy/valkey may.
     try:
         reply = cast("list[bytes]", await client.call("CONFIG", "GET", "appendfsync"))
     except BrokerRefused:

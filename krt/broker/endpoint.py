@@ -1,4 +1,4 @@
-"""Where Valkey is and as whom to speak to it: a value, and how it is read from VALKEY_ADDR."""
+"""Where Valkey is, and as which user krt connects: a value, and its parser for VALKEY_ADDR."""
 
 import re
 from collections.abc import Mapping
@@ -14,14 +14,14 @@ from krt.secret import Secret
 
 @dataclass(frozen=True, slots=True)
 class FromFile:
-    """A user's name or password in a mounted file, read again at each connect, so that it can be rotated."""
+    """A user name or password in a mounted file. Each connect reads the file again, so that it can be rotated."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Speak TLS, with these files, read again at each connect, too; see `krt.tls.client_context`."""
+    """TLS with these files. Each connect reads them again; `krt.tls.client_context` says what None means."""
 
     ca_file: Path | None = None
     cert_file: Path | None = None
@@ -30,6 +30,8 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Tcp:
+    """A host and a port. Raises ValueError with a clause if either is impossible."""
+
     host: str
     port: int
 
@@ -37,7 +39,7 @@ class Tcp:
         if not _HOST.fullmatch(self.host) or len(self.host) > 253:
             raise ValueError("names no host")
         if not 0 < self.port < 65536:
-            raise ValueError("has a port that is none: they go from 1 to 65535")
+            raise ValueError("has a port outside of 1 to 65535")
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -45,6 +47,8 @@ class Tcp:
 
 @dataclass(frozen=True, slots=True)
 class Unix:
+    """A Unix socket."""
+
     path: Path
 
     def __str__(self) -> str:
@@ -53,9 +57,9 @@ class Unix:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One Valkey and the user krt is there. `str()` of it is fit for any message: the address alone.
+    """One Valkey, and the user that krt connects as. `str()` gives the address alone, so it may go into any message.
 
-    `connect_seconds` bounds one connect with its handshakes, `call_seconds` one command and its answer.
+    `connect_seconds` bounds one connect with its handshakes, `call_seconds` one command and its reply.
     """
 
     address: Tcp | Unix
@@ -75,9 +79,9 @@ class Endpoint:
 
 
 def parse_endpoint(addr: str) -> Endpoint:
-    """Read `host:port` (as the Go peer does: an empty host is this machine) or a URL.
+    """The endpoint for `host:port` or a URL. An empty host means localhost, as in the Go peer of docs/migrating.md.
 
-    Raises ValueError: one sentence that repeats nothing of `addr`, for a password may stand anywhere in it.
+    Raises ValueError with one sentence that quotes nothing of `addr`, because a password may be anywhere in it.
     """
     if plain := _HOST_AND_PORT.fullmatch(addr):
         host = plain["host"].strip("[]") or "localhost"
@@ -114,13 +118,13 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         if parts.port != 0:
             return parts
-    except ValueError:  # dropped: it may quote a password
+    except ValueError:  # dropped, because it may quote a password
         pass
     raise ValueError(f"is no URL (in user and password, / ? # @ % are written %2F and so on): {_FORMS}")
 
 
 def _check_nothing_is_ignored(parts: SplitResult) -> None:
-    """What `parse_url` would pass over in silence."""
+    """Raise ValueError for a part of the URL that valkey's `parse_url` would silently ignore."""
     if parts.scheme not in _SCHEMES:
         raise ValueError(f"has a scheme krt does not know: {_FORMS}")
     if parts.fragment or not re.fullmatch(r"(db=[0-9]{1,5})?", parts.query):

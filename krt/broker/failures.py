@@ -1,4 +1,4 @@
-"""What goes wrong between krt and Valkey, as krt's own errors: sentences with a remedy and no secret."""
+"""Translates errors between krt and Valkey into krt's own: sentences with a remedy and without a secret."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -22,9 +22,9 @@ _CHANNEL_DENIED = "No permissions to access a channel"
 
 @contextmanager
 def translated(endpoint: Endpoint, *command: Argument) -> Iterator[None]:
-    """Raise BrokerRefused for an error reply within, BrokerUnavailable for a lost, late or unreadable one.
+    """Raise BrokerRefused if the block raises for an error reply, BrokerUnavailable for a lost, late or unreadable one.
 
-    `command` is what was asked; its first word goes into the messages, of the rest a channel's name at most.
+    `command` is the command that was sent. Messages contain its first word and, if it has one, the channel's name.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def translated(endpoint: Endpoint, *command: Argument) -> Iterator[None]:
 
 
 def translation(endpoint: Endpoint, command: Sequence[Argument], error: Exception) -> BrokerRefused | BrokerUnavailable:
-    """What `translated` raises for one of the FAILURES."""
+    """The error that `translated` raises for `error`, which is one of FAILURES."""
     match error:
         case ResponseError():
             return refusal(endpoint, command, error)
@@ -46,13 +46,13 @@ def translation(endpoint: Endpoint, command: Sequence[Argument], error: Exceptio
 
 
 def refusal(endpoint: Endpoint, command: Sequence[Argument], error: ResponseError) -> BrokerRefused:
-    """The error reply `error` to `command` as a sentence with its remedy, where one is known."""
+    """The error for the error reply to `command`: a sentence, with the remedy if krt knows one."""
     problem = _problem(endpoint, command, str(error))
     return BrokerRefused(f"{endpoint} {problem}", code=quoted(code_of(error)))
 
 
 def quoted(text: str) -> str:
-    """Text from outside, fit for one line of a log: escaped to ASCII and cut."""
+    """Text from outside, escaped to ASCII and cut, so that it fits into one line of a log."""
     return ascii(text)[1:-1][:_MOST_QUOTED_CHARACTERS]
 
 
@@ -74,7 +74,7 @@ def _problem(endpoint: Endpoint, command: Sequence[Argument], text: str) -> str:
 
 
 def _missing_rule(endpoint: Endpoint, command: Sequence[Argument], text: str) -> tuple[str, str] | None:
-    """Who lacks which ACL rule; also when it was a script of krt's that ran into it."""
+    """The user and the ACL rule that it lacks, if that is the error; also if a command within a script was denied."""
     if denied := _COMMAND_DENIED.search(text):
         return quoted(denied["user"]), f"+{quoted(denied['command'])}"
     if _KEY_DENIED in text:
@@ -99,7 +99,7 @@ def _channel(command: Sequence[Argument]) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """What the system said; Trio groups that, an error for each address of a host."""
+    """The system's message. Trio raises a group of errors if a host has several addresses: then all messages."""
     if isinstance(error.__cause__, ExceptionGroup):
         return ", ".join(dict.fromkeys(_reason(e) for e in error.__cause__.exceptions if isinstance(e, OSError)))
     return quoted(error.strerror or str(error))

@@ -1,4 +1,7 @@
-"""The journal as a worker uses it: a stream, one consumer group for each cluster and scope, one consumer a process."""
+"""The journal as a worker uses it: a Valkey stream with a consumer group for each cluster and scope.
+
+Each worker process is one consumer of its group. docs/correctness.md has the rules (J1 to J5, C1 to C7).
+"""
 
 from collections.abc import Mapping, Sequence
 from secrets import token_hex
@@ -31,13 +34,13 @@ from krt.logs import Log
 
 log = Log("broker")
 
-IDLE_SECONDS = 15.0  # an entry that its worker did not renew for so long belongs to whoever claims it
+IDLE_SECONDS = 15.0  # if a worker does not renew its claim on an entry for so long, any other may claim it
 KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
-_ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot hand in
-_RELEASED_MILLISECONDS = 24 * 3600 * 1000
-MOST_ENTRY_BYTES = 64 * 1024  # several times what krt writes: the body of an event has at most 8 KiB
-_ENOUGH_BYTES = 256 * 1024  # with one entry more it is far from the megabyte at which a connection is cut
+_ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot append to the journal
+_RELEASED_MILLISECONDS = 24 * 3600 * 1000  # an idle time at which any worker may claim the entry at once
+MOST_ENTRY_BYTES = 64 * 1024  # several times the largest entry of krt's: the body of an event has at most 8 KiB
+_ENOUGH_BYTES = 256 * 1024  # a reply has one entry more at most: far from the 1 MiB that closes a connection
 
 _GROUP_TO_MEND = {"NOGROUP": CREATE_GROUP, "AHEAD": REWIND}
 
@@ -45,27 +48,30 @@ _Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
 
 
 class ValkeyJournal:
-    """One worker's view. Every call raises BrokerUnavailable."""
+    """The port Journal for one worker, in Valkey. Every call raises BrokerUnavailable."""
 
     def __init__(self, client: Client, keys: Keys, *, group: str, most_entries: int) -> None:
         self._client = client
         self._keys = keys
         self._group = group
         self._most_entries = most_entries
-        self._consumer = token_hex(8)  # of this process alone: a namesake would be handed this one's entries
+        self._consumer = token_hex(8)  # unique: two processes with one name would be given each other's entries
 
     async def read_new(self, most: int) -> tuple[Delivered, ...]:
-        """Entries that no worker of the group was given yet; they are this one's now."""
+        """At most `most` entries that no worker of the group was given yet. From now on this worker holds them."""
         return tuple(Delivered(entry, fields, 1) for entry, fields in await self._read(">", most))
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
-        """Entries that are this worker's already: a reply that was lost with its connection leaves them so."""
+        """At most `most` entries that this worker holds already, from behind `after`.
+
+        Finds entries that Valkey gave this worker in a reply that never arrived.
+        """
         found = await self._read(str(after or 0), most)
         counts = await self._deliveries(found[0][0], found[-1][0], most) if found else {}
         return tuple(Delivered(entry, fields, counts.get(entry, 2)) for entry, fields in found)
 
     async def claim(self, cursor: str, most: int) -> Claimed:
-        """Entries that another worker has left alone; they are this one's now."""
+        """Take over at most `most` entries, from `cursor` on, whose worker has not renewed them for IDLE_SECONDS."""
         bounds = [most, MOST_ENTRY_BYTES, _ENOUGH_BYTES]
         arguments = [self._group, self._consumer, int(IDLE_SECONDS * 1000), cursor, *bounds]
         reply = await self._script(CLAIM, [self._keys.journal], arguments)
@@ -78,29 +84,29 @@ class ValkeyJournal:
         )
 
     async def renew(self, most: int) -> frozenset[EventId]:
-        """Say that this worker lives, and hear which entries are still its own."""
+        """Renew this worker's claims on at most `most` entries; the ids of those that it still holds."""
         return frozenset(_id(entry) for entry in await self._hold(most, idle_milliseconds=0))
 
     async def release(self, most: int) -> None:
-        """Let others claim at once what this worker holds."""
+        """Let other workers claim at once the entries that this worker holds."""
         await self._hold(most, idle_milliseconds=_RELEASED_MILLISECONDS)
 
     async def leave(self, entry: EventId) -> None:
-        """Let go of an entry as if it had never been delivered: it is for a worker that can read it."""
+        """Give an entry back as if it had never been delivered, for a newer worker that can read it."""
         whose = (self._keys.journal, self._group, "left", 0, str(entry))
         await self._client.call("XCLAIM", *whose, "IDLE", _RELEASED_MILLISECONDS, "RETRYCOUNT", 0, "JUSTID")
 
     async def acknowledge(self, entry: EventId) -> None:
-        """Nobody of the group gets the entry again, and nothing is said of it."""
+        """Settle an entry without a word in its report: no worker of the group gets it again."""
         await self._client.call("XACK", self._keys.journal, self._group, str(entry))
 
     async def tidy(self) -> None:
-        """Trim what is older than a day by Valkey's clock, and forget workers that have been gone as long."""
+        """Remove entries older than a day by Valkey's clock, and workers that have been gone for as long."""
         day = int(KEPT_SECONDS * 1000)
         await self._client.eval_script(TIDY, [self._keys.journal], [self._group, day, day])
 
     async def position(self) -> JournalPosition:
-        """The journal's name and the newest id it has given out."""
+        """The journal's name, and the newest id that it has given out. Gives the journal a name if it has none."""
         reply = await self._mended(POSITION, [self._keys.journal, self._keys.journal_name], [token_hex(8)])
         name, newest, is_new = cast("tuple[bytes, bytes, int]", reply)
         if is_new:
@@ -108,29 +114,29 @@ class ValkeyJournal:
         return JournalPosition(name.decode(), _id(newest))
 
     async def backlog(self) -> Backlog:
-        """How much there is, and how much of it is not settled."""
+        """How many entries the journal has, and how many of them this group has not settled."""
         entries, pending, oldest, undelivered = await self._script(BACKLOG, [self._keys.journal], [self._group])
         unsettled = pending + undelivered if undelivered >= 0 else None
         return Backlog(entries, unsettled, _id(oldest) if oldest else None)
 
     async def now(self) -> float:
-        """Valkey's clock, in seconds since the epoch."""
+        """The time by Valkey's clock, in seconds since the epoch."""
         seconds, microseconds = cast("list[bytes]", await self._client.call("TIME"))
         return int(seconds) + int(microseconds) / 1e6
 
     async def group_made(self) -> float:
-        """When this worker's group was made, by Valkey's clock: it has seen everything since."""
+        """When this worker's group was created, in seconds since the epoch by Valkey's clock."""
         made = cast("bytes", await self._mended(GROUP_MADE, [self._keys.group_made(self._group)], []))
-        return int(made) / 1000 if made.isdigit() else 0.0  # what somebody's hand wrote holds up no event
+        return int(made) / 1000 if made.isdigit() else 0.0  # somebody wrote it by hand: no event waits for that
 
     async def hold_lease(self) -> bool:
-        """Whether this worker is the one that adopts; renewed by asking."""
+        """Take or renew the lease for adopting messages; whether this worker holds it."""
         return bool(await self._script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1)
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Take in an event that only the channel carried; None if another holds the lease. Raises JournalFull.
+        """Append an event that only the channel carried; None if another worker holds the lease. Raises JournalFull.
 
-        The same request_id again is the same event: its first answer may have been lost.
+        A second call with the same `request_id` returns the first one's id, for the first answer may have been lost.
         """
         keys = [
             self._keys.journal,
@@ -148,10 +154,10 @@ class ValkeyJournal:
             case [b"full"]:
                 raise JournalFull("the journal holds as many events as it may (KRT_MAX_JOURNAL)")
             case _:
-                raise BrokerUnavailable("the adopt script gave an answer that is none of its own")
+                raise BrokerUnavailable("Valkey answered the adopt script with something that the script never returns")
 
     async def _read(self, after: str, most: int) -> list[tuple[EventId, dict[str, str]]]:
-        """An entry that is too large for krt comes without its fields: nobody can read it."""
+        """Ids and fields from behind `after`. An entry of more than MOST_ENTRY_BYTES comes without its fields."""
         arguments = [self._group, self._consumer, most, MOST_ENTRY_BYTES, _ENOUGH_BYTES, after]
         return _entries(await self._script(READ_GROUP, [self._keys.journal], arguments))
 
@@ -168,7 +174,7 @@ class ValkeyJournal:
         return await self._with_group(lambda: self._mended(script, keys, arguments))
 
     async def _mended(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
-        """Of the journal itself nothing is set aside: what was accepted may be in it."""
+        """Run a script; delete keys of a wrong type, but never the journal itself, which may hold accepted events."""
         texts = (self._keys.journal_name, self._keys.adopter, self._keys.group_made(self._group))
         own = dict.fromkeys(texts, "string")
         return await mended(self._client, own, lambda: self._client.eval_script(script, keys, arguments))

@@ -1,67 +1,67 @@
-"""The names of everything krt keeps in Valkey: one hash slot, so that one script may touch all of it."""
+"""The keys of everything that krt stores in Valkey. All have one hash slot, so that one script may use several."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """`prefix` keeps several installations on one Valkey apart."""
+    """The keys of one installation; installations on one Valkey differ in `prefix`."""
 
     prefix: str
 
     @property
     def journal(self) -> str:
-        """The stream of accepted events."""
+        """Stream: the accepted events."""
         return f"{{{self.prefix}}}:journal"
 
     @property
     def journal_name(self) -> str:
-        """A random name that the journal gets with its first entry: ids of another journal mean nothing in this one."""
+        """String: the random name that the journal gets with its first entry. Ids of two names cannot be compared."""
         return f"{{{self.prefix}}}:journal-name"
 
     @property
     def adopter(self) -> str:
-        """The lease of the one worker that takes messages without a journal entry into the journal."""
+        """String: the lease of the one worker that appends messages without a journal entry to the journal."""
         return f"{{{self.prefix}}}:adopter"
 
     def adopted(self, message: str) -> str:
-        """Which event a message became that one worker has heard and numbered."""
+        """String: the id of the event that a message became. `message` is the id that the worker gave the message."""
         return f"{{{self.prefix}}}:adopted:{message}"
 
     def cluster(self, name: str) -> str:
-        """Which cluster goes by a name."""
+        """String: the identity of the cluster that has the name."""
         return f"{{{self.prefix}}}:cluster:{name}"
 
     def group_made(self, group: str) -> str:
-        """When a consumer group was made, in milliseconds of Valkey's clock."""
+        """String: when a consumer group was created, in milliseconds since the epoch by Valkey's clock."""
         return f"{{{self.prefix}}}:group-made:{group}"
 
     def followed(self, group: str) -> str:
-        """Which workloads a group of workers follows, and for which events."""
+        """Hash: the workloads that a group of workers follows, each with the ids of the events it follows them for."""
         return f"{{{self.prefix}}}:followed:{group}"
 
     def follower(self, group: str) -> str:
-        """The lease of the one worker of a group that tells how rollouts go on."""
+        """String: the lease of the one worker of a group that writes how rollouts go on."""
         return f"{{{self.prefix}}}:follower:{group}"
 
     @property
     def alive(self) -> str:
-        """When each group of workers was last seen."""
+        """Hash: when each group of workers, and each worker, was last alive."""
         return f"{{{self.prefix}}}:alive"
 
     @property
     def reports_channel(self) -> str:
-        """Where the id of each event is rung whose report has changed."""
+        """Channel: the id of each event whose report has changed."""
         return f"{{{self.prefix}}}:reports"
 
     def report(self, event: str) -> str:
-        """The report of one event; of the empty text, what all their keys begin with."""
+        """Hash: the report of one event. With "" for `event`: the beginning of all these keys."""
         return f"{{{self.prefix}}}:report:{event}"
 
     def token(self, digest: str) -> str:
-        """The record of a spent token."""
+        """String: the record of a token that was used."""
         return f"{{{self.prefix}}}:token:{digest}"
 
     def retry(self, digest: str) -> str:
-        """The record of an Idempotency-Key."""
+        """String: the record of an Idempotency-Key."""
         return f"{{{self.prefix}}}:retry:{digest}"

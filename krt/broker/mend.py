@@ -1,4 +1,4 @@
-"""Sets aside what somebody's hand wrote into a key of krt's: it would be refused with every call, for ever."""
+"""Deletes a key of krt's whose type somebody else has changed: otherwise every call that needs it fails for ever."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar, cast
@@ -11,8 +11,8 @@ from krt.logs import Log
 log = Log("broker")
 T = TypeVar("T")
 
-# KEYS some keys; ARGV of which type each of them is. Deletes those of another type (PEXPIRE 0 does that, and the worker
-# may), and answers them.
+# KEYS some keys; ARGV the type that each should have. Deletes those of another type, and returns their names. Deletes
+# by PEXPIRE 0, because the worker's ACL has no DEL.
 SET_ASIDE = Script("""
 local gone = {}
 for i, key in ipairs(KEYS) do
@@ -27,7 +27,11 @@ return gone
 
 
 async def mended(client: Client, own: Mapping[str, str], ask: Callable[[], Awaitable[T]]) -> T:
-    """What `ask` answers; if one of krt's `own` keys (name → type) is of another type, once that is set aside."""
+    """The result of `ask`. `own` maps keys that `ask` uses to their types.
+
+    If `ask` raises BrokerRefused with WRONGTYPE, those of the keys that have another type are deleted, and `ask` is
+    called once more.
+    """
     try:
         return await ask()
     except BrokerRefused as error:

@@ -1,4 +1,4 @@
-"""Reads a hash of any size: no single answer of Valkey's is longer than a connection takes."""
+"""Reads a hash of any size, page by page, so that no reply is larger than a connection accepts."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -10,8 +10,8 @@ from krt.logs import Log
 
 log = Log("broker")
 
-_PAGE_BYTES = 128 * 1024  # and one step of the scan more: far from the megabyte at which a connection is cut
-_MOST_FIELDS = 200_000  # of a report or of what is followed: twice what 50,000 workloads have
+_PAGE_BYTES = 128 * 1024  # a page has one scan step more at most: far from the 1 MiB that closes a connection
+_MOST_FIELDS = 200_000  # twice what a report of 50,000 workloads has
 _CUT = (
     "somebody else writes here: what is beyond is passed over, so that reports may lack workloads and rollouts may not "
     "be followed to their end; take out what krt did not write, or delete the key"
@@ -19,7 +19,11 @@ _CUT = (
 
 
 async def read_hash(client: Client, key: str, page: Script = PAGE) -> dict[str, str]:
-    """Fields and values, each as it was at some moment of the reading. Raises BrokerUnavailable."""
+    """All fields and values of a hash; `page` is the script that reads one page. Raises BrokerUnavailable.
+
+    This is not a snapshot: a field that changes meanwhile has either value. More than 200,000 fields are cut, with an
+    error in the log.
+    """
     found: dict[str, str] = {}
     cursor = b"0"
     while True:
@@ -34,6 +38,6 @@ async def read_hash(client: Client, key: str, page: Script = PAGE) -> dict[str, 
 
 
 def texts(flat: Sequence[bytes]) -> dict[str, str]:
-    """Fields and values as they come from Valkey, one after the other."""
+    """A mapping from Valkey's flat list of fields and values. Bytes that are not UTF-8 are replaced."""
     parts = [part.decode(errors="replace") for part in flat]
     return dict(zip(parts[::2], parts[1::2], strict=True))

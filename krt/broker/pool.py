@@ -1,4 +1,4 @@
-"""A bounded set of connections, each lent to one task at a time, and lent again only if it was at rest meanwhile."""
+"""A bounded pool of connections: each is lent to one task at a time, and kept if its exchanges were completed."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from krt.broker.endpoint import Endpoint
 
 T = TypeVar("T")
 
-# Shorter than what firewalls and balancers forget an idle connection after, without a word to either end.
+# Firewalls and load balancers drop an idle connection later than this, and tell neither end.
 IDLE_SECONDS = 60.0
 
-_DEMOTED = "READONLY"  # the answer of a former primary: after a failover only new connections lead to the present one
+_DEMOTED = "READONLY"  # a former primary's error after a failover; only a new connection can reach the new primary
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class _Idle:
 
 
 class Pool:
-    """At most `size` connections, made when wanted. While all are lent, a task waits for its turn."""
+    """At most `size` connections, opened when needed. While all are lent, a task waits for its turn."""
 
     def __init__(self, endpoint: Endpoint, size: int, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._endpoint = endpoint
@@ -37,7 +37,7 @@ class Pool:
         self._closed = False
 
     async def lend(self, use: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
-        """What `use` makes of a connection in one exchange or a few; it is kept unless one was interrupted."""
+        """The result of `use`, called with a connection. The connection is kept, unless an exchange was interrupted."""
         await self._turn()
         try:
             connection = self._kept() or await connect(self._endpoint)
@@ -57,24 +57,24 @@ class Pool:
             self._turns.release()
 
     def drop_idle(self) -> None:
-        """Close what is not lent: when one connection broke, the others to that server have, too."""
+        """Close all connections that are not lent: if one connection broke, the others to that server did, too."""
         while self._idle:
             self._idle.pop().connection.close()
 
     def close(self) -> None:
-        """Close what is not lent, and what is lent when it comes back."""
+        """Close all connections that are not lent now, and the others when they are returned."""
         self._closed = True
         self.drop_idle()
 
     async def _turn(self) -> None:
-        await trio.lowlevel.checkpoint_if_cancelled()  # else a connection would be the price of an exchange not begun
+        await trio.lowlevel.checkpoint_if_cancelled()  # otherwise a cancelled task would cost a connection for nothing
         try:
-            self._turns.acquire_nowait()  # nobody waits: no need to let others run first
+            self._turns.acquire_nowait()  # without a checkpoint, since nobody else waits for a turn
         except trio.WouldBlock:
             await self._turns.acquire()
 
     def _kept(self) -> ValkeyConnection | None:
-        """The connection used last that is still good; those that are not are closed on the way."""
+        """The kept connection that was used last and is still good, or None. Closes bad ones that come before it."""
         while self._idle:
             idle = self._idle.pop()
             if trio.current_time() - idle.since < self._idle_seconds and idle.connection.is_reusable():

@@ -1,4 +1,4 @@
-"""The newest events' reports, for the live page: only read, nothing is kept or changed at Valkey by looking."""
+"""Reads the newest events' reports for the live page. Nothing in Valkey is changed by it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,16 +18,17 @@ from krt.core.report.report import Report
 from krt.core.report.report_fields import parse
 
 MOST_EVENTS = 100
-MOST_FIELDS = 10_000  # of all of them together: so many are looked through and held at a time
+MOST_FIELDS = 10_000  # of all these reports together
 MOST_OTHERS = 64
 _FIELDS_AT_ONCE = 300
-_BYTES_AT_ONCE = 256 * 1024  # and one report more: far from the megabyte at which a connection is cut
+_BYTES_AT_ONCE = 256 * 1024  # a reply has one report more at most: far from the 1 MiB that closes a connection
 
-# KEYS 1 journal, 2 when each group of workers was seen
-# ARGV 1 what report keys begin with, 2 how many events, 3 how many fields in all, 4 of one report at once,
-#      5 after how many bytes it is enough, 6 how many are known, then their ids and sizes, then the ids of others.
-# Answers the time, what is known of the groups, and of the newest and of the others each: id, size (0: there is none),
-# and the fields, unless the size is the known one or they are to be read by themselves.
+# KEYS 1 journal, 2 the sightings of the groups of workers
+# ARGV 1 beginning of report keys, 2 the most events, 3 the most fields in all, 4 the most fields of one report,
+#      5 the number of bytes after which no more fields are returned, 6 the number of reports that the caller knows,
+#      then id and size (in fields) of each of these, then the ids of other events.
+# Returns the time, the sightings, and for the newest and for the other events a list each of: id, size (0: no report),
+# and fields. The fields are empty if the size is the known one, or if the report has to be read by itself.
 RECENT = Script(
     GROUPS
     + """
@@ -60,14 +61,14 @@ _Found = Sequence[tuple[bytes, int, Sequence[bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A report of which everything has its last word: it changes no more but by growing."""
+    """A report in which every state is final. It changes only if another group adds fields, and then `size` grows."""
 
     report: Report
     size: int
 
 
 class RecentReports:
-    """Remembers the reports that have ended, so that looking again costs next to nothing."""
+    """Reads the reports of the newest MOST_EVENTS events. Keeps ended ones, so that they are not transferred again."""
 
     def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client
@@ -75,7 +76,7 @@ class RecentReports:
         self._known: Mapping[EventId, _Known] = {}
 
     async def read(self, others: Collection[EventId] = ()) -> Recent:
-        """The newest events' reports, newest first, and those of some others. Raises BrokerUnavailable."""
+        """The newest events' reports, newest first, and those of at most 64 others. Raises BrokerUnavailable."""
         now, groups, newest, also = await self._look(list(others)[:MOST_OTHERS])
         known: dict[EventId, _Known] = {}
         recent = [report for one in newest if (report := await self._report(*one, known))]
@@ -98,7 +99,7 @@ class RecentReports:
         if before and before.size == size:
             known[event] = before
             return before.report
-        if size == 0:  # an entry by somebody's hand, or one that is being trimmed
+        if size == 0:  # somebody wrote the entry by hand, or it is being trimmed
             return None
         report = parse(event, texts(fields) if fields else await read_hash(self._client, self._keys.report(str(event))))
         if report.groups and all(is_finished(report, group) for group in report.groups):

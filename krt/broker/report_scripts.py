@@ -1,7 +1,7 @@
-"""The scripts by which reports change: only forward, whoever writes, however often and in whatever order.
+"""The scripts that change reports. States only move forward, in whatever order and however often workers write.
 
-A report is a hash for each event. What workloads are still followed for which events stands beside it, a hash for each
-group of workers: "KIND/NAMESPACE/NAME/UID" → "ID ID…". Every change of a report is rung for on a channel of krt's own.
+The report of an event is a hash. Beside the reports, each group of workers has a hash of the workloads that it follows,
+each with the ids of events: "KIND/NAMESPACE/NAME/UID" → "ID ID…". When a report changes, its event's id is published.
 """
 
 from krt.broker.bounded import FIELDS, GROUPS, SIGHTING, SIZE
@@ -9,14 +9,16 @@ from krt.broker.script import Script
 from krt.broker.target_lua import STATES
 from krt.core.report.report import MOST_TARGETS
 
-_MOST_IDS_BYTES = 128 * 1024  # of the events that one workload is followed for: some six thousand
+_MOST_IDS_BYTES = 128 * 1024  # of the ids of events that one workload is followed for: some six thousand ids
 
-# What is not JSON counts as nothing said: it is overwritten, and stops nobody. A report's key that holds something else
-# than a hash counts as no report.
+# `forward` writes a field, unless the stored one is final, newer or the same. Returns 1 if it changed something. A
+# stored value that is not JSON counts as missing and is overwritten. A key that is not a hash counts as no report.
 #
-# An event with more workloads than a report tells one by one (its group says how many) keeps a field for each of them
-# that is unfinished or failed. Of those that ended well and stand beyond the first MOST fields it keeps that there are
-# some ("done/GROUP"): a thousand more lines of "ready" would cost memory for a day, and tell nobody anything.
+# `is_folded` deletes a field instead, if the event has more than MOST workloads, the report has more than MOST fields
+# and the workload ended well: then the report only keeps that there are such workloads ("done/GROUP"). Unfinished and
+# failed ones keep their fields. A thousand more fields that say "ready" would cost memory for a day and help nobody.
+#
+# `follow` adds an event to those that a workload is followed for.
 _FORWARD = (
     SIZE + STATES + f"""
 local MOST, MOST_IDS = {MOST_TARGETS}, {_MOST_IDS_BYTES}
@@ -62,9 +64,9 @@ end
 """
 )
 
-# KEYS 1 the report, 2 what is followed
-# ARGV 1 id, 2 channel, 3 how long what is followed is kept (ms), 4 how many fields, then field and value each,
-#      then what to follow. Written before what is written is done: whoever takes over goes on from here.
+# KEYS 1 the report, 2 the group's followed workloads
+# ARGV 1 id, 2 channel, 3 lifetime of the second key (ms), 4 the number of fields, then field and value of each, then
+#      the workloads to follow. A worker calls this before it acts, so that another worker can go on from here.
 RECORD = Script(
     _FORWARD
     + """
@@ -77,10 +79,11 @@ return changed
 """
 )
 
-# KEYS 1 journal, 2 the report, 3 what is followed
-# ARGV 1 group, 2 id, 3 channel, 4 how long what is followed is kept (ms), 5 how many fields, then field and value each,
-#      then a field and what to follow each. Writes the outcome and acknowledges the entry.
-# It rests on nothing that an earlier call wrote: a failover may have lost that, and this one comes to the new primary.
+# KEYS 1 journal, 2 the report, 3 the group's followed workloads
+# ARGV 1 group, 2 id, 3 channel, 4 lifetime of the third key (ms), 5 the number of fields, then field and value of each,
+#      then pairs of a target's field and the workload to follow unless that target is final.
+# Writes the outcome and acknowledges the entry. Depends on nothing that an earlier call wrote: a failover may have lost
+# that before this call reached the new primary.
 SETTLE = Script(
     _FORWARD
     + """
@@ -97,10 +100,10 @@ return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 """
 )
 
-# KEYS 1 what is followed
-# ARGV 1 the followed, 2 its uid, 3 the field, 4 the value, 5 "1" if it is the last word, 6 what report keys begin with,
-#      7 channel, then the ids. Answers how many reports that changed. What an event says of another object of the
-#      name (by uid) stays as it is.
+# KEYS 1 the group's followed workloads
+# ARGV 1 the workload, 2 its uid, 3 the target's field, 4 its value, 5 "1" if its state is final, 6 beginning of report
+#      keys, 7 channel, then the ids of the events.
+# Returns the number of reports that this changed. A target of another object of the same name (by uid) is not changed.
 TELL = Script(
     _FORWARD
     + """
@@ -125,12 +128,12 @@ return changed
 """
 )
 
-# KEYS 1 what is followed
-# ARGV 1 the followed, 2 what report keys begin with, 3 the group's field, 4 the target's,
-#      5 the first place (from 0) among the ids that is asked about, then all ids.
-# Answers for each of these, or as many as one answer may hold, whether there is a report (1 or 0), and what the two
-# fields hold; nothing if it is followed for another one by now: one that was superseded is settled, and what took its
-# place would be missing from the picture.
+# KEYS 1 the group's followed workloads
+# ARGV 1 the workload, 2 beginning of report keys, 3 the group's field, 4 the target's field,
+#      5 the position (from 0) of the first id to return, then all ids that the caller knows.
+# Returns for each id from there on, as many as fit into one reply: whether there is a report (1 or 0), and the values
+# of the two fields. Returns nothing if the workload is also followed for an event that the caller did not list: a
+# superseded event counts as settled, and its successor would be missing from the decision.
 STANDINGS = Script(
     FIELDS
     + """
@@ -152,7 +155,7 @@ return found
 """
 )
 
-# KEYS 1 the report; ARGV 1 a field. Answers what it holds; "" where krt never writes that, nil where there is none.
+# KEYS 1 the report; ARGV 1 a field. Returns its value; "" if it is larger than krt writes any, nil if there is none.
 SAID = Script(
     FIELDS
     + """
@@ -163,9 +166,11 @@ return said[2]
 """
 )
 
-# Beside each group, "GROUP", stands each of its workers, "GROUP/WORKER", and when it was there last. What is neither of
-# the two goes, and times that are yet to come are put right: they would never pass.
-# It goes by the thousand: while a script runs, Valkey answers nobody.
+# The hash of sightings has a field "GROUP" for each group, and "GROUP/WORKER" for each of its workers with the time
+# when the worker was last alive.
+# `others_living`: the number of the group's other workers that are alive. It also deletes all other fields, and
+# corrects times in the future, which would never pass. It deletes a thousand fields at a time, to be quick: while a
+# script runs, Valkey answers nobody.
 _WORKERS = (
     FIELDS
     + SIGHTING
@@ -191,9 +196,9 @@ end
 """
 )
 
-# KEYS 1 when each group of workers was seen
-# ARGV 1 group, 2 after what silence it counts as gone (s), 3 its presence, 4 the worker
-# Kept are: since when it has been there, when it was last, when it was last before it was gone, and its presence.
+# KEYS 1 the sightings
+# ARGV 1 group, 2 the silence after which a new sighting begins (s), 3 its presence, 4 the worker
+# Writes the group's sighting: the times `first`, `last` and `earlier` of krt.core.report.presence, and its presence.
 ALIVE = Script(
     _WORKERS
     + """
@@ -206,9 +211,10 @@ return others_living(KEYS[1], ARGV[1], own, now)
 """
 )
 
-# KEYS 1 when each group of workers was seen; ARGV as of ALIVE, the presence that of a group that has left.
-# Answers 1 if the worker was the last one of its group, which has left by that. One that died lately counts as living:
-# then the group only falls silent, as after a crash. So does one whose worker was not known any more.
+# KEYS and ARGV as of ALIVE; the presence is that of a group that has left.
+# Returns 1 if the worker was the last of its group, so that the group has left. A worker that died within the last
+# minute counts as alive: then the group has not left, but only falls silent, as after a crash. The same happens if the
+# worker's own field is missing.
 LEAVE = Script(
     _WORKERS
     + """
@@ -224,9 +230,9 @@ return is_last and 1 or 0
 """
 )
 
-# KEYS 1 the report, 2 when each group of workers was seen; ARGV 1 how many fields may be answered at once.
-# Answers the fields, what is known of the groups, the time, and 1 if the fields are all there are. Where they are more,
-# those of targets are missing: they are to be read afterwards, so that none of a group that has ended is missed.
+# KEYS 1 the report, 2 the sightings; ARGV 1 the most fields in one reply.
+# Returns the fields, the sightings, the time, and 1 if the fields are complete. Otherwise the fields of targets are
+# left out. The caller reads them later than the groups, so that no target of a finished group is missed.
 READ = Script(
     GROUPS
     + """
@@ -247,8 +253,8 @@ return {fields, groups, now, 0}
 """
 )
 
-# KEYS 1 a hash; ARGV 1 cursor, 2 after how many bytes it is enough. Answers the next cursor, and fields and values:
-# what is there from the first page to the last is on one of them at least.
+# KEYS 1 a hash; ARGV 1 cursor, 2 the number of bytes after which the page ends. Returns the next cursor, and fields and
+# values. A field that exists from the first page to the last is on one page at least.
 PAGE = Script(
     FIELDS
     + """
@@ -262,8 +268,7 @@ return {cursor, fields}
 """
 )
 
-# KEYS 1 what is followed; ARGV 1 cursor, 2 after how many bytes it is enough. As PAGE; what names no workload and no
-# events goes, however much of it there is.
+# As PAGE, for the group's followed workloads. A field that does not name a workload and events is deleted.
 FOLLOWED = Script(
     FIELDS + f"""
 local MOST_IDS = {_MOST_IDS_BYTES}
@@ -290,7 +295,8 @@ return {cursor, fields}
 """
 )
 
-# KEYS 1 the report; ARGV 1 the field, 2 the final state to be answered. Answers the state that was stored first.
+# KEYS 1 the report; ARGV 1 the field ENDED, 2 a final state. Stores the state in the report, unless one is stored
+# already; returns the state that counts.
 END = Script("""
 if redis.call('EXISTS', KEYS[1]) == 0 then return ARGV[2] end
 local ended = redis.call('HGET', KEYS[1], ARGV[1])

@@ -1,4 +1,4 @@
-"""Reports as krt web reads them. The first final state that krt web answers is stored: later answers say the same."""
+"""Reads reports for krt web. The first final state that krt web answers is stored, and later answers repeat it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,9 +20,9 @@ _FIELDS_AT_ONCE = 300
 
 
 async def read_report(client: Client, keys: Keys, event: EventId) -> tuple[Report, Seen] | None:
-    """An event's report and the clusters that are known, of one moment; None where there is no report (any more).
+    """An event's report, and when each group was last seen; None if there is no report, or no longer.
 
-    Nothing is changed by it. Raises BrokerUnavailable.
+    Changes nothing. Raises BrokerUnavailable.
     """
     key = keys.report(str(event))
     reply = await client.eval_script(READ, [key, keys.alive], [_FIELDS_AT_ONCE])
@@ -34,14 +34,17 @@ async def read_report(client: Client, keys: Keys, event: EventId) -> tuple[Repor
 
 
 class Reports:
-    """Raises BrokerUnavailable."""
+    """The reports of all events. `read` raises BrokerUnavailable."""
 
     def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client
         self._keys = keys
 
     async def read(self, event: EventId) -> tuple[Report, Seen] | None:
-        """An event's report and the clusters it is waited for; None where there is none (any more)."""
+        """An event's report, and when each group was last seen; None if there is no report, or no longer.
+
+        If the event's state is final, stores it as the one that is answered from now on.
+        """
         if not (found := await read_report(self._client, self._keys, event)):
             return None
         report, seen = found
@@ -53,6 +56,6 @@ class Reports:
         try:
             keys = [self._keys.report(str(report.id))]
             ended = cast("bytes", await self._client.eval_script(END, keys, [ENDED, state]))
-        except BrokerUnavailable:  # a full Valkey keeps nobody from reading
+        except BrokerUnavailable:  # such as a full Valkey, from which reports can still be read
             return report
         return replace(report, event={**report.event, ENDED: ended.decode(errors="replace")})

@@ -1,4 +1,4 @@
-"""What a worker keeps in Valkey of rollouts: which are followed for which events, and what is said of them."""
+"""A worker's data about rollouts in Valkey: reports, followed workloads, and the sign that its group is alive."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from secrets import token_hex
@@ -36,11 +36,11 @@ from krt.core.report.target import Target
 T = TypeVar("T")
 
 _LEASE_MILLISECONDS = 3000
-_FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report: what nobody looks after goes by itself
+_FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report; expires by itself if no worker comes back
 
 
 class ValkeyRollouts:
-    """One worker's view. Every call raises BrokerUnavailable."""
+    """The port Rollouts for one worker, in Valkey. Every call raises BrokerUnavailable."""
 
     def __init__(self, client: Client, keys: Keys, *, group: str, presence: Presence | None = None) -> None:
         self._client = client
@@ -52,7 +52,10 @@ class ValkeyRollouts:
     async def record(
         self, event: EventId, group: Group, targets: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
-        """Write what is about to be done for an event, and follow these workloads (by uid) for it."""
+        """Write into the report what the group is about to do for an event, and follow workloads for the event.
+
+        `follow` maps each workload to follow to its uid.
+        """
         said = {group_field(self._group): to_json(group), **self._said(targets)}
         flat = [part for field in said.items() for part in field]
         keys = [self._keys.report(str(event)), self._keys.followed(self._group)]
@@ -65,7 +68,7 @@ class ValkeyRollouts:
         return said is not None and not parse_group(_text(said)).final
 
     async def is_over(self, event: EventId) -> bool:
-        """Whether the event, which is older than this group, is old news to the group: it has ended without it."""
+        """Whether an event older than this group has ended without the group, which then does nothing for it."""
         found = await read_report(self._client, self._keys, event)
         if found is None:
             return False
@@ -75,10 +78,11 @@ class ValkeyRollouts:
     async def settle(
         self, event: EventId, group: Group, done: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
-        """Write the outcome and acknowledge: nobody of the group gets the entry again.
+        """Write the outcome into the report and acknowledge the entry: no worker of the group gets it again.
 
-        `done` is all that is to be said of its workloads, and `follow` those (by uid) whose end others will tell: what
-        `record` wrote may be lost. What has ended meanwhile stays so.
+        `done` has a target for each of the event's workloads, and `follow` the uid of each whose rollout is followed.
+        Both are complete, because a failover of Valkey may have lost what `record` wrote. A state that has become final
+        meanwhile stays.
         """
         said = {**self._said(done), group_field(self._group): to_json(group)}
         own: list[str | int] = [self._group, str(event), self._keys.reports_channel, _FOLLOWED_MILLISECONDS, len(said)]
@@ -88,9 +92,9 @@ class ValkeyRollouts:
         await self._script(SETTLE, keys, [*own, *(part for pair in pairs for part in pair)])
 
     async def tell(self, followed: FollowedWorkload, target: Target) -> int:
-        """Say how a rollout goes on, for these of its events; with the last word, follow it for them no more.
+        """Write the workload's state into the reports of these events; the number of reports that this changed.
 
-        Answers how many reports that changed.
+        If the state is final, the workload is not followed for these events any more.
         """
         said: list[str | int] = [
             _name(followed.key, followed.uid),
@@ -105,13 +109,16 @@ class ValkeyRollouts:
         return cast("int", await self._script(TELL, [self._keys.followed(self._group)], said))
 
     async def followed(self) -> tuple[FollowedWorkload, ...]:
-        """What the workers of this group follow."""
+        """The workloads that this group follows."""
         kept = await self._mended(lambda: read_hash(self._client, self._keys.followed(self._group), FOLLOWED))
         found = (_followed(name, ids) for name, ids in kept.items())
         return tuple(one for one in found if one)
 
     async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
-        """How each of its events stands with the workload; nothing where it is followed for others, too, by now."""
+        """How each of the events stands with the workload.
+
+        Empty if the workload is by now also followed for an event that `followed` does not list.
+        """
         fields = [group_field(self._group), target_field(self._group, followed.key)]
         name = _name(followed.key, followed.uid)
         found: list[tuple[int, bytes, bytes]] = []
@@ -124,16 +131,19 @@ class ValkeyRollouts:
         return {event: _standing(*said) for event, said in zip(followed.events, found, strict=True)}
 
     async def hold_lease(self) -> bool:
-        """Whether this worker is the one that tells; renewed by asking."""
+        """Take or renew the lease for writing how rollouts go on; whether this worker holds it."""
         keys = [self._keys.follower(self._group)]
         return await self._script(LEASE, keys, [self._holder, _LEASE_MILLISECONDS]) == 1
 
     async def say_alive(self) -> None:
-        """Events wait for the clusters whose workers say this."""
+        """Write that the group is alive now, so that events wait for what the group reports."""
         await self._script(ALIVE, [self._keys.alive], self._presence_said(self._presence))
 
     async def leave(self) -> bool:
-        """This worker ends in an orderly way. Whether it was the last one of its group: then the group has left."""
+        """Write that this worker stops in an orderly way; whether it was the last of its group.
+
+        A group whose last worker stopped so has left: later events do not wait for it.
+        """
         said = self._presence_said(msgspec.structs.replace(self._presence, left=True))
         return await self._script(LEAVE, [self._keys.alive], said) == 1
 
@@ -158,7 +168,7 @@ def _name(key: ObjectKey, uid: str) -> str:
 
 
 def _followed(name: str, ids: str) -> FollowedWorkload | None:
-    """None where somebody's hand has written what krt never does."""
+    """The followed workload of one field; None if somebody wrote the field by hand."""
     parts = name.split("/")
     try:
         events = tuple(sorted(event_ids.parse(one) for one in ids.split()))
@@ -168,7 +178,7 @@ def _followed(name: str, ids: str) -> FollowedWorkload | None:
 
 
 def _standing(exists: int, group: bytes, target: bytes) -> Standing:
-    """A report that is there no more is settled: nobody will say anything about it."""
+    """The standing of an event in one report. An event without a report any more counts as settled."""
     settled = not exists or (bool(group) and parse_group(_text(group)).final)
     return Standing(settled, parse_target(_text(target)) if target else None)
 

@@ -1,4 +1,4 @@
-"""A script that Valkey runs as one step, known to it by its digest."""
+"""A Lua script that Valkey runs as one step."""
 
 from dataclasses import dataclass, field
 from hashlib import sha1
@@ -6,9 +6,11 @@ from hashlib import sha1
 
 @dataclass(frozen=True, slots=True)
 class Script:
+    """`sha` is the name by which EVALSHA runs the script: the SHA-1 of `text` in hex."""
+
     text: str
     sha: str = field(init=False)
 
     def __post_init__(self) -> None:
-        digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()  # the name Valkey gives it, no seal
+        digest = sha1(self.text.encode(), usedforsecurity=False).hexdigest()  # a name only: it protects nothing
         object.__setattr__(self, "sha", digest)

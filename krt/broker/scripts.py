@@ -1,12 +1,12 @@
-"""The scripts by which the journal changes: each one a single step that a crash leaves wholly done or wholly undone.
+"""The scripts that change the journal. Each is a single step: after a crash it was executed wholly or not at all.
 
-They run under the caller's own ACL. Times are Valkey's own; lifetimes are relative.
+A script runs with the ACL of the user that calls it. Times are by Valkey's clock, and lifetimes are relative.
 """
 
 from krt.broker.script import Script
 
-# A command that its user may not run is run before anything is written, to fail there: an entry whose report or token
-# could not be written would be journaled and refused, and journaled again with each retry.
+# `may_write` raises the error of the first command that the user may not run, before anything is written. Otherwise an
+# entry could be appended whose report or token cannot be written: the call fails, and each retry appends it again.
 _MAY_WRITE = """
 local function may_write(journal, report)
   local commands = {{'XADD', journal, '*', 'f', 'v'}, {'HSET', report, 'f', 'v'}, {'PEXPIRE', report, 1}}
@@ -16,7 +16,7 @@ local function may_write(journal, report)
 end
 """
 
-# Whether it spells an event's id. What another hand wrote there is none.
+# `is_id`: whether a text spells an event's id. Somebody may have written another text by hand.
 _IS_ID = """
 local function is_id(text)
   local time, sequence = string.match(text, '^(%d+)%-(%d+)$')
@@ -24,14 +24,14 @@ local function is_id(text)
 end
 """
 
-# KEYS 1 journal, 2 its name, 3 the spent token, 4 the retry key of an Idempotency-Key (or the third again)
-# ARGV 1 fingerprint of the call, 2 and 3 how long token and retry key are remembered (ms),
+# KEYS 1 journal, 2 its name, 3 the token's record, 4 the Idempotency-Key's record (or the third key again)
+# ARGV 1 fingerprint of the call, 2 and 3 lifetimes of the two records (ms),
 #      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none),
-#      8 what report keys begin with, 9 how long a report is kept (ms), 10… the fields
-# Answers "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" (the token, for another call),
+#      8 beginning of report keys, 9 lifetime of a report (ms), 10… the fields
+# Returns "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" (the token, for another call),
 # "key-used" (the Idempotency-Key, for another call; nothing was written) or "full".
 #
-# Published last and by pcall: an event that stands in the journal is accepted, whether or not anybody was rung for.
+# PUBLISH comes last and by pcall: an event that is in the journal is accepted, even if nobody could be told.
 ACCEPT = Script(
     _MAY_WRITE
     + _IS_ID
@@ -66,10 +66,10 @@ return {'accepted', id, type(receivers) == 'number' and receivers or -1}
 """
 )
 
-# KEYS 1 journal, 2 its name, 3 the lease, 4 the message
-# ARGV 1 who should hold the lease, 2 the most entries, 3 a random name, 4 what report keys begin with,
-#      5 how long a report is kept (ms), 6 how long the message is remembered (ms), 7… the fields
-# Answers "adopted ID", "lost" (another one holds the lease now) or "full". Whoever did not hear it asks again.
+# KEYS 1 journal, 2 its name, 3 the lease, 4 the message's record
+# ARGV 1 the worker that should hold the lease, 2 the most entries, 3 a random name for a new journal,
+#      4 beginning of report keys, 5 lifetime of a report (ms), 6 lifetime of the message's record (ms), 7… the fields
+# Returns "adopted ID", "lost" (another worker holds the lease) or "full". A repeated call returns the first one's id.
 ADOPT = Script(
     _MAY_WRITE
     + _IS_ID
@@ -88,8 +88,9 @@ return {'adopted', id}
 """
 )
 
-# KEYS 1 the lease; ARGV 1 who asks, 2 how long it lasts (ms). Answers 1 if the asker holds it now. Holders have names
-# of one form, and no lease lasts longer than it is asked for; what differs was written by hand, and would hold up all.
+# KEYS 1 the lease; ARGV 1 the worker, 2 lifetime of the lease (ms). Returns 1 if the worker holds the lease now. A
+# lease counts only if its holder has a name of the form that krt makes and its lifetime is not longer than ARGV 2: any
+# other was written by hand, and would keep all workers from their work.
 LEASE = Script("""
 local holder = redis.call('GET', KEYS[1])
 local left = redis.call('PTTL', KEYS[1])
@@ -107,8 +108,8 @@ local function made_now(key)
 end
 """
 
-# KEYS 1 journal, 2 when the group was made; ARGV 1 group. A new group begins with the oldest entry: what was announced
-# before its first worker came is not lost.
+# KEYS 1 journal, 2 when the group was created; ARGV 1 group. Returns 1 if it was created now. A new group begins with
+# the oldest entry, so that events from before its first worker are not lost.
 CREATE_GROUP = Script(
     _MADE_NOW
     + """
@@ -122,7 +123,7 @@ return 1
 """
 )
 
-# What XINFO answers, by the fields' names; of one group, nil where there is none of that name.
+# `named`: XINFO's reply as a table by field names. `group_named`: the table of one group, or nil.
 _NAMED = """
 local function named(flat)
   local fields = {}
@@ -137,8 +138,8 @@ local function group_named(journal, name)
 end
 """
 
-# Whether a group has been given everything up to an id that the journal has not given out: somebody's hand set it so
-# (XGROUP SETID), and it would be given nothing until the journal has passed that.
+# `is_ahead`: whether the id that a group was given last is later than the newest one of the journal. Only XGROUP SETID
+# can set it so, and the group would be given nothing until the journal has passed that id.
 _IS_AHEAD = (
     _NAMED
     + """
@@ -157,8 +158,9 @@ end
 """
 )
 
-# KEYS 1 journal, 2 when the group was made; ARGV 1 group. Answers 1 if the group was ahead of the journal. Nobody knows
-# how far it had been, so it begins anew with the oldest entry, as one that was destroyed: what is over stays over (C2).
+# KEYS 1 journal, 2 when the group was created; ARGV 1 group. Returns 1 if the group was ahead of the journal. Its true
+# place is not known, so it begins anew with the oldest entry, like a group that was destroyed. It does nothing for
+# events that have ended (docs/correctness.md, C2).
 REWIND = Script(
     _MADE_NOW
     + _IS_AHEAD
@@ -170,9 +172,9 @@ return 1
 """
 )
 
-# Valkey keeps entries of up to 512 MB, and a connection of krt's takes answers of a megabyte. So entries are looked at
-# one by one: of an entry that is larger than krt writes any, the id is answered and no field, and those behind it are
-# not kept waiting.
+# `bounded`: the bytes of an entry. If it has more than `most`, its fields are removed, and its id alone is returned.
+# Somebody else can write entries of up to 512 MB, and a connection of krt's accepts replies of 1 MiB. So the scripts
+# below read entries one by one: a large one blocks none behind it.
 _BOUNDED = """
 local function bounded(entry, most)
   local size = 64
@@ -183,9 +185,9 @@ local function bounded(entry, most)
 end
 """
 
-# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the most entries, 4 the most bytes of one, 5 after how many bytes it is
-#      enough, 6 the id to go on after, or ">" for what no consumer of the group was given yet. Answers the entries, or
-#      the error AHEAD where there are none because the group is ahead of the journal.
+# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the most entries, 4 the most bytes of one, 5 the number of bytes after
+#      which no more entries are read, 6 the id to go on after, or ">" for entries that no consumer was given yet.
+# Returns the entries, or the error AHEAD if there are none because the group is ahead of the journal.
 READ_GROUP = Script(
     _BOUNDED
     + _IS_AHEAD
@@ -206,9 +208,9 @@ return found
 """
 )
 
-# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 how long an entry must have been left alone (ms), 4 cursor, 5 the most
-#      entries, 6 the most bytes of one, 7 after how many bytes it is enough.
-# Answers the next cursor, the entries, how often each was delivered, and the ids that are in the journal no more.
+# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the idle time from which an entry may be claimed (ms), 4 cursor,
+#      5 the most entries, 6 the most bytes of one, 7 the number of bytes after which no more entries are claimed.
+# Returns the next cursor, the entries, how often each was delivered, and ids that are not in the journal any more.
 CLAIM = Script(
     _BOUNDED
     + """
@@ -229,8 +231,8 @@ return {cursor, found, deliveries, deleted}
 """
 )
 
-# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the most, 4 for how long they count as left alone already (ms).
-# Renews (0) or releases (more than any idle time) what is the consumer's; answers the ids.
+# KEYS 1 journal; ARGV 1 group, 2 consumer, 3 the most entries, 4 the idle time to set (ms): 0 renews the consumer's
+# entries, a day lets any other consumer claim them at once. Returns their ids.
 HOLD = Script("""
 local ids = {}
 for i, pending in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[3], ARGV[2])) do
@@ -243,9 +245,9 @@ for _, word in ipairs({'IDLE', ARGV[4], 'JUSTID'}) do claim[#claim + 1] = word e
 return redis.call(unpack(claim))
 """)
 
-# KEYS 1 journal, 2 its name; ARGV 1 a random name. Answers the name and the newest id that was given out, of one
-# moment, and 1 if the name is a new one: there was none, or one that krt did not make, and perhaps no mark can spell.
-# The reply to XINFO itself holds the first and the last entry whole, however large they are.
+# KEYS 1 journal, 2 its name; ARGV 1 a random name. Returns the name, the newest id that was given out, and 1 if the
+# name is new, because there was none, or one that krt did not make and that perhaps no mark can spell.
+# A script, because XINFO's own reply contains the first and the last entry in full, however large they are.
 POSITION = Script(
     _NAMED
     + """
@@ -259,11 +261,11 @@ return {name, newest, is_new}
 """
 )
 
-# KEYS 1 when the group was made. Answers that, or what else stands there, as far as it may be a time.
+# KEYS 1 when the group was created. Returns its text, cut to the length that a time may have.
 GROUP_MADE = Script("return string.sub(redis.call('GET', KEYS[1]) or '', 1, 20)")
 
-# KEYS 1 journal; ARGV 1 group. Answers how many entries there are, how many of them workers of the group hold, the
-# oldest of those (empty: none), and how many nobody was given yet (-1: Valkey cannot tell).
+# KEYS 1 journal; ARGV 1 group. Returns the number of entries, the number that workers of the group hold, the oldest id
+# of those (empty: none), and the number that no worker was given yet (-1: Valkey cannot tell).
 BACKLOG = Script(
     _NAMED
     + """
@@ -272,8 +274,8 @@ return {redis.call('XLEN', KEYS[1]), pending[1], pending[2] or '', group and gro
 """
 )
 
-# KEYS 1 journal; ARGV 1 group, 2 how long entries are kept (ms), 3 how long a consumer may be gone (ms).
-# Trims by Valkey's own clock, and forgets consumers that hold nothing: deleting one deletes what it holds.
+# KEYS 1 journal; ARGV 1 group, 2 lifetime of entries (ms), 3 the idle time from which a consumer is deleted (ms).
+# Trims by Valkey's clock. Deletes only consumers that hold nothing: Valkey forgets the entries of a deleted consumer.
 TIDY = Script(
     _NAMED
     + """

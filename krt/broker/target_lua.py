@@ -1,4 +1,4 @@
-"""The table of a target's states (krt.core.report.target) as the scripts have it."""
+"""The table of a target's states (krt.core.report.target), generated as Lua for the scripts."""
 
 from krt.core.report.target import TABLE, StateRule, TargetState
 
@@ -10,6 +10,6 @@ def _row(state: TargetState, rule: StateRule) -> str:
     return f"  {state} = {{{', '.join(columns)}, may_become = {{{following}}}}},"
 
 
-# `STATES[state]` is nil for a state that only a newer krt knows, and for most of a group's. Whether a state is final
-# stands in what is stored.
+# `STATES[state]` is nil for a state that only a newer krt knows, and for most states of a group. Whether a state is
+# final is stored beside it, and not looked up here.
 STATES = "\n".join(["", "local STATES = {", *(_row(state, rule) for state, rule in TABLE.items()), "}", ""])

@@ -79,8 +79,10 @@ MUTATIONS = of(
         _FOLLOW,
         (
             "        if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:\n"
-            "            # Heard of all that there was when it was first missed: another worker may have matched "
-            "what is news here.\n            is_recreated = self._index.get(key) is not None\n"
+            "            # The index is fresher than the first look that missed the workload. "
+            "Before that it may only be behind:\n"
+            "            # another worker may have matched an object that this worker's watch has not delivered yet.\n"
+            "            is_recreated = self._index.get(key) is not None\n"
             "            return say_end(None, beyond, position, now=self._now(), is_recreated=is_recreated)"
         ),
         (

@@ -65,13 +65,13 @@ _OF_FAULTS = of(
     (
         "test_entries_that_are_given_after_the_worker_has_looked_for_them_are_found",
         "worker/consume.py",
-        "        if strange & self._strange:  # not just on its way",
+        "        if strange & self._strange:",
         "        if False:",
     ),
     (
         "test_an_event_that_is_superseded_while_somebody_looks_at_what_is_followed_is_not_given_up",
         "worker/follow.py",
-        "        if not beyond:  # it is followed for others, too, by now",
+        "        if not beyond:",
         (
             "        beyond = beyond or {event: Standing(settled=True, target=None) for event in one.events}\n"
             "        if not beyond:"

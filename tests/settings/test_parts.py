@@ -252,7 +252,7 @@ def test_the_setting_that_is_meant_by_another_word_is_proposed_or_none(role: str
         ("DEV_MODE", "maybe", "write true or false"),
         ("VALKEY_ADDR", "valkey", "is no address with a port"),
         ("VALKEY_ADDR", "http://valkey:6379", "has a scheme krt does not know"),
-        ("VALKEY_ADDR", "valkey:0", "has a port that is none"),
+        ("VALKEY_ADDR", "valkey:0", "has a port outside of 1 to 65535"),
         ("VALKEY_PASSWORD_FILE", "/absent", "the file cannot be read"),
         ("VALKEY_TLS_ENABLED", "2", "write true or false"),
         ("KRT_KEY_PREFIX", "{krt}", "write up to 63"),
