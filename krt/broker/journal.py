@@ -84,7 +84,7 @@ class ValkeyJournal:
         )
 
     async def renew(self, most: int) -> frozenset[EventId]:
-        """Renew this worker's claims on at most `most` entries; the ids of those that it still holds."""
+        """Renew this worker's claims on at most `most` entries. Returns the ids that it still holds."""
         return frozenset(_id(entry) for entry in await self._hold(most, idle_milliseconds=0))
 
     async def release(self, most: int) -> None:
@@ -130,13 +130,13 @@ class ValkeyJournal:
         return int(made) / 1000 if made.isdigit() else 0.0  # somebody wrote it by hand: no event waits for that
 
     async def hold_lease(self) -> bool:
-        """Take or renew the lease for adopting messages; whether this worker holds it."""
+        """Take or renew the lease for adopting messages. Returns whether this worker holds it."""
         return bool(await self._script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1)
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
         """Append an event that only the channel carried; None if another worker holds the lease. Raises JournalFull.
 
-        A second call with the same `request_id` returns the first one's id, for the first answer may have been lost.
+        A second call with the same `request_id` returns the first one's id, because the first answer may be lost.
         """
         keys = [
             self._keys.journal,

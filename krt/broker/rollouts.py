@@ -92,7 +92,7 @@ class ValkeyRollouts:
         await self._script(SETTLE, keys, [*own, *(part for pair in pairs for part in pair)])
 
     async def tell(self, followed: FollowedWorkload, target: Target) -> int:
-        """Write the workload's state into the reports of these events; the number of reports that this changed.
+        """Write the workload's state into the reports of these events. Returns the number of reports that this changed.
 
         If the state is final, the workload is not followed for these events any more.
         """
@@ -115,7 +115,7 @@ class ValkeyRollouts:
         return tuple(one for one in found if one)
 
     async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
-        """How each of the events stands with the workload.
+        """The standing of each of the events with the workload.
 
         Empty if the workload is by now also followed for an event that `followed` does not list.
         """
@@ -131,7 +131,7 @@ class ValkeyRollouts:
         return {event: _standing(*said) for event, said in zip(followed.events, found, strict=True)}
 
     async def hold_lease(self) -> bool:
-        """Take or renew the lease for writing how rollouts go on; whether this worker holds it."""
+        """Take or renew the lease for writing how rollouts go on. Returns whether this worker holds it."""
         keys = [self._keys.follower(self._group)]
         return await self._script(LEASE, keys, [self._holder, _LEASE_MILLISECONDS]) == 1
 
@@ -140,7 +140,7 @@ class ValkeyRollouts:
         await self._script(ALIVE, [self._keys.alive], self._presence_said(self._presence))
 
     async def leave(self) -> bool:
-        """Write that this worker stops in an orderly way; whether it was the last of its group.
+        """Write that this worker stops in an orderly way. Returns whether it was the last of its group.
 
         A group whose last worker stopped so has left: later events do not wait for it.
         """

@@ -20,7 +20,7 @@ log = Log("cluster")
 _READ_AGAIN_SECONDS = 60.0  # the kubelet replaces a service account's token well before it ends
 _TRY_AGAIN_SECONDS = 5.0  # after a refusal or a failure, so that an exec plugin does not run in a loop
 _READ_SECONDS = 30.0  # files may be on a network file system
-# A plugin runs again before its credentials end: by a fifth of their life, and by 300 s at most, for clocks may differ.
+# A plugin runs again before its credentials end: by a fifth of their life, and by 300 s at most, because clocks differ.
 _EARLIER_SECONDS = 300.0
 _EARLIER_PART = 0.2
 

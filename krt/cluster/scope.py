@@ -55,7 +55,7 @@ class State:
             self.denied = trio.Event()
 
     def note_problem(self, error: ClusterError) -> bool:
-        """Note why the scope cannot be followed at present; whether that is another problem than before."""
+        """Note why the scope cannot be followed at present. Returns whether that is another problem than before."""
         is_news = str(error) != self.problem
         self.problem = str(error)
         return is_news

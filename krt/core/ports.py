@@ -88,7 +88,7 @@ OnRestart = Callable[[Workload, str], None]  # called with each patched workload
 class Workloads(Protocol):
     """The calls of the API server that concern one workload.
 
-    Each raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, beside the errors it names.
+    Each raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, and the errors that it names.
     """
 
     async def read(self, key: ObjectKey) -> Workload:
@@ -155,7 +155,7 @@ class Journal(Protocol):
         ...
 
     async def renew(self, most: int) -> frozenset[EventId]:
-        """Renew this worker's claims, so that no other worker takes its entries over; the ids that it still holds."""
+        """Renew this worker's claims, so that no other worker takes its entries over. Returns their ids."""
         ...
 
     async def release(self, most: int) -> None:
@@ -191,13 +191,13 @@ class Journal(Protocol):
         ...
 
     async def hold_lease(self) -> bool:
-        """Take or renew the lease for adopting messages; whether this worker holds it."""
+        """Take or renew the lease for adopting messages. Returns whether this worker holds it."""
         ...
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
         """Append an event that only the channel carried; None if another worker holds the lease. Raises JournalFull.
 
-        A second call with the same `request_id` returns the first one's id, for the first answer may have been lost.
+        A second call with the same `request_id` returns the first one's id, because the first answer may be lost.
         """
         ...
 
@@ -241,7 +241,7 @@ class Rollouts(Protocol):
         ...
 
     async def tell(self, followed: FollowedWorkload, target: Target) -> int:
-        """Write the workload's state into the reports of these events; the number of reports that this changed.
+        """Write the workload's state into the reports of these events. Returns the number of reports that this changed.
 
         If the state is final, the workload is not followed for these events any more.
         """
@@ -252,14 +252,14 @@ class Rollouts(Protocol):
         ...
 
     async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
-        """How each of the events stands with the workload.
+        """The standing of each of the events with the workload.
 
         Empty if the workload is by now also followed for an event that `followed` does not list.
         """
         ...
 
     async def hold_lease(self) -> bool:
-        """Take or renew the lease for writing how rollouts go on; whether this worker holds it."""
+        """Take or renew the lease for writing how rollouts go on. Returns whether this worker holds it."""
         ...
 
     async def say_alive(self) -> None:
@@ -267,7 +267,7 @@ class Rollouts(Protocol):
         ...
 
     async def leave(self) -> bool:
-        """Write that this worker stops in an orderly way; whether it was the last of its group.
+        """Write that this worker stops in an orderly way. Returns whether it was the last of its group.
 
         A group whose last worker stopped so has left: later events do not wait for it.
         """
@@ -317,7 +317,7 @@ class Index(Protocol):
         ...
 
     def is_listed(self, key: ObjectKey) -> bool:
-        """Whether the key's kind and namespace were listed completely once. If so, `get` misses no workload of then."""
+        """Whether all workloads of the key's kind and namespace were listed once. Before that, `get` may miss some."""
         ...
 
     def fresh_at(self) -> float:

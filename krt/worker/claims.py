@@ -48,4 +48,4 @@ async def release(journal: Journal, hand: Hand) -> None:
 
 
 def _most(hand: Hand) -> int:
-    return hand.most + 1000  # beside the hand, this worker holds suspects and entries left for newer workers
+    return hand.most + 1000  # this worker also holds suspects, and entries that it has left for newer workers

@@ -15,7 +15,7 @@ class Pace:
         self._due = -1.0  # on Trio's clock: when the rate will have caught up with the turns that were given
 
     def take(self) -> bool:
-        """Take a turn if there is one now; whether there was."""
+        """Take a turn if there is one now. Returns whether there was."""
         earned = max(self._due, trio.current_time() - 1.0) + self._seconds_a_turn
         if earned > trio.current_time():
             return False

@@ -34,7 +34,10 @@ class Waiting:
         return len(self._wanted)
 
     def want(self, match: Match, entry: Entry) -> None:
-        """Ask for the restart of a matched workload. Calls `entry.settle` with the outcome."""
+        """Ask for the restart of a matched workload. Its outcome goes to `entry.settle`.
+
+        If a newer event waits for the workload already, the entry is settled as superseded at once.
+        """
         key = match.workload.key
         entry.want(key)
         before = self._wanted.get(key)

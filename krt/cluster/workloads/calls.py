@@ -1,6 +1,6 @@
 """The calls that read and restart one workload.
 
-Each raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, beside the errors it names.
+Each raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, and the errors that it names.
 """
 
 import json

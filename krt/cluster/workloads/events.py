@@ -30,7 +30,7 @@ _MOST_INSTANCE = 128  # characters; the API server refuses more
 
 
 class EventWriter:
-    """Writes one Event after another. While MOST_WAITING restarts wait for theirs, further ones get none."""
+    """Writes one Event after another. While MOST_WAITING Events wait, further restarts get none."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -60,7 +60,7 @@ class EventWriter:
 
 
 async def create_event(transport: Transport, namespace: str, event: Mapping[str, Any]) -> None:
-    """Create a Kubernetes Event. Raises Conflict and NotThere, beside the errors of every call."""
+    """Create a Kubernetes Event. Raises Conflict and NotThere, in addition to the errors of every call."""
     headers = {"Content-Type": "application/json"}
     path = _EVENT.collection_path(namespace)
     await transport.call("POST", path, content=json.dumps(event).encode(), headers=headers)

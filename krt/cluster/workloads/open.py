@@ -81,7 +81,7 @@ class Cluster:
         return self.index.get(key)
 
     def is_listed(self, key: ObjectKey) -> bool:
-        """Whether the key's kind and namespace were listed completely once. If so, `get` misses no workload of then."""
+        """Whether all workloads of the key's kind and namespace were listed once. Before that, `get` may miss some."""
         places = {None, key.namespace}
         scopes = (each for each in self.scopes if each.resource.has(key) and each.namespace in places)
         return any(each.state.listed.is_set() for each in scopes)
@@ -116,8 +116,8 @@ async def open_cluster(
     """The cluster of a kubeconfig, or the pod's own if that is None. The index fills while the block runs.
 
     If `namespaces` is empty, the workloads of the whole cluster and its Namespaces are listed and watched; otherwise
-    only workloads in these namespaces. `calls_at_once` bounds the calls beside lists and watches. `on_growth` is called
-    after each page of a list that had new objects. Raises SettingsInvalid.
+    only workloads in these namespaces. `calls_at_once` bounds the calls that are no lists or watches. `on_growth` is
+    called after each page of a list that had new objects. Raises SettingsInvalid.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
     scopes = tuple(Scope(READERS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))

@@ -194,7 +194,7 @@ def _is_problem(condition: _Condition) -> bool:
 
 
 def _last_manager(metadata: _Metadata) -> tuple[str, str]:
-    """The field manager that wrote last, if it wrote later than krt, and the time; "" if there is none or it is unsure.
+    """The field manager that wrote last, and when, if it wrote later than krt. The name is "" if krt cannot be sure.
 
     The controllers of workloads do not count.
     """

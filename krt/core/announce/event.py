@@ -1,4 +1,4 @@
-"""An event: these tags of this image were pushed. The journal and the channel carry an event as the same JSON."""
+"""An event: these tags of this image were pushed. The body of a call and a message on the channel are the same JSON."""
 
 import json
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Event:
 
 
 def parse(body: bytes) -> Event:
-    """The event that `{"image": …, "tags": […]}` or `{"image": "name:tag"}` announces. Raises EventInvalid."""
+    """The event in `{"image": …, "tags": […]}` or `{"image": "name:tag"}`. Raises EventInvalid."""
     try:
         value = loads(body, max_bytes=MOST_BYTES)
     except StrictJsonError as error:

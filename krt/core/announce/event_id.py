@@ -8,7 +8,7 @@ _SPELLING = re.compile(r"(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,19})")
 
 
 class EventId(NamedTuple):
-    """A Valkey stream id: two integers, and compared as integers, for as text `…-10` would sort before `…-9`."""
+    """A Valkey stream id: two integers. They are compared as integers, because as text `…-10` sorts before `…-9`."""
 
     milliseconds: int  # of Valkey's clock, since the epoch
     sequence: int

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from krt.core.report.report import FINAL, FINAL_GROUPS
 from krt.core.report.target import FINAL_TARGETS
 
-ABSENT, LEFT = "absent", "left"  # states of a cluster beside those of GroupState
+ABSENT, LEFT = "absent", "left"  # states of a cluster in addition to those of GroupState
 
 
 class ListedTarget(msgspec.Struct, frozen=True):

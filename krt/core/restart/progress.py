@@ -1,9 +1,10 @@
 """The state of a workload in the reports of the events that its rollout is followed for. Pure.
 
-It is derived from two sources. The object shows by its mark which events its restart covers, and by its status how far
-its rollout is. The report has two facts that the object may no longer show: at which resource version a restart was
-reported, and whether a restart by somebody else serves the event. No worker has to remember anything, so any worker can
-go on where another one stopped.
+A restart by krt covers events, which the object's mark shows. A restart or creation by somebody else may serve an
+event: it came later than the event, so the event needs no restart (docs/correctness.md, C2). The object's status shows
+how far the rollout is. The report has two facts that the object may no longer show: at which resource version a restart
+was reported, and whether a restart by others serves the event. No worker has to remember anything, so any worker can go
+on where another one stopped.
 """
 
 from collections.abc import Mapping
@@ -35,10 +36,10 @@ def covers(workload: Workload, position: JournalPosition, now: datetime) -> Even
 
 
 def serves(workload: Workload, standings: Mapping[EventId, Standing]) -> tuple[EventId, str] | None:
-    """The newest event that a restart or creation by others serves, and the time since when that is followed (C2).
+    """The newest event that a restart or creation by others serves, and since when its rollout is followed (RFC 3339).
 
-    The time is RFC 3339. None if others serve no event: no report says so, the object no longer shows the time that
-    proved it, or `workload` is older than the version at which it was proved.
+    None if there is no such event: no report says so, the object no longer shows the time that proved it, or `workload`
+    is an older version than the one that proved it.
     """
     since = {
         event: standing.target.served_since
@@ -50,7 +51,10 @@ def serves(workload: Workload, standings: Mapping[EventId, Standing]) -> tuple[E
 
 
 def say(workload: Workload, *, now: datetime, deadline_seconds: float, served_since: str = "") -> Target:
-    """The state of the restart in force: krt's own, or, if `served_since` is given, that of others since then."""
+    """The state of the rollout that the restart in force began.
+
+    Without `served_since` that is krt's restart; otherwise the one by others, which is followed since that time.
+    """
     seconds = _seconds_since(served_since, now) if served_since else seconds_since_restart(workload, now)
     target = _say(workload, seconds, deadline_seconds)
     return replace(target, served_since=served_since)
@@ -102,7 +106,7 @@ def is_behind(workload: Workload, standings: Mapping[EventId, Standing]) -> bool
 def say_unheard(
     standings: Mapping[EventId, Standing], *, now: datetime, deadline_seconds: float
 ) -> Mapping[EventId, Target]:
-    """The final states for events older than the deadline. For a workload of which nothing was seen for as long."""
+    """The final states for events older than the deadline. Call it if the workload was not seen for as long."""
     late = {event: each for event, each in standings.items() if _age_seconds(event, now) > deadline_seconds}
     if not all(standing.settled for standing in late.values()):
         return {}
