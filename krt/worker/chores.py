@@ -1,4 +1,4 @@
-"""The periodic tasks of a worker beside restarting: its sign of life, trimming the journal, measuring it."""
+"""The periodic tasks of a worker: to write that it is alive, to trim the journal, to measure the journal."""
 
 import trio
 
@@ -24,7 +24,7 @@ async def say_alive(rollouts: Rollouts, stalls: Stalls) -> None:
             with stalls.step("presence"):
                 await rollouts.say_alive()
         except BrokerUnavailable as error:
-            log.warning("not_said_alive", problem=error)
+            log.warning("heartbeat_failed", problem=error)
         await trio.sleep(_ALIVE_SECONDS)
 
 
@@ -38,7 +38,7 @@ async def leave(rollouts: Rollouts) -> None:
             if await rollouts.leave():
                 log.info("cluster_left")
         except BrokerUnavailable as error:
-            log.warning("not_said_left", problem=error)
+            log.warning("cluster_left_not_written", problem=error)
 
 
 async def tidy(journal: Journal) -> None:

@@ -56,7 +56,7 @@ class Consumer:
         """
         strange = frozenset(entry for entry in own if entry not in self._hand and entry not in self._suspects)
         if strange & self._strange:  # an id that is unknown once may be in a reply that is just arriving
-            log.warning("entries_found", entries=len(strange))
+            log.warning("lost_entries_found", entries=len(strange))
             self._reply_lost = True
             self._bell.ring()
         self._strange = strange

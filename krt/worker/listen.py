@@ -68,7 +68,7 @@ class ChannelListener:
                 with self._stalls.step("foreign messages"):
                     await self._take_in()
             except BrokerUnavailable as error:
-                log.warning("adoption_delayed", waiting=len(self._foreign), problem=error)
+                log.warning("foreign_messages_waiting", waiting=len(self._foreign), problem=error)
             if lost := self._forget(_LOST_SECONDS) + self._dropped:
                 self._dropped = 0
                 self._metrics.messages("lost", lost)

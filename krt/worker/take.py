@@ -168,7 +168,7 @@ class Taker:
 
     def _say_left(self, entry: EventId, schema: EntryFromTheFuture) -> None:
         if entry > self._newest_left:  # log each entry once, although it is delivered again every few seconds
-            log.warning("entry_left", event_id=entry, schema=schema)
+            log.warning("entry_left_for_newer_worker", event_id=entry, schema=schema)
             self._newest_left = entry
 
     async def _is_too_old(self, entry: EventId, accepted_at: float) -> bool:

@@ -40,8 +40,8 @@ MUTATIONS = of(
     (
         "test_C7_a_message_heard_while_valkey_is_away_is_taken_in_later",
         _LISTEN,
-        '                log.warning("adoption_delayed"',
-        '                self._forget(_KEPT_SECONDS)\n                log.warning("adoption_delayed"',
+        '                log.warning("foreign_messages_waiting"',
+        '                self._forget(_KEPT_SECONDS)\n                log.warning("foreign_messages_waiting"',
     ),
     (
         "test_C7_a_message_that_nobody_could_take_in_is_said_to_be_lost",
