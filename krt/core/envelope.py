@@ -44,6 +44,12 @@ class Origin:
         """The origin of an event that `identity` announced."""
         return cls(**{field.name: getattr(identity, field.name) or "" for field in fields(cls)})
 
+    def named(self) -> dict[str, str]:
+        """The claims that people ask for, by the names that logs and reports give them; a missing one is left out."""
+        run = {"run": self.run_url} if self.run_url else {}
+        names = ("repository", "ref", "sha", "actor")
+        return {name: value for name in names if (value := getattr(self, name))} | run
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:

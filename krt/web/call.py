@@ -87,14 +87,15 @@ async def _announce(intake: Intake, call: Call, read_body: Callable[[], Awaitabl
         event = parse(await read_body())
         rule = check(call.caller.rules, identity, event)
         use = use_of(identity, call.route.target, event, key)
-        done = await _accept(intake, _envelope(call, event), use)
+        envelope = _envelope(call, event)
+        done = await _accept(intake, envelope, use)
     except _REFUSALS:
         intake.limit.refused(_token(identity))
         raise
     intake.limit.accepted(identity.repository_id, _token(identity), again=done.again)
     intake.metrics.event(again=done.again, receivers=done.receivers)
     intake.drift.look(rule, identity)
-    _say(call.request_id, rule, identity, event, done)
+    _say(envelope, rule, done)
     return accepted(done.id)
 
 
@@ -109,16 +110,16 @@ async def _accept(intake: Intake, envelope: Envelope, use: Use) -> Acceptance:
     return done  # noqa: RET504 - mypy takes the scope for one that may swallow an error
 
 
-def _say(request_id: str, rule: Rule, identity: Identity, event: Event, done: Acceptance) -> None:
+def _say(envelope: Envelope, rule: Rule, done: Acceptance) -> None:
+    event, origin = envelope.event, envelope.origin
     log.info(
         "event_repeated" if done.again else "event_accepted",
         event_id=done.id,
-        request_id=request_id,
+        request_id=envelope.request_id,
         image=event.image,
         tags=event.tags,
         rule=rule.number,
-        repository=identity.repository,
-        run=identity.run_url,
+        **(origin.named() if origin else {}),
         receivers=done.receivers,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from krt.core.caller.identity import Identity
+from krt.core.envelope import Origin
 from krt.logs import Log
 from krt.metrics import WebMetrics
 from krt.serving.asgi import HTTPScope
@@ -106,11 +107,9 @@ def _fields(record: Record, seconds: float) -> dict[str, object]:
 def _verified(identity: Identity) -> dict[str, object]:
     # Nothing but what the issuer vouches for is ever said of a caller.
     return {
-        "repository": identity.repository,
+        **Origin.of(identity).named(),
         "repository_id": identity.repository_id,
         "owner_id": identity.repository_owner_id,
-        "ref": identity.ref,
-        "run": identity.run_url,
         "run_id": identity.run_id,
         "run_attempt": identity.run_attempt,
         "jti": identity.jti,

@@ -88,7 +88,14 @@ class Entry:
     def _say(self, key: ObjectKey, outcome: Outcome) -> None:
         say, event = _LINES[type(outcome)]
         own = {"workload": key, "event_id": self.id, "request_id": self.envelope.request_id}
-        say(event, **own, **_details(outcome))
+        say(event, **own, **_details(outcome), **self._provenance(outcome))
+
+    def _provenance(self, outcome: Outcome) -> dict[str, object]:
+        """The image and who announced it, for the lines that people look for: a restart, and one that failed."""
+        if not isinstance(outcome, Restarted | Failed | Expired):
+            return {}
+        event, origin = self.envelope.event, self.envelope.origin
+        return {"image": event.image, "tags": event.tags, **(origin.named() if origin else {})}
 
 
 def _details(outcome: Outcome) -> dict[str, object]:

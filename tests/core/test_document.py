@@ -92,6 +92,9 @@ def test_the_document_says_what_there_is_to_say() -> None:
         "by": {
             "repository": "acme/shop",
             "run": "https://github.com/acme/shop/actions/runs/1959414638/attempts/1",
+            "ref": "refs/heads/main",
+            "sha": "796a6cfb48152b077701fced55d480bf1d90e1e2",
+            "actor": "octocat",
         },
         "clusters": [
             {"name": "default", "state": "settled", "more": 1007, "seen_at": "2026-11-20T12:00:04.000Z", "final": True},
@@ -179,6 +182,12 @@ def test_of_two_scopes_the_one_that_is_waited_for_has_the_word() -> None:
 def test_the_document_of_an_event_from_the_channel_names_nobody() -> None:
     fields = {"schema": "1", "image": "shop", "tags": '["dev"]', "request_id": "r-1"}
     assert document(Report(EVENT, fields), seen())["by"] == {"repository": "", "run": ""}
+
+
+def test_the_document_of_a_dry_run_says_so_from_the_first() -> None:
+    fields = to_fields(an_envelope(dry_run=True))
+    found = document(Report(EVENT, fields), seen())
+    assert (found["state"], found["dry_run"]) == ("accepted", True)
 
 
 @pytest.mark.parametrize(

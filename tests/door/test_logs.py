@@ -66,6 +66,9 @@ async def test_a_line_has_the_request_id_of_its_answer(door: Door) -> None:
     accepted = door.process.events("event_accepted")[-1]
     assert accepted["request_id"] == reply.headers["x-request-id"]
     assert (accepted["image"], accepted["tags"], accepted["rule"]) == ("ghcr.io/acme/shop", ["dev"], 1)
+    assert (accepted["repository"], accepted["ref"], accepted["actor"]) == ("acme/shop", "refs/heads/main", "octocat")
+    assert accepted["sha"] == door.claims()["sha"]
+    assert accepted["run"].endswith("/acme/shop/actions/runs/1959414638/attempts/1")
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ async def _may_create_events(apiserver: ApiServer, cluster: Cluster) -> bool:
 
 
 async def _described(cluster: Cluster, name: str) -> bool:
-    return "restarted for acme/shop refs/heads/main" in await cluster.kubectl("describe", "deployment", name)
+    return "restarted for image=" in await cluster.kubectl("describe", "deployment", name)
 
 
 def granted(account: str, namespace: str, rules: list[Object]) -> tuple[Object, Object]:

@@ -431,9 +431,9 @@ def test_C5_an_event_that_a_change_is_too_much_for_does_not_end_the_watch(caplog
     """Seen to fail with the exception not caught."""
     hand = Hand(10)
     event = an_event()
-    object.__setattr__(event, "tags", None)
     envelope = an_envelope(event)
     intent = of_image(EventId(1, 0), envelope, require_opt_in=False)
+    object.__setattr__(event, "tags", None)
     hand.take(Entry(EventId(1, 0), envelope, intent, 0.0, 0.0, hand.note_settled, lambda _: None))
     Changes(hand, None, wall).hear(None, web())
     assert "change_crashed" in [record.message for record in caplog.records]

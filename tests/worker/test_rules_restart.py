@@ -145,7 +145,7 @@ async def test_R2_the_cause_is_the_event_that_the_restart_was_made_for(world, au
     await world.start()
     await world.settled()
     (patch,) = world.cluster.patches
-    assert patch.stamp.cause.startswith("acme/shop refs/heads/main https://github.com/acme/shop/actions/runs/")
+    assert patch.stamp.cause.startswith("image=ghcr.io/acme/shop:dev actor=octocat repository=acme/shop ref=refs/heads")
 
 
 async def test_R2_without_valkey_a_restart_covers_what_its_worker_has_seen(world, autojump_clock):

@@ -30,11 +30,17 @@ def document(report: Report, seen: Seen) -> Document:
         image=event.get("image", ""),
         tags=_tags(event.get("tags", "")),
         accepted_at=_time(report.accepted_at),
-        by=DocumentOrigin(event.get("repository", ""), event.get("run_url", "")),
+        by=_origin(event),
         clusters=_clusters(report, seen, waited, chosen, listed),
         targets=tuple(_target(*place, target) for place, target in sorted(listed.items())),
         final=state in FINAL,
+        dry_run="dry_run" in event or UNSET,
     )
+
+
+def _origin(event: Mapping[str, str]) -> DocumentOrigin:
+    claims = {name: event.get(name) or UNSET for name in ("ref", "sha", "actor")}
+    return DocumentOrigin(event.get("repository", ""), event.get("run_url", ""), **claims)
 
 
 def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:

@@ -69,10 +69,13 @@ class ListedCluster(msgspec.Struct, frozen=True):
 
 
 class DocumentOrigin(msgspec.Struct, frozen=True):
-    """Who announced the event: the repository as owner/name, and the URL of the run."""
+    """Who announced the event, by claims of the job's token: the repository as owner/name, and the URL of the run."""
 
     repository: str | None = None
     run: str | None = None
+    ref: str | UnsetType | None = UNSET
+    sha: str | UnsetType | None = UNSET
+    actor: str | UnsetType | None = UNSET
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -87,6 +90,7 @@ class Document(msgspec.Struct, frozen=True):
     clusters: tuple[ListedCluster, ...] = ()
     targets: tuple[ListedTarget, ...] = ()
     final: bool | None = None
+    dry_run: bool | UnsetType | None = UNSET
 
     @property
     def is_final(self) -> bool:

@@ -7,9 +7,8 @@ from functools import partial
 from krt.core.announce.event_id import EventId
 from krt.core.envelope import Envelope
 from krt.core.kube.workload import Workload
+from krt.core.restart.cause import cause_of
 from krt.core.restart.matching import Verdict, judge
-
-_MOST_CAUSE_CHARACTERS = 1024  # a ref has no length of its own to rely on
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,4 @@ class Intent:
 
 def of_image(event: EventId, envelope: Envelope, *, require_opt_in: bool) -> Intent:
     """The intent of the event `event`, which announces the image in `envelope`."""
-    origin = envelope.origin
-    said = f"{origin.repository} {origin.ref} {origin.run_url}" if origin else "a message on the channel"
-    return Intent(event, said[:_MOST_CAUSE_CHARACTERS], partial(judge, envelope.event, require_opt_in=require_opt_in))
+    return Intent(event, cause_of(envelope), partial(judge, envelope.event, require_opt_in=require_opt_in))

@@ -1,0 +1,41 @@
+"""Who asked for a restart, for people: one line of `name=value`, such as `image=ghcr.io/acme/shop:dev actor=octocat`.
+
+The line stands in the annotation `krt/cause` and in the note of a Kubernetes Event. The admission policy of deploy/
+allows 1,024 characters for the annotation; the API server allows 1,024 bytes for the note.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from krt.core.envelope import Envelope
+
+MOST_BYTES = 1000  # together with the words before it in an Event's note: less than 1,024
+
+# In the order in which they are written. A name in GitHub's own limits fits; with the names of the fields, the sum is
+# less than MOST_BYTES, so that a long ref takes no room from the fields after it.
+_MOST_BYTES_EACH = {"image": 220, "actor": 80, "repository": 201, "ref": 160, "sha": 64, "run": 230}
+
+
+def cause_of(envelope: Envelope) -> str:
+    """The line for an event. A claim that the token did not have is left out."""
+    event, origin = envelope.event, envelope.origin
+    values = {"image": f"{event.image}:{','.join(event.tags)}", **(origin.named() if origin else {})}
+    line = _line(values)
+    return line if origin else f"{line} from=channel"
+
+
+def _line(values: Mapping[str, str]) -> str:
+    written = {name: _cut(_word(values[name]), most) for name, most in _MOST_BYTES_EACH.items() if name in values}
+    return " ".join(f"{name}={value}" for name, value in written.items())
+
+
+def _word(value: str) -> str:
+    """The value as one word: blanks, control characters and marks that turn the direction of writing become `%20`."""
+    if value.isprintable() and " " not in value:
+        return value
+    return "".join(one if one.isprintable() and one != " " else quote(one, safe="", errors="replace") for one in value)
+
+
+def _cut(word: str, most_bytes: int) -> str:
+    written = word.encode()
+    return word if len(written) <= most_bytes else written[: most_bytes - 3].decode(errors="ignore") + "…"
