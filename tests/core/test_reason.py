@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.report.reason import MOST_REASON, readable
+from krt.core.reason import MOST_REASON, readable
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJrcnQifQ.c2lnbmF0dXJl"
 SECRET = "hunter2!"

@@ -7,10 +7,11 @@ import json
 from typing import Any
 
 from krt.cluster.transport import Transport, decoded
-from krt.cluster.workloads.wire import FIELD_MANAGER, READERS
+from krt.cluster.workloads.wire import READERS
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.restartable import RESTARTABLE
 from krt.core.kube.workload import CAUSE, MARK, RESTARTED_AT, Workload
+from krt.core.kube.workload_fields import FIELD_MANAGER
 from krt.core.ports import Stamp
 
 

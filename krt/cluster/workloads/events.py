@@ -13,10 +13,10 @@ from typing import Any
 import trio
 
 from krt.cluster.transport import Transport
-from krt.cluster.workloads.wire import FIELD_MANAGER
 from krt.core.kube.resource import Resource
 from krt.core.kube.restartable import RESTARTABLE
 from krt.core.kube.workload import Workload
+from krt.core.kube.workload_fields import FIELD_MANAGER
 from krt.errors import ClusterError
 from krt.logs import Log
 

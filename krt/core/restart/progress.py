@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from krt.core.announce.event_id import EventId
 from krt.core.kube.rollout import NO_PODS, Counts, Progressing, Ready, Stage, stage_of
 from krt.core.kube.workload import Workload
-from krt.core.report.reason import readable
+from krt.core.reason import readable
 from krt.core.report.report import Standing
 from krt.core.report.target import LAST, Target, TargetState
 from krt.core.restart.mark import JournalPosition, seconds_since_restart, undone_mark, valid_mark

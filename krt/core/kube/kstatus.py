@@ -1,0 +1,107 @@
+"""The status of any object, by what it says of itself: a body as the API server sent it in, a state out. Pure.
+
+Source: sigs.k8s.io/cli-utils, pkg/kstatus/status (generic.go, core.go, status.go). First come the rules for every kind:
+a deletion that has begun; a generation that the controller has not observed yet; the conditions Reconciling and
+Stalled. Then the rules of the built-in kinds (`builtin_status.py`); Deployments, StatefulSets and DaemonSets go by
+those of `rollout.py`. Last the condition Ready of any other kind that has one. An object that says nothing is current.
+
+krt departs from kstatus where waiting for the object would end too early, or in vain:
+
+- Stalled comes before Reconciling, wherever the two stand: a controller that has given up may try again later.
+- A Job is current once it is complete, not once it has started; a Pod or a claim that is lost has failed.
+- A Pod that cannot be scheduled is in progress, not failed: a node may be added for it.
+- Ready=True that was said of an older generation (meta/v1, Condition, observedGeneration) does not count.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from krt.core.kube.builtin_status import BUILTIN, claim
+from krt.core.kube.fields import conditions_of, field_at, number_at, text_at
+from krt.core.kube.object_status import CURRENT, ObjectStatus, current, failed, in_progress, terminating
+from krt.core.kube.restartable import DEPLOYMENT, RESTARTABLE
+from krt.core.kube.rollout import Counts, Progressing, Ready, Stuck, stage_of
+from krt.core.kube.workload_fields import WorkloadFields, to_workload
+
+_TERMINATING = "its deletion has begun"
+_MOST_FINALIZERS = 5
+
+
+def status_of(body: Mapping[str, object], *, storage_class: Mapping[str, object] | None = None) -> ObjectStatus:
+    """The status of the object with this body; a body without a status is that of an object nobody has looked at.
+
+    `storage_class`: for a PersistentVolumeClaim, its StorageClass, if that could be read. A claim of a class that
+    binds at the first consumer is current while it waits for one.
+    """
+    group, _, _ = text_at(body, "apiVersion").rpartition("/")
+    kind = text_at(body, "kind")
+    if group == DEPLOYMENT.group and kind in RESTARTABLE:
+        return _terminating(body) or _workload(kind, body)
+    if decided := _generic(body):
+        return decided
+    if (group, kind) == ("", "PersistentVolumeClaim"):
+        return claim(body, storage_class)
+    rule = BUILTIN.get((group, kind))
+    return rule(body) if rule else _by_ready(body)
+
+
+def _generic(body: Mapping[str, object]) -> ObjectStatus | None:
+    if gone := _terminating(body):
+        return gone
+    generation, observed = number_at(body, "metadata", "generation"), number_at(body, "status", "observedGeneration")
+    if generation is not None and observed is not None and observed != generation:
+        return in_progress(f"its controller has observed generation {observed} of {generation}")
+    conditions = conditions_of(body)
+    if (stalled := conditions.get("Stalled")) and stalled.status == "True":
+        return failed(stalled.text)
+    if (reconciling := conditions.get("Reconciling")) and reconciling.status == "True":
+        return in_progress(reconciling.text)
+    return None
+
+
+def _terminating(body: Mapping[str, object]) -> ObjectStatus | None:
+    if not text_at(body, "metadata", "deletionTimestamp"):
+        return None
+    held = field_at(body, "metadata", "finalizers")
+    by = ", ".join(map(str, held[:_MOST_FINALIZERS])) if isinstance(held, list) and held else ""
+    return terminating(_TERMINATING, f"finalizers: {by}" if by else "", *_remaining(body))
+
+
+def _remaining(body: Mapping[str, object]) -> Iterator[str]:
+    """What holds a Namespace: its controller says it in conditions, NamespaceContentRemaining and others."""
+    for kind, condition in conditions_of(body).items():
+        if kind.startswith("Namespace") and condition.status == "True":
+            yield condition.message
+
+
+def _workload(kind: str, body: Mapping[str, object]) -> ObjectStatus:
+    """By the rules of `krt notify --wait`. Pods that only a person's hand replaces are not waited for."""
+    try:
+        workload = to_workload(RESTARTABLE[kind], msgspec.convert(body, WorkloadFields))
+    except (msgspec.ValidationError, RecursionError):
+        return in_progress("its fields are not those of its kind")
+    match stage_of(workload):
+        case Ready():
+            return CURRENT
+        case Stuck(_, reason):
+            return failed(reason)
+        case Progressing(counts, reason):
+            return in_progress(_counted(counts), reason)
+        case untracked:
+            return current(untracked.reason)
+
+
+def _counted(counts: Counts) -> str:
+    return f"{counts.updated} of {counts.desired} pods updated, {counts.available} available"
+
+
+def _by_ready(body: Mapping[str, object]) -> ObjectStatus:
+    """Ready=False does not tell progress from doom: it is waited for. A status that is no such word counts as none."""
+    ready, generation = conditions_of(body).get("Ready"), number_at(body, "metadata", "generation")
+    if ready is None or ready.status not in {"True", "False", "Unknown"}:
+        return CURRENT
+    if ready.status != "True":
+        return in_progress(ready.text)
+    is_old = ready.observed is not None and generation is not None and ready.observed < generation
+    return in_progress(f"it was ready at generation {ready.observed} of {generation}") if is_old else CURRENT

@@ -1,0 +1,217 @@
+"""The few JSON fields of a workload that krt reads, and the `Workload` that is made of them. Pure.
+
+Only declared fields are decoded. So krt never keeps the last applied configuration, the environment of containers, or
+more than three fields of each entry in managedFields.
+"""
+
+from collections.abc import Callable, Mapping
+from sys import intern
+from typing import Any
+
+import msgspec
+
+from krt.core.kube.resource import Resource
+from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from krt.core.kube.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, RolloutStatus, Workload, read_image
+from krt.core.reason import readable
+
+FIELD_MANAGER = "krt"  # the name in managedFields under which krt restarts workloads
+_SELVES = {FIELD_MANAGER, "kube-controller-manager", "k3s"}  # the other two write a Deployment's revision number
+_TIMED_OUT = "ProgressDeadlineExceeded"
+
+
+class _Annotations(msgspec.Struct):
+    mark: str | None = msgspec.field(name=MARK, default=None)
+    cause: str | None = msgspec.field(name=CAUSE, default=None)
+    opt: str | None = msgspec.field(name=OPT, default=None)
+    restarted_at: str | None = msgspec.field(name=RESTARTED_AT, default=None)
+
+
+class _ManagedFields(msgspec.Struct):
+    manager: str = ""
+    time: str = ""
+    subresource: str = ""
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    annotations: _Annotations | None = None
+    managed_fields: list[_ManagedFields] | None = None
+
+
+class _Container(msgspec.Struct, rename="camel"):
+    name: str
+    image: str = ""
+    image_pull_policy: str = ""
+
+
+class _PodSpec(msgspec.Struct, rename="camel"):
+    containers: list[_Container] | None = None
+    init_containers: list[_Container] | None = None
+
+
+class _TemplateMetadata(msgspec.Struct):
+    annotations: _Annotations | None = None
+
+
+class _Template(msgspec.Struct):
+    metadata: _TemplateMetadata | None = None
+    spec: _PodSpec | None = None
+
+
+class _RollingUpdate(msgspec.Struct, rename="camel"):
+    partition: int | None = None
+    max_unavailable: int | str | None = None
+
+
+class _UpdateStrategy(msgspec.Struct, rename="camel"):
+    type: str = ""
+    rolling_update: _RollingUpdate | None = None
+
+
+class _Ordinals(msgspec.Struct):
+    start: int = 0
+
+
+class _Spec(msgspec.Struct, rename="camel"):
+    template: _Template = msgspec.field(default_factory=_Template)
+    replicas: int = 1
+    paused: bool = False
+    update_strategy: _UpdateStrategy | None = None
+    ordinals: _Ordinals | None = None
+
+
+class _Condition(msgspec.Struct):
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    observed_generation: int = 0
+    replicas: int = 0
+    updated_replicas: int = 0
+    current_replicas: int = 0
+    available_replicas: int = 0
+    desired_number_scheduled: int = 0
+    updated_number_scheduled: int = 0
+    number_available: int = 0
+    number_misscheduled: int = 0
+    conditions: list[_Condition] | None = None
+
+
+class WorkloadFields(msgspec.Struct):
+    """A Deployment, StatefulSet or DaemonSet as its JSON has it."""
+
+    metadata: _Metadata
+    spec: _Spec = msgspec.field(default_factory=_Spec)
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+def to_workload(resource: Resource, item: WorkloadFields) -> Workload:
+    """The workload that these fields are of; `resource` is one that krt can restart."""
+    metadata, spec = item.metadata, item.spec
+    own, template = metadata.annotations or _Annotations(), _template_annotations(spec.template)
+    rolling = (spec.update_strategy and spec.update_strategy.rolling_update) or _RollingUpdate()
+    manager, managed_at = _last_manager(metadata)
+    return Workload(
+        key=resource.key(intern(metadata.namespace), metadata.name),
+        uid=metadata.uid,
+        resource_version=metadata.resource_version,
+        generation=metadata.generation,
+        created_at=metadata.creation_timestamp or "",
+        containers=_containers(spec.template.spec),
+        replicas=spec.replicas,
+        paused=spec.paused,
+        on_delete=spec.update_strategy is not None and spec.update_strategy.type == "OnDelete",
+        partition=rolling.partition or 0,
+        status=_COUNTED[resource.kind](item.status),
+        restarted_at=template.restarted_at,
+        mark=own.mark,
+        last_manager=manager,
+        last_managed_at=managed_at,
+        opt=own.opt,
+        deleted_at=metadata.deletion_timestamp,
+        first_ordinal=spec.ordinals.start if spec.ordinals else 0,
+        at_once=rolling.max_unavailable not in {None, 1},
+    )
+
+
+def _template_annotations(template: _Template) -> _Annotations:
+    return (template.metadata and template.metadata.annotations) or _Annotations()
+
+
+def _containers(spec: _PodSpec | None) -> tuple[Container, ...]:
+    every: list[Any] = [*(spec.init_containers or []), *(spec.containers or [])] if spec else []
+    return tuple(
+        Container(intern(c.name), intern(c.image), read_image(c.image), intern(c.image_pull_policy)) for c in every
+    )
+
+
+def _counted_in_pods(status: _Status) -> RolloutStatus:
+    return RolloutStatus(
+        replicas=status.replicas,
+        updated=status.updated_replicas,
+        current=status.current_replicas,
+        available=status.available_replicas,
+        **_conditions(status),
+    )
+
+
+def _counted_in_nodes(status: _Status) -> RolloutStatus:
+    return RolloutStatus(
+        updated=status.updated_number_scheduled,
+        available=status.number_available,
+        scheduled=status.desired_number_scheduled,
+        misscheduled=status.number_misscheduled,
+        **_conditions(status),
+    )
+
+
+def _conditions(status: _Status) -> dict[str, Any]:
+    conditions = status.conditions or ()
+    return {
+        "observed_generation": status.observed_generation,
+        "deadline_exceeded": next((readable(c.message) for c in conditions if c.reason == _TIMED_OUT), None),
+        "problems": tuple(readable(f"{c.reason}: {c.message}") for c in conditions if _is_problem(c)),
+        "unavailable": next(
+            (readable(c.message) for c in conditions if (c.type, c.status) == ("Available", "False")), ""
+        ),
+    }
+
+
+def _is_problem(condition: _Condition) -> bool:
+    # ReplicaFailure: pods cannot be created (quota, pod security, an invalid field). Progressing is False for another
+    # reason than time: the API server refuses the ReplicaSet itself.
+    failed = (condition.type, condition.status) in {("ReplicaFailure", "True"), ("Progressing", "False")}
+    return failed and condition.reason != _TIMED_OUT
+
+
+def _last_manager(metadata: _Metadata) -> tuple[str, str]:
+    """The field manager that wrote last, and when, if it wrote later than krt. The name is "" if krt cannot be sure.
+
+    The controllers of workloads do not count.
+    """
+    # The last entry alone is not enough: removing a field leaves no trace in managedFields, so krt would blame a
+    # bystander. Only writers newer than krt count. Timestamps have whole seconds, so a writer in krt's own second does
+    # not count, and two writers in the last second are unsure.
+    entries = metadata.managed_fields or ()
+    own_time = max((each.time for each in entries if each.manager == FIELD_MANAGER), default="")
+    others = [e for e in entries if e.time > own_time and not (e.subresource or e.manager in _SELVES)]
+    time = max((each.time for each in others), default="")
+    last = {each.manager for each in others if each.time == time}
+    return (intern(last.pop()), time) if len(last) == 1 else ("", time)
+
+
+_COUNTED: Mapping[str, Callable[[_Status], RolloutStatus]] = {
+    DEPLOYMENT.kind: _counted_in_pods,
+    STATEFUL_SET.kind: _counted_in_pods,
+    DAEMON_SET.kind: _counted_in_nodes,
+}
