@@ -1,0 +1,119 @@
+"""What an owner has put on a cluster: exact names and uids, as bytes in a Secret. Pure.
+
+It is written before the first object is applied, as the union of what was there and what is to come, and shrinks after
+pruning: whatever is interrupted, no object that krt has made is forgotten.
+"""
+
+import gzip
+import re
+import zlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from krt.core.delivery.ownership import Owner
+from krt.core.kube.object_key import ObjectKey
+
+MOST_ENTRIES = 10_000  # two bundles of 5,000 objects: the one before and the one to come
+_PLAIN_BYTES = 64 * 1024  # above, it is packed
+_MOST_PACKED = 1024 * 1024  # what a Secret holds
+_MOST_BYTES = MOST_ENTRIES * 1024  # unpacked: names of 253 characters, in every field, leave room
+_GZIP = b"\x1f\x8b"
+_READABLE_CHARACTERS = 40
+
+
+class InventoryUnreadable(ValueError):
+    """The bytes are no inventory of krt's. Its text is a clause that says why. To take them for an empty one would
+    leave objects behind for ever."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One object. `uid` is "" until it has been applied; `created`: it was not there before krt applied it."""
+
+    group: str = ""
+    kind: str
+    namespace: str = ""
+    name: str
+    uid: str = ""
+    created: bool = False
+
+    @property
+    def key(self) -> ObjectKey:
+        """What names it."""
+        return ObjectKey(self.group, self.kind, self.namespace, self.name)
+
+
+def entry_of(key: ObjectKey, uid: str = "", *, created: bool = False) -> Entry:
+    """The entry of the object with this key."""
+    return Entry(group=key.group, kind=key.kind, namespace=key.namespace, name=key.name, uid=uid, created=created)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """The objects of one owner, one entry for each key, sorted by it."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def with_entries(self, entries: Iterable[Entry]) -> "Inventory":
+        """The union with others. What another one says of the same object is newer, but that krt made it stays true."""
+        found = {entry.key: entry for entry in self.entries}
+        for entry in entries:
+            found[entry.key] = _merged(found.get(entry.key), entry)
+        return _sorted(found.values())
+
+    def without(self, keys: Collection[ObjectKey]) -> "Inventory":
+        """What is left of it once these objects are gone, or are somebody else's."""
+        return _sorted(entry for entry in self.entries if entry.key not in keys)
+
+    def beside(self, wanted: Collection[ObjectKey]) -> tuple[Entry, ...]:
+        """The objects that are not wanted any more: `pruning.fate_of` judges each."""
+        return tuple(entry for entry in self.entries if entry.key not in wanted)
+
+
+def to_bytes(inventory: Inventory) -> bytes:
+    """A JSON list, gzip above 64 KiB; of one inventory always the same bytes, so that to apply it again is no write."""
+    text = msgspec.json.encode(inventory.entries)
+    return text if len(text) <= _PLAIN_BYTES else gzip.compress(text, mtime=0)
+
+
+def from_bytes(data: bytes) -> Inventory:
+    """What `to_bytes` wrote. Raises InventoryUnreadable."""
+    try:
+        entries = msgspec.json.decode(_unpacked(data), type=list[Entry])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, zlib.error) as error:
+        raise InventoryUnreadable("it is no list of objects as krt writes it") from error
+    if len(entries) > MOST_ENTRIES:
+        raise InventoryUnreadable(f"it has {len(entries)} objects, and krt reads at most {MOST_ENTRIES}")
+    found = {entry.key: entry for entry in entries}
+    if len(found) != len(entries) or not all(entry.kind and entry.name for entry in entries):
+        raise InventoryUnreadable("an object stands in it twice, or without a name")
+    return _sorted(found.values())
+
+
+def inventory_name(owner: Owner) -> str:
+    """The name of the Secret that holds the owner's inventory."""
+    shown = re.sub(r"[^a-z0-9]+", "-", owner.name.lower())[:_READABLE_CHARACTERS].strip("-")
+    return f"krt.inventory.{f'{shown}-' if shown else ''}{owner.id[:8]}"
+
+
+def _merged(old: Entry | None, new: Entry) -> Entry:
+    if old is None or (old.uid and new.uid and old.uid != new.uid):
+        return new
+    return msgspec.structs.replace(new, uid=new.uid or old.uid, created=old.created or new.created)
+
+
+def _sorted(entries: Iterable[Entry]) -> Inventory:
+    return Inventory(tuple(sorted(entries, key=lambda entry: entry.key)))
+
+
+def _unpacked(data: bytes) -> bytes:
+    if len(data) > _MOST_PACKED:
+        raise InventoryUnreadable(f"it is longer than {_MOST_PACKED} bytes")
+    if not data.startswith(_GZIP):
+        return data
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    text = unpacker.decompress(data, _MOST_BYTES + 1)
+    if len(text) > _MOST_BYTES or not unpacker.eof or unpacker.unused_data:
+        raise InventoryUnreadable(f"it unpacks to more than {_MOST_BYTES} bytes, or not to one whole text")
+    return text

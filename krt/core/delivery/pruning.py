@@ -1,0 +1,113 @@
+"""What becomes of an object that its owner's bundle does not hold any more: deleted, kept or left alone, and why. Pure.
+
+An object is deleted by its name and its uid: whoever has made it anew keeps it. One that is kept stays in the
+inventory, so that it goes once the reason is gone; one that is left alone does not.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from krt.core.delivery.inventory import Entry
+from krt.core.delivery.ownership import OWNED_BY, OWNER, Owner, is_owned
+from krt.core.kube.fields import text_at, texts_at
+from krt.core.reason import readable
+
+_OPT_OUTS = {
+    "krt/prune": "disabled",
+    "kustomize.toolkit.fluxcd.io/prune": "disabled",
+    "action.timoni.sh/prune": "disabled",
+}
+_CONTAINERS = {("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")}
+_MOST_NAMED = 5
+
+
+class Extent(Enum):
+    """How far pruning goes. ALL: the owner itself is deleted, or somebody asked for it (`--prune-all`).
+
+    EVERYTHING: also what holds objects of others (`krt/delete: everything`).
+    """
+
+    ORDINARY = auto()
+    ALL = auto()
+    EVERYTHING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete the object, with this uid as precondition."""
+
+    entry: Entry
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """It stays on the cluster and in the inventory."""
+
+    entry: Entry
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """It stays if it is there, and is the owner's no more: it goes from the inventory. `reason` is "" if it is gone."""
+
+    entry: Entry
+    reason: str
+
+
+Fate = Delete | Keep | Leave
+
+
+def fate_of(
+    entry: Entry,
+    live: Mapping[str, object] | None,
+    owner: Owner,
+    *,
+    extent: Extent = Extent.ORDINARY,
+    own_namespace: str = "",
+    foreign: Sequence[str] = (),
+) -> Fate:
+    """What becomes of the object of `entry`, which its owner does not want any more.
+
+    `live` is the object as it was read just now (its metadata are enough), None where it is not there. `foreign` names
+    what lives in it (in a Namespace, of a CustomResourceDefinition) and is not the owner's. `own_namespace` is krt's.
+    """
+    if live is None:
+        return Leave(entry, "")
+    if reason := _not_ours(entry, live, owner, own_namespace):
+        return Leave(entry, readable(reason))
+    if reason := _held(entry, live, extent, foreign):
+        return Keep(entry, readable(reason))
+    return Delete(entry, text_at(live, "metadata", "uid"))
+
+
+def _not_ours(entry: Entry, live: Mapping[str, object], owner: Owner, own_namespace: str) -> str:
+    is_container = (entry.group, entry.kind) in _CONTAINERS
+    if entry.kind == "Namespace" and not entry.group and _is_protected(entry.name, own_namespace):
+        return "krt never deletes this namespace"
+    if entry.uid and text_at(live, "metadata", "uid") != entry.uid:
+        return "somebody has made it anew"
+    if not is_owned(live, owner):
+        said = text_at(live, "metadata", "annotations", OWNED_BY)
+        has_label = text_at(live, "metadata", "labels", OWNER)
+        return f"it is managed by {said or 'another owner'}" if has_label else f"its label {OWNER} is gone"
+    return "it was there before krt applied it" if is_container and not entry.created else ""
+
+
+def _is_protected(name: str, own_namespace: str) -> bool:
+    return name == "default" or name.startswith("kube-") or name == own_namespace
+
+
+def _held(entry: Entry, live: Mapping[str, object], extent: Extent, foreign: Sequence[str]) -> str:
+    annotations = texts_at(live, "metadata", "annotations")
+    for name, value in _OPT_OUTS.items():
+        if annotations.get(name) == value:
+            return f"its annotation says {name}: {value}"
+    if (entry.group, entry.kind) not in _CONTAINERS or extent is Extent.EVERYTHING:
+        return ""
+    if extent is Extent.ORDINARY:
+        return f"a {entry.kind} is deleted only together with its owner"
+    more = f" and {len(foreign) - _MOST_NAMED} more" if len(foreign) > _MOST_NAMED else ""
+    return f"it holds what is not krt's: {', '.join(foreign[:_MOST_NAMED])}{more}" if foreign else ""
