@@ -50,13 +50,17 @@ def undone_mark(workload: Workload, now: datetime) -> Mark | None:
     count as later: nobody can have written it just now, so that it belongs to an older template.
     """
     mark = parse_mark(workload.mark)
-    written, in_force = parse_time(mark.restarted_at if mark else None), parse_time(workload.restarted_at)
-    if mark is None or written is None or in_force == written:
-        return None
-    if in_force and not in_force.microsecond:  # `kubectl rollout restart` writes whole seconds
+    return None if mark is None or is_in_force(mark.restarted_at, workload, now) else mark
+
+
+def is_in_force(made_at: str, workload: Workload, now: datetime) -> bool:
+    """Whether the restart made at `made_at`, an RFC 3339 time, still stands on the template, or a later one does."""
+    written, in_force = parse_time(made_at), parse_time(workload.restarted_at)
+    if written is None or in_force is None or in_force == written:
+        return in_force == written
+    if not in_force.microsecond:  # `kubectl rollout restart` writes whole seconds
         written = written.replace(microsecond=0)
-    is_later = in_force is not None and written <= in_force <= now + timedelta(seconds=CLOCKS_SECONDS)
-    return None if is_later else mark
+    return written <= in_force <= now + timedelta(seconds=CLOCKS_SECONDS)
 
 
 def next_restart(workload: Workload, now: datetime) -> str:

@@ -1,0 +1,41 @@
+"""A workload that a publication names to be restarted, as kubectl names it: `deployment/web`. Pure."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import Resource
+from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE, STATEFUL_SET
+
+_MOST_NAME = 253
+_NAME = re.compile(r"[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?")
+_SHORT: Mapping[str, Resource] = {"deploy": DEPLOYMENT, "sts": STATEFUL_SET, "ds": DAEMON_SET}
+_SPELLED: Mapping[str, Resource] = {
+    **_SHORT,
+    **{each.kind.lower(): each for each in RESTARTABLE.values()},
+    **{each.plural: each for each in RESTARTABLE.values()},
+}
+
+
+class RestartTarget(NamedTuple):
+    """Its kind, as manifests give it, and its name; it is in the namespace of the published Secret."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()}/{self.name}"
+
+    def key(self, namespace: str) -> ObjectKey:
+        """What names it in the cluster."""
+        return RESTARTABLE[self.kind].key(namespace, self.name)
+
+
+def parse_target(text: str) -> RestartTarget:
+    """The target that `KIND/NAME` names; short names, plurals and `deployment.apps` too. Raises ValueError."""
+    kind, slash, name = text.strip().partition("/")
+    resource = _SPELLED.get(kind.lower().removesuffix(".apps"))
+    if not slash or resource is None or len(name) > _MOST_NAME or not _NAME.fullmatch(name):
+        raise ValueError("must be KIND/NAME with the kind deployment, statefulset or daemonset")
+    return RestartTarget(resource.kind, name)

@@ -1,0 +1,188 @@
+"""A file published as a Secret: what is written, when it is a change, and what is refused before it is sent. Pure.
+
+The Secret carries the file's SHA-256 in the annotation `hyops.bundle-sha256`, and, from the same write that changes the
+content until the last rollout has ended, the list of restarts that are still owed: `krt/restart-pending`. So a run that
+ends anywhere is continued by the next one (`owed_restarts.py`). The list names the change by an id of its own, which
+the restarts repeat on the workloads: the same bytes may be published again later, and that is another change.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from krt.core.delivery.ownership import Owner
+from krt.core.delivery.restart_target import RestartTarget, parse_target
+from krt.core.kube.fields import field_at, text_at, texts_at
+from krt.core.kube.manifest import Manifest, read_manifest
+
+BUNDLE_SHA256 = "hyops.bundle-sha256"
+RESTART_PENDING = "krt/restart-pending"
+MOST_BYTES = 1024 * 1024  # k8s.io/api, core/v1, MaxSecretSize: of all values of a Secret together
+MOST_TARGETS = 100
+_MOST_PENDING = 64 * 1024  # all annotations of an object have 256 KiB
+_PENDING = re.compile(r"(?P<digest>[0-9a-f]{64}) (?P<change>[0-9a-z]{1,64})(?= |\Z)")
+_OPAQUE = "Opaque"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The bytes of a file, and the key of the Secret under which they stand."""
+
+    key: str
+    content: bytes = field(repr=False)
+
+    @property
+    def sha256(self) -> str:
+        """64 hexadecimal digits, of the bytes alone."""
+        return sha256(self.content).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits, of key and bytes: the same bytes under another key are another bundle."""
+        return sha256(self.key.encode() + b"\0" + self.content).hexdigest()
+
+    @property
+    def data(self) -> dict[str, str]:
+        """As a Secret holds it."""
+        return {self.key: b64encode(self.content).decode()}
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is to stand in the cluster, and which workloads of the namespace are restarted when it changes."""
+
+    namespace: str
+    secret: str
+    bundle: Bundle
+    targets: tuple[RestartTarget, ...] = ()
+
+    def __str__(self) -> str:
+        return str(self.owner)
+
+    @property
+    def owner(self) -> Owner:
+        """The Secret itself: every run that publishes it has one field manager, so that a key of before goes."""
+        return Owner("Secret", f"{self.namespace}/{self.secret}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The restarts that a change still owes. `digest` is the bundle's, `change` the id of this very change."""
+
+    digest: str
+    change: str
+    targets: tuple[RestartTarget, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join((self.digest, self.change, *map(str, self.targets)))
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Nothing is written: the sentence says why, and what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """The Secret is applied, by force. With a live one its resource version is in the body: a newer one is a conflict,
+    and everything is decided again."""
+
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class AsItIs:
+    """The Secret holds the bundle, and restarts for it are owed at most as its list says: nothing is written."""
+
+
+WriteDecision = Refuse | Apply | AsItIs
+
+
+def decide_write(publication: Publication, live: Mapping[str, object] | None, *, change: str) -> WriteDecision:
+    """What to write, given the Secret as it was read just now, with its data; None: there is none.
+
+    `change` is a word of digits and small letters that no other run uses: the id of the change, if this is one.
+    """
+    if reason := _refusal(publication, live):
+        return Refuse(reason)
+    if live is not None and _holds(live, publication.bundle):
+        return AsItIs()
+    pending = Pending(publication.bundle.digest, change, publication.targets)
+    is_listed = bool(pending.targets) or bool(text_at(live, "metadata", "annotations", RESTART_PENDING))
+    return Apply(_manifest(publication, text_at(live, "metadata", "resourceVersion"), pending if is_listed else None))
+
+
+def read_pending(secret: Mapping[str, object]) -> Pending | None:
+    """The list on the Secret; None where there is none. Raises ValueError where it is no list of krt's."""
+    text = texts_at(secret, "metadata", "annotations").get(RESTART_PENDING)
+    if text is None:
+        return None
+    match = _PENDING.match(text[:_MOST_PENDING])
+    targets = text[match.end() :].split() if match else []
+    if match is None or len(text) > _MOST_PENDING or len(targets) > MOST_TARGETS:
+        raise ValueError("it is not DIGEST CHANGE KIND/NAME…")
+    return Pending(match["digest"], match["change"], tuple(map(parse_target, targets)))
+
+
+def take_off(secret: Mapping[str, object], target: RestartTarget) -> dict[str, object]:
+    """The merge patch that takes the target off the Secret's list, which must be one and have it.
+
+    A Secret that is no longer at the version that was read refuses it. With the last target the annotation goes: the
+    next apply of the same bundle leaves it out, too, and so changes nothing.
+    """
+    pending = read_pending(secret)
+    assert pending is not None
+    rest = tuple(each for each in pending.targets if each != target)
+    left = str(Pending(pending.digest, pending.change, rest)) if rest else None
+    version = text_at(secret, "metadata", "resourceVersion")
+    return {"metadata": {"resourceVersion": version, "annotations": {RESTART_PENDING: left}}}
+
+
+def _holds(live: Mapping[str, object], bundle: Bundle) -> bool:
+    """Whether the Secret holds the bundle, by key, bytes and annotation: hands may have changed any of them."""
+    try:
+        pending = read_pending(live)
+    except ValueError:
+        return False
+    has_digest = text_at(live, "metadata", "annotations", BUNDLE_SHA256) == bundle.sha256
+    return has_digest and _has_data(live, bundle) and (pending is None or pending.digest == bundle.digest)
+
+
+def _has_data(live: Mapping[str, object], bundle: Bundle) -> bool:
+    return text_at(live, "data", bundle.key) == bundle.data[bundle.key]
+
+
+def _refusal(publication: Publication, live: Mapping[str, object] | None) -> str:
+    size = len(publication.bundle.content)
+    if size > MOST_BYTES:
+        return f"the bundle has {size} bytes, and a Secret holds at most {MOST_BYTES}: publish a smaller file"
+    kind = text_at(live, "type") or _OPAQUE
+    if kind != _OPAQUE:
+        return f"{publication} is of type {kind}, which cannot be changed: name another one, or delete it first"
+    if live is not None and field_at(live, "immutable") is True and not _has_data(live, publication.bundle):
+        return f"{publication} is immutable and holds other bytes: name another one, or delete it first"
+    if text_at(live, "metadata", "deletionTimestamp"):
+        return f"{publication} is being deleted: try again once it is gone"
+    return ""
+
+
+def _manifest(publication: Publication, resource_version: str, pending: Pending | None) -> Manifest:
+    annotations = {BUNDLE_SHA256: publication.bundle.sha256, **({RESTART_PENDING: str(pending)} if pending else {})}
+    return read_manifest(
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "namespace": publication.namespace,
+                "name": publication.secret,
+                "annotations": annotations,
+                **({"resourceVersion": resource_version} if resource_version else {}),
+            },
+            "type": _OPAQUE,
+            "data": publication.bundle.data,
+        }
+    )
