@@ -28,7 +28,7 @@ class InventoryUnreadable(ValueError):
     leave objects behind for ever."""
 
 
-class Delivered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One object. `uid` is "" until it has been applied; `created`: it was not there before krt applied it."""
 
     group: str = ""
@@ -44,18 +44,20 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return ObjectKey(self.group, self.kind, self.namespace, self.name)
 
 
-def entry_of(key: ObjectKey, uid: str = "", *, created: bool = False) -> Delivered:
+def entry_of(key: ObjectKey, uid: str = "", *, created: bool = False) -> InventoryEntry:
     """The entry of the object with this key."""
-    return Delivered(group=key.group, kind=key.kind, namespace=key.namespace, name=key.name, uid=uid, created=created)
+    return InventoryEntry(
+        group=key.group, kind=key.kind, namespace=key.namespace, name=key.name, uid=uid, created=created
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """The objects of one owner, one entry for each key, sorted by it."""
 
-    entries: tuple[Delivered, ...] = ()
+    entries: tuple[InventoryEntry, ...] = ()
 
-    def with_entries(self, entries: Iterable[Delivered]) -> "Inventory":
+    def with_entries(self, entries: Iterable[InventoryEntry]) -> "Inventory":
         """The union with others. What another one says of the same object is newer, but that krt made it stays true."""
         found = {entry.key: entry for entry in self.entries}
         for entry in entries:
@@ -66,7 +68,7 @@ class Inventory:
         """What is left of it once these objects are gone, or are somebody else's."""
         return _sorted(entry for entry in self.entries if entry.key not in keys)
 
-    def beside(self, wanted: Collection[ObjectKey]) -> tuple[Delivered, ...]:
+    def beside(self, wanted: Collection[ObjectKey]) -> tuple[InventoryEntry, ...]:
         """The objects that are not wanted any more: `pruning.fate_of` judges each."""
         return tuple(entry for entry in self.entries if entry.key not in wanted)
 
@@ -80,7 +82,7 @@ def to_bytes(inventory: Inventory) -> bytes:
 def from_bytes(data: bytes) -> Inventory:
     """What `to_bytes` wrote. Raises InventoryUnreadable."""
     try:
-        entries = msgspec.json.decode(_unpacked(data), type=list[Delivered])
+        entries = msgspec.json.decode(_unpacked(data), type=list[InventoryEntry])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, zlib.error) as error:
         raise InventoryUnreadable("it is no list of objects as krt writes it") from error
     if len(entries) > MOST_ENTRIES:
@@ -97,13 +99,13 @@ def inventory_name(owner: Owner) -> str:
     return f"krt.inventory.{f'{shown}-' if shown else ''}{owner.id[:8]}"
 
 
-def _merged(old: Delivered | None, new: Delivered) -> Delivered:
+def _merged(old: InventoryEntry | None, new: InventoryEntry) -> InventoryEntry:
     if old is None or (old.uid and new.uid and old.uid != new.uid):
         return new
     return msgspec.structs.replace(new, uid=new.uid or old.uid, created=old.created or new.created)
 
 
-def _sorted(entries: Iterable[Delivered]) -> Inventory:
+def _sorted(entries: Iterable[InventoryEntry]) -> Inventory:
     return Inventory(tuple(sorted(entries, key=lambda entry: entry.key)))
 
 

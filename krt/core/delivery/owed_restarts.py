@@ -1,8 +1,8 @@
 """The restarts that a published bundle owes: the next step, from the Secret and the targets as they are now. Pure.
 
-Nothing is remembered from one run to the next: the list on the Secret says what is owed, and the mark on a target says
-whether it has been restarted for this very change. So whatever kills a run, the next one does what is left and repeats
-nothing. In order: what is not there leaves the list; every target that is owed a restart gets it; each leaves the list
+Nothing is remembered from one run to the next: the list on the Secret says what is owed, and an annotation of the
+target whether it has been restarted for this very change. So whatever kills a run, the next one does what is left and
+repeats nothing. In order: what is not there leaves the list; every target that is owed a restart gets it; each leaves the list
 as its rollout ends well; for the first of the others the run waits, or fails.
 """
 
@@ -81,19 +81,20 @@ def restart_patch(
 ) -> dict[str, object]:
     """The merge patch that does the step to the target with this body; one that is newer than it was read refuses it.
 
-    The mark stands beside the restart in one write: no reader sees the one without the other. `cause` tells people why.
+    The annotation that names the change comes with the restart in one write: no reader sees the one without the other.
+    `cause` tells people why.
     """
     workload = _workload_of(step.target, body)
     assert workload is not None
     restarted_at = next_restart(workload, now)
-    mark = {mark_name(publication.secret): f"{step.change} {restarted_at}", CAUSE: cause}
+    annotations = {bundle_annotation(publication.secret): f"{step.change} {restarted_at}", CAUSE: cause}
     return {
-        "metadata": {"resourceVersion": workload.resource_version, "annotations": mark},
+        "metadata": {"resourceVersion": workload.resource_version, "annotations": annotations},
         "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: restarted_at}}}},
     }
 
 
-def mark_name(secret: str) -> str:
+def bundle_annotation(secret: str) -> str:
     """The annotation on a target that says for which change of this Secret it was restarted, and when."""
     return f"krt/bundle-{sha256(secret.encode()).hexdigest()[:8]}"
 
@@ -113,7 +114,7 @@ def _see(
     publication: Publication, pending: Pending, target: RestartTarget, body: Mapping[str, object] | None, now: datetime
 ) -> _Sight:
     workload = _workload_of(target, body)
-    change, _, made_at = text_at(body, "metadata", "annotations", mark_name(publication.secret)).partition(" ")
+    change, _, made_at = text_at(body, "metadata", "annotations", bundle_annotation(publication.secret)).partition(" ")
     is_made = workload is not None and change == pending.change and is_in_force(made_at, workload, now)
     stage = stage_of(workload) if workload and is_made else None
     return _Sight(target, pending.change, body is not None, workload, stage)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from krt.core.delivery.inventory import Delivered
+from krt.core.delivery.inventory import InventoryEntry
 from krt.core.delivery.ownership import OWNED_BY, OWNER, Owner, is_owned
 from krt.core.kube.fields import text_at, texts_at
 from krt.core.reason import readable
@@ -37,7 +37,7 @@ class Extent(Enum):
 class Delete:
     """Delete the object, with this uid as precondition."""
 
-    entry: Delivered
+    entry: InventoryEntry
     uid: str
 
 
@@ -45,7 +45,7 @@ class Delete:
 class Keep:
     """It stays on the cluster and in the inventory."""
 
-    entry: Delivered
+    entry: InventoryEntry
     reason: str
 
 
@@ -53,7 +53,7 @@ class Keep:
 class Leave:
     """It stays if it is there, and is the owner's no more: it goes from the inventory. `reason` is "" if it is gone."""
 
-    entry: Delivered
+    entry: InventoryEntry
     reason: str
 
 
@@ -61,7 +61,7 @@ Fate = Delete | Keep | Leave
 
 
 def fate_of(
-    entry: Delivered,
+    entry: InventoryEntry,
     live: Mapping[str, object] | None,
     owner: Owner,
     *,
@@ -83,7 +83,7 @@ def fate_of(
     return Delete(entry, text_at(live, "metadata", "uid"))
 
 
-def _not_ours(entry: Delivered, live: Mapping[str, object], owner: Owner, own_namespace: str) -> str:
+def _not_ours(entry: InventoryEntry, live: Mapping[str, object], owner: Owner, own_namespace: str) -> str:
     is_container = (entry.group, entry.kind) in _CONTAINERS
     if entry.kind == "Namespace" and not entry.group and _is_protected(entry.name, own_namespace):
         return "krt never deletes this namespace"
@@ -100,7 +100,7 @@ def _is_protected(name: str, own_namespace: str) -> bool:
     return name == "default" or name.startswith("kube-") or name == own_namespace
 
 
-def _held(entry: Delivered, live: Mapping[str, object], extent: Extent, foreign: Sequence[str]) -> str:
+def _held(entry: InventoryEntry, live: Mapping[str, object], extent: Extent, foreign: Sequence[str]) -> str:
     annotations = texts_at(live, "metadata", "annotations")
     for name, value in _OPT_OUTS.items():
         if annotations.get(name) == value:

@@ -1,6 +1,6 @@
-"""Kubernetes as krt sees it: resources, keys of objects, workloads, and how far a rollout is.
+"""Kubernetes as krt sees it: resources, keys of objects, workloads, how far a rollout is, the status of any object.
 
-Responsible for values and for reading a workload's status. The transport, the decoding of an API server's JSON and
-anything about events belong elsewhere: `krt.cluster` and `core/restart`. Start with `workload.py`, then `rollout.py`;
-to let krt restart another kind, start with `restartable.py`.
+Responsible for values, and for reading what an object says of itself. The transport, lists and watches and anything
+about events belong elsewhere: `krt.cluster` and `core/restart`. Start with `workload.py`, then `rollout.py`; for
+objects that are applied, with `manifest.py` and `kstatus.py`; to let krt restart another kind, with `restartable.py`.
 """

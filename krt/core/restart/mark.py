@@ -56,8 +56,10 @@ def undone_mark(workload: Workload, now: datetime) -> Mark | None:
 def is_in_force(made_at: str, workload: Workload, now: datetime) -> bool:
     """Whether the restart made at `made_at`, an RFC 3339 time, still stands on the template, or a later one does."""
     written, in_force = parse_time(made_at), parse_time(workload.restarted_at)
-    if written is None or in_force is None or in_force == written:
-        return in_force == written
+    if written is None or in_force is None:
+        return False
+    if in_force == written:
+        return True
     if not in_force.microsecond:  # `kubectl rollout restart` writes whole seconds
         written = written.replace(microsecond=0)
     return written <= in_force <= now + timedelta(seconds=CLOCKS_SECONDS)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from krt.core.delivery.inventory import (
     MOST_ENTRIES,
-    Delivered,
     Inventory,
+    InventoryEntry,
     InventoryUnreadable,
     entry_of,
     from_bytes,
@@ -23,7 +23,7 @@ from tests.core.delivery.objects import key_of
 WEB, DB, SHOP = key_of("Deployment.apps shop/web"), key_of("Secret shop/db"), key_of("Namespace shop")
 
 
-def listing(*entries: Delivered) -> Inventory:
+def listing(*entries: InventoryEntry) -> Inventory:
     return Inventory().with_entries(entries)
 
 
@@ -108,14 +108,14 @@ def test_a_newer_krt_may_say_more_of_an_object() -> None:
     ],
 )
 def test_that_krt_made_an_object_stays_true_as_long_as_it_is_the_same_one(
-    old: Delivered, new: Delivered, merged: Delivered
+    old: InventoryEntry, new: InventoryEntry, merged: InventoryEntry
 ) -> None:
     """Seen to fail with the newer word alone: a namespace that krt made is left behind when its owner is deleted."""
     assert listing(old).with_entries([new]) == listing(merged)
 
 
 @given(inventories, st.lists(entries, max_size=9))
-def test_the_union_forgets_no_object(before: Inventory, planned: list[Delivered]) -> None:
+def test_the_union_forgets_no_object(before: Inventory, planned: list[InventoryEntry]) -> None:
     union = before.with_entries(planned)
     wanted = {entry.key for entry in planned}
     assert {entry.key for entry in union.entries} == {entry.key for entry in before.entries} | wanted

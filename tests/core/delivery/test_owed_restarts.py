@@ -46,7 +46,7 @@ def test_a_run_restarts_all_in_their_order_and_then_waits_for_each() -> None:
 @pytest.mark.parametrize("first", range(STEPS))
 @pytest.mark.parametrize("second", range(STEPS))
 def test_wherever_two_runs_are_killed_the_third_owes_each_target_one_restart(first: int, second: int) -> None:
-    """Seen to fail with the list left out of the apply, and with the mark on the targets not read."""
+    """Seen to fail with the list left out of the apply, and with the annotation on the targets not read."""
     world = World()
     killed(world, ONE, first)
     killed(world, ONE, second)
@@ -141,7 +141,7 @@ def test_a_rollout_that_gets_stuck_fails_the_run_and_the_next_one_restarts_it() 
 
 
 def test_a_restart_that_somebody_takes_back_fails_the_run_and_the_next_one_makes_it_again() -> None:
-    """Seen to fail with the mark alone believed."""
+    """Seen to fail with the annotation alone believed."""
     world = World()
     run_ = run(world, ONE)
     for each in run_:
@@ -248,12 +248,12 @@ def happen(world: World, what: str, to: Any) -> None:
         metadata["resourceVersion"] = str(world.version)
 
 
-def step_for(target: dict[str, Any] | None, *, marked: bool = True) -> object:
+def step_for(target: dict[str, Any] | None, *, restarted: bool = True) -> object:
     """The next step for the only target, restarted for the change or not."""
     world = World()
     killed(world, publication(b"one", A), 1)
     secret = world.secret or {}
-    if target and marked:
+    if target and restarted:
         (owing,) = owed(ONE, secret)
         change = RestartTargetNow(owing, secret["metadata"]["annotations"][RESTART_PENDING].split(" ")[1])
         patch: Any = restart_patch(ONE, change, target, cause="", now=NOW)
@@ -273,7 +273,7 @@ def changed(*, spec: Any = None, status: Any = None, **metadata: Any) -> dict[st
 
 
 @pytest.mark.parametrize(
-    ("target", "marked", "step"),
+    ("target", "restarted", "step"),
     [
         (None, False, TakeOffList(A, is_restarted=False, warning=NOT_THERE)),
         (
@@ -298,14 +298,14 @@ def changed(*, spec: Any = None, status: Any = None, **metadata: Any) -> dict[st
     ],
 )
 def test_what_is_done_about_a_target_is_told_by_its_own_status(
-    target: dict[str, Any] | None, marked: bool, step: object
+    target: dict[str, Any] | None, restarted: bool, step: object
 ) -> None:
-    assert step_for(target, marked=marked) == step
+    assert step_for(target, restarted=restarted) == step
 
 
 def test_a_target_that_is_owed_a_restart_gets_it_whatever_its_status() -> None:
     for target in (changed(), changed(generation=2), changed(spec={"paused": True})):
-        step = step_for(target, marked=False)
+        step = step_for(target, restarted=False)
         assert isinstance(step, RestartTargetNow)
         assert step.target == A
 

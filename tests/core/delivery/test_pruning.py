@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.delivery.inventory import Delivered, entry_of
+from krt.core.delivery.inventory import InventoryEntry, entry_of
 from krt.core.delivery.ownership import OWNED_BY, OWNER, Owner
 from krt.core.delivery.pruning import Delete, Extent, Keep, Leave, fate_of
 from tests.core.delivery.objects import key_of
@@ -53,7 +53,7 @@ ENTRY = entry_of(WEB, "u1", created=True)
     ],
 )
 def test_only_what_is_still_the_owners_own_is_deleted(
-    entry: Delivered, found: dict[str, Any] | None, fate: Delete | Keep | Leave
+    entry: InventoryEntry, found: dict[str, Any] | None, fate: Delete | Keep | Leave
 ) -> None:
     assert fate_of(entry, found, BASE) == fate
 

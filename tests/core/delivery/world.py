@@ -95,7 +95,7 @@ class World:
         body["status"]["conditions"] = late if target in self.stuck else []
 
     def revert(self, target: RestartTarget) -> None:
-        """Somebody puts the template back and leaves the mark."""
+        """Somebody puts the template back and leaves the annotation."""
         body = self.targets[target]
         body["spec"]["template"]["metadata"]["annotations"] = {}
         body["metadata"]["generation"] += 1
