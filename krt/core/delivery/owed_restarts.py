@@ -2,8 +2,8 @@
 
 Nothing is remembered from one run to the next: the list on the Secret says what is owed, and an annotation of the
 target whether it has been restarted for this very change. So whatever kills a run, the next one does what is left and
-repeats nothing. In order: what is not there leaves the list; every target that is owed a restart gets it; each leaves the list
-as its rollout ends well; for the first of the others the run waits, or fails.
+repeats nothing. In order: what is not there leaves the list; every target that is owed a restart gets it; each leaves
+the list as its rollout ends well; for the first of the others the run waits, or fails.
 """
 
 from collections.abc import Collection, Mapping
