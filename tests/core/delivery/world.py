@@ -76,11 +76,11 @@ class World:
             self.log.append(("change", str(self.secret["data"])))
 
     def patch_secret(self, patch: Any) -> None:
-        """A guarded merge patch."""
+        """A merge patch, refused where its resource version is not the one that is there."""
         self._merge(self.secret, patch)
 
     def patch_target(self, target: RestartTarget, patch: Any) -> None:
-        """A guarded merge patch; a changed template makes a new generation."""
+        """The same; a changed template makes a new generation."""
         body = self.targets[target]
         self._merge(body, patch)
         body["metadata"]["generation"] += 1
@@ -113,7 +113,8 @@ class World:
         return [name for what, name in self.log[last + 1 :] if what == "restart"]
 
     def _merge(self, body: Any, patch: Any) -> None:
-        if body is None or body["metadata"]["resourceVersion"] != patch["metadata"]["resourceVersion"]:
+        guard = patch["metadata"].get("resourceVersion")
+        if body is None or (guard and body["metadata"]["resourceVersion"] != guard):
             raise Conflict
         _merge(body, patch)
         self._written(body)

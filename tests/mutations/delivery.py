@@ -1,0 +1,143 @@
+"""krt.core.delivery and the status of objects: what is applied, pruned, published and restarted."""
+
+from tests.mutations.mutation import of
+
+_SECRET, _OWED, _STAGES = (f"core/delivery/{name}.py" for name in ("secret_bundle", "owed_restarts", "stages"))
+_KILLED = "test_wherever_two_runs_are_killed_the_third_owes_each_target_one_restart"
+
+MUTATIONS = (
+    *of(
+        "core/test_kstatus.py",
+        (
+            "test_ready_that_was_said_of_an_older_generation_does_not_count",
+            "core/kube/kstatus.py",
+            "if is_old else CURRENT",
+            "if False else CURRENT",
+        ),
+        (
+            "test_a_reason_shows_no_secret",
+            "core/kube/object_status.py",
+            "ObjectStatus(ObjectState.FAILED, readable(*reason))",
+            'ObjectStatus(ObjectState.FAILED, "; ".join(reason))',
+        ),
+    ),
+    *of(
+        "core/test_manifest.py",
+        (
+            "test_the_body_is_not_shown",
+            "core/kube/manifest.py",
+            "body: Mapping[str, object] = field(repr=False)",
+            "body: Mapping[str, object]",
+        ),
+    ),
+    *of(
+        "core/delivery/test_stages.py",
+        (
+            "test_what_others_need_is_applied_before_them",
+            _STAGES,
+            "return _OWN if key.group in late else _REST",
+            "return _OWN",
+        ),
+        (
+            "test_webhooks_go_first_then_custom_resources_then_the_reverse_of_applying",
+            _STAGES,
+            "    return -_OWN - 1 if is_custom(key) else -_STAGES",
+            "    return -_STAGES",
+        ),
+    ),
+    *of(
+        "core/delivery/test_inventory.py",
+        (
+            "test_a_long_one_is_packed_and_of_equal_ones_the_bytes_are_equal",
+            "core/delivery/inventory.py",
+            "gzip.compress(text, mtime=0)",
+            "gzip.compress(text, mtime=None)",
+        ),
+        (
+            "test_that_krt_made_an_object_stays_true_as_long_as_it_is_the_same_one",
+            "core/delivery/inventory.py",
+            "created=old.created or new.created",
+            "created=new.created",
+        ),
+    ),
+    *of(
+        "core/delivery/test_secret_bundle.py",
+        (
+            "test_without_targets_no_list_is_written_but_one_that_is_there_is_emptied",
+            _SECRET,
+            'bool(pending.targets) or bool(text_at(live, "metadata", "annotations", RESTART_PENDING))',
+            "bool(pending.targets)",
+        ),
+        (
+            "test_neither_bundle_nor_decision_shows_a_byte",
+            _SECRET,
+            "content: bytes = field(repr=False)",
+            "content: bytes",
+        ),
+        (
+            "test_a_target_is_taken_off_the_list_of_that_very_version",
+            _SECRET,
+            "str(Pending(pending.digest, pending.change, rest)) if rest else None",
+            "str(Pending(pending.digest, pending.change, rest))",
+        ),
+    ),
+    *of(
+        "core/delivery/test_owed_restarts.py",
+        (_KILLED, _SECRET, "pending if is_listed else None", "None if is_listed else None"),
+        (_KILLED, _OWED, "is_made = workload is not None and change", "is_made = False and change"),
+        (
+            "test_a_bundle_that_follows_a_killed_run_is_restarted_for_once_also_when_it_is_an_old_one",
+            _SECRET,
+            "Pending(publication.bundle.digest, change, publication.targets)",
+            "Pending(publication.bundle.digest, publication.bundle.digest, publication.targets)",
+        ),
+        (
+            "test_equal_bytes_restart_nothing_and_write_nothing",
+            _SECRET,
+            "    if live is not None and _holds(live, publication.bundle):",
+            "    if False:",
+        ),
+        (
+            "test_data_edited_by_hand_are_put_right_and_restarted_for",
+            _SECRET,
+            "return has_digest and _has_data(live, bundle) and",
+            "return has_digest and",
+        ),
+        (
+            "test_a_rollout_that_gets_stuck_fails_the_run_and_the_next_one_restarts_it",
+            _OWED,
+            "(sight.stage is not None and not isinstance(sight.stage, Stuck))",
+            "sight.stage is not None",
+        ),
+        (
+            "test_a_restart_that_somebody_takes_back_fails_the_run_and_the_next_one_makes_it_again",
+            _OWED,
+            "change == pending.change and is_in_force(made_at, workload, now)",
+            "change == pending.change",
+        ),
+        (
+            "test_two_runs_of_one_bundle_in_every_order_of_their_steps_restart_each_target_once",
+            _OWED,
+            '"metadata": {"resourceVersion": workload.resource_version, "annotations": annotations},',
+            '"metadata": {"annotations": annotations},',
+        ),
+    ),
+    *of(
+        "core/delivery/test_module_inputs.py",
+        (
+            "test_a_kubeconfig_that_is_named_by_its_path_comes_first",
+            "core/delivery/module_inputs.py",
+            "    if path or not reference:",
+            "    if not reference:",
+        ),
+    ),
+    *of(
+        "core/delivery/test_state_record.py",
+        (
+            "test_a_failure_keeps_the_outputs_of_before_and_shows_no_secret",
+            "core/delivery/state_record.py",
+            "said, tried = readable(error), command",
+            "said, tried = error, command",
+        ),
+    ),
+)
