@@ -97,7 +97,10 @@ async def seen_clusters(client: Client, keys: Keys) -> Seen:
 
 
 def seen_of(flat: Sequence[bytes], now: bytes) -> Seen:
-    """`groups_of`'s reply as a value. Fields that are no sightings are left out. `now` is in seconds."""
+    """The value of a reply of `groups_of` (krt.broker.bounded). Fields that are no sightings are left out.
+
+    `now` is in seconds since the epoch.
+    """
     found = {name: parse_sighting(text) for name, text in texts(flat).items()}
     return Seen({name: sighting for name, sighting in found.items() if sighting}, float(now))
 
@@ -112,7 +115,7 @@ async def forget(client: Client, keys: Keys, name: str) -> Forgotten:
 
 
 async def claim_name(client: Client, keys: Keys, name: str, own: ClusterIdentity, *, replace: bool) -> None:
-    """Claim `name` for this cluster, or confirm that it has it already. Retries until Valkey answers.
+    """Claim `name` for this cluster, or confirm that the cluster has the name already. Retries until Valkey answers.
 
     Raises SettingsInvalid if another cluster has the name and `replace` is False. The workers of two clusters with one
     name would share a consumer group: each would get half of the events, and acknowledge them for the other

@@ -39,8 +39,8 @@ class State:
     def check_order(self, known: str | None, version: str) -> None:
         """Raise VersionExpired if `version`, which the server gave out now, is older than `known`, given out before.
 
-        Then etcd was restored from a copy, and the store may hold objects that etcd has never had. The open watch is
-        cancelled, and the scope counts as unheard until all is listed anew.
+        Then etcd was restored from a copy, and the store may hold changes that the restored etcd has lost. The open
+        watch is cancelled, and the scope does not count as fresh until all is listed anew.
         """
         if known and known.isdecimal() and version.isdecimal() and int(version) < int(known):
             self.version, self.heard_at = None, -math.inf

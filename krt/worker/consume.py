@@ -21,7 +21,7 @@ from krt.worker.take import Taker
 log = Log("worker")
 T = TypeVar("T")
 
-_LOOK_SECONDS = 5.0  # without a message on the channel, which may be lost; also between looks for dead workers' entries
+_LOOK_SECONDS = 5.0  # between two reads while nothing rings; also between two looks for dead workers' entries
 _READ_AT_ONCE = 100
 _MOST_DELIVERIES = 10  # after so many deliveries, an entry is suspected to have killed its workers
 # Other entries may never finish, so a suspect waits this long at most. A poisonous entry kills its worker sooner.
@@ -51,8 +51,8 @@ class Consumer:
         """Compare `own`, the ids that this worker holds in the journal, with those that it knows.
 
         If an id is unknown twice in a row, its entry is read. A read that timed out here may still run at Valkey after
-        this worker has looked for lost entries. Valkey then assigns it entries that no reply reported, and its own
-        renewals keep others from claiming them.
+        this worker has looked for lost entries. Valkey then assigns entries to this worker that no reply reported, and
+        the worker's own renewals keep others from claiming them.
         """
         strange = frozenset(entry for entry in own if entry not in self._hand and entry not in self._suspects)
         if strange & self._strange:  # an id that is unknown once may be in a reply that is just arriving
@@ -113,7 +113,7 @@ class Consumer:
             await self._handle(delivered)
 
     async def _take_suspect(self) -> bool:
-        """Handle the oldest suspect, if nothing else is open or a minute has passed. Whether it did."""
+        """Handle the oldest suspect, if nothing else is open or a minute has passed. Returns whether it did."""
         if not self._suspects or not (self._hand.is_idle or trio.current_time() >= self._suspect_at):
             return False
         suspect = next(iter(self._suspects.values()))

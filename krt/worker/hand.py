@@ -1,8 +1,8 @@
 """The entries that this worker holds, found by id and by repository.
 
 An entry stays here for a while after its workloads are settled. The watch may lag behind the call that announced the
-image, so workloads that come to match are restarted for the entry, too, until the index shows every change that was
-made before the announcement (docs/correctness.md, I3).
+image, so workloads that come to match are restarted for the entry, too, until the index shows every change of the 2 s
+after the entry was taken (docs/correctness.md, I3).
 """
 
 from collections import defaultdict

@@ -51,8 +51,8 @@ class LastPosition:
     async def judging(self, workload: Workload, known: JournalPosition) -> JournalPosition:
         """A position to judge the workload's mark by: `known`, or a new one if the mark is newer than `known`.
 
-        The worker that wrote the mark may know a newer position. Without Valkey the mark cannot be checked, and must
-        not be called false: then this raises BrokerUnavailable.
+        The worker that wrote the mark may have known a newer position. Raises BrokerUnavailable if Valkey does not
+        answer: then nobody can say whether the mark is false.
         """
         return await self.ask() if odd_mark(workload, known) else known
 

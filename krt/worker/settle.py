@@ -46,7 +46,7 @@ async def _settle(rollouts: Rollouts, entry: Entry, stalls: Stalls) -> None:
 
 
 def _group(entry: Entry) -> Group:
-    """This group's final state of the event."""
+    """The final state of the event in this worker's group."""
     is_match = entry.outcomes or entry.envelope.dry_run
     state = GroupState.SETTLED if is_match else GroupState.NO_MATCH
     return Group(state, workloads=entry.workloads(), final=True)

@@ -47,7 +47,7 @@ class Matching:
 class Taker:
     """Handles each delivered entry in one of three ways: holds it, settles it at once, or leaves it for a newer worker.
 
-    Every call may raise BrokerUnavailable. It has then changed nothing that matters, and the caller repeats it.
+    Every call may raise BrokerUnavailable. Then the caller repeats the call.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Which groups of workers an event waits for: those alive in the day before the event that had not left. Pure.
+"""The groups of workers that an event waits for: those that were alive in the day before it and had not left. Pure.
 
 A group is all workers of one cluster that see the same workloads. Its name is `CLUSTER:SCOPE`, and it is a consumer
 group of the journal: each group gets every event.
@@ -60,7 +60,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All groups that were ever alive and that nobody has made krt forget; and the time now, by Valkey's clock."""
+    """When each group was alive, without those that `krt cluster forget` deleted; and Valkey's time now."""
 
     groups: Mapping[str, Sighting]
     now: float
@@ -71,7 +71,7 @@ class Seen:
         return sighting is None or self.now - sighting.last > ABSENT_SECONDS
 
     def has_left(self, group: str) -> bool:
-        """Whether the group's last worker was stopped, and none came back within a minute, as in a rolling update."""
+        """Whether the group's last worker was stopped, and after a minute none is back (a rolling update is faster)."""
         return self.is_silent(group) and group in self.groups and self.groups[group].presence.left
 
     def and_now(self, group: str, presence: Presence) -> "Seen":
@@ -112,7 +112,7 @@ def parse_sighting(text: str) -> Sighting | None:
 def waited_for(
     accepted_at: float, seen: Seen, reported: Collection[str], is_finished: Callable[[str], bool]
 ) -> frozenset[str]:
-    """The groups that an event waits for, if it was accepted at `accepted_at` and `reported` groups have taken it up.
+    """The groups that an event waits for, which was accepted at `accepted_at` and begun by the groups `reported`.
 
     These are the groups that were alive in the day before the event and had not left; if there is none, `reported`.
     A silent group that has not finished is replaced by the living groups of its cluster that may see the same

@@ -1,16 +1,16 @@
 """The target: one workload of a report, the states that it can be in, and all rules that depend on the state. Pure.
 
-A matched workload goes from `waiting` over `progressing` to `ready`, `failed` or `skipped`. In a dry-run it has the
-single state `would_restart`. Of the final states only `skipped` can be followed by another: the workload may come to
-match after all.
+A matched workload goes from `waiting` through `progressing` to `ready`, `failed` or `skipped`. In a dry-run its only
+state is `would_restart`. Of the final states only `skipped` can be followed by another: the workload may come to match
+after all.
 
 All rules about states are in TABLE. The scripts in Valkey, the conclusion about the event, the order of listing and
 the document that a job reads are derived from it. Two modules choose the state: krt.worker.record when a workload is
 matched, and krt.core.restart.progress while its rollout goes on.
 
-`would_restart` names the one thing that krt does to a workload. If krt learns a second one (to apply or delete an
-object), the thing done becomes a field of Target beside `state`, and a dry-run gets one state for all. Until then such
-a field would hold one value only; reports, jobs and the page will have to read `would_restart` even then.
+`would_restart` names the one action that krt takes on a workload. If krt learns a second one (to apply or delete an
+object), the action becomes a field of Target, and a dry-run gets one state for all actions. Today such a field would
+have one value only; and reports, jobs and the page will have to read `would_restart` even then.
 """
 
 from collections.abc import Mapping

@@ -47,7 +47,7 @@ def undone_mark(workload: Workload, now: datetime) -> Mark | None:
 
     A GitOps controller or a person who reverts the pod template leaves the mark in place, which is then wrong. The
     restart is in force if the template's `restartedAt` is the mark's or later. A `restartedAt` in the future does not
-    count as later: nobody can have written it just now, so that it belongs to an older template.
+    count as later: no clock has written it just now, so it belongs to an older template.
     """
     mark = parse_mark(workload.mark)
     return None if mark is None or is_in_force(mark.restarted_at, workload, now) else mark
