@@ -15,8 +15,9 @@ _MOST_IDS_BYTES = 128 * 1024  # of the ids of events that one workload is follow
 # stored value that is not JSON counts as missing and is overwritten. A key that is not a hash counts as no report.
 #
 # `is_folded` deletes a field instead, if the event has more than MOST workloads, the report has more than MOST fields
-# and the workload ended well: then the report only keeps that there are such workloads ("done/GROUP"). Unfinished and
-# failed ones keep their fields. A thousand more fields that say "ready" would cost memory for a day and help nobody.
+# and the workload ended well: then the report keeps one field that says so of all such workloads ("done/GROUP").
+# Unfinished and failed workloads keep their fields. A thousand more fields that say "ready" would cost memory for a day
+# and help nobody.
 #
 # `follow` adds an event to those that a workload is followed for.
 _FORWARD = (
@@ -66,7 +67,8 @@ end
 
 # KEYS 1 the report, 2 the group's followed workloads
 # ARGV 1 id, 2 channel, 3 lifetime of the second key (ms), 4 the number of fields, then field and value of each, then
-#      the workloads to follow. A worker calls this before it acts, so that another worker can go on from here.
+#      the workloads to follow. Returns the number of fields that changed. A worker calls this before it acts, so that
+#      another worker can go on from here.
 RECORD = Script(
     _FORWARD
     + """
@@ -82,8 +84,8 @@ return changed
 # KEYS 1 journal, 2 the report, 3 the group's followed workloads
 # ARGV 1 group, 2 id, 3 channel, 4 lifetime of the third key (ms), 5 the number of fields, then field and value of each,
 #      then pairs of a target's field and the workload to follow unless that target is final.
-# Writes the outcome and acknowledges the entry. Depends on nothing that an earlier call wrote: a failover may have lost
-# that before this call reached the new primary.
+# Writes the outcome and acknowledges the entry. The script depends on nothing that an earlier call wrote, because a
+# failover to a new primary may have lost that. Returns 1 if the entry was not acknowledged before.
 SETTLE = Script(
     _FORWARD
     + """
@@ -155,7 +157,7 @@ return found
 """
 )
 
-# KEYS 1 the report; ARGV 1 a field. Returns its value; "" if it is larger than krt writes any, nil if there is none.
+# KEYS 1 the report; ARGV 1 a field. Returns its value; "" if that is larger than any of krt's, nil if there is none.
 SAID = Script(
     FIELDS
     + """
@@ -199,6 +201,7 @@ end
 # KEYS 1 the sightings
 # ARGV 1 group, 2 the silence after which a new sighting begins (s), 3 its presence, 4 the worker
 # Writes the group's sighting: the times `first`, `last` and `earlier` of krt.core.report.presence, and its presence.
+# Returns the number of the group's other workers that are alive.
 ALIVE = Script(
     _WORKERS
     + """

@@ -1,4 +1,4 @@
-"""Makes the access to an API server (address, TLS, credentials) of a kubeconfig, or of the pod's own account.
+"""Builds the access to an API server (address, TLS, credentials) from a kubeconfig, or from the pod's own account.
 
 Everything here blocks. No sentence quotes a value of the kubeconfig, which may be a token or a key.
 """

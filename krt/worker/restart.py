@@ -79,8 +79,8 @@ class Restarter:
     async def settle(self, seen: Workload, intent: Intent, *, accepted_at: float) -> Outcome:
         """Restart `seen`, which matches the intent, unless it is restarted already or that proves impossible.
 
-        `accepted_at`, on Trio's clock, is when the event was accepted: the metric counts from there. Raises nothing of
-        krt's errors: each ends in an outcome or a retry, for `max_seconds` of the rules at most.
+        `accepted_at`, on Trio's clock, is when the event was accepted: the metric counts from there. Raises none of
+        krt's errors: each leads to an outcome or a retry, and retries end after `max_seconds` of the rules.
         """
         case = Case(seen, intent, accepted_at)
         case.scope.deadline = trio.current_time() + self._rules.max_seconds

@@ -1,8 +1,8 @@
 """The patterns of a policy: exact, or with a star at the end. No regular expressions for users to get wrong.
 
 Ours and not fnmatch's, wcmatch's or pathspec's: fnmatch's star crosses slashes, and in all of them `?`, brackets or
-negations have a meaning, while a policy should refuse what its author may have meant differently. None of them knows
-canonical image names or `{repo}`, for which a pattern would be rewritten before each match.
+negations have a meaning, while a policy should refuse a pattern that its author may have meant differently. None of
+them knows canonical image names or `{repo}`, so patterns would have to be rewritten before each match.
 """
 
 import re
