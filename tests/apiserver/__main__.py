@@ -4,7 +4,6 @@ It prints the kubeconfig of an administrator. No container runs: a kubelet of th
 """
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,8 +21,9 @@ def main() -> int:
     with TemporaryDirectory(prefix="krt-apiserver-") as folder:
         processes = ControlPlane(Path(folder))
         try:
-            with suppress(KeyboardInterrupt):
-                trio.run(_serve, processes, strict_exception_groups=False)
+            trio.run(_serve, processes)
+        except* KeyboardInterrupt:
+            pass
         finally:
             processes.stop()
     return 0

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.apiserver
 def test_it_says_where_the_server_is_and_ends_with_ctrl_c() -> None:
-    """Seen to fail with the two lines not flushed: nobody would read them through a pipe."""
+    """Seen to fail with KeyboardInterrupt not caught."""
     with subprocess.Popen([sys.executable, "-m", "tests.apiserver"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as it:
         assert it.stdout
         try:

@@ -21,6 +21,8 @@ _SEPARATOR = re.compile(r"&&|\|\||[;|\n]|\$?\((?!\))|[{}]")
 _PIP = re.compile(r"(?:.*/)?pip[\d.]*")
 _OTHERS = {"uv", "uvx", "pipx", "poetry", "pdm", "conda", "easy_install"}
 _INSTALLING = {"install", "wheel", "download", "sync", "run", "add"}
+# For a person's own machine: pipx takes no lock, and docs/operations.md says so beside the command.
+_PERSONS = ("pipx", "install", (".[terminal]",))
 _TODAYS = {"-U", "--upgrade", "--pre", "-c", "--constraint", "--no-require-hashes"}
 
 
@@ -39,6 +41,8 @@ class Command:
     @property
     def wrong(self) -> str:
         """Which part of the rule the command breaks by itself; empty if none."""
+        if (self.program, self.does, self.words) == _PERSONS:
+            return ""
         if not _PIP.fullmatch(self.program):
             return "another installer than pip"
         if "--no-deps" not in self.words:
@@ -54,7 +58,8 @@ def wrong_lines(text: str) -> list[str]:
     wrong = []
     for at, command in enumerate(commands):
         later = {each.program for each in commands[at + 1 :] if each.does == "check"}
-        unchecked = "no `pip check` after it" if command.does != "wheel" and command.program not in later else ""
+        is_checked = command.does == "wheel" or command.program in {*later, "pipx"}
+        unchecked = "" if is_checked else "no `pip check` after it"
         if command.installs and (reason := command.wrong or unchecked):
             wrong.append(f"{' '.join((command.program, command.does, *command.words))}: {reason}")
     return wrong

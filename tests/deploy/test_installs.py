@@ -36,6 +36,7 @@ def test_the_install_lines_of_this_place_are_seen(place: str) -> None:
         "# pip install anything, says a comment",
         "uv pip compile --generate-hashes requirements.in -o requirements.lock",
         "pip --version; pip uninstall -y pip",
+        "pipx install '.[terminal]'",
     ],
 )
 def test_a_line_that_takes_what_is_locked_is_right(script: str) -> None:
@@ -63,6 +64,7 @@ def test_a_line_that_takes_what_is_locked_is_right(script: str) -> None:
         ("out=$(pip install krt) || exit", "no --no-deps"),
         ("uv pip install -r requirements.lock", "another installer than pip"),
         ("pipx run krt", "another installer than pip"),
+        ("pipx install krt", "another installer than pip"),
         ("echo 'one\npip install krt", "no --no-deps"),
     ],
 )
