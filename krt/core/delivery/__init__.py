@@ -1,7 +1,8 @@
-"""Delivery: what is put on a cluster, in which order, what goes again, and which restarts a published file owes.
+"""Delivery: the order in which objects are applied and deleted, and the restarts that a published file owes.
 
-Responsible for every decision about objects that krt applies, each a pure function of what is wanted and of what was
-read. Calls, waiting and the report of a delivery belong elsewhere. Start with `stages.py` (the order), `inventory.py`
-and `pruning.py` (what goes again); for a file that is published as a Secret with `secret_bundle.py` (what is written)
-and `owed_restarts.py` (what follows), for its module with `module_inputs.py` and `state_record.py`.
+Responsible for every decision about objects that krt applies: each is a pure function of the wanted objects and of the
+objects as they were read. Calls, waiting and the report of a delivery belong elsewhere. Start with `stages.py` (the
+order), then `inventory.py` and `pruning.py` (the objects that go again). For a file that is published as a Secret,
+start with `secret_bundle.py` (the write), then `owed_restarts.py` (the restarts after it); the inputs and the record of
+its module are in `module_inputs.py` and `state_record.py`.
 """

@@ -13,7 +13,7 @@ _PLACEHOLDER = re.compile(r"<[^<>]*>|CHANGE[_-]?ME", re.IGNORECASE)
 
 
 class InputReader:
-    """`problems` grows as inputs are read. What is answered beside a new problem must not be used."""
+    """`problems` grows as inputs are read. A value that comes with a new problem must not be used."""
 
     def __init__(self, inputs: Mapping[object, object]) -> None:
         self._inputs = inputs

@@ -1,7 +1,7 @@
-"""What an owner has put on a cluster: exact names and uids, as bytes in a Secret. Pure.
+"""The objects that an owner has put on a cluster: exact names and uids, as bytes in a Secret. Pure.
 
-It is written before the first object is applied, as the union of what was there and what is to come, and shrinks after
-pruning: whatever is interrupted, no object that krt has made is forgotten.
+krt writes an inventory before it applies the first object: the union of the objects of before and of the wanted ones.
+The inventory shrinks only after pruning. So krt forgets none of its objects, wherever a run is interrupted.
 """
 
 import gzip
@@ -17,15 +17,17 @@ from krt.core.kube.object_key import ObjectKey
 
 MOST_ENTRIES = 10_000  # two bundles of 5,000 objects: the one before and the one to come
 _PLAIN_BYTES = 64 * 1024  # above, it is packed
-_MOST_PACKED = 1024 * 1024  # what a Secret holds
+_MOST_PACKED = 1024 * 1024  # the size of a Secret
 _MOST_BYTES = MOST_ENTRIES * 1024  # unpacked: names of 253 characters, in every field, leave room
 _GZIP = b"\x1f\x8b"
 _READABLE_CHARACTERS = 40
 
 
 class InventoryUnreadable(ValueError):
-    """The bytes are no inventory of krt's. Its text is a clause that says why. To take them for an empty one would
-    leave objects behind for ever."""
+    """The bytes are no inventory of krt's. The text of the error is a clause that says why.
+
+    If krt took such bytes for an empty inventory, objects would be left behind for ever.
+    """
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,7 +42,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     @property
     def key(self) -> ObjectKey:
-        """What names it."""
+        """The key of the object."""
         return ObjectKey(self.group, self.kind, self.namespace, self.name)
 
 
@@ -58,18 +60,18 @@ class Inventory:
     entries: tuple[InventoryEntry, ...] = ()
 
     def with_entries(self, entries: Iterable[InventoryEntry]) -> "Inventory":
-        """The union with others. What another one says of the same object is newer, but that krt made it stays true."""
+        """The union with newer entries. `created` stays true as long as the uid shows that it is the same object."""
         found = {entry.key: entry for entry in self.entries}
         for entry in entries:
             found[entry.key] = _merged(found.get(entry.key), entry)
         return _sorted(found.values())
 
     def without(self, keys: Collection[ObjectKey]) -> "Inventory":
-        """What is left of it once these objects are gone, or are somebody else's."""
+        """The inventory without these objects: they are gone, or another owner has them."""
         return _sorted(entry for entry in self.entries if entry.key not in keys)
 
     def beside(self, wanted: Collection[ObjectKey]) -> tuple[InventoryEntry, ...]:
-        """The objects that are not wanted any more: `pruning.fate_of` judges each."""
+        """The entries of the objects that are no longer wanted: `pruning.fate_of` judges each of them."""
         return tuple(entry for entry in self.entries if entry.key not in wanted)
 
 
@@ -80,7 +82,7 @@ def to_bytes(inventory: Inventory) -> bytes:
 
 
 def from_bytes(data: bytes) -> Inventory:
-    """What `to_bytes` wrote. Raises InventoryUnreadable."""
+    """The inventory that `to_bytes` has spelled. Raises InventoryUnreadable."""
     try:
         entries = msgspec.json.decode(_unpacked(data), type=list[InventoryEntry])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, zlib.error) as error:

@@ -1,7 +1,7 @@
 """The inputs of `platform/k8s/runtime-bundle-secret`: from a mapping to values, or to every problem at once. Pure.
 
-The sentences are those of the module (HybridOps, validators, k8s_runtime_bundle_secret), wherever it has one. Whether
-the files are there is looked at by whoever reads them: NO_FILE, A_DIRECTORY and NO_KUBECONFIG are the sentences then.
+The sentences are those of the module (HybridOps, validators, k8s_runtime_bundle_secret), wherever it has one. This
+module looks at no file. The caller that opens the files says NO_FILE, A_DIRECTORY or NO_KUBECONFIG.
 """
 
 import re
@@ -41,7 +41,7 @@ _KEY = (re.compile(r"(?!\.\.?$|\.\.)[-._a-zA-Z0-9]+"), 253, "letters, digits, da
 
 @dataclass(frozen=True, slots=True)
 class ModuleInputs:
-    """What the inputs say. One of `kubeconfig_path` and `kubeconfig_state` is set; paths are as written.
+    """The values of the inputs. One of `kubeconfig_path` and `kubeconfig_state` is set; paths are as written.
 
     `bundle_source_path` may be "" where the Secret is only to be destroyed.
     """

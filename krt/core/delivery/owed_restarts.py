@@ -1,9 +1,10 @@
 """The restarts that a published bundle owes: the next step, from the Secret and the targets as they are now. Pure.
 
-Nothing is remembered from one run to the next: the list on the Secret says what is owed, and an annotation of the
-target whether it has been restarted for this very change. So whatever kills a run, the next one does what is left and
-repeats nothing. In order: what is not there leaves the list; every target that is owed a restart gets it; each leaves
-the list as its rollout ends well; for the first of the others the run waits, or fails.
+A run remembers nothing of the run before it. The list on the Secret names the targets that are owed a restart, and an
+annotation of a target says whether the target has been restarted for this very change. So a run may be killed anywhere:
+the next run does the rest, and repeats nothing. The order of the steps: targets that do not exist leave the list; all
+others are restarted; each leaves the list when its rollout has ended well; the run waits for the first of the rest, or
+fails with it.
 """
 
 from collections.abc import Collection, Mapping
@@ -40,8 +41,10 @@ _SHOWN_DIGITS = 12
 
 
 def owed(publication: Publication, secret: Mapping[str, object]) -> tuple[RestartTarget, ...]:
-    """The named targets that are on the Secret's list, in the order in which they are named; the others stay as they
-    are (H16), and on the list. Of the Secret its metadata are enough."""
+    """The named targets that are on the Secret's list, in the order in which they are named.
+
+    Targets that are on the list and not named stay on the list, and are not restarted. The Secret's metadata suffice.
+    """
     try:
         pending = read_pending(secret)
     except ValueError:
@@ -57,10 +60,10 @@ def next_step(
     tried: Collection[RestartTarget],
     now: datetime,
 ) -> Step:
-    """The next step of a run whose bundle stands in the cluster (`decide_write` has said so, or its write was done).
+    """The next step of a run whose bundle is in the cluster: `decide_write` has answered AsItIs, or Apply was sent.
 
-    `targets` are those that are owed, as they are now; None: not there. `tried` are those that this very run has
-    restarted: it does not restart one twice. `now` is aware, in UTC.
+    `targets` has every target of `owed` as it is now; None: it does not exist. `tried` has the targets that this very
+    run has restarted: a run restarts no target twice. `now` is aware, in UTC. The Secret's metadata suffice.
     """
     if superseded := _superseded(publication, secret):
         return superseded
@@ -79,10 +82,10 @@ def next_step(
 def restart_patch(
     publication: Publication, step: RestartTargetNow, body: Mapping[str, object], *, cause: str, now: datetime
 ) -> dict[str, object]:
-    """The merge patch that does the step to the target with this body; one that is newer than it was read refuses it.
+    """The merge patch for the step, to be sent to the target with this body.
 
-    The annotation that names the change comes with the restart in one write: no reader sees the one without the other.
-    `cause` tells people why.
+    The API server refuses the patch if the target has changed since it was read. One write sets the restart and the
+    annotation that names the change: no reader sees one without the other. `cause` tells people why.
     """
     workload = _workload_of(step.target, body)
     assert workload is not None
@@ -95,7 +98,7 @@ def restart_patch(
 
 
 def bundle_annotation(secret: str) -> str:
-    """The annotation on a target that says for which change of this Secret it was restarted, and when."""
+    """The annotation of a target that names the change of this Secret it was restarted for, and the time."""
     return f"krt/bundle-{sha256(secret.encode()).hexdigest()[:8]}"
 
 
@@ -121,7 +124,7 @@ def _see(
 
 
 def _leave(sight: _Sight, _: Collection[RestartTarget]) -> Step | None:
-    """What is not there, or will not be (H17): so a Secret can be published before its workload."""
+    """A target that does not exist, or is being deleted, leaves the list: a Secret may come before its workload."""
     if not sight.is_there:
         return TakeOffList(sight.target, is_restarted=False, warning=NOT_THERE)
     if sight.workload and sight.workload.deleted_at:
@@ -130,7 +133,7 @@ def _leave(sight: _Sight, _: Collection[RestartTarget]) -> Step | None:
 
 
 def _restart(sight: _Sight, tried: Collection[RestartTarget]) -> Step | None:
-    """What was not restarted for this change, and what an earlier run restarted and is stuck since."""
+    """A target is restarted if it was not restarted for this change, or if an earlier run's restart is stuck."""
     if sight.workload is None:
         return TargetFailed(sight.target, UNREADABLE)
     if sight.target in tried or (sight.stage is not None and not isinstance(sight.stage, Stuck)):

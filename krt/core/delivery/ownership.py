@@ -18,7 +18,7 @@ _ID_DIGITS = 10
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What objects are delivered for: a BundleDeployment, a module's instance, a bundle, a published Secret."""
+    """An owner of objects: a BundleDeployment, a module's instance, a bundle, a published Secret."""
 
     kind: str
     name: str
@@ -28,12 +28,12 @@ class Owner:
 
     @property
     def id(self) -> str:
-        """Ten hexadecimal digits: what fits into a label, whatever the name."""
+        """Ten hexadecimal digits: short enough for a label, however long the name is."""
         return sha256(f"{self.kind}\0{self.name}".encode(errors="surrogatepass")).hexdigest()[:_ID_DIGITS]
 
     @property
     def field_manager(self) -> str:
-        """As which its objects are applied."""
+        """The field manager that applies its objects."""
         return f"krt-{self.id}"
 
 

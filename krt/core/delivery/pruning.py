@@ -1,7 +1,8 @@
-"""What becomes of an object that its owner's bundle does not hold any more: deleted, kept or left alone, and why. Pure.
+"""The fate of an object that its owner's bundle no longer holds: deleted, kept or left alone, and why. Pure.
 
-An object is deleted by its name and its uid: whoever has made it anew keeps it. One that is kept stays in the
-inventory, so that it goes once the reason is gone; one that is left alone does not.
+krt deletes an object by its name and its uid: an object of the same name that somebody has made anew stays. An object
+that is kept stays in the inventory, so that krt deletes it once the reason is gone. An object that is left alone does
+not stay in the inventory.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ _MOST_NAMED = 5
 class Extent(Enum):
     """How far pruning goes. ALL: the owner itself is deleted, or somebody asked for it (`--prune-all`).
 
-    EVERYTHING: also what holds objects of others (`krt/delete: everything`).
+    EVERYTHING: Namespaces and definitions go even if they hold objects of others (`krt/delete: everything`).
     """
 
     ORDINARY = auto()
@@ -69,10 +70,11 @@ def fate_of(
     own_namespace: str = "",
     foreign: Sequence[str] = (),
 ) -> Fate:
-    """What becomes of the object of `entry`, which its owner does not want any more.
+    """The fate of the object of `entry`, which its owner no longer wants.
 
-    `live` is the object as it was read just now (its metadata are enough), None where it is not there. `foreign` names
-    what lives in it (in a Namespace, of a CustomResourceDefinition) and is not the owner's. `own_namespace` is krt's.
+    `live` is the object as it was read just now, of which the metadata suffice; None: it does not exist. `foreign`
+    names the objects in it that are not the owner's, if it is a Namespace or a CustomResourceDefinition.
+    `own_namespace` is the one that krt itself runs in.
     """
     if live is None:
         return Leave(entry, "")

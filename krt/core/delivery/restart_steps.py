@@ -1,4 +1,4 @@
-"""What a run does next for a published bundle: the steps that `owed_restarts.next_step` answers. Pure."""
+"""The steps of a run that publishes a bundle, one of which `owed_restarts.next_step` answers. Pure."""
 
 from dataclasses import dataclass
 

@@ -28,7 +28,7 @@ class RestartTarget(NamedTuple):
         return f"{self.kind.lower()}/{self.name}"
 
     def key(self, namespace: str) -> ObjectKey:
-        """What names it in the cluster."""
+        """Its key in the cluster."""
         return RESTARTABLE[self.kind].key(namespace, self.name)
 
 

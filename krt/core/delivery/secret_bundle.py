@@ -1,9 +1,10 @@
-"""A file published as a Secret: what is written, when it is a change, and what is refused before it is sent. Pure.
+"""A file published as a Secret: the write, whether it is a change, and the refusals before it is sent. Pure.
 
-The Secret carries the file's SHA-256 in the annotation `hyops.bundle-sha256`, and, from the same write that changes the
-content until the last rollout has ended, the list of restarts that are still owed: `krt/restart-pending`. So a run that
-ends anywhere is continued by the next one (`owed_restarts.py`). The list names the change by an id of its own, which
-the restarts repeat on the workloads: the same bytes may be published again later, and that is another change.
+The annotation `hyops.bundle-sha256` has the file's SHA-256. The annotation `krt/restart-pending` lists the restarts
+that are still owed. The write that changes the content sets the list, and the list goes when the last rollout has
+ended: so the next run continues a run that ended anywhere (`owed_restarts.py`). The list names the change by an id of
+its own, and each restarted workload repeats this id: the same bytes may be published again later, which is another
+change.
 """
 
 import re
@@ -51,7 +52,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What is to stand in the cluster, and which workloads of the namespace are restarted when it changes."""
+    """The wanted Secret, and the workloads of its namespace that are restarted when it changes."""
 
     namespace: str
     secret: str
@@ -81,29 +82,32 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Nothing is written: the sentence says why, and what to do."""
+    """Nothing is written. The sentence says why, and what to do about it."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """The Secret is applied, by force. With a live one its resource version is in the body: a newer one is a conflict,
-    and everything is decided again."""
+    """The Secret is applied, by force.
+
+    The body has the resource version of the live Secret, if there is one. So the API server answers 409 if the Secret
+    has changed since it was read: read it and decide again.
+    """
 
     manifest: Manifest
 
 
 @dataclass(frozen=True, slots=True)
 class AsItIs:
-    """The Secret holds the bundle, and restarts for it are owed at most as its list says: nothing is written."""
+    """The Secret holds the bundle: nothing is written. Its list may still owe restarts."""
 
 
 WriteDecision = Refuse | Apply | AsItIs
 
 
 def decide_write(publication: Publication, live: Mapping[str, object] | None, *, change: str) -> WriteDecision:
-    """What to write, given the Secret as it was read just now, with its data; None: there is none.
+    """The decision about the Secret, which is given as it was read just now, with its data; None: it does not exist.
 
     `change` is a word of digits and small letters that no other run uses: the id of the change, if this is one.
     """
@@ -129,10 +133,10 @@ def read_pending(secret: Mapping[str, object]) -> Pending | None:
 
 
 def take_off(secret: Mapping[str, object], target: RestartTarget) -> dict[str, object]:
-    """The merge patch that takes the target off the Secret's list, which must be one and have it.
+    """The merge patch that takes the target off the list of this Secret, which must have a list.
 
-    A Secret that is no longer at the version that was read refuses it. With the last target the annotation goes: the
-    next apply of the same bundle leaves it out, too, and so changes nothing.
+    The API server refuses the patch if the Secret has changed since it was read. The last target takes the annotation
+    with it: the next apply of the same bundle has none, either, and so changes nothing. The Secret's metadata suffice.
     """
     pending = read_pending(secret)
     assert pending is not None

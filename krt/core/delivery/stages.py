@@ -1,16 +1,17 @@
 """In which order objects are applied, and in which they are deleted: a table. Pure.
 
-Each stage is applied at once, and everything in it is current (`kstatus`) before the next one begins. Why a kind stands
-where it does:
+The objects of a stage are applied at once, and all of them are current (`kstatus`) before the next stage begins. The
+reasons for the order:
 
-- A namespace and a definition come before what lives in them.
-- Before a workload comes whatever its pods are admitted and run by, and what they mount: a pod that starts before its
-  Secret has changed keeps the old one. Roles come before their bindings, for who binds a role must have its rights, and
-  ServiceAccounts before their token Secrets, which are deleted without them.
-- Webhooks, admission policies and APIServices come once the workloads that answer for them are ready; before that they
-  refuse everything.
-- Custom resources go with the workloads: a workload may need what their controller makes of them. Only where their
-  definition comes with the same objects, and is served by one of those webhooks or converted by one, they come last.
+- Namespaces and definitions come before the objects in them.
+- Accounts, quotas, classes, ConfigMaps and Secrets come before workloads: a pod that starts before its Secret has
+  changed keeps the old values. Roles come before their bindings: the API server looks the role up when it is bound.
+  ServiceAccounts come before their token Secrets: without an account Kubernetes deletes them.
+- Webhooks, admission policies and APIServices come when the workloads behind them are ready: until then they would
+  refuse every object.
+- Custom resources come together with the workloads: a workload may need an object that the custom resource's controller
+  makes. If their definition is among the objects, and a webhook or an APIService among the objects serves them, custom
+  resources come last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -94,8 +95,8 @@ def in_stages(manifests: Iterable[Manifest]) -> tuple[tuple[Manifest, ...], ...]
 def in_deletion_order(keys: Iterable[ObjectKey]) -> tuple[tuple[ObjectKey, ...], ...]:
     """The keys in the order in which their objects are deleted; each stage is gone before the next one begins.
 
-    What judges other objects goes first, or it refuses the rest once its own workload is gone. Custom resources follow
-    while the controllers that take their finalizers off still run; then the reverse of the order of applying.
+    Webhooks and admission policies go first: without their workload they would refuse the rest. Custom resources follow
+    while the controllers that remove their finalizers still run. Then comes the reverse of the order of applying.
     """
     stages: dict[int, list[ObjectKey]] = {}
     for key in sorted(keys):

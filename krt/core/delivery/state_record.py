@@ -1,7 +1,7 @@
 """The record of a module's instance: a JSON document that says how the last run ended, and its outputs. Pure.
 
-It is not secret: neither the bundle's bytes nor what is in a kubeconfig stand in it, and of an error only its readable
-sentence does. A run that fails keeps the outputs of the one before.
+The record is not secret: it has neither the bundle's bytes nor the content of a kubeconfig, and of an error only the
+readable sentence. A run that fails keeps the outputs of the run before it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_usable(self) -> bool:
-        """Whether its outputs say what is in the cluster."""
+        """Whether its outputs are true of the cluster."""
         return self.status == OK
 
     def to_bytes(self) -> bytes:
@@ -52,7 +52,7 @@ class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def outputs_of(publication: Publication, restarted: Sequence[RestartTarget]) -> dict[str, object]:
-    """What a run that ended well publishes; `restarted` are those whose restart for this bundle has ended well."""
+    """The outputs of a run that ended well; `restarted` has the targets whose rollout has ended well."""
     return {
         "namespace": publication.namespace,
         "secret_name": publication.secret,
@@ -82,9 +82,9 @@ def ended_badly(
     command: str,
     has_written: bool,
 ) -> StateRecord | None:
-    """The record of a run that failed: with the outputs of before; None where the one that is there stays.
+    """The record of a run that failed, with the outputs of the `previous` one; None if that one stays as it is.
 
-    It stays where the run has written nothing to the cluster, and what it says is still so. `command` is the one that
+    A usable record stays if the run has written nothing to the cluster: it is still true. `command` is the command that
     failed, for people.
     """
     if previous and previous.is_usable and not has_written:
@@ -95,7 +95,7 @@ def ended_badly(
 
 
 def read_record(data: bytes) -> StateRecord:
-    """The record of any module: what krt does not know is passed over. Raises RecordUnreadable."""
+    """The record of any module. Fields that krt does not know are passed over. Raises RecordUnreadable."""
     try:
         document = strict_json.loads(data, max_bytes=MOST_BYTES)
     except strict_json.StrictJsonError as error:

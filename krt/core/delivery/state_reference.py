@@ -16,7 +16,7 @@ _INSTANCE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class StateReference:
-    """A module, and one of its instances; "" is the module's own state, of whoever named no instance."""
+    """A module and one of its instances; the instance is "" if the module was applied without one."""
 
     module: str
     instance: str = ""

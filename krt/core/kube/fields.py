@@ -27,7 +27,7 @@ class Condition:
 
 
 def field_at(body: object, *path: str) -> object:
-    """What stands at the path; None where nothing does."""
+    """The value at the path; None if there is none."""
     for name in path:
         if not isinstance(body, Mapping):
             return None

@@ -1,11 +1,11 @@
-"""The status of any object, by what it says of itself: a body as the API server sent it in, a state out. Pure.
+"""The status of any object, from its own fields: a body as the API server sent it in, a state out. Pure.
 
 Source: sigs.k8s.io/cli-utils, pkg/kstatus/status (generic.go, core.go, status.go). First come the rules for every kind:
 a deletion that has begun; a generation that the controller has not observed yet; the conditions Reconciling and
 Stalled. Then the rules of the built-in kinds (`builtin_status.py`); Deployments, StatefulSets and DaemonSets go by
 those of `rollout.py`. Last the condition Ready of any other kind that has one. An object that says nothing is current.
 
-krt departs from kstatus where waiting for the object would end too early, or in vain:
+krt departs from kstatus where the wait for an object would end too early, or too late:
 
 - Stalled comes before Reconciling, wherever the two stand: a controller that has given up may try again later.
 - A Job is current once it is complete, not once it has started; a Pod or a claim that is lost has failed.
@@ -69,7 +69,7 @@ def _terminating(body: Mapping[str, object]) -> ObjectStatus | None:
 
 
 def _remaining(body: Mapping[str, object]) -> Iterator[str]:
-    """What holds a Namespace: its controller says it in conditions, NamespaceContentRemaining and others."""
+    """The reasons why a Namespace is still there: conditions such as NamespaceContentRemaining."""
     for kind, condition in conditions_of(body).items():
         if kind.startswith("Namespace") and condition.status == "True":
             yield condition.message

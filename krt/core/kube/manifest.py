@@ -1,4 +1,4 @@
-"""One object as it shall be: the mapping that a bundle holds, and what names it. Pure."""
+"""One object as it shall be: the mapping that a bundle holds, and the object's names. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _MOST_NAME, _MOST_LABEL = 253, 63
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _GROUP = re.compile(rf"{_LABEL.pattern}(?:\.{_LABEL.pattern})*")
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9]*")
-_NO_SEGMENT = re.compile(r"[/%\x00-\x20\x7f]")  # what cannot stand in a path of the API server
+_NO_SEGMENT = re.compile(r"[/%\x00-\x20\x7f]")  # characters that no path of the API server may have
 
 
 class ManifestInvalid(ValueError):
@@ -34,7 +34,7 @@ class Manifest:
 
     @property
     def key(self) -> ObjectKey:
-        """What names it in the cluster, whatever its version."""
+        """Its key in the cluster: the version is no part of it."""
         return ObjectKey(self.group, self.kind, self.namespace, self.name)
 
     @property
