@@ -1,6 +1,6 @@
 import pytest
 
-from krt.core.kube.resource import NAMESPACE, Resource
+from krt.core.kube.resource import NAMESPACE, Resource, Unaddressable
 from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE
 from krt.core.kube.rollout import has_no_pods, stage_of
 from krt.settings.parts import ClusterSettings
@@ -75,3 +75,30 @@ def test_what_can_be_restarted_can_be_chosen_and_its_rollout_is_understood(kind:
     workload = a_workload(key=f"{kind} shop/web")
     assert stage_of(workload)
     assert not has_no_pods(workload)
+
+
+@pytest.mark.parametrize(
+    ("name", "segment"),
+    [
+        ("web", "web"),
+        ("web.v1", "web.v1"),
+        ("system:node", "system%3Anode"),
+        ("a b?c#d&e=f+g", "a%20b%3Fc%23d%26e%3Df%2Bg"),
+        ("ü", "%C3%BC"),
+        ("...", "..."),
+    ],
+)
+def test_a_name_is_one_segment_of_the_path(name: str, segment: str) -> None:
+    assert BUNDLE.object_path("", name) == f"/apis/core.rukpak.io/v1alpha1/bundles/{segment}"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "a%2Fb", "a\nb", "\x00", "\ud800"])
+def test_a_name_that_would_lead_elsewhere_has_no_path(name: str) -> None:
+    """`/api/v1/namespaces/shop/secrets/..` is the namespace itself."""
+    with pytest.raises(Unaddressable, match="no object has the name"):
+        SECRET.object_path("shop", name)
+    if name:
+        with pytest.raises(Unaddressable, match="no object has the name"):
+            SECRET.object_path(name, "it")
+        with pytest.raises(Unaddressable, match="no object has the name"):
+            SECRET.collection_path(name)

@@ -1,8 +1,13 @@
 """The kinds of objects that an API server serves, and the paths under which it serves them."""
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from krt.core.kube.object_key import ObjectKey
+
+
+class Unaddressable(ValueError):
+    """No path leads to such an object: its name is no name, or its kind wants a namespace, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class Resource:
     def collection_path(self, namespace: str | None) -> str:
         """The URL path that lists the objects of one namespace, or of the whole cluster if `namespace` is None.
 
-        Raises ValueError if a namespace is given and the resource has none.
+        Raises Unaddressable.
         """
         if namespace is not None:
             self._check(namespace)
@@ -40,19 +45,30 @@ class Resource:
     def object_path(self, namespace: str, name: str) -> str:
         """The URL path of one object; `namespace` is "" if the resource has none.
 
-        Raises ValueError if `namespace` does not fit the resource.
+        Raises Unaddressable.
         """
         self._check(namespace)
-        return f"{self._path(namespace)}/{name}"
+        return f"{self._path(namespace)}/{_segment(name)}"
 
     def _check(self, namespace: str) -> None:
         if bool(namespace) is not self.namespaced:
-            raise ValueError(f"a {self.kind} {'needs a' if self.namespaced else 'has no'} namespace")
+            raise Unaddressable(f"a {self.kind} {'needs a' if self.namespaced else 'has no'} namespace")
 
     def _path(self, namespace: str) -> str:
         root = f"/apis/{self.group}" if self.group else "/api"
-        within = f"/namespaces/{namespace}" if namespace else ""
+        within = f"/namespaces/{_segment(namespace)}" if namespace else ""
         return f"{root}/{self.version}{within}/{self.plural}"
+
+
+def _segment(name: str) -> str:
+    """A name within a path: that of a ClusterRole may hold a colon, and anything else that is no slash.
+
+    Some names would lead elsewhere: `..` in a namespace to the namespace itself. Kubernetes allows none of those
+    (k8s.io/apimachinery, pkg/api/validation/path/name.go), and krt nothing that cannot be printed.
+    """
+    if name in {"", ".", ".."} or "/" in name or "%" in name or not name.isprintable():
+        raise Unaddressable(f"no object has the name {name!r}")
+    return quote(name, safe="")
 
 
 NAMESPACE = Resource("", "v1", "Namespace", "namespaces", namespaced=False)
