@@ -55,9 +55,7 @@ async def _ask(scope: Scope[T], transport: Transport) -> None:
             if _is_at(scope, newest):
                 scope.state.heard_at = max(scope.state.heard_at, began)
             elif scope.state.version:
-                async with watch(
-                    transport, scope.resource, scope.namespace, scope.state.version, _WATCH_SECONDS
-                ) as lines:
+                async with watch(transport, scope, scope.state.version, _WATCH_SECONDS) as lines:
                     await _hear(scope, newest, lines, began)
     except (ClusterError, ValueError) as error:
         # A ValueError comes from an answer that no API server sends: no JSON, or a version that is no number.

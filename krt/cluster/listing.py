@@ -2,6 +2,7 @@
 
 from typing import Generic, Self, TypeVar
 
+from krt.cluster.selection import EVERYTHING, Selection
 from krt.cluster.transport import AnswerTooLarge, Transport, decoded
 from krt.cluster.wire import ListPage, Reader, read_version
 from krt.core.kube.resource import Resource
@@ -23,14 +24,16 @@ async def list_page(
     namespace: str | None,
     continue_token: str | None,
     *,
+    selection: Selection = EVERYTHING,
     at_once: int = PAGE_ITEMS,
 ) -> ListPage[T]:
     """One page of a list, of `at_once` objects at most. Raises the errors of Transport.call.
 
     Among them are VersionExpired, if the token is too old, and AnswerTooLarge.
     """
-    params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {})
-    headers = {"Accept-Encoding": "gzip"}  # the API server compresses answers above 128 KiB, and no watch
+    params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {}) | selection.params()
+    # The API server compresses answers above 128 KiB, and no watch.
+    headers = {"Accept": reader.form.page, "Accept-Encoding": "gzip"}
     path = reader.resource.collection_path(namespace)
     body = await transport.call(
         "GET", path, params=params, headers=headers, seconds=_PAGE_SECONDS, most_bytes=_MOST_PAGE_BYTES
@@ -57,10 +60,17 @@ class Pages(Generic[T]):
     error in the consumer's loop would leave a generator unclosed.
     """
 
-    def __init__(self, transport: Transport, reader: Reader[T], namespace: str | None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        reader: Reader[T],
+        namespace: str | None,
+        selection: Selection = EVERYTHING,
+    ) -> None:
         self._transport = transport
         self._reader = reader
         self._namespace = namespace
+        self._selection = selection
         self._token: str | None = None
         self._is_over = False
         self._at_once = PAGE_ITEMS
@@ -84,7 +94,12 @@ class Pages(Generic[T]):
         while True:
             try:
                 return await list_page(
-                    self._transport, self._reader, self._namespace, self._token, at_once=self._at_once
+                    self._transport,
+                    self._reader,
+                    self._namespace,
+                    self._token,
+                    selection=self._selection,
+                    at_once=self._at_once,
                 )
             except AnswerTooLarge:
                 if self._at_once == 1:

@@ -104,7 +104,7 @@ async def _list(scope: Scope[T], transport: Transport, store: Store[T], on_growt
     began = trio.current_time()
     listed, new = set[ObjectKey](), set[ObjectKey]()
     try:
-        async for page in Pages(transport, scope.reader, scope.namespace):
+        async for page in Pages(transport, scope.reader, scope.namespace, scope.selection):
             known = len(new)
             await _put(page.objects, store, listed, new)
             if len(new) > known:
@@ -133,7 +133,7 @@ async def _put(objects: Iterator[T], store: Store[T], listed: set[ObjectKey], ne
 async def _watch(scope: Scope[T], transport: Transport, store: Store[T], backoff: Backoff) -> None:
     state, seconds = scope.state, random.uniform(*_WATCH_SECONDS)  # noqa: S311 - spreads load, guards nothing
     with trio.CancelScope() as state.watching:
-        async with watch(transport, scope.resource, scope.namespace, state.version or "", seconds) as lines:
+        async with watch(transport, scope, state.version or "", seconds) as lines:
             state.problem = None
             state.note_denial(denied=False)
             while (line := await _next(lines)) is not None:

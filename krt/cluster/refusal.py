@@ -2,6 +2,16 @@
 
 import re
 
+from krt.cluster.object_errors import (
+    AlreadyThere,
+    FieldConflict,
+    InvalidField,
+    NotServed,
+    ObjectInvalid,
+    OwnedField,
+    PreconditionFailed,
+    TooManyRequests,
+)
 from krt.cluster.wire import Status
 from krt.errors import (
     ClusterDenied,
@@ -13,7 +23,7 @@ from krt.errors import (
     VersionExpired,
 )
 
-_MOST_RETRY_AFTER_SECONDS = 300.0
+_MOST_RETRY_AFTER_SECONDS = 300
 
 # An admission's denial, told by its message: a webhook may answer with any code, a ValidatingAdmissionPolicy with 401,
 # 403, 413 or 422, and the API server itself uses 401, 404, 409 and 410 for other things. Sources: k8s.io/apiserver,
@@ -24,6 +34,12 @@ _ADMISSION = re.compile(
 # A denial by RBAC or another authorizer. Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
 _AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')
 
+# Of a server-side apply: a field that the kind does not have, or one of another type. The API server calls it an error
+# of its own (500, without a reason); nothing else than another object helps.
+_NO_SCHEMA = "failed to create typed patch object "
+# Source of both: k8s.io/apimachinery, pkg/util/managedfields (the name is quoted as Go quotes it).
+_OWNER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
+
 
 def refusal(code: int, status: Status, retry_after: str | None = None, *, path: str = "/") -> ClusterError:
     """The error for an answer's status code, the Status in its body and its Retry-After header.
@@ -32,25 +48,34 @@ def refusal(code: int, status: Status, retry_after: str | None = None, *, path: 
     says which error is final.
     """
     problem = _problem(code, status, path.rstrip("/"))
-    if code < 500 and code != 429 and _ADMISSION.match(status.message):
-        return ClusterRefused(problem)
+    if by_words := _by_words(code, status.message, problem):
+        return by_words
     match code:
         case 401:
             return ClusterDenied(problem)
         case 403:
             return ClusterDenied(problem) if _not_permitted(status) else ClusterRefused(problem)
         case 404:
-            return NotThere(problem)
+            return NotServed(problem) if _is_of_no_object(status) else NotThere(problem)
         case 409:
-            return Conflict(problem)
+            return _conflict(problem, status)
         case 410:
             return VersionExpired(problem)
+        case 422:
+            return ObjectInvalid(problem, tuple(InvalidField(each.field, each.message) for each in status.causes))
         case 429:
-            return ClusterUnavailable(problem, retry_after_seconds=_seconds(retry_after))
+            return TooManyRequests(problem, retry_after_seconds=_pause(retry_after, status))
         case _ if code >= 500:
-            return ClusterUnavailable(problem, retry_after_seconds=_seconds(retry_after))
+            return ClusterUnavailable(problem, retry_after_seconds=_pause(retry_after, status))
         case _:
             return ClusterRefused(problem)
+
+
+def _by_words(code: int, message: str, problem: str) -> ClusterError | None:
+    """Where the code misleads."""
+    if code < 500 and code != 429 and _ADMISSION.match(message):
+        return ClusterRefused(problem)
+    return ObjectInvalid(problem, ()) if code == 500 and message.startswith(_NO_SCHEMA) else None
 
 
 def _problem(code: int, status: Status, path: str) -> str:
@@ -66,7 +91,32 @@ def _not_permitted(status: Status) -> bool:
     return not status.message or bool(_AUTHORIZER.search(status.message))
 
 
-def _seconds(retry_after: str | None) -> float:
-    if retry_after is None or not (retry_after.isascii() and retry_after.isdecimal()):
-        return 0.0  # HTTP also allows a date, but no API server writes one
-    return min(float(retry_after[:6]), _MOST_RETRY_AFTER_SECONDS)
+def _is_of_no_object(status: Status) -> bool:
+    # A group that is not there has no Status at all: measured on Kubernetes 1.36.
+    return not (status.details and status.details.name)
+
+
+def _conflict(problem: str, status: Status) -> Conflict:
+    owned = [each for each in status.causes if each.reason == "FieldManagerConflict"]
+    if owned:
+        return FieldConflict(problem, tuple(OwnedField(_owner(each.message), each.field) for each in owned))
+    if status.reason == "AlreadyExists":
+        return AlreadyThere(problem)
+    # Two places of k8s.io/apiserver check it, in two sentences: the registry and the storage below it.
+    return PreconditionFailed(problem) if "precondition" in status.message.lower() else Conflict(problem)
+
+
+def _owner(message: str) -> str:
+    found = _OWNER.match(message)
+    return re.sub(r"\\(.)", r"\1", found[1]) if found else "another manager"
+
+
+def _pause(retry_after: str | None, status: Status) -> float:
+    """In seconds, by the header, else by the account: a watch's refusal has no header."""
+    if retry_after is None:
+        seconds = status.details.retry_after_seconds if status.details else 0
+    elif retry_after.isascii() and retry_after.isdecimal():
+        seconds = int(retry_after[:6])
+    else:
+        seconds = 0  # HTTP also allows a date, but no API server writes one
+    return float(max(0, min(seconds, _MOST_RETRY_AFTER_SECONDS)))

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 import trio
 from trio_util import AsyncValue
 
+from krt.cluster.selection import EVERYTHING, Selection
 from krt.cluster.wire import Reader
 from krt.core.kube.resource import Resource
 from krt.errors import ClusterError, VersionExpired
@@ -63,11 +64,15 @@ class State:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope(Generic[T]):
-    """A resource in one namespace, or in the whole cluster if `namespace` is None."""
+    """A resource in one namespace, or in the whole cluster if `namespace` is None.
+
+    A scope with a selection needs a store of its own: a complete list removes from the store what it did not contain.
+    """
 
     reader: Reader[T]
     namespace: str | None
     state: State = field(default_factory=State)
+    selection: Selection = EVERYTHING
 
     @property
     def resource(self) -> Resource:
@@ -76,4 +81,4 @@ class Scope(Generic[T]):
 
     def __str__(self) -> str:
         within = f" in {self.namespace or 'all namespaces'}" if self.resource.namespaced else ""
-        return f"{self.resource.plural}{within}"
+        return f"{self.resource.plural}{self.selection}{within}"

@@ -25,6 +25,13 @@ _MOST_LINE_BYTES = 4 * 1024 * 1024  # of a watch; etcd stores no object above 1.
 _MOST_OBJECT_BYTES = 4 * 1024 * 1024
 _MOST_REFUSAL_BYTES = 64 * 1024
 
+Told = Callable[[wire.Status], wire.Status]
+
+
+def as_sent(status: wire.Status) -> wire.Status:
+    """The server's words as they are."""
+    return status
+
 
 class AnswerTooLarge(ClusterUnavailable):
     """The API server sent more bytes than any answer to this call has. The rest was not read."""
@@ -53,19 +60,35 @@ class Transport:
 
         `seconds` bounds the call without reading credentials. `more` goes to httpx's `build_request`.
         """
+        _, body = await self.ask(method, path, seconds=seconds, most_bytes=most_bytes, **more)
+        return body
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        seconds: float = _CALL_SECONDS,
+        most_bytes: int = _MOST_OBJECT_BYTES,
+        told: Told = as_sent,
+        **more: Any,
+    ) -> tuple[int, bytes]:
+        """The status (200 to 202) and the body, as `call`. `told` takes out of a refusal what no error may repeat."""
         request = await self._prepared(method, path, **more)
         with _translated(), _deadline(seconds):
-            async with self._answered(request) as response:
-                return await _body(response, most_bytes)
+            async with self._answered(request, told) as response:
+                return response.status_code, await _body(response, most_bytes)
 
     @asynccontextmanager
-    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(
+        self, path: str, params: Mapping[str, str], *, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The lines of an answer that the server ends when it likes. Only the answer's head has a deadline."""
-        request = await self._prepared("GET", path, params=params)
+        request = await self._prepared("GET", path, params=params, headers=headers)
         with _translated():
             async with AsyncExitStack() as stack:
                 with _deadline(_CALL_SECONDS):
-                    response = await stack.enter_async_context(self._answered(request))
+                    response = await stack.enter_async_context(self._answered(request, as_sent))
                 chunks = response.aiter_raw()
                 lines = _lines(chunks)
                 stack.push_async_callback(_exhaust, chunks)
@@ -81,7 +104,7 @@ class Transport:
         return self._client.build_request(method, path, headers=every, **more)
 
     @asynccontextmanager
-    async def _answered(self, request: httpx.Request) -> AsyncIterator[httpx.Response]:
+    async def _answered(self, request: httpx.Request, told: Told) -> AsyncIterator[httpx.Response]:
         """The answer, with its body unread. Raises the error of a refusal. Frees the connection at the end."""
         try:
             response = await self._client.send(request, stream=True)
@@ -91,16 +114,16 @@ class Transport:
         try:
             if response.status_code != 401:
                 self._credentials.accept()
-            if response.status_code not in {200, 201}:
-                raise await self._refused(response)
+            if response.status_code not in {200, 201, 202}:
+                raise await self._refused(response, told)
             yield response
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await response.aclose()
 
-    async def _refused(self, response: httpx.Response) -> Exception:
+    async def _refused(self, response: httpx.Response, told: Told) -> Exception:
         body, _ = await bounded_body(response, _MOST_REFUSAL_BYTES)
-        status, path = wire.read_status(body), self._client.base_url.path
+        status, path = told(wire.read_status(body)), self._client.base_url.path
         error = refusal(response.status_code, status, response.headers.get("Retry-After"), path=path)
         if response.status_code == 401 and isinstance(error, ClusterDenied):  # an admission's 401 is ClusterRefused
             self._credentials.refuse()

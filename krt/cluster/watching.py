@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
 
+from krt.cluster.scope import Scope
 from krt.cluster.transport import Transport
-from krt.core.kube.resource import Resource
+
+T = TypeVar("T")
 
 
 def watch(
-    transport: Transport, resource: Resource, namespace: str | None, version: str, seconds: float
+    transport: Transport, scope: Scope[T], version: str, seconds: float
 ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
     """The changes since resource version `version`, as lines of JSON. The server ends the watch after `seconds`.
 
@@ -19,5 +22,7 @@ def watch(
         "resourceVersion": version,
         "allowWatchBookmarks": "true",
         "timeoutSeconds": f"{seconds:.0f}",
+        **scope.selection.params(),
     }
-    return transport.stream(resource.collection_path(namespace), params)
+    headers = {"Accept": scope.reader.form.one}
+    return transport.stream(scope.resource.collection_path(scope.namespace), params, headers=headers)

@@ -44,12 +44,35 @@ class WatchLine(msgspec.Struct):
     object: msgspec.Raw
 
 
-class Status(msgspec.Struct):
+class Cause(msgspec.Struct, frozen=True):
+    """One of several causes of a refusal. `reason` is a code: FieldManagerConflict, FieldValueInvalid…"""
+
+    reason: str = ""
+    message: str = ""
+    field: str = ""
+
+
+class StatusDetails(msgspec.Struct, frozen=True, rename="camel"):
+    """What a refusal is about. `name` and `kind` are empty where it is about no object."""
+
+    name: str = ""
+    kind: str = ""
+    causes: tuple[Cause, ...] | None = None
+    retry_after_seconds: int = 0
+
+
+class Status(msgspec.Struct, frozen=True):
     """The Status object in the body of an API server's refusal."""
 
     message: str = ""
     reason: str = ""
     code: int = 0
+    details: StatusDetails | None = None
+
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """The single causes; often none."""
+        return (self.details and self.details.causes) or ()
 
 
 class _Named(msgspec.Struct, rename="camel"):
@@ -91,11 +114,28 @@ _status = msgspec.json.Decoder(Status)
 _odd = msgspec.json.Decoder(_Odd)
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """As what objects are asked for: the Accept header of a list, and that of a watch or of a single object."""
+
+    page: str = "application/json"
+    one: str = "application/json"
+
+
+WHOLE = Form()
+# A server that cannot leave the rest out sends whole objects. Source: kubernetes.io/docs, "Kubernetes API concepts".
+METADATA_ALONE = Form(
+    page="application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
+    one="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",
+)
+
+
 class Reader(Generic[T]):
     """Reads objects of one resource: decodes each into the Struct `fields`, and makes krt's value of that by `make`."""
 
-    def __init__(self, resource: Resource, fields: type[F], make: Callable[[F], T]) -> None:
+    def __init__(self, resource: Resource, fields: type[F], make: Callable[[F], T], form: Form = WHOLE) -> None:
         self.resource = resource
+        self.form = form
         self._make: Callable[[Any], T] = make
         self._object: msgspec.json.Decoder[Any] = msgspec.json.Decoder(fields)
         self._page: msgspec.json.Decoder[_Page[Any]] = msgspec.json.Decoder(_Page[fields])  # type: ignore[valid-type]

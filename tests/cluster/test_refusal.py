@@ -1,10 +1,21 @@
 """What an answer amounts to, by its code and its Status alone; the same over sockets stands in test_restarting."""
 
+import msgspec
 import pytest
 
+from krt.cluster.object_errors import (
+    AlreadyThere,
+    FieldConflict,
+    InvalidField,
+    NotServed,
+    ObjectInvalid,
+    OwnedField,
+    PreconditionFailed,
+    TooManyRequests,
+)
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import Status, read_status
-from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable
+from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, NotThere
 
 RBAC = 'deployments.apps "web" is forbidden: User "krt" cannot patch resource "deployments" in API group "apps"'
 POLICY = "ValidatingAdmissionPolicy 'krt' with binding 'krt' denied request: only restartedAt may change"
@@ -45,7 +56,7 @@ def test_an_admissions_denial_is_final_whatever_code_it_bears(code, message):
     ],
 )
 def test_an_admission_that_could_not_be_asked_is_asked_again(code, message):
-    assert type(refusal(code, Status(message, "", code))) is ClusterUnavailable
+    assert isinstance(refusal(code, Status(message, "", code)), ClusterUnavailable)
 
 
 @pytest.mark.parametrize(
@@ -101,3 +112,83 @@ def test_an_answer_that_is_no_api_servers_names_the_path_as_a_possible_cause(cod
     said = str(refusal(code, status, path=path))
     assert said.startswith(problem)
     assert path == "/" or ("/x" in said or "c-1" in said) == (not status.reason)
+
+
+def account(code: int, message: str, reason: str, **details: object) -> Status:
+    """As it comes over the wire."""
+    body = {"kind": "Status", "message": message, "reason": reason, "code": code, "details": details}
+    return read_status(msgspec.json.encode(body))
+
+
+def test_a_conflict_of_managers_names_each_and_its_field():
+    said = 'Apply failed with 2 conflicts: conflicts with "alice" using v1:\n- .data.v\nconflicts with "kubectl" …'
+    causes = [
+        {"reason": "FieldManagerConflict", "message": 'conflict with "alice" using v1', "field": ".data.v"},
+        {
+            "reason": "FieldManagerConflict",
+            "message": 'conflict with "kubectl" with subresource "scale" using apps/v1',
+            "field": ".spec.replicas",
+        },
+        {"reason": "FieldManagerConflict", "message": "conflict", "field": ".spec.x"},
+    ]
+    error = refusal(409, account(409, said, "Conflict", causes=causes))
+    assert isinstance(error, FieldConflict)
+    assert error.fields == (
+        OwnedField("alice", ".data.v"),
+        OwnedField("kubectl", ".spec.replicas"),
+        OwnedField("another manager", ".spec.x"),
+    )
+    assert str(error) == f"409 Conflict: {said}"
+
+
+MODIFIED = 'Operation cannot be fulfilled on secrets "a": the object has been modified; please apply your changes to …'
+ANOTHER = 'Operation cannot be fulfilled on secrets "a": Precondition failed: UID in precondition: x, UID in object …'
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "error"),
+    [
+        (MODIFIED, "Conflict", Conflict),
+        (ANOTHER, "Conflict", PreconditionFailed),
+        ('secrets "a" already exists', "AlreadyExists", AlreadyThere),
+        ("", "", Conflict),
+    ],
+)
+def test_conflicts_are_told_apart(message, reason, error):
+    assert type(refusal(409, account(409, message, reason))) is error
+
+
+def test_what_is_invalid_names_every_field_of_the_servers_causes():
+    causes = [
+        {"reason": "FieldValueInvalid", "message": "Invalid value: 0: must be between 1 and 65535", "field": "spec.a"},
+        {"reason": "FieldValueRequired", "message": "Required value", "field": "spec.b"},
+    ]
+    error = refusal(422, account(422, 'Service "web" is invalid: […]', "Invalid", causes=causes))
+    assert isinstance(error, ObjectInvalid)
+    assert error.fields == (
+        InvalidField("spec.a", "Invalid value: 0: must be between 1 and 65535"),
+        InvalidField("spec.b", "Required value"),
+    )
+    assert refusal(422, account(422, "no", "Invalid", causes=None)).fields == ()
+
+
+@pytest.mark.parametrize(
+    ("details", "error"),
+    [({"name": "web", "kind": "deployments"}, NotThere), ({}, NotServed), ({"causes": []}, NotServed)],
+)
+def test_a_kind_that_is_not_served_is_told_from_an_object_that_is_not_there(details, error):
+    assert type(refusal(404, account(404, "…", "NotFound", **details))) is error
+
+
+def test_the_servers_pause_stands_in_its_account_too():
+    error = refusal(429, account(429, "too many", "TooManyRequests", retryAfterSeconds=7))
+    assert isinstance(error, TooManyRequests)
+    assert error.retry_after_seconds == 7
+    assert refusal(429, account(429, "", "TooManyRequests", retryAfterSeconds=7), "3").retry_after_seconds == 3
+
+
+def test_an_apply_of_fields_that_the_kind_does_not_have_is_invalid_though_its_code_says_otherwise():
+    """Seen on Kubernetes 1.36: a 500 without a reason. It was tried again for ever."""
+    message = "failed to create typed patch object (shop/a; /v1, Kind=ConfigMap): .dta: field not declared in schema"
+    assert isinstance(refusal(500, Status(message, "", 500)), ObjectInvalid)
+    assert isinstance(refusal(500, Status(f"webhook: {message}", "", 500)), ClusterUnavailable)

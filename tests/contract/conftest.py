@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from krt.cluster.access import http_client, load_access
+from krt.cluster.transport import Transport
 from tests.apiserver.control_plane import ControlPlane
+from tests.apiserver.server import ApiServer
 from tests.contract.pair import Pair
 from tests.contract.real import open_real
 from tests.contract.stand_in import open_stand_in
@@ -27,6 +30,14 @@ def processes(request: pytest.FixtureRequest) -> ControlPlane | None:
 async def subject(processes: ControlPlane | None, tmp_path: Path) -> AsyncIterator[Subject]:
     async with open_real(processes, tmp_path) if processes else open_stand_in(tmp_path) as cluster:
         yield cluster
+
+
+@pytest.fixture
+async def transport(apiserver: ApiServer) -> AsyncIterator[Transport]:
+    """The administrator's, to the real API server."""
+    server, credentials = load_access(apiserver.control_plane.kubeconfig)
+    async with http_client(server, connections=4) as client:
+        yield Transport(client, credentials)
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ class FakeApi:
         return json.dumps(page).encode()
 
     @asynccontextmanager
-    async def stream(self, path: str, params: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def stream(self, path: str, params: Mapping[str, str], **_: Any) -> AsyncIterator[AsyncIterator[bytes]]:
         namespace, version = _namespace(path), params["resourceVersion"]
         await trio.lowlevel.checkpoint()
         self._answer("watch", namespace)

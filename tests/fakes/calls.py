@@ -8,6 +8,7 @@ import httpx
 
 from krt.cluster import identity, listing
 from krt.cluster.credentials import Credentials
+from krt.cluster.scope import Scope
 from krt.cluster.transport import Transport
 from krt.cluster.watching import watch
 from krt.cluster.wire import ListPage
@@ -43,7 +44,7 @@ class Calls:
     def watch(
         self, resource: Resource, namespace: str | None, version: str, seconds: float
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        return watch(self.transport, resource, namespace, version, seconds)
+        return watch(self.transport, Scope(READERS[resource.kind], namespace), version, seconds)
 
     async def create_event(self, namespace: str, event: Mapping[str, Any]) -> None:
         await create_event(self.transport, namespace, event)

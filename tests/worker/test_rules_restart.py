@@ -433,7 +433,7 @@ async def test_R5_a_refusal_with_a_reason_is_settled_at_once(world, autojump_clo
 )
 def test_R5_a_denial_is_told_from_a_refusal_by_its_words(code, message, error):
     """Seen to fail with every 403 a denial, and with every 403 a refusal."""
-    assert type(refusal(code, Status(message=message))) is error
+    assert isinstance(refusal(code, Status(message=message)), error)
 
 
 # R6

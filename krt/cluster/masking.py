@@ -1,0 +1,100 @@
+"""Takes out of an API server's words what a Secret holds: servers and admission webhooks repeat values."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from krt.cluster.wire import Cause, Status
+
+STARS = "***"
+
+# A longer one is not searched: a Secret may have 1 MiB in very many lines.
+_MOST_WORDS = 4096
+_SHORT = 4  # a shorter line of a value (`{`, `---`) is no secret, and would take letters out of words
+_DATA = ("data", "stringData")
+_PATHS = ("/data", "/stringData")
+# As the API server repeats a value of its own accord. Sources: pkg/util/validation/field/errors.go of
+# k8s.io/apimachinery, value/value.go of sigs.k8s.io/structured-merge-diff.
+_REPEATED = re.compile(
+    r'(\b(?:data|stringData)\b[^:]*: \w+ value: )(?:"(?:[^"\\]|\\.)*"|.*?(?=: |$))|(\{Value:).*?(?=\})'
+)
+_IS_FIELD = re.compile(r"[=:]")
+
+
+class Mask:
+    """What may be repeated of an API server's words about one Secret.
+
+    `sent` is what the server was sent: the Secret, or operations of a JSON Patch.
+    """
+
+    def __init__(self, sent: Any) -> None:
+        self._sent = sent
+
+    @cached_property
+    def _hidden(self) -> list[str]:
+        # Found when a text is to be masked: few calls are refused. Longest first, for lines stand within values.
+        leaves = {text for value in _values(self._sent) for text in _leaves(value)}
+        return sorted({form for leaf in leaves for form in _forms(leaf)}, key=len, reverse=True)
+
+    def status(self, status: Status) -> Status:
+        """The server's account without them."""
+        if status.details is None:
+            return msgspec.structs.replace(status, message=self.text(status.message))
+        details = msgspec.structs.replace(status.details, causes=tuple(map(self._cause, status.causes)))
+        return msgspec.structs.replace(status, message=self.text(status.message), details=details)
+
+    def text(self, text: str) -> str:
+        """The text without them."""
+        if len(text) > _MOST_WORDS:
+            return f"({len(text)} characters, which may repeat what the Secret holds, are left out)"
+        text = _REPEATED.sub(lambda found: f"{found[1] or found[2]}{STARS}", text)
+        for form in self._hidden:
+            text = text.replace(form, STARS) if len(form) >= _SHORT else _without_word(text, form)
+        return text
+
+    def _cause(self, cause: Cause) -> Cause:
+        name = f"{cause.field}: "  # without it nothing tells a value of the data from another
+        return msgspec.structs.replace(cause, message=self.text(name + cause.message).removeprefix(name))
+
+
+def _values(sent: Any) -> Iterator[Any]:
+    if isinstance(sent, Mapping):
+        return (sent.get(field) for field in _DATA)
+    return (each.get("value") for each in sent if str(each.get("path")).startswith(_PATHS))
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """Every text and number below it: a Secret that is refused may have any shape."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _leaves(each)
+    elif value is not None and not isinstance(value, bool) and str(value).strip():
+        yield str(value)
+
+
+def _forms(leaf: str) -> Iterator[str]:
+    """As it may stand in a sentence: whole, packed or unpacked, as JSON or Go quotes it, and each of its lines."""
+    for text in (leaf, _unpacked(leaf), base64.b64encode(leaf.encode(errors="replace")).decode()):
+        yield from (each for each in (text, text.strip(), json.dumps(text, ensure_ascii=False)[1:-1]) if each)
+        for line in text.splitlines():
+            parts = (line.strip(), *_IS_FIELD.split(line, maxsplit=1)[1:])
+            yield from (part for each in parts if len(part := each.strip(" \t,\"'")) >= _SHORT)
+
+
+def _unpacked(leaf: str) -> str:
+    try:
+        return base64.b64decode(leaf, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+def _without_word(text: str, word: str) -> str:
+    return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", STARS, text)

@@ -1,0 +1,146 @@
+"""The calls that read and write an object of any kind, as JSON.
+
+Each may raise ClusterUnavailable, TooManyRequests, ClusterDenied (401, 403), ClusterRefused (an admission's denial, and
+an object to which no path leads), NotThere and NotServed (404), besides what it names. The errors stand in krt.errors
+and krt.cluster.object_errors. Nothing is repeated here, and how many calls run at once is the caller's to bound.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from krt.cluster.masking import Mask
+from krt.cluster.object_errors import NotServed, ObjectTooLarge
+from krt.cluster.transport import Transport, as_sent, decoded
+from krt.core.kube.builtin import SECRET
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import Resource, Unaddressable
+from krt.errors import ClusterRefused
+
+Body = dict[str, Any]
+Propagation = Literal["Background", "Foreground", "Orphan"]
+
+_SECONDS = 40.0  # webhooks of admission may take 30 s: kubernetes.io/docs, "Dynamic Admission Control"
+# Source: k8s.io/apiserver, pkg/server/config.go, MaxRequestBodyBytes.
+_MOST_SENT_BYTES = 3 * 1024 * 1024
+
+_json = msgspec.json.Decoder(dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The object as it is now; of a Secret it holds the values. `is_new`: it was not there before."""
+
+    body: Body = field(repr=False)
+    is_new: bool
+
+
+async def read(transport: Transport, resource: Resource, key: ObjectKey) -> Body:
+    """The object as it is now."""
+    _, body = await _ask(transport, "GET", resource, key)
+    return decoded(_object, body)
+
+
+async def apply(
+    transport: Transport,
+    resource: Resource,
+    key: ObjectKey,
+    body: Mapping[str, Any],
+    *,
+    manager: str,
+    force: bool = False,
+    dry_run: bool = False,
+) -> Applied:
+    """Server-side apply: the manager owns what stands in `body`, and what it owned before and is not there goes.
+
+    With `metadata.resourceVersion` in the body it is done at that version only. Raises FieldConflict unless `force`,
+    Conflict at another version, ObjectInvalid, ObjectTooLarge. NotThere: the namespace is missing.
+    """
+    params = {"fieldManager": manager, "force": "true" if force else "false", **_dry(dry_run)}
+    return await _patch(transport, resource, key, body, "apply-patch+yaml", params)
+
+
+async def patch(
+    transport: Transport,
+    resource: Resource,
+    key: ObjectKey,
+    operations: Sequence[Mapping[str, Any]],
+    *,
+    manager: str,
+    dry_run: bool = False,
+) -> Body:
+    """A JSON Patch (RFC 6902). An operation that puts `/metadata/resourceVersion` guards it.
+
+    Raises Conflict at another version, ObjectInvalid (a `test` that failed, too), ObjectTooLarge.
+    """
+    params = {"fieldManager": manager, **_dry(dry_run)}
+    return (await _patch(transport, resource, key, operations, "json-patch+json", params)).body
+
+
+async def delete(
+    transport: Transport,
+    resource: Resource,
+    key: ObjectKey,
+    *,
+    uid: str,
+    propagation: Propagation = "Background",
+    dry_run: bool = False,
+) -> bool:
+    """Delete the object with this uid, and no other. True: it is gone; False: it goes once its finalizers have run.
+
+    Raises PreconditionFailed where another object has its name now.
+    """
+    options: Body = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
+    options |= {"dryRun": ["All"]} if dry_run else {}  # beside a body the query says nothing
+    _, body = await _ask(
+        transport,
+        "DELETE",
+        resource,
+        key,
+        content=json.dumps({"apiVersion": "v1", "kind": "DeleteOptions", **options}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    return decoded(_json.decode, body).get("kind") == "Status"
+
+
+async def _patch(
+    transport: Transport, resource: Resource, key: ObjectKey, content: Any, media_type: str, params: Mapping[str, str]
+) -> Applied:
+    sent = msgspec.json.encode(content)
+    if len(sent) > _MOST_SENT_BYTES:
+        raise ObjectTooLarge(f"{key} has {len(sent)} bytes; an API server takes {_MOST_SENT_BYTES} at most")
+    status, body = await _ask(
+        transport,
+        "PATCH",
+        resource,
+        key,
+        params=params,
+        content=sent,
+        headers={"Content-Type": f"application/{media_type}"},
+        told=Mask(content).status if resource == SECRET else as_sent,
+    )
+    return Applied(decoded(_object, body), status == 201)
+
+
+async def _ask(transport: Transport, method: str, resource: Resource, key: ObjectKey, **more: Any) -> tuple[int, bytes]:
+    try:
+        path = resource.object_path(key.namespace, key.name)
+        return await transport.ask(method, path, seconds=_SECONDS, **more)
+    except Unaddressable as error:
+        raise ClusterRefused(f"{key}: {error}") from error
+    except NotServed as error:
+        raise NotServed(f"the API server serves no {resource.kind} of {resource.api_version}: {error}") from error
+
+
+def _dry(dry_run: bool) -> dict[str, str]:  # noqa: FBT001 - as its callers have it
+    return {"dryRun": "All"} if dry_run else {}
+
+
+def _object(body: bytes) -> Body:
+    found = _json.decode(body)
+    if not isinstance(found.get("metadata"), dict):
+        raise msgspec.ValidationError("it is no object")
+    return found
