@@ -33,11 +33,13 @@ def contract(name: str) -> list[set[str]]:
 @pytest.mark.parametrize(
     ("number", "name", "folder"), [(0, "Who may know whom", "krt"), (1, "The core's folders", "krt/core")]
 )
-def test_the_rooms_are_drawn_as_import_linter_has_them_and_none_is_missing(number: int, name: str, folder: str) -> None:
+def test_the_packages_are_drawn_as_import_linter_has_them_and_none_is_missing(
+    number: int, name: str, folder: str
+) -> None:
     """Seen to fail with `backoff` drawn a line lower, with `proxies` left out, and with a package more."""
-    rooms = layers(drawn("The rooms")[number], " · ")
-    assert rooms == contract(name)
-    assert set.union(*rooms) == modules_in(ROOT / folder)
+    packages = layers(drawn("The packages")[number], " · ")
+    assert packages == contract(name)
+    assert set.union(*packages) == modules_in(ROOT / folder)
 
 
 def test_every_package_has_its_responsibility_in_the_table() -> None:
