@@ -1,14 +1,14 @@
-"""Reads the inputs of a module one after another and gathers every problem with them, a sentence each. Pure.
+"""Reads the inputs of a module one after another and collects every problem with them, a sentence each. Pure.
 
-The sentences are those that people know from the modules (HybridOps, validators/common), wherever these have one.
+If HybridOps (validators/common) has a sentence for a problem, krt uses the same one, because people know it.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-_MOST_TEXT = 4096  # the longest path
-_MOST_SHOWN = 100
+_MOST_TEXT = 4096  # characters; the longest path
+_MOST_SHOWN = 100  # characters of a text that a sentence quotes; also unknown inputs that are named
 _PLACEHOLDER = re.compile(r"<[^<>]*>|CHANGE[_-]?ME", re.IGNORECASE)
 
 
@@ -20,19 +20,19 @@ class InputReader:
         self.problems: list[str] = []
 
     def has(self, key: str) -> bool:
-        """Whether something is written for it; null is nothing."""
+        """Whether the input has a value other than null."""
         return self._inputs.get(key) is not None
 
     def text(self, key: str, default: str = "") -> str:
-        """A text that is required, or has a default. Without spaces around it."""
+        """A text without spaces around it. Without a default it is required."""
         return self.checked_text(f"inputs.{key}", self._inputs.get(key, default))
 
     def optional_text(self, key: str) -> str:
-        """A text, or "" where there is none."""
+        """A text, or "" if the input is missing."""
         return self.text(key) if self.has(key) else ""
 
     def name(self, key: str, pattern: re.Pattern[str], most: int, made_of: str, default: str = "") -> str:
-        """A text that Kubernetes takes as a name: of at most so many characters, which are `made_of`."""
+        """A name that fits `pattern` and has at most `most` characters; `made_of` names the characters for people."""
         before = len(self.problems)
         text = self.text(key, default)
         if len(self.problems) == before and (len(text) > most or not pattern.fullmatch(text)):
@@ -40,14 +40,14 @@ class InputReader:
         return text
 
     def truth(self, key: str, *, default: bool) -> bool:
-        """True or false."""
+        """A boolean."""
         value = self._inputs.get(key) if self.has(key) else default
         if not isinstance(value, bool):
             self.problems.append(f"inputs.{key} must be a boolean")
         return bool(value)
 
     def count(self, key: str, default: int, most: int) -> int:
-        """A whole number of at least 1."""
+        """A whole number from 1 to `most`."""
         value = self._inputs.get(key) if self.has(key) else default
         if not isinstance(value, int) or isinstance(value, bool):
             self.problems.append(f"inputs.{key} must be an integer")
@@ -59,7 +59,7 @@ class InputReader:
         return value
 
     def items(self, key: str, most: int, made_of: str) -> Sequence[object]:
-        """A list of at most so many, which may be left out."""
+        """A list of at most `most` items, which `made_of` names for people; empty if the input is missing."""
         value = self._inputs.get(key) if self.has(key) else []
         if isinstance(value, list) and len(value) <= most:
             return value
@@ -67,7 +67,7 @@ class InputReader:
         return []
 
     def checked_text(self, place: str, value: object) -> str:
-        """The text at this place, if it is one: no placeholder, one line, not too long."""
+        """`value` as a text that is one line, not too long and no placeholder; `place` names it in a problem."""
         text = value.strip() if isinstance(value, str) else ""
         if not text:
             self.problems.append(f"{place} must be a non-empty string")
@@ -78,7 +78,7 @@ class InputReader:
         return text
 
     def refuse_unknown(self, known: Sequence[str]) -> None:
-        """A problem for each input that is none of these, with the one that was perhaps meant."""
+        """Add a problem for each input that is not in `known`, with the known one of a similar name."""
         for key in list(self._inputs)[:_MOST_SHOWN]:
             if key not in known:
                 named = ascii(str(key)[:_MOST_SHOWN])[1:-1]
@@ -88,5 +88,5 @@ class InputReader:
 
 
 def shown(text: str) -> str:
-    """The text in quotes, as far as a sentence has room for it."""
+    """The text in quotes, cut to 100 characters."""
     return repr(text[:_MOST_SHOWN])

@@ -31,7 +31,7 @@ class InventoryUnreadable(ValueError):
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One object. `uid` is "" until it has been applied; `created`: it was not there before krt applied it."""
+    """One object. `uid` is "" until krt has applied the object; `created`: krt has created the object."""
 
     group: str = ""
     kind: str
@@ -55,7 +55,7 @@ def entry_of(key: ObjectKey, uid: str = "", *, created: bool = False) -> Invento
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The objects of one owner, one entry for each key, sorted by it."""
+    """The objects of one owner: one entry for each key, sorted by key."""
 
     entries: tuple[InventoryEntry, ...] = ()
 
@@ -76,7 +76,7 @@ class Inventory:
 
 
 def to_bytes(inventory: Inventory) -> bytes:
-    """A JSON list, gzip above 64 KiB; of one inventory always the same bytes, so that to apply it again is no write."""
+    """A JSON list, as gzip above 64 KiB. Equal inventories give equal bytes, so applying one again changes nothing."""
     text = msgspec.json.encode(inventory.entries)
     return text if len(text) <= _PLAIN_BYTES else gzip.compress(text, mtime=0)
 

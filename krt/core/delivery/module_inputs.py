@@ -31,7 +31,7 @@ _KNOWN = (
     "ensure_namespace",
     "restart_targets",
     "rollout_timeout_s",
-    "kubectl_bin",  # krt runs no kubectl: it is read, and has no effect
+    "kubectl_bin",  # accepted without effect, because krt runs no kubectl
 )
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAMESPACE = (re.compile(_LABEL), 63, "small letters, digits and dashes")
@@ -58,10 +58,10 @@ class ModuleInputs:
 
 
 def read_inputs(inputs: object, *, is_destroy: bool = False) -> ModuleInputs:
-    """The values. Raises SettingsInvalid with all problems, before anything is asked of a cluster.
+    """The values of the inputs. Raises SettingsInvalid with all problems.
 
-    A kubeconfig that is named by its path comes before one that is named by a state: the sentences about a state that
-    is not ready tell people to name the path.
+    If both a kubeconfig's path and a state are given, the path counts: the sentences about a state that is not ready
+    tell people to give the path.
     """
     if not isinstance(inputs, Mapping):
         raise SettingsInvalid(("the inputs must be a mapping of names to values",))

@@ -104,12 +104,12 @@ def bundle_annotation(secret: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """A target as it is now. `stage` is that of its restart for this change; None: it has not been restarted for it."""
+    """A target as it is now. `stage` is how far its restart for this change is; None if there was no such restart."""
 
     target: RestartTarget
     change: str
     is_there: bool
-    workload: Workload | None  # also None where the fields are not those of its kind
+    workload: Workload | None  # None also if the body does not have the fields of its kind
     stage: Stage | None
 
 

@@ -1,7 +1,7 @@
-"""Whose an object is: one field manager and one label for each owner, so that two owners never share an object. Pure.
+"""The owner of an object: each has a field manager and a label of its own, so that no two owners share an object. Pure.
 
-With one field manager for all owners, two bundles that hold the same object would take each other's fields away and
-nobody would meet a conflict.
+If all owners had one field manager, two bundles with the same object would remove each other's fields without a
+conflict.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from krt.core.kube.fields import field_at, text_at, texts_at
 from krt.core.reason import readable
 
 OWNER = "krt/owner"  # a label: the id of the owner
-OWNED_BY = "krt/owned-by"  # an annotation: the owner as people know it
+OWNED_BY = "krt/owned-by"  # an annotation: the owner's name for people
 _ID_DIGITS = 10
 
 
@@ -38,7 +38,7 @@ class Owner:
 
 
 def owned(body: Mapping[str, object], owner: Owner) -> dict[str, object]:
-    """The body with the label and the annotation of this owner; nothing else is changed, and `body` is not."""
+    """A copy of the body with the owner's label and annotation. Nothing else differs."""
     metadata = field_at(body, "metadata")
     labels = {**texts_at(metadata, "labels"), OWNER: owner.id}
     annotations = {**texts_at(metadata, "annotations"), OWNED_BY: str(owner)}
@@ -47,14 +47,14 @@ def owned(body: Mapping[str, object], owner: Owner) -> dict[str, object]:
 
 
 def is_owned(live: Mapping[str, object], owner: Owner) -> bool:
-    """Whether the live object bears this owner's label."""
+    """Whether the live object has this owner's label."""
     return text_at(live, "metadata", "labels", OWNER) == owner.id
 
 
 def conflict_of(live: Mapping[str, object], owner: Owner, is_living: Callable[[str], bool]) -> str | None:
-    """Why the live object is neither applied nor deleted for `owner`: another owner has it, and is still there.
+    """Why the live object must not be applied or deleted for `owner`; None if it may be.
 
-    `is_living` tells of an owner's id whether there is still such an owner; nobody is asked of one's own.
+    The reason is another owner that still exists. `is_living` says of an owner's id whether that owner exists.
     """
     found = text_at(live, "metadata", "labels", OWNER)
     if found in {"", owner.id} or not is_living(found):

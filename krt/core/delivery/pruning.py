@@ -36,7 +36,7 @@ class Extent(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete the object, with this uid as precondition."""
+    """Delete the object, with `uid` as a precondition."""
 
     entry: InventoryEntry
     uid: str
@@ -44,7 +44,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """It stays on the cluster and in the inventory."""
+    """The object stays in the cluster and in the inventory."""
 
     entry: InventoryEntry
     reason: str
@@ -52,7 +52,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """It stays if it is there, and is the owner's no more: it goes from the inventory. `reason` is "" if it is gone."""
+    """The object is not the owner's any more and leaves the inventory. `reason` is "" if it no longer exists."""
 
     entry: InventoryEntry
     reason: str

@@ -7,7 +7,7 @@ from krt.core.delivery.restart_target import RestartTarget
 
 @dataclass(frozen=True, slots=True)
 class RestartTargetNow:
-    """Send `restart_patch` to the target, and step again. A conflict is no failure: the target is read again."""
+    """Send `restart_patch` to the target, then ask for the next step. After a conflict, read the target again."""
 
     target: RestartTarget
     change: str
@@ -15,9 +15,10 @@ class RestartTargetNow:
 
 @dataclass(frozen=True, slots=True)
 class TakeOffList:
-    """Send `take_off` to the Secret, and step again. `warning` is for people; without one, its rollout ended well.
+    """Send `take_off` to the Secret, then ask for the next step.
 
-    `is_restarted`: it has been restarted for this change, and counts among `restarted_targets`.
+    `warning` is for people; if it is "", the target's rollout has ended well. `is_restarted`: the target was restarted
+    for this change, and counts among the output `restarted_targets`.
     """
 
     target: RestartTarget
@@ -27,7 +28,7 @@ class TakeOffList:
 
 @dataclass(frozen=True, slots=True)
 class AwaitTarget:
-    """The rollout is on its way: step again when the target has changed, or fail when its time is over."""
+    """The rollout has not ended: ask for the next step when the target has changed, or fail at the run's timeout."""
 
     target: RestartTarget
     reason: str
@@ -35,7 +36,7 @@ class AwaitTarget:
 
 @dataclass(frozen=True, slots=True)
 class TargetFailed:
-    """The run has failed. The target stays on the list: the next run restarts it, or follows it to its end."""
+    """The run has failed. The target stays on the list, so the next run restarts it or follows its rollout."""
 
     target: RestartTarget
     reason: str
@@ -43,14 +44,14 @@ class TargetFailed:
 
 @dataclass(frozen=True, slots=True)
 class BundleSuperseded:
-    """Somebody has published another bundle, or has deleted the Secret: the run ends, and touches nothing more."""
+    """Somebody has published another bundle or deleted the Secret: the run ends without another write."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class NothingOwed:
-    """Every named target has been restarted since the content changed, and its rollout has ended well."""
+    """No target is owed a restart any more: the run has ended well."""
 
 
 Step = RestartTargetNow | TakeOffList | AwaitTarget | TargetFailed | BundleSuperseded | NothingOwed

@@ -1,4 +1,4 @@
-"""A workload that a publication names to be restarted, as kubectl names it: `deployment/web`. Pure."""
+"""A workload that a publication restarts, named as kubectl names it: `deployment/web`. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _SPELLED: Mapping[str, Resource] = {
 
 
 class RestartTarget(NamedTuple):
-    """Its kind, as manifests give it, and its name; it is in the namespace of the published Secret."""
+    """A workload in the namespace of the published Secret, by kind (as in manifests) and name."""
 
     kind: str
     name: str
@@ -33,7 +33,7 @@ class RestartTarget(NamedTuple):
 
 
 def parse_target(text: str) -> RestartTarget:
-    """The target that `KIND/NAME` names; short names, plurals and `deployment.apps` too. Raises ValueError."""
+    """The target for `KIND/NAME`. KIND may be a short name, a plural or `deployment.apps`. Raises ValueError."""
     kind, slash, name = text.strip().partition("/")
     resource = _SPELLED.get(kind.lower().removesuffix(".apps"))
     if not slash or resource is None or len(name) > _MOST_NAME or not _NAME.fullmatch(name):

@@ -20,33 +20,33 @@ from krt.core.kube.manifest import Manifest, read_manifest
 
 BUNDLE_SHA256 = "hyops.bundle-sha256"
 RESTART_PENDING = "krt/restart-pending"
-MOST_BYTES = 1024 * 1024  # k8s.io/api, core/v1, MaxSecretSize: of all values of a Secret together
+MOST_BYTES = 1024 * 1024  # of all values of a Secret together (k8s.io/api, core/v1, MaxSecretSize)
 MOST_TARGETS = 100
-_MOST_PENDING = 64 * 1024  # all annotations of an object have 256 KiB
+_MOST_PENDING = 64 * 1024  # Kubernetes allows 256 KiB for all annotations of an object
 _PENDING = re.compile(r"(?P<digest>[0-9a-f]{64}) (?P<change>[0-9a-z]{1,64})(?= |\Z)")
 _OPAQUE = "Opaque"
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The bytes of a file, and the key of the Secret under which they stand."""
+    """The bytes of a file, and the key under which the Secret holds them."""
 
     key: str
     content: bytes = field(repr=False)
 
     @property
     def sha256(self) -> str:
-        """64 hexadecimal digits, of the bytes alone."""
+        """The SHA-256 of the bytes, in hex."""
         return sha256(self.content).hexdigest()
 
     @property
     def digest(self) -> str:
-        """64 hexadecimal digits, of key and bytes: the same bytes under another key are another bundle."""
+        """The SHA-256 of key and bytes, in hex: the same bytes under another key are another bundle."""
         return sha256(self.key.encode() + b"\0" + self.content).hexdigest()
 
     @property
     def data(self) -> dict[str, str]:
-        """As a Secret holds it."""
+        """The Secret's field `data`."""
         return {self.key: b64encode(self.content).decode()}
 
 
@@ -64,13 +64,13 @@ class Publication:
 
     @property
     def owner(self) -> Owner:
-        """The Secret itself: every run that publishes it has one field manager, so that a key of before goes."""
+        """The Secret itself. So all runs have the same field manager, and applying removes an old key."""
         return Owner("Secret", f"{self.namespace}/{self.secret}")
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """The restarts that a change still owes. `digest` is the bundle's, `change` the id of this very change."""
+    """The restarts that a change still owes. `digest` is the bundle's, `change` the id of the change."""
 
     digest: str
     change: str
@@ -121,7 +121,7 @@ def decide_write(publication: Publication, live: Mapping[str, object] | None, *,
 
 
 def read_pending(secret: Mapping[str, object]) -> Pending | None:
-    """The list on the Secret; None where there is none. Raises ValueError where it is no list of krt's."""
+    """The list on the Secret; None if there is none. Raises ValueError if the annotation is no list of krt's."""
     text = texts_at(secret, "metadata", "annotations").get(RESTART_PENDING)
     if text is None:
         return None
@@ -147,7 +147,7 @@ def take_off(secret: Mapping[str, object], target: RestartTarget) -> dict[str, o
 
 
 def _holds(live: Mapping[str, object], bundle: Bundle) -> bool:
-    """Whether the Secret holds the bundle, by key, bytes and annotation: hands may have changed any of them."""
+    """Whether key, bytes and annotation of the Secret are the bundle's: somebody may have changed any of them."""
     try:
         pending = read_pending(live)
     except ValueError:

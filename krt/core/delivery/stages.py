@@ -24,7 +24,7 @@ _RBAC, _ADMISSION, _CRD = "rbac.authorization.k8s.io", "admissionregistration.k8
 _APISERVICE = ("apiregistration.k8s.io", "APIService")
 _DEFINITION = (_CRD, "CustomResourceDefinition")
 
-# The groups that kube-apiserver serves itself, k8s.io/kubernetes 1.36, pkg/controlplane. Any other is somebody's own.
+# The API groups that kube-apiserver serves itself (k8s.io/kubernetes 1.36, pkg/controlplane). Others hold custom kinds.
 BUILTIN_GROUPS = frozenset(
     {
         "",
@@ -83,7 +83,7 @@ _STAGES: Mapping[tuple[str, str], int] = {
 
 
 def in_stages(manifests: Iterable[Manifest]) -> tuple[tuple[Manifest, ...], ...]:
-    """The manifests in the order in which they are applied, each stage sorted by key; no stage is empty."""
+    """The manifests in stages, in the order of applying. Each stage is sorted by key, and none is empty."""
     listed = tuple(manifests)
     late = _served_by_their_own(listed)
     stages: dict[int, list[Manifest]] = {}
@@ -105,7 +105,7 @@ def in_deletion_order(keys: Iterable[ObjectKey]) -> tuple[tuple[ObjectKey, ...],
 
 
 def is_custom(key: ObjectKey) -> bool:
-    """Whether its kind is one that kube-apiserver does not bring along."""
+    """Whether the object's kind is not one of kube-apiserver's own."""
     return key.group not in BUILTIN_GROUPS
 
 
@@ -122,7 +122,7 @@ def _deletion_stage_of(key: ObjectKey) -> int:
 
 
 def _served_by_their_own(manifests: tuple[Manifest, ...]) -> frozenset[str]:
-    """The groups of definitions that come along, if something that comes along has to be ready before their objects."""
+    """The groups of those definitions among the manifests whose objects need another of the manifests to be ready."""
     definitions = [each for each in manifests if (each.group, each.kind) == _DEFINITION]
     converting = {_group_of(each) for each in definitions if _is_converted(each)}
     judged = any(_STAGES.get((each.group, each.kind)) == _ADMITTERS for each in manifests)

@@ -18,20 +18,20 @@ from krt.core.restart.times import format_time
 
 OK, ERROR, DESTROYED = "ok", "error", "destroyed"
 CAPABILITY, READY, ABSENT = "cap.k8s.runtime_bundle_secret", "ready", "absent"
-MOST_BYTES = 1024 * 1024  # of a record; other modules publish more outputs than this one
+MOST_BYTES = 1024 * 1024  # of a record, also of another module's, which may have more outputs
 _MOST_COMMAND = 1000
 
 
 class RecordUnreadable(ValueError):
-    """The bytes are no record. Its text is a clause that quotes none of them."""
+    """The bytes are no record. The message is a clause that quotes nothing of them."""
 
 
 class StateNotReady(ValueError):
-    """The state that is to name the kubeconfig does not. Its text is the whole sentence."""
+    """The state that should name the kubeconfig does not name one. The message is a whole sentence."""
 
 
 class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The document. `last_error` and `failed_command` are there only after a failure."""
+    """The document. `last_error` and `failed_command` are "" unless the last run failed."""
 
     status: str
     outputs: Mapping[str, object] = msgspec.field(default_factory=dict)
@@ -47,7 +47,7 @@ class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.status == OK
 
     def to_bytes(self) -> bytes:
-        """As the file holds it."""
+        """The content of the record's file."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
@@ -108,9 +108,9 @@ def read_record(data: bytes) -> StateRecord:
 
 
 def kubeconfig_path_of(reference: StateReference, record: bytes | None, problem: str = "") -> str:
-    """The path that another module's record publishes. Raises StateNotReady.
+    """The kubeconfig's path in the outputs of another module's record. Raises StateNotReady.
 
-    `record` is the file's content, None where it could not be read: `problem` says why.
+    `record` is the content of the record's file; None if the file could not be read, for the reason `problem`.
     """
     again = f"Re-apply upstream module '{reference}' or provide inputs.kubeconfig_path explicitly."
     subject = f"kubeconfig_state_ref={reference}"

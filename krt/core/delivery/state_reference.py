@@ -1,7 +1,7 @@
-"""The state of a module's instance, by name: `platform/gcp/gke-kubeconfig#gke_burst`, and the file it is in. Pure.
+"""The name of the state of a module's instance, `platform/gcp/gke-kubeconfig#gke_burst`, and the state's file. Pure.
 
-The layout is the one of the documents that krt takes as they are (HybridOps, runtime/module_state.py and refs.py): a
-module's id is its reference with two underscores for each slash.
+The layout is HybridOps' (runtime/module_state.py and refs.py): the folder of a module is its name with two underscores
+for each slash.
 """
 
 import re
@@ -26,13 +26,13 @@ class StateReference:
 
     @property
     def path(self) -> PurePosixPath:
-        """Where its record is, below the root of the state."""
+        """The path of the record, relative to the root of all state."""
         of_module = PurePosixPath("modules") / self.module.replace("/", "__")
         return of_module / "instances" / f"{self.instance}.json" if self.instance else of_module / "latest.json"
 
 
 def parse_reference(text: str) -> StateReference:
-    """`MODULE` or `MODULE#INSTANCE`; dots in the module's name are slashes. Raises ValueError."""
+    """The reference for `MODULE` or `MODULE#INSTANCE`; a dot in MODULE means a slash. Raises ValueError."""
     module, has_instance, instance = text.strip().partition("#")
     parts = [part for part in module.replace(".", "/").split("/") if part]
     name = "/".join(parts)
@@ -42,7 +42,7 @@ def parse_reference(text: str) -> StateReference:
 
 
 def parse_instance(text: str) -> str:
-    """The name of an instance, in small letters. Raises ValueError."""
+    """The name of an instance, lower-cased. Raises ValueError."""
     name = text.strip().lower()
     if not _INSTANCE.fullmatch(name):
         raise ValueError(f"state_instance must match {_INSTANCE_SPELLED}")

@@ -1,8 +1,8 @@
-"""When a built-in kind is current: a rule for each kind that has one, over its body. Pure.
+"""The status of an object of a built-in kind: a rule for each kind that has one, applied to the object's body. Pure.
 
-Source of the rules: sigs.k8s.io/cli-utils, pkg/kstatus/status/core.go; where krt departs from them, the rule says so. A
-kind that is not listed (ConfigMap, Secret, CronJob, Role, Ingress, PodDisruptionBudget …) is current once its
-generation is observed, and has no say of its own.
+Source of the rules: sigs.k8s.io/cli-utils, pkg/kstatus/status/core.go. If krt departs from it, the rule says so. Kinds
+without a rule (ConfigMap, Secret, CronJob, Role, Ingress, PodDisruptionBudget …) are current once the controller has
+observed their generation.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,10 +17,10 @@ SELECTED_NODE = "volume.kubernetes.io/selected-node"  # on a claim, once a pod t
 
 
 def claim(body: Mapping[str, object], storage_class: Mapping[str, object] | None) -> ObjectStatus:
-    """PersistentVolumeClaim: current once it is bound; a lost one has failed (kstatus waits for it).
+    """A PersistentVolumeClaim is current once it is bound. A lost one has failed (kstatus: in progress).
 
-    One whose class binds at the first consumer stays Pending until a pod uses it. Source: kubernetes.io, Storage
-    Classes, "Volume binding mode".
+    If the storage class binds at the first consumer, the claim stays Pending until a pod uses it: such a claim counts
+    as current. Source: kubernetes.io, Storage Classes, "Volume binding mode".
     """
     phase = text_at(body, "status", "phase")
     if phase == "Bound":
@@ -34,7 +34,7 @@ def claim(body: Mapping[str, object], storage_class: Mapping[str, object] | None
 
 
 def _job(body: Mapping[str, object]) -> ObjectStatus:
-    """Current once it is complete or suspended; kstatus calls one current that has only started."""
+    """A Job is current once it is complete or suspended (kstatus: once it has started)."""
     conditions = conditions_of(body)
     for kind, make in (("Failed", failed), ("Complete", current), ("Suspended", current)):
         if (found := conditions.get(kind)) and found.status == "True":
@@ -46,7 +46,7 @@ def _job(body: Mapping[str, object]) -> ObjectStatus:
 
 
 def _replica_set(body: Mapping[str, object]) -> ObjectStatus:
-    """A ReplicaSet, and a ReplicationController, by the same numbers."""
+    """A ReplicaSet or ReplicationController is current once all wanted pods are available and no others exist."""
     if (failure := conditions_of(body).get("ReplicaFailure")) and failure.status == "True":
         return in_progress(failure.text)
     wanted = number_at(body, "spec", "replicas")
@@ -66,7 +66,7 @@ def _service(body: Mapping[str, object]) -> ObjectStatus:
 
 
 def _definition(body: Mapping[str, object]) -> ObjectStatus:
-    """CustomResourceDefinition: current once it is established, failed where another one has its names."""
+    """A CustomResourceDefinition is current once it is established, and failed if another one has its names."""
     names, established = (conditions_of(body).get(kind) for kind in ("NamesAccepted", "Established"))
     if names and names.status == "False":
         return failed(names.text)
@@ -78,7 +78,7 @@ def _definition(body: Mapping[str, object]) -> ObjectStatus:
 
 
 def _api_service(body: Mapping[str, object]) -> ObjectStatus:
-    """Current once it is available: until then every list of its kinds fails. kstatus has no rule for it."""
+    """An APIService is current once it is available: before, every list of its kinds fails (kstatus: no rule)."""
     available = conditions_of(body).get("Available")
     if available and available.status == "True":
         return CURRENT

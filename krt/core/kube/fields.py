@@ -1,7 +1,7 @@
-"""Reads single fields of an object whose kind is not known before, as JSON has it. Pure; nothing here raises.
+"""Reads single fields of an object of any kind, in its decoded JSON. Pure; nothing here raises.
 
-A custom resource may have anything under any name: a field of another type than the one that is asked for counts as
-absent.
+A custom resource may have a value of any type under any name. If a field has another type than the caller wants, it
+counts as absent.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,17 +12,17 @@ _MOST_CONDITIONS = 200  # a status holds a dozen
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One of `.status.conditions` (k8s.io/apimachinery, meta/v1, Condition). Absent texts are empty."""
+    """One of `.status.conditions` (k8s.io/apimachinery, meta/v1, Condition). An absent text is ""."""
 
     type: str
     status: str
     reason: str
     message: str
-    observed: int | None = None  # the generation that it was said of
+    observed: int | None = None  # observedGeneration: the generation that the condition describes
 
     @property
     def text(self) -> str:
-        """Reason and message, as far as there are any."""
+        """Reason and message, without an empty one."""
         return ": ".join(filter(None, (self.reason, self.message)))
 
 
@@ -36,32 +36,32 @@ def field_at(body: object, *path: str) -> object:
 
 
 def text_at(body: object, *path: str) -> str:
-    """The text at the path, or ""."""
+    """The text at the path; "" if there is none."""
     found = field_at(body, *path)
     return found if isinstance(found, str) else ""
 
 
 def number_at(body: object, *path: str) -> int | None:
-    """The whole number at the path."""
+    """The whole number at the path; None if there is none."""
     found = field_at(body, *path)
     return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def texts_at(body: object, *path: str) -> Mapping[str, str]:
-    """The texts by name at the path, such as labels, annotations and the data of a Secret."""
+    """The mapping of texts at the path, such as labels or the data of a Secret; empty if there is none."""
     found = field_at(body, *path)
     pairs = found.items() if isinstance(found, Mapping) else ()
     return {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
 
 
 def items_at(body: object, *path: str) -> tuple[Mapping[str, object], ...]:
-    """The objects of the list at the path."""
+    """The objects of the list at the path; empty if there is none."""
     found = field_at(body, *path)
     return tuple(item for item in found if isinstance(item, Mapping)) if isinstance(found, list | tuple) else ()
 
 
 def conditions_of(body: object) -> dict[str, Condition]:
-    """The object's conditions by their type, in the order in which they stand; of two of one type the first."""
+    """The object's conditions by type, in their order. If two have the same type, the first counts."""
     found: dict[str, Condition] = {}
     for condition in _conditions(body):
         found.setdefault(condition.type, condition)

@@ -29,10 +29,9 @@ _MOST_FINALIZERS = 5
 
 
 def status_of(body: Mapping[str, object], *, storage_class: Mapping[str, object] | None = None) -> ObjectStatus:
-    """The status of the object with this body; a body without a status is that of an object nobody has looked at.
+    """The status of the object with this body.
 
-    `storage_class`: for a PersistentVolumeClaim, its StorageClass, if that could be read. A claim of a class that
-    binds at the first consumer is current while it waits for one.
+    `storage_class` is a PersistentVolumeClaim's StorageClass, if that could be read: `builtin_status.claim` needs it.
     """
     group, _, _ = text_at(body, "apiVersion").rpartition("/")
     kind = text_at(body, "kind")
@@ -76,7 +75,7 @@ def _remaining(body: Mapping[str, object]) -> Iterator[str]:
 
 
 def _workload(kind: str, body: Mapping[str, object]) -> ObjectStatus:
-    """By the rules of `krt notify --wait`. Pods that only a person's hand replaces are not waited for."""
+    """The status by the rules of `krt notify --wait`. If only a person can replace the old pods, it is current."""
     try:
         workload = to_workload(RESTARTABLE[kind], msgspec.convert(body, WorkloadFields))
     except (msgspec.ValidationError, RecursionError):
@@ -97,7 +96,10 @@ def _counted(counts: Counts) -> str:
 
 
 def _by_ready(body: Mapping[str, object]) -> ObjectStatus:
-    """Ready=False does not tell progress from doom: it is waited for. A status that is no such word counts as none."""
+    """The status by the condition Ready. Ready=False may be temporary, so the object is in progress.
+
+    If the condition's status is not True, False or Unknown, the condition does not count.
+    """
     ready, generation = conditions_of(body).get("Ready"), number_at(body, "metadata", "generation")
     if ready is None or ready.status not in {"True", "False", "Unknown"}:
         return CURRENT

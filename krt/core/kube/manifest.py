@@ -15,14 +15,14 @@ _NO_SEGMENT = re.compile(r"[/%\x00-\x20\x7f]")  # characters that no path of the
 
 
 class ManifestInvalid(ValueError):
-    """The mapping is no object that could be applied. Its text is a clause that says why and quotes no content."""
+    """The mapping is no object that could be applied. The message is a clause that says why and quotes no content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """An object: its API group ("" is the core group), version and kind, its namespace ("" if none) and name.
 
-    `body` is the whole of it as JSON has it. It is not shown: it may be a Secret.
+    `body` is the whole object as decoded JSON. The repr leaves it out, because it may be a Secret.
     """
 
     group: str
@@ -39,15 +39,15 @@ class Manifest:
 
     @property
     def api_version(self) -> str:
-        """As manifests give it."""
+        """The manifest's field `apiVersion`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
 def read_manifest(body: object) -> Manifest:
-    """The object that the mapping describes. Raises ManifestInvalid.
+    """The manifest for a mapping. Raises ManifestInvalid.
 
-    Names are checked as far as they stand in a path (k8s.io/apimachinery, api/validation/path): some kinds of RBAC have
-    colons in theirs. The rest is the API server's to judge.
+    Names are checked only for characters that a URL path cannot have (k8s.io/apimachinery, api/validation/path),
+    because some kinds, such as RBAC's, allow more than a DNS label. The API server checks the rest.
     """
     if not isinstance(body, Mapping):
         raise ManifestInvalid("it is no mapping with apiVersion, kind and metadata")

@@ -1,4 +1,4 @@
-"""How an object that was applied is getting on, in the words of kstatus (sigs.k8s.io/cli-utils, pkg/kstatus)."""
+"""The status of an applied object, in the words of kstatus (sigs.k8s.io/cli-utils, pkg/kstatus)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from krt.core.reason import readable
 
 
 class ObjectState(StrEnum):
-    """CURRENT: the cluster is as the object says, or nothing more is to be expected. FAILED: it will not get there."""
+    """CURRENT: the cluster is as the object says, or will not change any more. FAILED: it will not become so."""
 
     CURRENT = "Current"
     IN_PROGRESS = "InProgress"
@@ -17,7 +17,7 @@ class ObjectState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObjectStatus:
-    """A state, and why: one line that quotes no secret; "" where there is nothing to say."""
+    """A state and its reason: one line without secrets, or ""."""
 
     state: ObjectState
     reason: str = ""
@@ -27,20 +27,20 @@ CURRENT = ObjectStatus(ObjectState.CURRENT)
 
 
 def current(*reason: str) -> ObjectStatus:
-    """Nothing more is to be expected."""
+    """The status of an object that needs no more waiting."""
     return ObjectStatus(ObjectState.CURRENT, readable(*reason))
 
 
 def in_progress(*reason: str) -> ObjectStatus:
-    """It is waited for."""
+    """The status of an object that is worth waiting for."""
     return ObjectStatus(ObjectState.IN_PROGRESS, readable(*reason))
 
 
 def failed(*reason: str) -> ObjectStatus:
-    """To wait for it is in vain."""
+    """The status of an object for which waiting is in vain."""
     return ObjectStatus(ObjectState.FAILED, readable(*reason))
 
 
 def terminating(*reason: str) -> ObjectStatus:
-    """Its deletion has begun."""
+    """The status of an object whose deletion has begun."""
     return ObjectStatus(ObjectState.TERMINATING, readable(*reason))

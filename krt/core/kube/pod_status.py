@@ -1,8 +1,8 @@
-"""When a Pod that was applied by itself is current: ready, or done. Pure.
+"""The status of a Pod that was applied by itself: current once it is ready, or has succeeded. Pure.
 
-Source: sigs.k8s.io/cli-utils, pkg/kstatus/status/core.go, podConditions. krt departs from it twice: a Pod that failed
-has failed (there: current), and one that cannot be scheduled is waited for (there: failed after 15 s), because a
-cluster's autoscaler may add a node for it.
+Source: sigs.k8s.io/cli-utils, pkg/kstatus/status/core.go, podConditions. krt departs from it twice. A Pod that failed
+has failed (kstatus: current). A Pod that cannot be scheduled is in progress (kstatus: failed after 15 s), because an
+autoscaler may add a node for it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,13 +34,13 @@ def _waits(body: Mapping[str, object]) -> Iterator[str]:
 
 
 def _waiting(body: Mapping[str, object]) -> dict[str, str]:
-    """Why containers do not run, by their names."""
+    """The reason why a container waits, by the container's name."""
     reasons = ((text_at(each, "name"), text_at(each, "state", "waiting", "reason")) for each in _containers(body))
     return {name: reason for name, reason in reasons if reason}
 
 
 def _ended(body: Mapping[str, object]) -> Iterator[str]:
-    """How containers ended that did not end well."""
+    """A clause for each container that ended with an exit code other than 0."""
     for each in _containers(body):
         for state in ("state", "lastState"):
             code, why = number_at(each, state, "terminated", "exitCode"), text_at(each, state, "terminated", "reason")

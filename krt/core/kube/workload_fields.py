@@ -108,7 +108,7 @@ class _Status(msgspec.Struct, rename="camel"):
 
 
 class WorkloadFields(msgspec.Struct):
-    """A Deployment, StatefulSet or DaemonSet as its JSON has it."""
+    """The decoded fields of a Deployment, StatefulSet or DaemonSet."""
 
     metadata: _Metadata
     spec: _Spec = msgspec.field(default_factory=_Spec)
@@ -116,7 +116,7 @@ class WorkloadFields(msgspec.Struct):
 
 
 def to_workload(resource: Resource, item: WorkloadFields) -> Workload:
-    """The workload that these fields are of; `resource` is one that krt can restart."""
+    """The workload with these fields; `resource` is one of RESTARTABLE."""
     metadata, spec = item.metadata, item.spec
     own, template = metadata.annotations or _Annotations(), _template_annotations(spec.template)
     rolling = (spec.update_strategy and spec.update_strategy.rolling_update) or _RollingUpdate()

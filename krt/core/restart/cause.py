@@ -1,6 +1,6 @@
-"""Who asked for a restart, for people: one line of `name=value`, such as `image=ghcr.io/acme/shop:dev actor=octocat`.
+"""The cause of a restart, for people: one line of `name=value`, such as `image=ghcr.io/acme/shop:dev actor=octocat`.
 
-The line stands in the annotation `krt/cause` and in the note of a Kubernetes Event. The admission policy of deploy/
+The line goes into the annotation `krt/cause` and into the note of a Kubernetes Event. The admission policy in deploy/
 allows 1,024 characters for the annotation; the API server allows 1,024 bytes for the note.
 """
 
@@ -11,13 +11,13 @@ from krt.core.envelope import Envelope
 
 MOST_BYTES = 1000  # together with the words before it in an Event's note: less than 1,024
 
-# In the order in which they are written. A name in GitHub's own limits fits; with the names of the fields, the sum is
-# less than MOST_BYTES, so that a long ref takes no room from the fields after it.
+# In the order of writing. Names within GitHub's own limits fit. With the fields' names the sum is less than MOST_BYTES,
+# so a long ref takes no room from the fields behind it.
 _MOST_BYTES_EACH = {"image": 220, "actor": 80, "repository": 201, "ref": 160, "sha": 64, "run": 230}
 
 
 def cause_of(envelope: Envelope) -> str:
-    """The line for an event. A claim that the token did not have is left out."""
+    """The line for an event. A claim that the token lacked is left out."""
     event, origin = envelope.event, envelope.origin
     values = {"image": f"{event.image}:{','.join(event.tags)}", **(origin.named() if origin else {})}
     line = _line(values)
