@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from tests.apiserver.binaries import program
 from tests.apiserver.kubectl import kubectl
 from tests.fakes.pace import PATIENCE_SECONDS
 
@@ -58,7 +59,7 @@ async def test_missing_programs_are_one_sentence(tmp_path: Path) -> None:
         said = await said_until(run, "no end")
         assert await run.wait() == 2
     names = "etcd, kube-apiserver, kube-controller-manager, kubectl"
-    assert said == f"{tmp_path} has no {names}: tests/apiserver/build fills it\n"
+    assert said == f"{tmp_path} has no {names}: run tests/apiserver/build, which fills it\n"
     assert left_in(tmp_path) == []
 
 
@@ -69,9 +70,10 @@ async def test_the_printed_line_leads_to_a_cluster_that_rolls_out_and_nothing_is
 ) -> None:
     async with up(tmp_path) as run:
         said = await said_until(run, "Ctrl-C")
-        line = re.search(r"^export KUBECONFIG=(\S+)$", said, re.MULTILINE)
-        assert line, said
-        kubeconfig = Path(line[1])
+        lines = re.search(r"^export KUBECONFIG=(\S+)\nalias kubectl=(\S+)$", said, re.MULTILINE)
+        assert lines, said
+        kubeconfig = Path(lines[1])
+        assert lines[2] == str(program("kubectl"))
         assert tmp_path in kubeconfig.parents
         made = await kubectl(kubeconfig, "create", "deployment", "web", "--image=nginx", "--replicas=2")
         assert made.code == 0, made
