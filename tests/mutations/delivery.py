@@ -2,7 +2,9 @@
 
 from tests.mutations.mutation import of
 
-_SECRET, _OWED, _STAGES = (f"core/delivery/{name}.py" for name in ("secret_bundle", "owed_restarts", "stages"))
+_SECRET, _PENDING = "core/delivery/secret_bundle.py", "core/delivery/pending_restarts.py"
+_OWED, _RESTART = "core/delivery/owed_restarts.py", "core/delivery/bundle_restart.py"
+_STAGES = "core/delivery/stages.py"
 _KILLED = "test_wherever_two_runs_are_killed_the_third_owes_each_target_one_restart"
 
 MUTATIONS = (
@@ -75,8 +77,14 @@ MUTATIONS = (
             "content: bytes",
         ),
         (
-            "test_a_target_is_taken_off_the_list_of_that_very_version",
+            "test_more_targets_than_a_list_can_hold_are_refused",
             _SECRET,
+            "    if len(publication.targets) > MOST_TARGETS:",
+            "    if False:",
+        ),
+        (
+            "test_a_target_is_taken_off_the_list_of_that_very_version",
+            _PENDING,
             "str(Pending(pending.digest, pending.change, rest)) if rest else None",
             "str(Pending(pending.digest, pending.change, rest))",
         ),
@@ -84,7 +92,7 @@ MUTATIONS = (
     *of(
         "core/delivery/test_owed_restarts.py",
         (_KILLED, _SECRET, "pending if is_listed else None", "None if is_listed else None"),
-        (_KILLED, _OWED, "is_made = workload is not None and change", "is_made = False and change"),
+        (_KILLED, _OWED, "is_made = workload is not None and is_restarted", "is_made = False and is_restarted"),
         (
             "test_a_bundle_that_follows_a_killed_run_is_restarted_for_once_also_when_it_is_an_old_one",
             _SECRET,
@@ -111,13 +119,13 @@ MUTATIONS = (
         ),
         (
             "test_a_restart_that_somebody_takes_back_fails_the_run_and_the_next_one_makes_it_again",
-            _OWED,
-            "change == pending.change and is_in_force(made_at, workload, now)",
-            "change == pending.change",
+            _RESTART,
+            "return found == change and is_in_force(made_at, workload, now)",
+            "return found == change",
         ),
         (
             "test_two_runs_of_one_bundle_in_every_order_of_their_steps_restart_each_target_once",
-            _OWED,
+            _RESTART,
             '"metadata": {"resourceVersion": workload.resource_version, "annotations": annotations},',
             '"metadata": {"annotations": annotations},',
         ),

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from krt.core.delivery.input_reader import InputReader, shown
+from krt.core.delivery.pending_restarts import MOST_TARGETS
 from krt.core.delivery.restart_target import RestartTarget, parse_target
-from krt.core.delivery.secret_bundle import MOST_TARGETS
 from krt.core.delivery.state_reference import StateReference, parse_reference
 from krt.errors import SettingsInvalid
 

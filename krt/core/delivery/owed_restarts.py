@@ -10,10 +10,9 @@ fails with it.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
-import msgspec
-
+from krt.core.delivery.bundle_restart import is_restarted, workload_of
+from krt.core.delivery.pending_restarts import Pending, read_pending
 from krt.core.delivery.restart_steps import (
     AwaitTarget,
     BundleSuperseded,
@@ -24,14 +23,11 @@ from krt.core.delivery.restart_steps import (
     TargetFailed,
 )
 from krt.core.delivery.restart_target import RestartTarget
-from krt.core.delivery.secret_bundle import BUNDLE_SHA256, Pending, Publication, read_pending
+from krt.core.delivery.secret_bundle import BUNDLE_SHA256, Publication
 from krt.core.kube.fields import text_at
-from krt.core.kube.restartable import RESTARTABLE
 from krt.core.kube.rollout import PAUSED, Progressing, Ready, Stage, Stuck, Untracked, stage_of
-from krt.core.kube.workload import CAUSE, RESTARTED_AT, Workload
-from krt.core.kube.workload_fields import WorkloadFields, to_workload
+from krt.core.kube.workload import Workload
 from krt.core.reason import readable
-from krt.core.restart.mark import is_in_force, next_restart
 from krt.core.restart.progress import TAKEN_BACK
 
 NOT_THERE = "it is not there"
@@ -79,29 +75,6 @@ def next_step(
     return NothingOwed()
 
 
-def restart_patch(
-    publication: Publication, step: RestartTargetNow, body: Mapping[str, object], *, cause: str, now: datetime
-) -> dict[str, object]:
-    """The merge patch for the step, to be sent to the target with this body.
-
-    The API server refuses the patch if the target has changed since it was read. One write sets the restart and the
-    annotation that names the change: no reader sees one without the other. `cause` tells people why.
-    """
-    workload = _workload_of(step.target, body)
-    assert workload is not None
-    restarted_at = next_restart(workload, now)
-    annotations = {bundle_annotation(publication.secret): f"{step.change} {restarted_at}", CAUSE: cause}
-    return {
-        "metadata": {"resourceVersion": workload.resource_version, "annotations": annotations},
-        "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: restarted_at}}}},
-    }
-
-
-def bundle_annotation(secret: str) -> str:
-    """The annotation of a target that names the change of this Secret it was restarted for, and the time."""
-    return f"krt/bundle-{sha256(secret.encode()).hexdigest()[:8]}"
-
-
 @dataclass(frozen=True, slots=True)
 class _Sight:
     """A target as it is now. `stage` is how far its restart for this change is; None if there was no such restart."""
@@ -116,9 +89,8 @@ class _Sight:
 def _see(
     publication: Publication, pending: Pending, target: RestartTarget, body: Mapping[str, object] | None, now: datetime
 ) -> _Sight:
-    workload = _workload_of(target, body)
-    change, _, made_at = text_at(body, "metadata", "annotations", bundle_annotation(publication.secret)).partition(" ")
-    is_made = workload is not None and change == pending.change and is_in_force(made_at, workload, now)
+    workload = workload_of(target, body)
+    is_made = workload is not None and is_restarted(publication, pending.change, body, workload, now)
     stage = stage_of(workload) if workload and is_made else None
     return _Sight(target, pending.change, body is not None, workload, stage)
 
@@ -171,10 +143,3 @@ def _superseded(publication: Publication, secret: Mapping[str, object] | None) -
     if found == publication.bundle.sha256 and (pending is None or pending.digest == publication.bundle.digest):
         return None
     return BundleSuperseded(f"superseded by bundle {readable(found)[:_SHOWN_DIGITS] or 'without a digest'}…")
-
-
-def _workload_of(target: RestartTarget, body: Mapping[str, object] | None) -> Workload | None:
-    try:
-        return to_workload(RESTARTABLE[target.kind], msgspec.convert(body, WorkloadFields))
-    except (msgspec.ValidationError, RecursionError):
-        return None

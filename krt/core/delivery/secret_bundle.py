@@ -7,23 +7,19 @@ its own, and each restarted workload repeats this id: the same bytes may be publ
 change.
 """
 
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
 from krt.core.delivery.ownership import Owner
-from krt.core.delivery.restart_target import RestartTarget, parse_target
-from krt.core.kube.fields import field_at, text_at, texts_at
+from krt.core.delivery.pending_restarts import MOST_TARGETS, RESTART_PENDING, Pending, read_pending
+from krt.core.delivery.restart_target import RestartTarget
+from krt.core.kube.fields import field_at, text_at
 from krt.core.kube.manifest import Manifest, read_manifest
 
 BUNDLE_SHA256 = "hyops.bundle-sha256"
-RESTART_PENDING = "krt/restart-pending"
 MOST_BYTES = 1024 * 1024  # of all values of a Secret together (k8s.io/api, core/v1, MaxSecretSize)
-MOST_TARGETS = 100
-_MOST_PENDING = 64 * 1024  # Kubernetes allows 256 KiB for all annotations of an object
-_PENDING = re.compile(r"(?P<digest>[0-9a-f]{64}) (?P<change>[0-9a-z]{1,64})(?= |\Z)")
 _OPAQUE = "Opaque"
 
 
@@ -69,18 +65,6 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """The restarts that a change still owes. `digest` is the bundle's, `change` the id of the change."""
-
-    digest: str
-    change: str
-    targets: tuple[RestartTarget, ...] = ()
-
-    def __str__(self) -> str:
-        return " ".join((self.digest, self.change, *map(str, self.targets)))
-
-
-@dataclass(frozen=True, slots=True)
 class Refuse:
     """Nothing is written. The sentence says why, and what to do about it."""
 
@@ -120,32 +104,6 @@ def decide_write(publication: Publication, live: Mapping[str, object] | None, *,
     return Apply(_manifest(publication, text_at(live, "metadata", "resourceVersion"), pending if is_listed else None))
 
 
-def read_pending(secret: Mapping[str, object]) -> Pending | None:
-    """The list on the Secret; None if there is none. Raises ValueError if the annotation is no list of krt's."""
-    text = texts_at(secret, "metadata", "annotations").get(RESTART_PENDING)
-    if text is None:
-        return None
-    match = _PENDING.match(text[:_MOST_PENDING])
-    targets = text[match.end() :].split() if match else []
-    if match is None or len(text) > _MOST_PENDING or len(targets) > MOST_TARGETS:
-        raise ValueError("it is not DIGEST CHANGE KIND/NAME…")
-    return Pending(match["digest"], match["change"], tuple(map(parse_target, targets)))
-
-
-def take_off(secret: Mapping[str, object], target: RestartTarget) -> dict[str, object]:
-    """The merge patch that takes the target off the list of this Secret, which must have a list.
-
-    The API server refuses the patch if the Secret has changed since it was read. The last target takes the annotation
-    with it: the next apply of the same bundle has none, either, and so changes nothing. The Secret's metadata suffice.
-    """
-    pending = read_pending(secret)
-    assert pending is not None
-    rest = tuple(each for each in pending.targets if each != target)
-    left = str(Pending(pending.digest, pending.change, rest)) if rest else None
-    version = text_at(secret, "metadata", "resourceVersion")
-    return {"metadata": {"resourceVersion": version, "annotations": {RESTART_PENDING: left}}}
-
-
 def _holds(live: Mapping[str, object], bundle: Bundle) -> bool:
     """Whether key, bytes and annotation of the Secret are the bundle's: somebody may have changed any of them."""
     try:
@@ -164,6 +122,8 @@ def _refusal(publication: Publication, live: Mapping[str, object] | None) -> str
     size = len(publication.bundle.content)
     if size > MOST_BYTES:
         return f"the bundle has {size} bytes, and a Secret holds at most {MOST_BYTES}: publish a smaller file"
+    if len(publication.targets) > MOST_TARGETS:
+        return f"{len(publication.targets)} restart targets are named, and krt takes at most {MOST_TARGETS}: name fewer"
     kind = text_at(live, "type") or _OPAQUE
     if kind != _OPAQUE:
         return f"{publication} is of type {kind}, which cannot be changed: name another one, or delete it first"

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.core.delivery.owed_restarts import NOT_THERE, next_step, owed, restart_patch
+from krt.core.delivery.bundle_restart import restart_patch
+from krt.core.delivery.owed_restarts import NOT_THERE, next_step, owed
+from krt.core.delivery.pending_restarts import RESTART_PENDING
 from krt.core.delivery.restart_steps import (
     AwaitTarget,
     BundleSuperseded,
@@ -17,7 +19,6 @@ from krt.core.delivery.restart_steps import (
     TakeOffList,
     TargetFailed,
 )
-from krt.core.delivery.secret_bundle import RESTART_PENDING
 from krt.core.kube.rollout import ON_DELETE, PAUSED
 from krt.core.restart.progress import TAKEN_BACK
 from tests.core.delivery.world import A, B, Ended, World, a_deployment, killed, publication, run, to_end

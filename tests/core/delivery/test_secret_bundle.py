@@ -6,20 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from krt.core.delivery.pending_restarts import MOST_TARGETS, RESTART_PENDING, Pending, read_pending, take_off
 from krt.core.delivery.restart_target import parse_target
 from krt.core.delivery.secret_bundle import (
     BUNDLE_SHA256,
     MOST_BYTES,
-    MOST_TARGETS,
-    RESTART_PENDING,
     Apply,
     AsItIs,
     Bundle,
-    Pending,
     Refuse,
     decide_write,
-    read_pending,
-    take_off,
 )
 from tests.core.delivery.world import A, B, publication
 
@@ -145,6 +141,14 @@ def test_what_the_api_server_would_refuse_is_refused_before_it_is_sent(
     found: dict[str, Any] | None, content: bytes, reason: str
 ) -> None:
     assert decide_write(publication(content), found, change="c1") == Refuse(reason)
+
+
+def test_more_targets_than_a_list_can_hold_are_refused() -> None:
+    """Seen to fail with the list written: no run can read it, and each takes it for somebody else's."""
+    named = [parse_target(f"deployment/d{number}") for number in range(MOST_TARGETS + 1)]
+    assert isinstance(decide_write(publication(b"one", *named[1:]), None, change="c1"), Apply)
+    reason = "101 restart targets are named, and krt takes at most 100: name fewer"
+    assert decide_write(publication(b"one", *named), None, change="c1") == Refuse(reason)
 
 
 def test_a_file_of_exactly_one_mebibyte_is_published() -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from krt.core.delivery.owed_restarts import next_step, owed, restart_patch
+from krt.core.delivery.bundle_restart import restart_patch
+from krt.core.delivery.owed_restarts import next_step, owed
+from krt.core.delivery.pending_restarts import RESTART_PENDING, take_off
 from krt.core.delivery.restart_steps import (
     AwaitTarget,
     BundleSuperseded,
@@ -17,14 +19,12 @@ from krt.core.delivery.restart_steps import (
 )
 from krt.core.delivery.restart_target import RestartTarget, parse_target
 from krt.core.delivery.secret_bundle import (
-    RESTART_PENDING,
     Apply,
     AsItIs,
     Bundle,
     Publication,
     Refuse,
     decide_write,
-    take_off,
 )
 from tests.fakes.values import NOW
 
