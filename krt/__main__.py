@@ -1,4 +1,4 @@
-"""`python -m krt`."""
+"""`python -m krt` runs the same command line as the `krt` script."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""How long to wait before trying again: exponential with full jitter, for ever, under Trio's clock.
+"""Waits between retries: exponential, with full jitter, without an end, on Trio's clock.
 
-Ours and not tenacity's or stamina's: both run on Trio, but their loop ends with the first success, while
-krt's loops lose and regain a connection for months and start anew after each good one; stamina's jitter is
-added to the wait instead of spread over all of it. What would be left to take over is one line of arithmetic.
+Ours and not tenacity's or stamina's: both run on Trio, but their loops end with the first success. krt's loops lose
+and regain a connection for months and start anew after each good one. stamina also adds its jitter to the wait
+instead of spreading it over the whole wait. Only one line of arithmetic would be left to take from them.
 """
 
 import random
@@ -13,11 +13,11 @@ import trio
 
 
 class Backoff:
-    """`async for attempt in Backoff(…)`: 1 at once, then 2, 3, … each after a wait, until the body breaks.
+    """`async for attempt in Backoff(…)` gives 1 at once, then 2, 3, … each after a wait, until the body breaks.
 
-    The n-th wait is anything between nothing and the lesser of `most_seconds` and `first_seconds` · 2^(n-1):
-    "full jitter" of https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    An iterator and no async generator: `break` leaves nothing behind that wants to be closed.
+    The n-th wait is random between 0 and the smaller of `most_seconds` and `first_seconds` · 2^(n-1): "full jitter"
+    of https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    It is an iterator, not an async generator: after `break` nothing needs to be closed.
     """
 
     def __init__(
@@ -34,14 +34,14 @@ class Backoff:
         self._ceiling_seconds = first_seconds
 
     def reset(self) -> None:
-        """Forget the failures so far: the next wait is as short as the first."""
+        """Forget earlier failures: the next wait has the bound of the first."""
         self._ceiling_seconds = self._first_seconds
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> int:
-        """Wait as the failures since the start or the last reset ask for; the number of this attempt."""
+        """Wait if this is not the first attempt. Returns the attempt's number, from 1."""
         if self._attempt:
             await trio.sleep(self._between(0, self._ceiling_seconds))
             self._ceiling_seconds = min(2 * self._ceiling_seconds, self._most_seconds)

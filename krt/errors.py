@@ -1,16 +1,16 @@
-"""Every error that crosses from one package to a sibling. Each says when it occurs and carries data, no words for HTTP.
+"""Errors that cross from one package to a sibling package. Each docstring says when the error is raised.
 
-An error that only its own package meets, or one above, stands there. A bug is none of krt's errors: it ends the process
-with its traceback.
+The errors carry data; `krt/web/answers.py` alone writes the HTTP answers. If only one package and the packages above
+it meet an error, that package defines it. A bug is never a KrtError: it ends the process with its traceback.
 """
 
 
 class KrtError(Exception):
-    """The base of all of them; never raised itself."""
+    """The base of all errors below; never raised itself."""
 
 
 class SettingsInvalid(KrtError):
-    """The process cannot start as configured. `problems` holds every one of them, a sentence each."""
+    """The process cannot start as configured. `problems` holds every problem found, one sentence each."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("; ".join(problems))
@@ -18,7 +18,10 @@ class SettingsInvalid(KrtError):
 
 
 class TokenRejected(KrtError):
-    """The bearer token does not prove who is calling. `reason` is a code for log and metrics, never an answer."""
+    """The bearer token does not prove who is calling.
+
+    `reason` is a code for log and metrics; no answer contains it.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -26,15 +29,15 @@ class TokenRejected(KrtError):
 
 
 class KeysUnavailable(KrtError):
-    """No usable key set of the issuer is at hand: nothing can be verified. Not TokenRejected: a retry helps."""
+    """krt holds no usable key set of the issuer and can verify no token. Unlike after TokenRejected, a retry helps."""
 
 
 class MediaTypeUnsupported(KrtError):
-    """The body of a known caller is no plain JSON, by its own headers: it was not read."""
+    """The request headers of a known caller do not announce plain, unencoded JSON. The body was not read."""
 
 
 class EventInvalid(KrtError):
-    """The body of a known caller is no event. `field` names the part at fault, `problem` says what is wrong."""
+    """The body of a known caller is not a valid event. `field` names the faulty part, `problem` says what is wrong."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -43,7 +46,11 @@ class EventInvalid(KrtError):
 
 
 class NotAllowed(KrtError):
-    """No rule lets this caller announce this image. `field` is the one of the rule that got furthest."""
+    """No rule lets this caller announce this image.
+
+    `field` is one of core.caller.policy.FIELDS, in whose order a rule is checked: the field at which the rule that got
+    furthest failed.
+    """
 
     def __init__(self, field: str) -> None:
         super().__init__(field)
@@ -51,17 +58,17 @@ class NotAllowed(KrtError):
 
 
 class TokenAlreadyUsed(KrtError):
-    """The token was spent on another event. Not a retry: a retry gets its first answer again."""
+    """The token was already used for another event. A repeated call does not raise this: it gets the first answer."""
 
 
 class IdempotencyKeyAlreadyUsed(KrtError):
-    """The Idempotency-Key stands for another call of the same run: another path or another event."""
+    """The same run already used this Idempotency-Key for another path or another event."""
 
 
 class BodyRefused(KrtError):
-    """The body is too large (`status` 413) or does not come (408), and no more of it will be read.
+    """The body is too large (`status` 413) or too slow (408). krt reads no more of it.
 
-    `reason` is for log and metrics.
+    `reason` is a code for log and metrics.
     """
 
     def __init__(self, status: int, reason: str) -> None:
@@ -71,7 +78,7 @@ class BodyRefused(KrtError):
 
 
 class TooManyCalls(KrtError):
-    """The caller's repository has announced more than its share lately. Not BrokerUnavailable: others still may."""
+    """The caller's repository has used up its calls for now; other repositories may still call."""
 
     def __init__(self, retry_after_seconds: float) -> None:
         super().__init__(f"again in {retry_after_seconds:.1f} s")
@@ -79,15 +86,15 @@ class TooManyCalls(KrtError):
 
 
 class BrokerUnavailable(KrtError):
-    """Valkey did not do what was asked, in time or at all. Whether it was done is unknown. A retry helps."""
+    """Valkey did not confirm a command in time, or at all. The command may have run all the same. A retry helps."""
 
 
 class BrokerRefused(BrokerUnavailable):
-    """Valkey answered with an error: credentials, permission, memory, not a primary. Nothing was done.
+    """Valkey answered with an error: credentials, permission, memory, not a primary. The command did nothing.
 
-    Of a script nothing more was done than what came before the error.
+    A script stopped at the error; its earlier steps took effect.
 
-    `code` is the first word of its answer: NOPERM, OOM, NOGROUP, BUSYGROUP, READONLY, ERR…
+    `code` is the first word of Valkey's answer: NOPERM, OOM, NOGROUP, BUSYGROUP, READONLY, ERR…
     """
 
     def __init__(self, problem: str, *, code: str = "ERR") -> None:
@@ -96,13 +103,13 @@ class BrokerRefused(BrokerUnavailable):
 
 
 class JournalFull(BrokerUnavailable):
-    """The journal holds as many entries as it may: nothing was accepted."""
+    """The journal has reached KRT_MAX_JOURNAL entries. Nothing was accepted."""
 
 
 class ClusterError(KrtError):
-    """The API server did not do what was asked; the base of all that it may answer.
+    """The API server did not do what krt asked; the base of the errors below.
 
-    `retry_after_seconds`: it said when to ask again; 0 if it did not.
+    `retry_after_seconds` is the server's Retry-After; 0 if the server sent none.
     """
 
     def __init__(self, problem: str, *, retry_after_seconds: float = 0.0) -> None:
@@ -111,31 +118,31 @@ class ClusterError(KrtError):
 
 
 class ClusterUnavailable(ClusterError):
-    """The API server could not be asked: connection, deadline, 429 or 5xx."""
+    """The call may succeed later: the connection failed, the deadline passed, or the answer was 429 or 5xx."""
 
 
 class ClusterDenied(ClusterError):
-    """401, or a 403 of an authorizer: a restarting API server answers it to everybody for a moment."""
+    """401, or a 403 by an authorizer. It may pass: a starting API server answers 403 to everybody for a moment."""
 
 
 class ClusterRefused(ClusterError):
-    """The API server will not do it, however often it is asked: 422, an admission's denial, a malformed request."""
+    """The API server refuses for good: 422, a denial by an admission plugin, or a malformed request. No retry helps."""
 
 
 class Conflict(ClusterError):
-    """409: the object is no longer at the resource version that was read."""
+    """409: the object has changed since krt read its resource version."""
 
 
 class NotThere(ClusterError):
-    """404: the object is not there (any more)."""
+    """404: the object does not exist, or no longer exists."""
 
 
 class VersionExpired(ClusterError):
-    """410: the resource version or the continue token is too old; list again."""
+    """410: the resource version or the continue token is too old. The caller must list again."""
 
 
 class BindFailed(KrtError):
-    """A server cannot listen at `address`: it does not resolve, is taken or not allowed. `reason` says which."""
+    """A server cannot listen at `address`. `reason` says why: it does not resolve, is in use, or is not allowed."""
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(f"cannot listen on {address}: {reason}")
@@ -144,4 +151,4 @@ class BindFailed(KrtError):
 
 
 class OutputLost(KrtError):
-    """What a command printed was not taken. Its text is why."""
+    """Standard output or error took no more of a command's text. The error's text is the system's reason."""

@@ -1,6 +1,6 @@
-"""Reads files that people, plugins and the kubelet write: whatever lies at the path, one look is short and small.
+"""Reads files that people, plugins and the kubelet write. Each read is bounded in bytes, whatever the path names.
 
-Files are read in threads or before Trio runs: everything here blocks, but never on a pipe or a device.
+Everything here blocks, though never on a pipe or a device: call it in a thread, or before Trio runs.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class FileUnusable(ValueError):
-    """The file cannot be read, or is none. Its text is one sentence that begins with the path and quotes no content.
+    """The path cannot be read as a regular file. The text is one sentence: the path, then the reason, and no content.
 
     `reason` is the sentence without the path.
     """
@@ -22,7 +22,7 @@ class FileUnusable(ValueError):
 
 
 def read_file(path: Path, *, most_bytes: int) -> bytes:
-    """The content of a regular file, `most_bytes` at most. Raises FileUnusable."""
+    """The content of a regular file. Raises FileUnusable, also if the file is longer than `most_bytes`."""
     with _opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
@@ -31,7 +31,7 @@ def read_file(path: Path, *, most_bytes: int) -> bytes:
 
 
 def check_file(path: Path, *, most_bytes: int) -> None:
-    """Raises FileUnusable where `read_file` would now, for a library that reads the file itself."""
+    """Raises FileUnusable if `read_file` would raise it now. For files that a library reads by itself."""
     with _opened(path) as descriptor:
         if os.fstat(descriptor).st_size > most_bytes:
             raise FileUnusable(path, _too_large(most_bytes))
@@ -40,7 +40,7 @@ def check_file(path: Path, *, most_bytes: int) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     try:
-        # Without O_NONBLOCK to open a pipe is to wait for whoever writes into it.
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the name
         raise FileUnusable(path, getattr(error, "strerror", None) or "no file can have this name") from error

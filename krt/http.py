@@ -1,4 +1,4 @@
-"""What the HTTP clients of krt have in common: the way to a server, and bodies with a bound."""
+"""Parts that all HTTP clients of krt share: proxies chosen for each request, and bodies with a bound."""
 
 import ssl
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from typing import Self
 import httpx
 import trio
 
-Route = Callable[[httpx.URL], str | None]  # the URL of the proxy on the way there; None: none
+Route = Callable[[httpx.URL], str | None]  # a request's URL -> its proxy's URL, or None for a direct connection
 
 
 class Outgoing(httpx.AsyncByteStream):
-    """A request's body; `on_sending` hears when the connection stands and the body is about to leave.
+    """The body of a request. `on_sending` is called when the connection is open and the body is about to be sent.
 
-    An iterator and no generator, as httpx's own is: one that a call left in the middle wants to be closed.
+    It is an iterator, not a generator as in httpx: if a call stops halfway, an async generator would need closing.
     """
 
     def __init__(self, content: bytes, on_sending: Callable[[], None] = lambda: None) -> None:
@@ -31,9 +31,10 @@ class Outgoing(httpx.AsyncByteStream):
 
 
 class Routed(httpx.AsyncBaseTransport):
-    """Sends each request by the proxy that `route` names for its URL.
+    """Sends each request through the proxy that `route` names for its URL.
 
-    `verify` is for the servers, `to_proxies` for proxies of https://; `limits` are those of each way.
+    `verify` is the TLS context for servers, `to_proxies` the one for https:// proxies. `limits` apply to each proxy,
+    and to direct connections, separately.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Routed(httpx.AsyncBaseTransport):
         self._ways: dict[str | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it. A proxy that cannot be used is a httpx.ProxyError."""
+        """Send the request. Raises httpx.ProxyError if its proxy cannot be used."""
         if not isinstance(request.stream, Outgoing):
             request.stream = Outgoing(request.content)
         try:
@@ -73,19 +74,19 @@ class Routed(httpx.AsyncBaseTransport):
 
 
 def cause_of(error: BaseException) -> str:
-    """What the system or TLS said, of each address of a host; httpx itself says no more than that it cannot connect."""
+    """The system's or TLS's message, for each address of the host. httpx itself only says that connecting failed."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
-    if cause is not None and isinstance(cause.__cause__, ExceptionGroup):  # Trio's
+    if cause is not None and isinstance(cause.__cause__, ExceptionGroup):  # Trio: one error for each address
         return ", ".join(dict.fromkeys(str(each) for each in cause.__cause__.exceptions))
     return str(cause or error)
 
 
 async def bounded_body(response: httpx.Response, most_bytes: int) -> tuple[bytes, bool]:
-    """The body as it came, cut after `most_bytes`, and whether that is all. No chunk is read behind the cut."""
+    """The undecoded body, cut at `most_bytes`, and whether it is complete. No chunk is read beyond the cut."""
     body = bytearray()
-    # Cancelled, not left: on Trio, httpx's generators want to be unwound from the inside.
+    # Cancelled instead of left by `break`: on Trio, the generators of httpx must be unwound from the inside.
     with trio.CancelScope() as reading:
         async for chunk in response.aiter_raw():
             body += chunk

@@ -1,7 +1,10 @@
-"""One line of JSON per fact: a stable event name in the past tense, and its fields.
+"""One line of JSON per log event: a stable name in the past tense, and its fields.
 
-Whatever a field holds, its line stays one line of ASCII with bounded values: tokens of strangers, image names and user
-agents pass through here. Request headers and bodies never do.
+Each line is ASCII, and each value is bounded, whatever a field holds: user agents, image names and token ids of unknown
+callers are logged. Request headers and bodies never are.
+
+Ours, on the standard library's `logging`, and not structlog or python-json-logger: both leave bounds on values to
+processors of ours, and only the formatter below would be saved. `logging` also takes the libraries' own lines.
 """
 
 import json
@@ -14,40 +17,43 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 
 class Log:
-    """The log of one part of krt. An event is a name like `event_accepted`; its fields say the rest."""
+    """The log of one part of krt. An event is a name such as `event_accepted`; its data goes into fields."""
 
     def __init__(self, part: str) -> None:
         self._logger = logging.getLogger(f"krt.{part}")
 
     def debug(self, event: str, **fields: object) -> None:
-        """What only a search for a fault asks for."""
+        """Log something that is useful only while somebody searches for a fault."""
         self._write(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: object) -> None:
-        """What went as it should."""
+        """Log an expected event."""
         self._write(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: object) -> None:
-        """What krt copes with, and somebody should know."""
+        """Log something that krt handles itself and that an operator should know."""
         self._write(logging.WARNING, event, fields)
 
     def error(self, event: str, *, exception: BaseException | None = None, **fields: object) -> None:
-        """What somebody must look at, with the traceback of `exception`."""
+        """Log something that an operator must look at, with the traceback of `exception`."""
         self._write(logging.ERROR, event, fields, exception)
 
     def _write(self, level: int, event: str, fields: dict[str, object], exception: BaseException | None = None) -> None:
         if not self._logger.isEnabledFor(level):
             return
         info = (type(exception), exception, exception.__traceback__) if exception else None
-        # Not `log`: it walks the stack for a file and a line that no line of krt's shows.
+        # Not `Logger.log`: it walks the stack to find a file and a line number, which krt does not print.
         record = self._logger.makeRecord(self._logger.name, level, "", 0, event, (), info, extra={"fields": fields})
         self._logger.handle(record)
 
 
 def configure(level: str, *, readable: bool = False) -> None:
-    """Send the logs of krt and its libraries to standard error, as JSON or (`readable`) for people at a terminal."""
+    """Send the logs of krt and of its libraries to standard error: as JSON, or as text for people if `readable`.
+
+    `level` is debug, info, warning or error, and applies to krt; libraries log from warning on.
+    """
     for unused in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
-        setattr(logging, unused, False)  # each is looked up for every line, and no line shows it
+        setattr(logging, unused, False)  # `logging` would look each of these up for every line; krt prints none of them
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Readable() if readable else _Json())
     root = logging.getLogger()
@@ -57,15 +63,19 @@ def configure(level: str, *, readable: bool = False) -> None:
 
 
 def shown(value: object) -> object:
-    """A value as a log may show it: numbers and truth as they are, texts cut, lists of them, anything else as text."""
-    if type(value) is str and len(value) <= _MOST_CHARACTERS:  # nearly all are that
+    """The value in a form that a log line may hold.
+
+    Numbers, booleans and None stay; text is cut after 200 characters; lists and dicts are converted item by item;
+    anything else becomes its text.
+    """
+    if type(value) is str and len(value) <= _MOST_CHARACTERS:  # the usual case first
         return value
     match value:
         case dict():
             return {str(name): shown(item) for name, item in value.items()}
         case None | bool() | int() | float():
             return value
-        case list() | tuple() | set() | frozenset() if not hasattr(value, "_fields"):  # a NamedTuple has its own text
+        case list() | tuple() | set() | frozenset() if not hasattr(value, "_fields"):  # a NamedTuple has its own str()
             return [shown(item) for item in value]
         case _:
             text = str(value)

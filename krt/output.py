@@ -1,4 +1,4 @@
-"""What a command prints: a stream that nobody reads any longer is an answer, not a crash."""
+"""Prints the output of commands. If nobody reads the stream any longer, one error is raised instead of a crash."""
 
 import os
 import sys
@@ -8,12 +8,12 @@ from krt.errors import OutputLost
 
 
 def tell(*lines: str) -> None:
-    """Print them on standard output. Raises OutputLost as `say` does."""
+    """Print the lines on standard output. Raises OutputLost as `say` does."""
     say(sys.stdout, *lines)
 
 
 def say(stream: TextIO, *lines: str) -> None:
-    """Print them. Raises OutputLost where nobody reads `stream` any longer, or no room is left; it is mute then."""
+    """Print the lines on `stream`. Raises OutputLost if its reader is gone or its disk is full, and then mutes it."""
     try:
         stream.writelines(f"{line}\n" for line in lines)
         stream.flush()
@@ -23,7 +23,7 @@ def say(stream: TextIO, *lines: str) -> None:
 
 
 def _mute(stream: TextIO) -> None:
-    """What stands in the buffer goes nowhere: Python would try again, and complain, when it ends."""
+    """Point the stream at /dev/null. Otherwise Python would write its buffer again at exit, and print a warning."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

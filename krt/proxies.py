@@ -1,18 +1,21 @@
-"""Which proxy is on the way to a URL, by the environment: one rule for every HTTP client of krt.
+"""Chooses the proxy for a URL from the environment: one rule for every HTTP client of krt.
 
-The variables are those of curl and of Go's golang.org/x/net/http/httpproxy, which kubectl goes by: `https_proxy` and
-`http_proxy` by the URL's scheme, else `all_proxy`; in lower case before upper case, as curl has it. NO_PROXY is a list
-with commas or blanks between its entries:
+The variables are those of curl and of Go's golang.org/x/net/http/httpproxy, which kubectl uses: `https_proxy` or
+`http_proxy` by the URL's scheme, else `all_proxy`. A lower-case variable wins over an upper-case one, as in curl.
+NO_PROXY is a list; commas or blanks separate its entries:
 
-- `example.com` is that name and all names below it; `.example.com` and `*.example.com` are those below it alone, as Go
-  has it
-- `10.0.0.1`, `fd00::1` and `[fd00::1]` are addresses; `10.0.0.0/8` and `fd00::/8` are networks, and
-  `::ffff:10.0.0.0/104` is that of IPv4
-- `:443` after a name or an address restricts it to that port; an IPv6 address then stands in brackets. A colon alone
-  restricts nothing, as in Go
-- `*` is everything
+- `example.com` matches that name and all names below it; `.example.com` and `*.example.com` match only the names below
+  it, as in Go
+- `10.0.0.1`, `fd00::1` and `[fd00::1]` are addresses; `10.0.0.0/8` and `fd00::/8` are networks. `::ffff:10.0.0.0/104`
+  is the IPv4 network 10.0.0.0/8
+- `:443` after a name or an address restricts the entry to that port; an IPv6 address then needs brackets. A colon
+  without a port restricts nothing, as in Go
+- `*` matches everything
 
-Loopback addresses and `localhost` are never asked for through a proxy. An entry that is none of these is passed over.
+krt connects to loopback addresses and `localhost` directly. An entry of any other form is ignored.
+
+Ours and not httpx's `trust_env` or urllib's `getproxies`: neither understands networks in NO_PROXY, as curl and kubectl
+do, so krt would use a proxy where they connect directly.
 """
 
 import ipaddress
@@ -27,7 +30,7 @@ from krt.errors import SettingsInvalid
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-Exempts = Callable[[str, Address | None, int], bool]  # a host's name in lower case, or its address; a port
+Exempts = Callable[[str, Address | None, int], bool]  # (lower-case host name, its address if it is one, port)
 
 _PORTS = {"http": 80, "https": 443}
 _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{0,5})")
@@ -35,9 +38,9 @@ _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{0,5})")
 
 @dataclass(frozen=True, slots=True, repr=False)  # URLs of proxies may hold a password
 class Proxies:
-    """The rule of one environment. `http` and `https` are URLs of proxies as they were given; empty: none.
+    """The proxies of one environment. `http` and `https` are proxy URLs as written there; empty means no proxy.
 
-    `always`: also on the way to what no environment sends there, for a proxy that belongs to one server.
+    If `always` is true, no host is exempt, not even loopback: kubeconfig's `proxy-url` belongs to one server.
     """
 
     http: str
@@ -46,7 +49,7 @@ class Proxies:
     always: bool = False
 
     def of(self, url: httpx.URL) -> str | None:
-        """The proxy on the way to `url`, as `proxy_url` reads it; None: none. Raises ValueError as `proxy_url` does."""
+        """The proxy's URL for `url`, or None for a direct connection. Raises ValueError as `proxy_url` does."""
         proxy = {"http": self.http, "https": self.https}.get(url.scheme, "")
         return proxy_url(proxy) if proxy and not self._is_exempt(url) else None
 
@@ -61,9 +64,9 @@ class Proxies:
 
 
 def proxies_of(environ: Mapping[str, str]) -> Proxies:
-    """The rule of these variables. A NO_PROXY that holds other things than it should is no error."""
+    """The proxies that the variables in `environ` name. NO_PROXY entries of unknown form are ignored."""
     every = _variable(environ, "all_proxy")
-    # Behind CGI the upper-case variable is a request's header `Proxy` (https://httpoxy.org).
+    # Under CGI a client sets HTTP_PROXY by the request header `Proxy` (https://httpoxy.org).
     trusted = {name: text for name, text in environ.items() if name != "HTTP_PROXY" or "REQUEST_METHOD" not in environ}
     return Proxies(
         _variable(trusted, "http_proxy") or every,
@@ -73,7 +76,7 @@ def proxies_of(environ: Mapping[str, str]) -> Proxies:
 
 
 def check_way(proxies: Proxies, url: str) -> None:
-    """Raises SettingsInvalid where a proxy is on the way to `url` that cannot be used."""
+    """Raises SettingsInvalid if the environment names an unusable proxy for `url`."""
     try:
         proxies.of(httpx.URL(url))
     except ValueError as error:
@@ -81,14 +84,15 @@ def check_way(proxies: Proxies, url: str) -> None:
 
 
 def variables(scheme: str) -> str:
-    """The variables that may have named the proxy on the way to a URL of that scheme."""
+    """The names of the variables that choose the proxy for URLs of that scheme, for error sentences."""
     return f"{scheme.upper()}_PROXY (or ALL_PROXY)"
 
 
 def proxy_url(text: str) -> str:
-    """The URL of an HTTP proxy, `http://` added where no scheme stands. Raises ValueError with half a sentence.
+    """The URL of an HTTP proxy; `http://` is added if `text` has no scheme.
 
-    The sentence does not quote the URL, which may hold a password.
+    Raises ValueError with the end of a sentence; the caller puts the variable's name in front. The sentence does not
+    quote the URL, which may hold a password.
     """
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("is no http:// or https:// URL of a proxy")
@@ -126,7 +130,7 @@ def _network(entry: str) -> Iterator[Exempts]:
 
 
 def _of_ipv4(network: Network) -> Network:
-    """One of IPv4 within IPv6 as that of IPv4: hosts are, too."""
+    """An IPv4-mapped IPv6 network as the IPv4 network, because `_address` converts hosts in the same way."""
     bits = network.prefixlen - 96
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     return network if mapped is None or bits < 0 else ipaddress.ip_network(f"{mapped}/{bits}")
@@ -147,13 +151,13 @@ def _host(entry: str) -> Iterator[Exempts]:
 
 
 def _address(text: str) -> Address | None:
-    """The address that stands there; one of IPv4 within IPv6 is that of IPv4, as in Go."""
+    """The address that `text` spells, or None. An IPv4-mapped IPv6 address becomes the IPv4 address, as in Go."""
     address = _plain(text)
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def _plain(text: str) -> Address | None:
-    """The address as it stands there, in brackets or not."""
+    """The address that `text` spells, with or without brackets, or None."""
     try:
         return ipaddress.ip_address(text.removeprefix("[").removesuffix("]").partition("%")[0])
     except ValueError:
@@ -161,7 +165,7 @@ def _plain(text: str) -> Address | None:
 
 
 def _ascii(name: str) -> str:
-    """A name as it stands in a URL after IDNA, with the dot that it may begin with; empty where it is none."""
+    """The host name in its IDNA form, as URLs have it; a leading dot stays. Empty if `name` is not a host name."""
     bare = name.removeprefix(".")
     try:
         host = httpx.URL(scheme="http", host=bare).raw_host.decode("ascii") if bare else ""

@@ -1,8 +1,8 @@
-"""A text that is shown nowhere."""
+"""A password or token as a type that no log, error or `repr` can print by accident."""
 
 
 class Secret:
-    """A password or token of krt's own: no log, error or `repr` shows it."""
+    """A password or token that belongs to krt. `repr` and `str` give `***`."""
 
     __slots__ = ("_text",)
 
@@ -10,7 +10,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself: only for what is sent to the one who asked for it."""
+        """The text itself. Use it only to build the message for the server that requires it."""
         return self._text
 
     def __repr__(self) -> str:

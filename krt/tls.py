@@ -1,23 +1,24 @@
-"""TLS contexts for the connections krt makes, from files, checked so that a mistake names its file."""
+"""Makes TLS contexts for krt's outgoing connections from files. An error names the faulty file."""
 
 import ssl
 from pathlib import Path
 
 from krt.files import FileUnusable, check_file
 
-_MOST_BYTES = 16 * 1024 * 1024  # the authorities of a whole system are 300 KiB
+_MOST_BYTES = 16 * 1024 * 1024  # a whole system's CA bundle has about 300 KiB
 
 
 def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path | None) -> ssl.SSLContext:
-    """The context for connections to a server whose name and chain are verified, with TLS 1.2 or newer.
+    """A client context that verifies the server's name and chain, with TLS 1.2 or newer.
 
-    `ca_file` replaces the system's authorities; `cert_file` says who we are, and holds the key if there is no
-    `key_file`. Blocking: it reads them. Raises ValueError, one sentence that names the file at fault.
+    `ca_file` replaces the system's authorities. `cert_file` is the client certificate; it also holds the key if
+    `key_file` is None. Blocks, because it reads the files. Raises ValueError with one sentence that names the faulty
+    file.
     """
     for file in (ca_file, cert_file, key_file):
         _check_readable(file)
     context = _trusting(ca_file)
-    # The defaults of `create_default_context`, said again because everything rests on them.
+    # These are the defaults of `create_default_context`, written out because all of krt's trust depends on them.
     context.check_hostname = True
     context.verify_mode = ssl.CERT_REQUIRED
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -60,5 +61,5 @@ def _why_not_loaded(error: ssl.SSLError, cert_file: Path, key_file: Path) -> str
 
 
 def _no_passphrase() -> str:
-    """Without this OpenSSL would ask on the terminal, and wait."""
+    """An empty passphrase. Without one, OpenSSL would ask for it on the terminal and wait."""
     return ""
