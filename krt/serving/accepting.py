@@ -1,6 +1,6 @@
-"""Accepts connections, also through a time in which the system has no file left for them.
+"""Accepts connections, and goes on after the system has had no file descriptor left for them.
 
-It stands where Trio has serve_listeners, which logs a traceback ten times a second for as long as that lasts.
+Ours and not Trio's `serve_listeners`: while the shortage lasts, that logs a traceback ten times a second.
 """
 
 import errno
@@ -20,8 +20,8 @@ Handle = Callable[[trio.SocketStream], Awaitable[None]]
 
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PAUSE_SECONDS = 0.1
-_CALM_SECONDS = 5.0  # without a failure: it is over
-_QUIET_SECONDS = 60.0
+_CALM_SECONDS = 5.0  # after this long without a failure the shortage is over
+_QUIET_SECONDS = 60.0  # between two warnings
 _REMEDIES = {
     errno.EMFILE: "raise the limit of open files: LimitNOFILE of systemd, ulimit -n",
     errno.ENFILE: "the whole machine has no file left: raise fs.file-max",
@@ -30,7 +30,10 @@ _REMEDIES = {
 
 @dataclass(slots=True)
 class Shortage:
-    """What keeps a listener from accepting. A line when it begins, one a minute while it lasts, and one at its end."""
+    """The shortage of descriptors or memory that keeps a listener from accepting; `problem` is None without one.
+
+    It is logged when it begins, once a minute while it lasts, and when it ends.
+    """
 
     problem: str | None = field(default=None, init=False)
     _where: str = field(default="", init=False)
@@ -39,7 +42,7 @@ class Shortage:
     _said_at: float = field(default=-inf, init=False)
 
     def failed(self, error: OSError, where: str) -> None:
-        """One more that could not be accepted at `where`, and waits in the kernel's queue."""
+        """Note that `accept` failed at `where`. The connection stays in the kernel's queue."""
         code, now = error.errno or 0, trio.current_time()
         self._failures, self._failed_at, self._where = self._failures + 1, now, where
         remedy = _REMEDIES.get(code, "the machine has no memory left for sockets")
@@ -49,7 +52,7 @@ class Shortage:
             log.warning("connections_not_accepted", listen=where, failures=self._failures, problem=self.problem)
 
     def passed(self) -> None:
-        """None failed just now: whether it is over depends on how long that has been so."""
+        """Note that `accept` did not fail. The shortage ends after _CALM_SECONDS without a failure."""
         if self.problem is not None and trio.current_time() >= self._failed_at + _CALM_SECONDS:
             log.info("connections_accepted", listen=self._where, failures=self._failures)
             self.problem, self._failures, self._said_at = None, 0, -inf
@@ -58,7 +61,7 @@ class Shortage:
 async def accept_all(
     sockets: Iterable[trio.SocketListener], handle: Handle, *, nursery: trio.Nursery, shortage: Shortage
 ) -> None:
-    """Have `nursery` handle each connection that comes, until cancelled; each stream is closed after its `handle`."""
+    """Accept connections until cancelled. `nursery` runs `handle` for each, and closes the stream afterwards."""
     async with trio.open_nursery() as listening:
         for socket in sockets:
             listening.start_soon(_accept, socket, handle, nursery, shortage)
@@ -70,7 +73,7 @@ async def _accept(socket: trio.SocketListener, handle: Handle, nursery: trio.Nur
             with trio.move_on_after(inf if shortage.problem is None else _CALM_SECONDS):
                 nursery.start_soon(handle_to_the_end, handle, await socket.accept())
         except trio.ClosedResourceError:
-            return  # the listener ends
+            return  # the listener was closed
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
@@ -85,7 +88,7 @@ def _where(socket: trio.SocketListener) -> str:
 
 
 async def handle_to_the_end(handle: Handle, stream: trio.SocketStream) -> None:
-    """Handle it, and close it forcefully after that."""
+    """Run `handle`, then close the stream without waiting for the peer."""
     try:
         await handle(stream)
     finally:

@@ -1,4 +1,4 @@
-"""Listen addresses as text and as values; resolving and binding them is sockets.py's."""
+"""Listen addresses as text and as values. `sockets.py` resolves and binds them."""
 
 import ipaddress
 import re
@@ -14,7 +14,7 @@ _MAX_NAME_CHARACTERS = 253
 class Address:
     """Where a server listens.
 
-    An empty host means every address of the machine, IPv6 and IPv4; port 0 any free port.
+    An empty host means every address of the machine, IPv6 and IPv4. Port 0 means any free port.
     """
 
     host: str
@@ -25,7 +25,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Reads `:8080`, `127.0.0.1:0`, `localhost:8080` or `[::1]:8080`. Raises ValueError with a sentence."""
+    """Read `:8080`, `127.0.0.1:0`, `localhost:8080` or `[::1]:8080`. Raises ValueError with one sentence."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         raise ValueError(f"{text!r} is no listen address: {_what_is_wrong(text)}")

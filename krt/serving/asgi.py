@@ -1,7 +1,7 @@
-"""ASGI as krt speaks it: the names of its types, and the few messages that every app here sends.
+"""ASGI types and messages for the apps of krt.
 
-The types are Hypercorn's. They have their names here and nowhere else, so that a new version of Hypercorn, or another
-server, changes this file and no app (docs/decisions/0002-hardened-hypercorn.md).
+The types are Hypercorn's, renamed here and nowhere else: another server, or a new version of Hypercorn, changes this
+file and no app (docs/decisions/0002-hardened-hypercorn.md).
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -44,24 +44,24 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
 async def send_head(send: Send, status: int, headers: RawHeaders) -> None:
-    """Send status and headers. Without a content-length among them the body goes in chunks."""
+    """Send status and headers. If `headers` has no content-length, the body is sent in chunks."""
     await send({"type": "http.response.start", "status": status, "headers": headers, "trailers": False})
 
 
 async def send_body(send: Send, data: bytes, *, more: bool) -> None:
-    """Send a piece of the body; the last piece has `more` false."""
+    """Send one piece of the body. `more` is false for the last piece."""
     await send({"type": "http.response.body", "body": data, "more_body": more})
 
 
 async def send_answer(send: Send, status: int, headers: RawHeaders = (), body: bytes = b"") -> None:
-    """Send a whole answer, with the length of its body."""
+    """Send a complete answer; the content-length is added."""
     await send_head(send, status, [*headers, (b"content-length", b"%d" % len(body))])
     await send_body(send, body, more=False)
 
 
 @asynccontextmanager
 async def while_connected(receive: Receive) -> AsyncIterator[None]:
-    """Cancel the body of the `async with` when the peer hangs up. What the peer still sends is thrown away."""
+    """Cancel the body of the `async with` when the peer hangs up. Data that the peer still sends is discarded."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_on_disconnect, receive, nursery.cancel_scope)
         yield

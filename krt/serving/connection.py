@@ -1,6 +1,6 @@
-"""One accepted socket from its first byte to its end: what bounds it, and that its faults stay its own.
+"""Serves one accepted socket from its first byte to its end, within time limits. Its faults end no other connection.
 
-It stands where Hypercorn has TCPServer; krt.serving.hardened says why.
+It replaces Hypercorn's TCPServer; krt.serving.hardened says why.
 """
 
 import math
@@ -24,11 +24,11 @@ _UNANSWERED = TurnedAway(0)  # a client that has not finished its head in time g
 
 
 async def handle_connection(service: Service, stream: trio.SocketStream) -> None:
-    """Serves one connection to its end and raises no Exception. The caller closes the stream forcefully."""
+    """Serve one connection to its end. Raises no Exception. The caller closes the stream."""
     try:
         client, server = stream.socket.getpeername()[:2], stream.socket.getsockname()[:2]
     except OSError:
-        return  # gone before it was looked at
+        return  # the peer hung up before krt looked
     with service.connections.admit(client[0]) as denial:
         if denial is not None:
             service.listener.on_denied(denial, client[0], "")
@@ -41,7 +41,7 @@ async def handle_connection(service: Service, stream: trio.SocketStream) -> None
 
 
 class Connection:
-    """`_protocol` is made when a head has come that is let in: until then a connection costs little."""
+    """One connection. `_protocol` is made only after the gate let a head in: until then a connection costs little."""
 
     __slots__ = (
         "_answered",
@@ -65,11 +65,11 @@ class Connection:
         self._listener = service.listener
         self._stream = stream
         self._client = client
-        self._peer = client[0]  # or whom it speaks for, once a head has said that
+        self._peer = client[0]  # the client's address behind trusted proxies, once a head has named it
         self._server = server
         self._protocol: StrictProtocol | None = None
         self._request_id = ""  # of the first request
-        self._reading = trio.CancelScope()  # its deadline is the head's; none while a request is in hand
+        self._reading = trio.CancelScope()  # the deadline is that of the head; inf while a request is being answered
         self._writing = trio.Lock()
         self._received = b""
         self._awaits_continue = False
@@ -89,7 +89,7 @@ class Connection:
             self._deny(Denial.LIFETIME_OVER)
 
     async def _meet(self) -> object:
-        """What the gate gives for the first head, which is in `_received` then; or TurnedAway."""
+        """Read the first head into `_received`, and return the gate's result for it, or TurnedAway."""
         reader, room = HeadReader(self._listener.head_limits), self._service.connections.heads
         self._reading.deadline = trio.current_time() + self._listener.header_seconds
         try:
@@ -114,11 +114,11 @@ class Connection:
         return _UNANSWERED
 
     def _last_look(self, reader: HeadReader) -> object:
-        """As `_meet`, when the listener ends: a head that has arrived is answered, even if nobody has read it yet.
+        """As `_meet`, when the listener ends: if a head has arrived, it is answered, even if nobody has read it yet.
 
         The answer to a part of a head is 503. A client that has sent nothing gets no answer.
         """
-        with suppress(OSError):  # there is nothing more, or a reset
+        with suppress(OSError):  # BlockingIOError: nothing more has arrived; or a reset
             while data := self._read_now():
                 if self._is_whole(reader, data):
                     return self._judged(reader)
@@ -190,7 +190,7 @@ class Connection:
     async def _read(self, protocol: StrictProtocol) -> None:
         self._reading = trio.CancelScope(deadline=self._reading.deadline)
         with self._reading:
-            await protocol.handle(RawData(self._take_received()))  # in hand: no end of the listener is its end
+            await protocol.handle(RawData(self._take_received()))  # untracked: the drain must not end it
             with self._service.connections.tracked(self._reading):
                 while not self._peer_ended:
                     await protocol.handle(RawData(await self._receive()))
@@ -198,14 +198,14 @@ class Connection:
             self._deny(Denial.HEAD_TOO_SLOW)
 
     def _take_received(self) -> bytes:
-        received, self._received = self._received, b""  # a request that waits keeps its head once, not twice
+        received, self._received = self._received, b""  # so a waiting request keeps its head once, not twice
         return received
 
     async def _receive(self) -> bytes:
-        """What has come; nothing at the peer's end.
+        """Wait for data and return it; b"" if the peer has ended.
 
-        Read into a buffer that all connections share, and looked at before any other task runs: after a `receive_some`
-        of Trio's a whole burst would lie in memory, before the first of it were counted.
+        All connections share one read buffer, and the bytes are counted before another task runs. With Trio's
+        `receive_some` a whole burst would be in memory before its first connection was counted.
         """
         received = b""
         with suppress(OSError, trio.ClosedResourceError):  # reset
@@ -216,7 +216,7 @@ class Connection:
     async def _receive_when_readable(self) -> bytes:
         while True:
             await trio.lowlevel.wait_readable(self._stream.socket)
-            with suppress(BlockingIOError):  # woken for nothing
+            with suppress(BlockingIOError):  # a spurious wake-up
                 return self._read_now()
 
     def _read_now(self) -> bytes:
@@ -224,16 +224,16 @@ class Connection:
         return bytes(buffer[: os.readv(self._stream.socket.fileno(), [buffer])])
 
     async def _act(self, event: Event) -> None:
-        """What the protocol wants done with the socket."""
+        """Do what the protocol asks of the socket."""
         match event:
             case RawData(data=data):
                 await self._write(data)
             case Updated(idle=idle):
-                self._answered = False  # what was answered before is not waited for at the end
+                self._answered = False  # `_close` waits only for the answer to this request
                 idle_until = trio.current_time() + self._listener.header_seconds
                 self._reading.deadline = idle_until if idle else math.inf
             case Closed():
-                async with self._writing:  # the app ends its answer while the reader may be writing one of its own
+                async with self._writing:  # the reader may be writing an answer of its own
                     self._reading.cancel()
 
     async def _write(self, data: bytes) -> None:
@@ -250,13 +250,13 @@ class Connection:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._peer_ended = True
         finally:
-            if not sent:  # half an answer is on the wire: nothing may follow it
+            if not sent:  # half an answer may be on the wire: nothing may follow it
                 self._reading.cancel()
 
     async def _close(self) -> None:
-        """Ends our side at once, then takes in what is still coming, for a moment (RFC 9112, section 9.6).
+        """End our side at once, then read what still arrives, for a moment (RFC 9112, section 9.6).
 
-        Closing with bytes unread makes the kernel reset the connection, and the peer may lose the answer.
+        If a socket is closed with unread bytes, the kernel resets the connection, and the peer may lose the answer.
         """
         bytes_left = _LINGER_BYTES
         with trio.move_on_after(_LINGER_SECONDS):
@@ -267,7 +267,7 @@ class Connection:
         await trio.aclose_forcefully(self._stream)
 
     async def _send_end(self) -> None:
-        async with self._writing:  # an answer may still be under way when a broken body ends the reading
+        async with self._writing:  # a broken body may have ended the reading while an answer is still being sent
             try:
                 await self._stream.send_eof()
             except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -1,4 +1,4 @@
-"""The live connections of one listener: how many there may be, of whom, what they hold, and how the idle ones end."""
+"""The open connections of one listener: bounds on their number and memory, and the end of idle ones."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,13 +12,14 @@ from krt.serving.head import HeadReader
 from krt.serving.listener import Listener
 from krt.serving.peers import is_trusted, parse_peer, peer_key
 
-_NOBODY = ""  # the key of those who are counted together only
+_NOBODY = ""  # the key of trusted proxies, which are counted in the total only
 
 
 class Connections:
-    """Counts a connection from its acceptance until its app has ended.
+    """Counts each connection from its acceptance until its app has ended.
 
-    A connection reads within a cancel scope that has a deadline exactly while no request is in hand.
+    Each connection reads within a cancel scope. The scope has a finite deadline exactly while the connection is idle,
+    that is, while no request is being answered.
     """
 
     def __init__(self, listener: Listener) -> None:
@@ -31,7 +32,7 @@ class Connections:
 
     @contextmanager
     def admit(self, peer: str) -> Iterator[Denial | None]:
-        """Counts the connection within the block, unless there are too many: then gives the reason."""
+        """Count the connection within the block. If there are too many, yields the reason and does not count it."""
         address = parse_peer(peer)
         key = _NOBODY if is_trusted(address, self._listener.trusted_proxies) else peer_key(address)
         denial = self._denial(key)
@@ -45,7 +46,7 @@ class Connections:
 
     @contextmanager
     def tracked(self, reading: trio.CancelScope) -> Iterator[None]:
-        """Within the block the connection is ended when the listener drains and it is idle."""
+        """Within the block, end the connection if it is idle while the listener drains."""
         self._reading.add(reading)
         if self.draining:
             _end_idle(reading)
@@ -55,7 +56,7 @@ class Connections:
             self._reading.discard(reading)
 
     def drain(self) -> None:
-        """Ends what is idle. What is busy finishes its request, and must not become idle again."""
+        """End the idle connections. A busy one finishes its request; its answer says that the connection closes."""
         self.draining = True
         for reading in self._reading:
             _end_idle(reading)
@@ -82,10 +83,10 @@ def _end_idle(reading: trio.CancelScope) -> None:
 
 
 class HeadRoom:
-    """The bytes of all heads that are not whole yet. When they become too many, the largest is given up.
+    """Bounds the bytes of all incomplete heads together. Beyond the bound, the largest head is evicted.
 
-    Not the one that came last: whoever fills the room would keep everybody else out of it. An ordinary head is smaller
-    than the average of those that can fill it.
+    The largest is evicted, not the newest: otherwise a client that fills the bound would lock everybody else out. An
+    ordinary head is smaller than the average head of a full bound, and survives.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -94,9 +95,9 @@ class HeadRoom:
         self._held: dict[HeadReader, tuple[int, trio.CancelScope]] = {}
 
     def hold(self, head: HeadReader, reading: trio.CancelScope) -> None:
-        """Counts what the head holds by now. `reading` is cancelled when it is given up.
+        """Count the head's bytes so far. `reading` is cancelled if the head is evicted.
 
-        Of heads of one size it is the one that has not grown for the longest time.
+        Of several largest heads, the one that has not grown for the longest time is evicted.
         """
         self.release(head)
         self._held[head] = head.size_bytes, reading
@@ -109,6 +110,6 @@ class HeadRoom:
             its_reading.cancel()
 
     def release(self, head: HeadReader) -> None:
-        """Counts this one no more."""
+        """Stop counting this head."""
         size_bytes, _ = self._held.pop(head, (0, None))
         self._bytes -= size_bytes

@@ -1,4 +1,4 @@
-"""Why the transport turned a connection or a request away: a closed set, fit for metric labels."""
+"""Why the server itself turned a connection or a request away: a closed set, used as metric labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class Denial(StrEnum):
+    """Why the server refused. The values are label values and log fields: renaming one changes dashboards."""
+
     TOO_MANY_CONNECTIONS = "too-many-connections"
     TOO_MANY_CONNECTIONS_OF_PEER = "too-many-connections-of-peer"
     HEAD_TOO_SLOW = "head-too-slow"
@@ -25,14 +27,14 @@ class Denial(StrEnum):
     CRASHED = "crashed"
 
 
-# Called with the reason, the address that called as far as the proxies in front can be believed, and the request id
-# that the answer shows: empty where nothing is answered. Must not raise.
+# Called with the reason, the client's address (`serving.peers.client_address`), and the request id that the answer
+# shows; the id is empty if no answer was sent. Must not raise.
 OnDenied = Callable[[Denial, str, str], None]
 
 
 @dataclass(slots=True)
 class DeniedAnswer:
-    """What the transport answered in the app's stead, in `scope["state"]["refusal"]`; 0 while it did not."""
+    """The answer that the server sent in place of the app, in `scope["state"]["refusal"]`; `status` 0: none sent."""
 
     status: int = 0
     reason: str = ""

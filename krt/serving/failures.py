@@ -1,4 +1,4 @@
-"""Logs the bugs that one connection ran into: where, never with what the peer sent."""
+"""Logs an unexpected exception of one connection: its class and its place in the code, never the peer's data."""
 
 import math
 import traceback
@@ -16,19 +16,20 @@ _FRAMES = 6
 
 
 class FailureLog:
-    """Logs a failure at the place where it occurred, and the same place again only after a minute.
+    """Logs a failure with its place, and the same failure at the same place at most once a minute.
 
-    The exception's own text is left out: h11 and others quote the request in it.
-    Places are lines of code, so their number is bounded.
+    The exception's own text is left out, because h11 and others quote the request in it. The memory is bounded,
+    because places are lines of code.
     """
 
     def __init__(self) -> None:
         self._logged_at: dict[str, float] = {}
 
     def report(self, failure: Exception, *, request_id: str) -> None:
+        """Log each exception in `failure`, which may be a group."""
         for leaf in _leaves(failure):
             walked = traceback.walk_tb(leaf.__traceback__)
-            frames = traceback.StackSummary.extract(walked, lookup_lines=False)[-_FRAMES:]  # reads no file
+            frames = traceback.StackSummary.extract(walked, lookup_lines=False)[-_FRAMES:]  # reads no source
             where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
             self._log(f"{type(leaf).__qualname__} at {where}", request_id)
 

@@ -1,4 +1,4 @@
-"""Who is turned away at once: by the head of a request alone, before there is a request, an app or a body."""
+"""The gate of a listener: it admits or refuses a request by its head alone, before an app runs or a body is read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from krt.serving.head import Head
 
 @dataclass(frozen=True, slots=True)
 class TurnedAway:
-    """Is answered with this status and these headers, an empty body and the end of the connection, after a while."""
+    """A refusal. After `after_seconds` the client gets this status and an empty body, and the connection closes."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...] = ()
@@ -18,19 +18,19 @@ class TurnedAway:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A head that is in order, the address for which it came, and the id that the request has or would have."""
+    """A valid head, the client's address (`serving.peers.client_address`) and the request id."""
 
     head: Head
     peer: str
     request_id: str
 
 
-# What it gives instead of TurnedAway, the app finds in `scope["state"]["known"]`. It must not wait or raise.
+# Returns TurnedAway, or any other value: the app then finds the value in `scope["state"]["known"]`. Must not raise.
 Gate = Callable[[Arrival], object]
 
 
 def empty_answer(status: int, request_id: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> bytes:
-    """The last answer of a connection, spelled as h11 spells it."""
+    """An answer without a body that ends the connection, byte for byte as h11 would write it."""
     own = (
         (b"content-length", b"0"),
         (b"x-request-id", request_id.encode()),

@@ -1,23 +1,24 @@
-"""The part of Hypercorn 0.18 that krt replaces. Only krt.serving imports Hypercorn: an import contract holds that.
+"""The parts of Hypercorn 0.18 that krt replaces. Only krt.serving imports Hypercorn; an import contract enforces that.
 
-Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Replaced, for measured faults:
+Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Replaced, because of measured faults:
 
-- trio.run.worker_serve and trio.tcp_server.TCPServer -> krt.serving.http and .connection. There an exception
-  of one connection ends the process (pgjones/hypercorn#225), sending is shielded from every deadline, and
-  nothing bounds the number and the life of connections.
-- protocol.ProtocolWrapper -> nothing. It goes over to HTTP/2, by prior knowledge or upgrade, despite ALPN.
-- trio.task_group.TaskGroup.spawn_app -> AppTasks. There a disconnect waits for room in the app's queue and
-  reaches the app once, and the log of an app's failure quotes the request.
-- protocol.h11.H11Protocol, by override: krt.serving.head judges every head first (the first of a connection in
-  krt.serving.connection, before there is a protocol; later ones in `handle`), and h11 sees no offer to change
-  protocols and no expectation: `_run` tells a sender to continue when the app asks for the body, and not before;
-  `_create_stream` names the request;
-  `stream_send` and `_send_error_response` seal each answer; what is sent passes `_joined`, for an answer in
-  two packets wakes its reader twice; `_maybe_recycle` closes before the app hears of the end: otherwise
-  Quart-Trio cancels the very task that was about to close, and an answer given before its body was read keeps its
-  socket for ever.
+- trio.run.worker_serve and trio.tcp_server.TCPServer, by krt.serving.http and .connection. In Hypercorn an exception
+  of one connection ends the process (pgjones/hypercorn#225), sending is shielded from every deadline, and nothing
+  bounds the number and the lifetime of connections.
+- protocol.ProtocolWrapper, by nothing. It switches to HTTP/2, by prior knowledge or upgrade, despite ALPN.
+- trio.task_group.TaskGroup.spawn_app, by AppTasks. In Hypercorn a disconnect waits for room in the app's queue and
+  reaches the app only once, and the log of an app's failure quotes the request.
+- protocol.h11.H11Protocol, by the overrides of StrictProtocol:
+  - krt.serving.head checks every head before h11 sees it: the first head of a connection in krt.serving.connection,
+    later ones in `handle`. h11 sees no Upgrade and no Expect.
+  - `_run` sends 100 Continue when the app asks for the body, and not before.
+  - `_create_stream` gives the request its id.
+  - `stream_send` and `_send_error_response` add krt's headers to each answer.
+  - `_joined` sends head and body in one packet: an answer in two packets wakes its reader twice.
+  - `_maybe_recycle` closes the connection before the app hears of the end. Otherwise Quart-Trio cancels the task that
+    was about to close, and an answer given before its body was read keeps its socket for ever.
 
-tests/serving/test_hypercorn.py fails when a new Hypercorn needs this no longer, or no longer fits it.
+tests/serving/test_hypercorn.py fails if a new Hypercorn no longer needs these replacements, or no longer fits them.
 """
 
 from collections.abc import Awaitable, Callable
@@ -47,7 +48,7 @@ _OURS = frozenset({b"connection", b"server", b"x-request-id"})
 
 
 class StrictProtocol(H11Protocol):
-    """HTTP/1.1 and 1.0 and nothing else, one connection of it."""
+    """One connection that speaks HTTP/1.1 or 1.0 and nothing else."""
 
     def __init__(
         self,
@@ -76,26 +77,26 @@ class StrictProtocol(H11Protocol):
             send=self._joined,
         )
         self._act = send
-        self._unsent = b""  # the head of an answer whose body has not begun
+        self._unsent = b""  # the head of an answer, held until its body begins
         self._holds_next = False
         self._peer, self._speaks_for = peer, speaks_for
         self._service = service
         self._deny = deny
-        self._head: HeadReader | None = None  # the first one was judged by krt.serving.connection
+        self._head: HeadReader | None = None  # krt.serving.connection has checked the first head
         self._known = known
         self._awaits_continue = awaits_continue
         self._refusal = DeniedAnswer()
-        self._recycled = trio.Event()  # set when the request in hand has made room for the next one
-        self.request_id = request_id  # of the request in hand, or of the next one
+        self._recycled = trio.Event()  # set when the connection is ready for the next request
+        self.request_id = request_id  # of the current request, or of the next one
 
     @property
     def awaits_first_byte(self) -> bool:
-        """Between two requests of one connection."""
+        """Whether the connection is idle between two requests."""
         return self._head is not None and not self._head.started
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, RawData) and event.data and self._has_whole_request:
-            await self._recycled.wait()  # the peer may have the whole answer sooner than it is known here
+            await self._recycled.wait()  # the peer may read the whole answer before this task knows that it was sent
         if isinstance(event, RawData) and self._head is not None:
             await self._handle_head(self._head, event.data)
         else:
@@ -147,7 +148,7 @@ class StrictProtocol(H11Protocol):
                     await self._send_h11_event(h11.InformationalResponse(status_code=100, headers=[]))
             return await receive()
 
-        # The app asks for the body: only now does krt ask a sender that holds it back to send it (RFC 9110, 10.1.1).
+        # `receive_continued` sends the 100 when the app first asks for the body, not before (RFC 9110, 10.1.1).
         await self._service.app(scope, receive_continued, send, sync_spawn, call_soon)
 
     async def stream_send(self, event: StreamEvent) -> None:
@@ -157,9 +158,9 @@ class StrictProtocol(H11Protocol):
         await super().stream_send(event)
 
     async def _joined(self, event: Event) -> None:
-        """What `_act` is asked for, but that a head which tells its body's length waits for it: one packet for both.
+        """Pass `event` on to `_act`, but hold a head with a content-length until its body follows: one packet for both.
 
-        A stream's head goes at once: its reader may want to know long before there is anything to read.
+        The head of a stream is sent at once: the first piece of its body may be long in coming.
         """
         if self._holds_next and isinstance(event, RawData):
             self._unsent, self._holds_next = event.data, False
@@ -202,7 +203,7 @@ class StrictProtocol(H11Protocol):
 
     @property
     def _has_whole_request(self) -> bool:
-        """Whether what comes now is the next request's, and the connection is not ready for it yet."""
+        """Whether new data belongs to the next request, for which the connection is not ready yet."""
         return self._head is None and self.connection.their_state is h11.DONE
 
     @property
@@ -212,12 +213,12 @@ class StrictProtocol(H11Protocol):
             self._service.listener.close_every_answer
             or self._service.connections.draining
             or self.connection.their_state is not h11.DONE  # the rest of the body will not be read
-            or bool(pipelined)  # nothing may be judged by h11 alone
+            or bool(pipelined)  # h11 has read the next head already, unchecked
         )
 
 
 class AppTasks(TaskGroup):
-    """The nursery of one connection: the app's task of each of its requests."""
+    """The nursery of one connection, with one task of the app for each request."""
 
     def __init__(self, failed: Callable[[Exception], None]) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""Judges the bytes of a request's head before h11 sees them; no I/O and no clock.
+"""Checks the bytes of a request's head before h11 sees them; no I/O and no clock.
 
-h11 forgives what a proxy in front may read otherwise: bare line feeds, folded lines, HTTP/9.9, two
-framings at once. What is not exactly RFC 9112 is refused here. What is HTTP/1.1 and no business of h11's is taken out:
-an empty line before the request line (RFC 9112, 2.2), the host of an absolute target (3.2.2), offers to upgrade (RFC
-9110, 7.8) and the expectation of a 100, which krt.serving.hardened answers (10.1.1).
+h11 accepts input that a proxy in front may read differently: bare line feeds, folded lines, HTTP/9.9, two framings at
+once. krt refuses everything that RFC 9112 does not allow. Four valid parts are removed before h11: an empty line
+before the request line (RFC 9112, 2.2), the host of an absolute target (3.2.2), Upgrade (RFC 9110, 7.8), and Expect,
+which krt.serving.hardened answers (10.1.1).
 """
 
 import re
@@ -25,14 +25,17 @@ _METHODS_REFUSED = frozenset({b"CONNECT", b"TRACE", b"TRACK"})
 _FIELD = re.compile(rb"(?P<name>%b):[\t ]*(?P<value>[\t\x20-\x7e\x80-\xff]*)" % _TOKEN)
 _TAKEN_OUT = frozenset({b"upgrade", b"expect"})
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_LABEL = rb"[0-9A-Za-z_-]{1,63}"  # RFC 1035; of any other, Werkzeug raises BadHost outside its own error handling
+_LABEL = rb"[0-9A-Za-z_-]{1,63}"  # RFC 1035; for any other, Werkzeug raises BadHost outside its own error handling
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:%b(?:\.%b)*\.?)?)(?::[0-9]{0,5})?" % (_LABEL, _LABEL))
-# What no line can hold is refused as it comes: a TLS client would otherwise wait out the header time.
+# Bytes that no valid line contains are refused as they arrive: else a TLS client would wait for the head's deadline.
 _BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class BadHeadError(Exception):
-    """Is answered with `status`, an empty body and the end of the connection. `fields` where they could be read."""
+    """The head is invalid. The answer is `status` with an empty body, and the connection closes.
+
+    `fields` holds the header fields if they could be read; the log takes the client's address from them.
+    """
 
     def __init__(self, status: int, reason: Denial) -> None:
         super().__init__(status, reason)
@@ -43,7 +46,7 @@ class BadHeadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HeadLimits:
-    """`max_bytes` in total, `max_line_bytes` each, `max_fields` header lines."""
+    """At most `max_bytes` in total, `max_fields` header lines, and `max_line_bytes` in each of them."""
 
     max_bytes: int
     max_line_bytes: int
@@ -52,9 +55,9 @@ class HeadLimits:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One that is in order. Names of fields are in lower case, values without white space around them.
+    """A valid head. Field names are in lower case; values have no white space around them.
 
-    `target` begins with a slash. `awaits_continue`: its sender waits for a 100 before it sends a body.
+    `target` begins with a slash. If `awaits_continue`, the client waits for a 100 before it sends the body.
     """
 
     method: bytes
@@ -68,13 +71,13 @@ class Head:
         return {name for name, _ in self.fields}
 
     def for_h11(self) -> bytes:
-        """The head with its empty line, without what is taken out."""
+        """The bytes for h11: the head with its empty line, without Upgrade and Expect."""
         fields = (b"%b: %b" % field for field in self.fields if field[0] not in _TAKEN_OUT)
         return b"\r\n".join([b"%b %b HTTP/%b" % (self.method, self.target, self.version), *fields]) + _END
 
 
 class HeadReader:
-    """Collects the bytes of one head. `head` is what they said, once it is whole."""
+    """Collects the bytes of one head. `head` is None until the head is complete and valid."""
 
     __slots__ = ("_has_begun", "_limits", "_received", "given_up", "head")
 
@@ -91,20 +94,20 @@ class HeadReader:
 
     @property
     def size_bytes(self) -> int:
-        """How much was received so far."""
+        """The number of bytes received so far."""
         return len(self._received)
 
     def give_up(self) -> None:
-        """Forgets what was received, at once: a crowd of those that are given up must not wait for their turn to."""
+        """Free the bytes now. If each waited until its task runs, many evicted heads would keep their memory."""
         self._received, self.given_up = b"", True
 
     def feed(self, data: bytes) -> bytes | None:
-        """Gives what h11 is to read of everything received, once that holds a whole and acceptable head.
+        """Add `data`. Returns the bytes for h11 once the head is complete, with the data after it; None until then.
 
         Raises BadHeadError.
         """
         if self.given_up:
-            return None  # what comes after what was forgotten is no head
+            return None  # the beginning was discarded, so the rest is not a head
         seen = max(len(self._received) - len(_END), 0)
         self._received += data
         if not self._has_begun:
@@ -120,20 +123,20 @@ class HeadReader:
         return self._judge(head, self._received[len(head) :])
 
     def _begin(self) -> None:
-        """Takes out one empty line before the request line, which some senders end a body with."""
+        """Remove one empty line before the request line: some clients send it after a body."""
         if len(self._received) < len(_LINE_END):
             return
         self._received, self._has_begun = self._received.removeprefix(_LINE_END), True
 
     def _judge(self, head: bytes, rest: bytes) -> bytes:
         judged = judge_head(head[: -len(_END)], self._limits)
-        self.head = replace(judged, awaits_continue=False) if rest else judged  # whoever sends a body awaits nothing
+        self.head = replace(judged, awaits_continue=False) if rest else judged  # its body has begun
         is_as_sent = head.startswith(b"%b %b " % (judged.method, judged.target)) and not _TAKEN_OUT & judged.names
         return (head if is_as_sent else judged.for_h11()) + rest
 
 
 def judge_head(head: bytes, limits: HeadLimits) -> Head:
-    """Judges a head without its empty line. Raises BadHeadError."""
+    """Check a head, given without its empty line. Raises BadHeadError."""
     request_line, *lines = head.split(b"\r\n")
     method, target, version = _judge_request_line(request_line)
     if len(lines) > limits.max_fields or any(len(line) > limits.max_line_bytes for line in lines):
@@ -162,11 +165,11 @@ def _judge_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def _path(target: bytes, host: bytes | None) -> bytes:
-    """The target from its path on. An absolute one must name the Host: a proxy may have gone by either of the two."""
+    """The target from its path on. The host of an absolute target must equal Host: a proxy may have used either."""
     if target.startswith(b"/"):
         return target
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or host is None or absolute["host"].lower() != host.lower():  # or authority form, or asterisk
+    if absolute is None or host is None or absolute["host"].lower() != host.lower():  # or another form
         raise BadHeadError(400, Denial.TARGET_REFUSED)
     rest = absolute["rest"] or b""
     return rest if rest.startswith(b"/") else b"/" + rest

@@ -1,4 +1,4 @@
-"""Serves an ASGI app on one listener: binds, accepts, and drains when `stopping` is set."""
+"""Serves an ASGI app on one listener: binds, accepts, and drains once `stopping` is set."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -27,14 +27,19 @@ async def serve(
     stopping: trio.Event,
     task_status: trio.TaskStatus[tuple[Address, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serves `app` until `stopping` is set, then accepts no more and returns when all requests are answered.
+    """Serve `app` until `stopping` is set, then accept no more and return when all requests are answered.
 
-    Starts with the bound addresses; raises BindFailed before that. What has come before `stopping` is answered, also
-    what still waits in the kernel's queue: on a slow machine, or in a burst, that is much. What is not answered
-    `grace_seconds` after `stopping` is cut. Every request has `scope["state"]["request_id"]`, shown in its answer as
-    X-Request-Id, `["target"]`, the bytes of its request line, and `["peer"]`, the address that called as far as the
-    proxies in front can be believed.
-    The app is called with a lifespan scope once: one that has no lifespan must return.
+    `task_status.started` gives the bound addresses. Raises BindFailed before that.
+
+    krt answers every request that arrived before `stopping`, also those of connections that still wait in the kernel's
+    queue: in a burst, or on a slow machine, these are many. A request that is not answered `grace_seconds` after
+    `stopping` is cut.
+
+    `scope["state"]` of a request holds `request_id`, which the answer shows as X-Request-Id; `target`, the bytes of the
+    request line; `peer`, the client's address (`serving.peers.client_address`); `known`, the gate's result; and
+    `refusal`, a DeniedAnswer.
+
+    The app is called once with a lifespan scope. An app without a lifespan must return at once.
     """
     sockets = await open_listeners(listener.address)
     try:

@@ -1,4 +1,4 @@
-"""The ASGI lifespan of an app: started before its first request, ended after its last."""
+"""Runs the ASGI lifespan of an app: startup before its first request, shutdown after its last."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,9 +11,9 @@ from krt.serving.asgi import App, LifespanScope, ReceiveEvent, SendEvent
 
 @asynccontextmanager
 async def lifespan(app: App) -> AsyncIterator[dict[str, Any]]:
-    """Gives the state that the app left for its requests. An app that returns at once has no lifespan.
+    """Yields the state that the app's startup has set for its requests; empty if the app has no lifespan.
 
-    An exception of the app ends the server. (Hypercorn goes on without what the app could not start.)
+    An exception of the app ends the server. (Hypercorn would serve without the parts that the app could not start.)
     """
     state: dict[str, Any] = {}
     scope: LifespanScope = {

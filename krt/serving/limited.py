@@ -1,4 +1,4 @@
-"""Bounds the body of a request, in bytes and in seconds, before the app behind sees it."""
+"""Bounds the body of a request, in bytes and in seconds, before the app sees it."""
 
 import math
 from typing import cast
@@ -12,10 +12,10 @@ from krt.serving.listener import Listener
 
 
 def limited(app: App, listener: Listener) -> App:
-    """An app whose `receive` raises BodyRefused when the body grows too large (413) or comes too slow (408).
+    """The app, with a `receive` that raises BodyRefused if the body is too large (413) or too slow (408).
 
-    An app that answers that is left to it; for one that lets it pass an empty answer is given. The time runs from the
-    first `receive`. Once the app has begun its answer, what is too much of the body is thrown away.
+    The app may catch BodyRefused and answer. If it does not, this wrapper sends an empty answer with the status. The
+    time runs from the first `receive`. Once the app has begun its answer, the rest of the body is discarded instead.
     """
 
     async def limited_app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The limits of one listener, each with the public listener's value as its default."""
+"""The limits of one listener. The defaults are those of the public listener."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,15 +31,18 @@ def _ignore_count(_count: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Listener:
-    """Where to listen and how much any peer may ask for.
+    """Where to listen, and the limits for every peer.
 
-    `lifetime_seconds` bounds a connection from its acceptance to its end whatever it does; None for listeners
-    with live streams, whose app bounds their number. `max_connections_per_peer` counts an IPv4 address or an
-    IPv6 /64 as one peer; it does not hold for `trusted_proxies`. Without `close_every_answer` connections are
-    kept between requests, `header_seconds` at most. `max_unfinished_head_bytes` is what all heads together may hold
-    that are not whole yet: beyond it the largest is given up. `send_seconds` bounds each piece of an answer. `gate`
-    is asked of the first head of a connection: it is for listeners that close with every answer. `shortage` tells for
-    want of what no connection is accepted at the moment.
+    - `max_connections_per_peer` counts an IPv4 address or an IPv6 /64 as one peer. It does not apply to
+      `trusted_proxies`.
+    - `max_unfinished_head_bytes` bounds all incomplete heads together; beyond it the largest is evicted.
+    - `header_seconds` is the time for a head. It is also the time for which a connection is kept between two requests,
+      if `close_every_answer` is false.
+    - `send_seconds` is the time for each piece of an answer.
+    - `lifetime_seconds` bounds a connection from its acceptance to its end. It is None for a listener with live
+      streams; the app must then bound their number.
+    - `gate` is called for the first head of each connection only, so its listener must close with every answer.
+    - `shortage` says whether the listener cannot accept at the moment, and why.
     """
 
     address: Address
@@ -64,6 +67,7 @@ class Listener:
 
     @cached_property
     def head_limits(self) -> HeadLimits:
+        """The limits of a request's head."""
         return HeadLimits(
             max_bytes=self.max_header_bytes,
             max_line_bytes=self.max_header_line_bytes,
@@ -72,11 +76,11 @@ class Listener:
 
 
 def hypercorn_config(listener: Listener) -> Config:
-    """What the parts of Hypercorn that are kept read of their configuration."""
+    """The configuration for the parts of Hypercorn that krt keeps."""
     config = Config()
     config.accesslog = None
     config.errorlog = None  # its lines quote requests; krt.serving.failures logs instead
     config.include_server_header = False
-    config.h11_max_incomplete_size = listener.max_header_line_bytes  # chunk headers and trailers; heads come whole
-    config.max_app_queue_size = 2  # pieces of body per connection that wait in memory for the app
+    config.h11_max_incomplete_size = listener.max_header_line_bytes  # chunk headers, trailers; heads are complete
+    config.max_app_queue_size = 2  # pieces of one body that wait in memory for the app
     return config

@@ -1,4 +1,4 @@
-"""Network addresses of peers: which are trusted proxies, which count as one, who stands behind them."""
+"""Network addresses of peers: trusted proxies, the addresses that count as one peer, and clients behind proxies."""
 
 import ipaddress
 import re
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# One customer gets at least this much of IPv6: counting single addresses would bound nobody.
+# A network's customer gets at least a /64 of IPv6, so a count of single addresses would bound nobody.
 _IPV6_PREFIX_BITS = 64
 _WITH_PORT = re.compile(r"\[(?P<ipv6>[^\]]+)\](?::\d{1,5})?|(?P<ipv4>[\d.]+):\d{1,5}", re.ASCII)
 
 
 def parse_peer(text: str) -> IPAddress | None:
-    """None when it is no address. IPv4 written inside IPv6 is that IPv4 address; zones are dropped."""
+    """The address, or None if `text` is not one. An IPv4-mapped address becomes the IPv4 address; a zone is dropped."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -22,11 +22,12 @@ def parse_peer(text: str) -> IPAddress | None:
 
 
 def is_trusted(address: IPAddress | None, trusted_proxies: Iterable[IPNetwork]) -> bool:
+    """Whether the address lies in one of the networks."""
     return address is not None and any(address in network for network in trusted_proxies)
 
 
 def peer_key(address: IPAddress | None) -> str:
-    """What counts as one peer: an IPv4 address, or the /64 of an IPv6 one."""
+    """The key under which connections are counted: an IPv4 address, or the /64 of an IPv6 address."""
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, _IPV6_PREFIX_BITS), strict=False))
     return str(address)
@@ -35,10 +36,9 @@ def peer_key(address: IPAddress | None) -> str:
 def client_address(
     peer: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]], trusted_proxies: Iterable[IPNetwork]
 ) -> str:
-    """The peer, or if that is a trusted proxy the rightmost untrusted address of X-Forwarded-For.
+    """The address of the peer. If the peer is a trusted proxy: the rightmost untrusted address of X-Forwarded-For.
 
-    An entry that is no address ends the search: the proxy right of it is the last one known.
-    Empty without a peer.
+    If an entry is not an address, the search ends with the proxy to the right of it. Empty if `peer` is None.
     """
     trusted = tuple(trusted_proxies)
     client = parse_peer(peer[0] if peer else "")

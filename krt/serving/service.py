@@ -1,4 +1,4 @@
-"""What the connections of one listener share."""
+"""The objects that all connections of one listener share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ _RECEIVE_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An app within its limits. `state` is what its lifespan left for its requests."""
+    """An app with its limits. `state` comes from the app's lifespan and is copied into each request's scope."""
 
     app: AppWrapper
     listener: Listener
@@ -32,6 +32,7 @@ class Service:
 
 
 def make_service(app: App, listener: Listener, state: dict[str, Any]) -> Service:
+    """Wrap the app in the body limits of `listener`."""
     return Service(
         app=ASGIWrapper(limited(app, listener)),
         listener=listener,

@@ -1,4 +1,4 @@
-"""Turns an Address into listening sockets: every address it means, all on one port."""
+"""Opens listening sockets for every address that an Address resolves to, all on one port."""
 
 import errno
 import os
@@ -11,37 +11,37 @@ import trio
 from krt.errors import BindFailed
 from krt.serving.address import Address
 
-_BACKLOG = 1024  # a burst beyond it waits a second for TCP to try again; the kernel's somaxconn bounds it, too
+_BACKLOG = 1024  # beyond it, clients repeat their SYN after a second; net.core.somaxconn bounds it, too
 _TRIES = 16
-# What a machine without one of the two families says when it is asked for it.
+# The errors of a machine that lacks IPv4 or IPv6.
 _FAMILY_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 
 _Resolved = tuple[int, tuple[str | int | bytes, ...]]
 
 
 async def open_listeners(address: Address) -> list[trio.SocketListener]:
-    """Listens on each address that `address` resolves to. Raises BindFailed; then nothing stays bound."""
+    """Listen on each address that `address` resolves to. Raises BindFailed, after closing every socket it opened."""
     resolved = await _resolve(address)
     for _ in range(_TRIES):
         try:
             return await _bind_all(address, resolved)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            # The kernel chose a port for the first family that somebody holds in the second: choose again.
+            # The port that the kernel chose for the first family is in use in the second: try another.
             if address.port or error.errno != errno.EADDRINUSE:
                 raise BindFailed(str(address), reason) from error
     raise BindFailed(str(address), "no port is free in every address family")
 
 
 def bound_addresses(listeners: list[trio.SocketListener]) -> tuple[Address, ...]:
-    """Where the sockets really are: port 0 has become a number."""
+    """The addresses of the sockets, with the real number in place of port 0."""
     return tuple(Address(*listener.socket.getsockname()[:2]) for listener in listeners)
 
 
 def waiting_connections(listeners: list[trio.SocketListener]) -> Iterator[trio.SocketStream]:
-    """Those that the kernel has accepted and nobody has taken yet, without waiting for more; at most a full queue.
+    """Accept the connections that wait in the kernel's queue now, at most a full queue, without waiting for more.
 
-    None where there is no file left for them.
+    Ends early if the process has no file descriptor left.
     """
     for listener in listeners:
         with suppress(OSError), socket.socket(fileno=os.dup(listener.socket.fileno())) as same:
@@ -85,7 +85,7 @@ async def _bind(family: int, where: tuple[str | int | bytes, ...]) -> trio.socke
     with ExitStack() as opened:
         bound = opened.enter_context(trio.socket.socket(family, socket.SOCK_STREAM))
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:  # IPv4 has a socket of its own, so that peers keep their plain addresses
+        if family == socket.AF_INET6:  # IPv4 has a socket of its own, so IPv4 peers are not shown as ::ffff:a.b.c.d
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         await bound.bind(where)
         bound.listen(_BACKLOG)
