@@ -1,0 +1,7 @@
+"""Verifies the OIDC tokens of GitHub Actions jobs: headers in, a verified `Identity` out.
+
+It decides who is calling, not what the caller may do (krt.core.caller.policy). Tokens end here: nothing that this
+package returns holds one. No request waits for the network; one task fetches the issuer's keys.
+Start reading in `caller.py`; `token.py` is pure and has every check, `keys.py` the task that renews the keys.
+Ours is only the strictness around PyJWT: PyJWKClient blocks, and fetches while a request waits.
+"""

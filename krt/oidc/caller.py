@@ -1,4 +1,4 @@
-"""From the headers of a request to who is calling: bearer, keys and verification in one step."""
+"""Identifies the caller of a request: bearer token, keys and verification in one step."""
 
 from collections.abc import Callable, Iterable
 from time import time
@@ -16,9 +16,10 @@ def identify(
     audience: str,
     clock: Callable[[], float] = time,
 ) -> Identity:
-    """Who sends these headers, by a clock of seconds since the epoch; never waits.
+    """The verified identity behind these headers. `clock` gives seconds since the epoch. Never waits.
 
-    Raises TokenRejected, and KeysUnavailable where there is a token but nothing to verify it with.
+    Raises TokenRejected; or KeysUnavailable if there is a token but no key set to verify it with. If the token names an
+    unknown key, the ring is also asked to fetch the keys soon.
     """
     token = bearer(headers)
     try:

@@ -1,4 +1,4 @@
-"""Which issuer, audience and proxy may be set. Imports nothing of krt, so that the settings can hold it."""
+"""Checks the settings for issuer, audience and proxy. Pure; it imports nothing else of krt."""
 
 import ipaddress
 import re
@@ -13,18 +13,18 @@ _GITHUB = "https://token.actions.githubusercontent.com"
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Who signs the tokens: `url` is their `iss` claim, character by character."""
+    """The issuer of the tokens. `url` equals their `iss` claim, character by character."""
 
     url: str
 
     @property
     def keys_url(self) -> str:
-        """Where the issuer's keys are. Fixed by `url` alone: no token and no document has a say in it."""
+        """The URL of the issuer's JWKS. It depends on `url` alone, and on no token and no discovery document."""
         return f"{self.url}/.well-known/jwks"
 
 
 def parse_issuer(text: str) -> Issuer:
-    """The issuer whose URL is `text`. Raises ValueError with a sentence."""
+    """The issuer whose URL is `text`. Raises ValueError with one sentence."""
     try:
         url = urlsplit(text)
         port = url.port
@@ -36,13 +36,14 @@ def parse_issuer(text: str) -> Issuer:
         raise ValueError("write the URL exactly as it stands in the tokens' iss claim, without a '/' at its end")
     if url.scheme == "http" and not _is_loopback(url):
         raise ValueError(
-            "http is for an issuer on this machine only: whoever answers for the issuer decides who may call"
+            "http is for an issuer on this machine only: "
+            "a server that answers in the issuer's place would decide who may call"
         )
     return Issuer(text)
 
 
 def parse_audience(text: str) -> str:
-    """The audience that tokens must be made for. Raises ValueError with a sentence."""
+    """The audience that tokens must name. Raises ValueError with one sentence."""
     if not _AUDIENCE.fullmatch(text):
         raise ValueError("write this installation's own URL: 1 to 255 ASCII characters without spaces")
     check_audience(text, Issuer(_GITHUB))
@@ -50,10 +51,11 @@ def parse_audience(text: str) -> str:
 
 
 def check_audience(audience: str, issuer: Issuer) -> None:
-    """What only the issuer tells of an audience: whether tokens are made for it that no job asked for.
+    """Raises ValueError with one sentence if GitHub puts `audience` into tokens by default.
 
-    A server's own URL with an owner is the default. An Enterprise Server signs under a path of its own host, ghe.com
-    as `token.actions.` of it. Raises ValueError with a sentence.
+    Such a token was not made for krt, and every service that gets it could use it here. The default audience is the
+    URL of the GitHub server with an owner, so every audience on that host is refused. The host follows from the issuer:
+    an Enterprise Server is an issuer under a path of its own host, and ghe.com one at `token.actions.` of its host.
     https://docs.github.com/en/enterprise-server/actions/reference/security/oidc
     """
     host = _host(audience)
@@ -65,14 +67,14 @@ def check_audience(audience: str, issuer: Issuer) -> None:
 
 
 def parse_proxy(text: str) -> str:
-    """The URL of an HTTP proxy. Raises ValueError with a sentence without it: it may hold a password."""
+    """The URL of an HTTP proxy. Raises ValueError with one sentence, without the URL: it may hold a password."""
     if not _is_proxy(text):
         raise ValueError("write the proxy as http://host:port, with user:password@ before the host if it asks")
     return text
 
 
 def _host(text: str) -> str:
-    """With the port, where it is not that of the scheme. Empty where there is none."""
+    """The host of a URL, with the port unless it is 80 or 443. Empty if `text` is not a URL with a host."""
     try:
         url = urlsplit(text)
         port = url.port

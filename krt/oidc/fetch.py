@@ -1,4 +1,4 @@
-"""One look at the issuer's keys over HTTP: bounded in time and size, whatever answers."""
+"""Fetches the issuer's keys over HTTP once, within a bound on time and size."""
 
 import os
 import ssl
@@ -19,15 +19,15 @@ Fetch = Callable[[], Awaitable[KeySet]]
 
 
 class FetchFailed(KeySetInvalid):
-    """No whole answer of status 200 came, in time and bounds. KeySetInvalid itself: one did, of no keys."""
+    """No complete answer with status 200 came within the bounds. A complete answer without keys is KeySetInvalid."""
 
 
 def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
-    """A function that fetches the key set at `url` within its deadline; it raises KeySetInvalid.
+    """A function that fetches the key set at `url` within `deadline_seconds`, and raises KeySetInvalid.
 
-    `proxy` is asked whatever the environment says; None: as krt.proxies has it. Blocking: reads `ca_file`, whose
-    authorities are then the only ones trusted. Raises ValueError where that fails, SettingsInvalid where a proxy of the
-    environment cannot be used.
+    `proxy` wins over the environment; if it is None, krt.proxies chooses. Only the authorities in `ca_file` are
+    trusted; if it is None, the system's. Blocks, because it reads `ca_file`. Raises ValueError if the file is unusable,
+    and SettingsInvalid if the environment names an unusable proxy.
     """
     context = client_context(ca_file, None, None)
     proxies = proxies_of(os.environ)
@@ -51,13 +51,14 @@ def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_secon
 
 async def _body(url: str, route: Route, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
     async with (
-        # A client for each look: one in ten minutes keeps no connection alive, and no cookie survives.
+        # A new client for each fetch: at one fetch in ten minutes no connection stays open, and no cookie survives.
         httpx.AsyncClient(
             transport=Routed(route, verify=context, to_proxies=context, limits=httpx.Limits()),
-            trust_env=False,  # no netrc and no certificates but those of the settings
-            follow_redirects=False,  # a redirect would let whoever answers name another issuer
-            # The caller's scope is for all of it, httpx's limits are for each read. But a TLS handshake leaves
-            # its socket to the garbage collector when cancelled (httpcore 1.0.9), and not when it times out.
+            trust_env=False,  # no netrc, and no certificates besides those of the settings
+            follow_redirects=False,  # a redirect could name another issuer
+            # The caller's cancel scope bounds the whole fetch, so reads need no timeout of httpx. Connecting does:
+            # a cancelled TLS handshake leaves its socket to the garbage collector (httpcore 1.0.9); one that times
+            # out does not.
             timeout=httpx.Timeout(None, connect=connect_seconds),
         ) as client,
         client.stream("GET", url, headers={"accept-encoding": "identity"}) as response,

@@ -1,4 +1,4 @@
-"""The issuer's keys, kept fresh: one task does all fetching, and no request ever waits for it."""
+"""Keeps the issuer's keys fresh. One task does all fetching; no request waits for it."""
 
 import random
 from collections import Counter
@@ -19,20 +19,20 @@ log = Log("oidc")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When the keys are fetched. A wait is up to a quarter longer than here, lest replicas march in step."""
+    """When the keys are fetched. Each wait is up to a quarter longer than stated, so that replicas do not coincide."""
 
     refresh_seconds: float = 600
-    cool_down_seconds: float = 30  # between looks that strangers ask for, and failing ones while there are keys
-    first_retry_seconds: float = 1  # while there are none; doubles
+    cool_down_seconds: float = 30  # between fetches for unknown keys, or after failures with keys at hand
+    first_retry_seconds: float = 1  # after a failure without keys at hand; doubles
     longest_retry_seconds: float = 60
-    stale_seconds: float = 24 * 3600  # how long a set is used that could not be renewed
+    stale_seconds: float = 24 * 3600  # a set that could not be renewed is used this long
 
 
 class KeyRing:
-    """The last good key set and the task that renews it. Everything but `keep_fresh` is synchronous."""
+    """The last good key set, and the task that renews it. Only `keep_fresh` waits; the other methods never do."""
 
     def __init__(self, fetch: Fetch, schedule: Schedule = Schedule(), *, url: str = "") -> None:
-        self.url = url  # where the keys are, for people
+        self.url = url  # of the keys, for log and page
         self._fetch = fetch
         self._schedule = schedule
         self._keys: KeySet | None = None
@@ -40,36 +40,36 @@ class KeyRing:
         self._failures = 0  # since the last good set
         self._wanted = trio.Event()
         self.fetches: Counter[str] = Counter()  # by outcome: "ok", or the reason of a KeySetInvalid
-        self.last_failure: str | None = None  # that reason, where the latest look failed
+        self.last_failure: str | None = None  # the reason of the latest fetch; None if it succeeded
 
     def current(self) -> KeySet:
-        """The keys in force. Raises KeysUnavailable before the first good set and a day after the last."""
+        """The current keys. Raises KeysUnavailable before the first good set and `stale_seconds` after the last one."""
         if self._keys is None or self.age_seconds() > self._schedule.stale_seconds:
             raise KeysUnavailable
         return self._keys
 
     def age_seconds(self) -> float:
-        """Since the last good set was fetched; infinite before the first."""
+        """Seconds since the last good set was fetched; infinite before the first."""
         return trio.current_time() - self._fetched_at
 
     def key_count(self) -> int:
-        """How many keys are in force."""
+        """The number of current keys."""
         try:
             return len(self.current().keys)
         except KeysUnavailable:
             return 0
 
     def unknown_kid(self) -> None:
-        """Ask for a look, since a token names a key that is not there; never waits.
+        """Ask for a fetch, because a token names an unknown key. Never waits.
 
-        All who ask within one cool-down share one look, at its end: anybody can ask, with any name.
+        All requests within one cool-down share the fetch at its end: anybody can send a token with any key name.
         """
         self._wanted.set()
 
     async def keep_fresh(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Fetch at once, then for ever on schedule and on demand.
 
-        Started before the first answer: without keys there is a process that is not ready, not none.
+        `task_status.started` is called before the first fetch: a process without keys runs, and is not ready.
         """
         task_status.started()
         while True:
@@ -105,9 +105,9 @@ class KeyRing:
 
 
 async def key_ring_of(issuer: str, *, proxy: str | None = None, ca_file: Path | None = None) -> KeyRing:
-    """The key ring of an issuer, empty until its `keep_fresh` runs.
+    """The key ring of an issuer. It is empty until its `keep_fresh` runs.
 
-    Raises ValueError with a sentence for an issuer or a proxy that cannot be, or a file that cannot be used.
+    Raises ValueError with one sentence if the issuer, the proxy or the file is unusable.
     """
     url, route = parse_issuer(issuer).keys_url, parse_proxy(proxy) if proxy else None
     return KeyRing(await trio.to_thread.run_sync(partial(fetcher, url, proxy=route, ca_file=ca_file)), url=url)

@@ -1,4 +1,4 @@
-"""Which keys of an issuer's published set are trusted. Pure: bytes in, `KeySet` out."""
+"""Selects the trusted keys of an issuer's published set. Pure: bytes in, `KeySet` out."""
 
 import re
 from collections import Counter
@@ -13,12 +13,12 @@ from jwt import PyJWK, PyJWTError
 from krt.core import strict_json
 from krt.errors import KrtError
 
-MOST_BYTES = 256 * 1024  # GitHub's set has 5 KiB
+MOST_BYTES = 256 * 1024  # GitHub's set has about 5 KiB
 MOST_KEYS = 32  # GitHub's has 4
 
 KID = re.compile(r"[!-~]{1,128}")
 _FEWEST_BITS, _MOST_BITS = 2048, 8192
-_MODULUS = re.compile(rf"[A-Za-z0-9_-]{{1,{_MOST_BITS // 6 + 4}}}")  # looked at before any arithmetic is done on it
+_MODULUS = re.compile(rf"[A-Za-z0-9_-]{{1,{_MOST_BITS // 6 + 4}}}")  # bounded before any arithmetic on it
 _EXPONENT = "AQAB"  # 65537
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
@@ -38,7 +38,7 @@ Reason = Literal[
 
 
 class KeySetInvalid(KrtError):
-    """The issuer's answer is no key set to trust; the last good one stays. `reason` is for log and metric."""
+    """The issuer's answer is not a usable key set; the last good one stays. `reason` is for log and metrics."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -47,7 +47,7 @@ class KeySetInvalid(KrtError):
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """An issuer's keys by key id: RSA, 2048 to 8192 bits, bound to RS256. `ignored` counts the others."""
+    """An issuer's keys by key id: RSA, 2048 to 8192 bits, for RS256. `ignored` counts the keys of other kinds."""
 
     keys: Mapping[str, PyJWK]
     ignored: int = 0
@@ -56,8 +56,8 @@ class KeySet:
 def parse_key_set(body: bytes) -> KeySet:
     """The trusted keys of a JSON Web Key Set. Raises KeySetInvalid.
 
-    A key of another kind or use is ignored (RFC 7517, section 5); two keys of one name condemn the whole set,
-    since nobody can say which of them is meant.
+    A key of another kind or use is ignored (RFC 7517, section 5). If two keys have the same id, the whole set is
+    refused, because a token could mean either.
     """
     entries = _entries(body)
     named = Counter(kid for entry in entries if isinstance(kid := entry.get("kid"), str))
@@ -86,7 +86,7 @@ def _trusted(entry: dict[str, object]) -> PyJWK | None:
     if not (_is_for_signatures(entry) and _is_public_rsa(entry)):
         return None
     try:
-        # Built from what was looked at, and nothing else the issuer may have written.
+        # Built from the checked members only; the issuer may have written others.
         key = PyJWK({name: entry[name] for name in ("kty", "kid", "n", "e")}, algorithm="RS256")
     except PyJWTError:
         return None

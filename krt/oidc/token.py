@@ -1,7 +1,7 @@
-"""Whether a bearer token proves who is calling. Pure: no network, no clock; nothing of a token outlives it.
+"""Verifies a bearer token. Pure: no network and no clock. No value that it returns holds the token.
 
-Cheap checks come first, and no claim is looked at before the signature holds: issuer and keys come from the
-settings, so there is no reason to.
+Cheap checks come first. No claim is read before the signature is verified: issuer and keys come from the settings, so
+nothing in the token is needed to choose them.
 """
 
 import base64
@@ -19,32 +19,32 @@ from krt.core.caller.token_times import problem_of
 from krt.errors import TokenRejected
 from krt.oidc.keyset import KID, KeySet
 
-MOST_CHARACTERS = 8192  # a token of GitHub's has about 1,700
+MOST_CHARACTERS = 8192  # a GitHub token has about 1,700
 
-# Exactly one spelling of every token: PyJWT takes `=` after the signature for the same one.
+# Each token has exactly one accepted spelling. PyJWT would also accept `=` after the signature.
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] ([!-~]+)")  # IGNORECASE would fold each character of the token
-# RFC 7515 4.1.11, RFC 7797, RFC 7516 4.1.3: each changes what is signed, or demands what krt does not know.
+_SCHEME = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] ([!-~]+)")  # IGNORECASE would also cost time on the token itself
+# RFC 7515 4.1.11, RFC 7797, RFC 7516 4.1.3: each changes the signed bytes, or requires an extension that krt lacks.
 _REFUSED_PARAMETERS = frozenset({"crit", "b64", "zip"})
 
-# Every option that matters is written down, also where it is PyJWT's default.
+# Every option that matters is written down, even if it is PyJWT's default.
 _OPTIONS: Final[Options] = {
     "verify_signature": True,
     "enforce_minimum_key_length": True,
     "require": ["iss", "aud", "exp", "iat", "nbf", "jti"],
     "verify_iss": True,
     "verify_aud": True,
-    "strict_aud": True,  # one audience, a string: no list that happens to hold ours
+    "strict_aud": True,  # `aud` must be one string, not a list that contains ours
     "verify_jti": True,
-    "verify_sub": False,  # never decided on: its form is the caller's to choose (docs/security.md)
-    "verify_exp": False,  # these three: _check_times, stricter, by the clock that is given
+    "verify_sub": False,  # never decided on: repositories can customize it (docs/security.md)
+    "verify_exp": False,  # _check_times is stricter for these three, and uses the given clock
     "verify_nbf": False,
     "verify_iat": False,
 }
 
 
 class UnknownKey(TokenRejected):
-    """The token names a key that the set does not hold. The issuer may have published it since."""
+    """The token names a key that is not in the key set. The issuer may have published the key since the last fetch."""
 
     def __init__(self) -> None:
         super().__init__(Rejection.UNKNOWN_KEY)
@@ -64,18 +64,18 @@ def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str:
 def verify(token: str, keys: KeySet, *, issuer: str, audience: str, now: float) -> Identity:
     """The identity that `token` proves at `now`, in seconds since the epoch.
 
-    Raises TokenRejected with one of the reasons in Rejection; UnknownKey is one.
+    Raises TokenRejected with a reason of Rejection; its subclass UnknownKey if the key is not in `keys`.
     """
     try:
         return _verify(token, keys, issuer=issuer, audience=audience, now=now)
     except TokenRejected:
         raise
-    except Exception as error:  # what nobody foresaw in a hostile text denies its sender, and nobody else
+    except Exception as error:  # an unforeseen error in hostile input must refuse its sender only
         raise TokenRejected(Rejection.INTERNAL) from error
 
 
 def _verify(token: str, keys: KeySet, *, issuer: str, audience: str, now: float) -> Identity:
-    if not issuer or not audience:  # PyJWT would let an empty one pass for an empty claim
+    if not issuer or not audience:  # PyJWT would match an empty one with an empty claim
         raise ValueError("issuer and audience must be set")
     key = keys.keys.get(_key_id(_header(token)))
     if key is None:
@@ -89,22 +89,22 @@ def _verify(token: str, keys: KeySet, *, issuer: str, audience: str, now: float)
 
 
 class _Segments(jwt.PyJWS):
-    """PyJWS, whose own look at each character of a segment costs more than all the rest of a verification."""
+    """PyJWS without its own check of each character, which costs more than the rest of a verification together."""
 
     @staticmethod
     def _decode_base64url_segment(segment: bytes, name: str) -> bytes:
-        # A name of PyJWT's own: where it has another one, that look is taken again, and nothing is less strict.
+        # This overrides a private method of PyJWT. If PyJWT renames it, its own check runs again: nothing gets laxer.
         try:
             decoded = base64.urlsafe_b64decode(segment + b"==")
         except binascii.Error as error:
             raise jwt.DecodeError(f"Invalid {name} padding") from error
-        if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment:  # nor is it with any character but base64url's
+        if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment:  # also if `segment` has other characters
             raise jwt.DecodeError(f"Invalid {name} padding")
         return decoded
 
 
 class _StrictDecoder(jwt.PyJWT):
-    """PyJWT, reading the payload strictly: once, from the bytes that were signed."""
+    """PyJWT with a strict JSON parser for the payload, which is read once, from the signed bytes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,7 +160,7 @@ def _rejection(error: jwt.PyJWTError) -> Rejection:
             return Rejection.WRONG_ISSUER
         case jwt.InvalidAudienceError():
             return Rejection.WRONG_AUDIENCE
-        case jwt.DecodeError():  # base64 that is not canonical
+        case jwt.DecodeError():  # non-canonical base64
             return Rejection.MALFORMED
         case _:
             return Rejection.BAD_CLAIMS

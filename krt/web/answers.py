@@ -1,7 +1,7 @@
-"""What the public listener answers. One place turns errors into answers; nothing of policy, keys or tokens is in any.
+"""The answers of the public listener. Errors become answers here and nowhere else.
 
-An unknown caller gets one constant answer. For a known caller the answer names the field to mend, as
-application/problem+json (RFC 9457).
+No answer holds anything of the policy, the keys or a token. An unknown caller always gets the same 401. For a known
+caller the answer names the field to mend, as application/problem+json (RFC 9457).
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ _RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class WebAnswer:
-    """A status, headers and a body. For log and metrics: a code, what it is about, and why."""
+    """Status, headers and body. `reason` (a code), `field` and `problem` are for log and metrics."""
 
     status: int
     reason: str
@@ -41,49 +41,49 @@ class WebAnswer:
 
     @property
     def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """As ASGI and krt.serving take them."""
+        """The headers in ASGI's form: pairs of bytes, names in lower case."""
         return tuple((name.lower().encode(), value.encode()) for name, value in self.headers.items())
 
 
 def accepted(event: EventId) -> WebAnswer:
-    """The event stands in the journal."""
+    """202: the event is in the journal. The body is `{"id": …, "status": "/events/ID"}`."""
     where = f"/events/{event}"
     body = json.dumps({"id": str(event), "status": where}, separators=(",", ":")).encode()
     return WebAnswer(202, "accepted", {"Location": where, "Content-Type": "application/json"}, body)
 
 
 def report(document: bytes, tag: str) -> WebAnswer:
-    """How an event is getting on."""
+    """200: the report of an event, as JSON."""
     return WebAnswer(200, "report", {"Content-Type": "application/json", "ETag": tag}, document)
 
 
 def same_report(tag: str) -> WebAnswer:
-    """How the caller knows already."""
+    """304: the report is the one that the caller has."""
     return WebAnswer(304, "report", {"ETag": tag})
 
 
 def no_such_event() -> WebAnswer:
-    """No such event, or another repository's: nobody can tell which."""
+    """404: no such event, or another repository's event. The answer is the same, so nobody can probe for ids."""
     return WebAnswer(404, "no-such-event")
 
 
 def healthy() -> WebAnswer:
-    """The process answers."""
+    """200: the process is alive."""
     return WebAnswer(200, "ok", {"Content-Type": "text/plain; charset=utf-8"}, b"ok")
 
 
 def unauthorized(reason: str) -> WebAnswer:
-    """The one answer to everybody who is not known."""
+    """401: the one answer to every unknown caller. `reason` goes to log and metrics only."""
     return WebAnswer(401, reason, {"WWW-Authenticate": "Bearer"})
 
 
 def not_found() -> WebAnswer:
-    """There is no such path, or not with this method."""
+    """404: the path does not exist, or not with this method."""
     return WebAnswer(404, "not-found")
 
 
 def of_error(error: KrtError) -> WebAnswer:
-    """What a caller gets to see of an error. Raises what is no caller's business."""
+    """The answer for an error. Raises `error` itself if it is not one that a caller may see."""
     match error:
         case TokenRejected(reason=reason):
             return unauthorized(reason)
@@ -109,7 +109,8 @@ def of_error(error: KrtError) -> WebAnswer:
 
 _BODY_REFUSED = {408: "the body did not come in time", 413: "the body is larger than 8 KiB"}
 
-# What the reader of a CI log can mend, by the field of the rule that got furthest; nothing of what the rule asks for.
+# By the field that failed in the rule that got furthest. Each says what the job's author can mend, and nothing of the
+# values that the rule requires.
 _NOT_ALLOWED = {
     "events": "the event that started this workflow may not announce images",
     "ref": "this branch or tag may not announce images",
@@ -126,8 +127,8 @@ assert tuple(_NOT_ALLOWED) == FIELDS
 def _used_before(error: TokenAlreadyUsed | IdempotencyKeyAlreadyUsed) -> WebAnswer:
     if isinstance(error, TokenAlreadyUsed):
         return _problem(403, "token-already-used", "this token announced another event: request a new one per call")
-    # 422 by draft-ietf-httpapi-idempotency-key-header, section 2.7. Its 409, for a first call that is still under way,
-    # has no occasion here: accepting is one step, and the second of two calls finds the event of the first.
+    # 422 by draft-ietf-httpapi-idempotency-key-header, section 2.7. The draft's 409, for a first call that has not
+    # ended, cannot occur: accepting is one step in Valkey, so a second call finds the event of the first.
     detail = "this run used this key for another event or path: a key is for the repetitions of one call"
     return _problem(422, "idempotency-key-already-used", detail, "Idempotency-Key")
 

@@ -1,4 +1,4 @@
-"""The public app: each request that the gate let in is answered and recorded (docs/decisions/0008)."""
+"""The public app: answers and records each request that the gate let in (docs/decisions/0008)."""
 
 from contextlib import suppress
 from functools import partial
@@ -14,11 +14,11 @@ from krt.web.status import ReportDesk, get_event
 
 
 def build_app(intake: Intake, desk: ReportDesk, requests: RequestLog) -> App:
-    """The app behind the public listener and its gate, which has answered whatever is no route."""
+    """The ASGI app of the public listener. The gate has already answered requests that match no route."""
 
     async def public(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return  # nothing starts or stops with the app
+            return  # the app has no lifespan
         route = route_of(scope["method"].encode(), scope["state"]["target"])
         with requests.record(scope, route) as record, suppress(_HungUpError):
             answer = healthy() if route is Route.HEALTH else await answer_to(_call(scope, route, record), receive)
@@ -42,7 +42,7 @@ def _call(scope: HTTPScope, route: Route, record: Record) -> Call:
 
 async def _report(desk: ReportDesk, call: Call, receive: Receive) -> WebAnswer:
     try:
-        await _body(receive)  # there is none as a rule; what comes all the same is bounded like any other
+        await _body(receive)  # usually empty; if not, it is bounded like any other
     except BodyRefused as refused:
         return of_error(refused)
     async with while_connected(receive):
@@ -51,12 +51,12 @@ async def _report(desk: ReportDesk, call: Call, receive: Receive) -> WebAnswer:
 
 
 class _HungUpError(Exception):
-    """The peer is gone, or its body broken: nobody is there to be answered, or krt.serving has answered."""
+    """The peer hung up, or its body was malformed and krt.serving has answered. The app must send nothing."""
 
 
 async def _body(receive: Receive) -> bytes:
     pieces = []
-    while True:  # krt.serving bounds size and time
+    while True:  # krt.serving.limited bounds size and time
         event = await receive()
         if event["type"] != "http.request":
             raise _HungUpError

@@ -1,4 +1,4 @@
-"""One call of `POST /event` or `POST /event/dry-run`, in the order that costs a stranger's request the least."""
+"""Handles one call of `POST /event` or `POST /event/dry-run`. Cheap checks come before expensive ones."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
@@ -37,7 +37,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 _JSON = re.compile(rb'application/json(?:[\t ]*;(?:[\t ]*charset=(?:utf-8|"utf-8"))?)*', re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
 
-# Each concerns this call alone. A job that repeats the call may get the same answer again.
+# Errors that the call itself caused. They do not count as the token's event: a further call is charged again.
 _REFUSALS = (
     MediaTypeUnsupported,
     BodyRefused,
@@ -50,7 +50,7 @@ _REFUSALS = (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as it came, and who makes it. h11 gives names of headers in lower case."""
+    """A request, before its body was read, and its caller. Header names are in lower case, as h11 gives them."""
 
     route: Route
     target: bytes
@@ -61,7 +61,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What a call that announces goes through: its repository's share, the journal, and what is said of it."""
+    """The parts that a call which announces an image needs: rate limit, journal, policy drift and metrics."""
 
     limit: RateLimit
     accept: Accept
@@ -70,7 +70,10 @@ class Intake:
 
 
 async def post_event(intake: Intake, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> WebAnswer:
-    """Journal the event that the call announces, or say why not. The body is not read beyond the caller's share."""
+    """Journal the event in the body, or answer why not.
+
+    `read_body` is called only if the rate limit admits the call.
+    """
     identity = call.caller.identity
     try:
         intake.limit.charge(identity.repository_id, _token(identity))
@@ -105,7 +108,7 @@ def _envelope(call: Call, event: Event) -> Envelope:
 
 
 async def _accept(intake: Intake, envelope: Envelope, use: Use) -> Acceptance:
-    with trio.CancelScope(shield=True):  # a caller that hangs up now gets its event all the same; it has a deadline
+    with trio.CancelScope(shield=True):  # accepted even if the caller hangs up now; `accept` has a deadline
         done = await intake.accept(envelope, use)
     return done  # noqa: RET504 - mypy takes the scope for one that may swallow an error
 
@@ -135,11 +138,11 @@ def _idempotency_key(headers: Headers) -> str | None:
     keys = [value for name, value in headers if name == b"idempotency-key"]
     if not keys:
         return None
-    if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):  # passed over, a repetition would be a second event
+    if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):  # if ignored, a retry would be a second event
         raise EventInvalid("Idempotency-Key", "write one key of 1 to 128 visible ASCII characters")
     return keys[0].decode()
 
 
 def _token(identity: Identity) -> str:
-    """Which token it is, for the limit: `jti` is the issuer's to choose, and may stand in another repository's, too."""
+    """The token's key in the rate limit. `jti` alone is not enough: an issuer might give two repositories the same."""
     return f"{identity.repository_id}/{identity.jti}"

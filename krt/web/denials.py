@@ -1,4 +1,4 @@
-"""Lines about people we do not know: ten a second of each kind, and of the others the count."""
+"""Bounds the log lines that unknown callers cause: ten a second of each kind; the others are counted."""
 
 from collections import Counter
 
@@ -12,7 +12,10 @@ LINES_A_SECOND = 10
 
 
 class DenialLog:
-    """What strangers can cause is said without letting them fill the disk. Kinds are codes: few."""
+    """Logs denials, so that unknown callers cannot fill the disk.
+
+    A kind is an event name and a reason. Both come from closed sets, so the counters are bounded.
+    """
 
     def __init__(self) -> None:
         self._said: Counter[tuple[str, str]] = Counter()
@@ -21,7 +24,7 @@ class DenialLog:
         self._has_unsaid = trio.Event()
 
     def say(self, event: str, reason: str, **fields: object) -> None:
-        """Log the event, or count it."""
+        """Log the event at info, or count it if its kind has had LINES_A_SECOND lines in this second."""
         second, kind = int(trio.current_time()), (event, reason)
         if second != self._second:
             self._second = second
@@ -34,7 +37,7 @@ class DenialLog:
             self._has_unsaid.set()
 
     async def tell_counts(self) -> None:
-        """Say once a second how many lines were left out, for ever, and at the end."""
+        """Log the counts of suppressed lines (`lines_left_out`), at most once a second. Runs until cancelled."""
         try:
             while True:
                 await self._has_unsaid.wait()

@@ -1,4 +1,4 @@
-"""Names in the policy that are no longer those of the ids beside them: someone was renamed, and rules go by ids."""
+"""Warns about a stale name in a policy rule after a repository or owner was renamed. The rule still matches by id."""
 
 from krt.core.caller.identity import Identity
 from krt.core.caller.policy import Rule
@@ -9,13 +9,13 @@ log = Log("web")
 
 
 class Drift:
-    """Says it once for each rule and name; what it remembers is bounded by the rules."""
+    """Logs `policy_name_drifted` once for each rule and name. It remembers one name for each rule."""
 
     def __init__(self) -> None:
         self._said: dict[int, str] = {}
 
     def look(self, rule: Rule, identity: Identity) -> None:
-        """Compare the names of a rule and of a caller whom it admitted."""
+        """Compare the name in `rule` with the current name of the caller whom the rule admitted."""
         name = identity.repository if rule.who.repository else identity.repository_owner
         if has_drifted(rule.who, identity) and self._said.get(rule.number) != name:
             self._said[rule.number] = name

@@ -1,6 +1,7 @@
-"""Turns strangers away by the head of their request: no body is read and no app asked for who is not known.
+"""Refuses unknown callers by the head of their request, before a body is read or the app runs.
 
-The public listener closes with every answer, so each of its requests comes by here: nobody judges a caller again.
+The public listener closes with every answer, so the gate sees each of its requests. The app relies on that and
+verifies no caller again.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,21 +17,20 @@ from krt.web.patience import Patience
 from krt.web.requests import Record, RequestLog
 from krt.web.routes import Route, route_of
 
-# Raises TokenRejected and KeysUnavailable.
+# Header fields -> the verified caller. Raises TokenRejected and KeysUnavailable.
 Identify = Callable[[Iterable[tuple[bytes, bytes]]], Identity]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling, verified, and the rules of the policy that name the caller: one at least."""
+    """A verified identity, and the policy rules whose `who` matches it: at least one."""
 
     identity: Identity
     rules: tuple[Rule, ...]
 
 
 def gate_of(identify: Identify, rules: tuple[Rule, ...], requests: RequestLog) -> Gate:
-    """Lets in whoever is known, and gives the Caller; who only asks for health need not be."""
-
+    """A gate that returns a Caller for a known caller, None for a health probe, and TurnedAway for everybody else."""
     patience = Patience()
 
     def judge(arrival: Arrival) -> TurnedAway | Caller | None:

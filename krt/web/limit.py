@@ -1,4 +1,8 @@
-"""How often a repository may call: 30 times at once and 60 times a minute, in this process; retries are free."""
+"""Limits each repository to 30 calls at once and 60 calls a minute, in this process. Retries are free.
+
+Ours and not limits, aiometer or Valkey's: the libraries know neither Trio's clock nor a charge that is given back when
+Valkey shows that the call was a retry; and a limit in Valkey would cost each call, also a refused one, an exchange.
+"""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -12,19 +16,19 @@ from krt.errors import TooManyCalls
 AT_ONCE = 30
 A_MINUTE = 60
 MOST_REPOSITORIES = 10_000
-MOST_TOKENS = 4_096  # 13 a second for as long as a token of GitHub's lives; of one forgotten a retry costs a call
+MOST_TOKENS = 4_096  # 13 a second over a GitHub token's life of 300 s; a forgotten token's retry is charged
 
-_REFILL_SECONDS = 60 / A_MINUTE  # of one call
-_FULL_SECONDS = AT_ONCE * _REFILL_SECONDS  # whoever was silent for so long is as good as new, and is forgotten
+_REFILL_SECONDS = 60 / A_MINUTE  # for one call
+_FULL_SECONDS = AT_ONCE * _REFILL_SECONDS  # after this long without a call a bucket is full, and is dropped
 
 
 class _Charge(Enum):
-    """What the first call with a token has cost so far.
+    """The charge for a token's first call in this process.
 
-    A retry may reach another process than the first call did. There the token is new, so it is charged; Valkey then
-    says that the event is known, and the call is given back. Without that, a job behind a load balancer would pay
-    for its event once in each process, and a repository that announces 30 images at once, and retries, would get 429.
-    What is kept is not given back when a retry is answered later: else every second call would be free.
+    A retry may reach another process than the first call. There the token is new and is charged. If Valkey then
+    answers that the event is known, the charge is returned. Otherwise a job behind a load balancer would pay for one
+    event in each process, and a repository that announces 30 images at once and retries would get 429.
+    A KEPT charge is never returned: otherwise each retry would return the charge of its own first call.
     """
 
     PENDING = auto()
@@ -42,19 +46,20 @@ class _Bucket:
 
 
 class RateLimit:
-    """A bucket of calls for each repository id, and the tokens that have been paid for.
+    """A token bucket for each repository id, and the tokens that were charged.
 
-    A token is one event, so it is charged once: its retries cost nothing, also while the first call is under way.
-    What is remembered is bounded: where the buckets are full, repositories that have none yet wait.
+    A token is good for one event, so it is charged once. Its retries are free, also while its first call runs.
+    Memory is bounded: beyond MOST_REPOSITORIES buckets, repositories without a bucket get TooManyCalls; beyond
+    MOST_TOKENS, the token charged first is forgotten.
     """
 
     def __init__(self, clock: Callable[[], float] = trio.current_time) -> None:
         self._clock = clock
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()  # the one that called longest ago comes first
-        self._charges: OrderedDict[str, _Charge] = OrderedDict()  # of tokens
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()  # ordered by the last call, oldest first
+        self._charges: OrderedDict[str, _Charge] = OrderedDict()  # by token
 
     def charge(self, repository_id: str, token: str) -> None:
-        """A call of the repository with a token, known by its id. Raises TooManyCalls."""
+        """Charge one call to the repository, unless `token` was charged before. Raises TooManyCalls."""
         if token in self._charges:
             return
         bucket = self._bucket(repository_id)
@@ -66,7 +71,7 @@ class RateLimit:
             self._charges.popitem(last=False)
 
     def accepted(self, repository_id: str, token: str, *, again: bool) -> None:
-        """The call was answered with an event; `again`: with one that another call, maybe elsewhere, brought in."""
+        """The call was answered with an event. `again`: an earlier call, perhaps of another process, journaled it."""
         bucket, charge = self._buckets.get(repository_id), self._charges.get(token)
         if bucket is None:
             return
@@ -74,12 +79,12 @@ class RateLimit:
             bucket.fill(1)
             self._charges[token] = _Charge.RETURNED
         elif not again and charge is not None:
-            if charge is _Charge.RETURNED:  # of two calls at once, the repetition was answered first
+            if charge is _Charge.RETURNED:  # two concurrent calls: the repetition was answered first
                 bucket.fill(-1)
             self._charges[token] = _Charge.KEPT
 
     def refused(self, token: str) -> None:
-        """The call was none: from now on the token's calls cost again."""
+        """The call was refused, so the token has no event: its next call is charged again."""
         self._charges.pop(token, None)
 
     def _bucket(self, repository_id: str) -> _Bucket:

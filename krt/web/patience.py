@@ -1,4 +1,4 @@
-"""Who is refused while many are has to wait for it: whoever asks again and again takes its time from nobody else."""
+"""Delays refusals during a storm of refusals, so that a client that retries in a loop slows down only itself."""
 
 import random
 from collections import deque
@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 import trio
 
-AT_ONCE = 50  # refusals within a second that nobody waits for
-MOST_WAITING = 256  # a connection each, of those that the listener has
-WAIT_SECONDS = (0.25, 0.75)  # spread, so that those who come together do not come back together
+AT_ONCE = 50  # refusals within a second that are not delayed
+MOST_WAITING = 256  # each holds one of the listener's connections
+WAIT_SECONDS = (0.25, 0.75)  # random within, so that clients that came together do not return together
 
 
 class Patience:
-    """How long the next refusal waits. Only the times of some are kept, never whose they were."""
+    """Decides how long each refusal waits. It keeps the times of recent refusals, and nothing about their clients."""
 
     def __init__(self, clock: Callable[[], float] = trio.current_time) -> None:
         self._clock = clock
-        self._at: deque[float] = deque(maxlen=AT_ONCE)  # the last ones
-        self._until: deque[float] = deque(maxlen=MOST_WAITING)  # when those that wait will have waited
+        self._at: deque[float] = deque(maxlen=AT_ONCE)  # times of the last refusals
+        self._until: deque[float] = deque(maxlen=MOST_WAITING)  # when the waiting refusals end, at the latest
 
     def seconds(self) -> float:
-        """For one refusal, now."""
+        """The delay of a refusal that is made now: 0, or a random one of WAIT_SECONDS during a storm."""
         now = self._clock()
         is_storm = len(self._at) == AT_ONCE and self._at[0] > now - 1
         self._at.append(now)

@@ -1,4 +1,4 @@
-"""One record of each request: filled on the way, and in every ending said once in the log and counted once."""
+"""Records each request: one log line and one count in the metrics, however the request ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +20,10 @@ log = Log("web")
 
 @dataclass(slots=True)
 class Record:
-    """What is known of one request so far.
+    """The facts about one request so far.
 
-    `identity` is set once it is verified. The reason of a request that is never answered stays `cut`: its peer left
-    or the process stopped.
+    `identity` is None until it is verified. If a request is never answered, because its peer left or the process
+    stopped, `reason` stays `cut` and `status` 0.
     """
 
     request_id: str
@@ -37,14 +37,14 @@ class Record:
     identity: Identity | None = None
 
     def ends_with(self, answer: WebAnswer) -> WebAnswer:
-        """Note what is answered."""
+        """Note the answer, and return it."""
         self.status, self.reason = answer.status, answer.reason
         self.field, self.problem = answer.field, answer.problem
         return answer
 
 
 class RequestLog:
-    """Where the records of one listener go."""
+    """Writes the records of one listener to log and metrics."""
 
     def __init__(self, metrics: WebMetrics, denials: DenialLog) -> None:
         self._metrics = metrics
@@ -52,7 +52,7 @@ class RequestLog:
 
     @contextmanager
     def record(self, scope: HTTPScope, route: Route) -> Iterator[Record]:
-        """A record of the request, which ends with the block. An error within is a crash, and goes on."""
+        """Yield the request's record; write it when the block ends. An exception is recorded as a crash and raised."""
         state = scope["state"]
         record = Record(state["request_id"], scope["method"], route, state["peer"])
         began = perf_counter()
@@ -68,13 +68,13 @@ class RequestLog:
             self.ended(record, perf_counter() - began)
 
     def denied(self, reason: Denial, peer: str, request_id: str) -> None:
-        """The transport turned somebody away."""
+        """The server itself refused a connection or a request. `request_id` is empty if nothing was answered."""
         self._metrics.denied(reason)
         answered = {"request_id": request_id} if request_id else {}
         self._denials.say("connection_denied", reason, peer=peer, **answered)
 
     def ended(self, record: Record, seconds: float) -> None:
-        """A request was answered, or cut."""
+        """Write the record of a request that was answered or cut after `seconds`."""
         self._metrics.request_ended(
             path=record.route.label, status=record.status, reason=record.reason, seconds=seconds
         )
@@ -105,7 +105,7 @@ def _fields(record: Record, seconds: float) -> dict[str, object]:
 
 
 def _verified(identity: Identity) -> dict[str, object]:
-    # Nothing but what the issuer vouches for is ever said of a caller.
+    # Only claims that the issuer signed are logged about a caller.
     return {
         **Origin.of(identity).named(),
         "repository_id": identity.repository_id,

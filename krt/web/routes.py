@@ -1,21 +1,22 @@
-"""The requests that the public listener knows, each in one row: how it is asked for, and how it is treated."""
+"""The routes of the public listener: one row each, with method and target."""
 
 import re
 from enum import Enum
 
 
 class Route(Enum):
-    """A kind of request. The label is its name in log and metrics; what was asked for is the asker's text.
+    """A kind of request: label, method and target, the latter two as regular expressions.
 
-    Where there is GET, there is HEAD (RFC 9110, section 9.1). Load balancers ask for health with a query of theirs.
-    The target of an announcement is part of its use of a token, which Valkey remembers: it must stay as it is.
+    Log and metrics use the label, because the target itself is the client's text. GET routes also answer HEAD
+    (RFC 9110, section 9.1). Load balancers add a query of their own to health probes. The target of an announcement
+    must never change: it is part of the record by which Valkey recognizes a retry (core.caller.use).
     """
 
     EVENT = "event", "POST", "/event"
     DRY_RUN = "dry_run", "POST", "/event/dry-run"
     HEALTH = "health", "GET|HEAD", r"/healthz(?:\?.*)?"
     REPORT = "report", "GET|HEAD", r"/events/[0-9]{1,20}-[0-9]{1,20}(?:\?wait=[0-9]{1,4})?"
-    OTHER = "other", "(?!)", ""  # whatever is exactly none of them
+    OTHER = "other", "(?!)", ""  # matches nothing; stands for every other request
 
     def __init__(self, label: str, method: str, target: str) -> None:
         self.label = label
@@ -24,12 +25,12 @@ class Route(Enum):
 
     @property
     def announces(self) -> bool:
-        """Whether it announces an image."""
+        """Whether a call of this route announces an image."""
         return self in _ANNOUNCING
 
     @property
     def is_quiet(self) -> bool:
-        """Whether it comes again and again, so that its ordinary answer is logged at debug only."""
+        """Whether clients poll this route, so that its 200 is logged at debug only."""
         return self in _QUIET
 
 
@@ -38,12 +39,12 @@ _QUIET = {Route.HEALTH, Route.REPORT}
 
 
 def route_of(method: bytes, target: bytes) -> Route:
-    """The route of a request line, by its bytes: ASGI's path and query no longer tell `/event?` from `/event`."""
+    """The route of a request line, matched as raw bytes: ASGI's path and query do not tell `/event?` from `/event`."""
     line = b"%b %b" % (method, target)
     return next((route for route in Route if route.line.fullmatch(line)), Route.OTHER)
 
 
 def report_asked_for(target: bytes) -> tuple[str, float]:
-    """The event's id and the seconds to wait in a target of Route.REPORT."""
+    """The event's id and the seconds to wait, from a target of Route.REPORT. Without `?wait=` the seconds are 0."""
     event, _, wait = target.decode().removeprefix("/events/").partition("?wait=")
     return event, float(wait or 0)

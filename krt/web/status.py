@@ -1,7 +1,8 @@
-"""`GET /events/ID`: how an event is getting on, for the repository that announced it and nobody else.
+"""`GET /events/ID`: the report of an event, for the repository that announced it and for nobody else.
 
-The answer's ETag is of what it tells. Who sends it back (If-None-Match) waits for something else than that, so that no
-change between two calls is missed; and is answered 304 if there is nothing else (RFC 9110, section 13.1.2).
+The ETag identifies the report's content. A caller sends it back in If-None-Match together with `?wait=`; the call then
+waits for a report with another ETag. So no change between two calls is missed. If nothing has changed when the wait
+ends, the answer is 304 (RFC 9110, section 13.1.2).
 """
 
 from dataclasses import dataclass
@@ -31,14 +32,17 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class ReportDesk:
-    """Where reports are read and waited for."""
+    """Reads reports, and waits for their changes."""
 
     read: ReadReport
     watch: ReportWatch
 
 
 async def get_event(desk: ReportDesk, call: Call) -> WebAnswer:
-    """The report; where the call waits, not before it has changed. An event of another repository is like none."""
+    """Answer with the report. If the call asks to wait, it is answered after a change, or after MOST_WAIT_SECONDS.
+
+    An event of another repository is answered like an event that does not exist.
+    """
     known, repository_id = _known(call.headers), call.caller.identity.repository_id
     asked, wait_seconds = report_asked_for(call.target)
     try:
@@ -69,8 +73,11 @@ async def _read(desk: ReportDesk, event: EventId, repository_id: str) -> _Found 
 async def _changed(
     desk: ReportDesk, event: EventId, repository_id: str, known: frozenset[str], until: float
 ) -> _Found | None:
-    """The report as it is when it is none of the known (or not the first that is seen), or final, or time is over."""
-    with desk.watch.listening(event) as ear:  # before the first look: no change falls in between
+    """The report once its tag is not in `known`, or the report is final, or at `until`.
+
+    If `known` is empty, the first report that is read counts as known.
+    """
+    with desk.watch.listening(event) as ear:  # before the first read: no change is missed
         found = await _read(desk, event, repository_id)
         old = known or {found.tag if found else ""}
         while found and not found.document.is_final and found.tag in old and await ear.wait(until):
@@ -79,7 +86,7 @@ async def _changed(
 
 
 def _tag(found: Document) -> str:
-    encoded = msgspec.json.encode(found.without_sightings())  # so the tag is a weak one
+    encoded = msgspec.json.encode(found.without_sightings())  # not byte for byte the answer, hence W/
     return f'W/"{sha256(encoded).hexdigest()[:32]}"'
 
 

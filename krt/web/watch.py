@@ -1,4 +1,8 @@
-"""Wakes the calls that wait for an event's report to change: one subscription for all of them, and a look each 5 s."""
+"""Wakes the calls that wait for a report to change.
+
+All calls share one subscription to the reports' channel. Each also looks by itself every LOOK_SECONDS, because a
+message may be lost with its connection.
+"""
 
 from collections import defaultdict
 from collections.abc import AsyncIterable, Iterator
@@ -9,23 +13,26 @@ import trio
 from krt.core.announce.event_id import EventId, parse
 from krt.core.ports import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
 
-LOOK_SECONDS = 5.0  # a ring may be lost with its connection
-TOGETHER_SECONDS = 0.2  # changes that come within this time make one answer
+LOOK_SECONDS = 5.0
+TOGETHER_SECONDS = 0.2  # changes within this time make one answer
 
 
 class Ear:
-    """What one waiting call hears of its event's report."""
+    """Wakes one waiting call when its event's report may have changed."""
 
     def __init__(self, stopping: trio.Event) -> None:
         self._stopping = stopping
         self._rung = trio.Event()
 
     def ring(self) -> None:
-        """The report may have changed."""
+        """Wake the call: the report may have changed."""
         self._rung.set()
 
     async def wait(self, until: float) -> bool:
-        """Return when it is time to look at the report; whether it is worth it: not `until` yet, and not stopping."""
+        """Wait until the call should read the report: after a change, LOOK_SECONDS, or at `until`.
+
+        Returns False if the call must answer without another read: `until` has passed, or the process is stopping.
+        """
         with trio.move_on_at(min(until, trio.current_time() + LOOK_SECONDS)):
             await self._rung.wait()
             if not self._stopping.is_set():
@@ -35,7 +42,7 @@ class Ear:
 
 
 class ReportWatch:
-    """At most `most` calls wait at a time. When `stopping` is set, none waits any longer."""
+    """The waiting calls: at most `most` at a time. Once `stopping` is set, none waits any longer."""
 
     def __init__(self, most: int, stopping: trio.Event) -> None:
         self._most = most
@@ -45,12 +52,12 @@ class ReportWatch:
 
     @property
     def is_open(self) -> bool:
-        """Whether one more call may wait."""
+        """Whether another call may wait."""
         return self._count < self._most and not self._stopping.is_set()
 
     @contextmanager
     def listening(self, event: EventId) -> Iterator[Ear]:
-        """Hear of the report's changes. What is read within the block is followed by every change after it."""
+        """Within the block, the yielded Ear is rung for every change of the event's report."""
         ear = Ear(self._stopping)
         self._ears[event].add(ear)
         self._count += 1
@@ -63,7 +70,7 @@ class ReportWatch:
                 del self._ears[event]
 
     async def hear(self, signals: AsyncIterable[Signal]) -> None:
-        """Take in what the reports' channel says, for ever."""
+        """Wake calls by the messages of the reports' channel, for ever. After a reconnection every call is woken."""
         async for signal in signals:
             match signal:
                 case ChannelMessage(payload):
@@ -74,7 +81,7 @@ class ReportWatch:
                     pass
 
     async def end_when_stopping(self) -> None:
-        """Let every waiting call go as soon as the process stops."""
+        """Wake every waiting call when the process begins to stop."""
         await self._stopping.wait()
         self._ring_all()
 
@@ -86,7 +93,7 @@ class ReportWatch:
     def _ring(self, payload: bytes) -> None:
         try:
             event = parse(payload.decode())
-        except ValueError:  # nobody but krt writes there; whoever does wakes nobody
+        except ValueError:  # not one of krt's messages
             return
         for ear in self._ears.get(event, ()):
             ear.ring()

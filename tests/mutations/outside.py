@@ -1,4 +1,4 @@
-"""krt web, its listener and the live page."""
+"""Mutations of krt.web, its listener and the live page."""
 
 from tests.mutations.mutation import of
 
@@ -8,7 +8,7 @@ _OF_STATUS = of(
         "test_a_change_while_the_report_is_being_read_is_not_missed",
         "web/status.py",
         (
-            "    with desk.watch.listening(event) as ear:  # before the first look: no change falls in between\n"
+            "    with desk.watch.listening(event) as ear:  # before the first read: no change is missed\n"
             "        found = await _read(desk, event, repository_id)\n"
         ),
         ("    found = await _read(desk, event, repository_id)\n    with desk.watch.listening(event) as ear:\n"),
