@@ -1,4 +1,4 @@
-"""The listener of probes, metrics and the live page, beside every role."""
+"""Starts the listener for probes, metrics and the live page, which runs beside every role."""
 
 from socket import gethostname
 
@@ -15,9 +15,9 @@ from krt.serving.listener import Listener
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Answer probes until the process has drained; then the caller cancels this. When `stopping` is set, probes say so.
+    """Serve until cancelled: the caller cancels this task after all roles have ended.
 
-    Pages that somebody looks at end when the process begins to stop.
+    So probes are answered, with `stopping`, while the process drains. Open live pages end as soon as it begins to stop.
     """
     listener = Listener(
         address=daemon.settings.admin.listen,

@@ -1,4 +1,4 @@
-"""How many connections the listeners may have, so that files are left for all else that krt opens."""
+"""Derives the listeners' connection limits from the limit of open files, so that descriptors remain for the rest."""
 
 import sys
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ log = Log("daemon")
 
 LEAST_FILES = 48
 READING_CALLS = 16
-_OWN_FILES = 32  # standard streams, Trio's, listeners, Valkey's, those of a moment; a web uses 12, a worker 18
+_OWN_FILES = 32  # standard streams, Trio, listeners, Valkey, short-lived ones; web uses 12, worker 18
 _MOST_PUBLIC, _MOST_ADMIN = 1536, 256
 _LEAST = 4
 _RAISE = "raise it (LimitNOFILE of systemd, ulimit -n)"
@@ -19,16 +19,16 @@ _RAISE = "raise it (LimitNOFILE of systemd, ulimit -n)"
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """The most connections of the public listener and of the admin listener. Neither takes the other's files."""
+    """The connection limits of the public and the admin listener. Neither listener can use the other's descriptors."""
 
     public: int
     admin: int
 
 
 def room_for(settings: Settings) -> Room:
-    """What the limit of open files has room for; a line where that is less than usual.
+    """The connection limits for this process. Logs `few_files` if they are lower than usual.
 
-    Raises SettingsInvalid where krt itself has none.
+    Raises SettingsInvalid if the limit of open files is below LEAST_FILES.
     """
     limit = _limit()
     if limit is None:
@@ -48,7 +48,7 @@ def _divided(files: int) -> Room:
 
 
 def _of_cluster(settings: Settings) -> int:
-    """How many connections the cluster takes: its calls at once, and a watch of each kind in each namespace."""
+    """The connections to the API server: concurrent calls, and one watch for each kind in each namespace."""
     cluster = settings.cluster
     if cluster is None:
         return 0
@@ -56,7 +56,7 @@ def _of_cluster(settings: Settings) -> int:
 
 
 def _limit() -> int | None:
-    """How many files this process may open; None: as many as it likes."""
+    """How many files this process may open; None if there is no limit."""
     if sys.platform == "win32":
         return None
     import resource

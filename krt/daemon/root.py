@@ -1,4 +1,4 @@
-"""Which parts of krt run together, in what order they become ready, and how they stop."""
+"""Starts the roles of one process in order, and stops them within the grace time."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -29,9 +29,12 @@ _DURABILITY_SECONDS = 60.0
 
 
 async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.TASK_STATUS_IGNORED) -> bool:
-    """Run the roles that the settings name until a signal stops them; whether everything in hand was finished.
+    """Run the roles that the settings name until a signal stops them.
 
-    Raises SettingsInvalid and BindFailed, within exception groups, if the process cannot start with these settings.
+    Returns whether all running work was finished within the grace time. `task_status.started` gives the bound
+    addresses by role. Raises SettingsInvalid and BindFailed, within exception groups, if the process cannot start.
+
+    There are two nurseries: `root` has the roles; `support` has the parts that serve the roles and end after them.
     """
     started, stopping = trio.Event(), trio.Event()
     may_stop, room = signals.stopping_signals(), room_for(settings)
@@ -41,7 +44,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
             _warn_of_registries(settings.admission.patterns)
             daemon.health.add("process", lambda: _phase(started, stopping), _running_since(datetime.now(UTC)))
             async with trio.open_nursery() as root:
-                with trio.CancelScope() as starting:  # which may take long: a credential plugin asks its cloud
+                with trio.CancelScope() as starting:  # a credential plugin may take long
                     support.start_soon(
                         partial(signals.hear, heard, partial(_stop, daemon, starting), stopping=may_stop)
                     )
@@ -106,7 +109,7 @@ async def _watch_durability(broker: Client, metrics: Metrics) -> None:
         try:
             problems = await durability_problems(broker)
         except BrokerUnavailable:
-            await trio.sleep(_PING_SECONDS)  # others say that it is away
+            await trio.sleep(_PING_SECONDS)  # readiness reports that Valkey is away
             continue
         if problems != said and (problems or said):
             log.warning("journal_not_durable", problems=problems) if problems else log.info("journal_durable")

@@ -1,4 +1,4 @@
-"""What the parts of one process share, and what a part is."""
+"""The objects that the roles of one process share, and the interface of a role."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Bound = Mapping[str, tuple[Address, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """What the roles of one process share. `stopping` is set once; whoever drains waits for it."""
+    """The objects that the roles of one process share. `stopping` is set once, when the process must drain."""
 
     settings: Settings
     broker: Client
@@ -31,8 +31,11 @@ class Daemon:
 
 
 class Role(Protocol):
-    """A part that runs until `stopping`. It has started when its sockets are bound; what it lacks: not ready."""
+    """A part of the process that runs until `stopping` is set.
+
+    It counts as started once its sockets are bound. If a server that it needs is missing, it runs and is not ready.
+    """
 
     async def __call__(self, daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-        """Starts with the addresses it listens at."""
+        """Run the role. `task_status.started` gives the addresses it listens at, which may be none."""
         ...

@@ -1,4 +1,4 @@
-"""Signals to a daemon: which stop it, and of which nothing comes but a line. None ends it without one."""
+"""Handles signals: some stop the daemon, all others are logged and ignored. No signal ends it without a log line."""
 
 import signal
 import sys
@@ -22,11 +22,11 @@ def _there_are(names: Iterable[str]) -> frozenset[int]:
     return frozenset(Signals[name] for name in names if name in Signals.__members__)
 
 
-# Of a supervisor, of a terminal (Ctrl-C, Ctrl-\), of a limit of processor time, of a machine that loses its power.
+# Sent by a supervisor, a terminal (Ctrl-C, Ctrl-\), a limit on processor time, or a machine that loses power.
 STOPPING = _there_are(["SIGTERM", "SIGINT", "SIGQUIT", "SIGXCPU", "SIGPWR"])
 _REAL_TIME = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()
-# By default each of these ends a process, and none of them has a meaning for krt. Left as they are: faults (SIGSEGV),
-# whose core somebody wants, SIGTSTP and its kind, which end nothing, and SIGPIPE and SIGXFSZ, which Python ignores.
+# Each of these ends a process by default, and has no meaning for krt. krt leaves three groups alone: faults such as
+# SIGSEGV, whose core dump is useful; SIGTSTP and its kind, which end nothing; SIGPIPE, SIGXFSZ, which Python ignores.
 IGNORED = _there_are(
     ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGSTKFLT", "SIGEMT"]
 ).union(_REAL_TIME)
@@ -35,9 +35,9 @@ _HEARD = STOPPING | IGNORED
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Within the block signals wait for `heard`: what comes while krt reads its settings is not lost.
+    """Within the block, signals are blocked until `heard` unblocks them, so none is lost while krt reads its settings.
 
-    No process may be started before that: it would be deaf.
+    Start no child process before `heard`: it would inherit the blocked signals.
     """
     if sys.platform == "win32":
         yield
@@ -51,8 +51,8 @@ def held() -> Iterator[None]:
 
 @contextmanager
 def heard() -> Iterator[AsyncIterator[int]]:
-    """Every signal that would end the process, until the end of the block. Those that were held come first."""
-    before = {each: signal.signal(each, _pass) for each in _HEARD}  # Trio raises again what comes as it closes
+    """Yield an iterator over the numbers of arriving signals that would end the process. Blocked signals come first."""
+    before = {each: signal.signal(each, _pass) for each in _HEARD}  # Trio re-raises a signal that arrives as it closes
     try:
         with trio.open_signal_receiver(*_HEARD) as signals:
             if sys.platform != "win32":
@@ -64,14 +64,14 @@ def heard() -> Iterator[AsyncIterator[int]]:
 
 
 def stopping_signals() -> frozenset[int]:
-    """STOPPING; and SIGHUP where krt was started in a terminal, which has closed: nobody would see it any more."""
+    """STOPPING, and SIGHUP if krt runs in a terminal: the terminal was closed, and nobody sees the output any more."""
     if "SIGHUP" not in Signals.__members__ or signal.getsignal(signal.SIGHUP) is SIG_IGN or not sys.stderr.isatty():
         return STOPPING
     return STOPPING | {signal.SIGHUP}
 
 
 async def hear(signals: AsyncIterator[int], stop: Callable[[str], None], *, stopping: frozenset[int]) -> None:
-    """Call `stop` with the name of the first of `stopping`. Of each other one there is a line a minute at most."""
+    """Call `stop` with the name of the first signal in `stopping`. Log each other signal at most once a minute."""
     said_at: dict[int, float] = {}
     stopped = False
     async for number in signals:

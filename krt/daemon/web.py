@@ -1,4 +1,4 @@
-"""The role that takes events in."""
+"""The role that accepts events: wires krt.web, krt.oidc, krt.broker and krt.serving together."""
 
 from collections.abc import Callable
 from functools import partial
@@ -34,9 +34,9 @@ _PING_SECONDS = 5.0
 
 
 async def web(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Accept events. Before the issuer's keys are there, the answer to every call is 503 with Retry-After."""
+    """Accept events until `stopping`. As long as krt has no keys of the issuer, it answers 503 with Retry-After."""
     settings, web_settings = daemon.settings, daemon.settings.web
-    assert web_settings is not None, "the role runs where its settings are"
+    assert web_settings is not None, "the role runs only with its settings"
     keys = await key_ring_of(
         web_settings.issuer.url, proxy=web_settings.issuer_proxy, ca_file=web_settings.issuer_ca_file
     )
@@ -79,7 +79,7 @@ def _warn_of_names(rules: tuple[Rule, ...]) -> None:
             log.warning(
                 "policy_trusts_a_name",
                 owner=rule.who.owner,
-                problem="who takes the name over may call: give its id too, as in GITHUB_ALLOWED_ORG=acme@65",
+                problem="an account that takes over the name may call: give the id, as in GITHUB_ALLOWED_ORG=acme@65",
             )
 
 

@@ -1,4 +1,4 @@
-"""The role that restarts."""
+"""The role that restarts workloads: wires krt.worker, krt.cluster and krt.broker together."""
 
 from functools import partial
 from math import inf
@@ -26,9 +26,9 @@ from krt.worker.take import Matching
 
 
 async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Restart what the journal names. Nothing is read from it before the cluster has been listed once."""
+    """Restart the workloads that journaled events name. The journal is read only after the cluster was listed once."""
     settings, cluster_settings = daemon.settings, daemon.settings.cluster
-    assert cluster_settings is not None, "the role runs where its settings are"
+    assert cluster_settings is not None, "the role runs only with its settings"
     presence = presence_of(cluster_settings)
     name, group = cluster_settings.name, group_name(cluster_settings.name, presence)
     journal = ValkeyJournal(daemon.broker, daemon.keys, group=group, most_entries=settings.valkey.most_journal_entries)
@@ -71,7 +71,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         metrics = daemon.metrics.worker
         metrics.watch_index(workloads=lambda: len(cluster.index), watch_ends=cluster.watch_ends)
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
-        nursery.start_soon(chores.tidy, journal)  # before anything is written: at a full Valkey only this makes room
+        nursery.start_soon(chores.tidy, journal)  # before the first write: only trimming makes room in a full Valkey
         events = EventWriter(cluster.transport)
         nursery.start_soon(events.write)
         on_restart = events.restarted if cluster_settings.kubernetes_events else None
@@ -81,12 +81,12 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
         claimed.set()
         around = Around(journal, rollouts, channel, cluster)
         await work(around, matching, rules, bounds, metrics=metrics, stalls=stalls, on_restart=on_restart)
-    if claimed.is_set():  # only an orderly stop gets here: a crash or a cut leaves by an exception
+    if claimed.is_set():  # only an orderly stop gets here; a crash or a cut raises
         await chores.leave(rollouts)
 
 
 def presence_of(settings: ClusterSettings) -> Presence:
-    """What workers with these settings say of themselves."""
+    """The presence that workers with these settings write to Valkey."""
     return Presence(settings.namespaces, settings.kinds, settings.require_opt_in, settings.max_event_age_seconds)
 
 

@@ -1,4 +1,4 @@
-"""The settings of `krt check-policy`: those of krt web that decide about a caller, and no others."""
+"""The settings of `krt check-policy`: only those by which `krt web` decides about a caller."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from krt.settings.table import SettingsReader, row_of, settings_of
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Without an audience, that of the claims is taken for the right one."""
+    """The settings that decide about a caller. If `audience` is None, the claims' own audience counts as correct."""
 
     policy: tuple[Rule, ...] | None = row_of(Admission, "policy")
     allowed_org: Who | None = row_of(Web, "allowed_org")
@@ -26,12 +26,12 @@ class Judge:
     issuer: Issuer = row_of(Web, "issuer")
 
     def rules(self) -> tuple[Rule, ...]:
-        """Who may announce what."""
+        """The rules that say who may announce which images."""
         return rules_of(self.policy, self.allowed_org, self.images)
 
 
 def load_judge(flags: Mapping[str, str], environ: Mapping[str, str]) -> Judge:
-    """Flags by their names, and variables. Raises SettingsInvalid with every problem."""
+    """Read the settings. `flags` maps flag names to values. Raises SettingsInvalid with every problem."""
     rows = settings_of(Judge)
     reader = SettingsReader(flags, environ, rows={Judge: rows}, known=known_variables())
     judge = reader.read(Judge)

@@ -1,4 +1,4 @@
-"""One start: its settings read, and every problem of them said at once."""
+"""Reads the settings of one start, and reports all their problems at once."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,16 +28,16 @@ class Settings:
 
     @property
     def role(self) -> str:
-        """What was started."""
+        """The role: all, web or worker."""
         return "all" if self.web and self.cluster else "web" if self.web else "worker"
 
     def rules(self) -> tuple[Rule, ...]:
-        """Who may announce what, of a start with a web role."""
+        """The rules that say who may announce which images; only with the role web or all."""
         return rules_of(self.admission.policy, self.web.allowed_org if self.web else None, self.admission.images)
 
 
 def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
-    """The settings of a start of `krt ROLE`; `flags` by their names. Raises SettingsInvalid with every problem."""
+    """The settings of `krt ROLE`. `flags` maps flag names to values. Raises SettingsInvalid with every problem."""
     own = rows(role)
     reader = SettingsReader(flags, environ, rows=own, known=known_variables())
     process, valkey, admission = reader.read(Process), reader.read(ValkeySettings), reader.read(Admission)
@@ -55,7 +55,7 @@ def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Set
 
 
 def load_valkey(flags: Mapping[str, str], environ: Mapping[str, str]) -> ValkeySettings:
-    """What leads to Valkey, and nothing else, for a command that is no daemon. Raises SettingsInvalid."""
+    """Only the settings of Valkey, for a command that is not a daemon. Raises SettingsInvalid with every problem."""
     reader = SettingsReader(flags, environ, rows={ValkeySettings: settings_of(ValkeySettings)}, known=known_variables())
     valkey = reader.read(ValkeySettings)
     reader.problems.extend(_given_together(reader.given()))
@@ -99,7 +99,7 @@ def _problem_of_certificate(valkey: ValkeySettings) -> Iterator[str]:
 
 
 def problems_of_audience(audience: str | None, issuer: Issuer) -> Iterator[str]:
-    """Whether the audience is one that the issuer makes tokens for by itself."""
+    """One sentence if the issuer puts this audience into tokens by default (oidc.config.check_audience)."""
     try:
         if audience:
             check_audience(audience, issuer)

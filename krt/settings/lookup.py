@@ -1,4 +1,4 @@
-"""The settings of `krt explain`: those of krt worker that decide what it sees and admits, and no others."""
+"""The settings of `krt explain`: only those that decide which workloads a worker sees and which images it admits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ from krt.settings.table import SettingsReader, row_of, settings_of
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """`kubeconfig` None: where kubectl would look, or the pod's own account.
+    """The settings of a worker's view.
 
-    `policy` and `images` None: whoever asks does not know the worker's policy, and it is not asked.
+    If `kubeconfig` is None: kubectl's own file, or the pod's service account. If `policy` and `images` are both None,
+    the worker's policy is unknown, and the explanation leaves it out.
     """
 
     kubeconfig: Path | None = row_of(
@@ -26,7 +27,7 @@ class Lookup:
     kinds: tuple[str, ...] = row_of(ClusterSettings, "kinds")
     require_opt_in: bool = row_of(ClusterSettings, "require_opt_in")
     policy: tuple[Rule, ...] | None = row_of(
-        Admission, "policy", help="the worker's file of rules, which images it restarts (docs/policy.md)"
+        Admission, "policy", help="the worker's file of rules that say which images it restarts (docs/policy.md)"
     )
     images: tuple[ImagePattern, ...] | None = row_of(
         Admission, "images", help="the image, or the registry path above the images, that the worker restarts"
@@ -34,7 +35,7 @@ class Lookup:
 
 
 def load_lookup(flags: Mapping[str, str], environ: Mapping[str, str]) -> Lookup:
-    """Flags by their names, and variables. Raises SettingsInvalid with every problem."""
+    """Read the settings. `flags` maps flag names to values. Raises SettingsInvalid with every problem."""
     reader = SettingsReader(flags, environ, rows={Lookup: settings_of(Lookup)}, known=known_variables())
     lookup = reader.read(Lookup)
     if lookup is None or reader.problems:

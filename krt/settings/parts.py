@@ -1,4 +1,7 @@
-"""The table: every setting of krt, one line each, in the parts that receive them."""
+"""The table of every setting, one row each, grouped in the dataclasses that hand the values to krt's parts.
+
+Each help text completes "KRT_X is required: …" and stands in `--help` and docs/configuration.md.
+"""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,16 +39,16 @@ from krt.settings.values import (
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Of every role."""
+    """Settings of the process, in every role."""
 
     log_level: str = setting(
-        "LOG_LEVEL", "--log-level", log_level, "what is logged: debug, info, warning or error", default="info"
+        "LOG_LEVEL", "--log-level", log_level, "the lowest level to log: debug, info, warning or error", default="info"
     )
     grace_seconds: float = setting(
         "KRT_GRACE",
         "--grace",
         duration,
-        "how long requests and restarts in hand may take to finish after SIGTERM",
+        "how long running requests and restarts may take to finish after SIGTERM",
         default="25s",
         metavar="DURATION",
     )
@@ -53,7 +56,7 @@ class Process:
         "DEV_MODE",
         "--dev-mode",
         switch,
-        "krt all: embed what is missing, as --dev; refused by web and worker",
+        "for krt all: embed the parts that are missing, as --dev does; web and worker refuse it",
         default="false",
         metavar="BOOL",
         switch=True,
@@ -62,7 +65,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class ValkeySettings:
-    """Of every role: the broker that web and worker meet at."""
+    """Settings of the connection to Valkey and of the journal there, in every role."""
 
     addr: Endpoint = setting(
         "VALKEY_ADDR",
@@ -82,7 +85,7 @@ class ValkeySettings:
         metavar="NAME",
     )
     username: str | None = setting(
-        "VALKEY_USERNAME", "--valkey-username", str, "the ACL user to sign in as", metavar="NAME"
+        "VALKEY_USERNAME", "--valkey-username", str, "the ACL user to authenticate as", metavar="NAME"
     )
     username_file: Path | None = setting(
         "VALKEY_USERNAME_FILE",
@@ -92,7 +95,7 @@ class ValkeySettings:
         metavar="FILE",
     )
     password: Secret | None = setting(
-        "VALKEY_PASSWORD", "--valkey-password", Secret, "its password", metavar="SECRET", shown=stars
+        "VALKEY_PASSWORD", "--valkey-password", Secret, "the user's password", metavar="SECRET", shown=stars
     )
     password_file: Path | None = setting(
         "VALKEY_PASSWORD_FILE",
@@ -135,7 +138,7 @@ class ValkeySettings:
         "KRT_MAX_JOURNAL",
         "--max-journal",
         count(100, 10_000_000),
-        "how many events the journal may hold; above it, 503: well before Valkey is full",
+        "how many events the journal may hold; beyond that, calls are answered 503, well before Valkey is full",
         default="100000",
         metavar="NUMBER",
     )
@@ -143,13 +146,13 @@ class ValkeySettings:
         "KRT_KEY_PREFIX",
         "--key-prefix",
         kubernetes_name,
-        "what every key begins with, in braces: one for each krt on a shared Valkey",
+        "the prefix of every key, in braces; each krt on a shared Valkey needs its own",
         default="krt",
         metavar="NAME",
     )
 
     def endpoint(self) -> Endpoint:
-        """Where to connect, as whom; what is given by itself goes before what stands in the URL."""
+        """The address, TLS and credentials of Valkey. User and password of their own settings win over the URL's."""
         tls = Tls(self.ca_file, self.cert_file, self.key_file) if self.tls or self.addr.tls else None
         username = FromFile(self.username_file) if self.username_file else self.username
         password = FromFile(self.password_file) if self.password_file else self.password
@@ -160,13 +163,13 @@ class ValkeySettings:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Of every role: the images that krt has to do with."""
+    """Settings that say which images may be announced and restarted, in every role."""
 
     policy: tuple[Rule, ...] | None = setting(
         "KRT_POLICY",
         "--policy",
         read_policy,
-        "a file of rules, who may announce which images (docs/policy.md), "
+        "a file of rules that say who may announce which images (docs/policy.md), "
         "instead of GITHUB_ALLOWED_ORG and ALLOWED_IMAGE_PREFIX",
         metavar="FILE",
     )
@@ -181,13 +184,13 @@ class Admission:
 
     @property
     def patterns(self) -> tuple[ImagePattern, ...]:
-        """All that are set, whoever they hold for."""
+        """Every image pattern in the prefix setting and in the rules of the policy."""
         return (*(self.images or ()), *(pattern for rule in self.policy or () for pattern in rule.images))
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Of `krt web`."""
+    """Settings of `krt web`."""
 
     listen: Address = setting(
         "WEB_LISTEN_ADDR",
@@ -201,14 +204,14 @@ class Web:
         "KRT_TRUSTED_PROXIES",
         "--trusted-proxies",
         Listed(network),
-        "networks of the proxies in front: their X-Forwarded-For is believed, their connections have no cap per peer",
+        "networks of trusted proxies in front: krt believes their X-Forwarded-For and does not limit their connections",
         metavar="CIDRS",
     )
     max_waiting: int = setting(
         "KRT_MAX_WAITING",
         "--max-waiting",
         count(0, 100_000),
-        "how many calls may wait for a report to change, at 55 KB of memory each; one more is answered at once",
+        "how many calls may wait for a report to change, at 55 KB of memory each; further calls are answered at once",
         default="1000",
         metavar="NUMBER",
     )
@@ -232,7 +235,7 @@ class Web:
         "KRT_OIDC_ISSUER",
         "--oidc-issuer",
         parse_issuer,
-        "who signs the tokens: GitHub, ghe.com, or an Enterprise Server",
+        "the issuer of the tokens: GitHub, ghe.com, or an Enterprise Server",
         default="https://token.actions.githubusercontent.com",
         metavar="URL",
         may_be_empty=False,
@@ -241,7 +244,7 @@ class Web:
         "KRT_OIDC_PROXY",
         "--oidc-proxy",
         parse_proxy,
-        "the HTTP proxy on the way to the issuer",
+        "the HTTP proxy for calls to the issuer",
         metavar="URL",
         shown=as_proxy,
     )
@@ -256,7 +259,7 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
-    """Of `krt worker`: the Kubernetes API server."""
+    """Settings of `krt worker`: the cluster, and how it restarts workloads."""
 
     kubeconfig: Path | None = setting(
         "KUBECONFIG",
@@ -269,7 +272,7 @@ class ClusterSettings:
         "KRT_CLUSTER",
         "--cluster",
         kubernetes_name,
-        "this cluster's name among all that read the channel",
+        "this cluster's name, unique among all clusters that share the Valkey",
         default="default",
         metavar="NAME",
     )
@@ -277,7 +280,7 @@ class ClusterSettings:
         "KRT_CLUSTER_REPLACE",
         "--cluster-replace",
         switch,
-        "take over the name of this cluster from another one",
+        "take the cluster's name over from another cluster that holds it",
         default="false",
         metavar="BOOL",
         switch=True,
@@ -286,7 +289,7 @@ class ClusterSettings:
         "KRT_NAMESPACES",
         "--namespaces",
         Listed(kubernetes_name),
-        "the only namespaces to watch, by namespaced calls; empty: the whole cluster",
+        "the namespaces to watch, by namespaced calls; empty: the whole cluster",
         metavar="NAMES",
     )
     kinds: tuple[str, ...] = setting(
@@ -301,7 +304,7 @@ class ClusterSettings:
         "KRT_REQUIRE_OPT_IN",
         "--require-opt-in",
         switch,
-        'restart only what is annotated krt/restart: "enabled"',
+        'restart only workloads annotated krt/restart: "enabled"',
         default="false",
         metavar="BOOL",
         switch=True,
@@ -326,7 +329,7 @@ class ClusterSettings:
         "KRT_ROLLOUT_DEADLINE",
         "--rollout-deadline",
         duration,
-        "after what time a rollout that has neither succeeded nor failed is reported as failed",
+        "the time after which an unfinished rollout is reported as failed",
         default="15m",
         metavar="DURATION",
     )
@@ -334,7 +337,7 @@ class ClusterSettings:
         "KRT_KUBERNETES_EVENTS",
         "--kubernetes-events",
         switch,
-        "write a Kubernetes Event on what was restarted; needs the right to create events of events.k8s.io",
+        "write a Kubernetes Event for each restarted workload; needs the right to create events of events.k8s.io",
         default="false",
         metavar="BOOL",
         switch=True,
@@ -343,7 +346,7 @@ class ClusterSettings:
         "KRT_RESTARTS_PER_SECOND",
         "--restarts-per-second",
         count(1, 10_000),
-        "how many restarts a second at most, of all workloads together",
+        "the most restarts a second, of all workloads together",
         default="20",
         metavar="NUMBER",
     )
@@ -351,7 +354,7 @@ class ClusterSettings:
         "KRT_IN_HAND",
         "--in-hand",
         count(1, 5000),
-        "how many events one worker takes at a time",
+        "how many unsettled events one worker holds at a time",
         default="2000",
         metavar="NUMBER",
     )
@@ -359,7 +362,7 @@ class ClusterSettings:
         "KRT_PARALLEL_PATCHES",
         "--parallel-patches",
         count(1, 256),
-        "how many restarts are sent at a time",
+        "how many patches are sent at a time",
         default="16",
         metavar="NUMBER",
     )
@@ -367,7 +370,7 @@ class ClusterSettings:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Of every role: the listener of probes, metrics and the live page, apart from the public one."""
+    """Settings of the listener for probes, metrics and the live page, in every role."""
 
     listen: Address = setting(
         "KRT_ADMIN_ADDR",
@@ -384,6 +387,3 @@ class Admin:
         "names under which a browser may ask for the live page, besides addresses, localhost and names of Services",
         metavar="NAMES",
     )
-
-
-# The parts of each role, by the title that --help and the documentation give them.

@@ -1,4 +1,4 @@
-"""The two ways to say who may announce what: a policy file, read at start, or an organisation and a prefix."""
+"""The two ways to say who may announce which images: a policy file, or an organisation and a prefix."""
 
 import os
 import stat
@@ -14,7 +14,7 @@ from krt.settings.table import Setting
 
 
 def read_policy(path: str) -> tuple[Rule, ...]:
-    """The rules in the file. Raises SettingsInvalid, each of its problems naming the file."""
+    """The rules in the file at `path`. Blocks. Raises SettingsInvalid; each problem names the file."""
     try:
         return parse_policy(_content(Path(path)))
     except OSError as error:
@@ -26,7 +26,7 @@ def read_policy(path: str) -> tuple[Rule, ...]:
 def rules_of(
     policy: tuple[Rule, ...] | None, owner: Who | None, images: tuple[ImagePattern, ...] | None
 ) -> tuple[Rule, ...]:
-    """The file's rules, or the one that organisation and prefix stand for: one of the two ways is given."""
+    """The file's rules if there is a file; else the one rule of `owner` and `images`, which must then be given."""
     if policy is not None:
         return policy
     assert owner is not None, "checked by problems_of_web"
@@ -35,7 +35,7 @@ def rules_of(
 
 
 def problems_of_web(given: frozenset[str], policy: Setting, owner: Setting, images: Setting) -> Iterator[str]:
-    """What is wrong with giving just these variables: krt web takes a file or the other two, never both."""
+    """The problems of the combination `given`, for krt web: it takes a file, or the other two variables, never both."""
     for row in (owner, images):
         if policy.variable in given and row.variable in given:
             yield f"{policy} and {row} are both given: a policy file alone says who may announce which images"
@@ -44,7 +44,7 @@ def problems_of_web(given: frozenset[str], policy: Setting, owner: Setting, imag
 
 
 def problems_of_worker(given: frozenset[str], policy: Setting, images: Setting) -> Iterator[str]:
-    """The same for krt worker, which knows images only: either, or both."""
+    """The problems of the combination `given`, for krt worker: it needs a file or a prefix, and takes both."""
     if not given & {policy.variable, images.variable}:
         yield f"{images} is required: {images.help}"
 
@@ -52,7 +52,7 @@ def problems_of_worker(given: frozenset[str], policy: Setting, images: Setting) 
 def _content(path: Path) -> bytes:
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
-        raise SettingsInvalid(("is no file",))  # a FIFO in its place would hold up the start
+        raise SettingsInvalid(("is no file",))  # opening a FIFO would block the start
     if mode & stat.S_IWOTH and os.name == "posix":
         raise SettingsInvalid(("everybody on this machine may write it: chmod o-w",))
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Which settings each role has."""
+"""The settings of each role."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -23,16 +23,16 @@ PARTS_OF: Mapping[str, tuple[type[SettingsPart], ...]] = {
     "worker": (Process, ValkeySettings, Admission, ClusterSettings, Admin),
     "all": (Process, ValkeySettings, Admission, Web, ClusterSettings, Admin),
 }
-_DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # a web may share its pod
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # so that both fit in one pod
 
 
 def rows(role: str) -> dict[type[SettingsPart], dict[str, Setting]]:
-    """The settings of a role, by part and field, as this role has them."""
+    """The settings of a role, by part and field, with this role's defaults."""
     return {part: {name: _of_role(row, role) for name, row in settings_of(part).items()} for part in PARTS_OF[role]}
 
 
 def known_variables() -> frozenset[str]:
-    """All that may be set; any other that begins with KRT_ is a mistake."""
+    """Every variable that may be set. Any other one that begins with KRT_ is a mistake."""
     return frozenset(row.variable for part in rows("all").values() for row in part.values()) | OF_OTHERS
 
 

@@ -1,6 +1,9 @@
-"""How settings are declared and read: environment first, each variable with one flag that wins over it.
+"""Declares and reads settings: each has one environment variable, and one flag that wins over it.
 
-Every problem of one start is collected and reported at once; what a secret holds is never part of a sentence.
+All problems of a start are collected and reported at once. No sentence quotes a value, which may be a secret.
+
+Ours and not pydantic-settings, environs or dynaconf: none reads a flag beside each variable, reports unknown variables
+with a proposal, and generates --help and the documentation from the same row.
 """
 
 import re
@@ -12,7 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from krt.errors import SettingsInvalid
 
-# What Kubernetes injects for each Service of the namespace: one called `krt-web` must not stop the pod.
+# Kubernetes injects these for each Service of the namespace. A Service called `krt-web` must not stop the pod.
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 _INJECTED = re.compile(
     r".+_(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"
@@ -25,7 +28,7 @@ _SYNONYMS = {**dict.fromkeys(("LISTEN", "BIND", "ADDRESS", "HOST", "URL"), "ADDR
 
 
 class SettingsPart(Protocol):
-    """A frozen dataclass, each field of which is a setting."""
+    """A frozen dataclass whose fields are all settings."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -35,9 +38,11 @@ P = TypeVar("P", bound=SettingsPart)
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table. `default` as it would be written; None: required; empty: nothing.
+    """One row of the table.
 
-    An empty variable counts as not given, unless `may_be_empty` is false: then it is a value like any other, and wrong.
+    `parse` reads a value and raises ValueError with one sentence, or SettingsInvalid. `default` is the text of the
+    default; None means that the setting is required, empty that it may be absent. An empty variable counts as not
+    given; if `may_be_empty` is false, it is parsed instead, and refused.
     """
 
     variable: str
@@ -46,7 +51,7 @@ class Setting:
     help: str
     default: str | None = ""
     metavar: str = "TEXT"
-    shown: Callable[[str], str] | None = None  # how a value that may hold a secret is printed; None: as it is
+    shown: Callable[[str], str] | None = None  # prints a value that may hold a secret; None: print it as it is
     switch: bool = False
     may_be_empty: bool = True
 
@@ -56,7 +61,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A setting in force, as text, and where it came from: "flag", "variable" or "default"."""
+    """The text of a setting, and its source: "flag", "variable" or "default"."""
 
     setting: Setting
     text: str
@@ -64,29 +69,30 @@ class Value:
 
     @property
     def shown(self) -> str:
-        """What may be printed of it."""
+        """The text as it may be printed: secrets are replaced."""
         return self.setting.shown(self.text) if self.setting.shown and self.text else self.text
 
 
 def setting(variable: str, flag: str, parse: Callable[[str], Any], help: str, **more: Any) -> Any:  # noqa: A002
-    """Declare a dataclass field to be a setting; see `Setting` for what may follow."""
+    """Declare a dataclass field as a setting. `more` are further fields of Setting."""
     return field(metadata={"setting": Setting(variable, flag, parse, help, **more)})
 
 
 def row_of(part: type[SettingsPart], name: str, **changes: Any) -> Any:
-    """Declare a dataclass field to be a setting that another part has, but for `changes`."""
+    """Declare a dataclass field as the setting `name` of `part`, with `changes` to the row."""
     return field(metadata={"setting": replace(settings_of(part)[name], **changes)})
 
 
 def settings_of(part: type[SettingsPart]) -> dict[str, Setting]:
-    """The rows of one part, by the names of its fields."""
+    """The rows of one part, by field name."""
     return {f.name: f.metadata["setting"] for f in fields(part)}
 
 
 class SettingsReader:
-    """Reads parts, one after another, from one start's flags and environment. `problems` are a sentence each.
+    """Reads parts, one after another, from the flags and the environment of one start.
 
-    `rows` are the settings of each part by field, `known` all variables that may be given.
+    `rows` are the settings of each part by field, `known` all variables that may be given. `problems` collects one
+    sentence for each problem, `values` each setting read.
     """
 
     def __init__(
@@ -105,13 +111,13 @@ class SettingsReader:
         self.values: list[Value] = []
 
     def read(self, part: type[P]) -> P | None:
-        """The part; None if it has a problem, which joins `problems`."""
+        """Read the part. If a setting of it has a problem, add the problem to `problems` and return None."""
         before = len(self.problems)
         read = {name: self._read(row) for name, row in self._rows[part].items()}
         return part(**read) if len(self.problems) == before else None
 
     def given(self) -> frozenset[str]:
-        """The variables of the settings read so far that have a value, good or bad."""
+        """The variables of the settings read so far that have a value, valid or not."""
         return frozenset(value.setting.variable for value in self.values if value.text)
 
     def _read(self, row: Setting) -> Any:
@@ -123,7 +129,7 @@ class SettingsReader:
         if not value.text and not row.default:
             return _nothing(row)
         try:
-            value.text.encode()  # bytes that were no UTF-8 are half surrogate pairs now: never sent, logged or printed
+            value.text.encode()  # undecodable bytes are lone surrogates here, which cannot be sent or logged
             return row.parse(value.text)
         except UnicodeEncodeError:
             self.problems.append(f"{row}: write it in UTF-8")
@@ -143,20 +149,20 @@ class SettingsReader:
 
 
 def _nothing(row: Setting) -> Any:
-    # A list that is not given is empty; any other value that is not given is None.
+    # A list that is not given is an empty tuple; any other setting that is not given is None.
     return getattr(row.parse, "nothing", None)
 
 
 def _unknown_variables(environ: Mapping[str, str], known: frozenset[str], own: set[str]) -> Iterator[str]:
     for name in sorted(environ):
         if name.startswith(_PREFIX) and name not in known and not _INJECTED.fullmatch(name):
-            # One environment may serve several roles: a setting of another one is proposed if it is all but the same.
+            # One environment may serve several roles, so another role's setting is proposed if it is nearly the same.
             meant = _named_by(name, own) or _nearest(name, own, 0.7) or _nearest(name, known - OF_OTHERS, 0.9)
             yield f"{name} is no setting of krt{f'; did you mean {meant}?' if meant else ''}"
 
 
 def _named_by(name: str, variables: AbstractSet[str]) -> str | None:
-    """The one of these that has its words and no others, or the only one that has them all; synonyms count."""
+    """The variable with exactly the words of `name`, or the only one with all of them; synonyms count as equal."""
     words = _words(name)
     for wanted in (words, {_SYNONYMS.get(word, word) for word in words}):
         found = [variable for variable in variables if wanted == _words(variable)]
@@ -171,7 +177,7 @@ def _words(name: str) -> set[str]:
 
 
 def _nearest(name: str, variables: AbstractSet[str], cutoff: float) -> str | None:
-    """The one of these that looks like it, but for the prefix that all of krt's have in common."""
+    """The variable with the spelling nearest to `name`, compared without the common prefix."""
     by_rest = {variable.removeprefix(_PREFIX): variable for variable in sorted(variables)}
     found = get_close_matches(name.removeprefix(_PREFIX), by_rest, n=1, cutoff=cutoff)
     return by_rest[found[0]] if found else None

@@ -1,4 +1,4 @@
-"""How single values are written: each function reads one form, or raises ValueError with a sentence."""
+"""Parsers for single values. Each function reads one form, or raises ValueError with one sentence."""
 
 import ipaddress
 import os
@@ -24,7 +24,7 @@ _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def duration(text: str) -> float:
-    """Seconds of `250ms`, `5s`, `15m`, `1h` or a plain number of seconds; more than zero."""
+    """Seconds, from `250ms`, `5s`, `15m`, `1h` or a plain number of seconds; above 0, at most 30 days."""
     found = _DURATION.fullmatch(text)
     seconds = float(found[1]) * _UNIT_SECONDS[found[2]] if found else 0.0
     if not 0 < seconds <= 30 * 24 * 3600:
@@ -33,7 +33,7 @@ def duration(text: str) -> float:
 
 
 def switch(text: str) -> bool:
-    """True or false, in any of the usual words."""
+    """A boolean, from any of the usual words."""
     word = text.lower()
     if word not in _TRUE | _FALSE:
         raise ValueError("write true or false")
@@ -41,7 +41,7 @@ def switch(text: str) -> bool:
 
 
 def count(least: int, most: int) -> Callable[[str], int]:
-    """A reader of whole numbers within bounds."""
+    """A parser of whole numbers from `least` to `most`."""
 
     def read(text: str) -> int:
         if not _NUMBER.fullmatch(text) or not least <= int(text) <= most:
@@ -52,7 +52,7 @@ def count(least: int, most: int) -> Callable[[str], int]:
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """A reader of one of a few words, in any case."""
+    """A parser of one of `words`, in any case. It returns the word as spelled in `words`."""
     by_folded = {word.lower(): word for word in words}
 
     def read(text: str) -> str:
@@ -64,7 +64,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def log_level(text: str) -> str:
-    """One of debug, info, warning and error, in lower case; `warn` as the Go peer writes it."""
+    """One of debug, info, warning and error, in lower case. `warn`, the spelling of the Go peer, means warning."""
     word = {"warn": "warning"}.get(text.lower(), text.lower())
     if word not in _LOG_LEVELS:
         raise ValueError(f"write one of {', '.join(_LOG_LEVELS)}")
@@ -72,14 +72,14 @@ def log_level(text: str) -> str:
 
 
 def channel_name(text: str) -> str:
-    """A name of a PubSub channel: whatever can be seen when it is logged."""
+    """The name of a PubSub channel: any printable text."""
     if not text or not text.isprintable():
         raise ValueError("write a name without control characters")
     return text
 
 
 def kubernetes_name(text: str) -> str:
-    """A name as Kubernetes allows for labels, in lower case."""
+    """A name of up to 63 characters as Kubernetes allows it for labels, in lower case only."""
     if not _NAME.fullmatch(text):
         raise ValueError(
             "write up to 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
@@ -88,14 +88,14 @@ def kubernetes_name(text: str) -> str:
 
 
 def host_name(text: str) -> str:
-    """A name as it stands in the Host of a request, without a port, in lower case."""
+    """A host name as in the Host header, without a port. Returned in lower case."""
     if not _HOST.fullmatch(text):
         raise ValueError("write host names such as krt.example.com, without a port")
     return text.lower()
 
 
 def readable_file(text: str) -> Path:
-    """A path at which a file can be read now."""
+    """The path of a file that can be read now. Blocks."""
     path = Path(text)
     try:
         check_file(path, most_bytes=_MOST_FILE_BYTES)
@@ -105,7 +105,7 @@ def readable_file(text: str) -> Path:
 
 
 def kubeconfig_files(text: str) -> Path:
-    """A path of a kubeconfig, or of several with `os.pathsep` between them, of which some may be missing."""
+    """The path of a kubeconfig, or several paths separated by `os.pathsep`. Of several, some may be missing. Blocks."""
     names = [name for name in text.split(os.pathsep) if name]
     if len(names) < 2 or Path(text).exists():
         return readable_file(names[0] if len(names) == 1 else text)
@@ -116,8 +116,8 @@ def kubeconfig_files(text: str) -> Path:
 
 
 def authorities_file(text: str) -> Path:
-    """A path of a file in PEM form whose certificates can be trusted from now on."""
-    from krt.tls import client_context  # imports ssl, which `krt notify` does without until it calls
+    """The path of a PEM file with certificates of authorities, which is loaded once to check it. Blocks."""
+    from krt.tls import client_context  # it imports ssl, which `krt notify` needs only once it calls
 
     path = readable_file(text)
     client_context(path, None, None)
@@ -133,7 +133,7 @@ def network(text: str) -> Network:
 
 
 class Listed:
-    """A reader of comma-separated values, none twice; nothing given is an empty tuple."""
+    """A parser of comma-separated values without duplicates. `nothing` is the value of a list that is not given."""
 
     nothing: tuple[Any, ...] = ()
 
@@ -146,21 +146,21 @@ class Listed:
         if len(values) < self._least:
             raise ValueError(f"write {self._least} or more, separated by commas")
         if len(set(values)) != len(values):
-            raise ValueError("a value stands there twice")
+            raise ValueError("a value is listed twice")
         return values
 
 
 def stars(_: str) -> str:
-    """How a secret is shown."""
+    """The printed form of a secret."""
     return "***"
 
 
 def without_password(url: str) -> str:
-    """How a URL is shown that may hold user and password."""
+    """The printed form of a URL: user and password are replaced by `***`."""
     found = _URL_WITH_USER.fullmatch(url)
     return f"{found[1] or ''}***@{found[2]}" if found else url
 
 
 def as_proxy(url: str) -> str:
-    """How the URL of a proxy is shown: without what may be secret in it, a query or fragment included."""
+    """The printed form of a proxy's URL: without user, password, query and fragment, any of which may be secret."""
     return re.split("[?#]", without_password(url), maxsplit=1)[0]

@@ -268,7 +268,7 @@ def test_the_setting_that_is_meant_by_another_word_is_proposed_or_none(role: str
         ("KRT_OIDC_PROXY", "socks5://proxy:1080", "write the proxy as"),
         ("KUBECONFIG", "/absent", "the file cannot be read"),
         ("KRT_CLUSTER", "Prod", "write up to 63"),
-        ("KRT_NAMESPACES", "shop,shop", "stands there twice"),
+        ("KRT_NAMESPACES", "shop,shop", "listed twice"),
         ("KRT_KINDS", "Pod", "write Deployment or StatefulSet or DaemonSet"),
         ("KRT_KINDS", ",", "write 1 or more"),
         ("KRT_MIN_INTERVAL", "5 s", "write a duration"),

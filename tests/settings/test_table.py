@@ -77,7 +77,7 @@ def test_every_problem_is_told_at_once_each_with_variable_and_flag() -> None:
         "KRT_NAME (or --name) is required: a name",
         "KRT_WAIT (or --wait): write a duration such as 5s, 15m or 1h",
         "KRT_LOUD (or --loud): write true or false",
-        "KRT_MANY (or --many): a value stands there twice",
+        "KRT_MANY (or --many): a value is listed twice",
     ]
 
 

@@ -171,7 +171,7 @@ def test_a_list_is_separated_by_commas(text: str, values: tuple[str, ...]) -> No
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("shop,shop", "stands there twice"), ("shop,Cart", "lower-case"), ("shop;cart", "lower-case")],
+    [("shop,shop", "listed twice"), ("shop,Cart", "lower-case"), ("shop;cart", "lower-case")],
 )
 def test_a_list_with_a_value_that_is_none_or_twice_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
