@@ -1,6 +1,6 @@
-"""krt check-policy: which rule admits a caller's event, or which field of which rule refuses it, and why in the open.
+"""krt check-policy: tells the operator which rule admits a caller's event, or which field of which rule refuses it.
 
-An answer of krt web says none of this to its caller: here the operator, who can read the policy anyway, finds out.
+krt web tells its callers none of this. The operator can read the policy anyway.
 """
 
 import argparse
@@ -28,15 +28,15 @@ from krt.settings.table import settings_of
 ADMITTED, REFUSED = 0, 1
 
 _MOST_BYTES = 64 * 1024
-_MOST_DIGITS = 11  # of seconds since 1970
-_CLAIMS = {"issuer": "iss", "expires_at": "exp"}  # where the claim's name is not the identity's
-_DERIVED = {"run_url"}  # made of other claims
-_MORE_TIMES = ("iat", "nbf")  # of a token, and of no identity
+_MOST_DIGITS = 11  # in seconds since 1970
+_CLAIMS = {"issuer": "iss", "expires_at": "exp"}  # fields of Identity whose claim has another name
+_DERIVED = {"run_url"}  # fields of Identity that are built from other claims
+_MORE_TIMES = ("iat", "nbf")  # claims that are required and not in Identity
 
 _DESCRIPTION = (
     "Say which rule of krt web's policy admits an event, or which field of which rule refuses it. "
     "krt notify prints the claims of a refused token; the file may hold any token's payload. "
-    "Its times are judged, at --at; its signature is not looked at."
+    "The token's times are checked, at --at; its signature is not."
 )
 _EPILOG = "exit codes: 0 admitted; 1 refused; 2 bad input"
 
@@ -50,7 +50,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     question.add_argument(
         "--at",
         metavar="TIME",
-        help="when krt web was asked, such as 2026-11-29T10:00:00Z or in seconds since 1970 (default: now)",
+        help="the time of the call, such as 2026-11-29T10:00:00Z or in seconds since 1970 (default: now)",
     )
     question.add_argument("--image", metavar="IMAGE", required=True, help="the image, such as ghcr.io/acme/shop")
     question.add_argument("--tags", metavar="TAG,TAG", help="its tags, if IMAGE names none")
@@ -58,7 +58,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the verdict; the exit code."""
+    """Print the verdict. Returns the exit code."""
     try:
         judge, claims, event, at = _read(args, environ)
     except SettingsInvalid as error:

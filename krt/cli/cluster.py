@@ -1,4 +1,4 @@
-"""krt cluster: the clusters whose workers have said at this Valkey that they are there; drop one that is retired."""
+"""krt cluster: lists the clusters whose workers have used this Valkey, and forgets a retired one."""
 
 import argparse
 import json
@@ -22,11 +22,11 @@ from krt.settings.parts import ValkeySettings
 from krt.settings.table import settings_of
 
 _OPERATOR = (
-    "of the users in krt's users.acl only krt-operator may forget a cluster, and he is off: "
-    'docs/operations.md has the commands that turn him on and sign in as him ("a cluster is retired")'
+    "of the users in krt's users.acl only krt-operator may forget a cluster, and that user is disabled: "
+    'docs/operations.md has the commands that enable it and authenticate as it ("a cluster is retired")'
 )
 _DENIED = f"the user that VALKEY_USERNAME names may not forget a cluster; {_OPERATOR}"
-_OF_DAEMONS = {"channel", "most_journal_entries"}  # of Valkey's settings
+_OF_DAEMONS = {"channel", "most_journal_entries"}  # fields of ValkeySettings that this command does not use
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
@@ -36,8 +36,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     listing = actions.add_parser(
         "list",
-        help="every cluster, and when its workers were last there",
-        description="List the clusters whose workers have said that they are there, and when they last did.",
+        help="every cluster, and when its workers were last seen",
+        description="List the clusters whose workers have used this Valkey, and when they were last seen.",
         epilog="exit codes: 0 listed; 2 bad input, or no answer from Valkey",
     )
     listing.add_argument("--json", dest="as_json", action="store_true", help="print one JSON array")
@@ -46,8 +46,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "forget",
         help="drop a cluster that is retired: no event waits for it any more",
         description=(
-            "Drop a cluster whose workers are gone for good. Events no longer wait for it, what its workers left "
-            "unfinished is finished by nobody, and its name is free."
+            "Drop a cluster whose workers are gone for good. Events no longer wait for it, nobody finishes the work "
+            "that its workers left, and its name is free."
         ),
         epilog="exit codes: 0 forgotten; 2 no such cluster, its workers live, bad input, or no answer from Valkey",
     )
@@ -59,7 +59,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the clusters; the exit code."""
+    """Print the clusters. Returns the exit code."""
     try:
         seen = trio.run(_list, load_valkey(given_flags(args), environ))
     except (SettingsInvalid, BrokerUnavailable) as error:
@@ -75,7 +75,7 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def run_forget(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Drop the cluster; the exit code."""
+    """Drop the cluster. Returns the exit code."""
     try:
         done = trio.run(_forget, load_valkey(given_flags(args), environ), args.name)
     except BrokerRefused as error:
@@ -107,7 +107,7 @@ async def _forget(valkey: ValkeySettings, name: str) -> Forgotten:
 
 
 def _refused(error: BrokerRefused) -> str:
-    """What a refusal asks for: not a right more for a daemon's user, which the error itself would propose."""
+    """The sentence for a refusal. The error's own text would propose more rights for a daemon's user: wrong here."""
     match error.code:
         case "NOPERM":
             return _DENIED

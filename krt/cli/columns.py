@@ -1,10 +1,10 @@
-"""Tables for people: a heading, and a line for each row, as wide as what stands in them."""
+"""Formats tables for people: a heading, one line for each row, and columns as wide as their longest cell."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 
 def columns(heading: Sequence[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    """The lines; none where there is no row. Whatever a cell holds, a line stays a line."""
+    """The lines; none if there are no rows. Unprintable characters become `?`, so a cell cannot break its line."""
     cells = [[_plain(cell) for cell in row] for row in rows]
     if not cells:
         return

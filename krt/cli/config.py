@@ -1,4 +1,4 @@
-"""krt config: every setting of a role as it is in force, and where each came from."""
+"""krt config: prints the value and the source of every setting of a role."""
 
 import argparse
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from krt.settings.table import Value
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
     """Add `config` to the commands of krt."""
-    description = "Show every setting of a role: its variable, its value in force, where that came from, and its flag."
+    description = "Show every setting of a role: its variable, its value, the value's source, and its flag."
     parser = subparsers.add_parser(name, description=description)
     parser.set_defaults(run=run)
     roles = parser.add_subparsers(title="roles", metavar="ROLE", dest="role", required=True)
@@ -24,7 +24,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the settings; the exit code."""
+    """Print the settings. Returns the exit code."""
     try:
         settings = load(args.role, given_flags(args), environ)
     except SettingsInvalid as error:

@@ -1,4 +1,4 @@
-"""krt all --dev: the daemon with everything it needs embedded, and a line to paste that sends it an event."""
+"""krt all --dev: runs the daemon with embedded servers, and prints a command line that sends it an event."""
 
 import ipaddress
 import shlex
@@ -17,7 +17,7 @@ from krt.output import tell
 from krt.serving.address import Address
 from krt.settings.load import Settings, load
 
-# What is embedded unless a flag names another: a variable left in a shell must not lead --dev to a real cluster.
+# Variables that --dev ignores: one left over in a shell must not lead it to a real cluster. Only a flag can.
 _EMBEDDED = {
     "KUBECONFIG",
     "VALKEY_ADDR",
@@ -34,12 +34,12 @@ _EMBEDDED = {
     "KRT_OIDC_CA_FILE",
     "KRT_NAMESPACES",
 }
-_SIMPLE_POLICY = {"GITHUB_ALLOWED_ORG", "ALLOWED_IMAGE_PREFIX"}  # what a policy file of one's own replaces
+_SIMPLE_POLICY = {"GITHUB_ALLOWED_ORG", "ALLOWED_IMAGE_PREFIX"}  # replaced by a policy file, if one is given
 _LISTEN = {"WEB_LISTEN_ADDR": "127.0.0.1:8080", "KRT_ADMIN_ADDR": "127.0.0.1:8081"}
 
 
 async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    """Run until a signal stops it; whether everything in hand was finished. Raises as krt.daemon.root.run does."""
+    """Run until a signal stops it. Returns and raises as krt.daemon.root.run does."""
     own = {name: value for name, value in environ.items() if name not in _EMBEDDED}
     with_valkey, with_cluster = "--valkey-addr" not in flags, "--kubeconfig" not in flags
     async with embedded(valkey=with_valkey, cluster=with_cluster) as parts_of_dev:
@@ -56,15 +56,15 @@ def _needed(embedded: Mapping[str, str], flags: Mapping[str, str], own: Mapping[
 
 @dataclass(frozen=True, slots=True)
 class _Greeting:
-    """Says what runs, once the daemon has started."""
+    """A task status that prints the greeting once the daemon has started."""
 
     embedded: Embedded
 
     def started(self, value: Bound | None = None) -> None:
-        """Print where krt listens, and the line that sends an event."""
-        assert value is not None, "the daemon says where it listens"
+        """Print the addresses and the command line that sends an event."""
+        assert value is not None, "the daemon passes its addresses"
         web, admin = value["web"][0], value["admin"][0]
-        with suppress(OutputLost):  # nobody reads it, and krt runs all the same
+        with suppress(OutputLost):  # krt runs even if nobody reads the greeting
             tell(
                 "krt all --dev, for trying krt out; this machine alone can reach it. It started:",
                 *(f"  {part}" for part in self.embedded.started),

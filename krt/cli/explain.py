@@ -1,4 +1,4 @@
-"""krt explain: with the operator's own kubeconfig, which workloads an event would restart, which not, and why."""
+"""krt explain: says which workloads an event would restart, which not, and why, by the operator's own kubeconfig."""
 
 import argparse
 import json
@@ -22,11 +22,11 @@ from krt.settings.lookup import Lookup, load_lookup
 from krt.settings.table import settings_of
 
 _DESCRIPTION = (
-    "Say which workloads an event would restart, which not, and why not. Asks the cluster once, with your own "
-    "kubeconfig, and changes nothing; krt itself is not asked. Give it the settings of the worker that you ask about, "
-    "its policy among them."
+    "Say which workloads an event would restart, which not, and why not. The command asks the cluster once, with your "
+    "own kubeconfig, and changes nothing; it does not ask krt. Give it the settings of the worker in question, its "
+    "policy included."
 )
-_EPILOG = "exit codes: 0 answered, whatever the answer is; 2 bad input, or a cluster that does not answer"
+_EPILOG = "exit codes: 0 answered, whatever the answer is; 2 bad input, or the cluster does not answer"
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
@@ -38,14 +38,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "images",
         nargs="+",
         metavar="IMAGE[:TAG]",
-        help="what was pushed, as ghcr.io/acme/shop:dev; without TAG, latest",
+        help="the pushed image, such as ghcr.io/acme/shop:dev; without TAG, latest",
     )
     question.add_argument("--json", dest="as_json", action="store_true", help="print one JSON object")
     add_part(parser, "krt worker", settings_of(Lookup).values())
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the answer; the exit code."""
+    """Print the answer. Returns the exit code."""
     try:
         lookup, asked = _read(args, environ)
         kubeconfig = lookup.kubeconfig or _users_own(environ)
@@ -84,6 +84,6 @@ def _event(text: str) -> Event:
 
 
 def _users_own(environ: Mapping[str, str]) -> Path | None:
-    """Where kubectl looks; None, the pod's own account, if nothing is there."""
+    """kubectl's default kubeconfig, or None, the pod's service account, if that file does not exist."""
     path = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
     return path if path.is_file() else None

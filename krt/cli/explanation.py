@@ -1,4 +1,4 @@
-"""What `krt explain` has found, as a table for people and as JSON: both say the same."""
+"""Formats the findings of `krt explain` as a table for people and as JSON, with the same content."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ Answers = Sequence[tuple[Event, Sequence[Finding]]]
 
 
 def lines(found: Survey, view: WorkerView, answers: Answers) -> Iterator[str]:
-    """For people."""
+    """The lines for people."""
     yield f"cluster: {found.url}"
     if not view.has_policy:
         yield _how_to_ask()
@@ -31,7 +31,7 @@ def lines(found: Survey, view: WorkerView, answers: Answers) -> Iterator[str]:
 
 
 def document(found: Survey, view: WorkerView, answers: Answers) -> dict[str, Any]:
-    """For programs."""
+    """The JSON document for programs."""
     return {
         "cluster": found.url,
         "policy_asked": view.has_policy,

@@ -1,4 +1,4 @@
-"""The settings table as command-line flags: what is given is text; what it means, the table's reader says."""
+"""Adds the settings table to argparse as flags. Values stay text; krt.settings.table parses them."""
 
 import argparse
 from collections.abc import Iterable
@@ -8,20 +8,20 @@ from krt.settings.table import Setting
 
 
 def add_settings(parser: argparse.ArgumentParser, role: str) -> None:
-    """A flag for each setting of a role, in groups by part. What was not given is absent from the namespace."""
+    """Add a flag for each setting of a role, in groups by part. A flag that is not given leaves no attribute."""
     for part, settings in rows(role).items():
         add_part(parser, TITLES[part], settings.values())
 
 
 def add_part(parser: argparse.ArgumentParser, title: str, settings: Iterable[Setting]) -> None:
-    """A flag for each of these settings, as one group."""
+    """Add a flag for each of these settings, as one group."""
     group = parser.add_argument_group(title)
     for row in settings:
         _add(group, row)
 
 
 def given_flags(args: argparse.Namespace) -> dict[str, str]:
-    """The flags that were given, by their names."""
+    """The values of the given flags, by flag name."""
     return {name: value for name, value in vars(args).items() if name.startswith("--")}
 
 

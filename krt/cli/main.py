@@ -1,4 +1,4 @@
-"""The command line: which command is meant. Only that one's module is imported."""
+"""Parses the command line and runs the command. Only the module of that command is imported."""
 
 import argparse
 import logging
@@ -23,15 +23,15 @@ _COMMANDS = {
     "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),
     "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
     "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or what refuses it"),
-    "config": ("krt.cli.config", "show every setting in force and where it came from"),
+    "config": ("krt.cli.config", "show every setting, its value and its source"),
 }
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
-    """Run the command that `argv` names; the exit code. Bad arguments end in SystemExit(2), as argparse does it."""
+    """Run the command that `argv` names. Returns the exit code. Raises SystemExit(2) for bad arguments."""
     _fill_streams()
     if not logging.getLogger().handlers:
-        logging.getLogger().addHandler(logging.NullHandler())  # Python's last resort is a bare line without its fields
+        logging.getLogger().addHandler(logging.NullHandler())  # else Python prints log lines without fields
     words = sys.argv[1:] if argv is None else argv
     try:
         args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
@@ -49,17 +49,17 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 
 def _fill_streams() -> None:
-    """A stream that the caller has closed goes nowhere: Python has None for it, and a socket would get its number."""
+    """Open /dev/null for each closed standard stream. Python has None for it, and a socket would get its descriptor."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - for good
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open
 
 
 def _parser(command: str | None) -> Parser:
     parser = Parser(
         prog="krt",
         description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
-        epilog="krt help COMMAND says more about one; krt version, which krt this is.",
+        epilog="krt help COMMAND explains a command; krt version prints the version.",
         missing=f"; the commands are {', '.join(_COMMANDS)}",
     )
     parser.add_argument("--version", action="version", version=f"krt {__version__}")
@@ -74,12 +74,12 @@ def _parser(command: str | None) -> Parser:
 
 
 def _add_words(subparsers: "argparse._SubParsersAction[Parser]") -> None:
-    """`krt help COMMAND` and `krt version`, which people try before the flags of the same names."""
+    """Add `krt help COMMAND` and `krt version`: many people try them before --help and --version."""
     helping = subparsers.add_parser("help", add_help=False)
-    helping.add_argument("-h", "--help", action="store_true")  # the help about help is krt's own
+    helping.add_argument("-h", "--help", action="store_true")  # `krt help --help` is krt's help
     helping.add_argument("words", metavar="COMMAND", nargs="*")
     helping.set_defaults(run=_run_help)
-    subparsers.add_parser("version", description="Say which krt this is.").set_defaults(run=_run_version)
+    subparsers.add_parser("version", description="Print the version of krt.").set_defaults(run=_run_version)
 
 
 def _run_help(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:

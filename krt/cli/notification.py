@@ -1,4 +1,4 @@
-"""What the arguments and variables of krt notify ask for, and what is wrong with them."""
+"""Reads the arguments and variables of `krt notify`, and reports all problems at once."""
 
 import argparse
 import re
@@ -15,13 +15,13 @@ from krt.core.announce import announced
 from krt.errors import EventInvalid, SettingsInvalid
 from krt.settings.values import duration, readable_file
 
-CALL_SECONDS, WAIT_SECONDS = 60.0, 900.0  # unless --timeout says otherwise
+CALL_SECONDS, WAIT_SECONDS = 60.0, 900.0  # the defaults of --timeout
 
 T = TypeVar("T")
 
 
 def read(args: argparse.Namespace, environ: Mapping[str, str]) -> Notification:
-    """What is asked for. Raises SettingsInvalid with every problem."""
+    """The notification that the arguments ask for. Raises SettingsInvalid with every problem."""
     problems: list[str] = []
     event = _collect(problems, lambda: announced.read(args.image, args.tags))
     server = _collect(problems, lambda: _server(args.url or environ.get("KRT_URL", "")))
@@ -55,7 +55,7 @@ def _named(name: str, parse: Callable[[str], T], text: str) -> T:
 def _server(url: str) -> KrtServer:
     if not url:
         raise ValueError("KRT_URL (or --url) is required: where krt web is, such as https://krt.example.com")
-    return _named("KRT_URL (or --url)", parse_server, url)  # not shown: it may hold a password
+    return _named("KRT_URL (or --url)", parse_server, url)  # the URL is not quoted: it may hold a password
 
 
 def _page(url: str) -> str:

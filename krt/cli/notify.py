@@ -1,4 +1,4 @@
-"""krt notify: its arguments, and the help about them."""
+"""krt notify: declares the arguments and their help."""
 
 import argparse
 import sys
@@ -14,8 +14,8 @@ exit codes:
 {_CODES}
 
 GitHub sets these in the job: ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN, GITHUB_ACTIONS and
-GITHUB_STEP_SUMMARY. KRT_PAGE_URL says where people see krt's live page: its link is printed. The status URL opens
-with a token of the same repository, for a day, and not in a browser.
+GITHUB_STEP_SUMMARY. KRT_PAGE_URL is the URL of krt's live page, for the link that is printed. The status URL needs a
+token of the same repository and works for a day; a browser cannot open it.
 HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are honoured.
 """
 
@@ -36,7 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Send the event; the exit code."""
+    """Send the event. Returns the exit code."""
     from krt.cli.notification import read
     from krt.client import command
     from krt.client.console import Console
@@ -56,14 +56,14 @@ def _add_event(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--tags",
         metavar="TAG,TAG",
-        help="the tags that were pushed, if IMAGE names none; also one on each line, also as whole references of IMAGE",
+        help="the pushed tags, if IMAGE has none: separated by commas or lines; also as whole references of IMAGE",
     )
     group.add_argument("--dry-run", action="store_true", help="only record what would be restarted")
 
 
 def _add_server(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
-        "--url", metavar="URL", help="where krt web is, with or without /event (or the variable KRT_URL)"
+        "--url", metavar="URL", help="the URL of krt web, with or without /event (or the variable KRT_URL)"
     )
     group.add_argument(
         "--audience",
@@ -73,19 +73,19 @@ def _add_server(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--ca-file",
         metavar="FILE",
-        help="authorities to trust as well, in PEM form (the variable SSL_CERT_FILE replaces the usual ones)",
+        help="a PEM file of further authorities to trust (the variable SSL_CERT_FILE replaces the usual ones)",
     )
 
 
 def _add_wait(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument("--wait", action="store_true", help="follow the rollout; 0 only where it becomes ready")
+    group.add_argument("--wait", action="store_true", help="follow the rollout; exit 0 only if it becomes ready")
     group.add_argument(
         "--timeout",
         metavar="DURATION",
         help="how long the command may take, such as 90s or 5m "
         "(default: 60s; with --wait 15m, of which 60s until krt web accepts)",
     )
-    group.add_argument("--allow-no-match", action="store_true", help="with --wait: 0 also where nothing runs the image")
+    group.add_argument("--allow-no-match", action="store_true", help="with --wait: exit 0 if nothing runs the image")
 
 
 def _add_output(group: "argparse._ArgumentGroup") -> None:

@@ -1,4 +1,4 @@
-"""argparse with errors fit for people and logs: one line, the nearest name, and no value, which may be a secret."""
+"""argparse with better errors: one line, a proposal for a misspelt name, and no values, which may be secrets."""
 
 import argparse
 import sys
@@ -9,27 +9,27 @@ from typing import Any, NoReturn
 
 BAD_INPUT = 2
 
-_NEAR = 0.55  # of 1: --verbose is near to --version, --bogus to nothing
+_NEAR = 0.55  # similarity from 0 to 1: --verbose is near --version, --bogus is near nothing
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes no abbreviation of a flag: each setting has exactly one."""
+    """A parser that accepts no abbreviated flags."""
 
     def __init__(self, *, missing: str = "", **more: Any) -> None:
-        """`missing` is said besides where an argument is missing."""
+        """`missing` is added to the error about a missing argument."""
         super().__init__(allow_abbrev=False, **more)
         self._missing = missing
 
     def error(self, message: str) -> NoReturn:
-        """Say it, and where to read more; end with SystemExit."""
+        """Print the message and a hint to --help. Raises SystemExit(2)."""
         more = self._missing if message.startswith("the following arguments are required") else ""
         self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help){more}\n")
 
-    # The overloads of the inherited one tell namespaces of other types apart: krt has none.
+    # The overloads of the inherited method are for other namespace types, which krt does not use.
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """The arguments; nothing is left over, for each parser knows best what it would have taken."""
+        """Parse, and raise SystemExit(2) for unknown arguments here: this parser knows the names to propose."""
         self._refuse_unknown_flags(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
@@ -37,18 +37,18 @@ class Parser(argparse.ArgumentParser):
         return found, unknown
 
     def under(self, word: str) -> "Parser":
-        """The parser of the command or action of this name; an error where there is none."""
-        choice = next((action for action in self._actions if isinstance(action.choices, dict)), None)  # of subparsers
+        """The parser of the command or action `word`. Raises SystemExit(2) if there is none."""
+        choice = next((action for action in self._actions if isinstance(action.choices, dict)), None)  # the subparsers
         if choice is None:
             self.error(self._not_taken([word]))
         self._check_value(choice, word)
-        found: Parser = choice.choices[word]  # type: ignore[index]  # a dict, as was asked
+        found: Parser = choice.choices[word]  # type: ignore[index]  # a dict, checked above
         return found
 
     def _refuse_unknown_flags(self, args: Sequence[str]) -> None:
-        """Before argparse says that an argument is missing: whoever mistypes a flag has to hear of the flag."""
+        """Refuse a misspelt flag before argparse reports a missing argument, which would hide the real mistake."""
         if self._subparsers is not None:
-            return  # what follows the command is the command's
+            return  # the words after a command belong to the command's parser
         known = self._option_string_actions
         flags = [
             word for word in takewhile(lambda word: word != "--", args) if word.startswith("--") and " " not in word
@@ -73,6 +73,6 @@ class Parser(argparse.ArgumentParser):
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    by_rest = {flag.lstrip("-"): flag for flag in known}  # what all of them begin with makes none of them near
+    by_rest = {flag.lstrip("-"): flag for flag in known}  # a common prefix must not count as similarity
     found = get_close_matches(name.lstrip("-"), by_rest, n=1, cutoff=_NEAR)
     return f", did you mean {by_rest[found[0]]}?" if found else ""

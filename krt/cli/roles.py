@@ -1,4 +1,4 @@
-"""krt web, krt worker, krt all: settings in, a daemon until a signal stops it, an exit code out."""
+"""krt web, krt worker, krt all: reads the settings, runs the daemon, and returns its exit code."""
 
 import argparse
 import sys
@@ -17,14 +17,14 @@ from krt.settings.values import switch
 CUT = 1
 
 _DESCRIPTIONS = {
-    "web": "Accept events over HTTP: verify the caller's token, journal the event, ring for the workers.",
+    "web": "Accept events over HTTP: verify the caller's token, journal the event, wake the workers.",
     "worker": "Restart the workloads that run the images of journaled events.",
     "all": "krt web and krt worker in one process.",
 }
 _ADDRESSES = "WEB_LISTEN_ADDR (or --listen-addr) and KRT_ADMIN_ADDR (or --admin-addr) say where krt listens"
 _EPILOG = (
     "Each setting is read from its variable, in brackets; the flag wins. "
-    "Exit codes: 0 stopped in time, 1 cut at the end of the grace, 2 bad settings."
+    "Exit codes: 0 stopped in time, 1 cut off at the end of the grace time, 2 bad settings."
 )
 
 
@@ -36,7 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Run the role that was named; the exit code."""
+    """Run the role that the command names. Returns the exit code."""
     flags = given_flags(args)
     try:
         return 0 if _run(args.command, flags, environ) else CUT
@@ -58,7 +58,7 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
     from krt.daemon import signals
 
     with signals.held():
-        from krt.daemon import root  # the most of what is imported
+        from krt.daemon import root  # most imports happen here
 
         settings = load(role, flags, environ)
         logs.configure(settings.process.log_level)
@@ -66,13 +66,13 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
 
 
 def _allow_many_files() -> None:
-    """Raise the limit of open files as far as is allowed: the public listener alone takes 1,536 connections."""
+    """Raise the limit of open files to the hard limit: the public listener alone takes 1,536 connections."""
     try:
         import resource
-    except ImportError:  # Windows, where no such limit is
+    except ImportError:  # Windows has no such limit
         return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS has no limit and takes none; a sandbox may forbid it
+    with suppress(OSError, ValueError):  # macOS reports "unlimited" and refuses it; a sandbox may forbid it
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
@@ -80,14 +80,14 @@ def _is_dev(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     wanted = flags.get("--dev-mode") or environ.get("DEV_MODE") or "false"
     try:
         return switch(wanted)
-    except ValueError:  # said with all the other problems when the settings are read
+    except ValueError:  # load() reports it with all other problems
         return False
 
 
 def bad_input(*errors: BaseException) -> int:
-    """Say on standard error what is wrong with what was given, a line each; the exit code."""
+    """Print the problems on standard error, one line each. Returns the exit code."""
     for problem in (problem for error in errors for problem in _problems(error)):
-        print(f"krt: {' '.join(problem.split())}", file=sys.stderr)  # some quote what others said, in many lines
+        print(f"krt: {' '.join(problem.split())}", file=sys.stderr)  # some quote texts of several lines
     return BAD_INPUT
 
 
@@ -102,7 +102,7 @@ def _problems(error: BaseException) -> tuple[str, ...]:
 
 
 def leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
-    """The errors in a group, however deep they stand."""
+    """All errors in a group and in its nested groups."""
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
             yield from leaves(error)

@@ -1,4 +1,4 @@
-"""Which addresses krt notify may send a token to."""
+"""Checks the addresses to which `krt notify` may send a token."""
 
 import re
 from dataclasses import dataclass
@@ -7,32 +7,34 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-# What the resolver would refuse with an error of its own is refused here (RFC 1035, section 2.3.4).
+# Names that the resolver would refuse with an error of its own are refused here (RFC 1035, section 2.3.4).
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 
 
 @dataclass(frozen=True, slots=True)
 class KrtServer:
-    """Where krt web is: `base` has no final slash, `origin` is scheme, host and port."""
+    """The address of krt web. `base` is its URL without a final slash; `origin` is scheme, host and port."""
 
     base: str
     origin: str
 
     @property
     def event_url(self) -> str:
+        """The URL for announcements."""
         return f"{self.base}/event"
 
     @property
     def dry_run_url(self) -> str:
+        """The URL for announcements that restart nothing."""
         return f"{self.base}/event/dry-run"
 
     def status_url(self, event_id: str) -> str:
-        """Where the event's report is."""
+        """The URL of the event's report."""
         return f"{self.base}/events/{event_id}"
 
 
 def parse_server(text: str) -> KrtServer:
-    """The server at `text`, which may end in /event. Raises ValueError as `parse` does."""
+    """The server at the URL `text`, which may end in /event. Raises ValueError as `parse` does."""
     url = parse(text)
     if "?" in text or "#" in text:
         raise ValueError("it has a query or a fragment")
@@ -42,7 +44,7 @@ def parse_server(text: str) -> KrtServer:
 
 
 def parse(text: str) -> httpx.URL:
-    """The URL, if a token may go there: https, or http to loopback. Raises ValueError, never quoting it."""
+    """The URL, if a token may be sent there: https, or http to loopback. Raises ValueError, which never quotes it."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
@@ -53,16 +55,16 @@ def parse(text: str) -> httpx.URL:
     if url.userinfo:
         raise ValueError("it holds a user or a password")
     if url.scheme == "http" and not _is_loopback(host):
-        raise ValueError("plain http would show the token to others: https, please, or this machine itself")
+        raise ValueError("plain http would show the token to others: use https, or an address of this machine")
     return url
 
 
 def shown(url: str) -> str:
-    """Scheme, host and path of a URL that a server named: user, query and fragment may hold a secret."""
+    """Scheme, host and path of a server's Location. User, query and fragment are left out: they may hold a secret."""
     try:
         its = urlsplit(url)
     except ValueError:
-        return "what is no URL"
+        return "an invalid URL"
     if not its.netloc and not (its.path.startswith("/") and its.scheme in {"", "http", "https"}):
         return f"{its.scheme}:…" if its.scheme else its.path.partition(";")[0]
     return urlunsplit((its.scheme, its.netloc.rpartition("@")[2], its.path.partition(";")[0], "", ""))

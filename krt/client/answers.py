@@ -1,4 +1,4 @@
-"""What krt web's answers mean to the caller (behaviour of the HTTP call: docs, RFC 9110, RFC 9457)."""
+"""Interprets answers of krt web, or of a server in its place, for the job (RFC 9110, RFC 9457, krt/web/answers.py)."""
 
 import msgspec
 
@@ -22,7 +22,7 @@ class _Problem(msgspec.Struct):
 
 
 def read(answer: Answer, server: KrtServer, claims: Claims) -> Accepted | Refused | NotYet:
-    """What `answer` to a POST decides. `claims` are those of the token that was sent."""
+    """The outcome of an announcement that got `answer`. `claims` are those of the token that was sent."""
     match answer.status:
         case 202:
             return _accepted(answer, server)
@@ -31,7 +31,7 @@ def read(answer: Answer, server: KrtServer, claims: Claims) -> Accepted | Refuse
             return Refused(sentence, status=401, claims=claims, date=answer.date)
         case 408 | 429:
             return _not_yet(answer, not_taken=True)
-        case status if status >= 500:  # a 503 may have been accepted (docs: delivery), a proxy's 502 or 504 too
+        case status if status >= 500:  # also an accepted event may get 503, or a proxy's 502 or 504
             return _not_yet(answer, not_taken=False)
         case status if status < 400 or status == 404:
             return Refused(_not_krt(answer), status=status)
@@ -40,7 +40,7 @@ def read(answer: Answer, server: KrtServer, claims: Claims) -> Accepted | Refuse
 
 
 def read_report(answer: Answer, claims: Claims) -> ReceivedReport | NotYet | Refused | Lost:
-    """What `answer` to the GET of an event's report says. `claims` are those of the token that was sent."""
+    """The outcome of a request for a report that got `answer`. `claims` are those of the token that was sent."""
     match answer.status:
         case 200:
             return answer.document(ReceivedReport) or NotYet("krt web answered without a report")

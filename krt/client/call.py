@@ -1,4 +1,4 @@
-"""One event on its way to krt web: attempts until one decides, under one Idempotency-Key."""
+"""Announces one event to krt web: repeats the call under one Idempotency-Key until an answer is final."""
 
 import uuid
 from collections.abc import Callable
@@ -19,21 +19,22 @@ from krt.http import Outgoing
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What is posted where."""
+    """An event, and the krt web to which it is announced."""
 
     server: KrtServer
     event: Event
     dry_run: bool
-    page: str = ""  # where people see krt's live page, without a final slash; empty: nobody said
+    page: str = ""  # the URL of krt's live page, without a final slash; empty if unknown
 
     @property
     def url(self) -> str:
+        """The URL to post to."""
         return self.server.dry_run_url if self.dry_run else self.server.event_url
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPatience:
-    """How long to try: the whole call, one attempt of it, its connection, and the pauses between two."""
+    """Time limits: for the whole call, for one attempt, for its connection, and for the pause between attempts."""
 
     timeout_seconds: float = 60
     attempt_seconds: float = 15
@@ -43,10 +44,10 @@ class RetryPatience:
 
 
 class AnnouncingCall:
-    """Keeps its key for the life of the command: krt web knows a retry by it, or by its token.
+    """One announcement with all its attempts. krt web recognizes a retry by the Idempotency-Key or by the token.
 
-    `on_not_yet` hears of each attempt that decided nothing. `accepted` and `perhaps_accepted` hold at any moment,
-    also after an interrupt.
+    `on_not_yet` is called after each attempt without a final answer. `accepted` and `perhaps_accepted` are correct at
+    any moment, also after an interrupt.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class AnnouncingCall:
         self._key = str(uuid.uuid4())
 
     async def send(self, http: httpx.AsyncClient) -> Accepted | Refused | Unanswered:
-        """The answer that decides, or Unanswered when the time is over."""
+        """Repeat until an answer is final. Returns Unanswered after `timeout_seconds`."""
         patience = self._patience
         last = NotYet("the time was over before the first answer")
         with trio.move_on_after(patience.timeout_seconds):
@@ -106,4 +107,4 @@ class AnnouncingCall:
         return request
 
     def _on_sending(self) -> None:
-        self.perhaps_accepted = True  # until the answer says otherwise
+        self.perhaps_accepted = True  # unless the answer says otherwise

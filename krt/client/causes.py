@@ -1,4 +1,4 @@
-"""Why krt web may have answered 401: it tells nobody, so the job judges its own token, by the clock that it shows."""
+"""Finds possible causes of a 401. krt web tells no caller why, so the job checks its own token, by krt web's clock."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +20,10 @@ _NEEDED = (
 
 @dataclass(frozen=True, slots=True)
 class Causes:
-    """`certain`: each alone is a 401. `possible`: what cannot be seen from here, where nothing is certain.
+    """The causes found, one clause each.
 
-    `judged_at` is krt web's clock by its Date header, in seconds since the epoch; None where it showed none.
+    Each of `certain` alone causes a 401. `possible` are the causes that the job cannot check; empty if any is certain.
+    `judged_at` is krt web's clock from its Date header, in seconds since the epoch, or None without a valid Date.
     """
 
     certain: tuple[str, ...]
@@ -31,7 +32,10 @@ class Causes:
 
 
 def of(claims: Claims, date: str, now: float) -> Causes:
-    """Of a 401 to a token with these claims; `date` is its Date header, `now` this machine's clock."""
+    """The causes of a 401 for a token with these claims.
+
+    `date` is the answer's Date header; `now` is this machine's clock, in seconds since the epoch.
+    """
     shown = _seconds(date)
     said = msgspec.to_builtins(claims)
     certain = tuple(_certain(said, shown, now))
@@ -43,14 +47,14 @@ def _certain(claims: dict[str, object], shown: float | None, now: float) -> list
         return ["the token holds no claims that can be read"]
     missing = [name for name in _NEEDED if claims.get(name) is None]
     if missing:
-        return [f"the token has no {', '.join(missing)}: it is none of GitHub's, or of another kind than a job's"]
+        return [f"the token has no {', '.join(missing)}: it is not a GitHub token, or not the token of a job"]
     found = _times(claims, shown, now)
     if isinstance(claims["aud"], list):
         found.append("the token is for several audiences: krt web takes one")
     try:
         from_claims(VerifiedClaims(claims))
     except TokenRejected:
-        found.append("a claim of the token has not the form that GitHub gives it")
+        found.append("a claim of the token does not have GitHub's form")
     return found
 
 
@@ -89,5 +93,5 @@ def _seconds(date: str) -> float | None:
 
 
 def iso(seconds: float) -> str:
-    """A moment as --at of `krt check-policy` takes it."""
+    """The moment in the form that `krt check-policy --at` reads."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

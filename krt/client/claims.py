@@ -1,15 +1,15 @@
-"""What a token says of its job, read unverified: for its age and the log's reader, never to decide."""
+"""Reads a token's claims without verifying them: only to know its age and to explain a refusal in the job's log."""
 
 import binascii
 from base64 import urlsafe_b64decode
 
 import msgspec
 
-Value = str | int | bool | None  # GitHub's are all strings, those of other forges not always
+Value = str | int | bool | None  # GitHub sends strings only; other forges do not
 
 
 class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Those that krt web reads (docs.github.com, "OpenID Connect reference"), all optional here."""
+    """The claims that krt web reads (docs.github.com, "OpenID Connect reference"). Here all are optional."""
 
     iss: Value = None
     aud: str | list[str] | None = None
@@ -38,7 +38,7 @@ class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read(token: str) -> Claims:
-    """The payload of a token of three parts; empty claims where it cannot be read."""
+    """The payload of a token that has three parts. Empty claims if it cannot be read."""
     payload = token.split(".")[1]
     try:
         return msgspec.json.decode(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)), type=Claims)
@@ -47,9 +47,9 @@ def read(token: str) -> Claims:
 
 
 def lifetime_seconds(claims: Claims, now: float) -> float:
-    """How long the token still lives, at most; `now` is seconds of the Unix epoch.
+    """How many seconds the token stays valid, at most. `now` is in seconds since the epoch.
 
-    A runner's clock may be wrong by minutes: where `iat` is known, exp - iat bounds what the clock says.
+    A runner's clock may be wrong by minutes, so the result is never more than exp - iat.
     """
     if claims.exp is None:
         return 0

@@ -1,4 +1,4 @@
-"""krt notify from its parsed arguments to its exit code."""
+"""Runs `krt notify`, from its parsed arguments to its exit code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from krt.client.wait import Wait
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Everything that one run needs. Without `wait`, krt does not follow the rollout."""
+    """The input of one run. If `wait` is None, the command ends once the event is accepted."""
 
     message: Announcement
     service: TokenService
@@ -31,20 +31,20 @@ class Notification:
 
 @dataclass(slots=True)
 class Interrupt:
-    """What ends a run early: `scope` is cancelled when a signal comes, and `by` is the first that came."""
+    """Ends a run early: the first signal cancels `scope` and is kept in `by`."""
 
     by: Signals = SIGINT
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     def come(self, number: int) -> None:
-        """Cancel the scope."""
+        """Cancel the scope because signal `number` arrived."""
         if not self.scope.cancel_called:
             self.by = Signals(number)
             self.scope.cancel()
 
 
 def run(notification: Notification, console: Console) -> int:
-    """Send the event, print how it went or which signal ended it; the exit code. Raises as `notify`."""
+    """Run `notify` on Trio, with signal handlers. Returns the exit code. Raises as `notify` does."""
 
     async def until_interrupted() -> int:
         interrupt = Interrupt()
@@ -55,9 +55,9 @@ def run(notification: Notification, console: Console) -> int:
 
 
 async def notify(notification: Notification, console: Console, interrupt: Interrupt) -> int:
-    """Send the event, print how it went; the exit code, that of a signal where one came.
+    """Send the event and print the outcome. Returns the exit code; 128 + the signal's number after a signal.
 
-    Raises SettingsInvalid for unusable certificates or proxies.
+    Raises SettingsInvalid if certificates or proxies are unusable.
     """
     patience = notification.patience
     tokens = Tokens(notification.service, seconds=patience.attempt_seconds, on_token=console.mask)
@@ -74,9 +74,10 @@ async def notify(notification: Notification, console: Console, interrupt: Interr
 
 @contextmanager
 def _heard(interrupt: Interrupt) -> Iterator[None]:
-    """Within the block SIGINT, SIGTERM and SIGHUP (but under nohup) interrupt: a request then ends at a checkpoint.
+    """Within the block, SIGINT, SIGTERM and SIGHUP cancel `interrupt.scope`. SIGHUP is left alone under nohup.
 
-    A KeyboardInterrupt may strike anywhere in httpx, whose generators then outlive the run and complain of it.
+    A cancelled request ends at a checkpoint. A KeyboardInterrupt could be raised anywhere in httpx; its generators
+    would then outlive the run and print warnings.
     """
     token = trio.lowlevel.current_trio_token()
     hangup = {Signals[name] for name in ("SIGHUP",) if name in Signals.__members__}

@@ -1,7 +1,7 @@
-"""What the reader of a job's log sees: results on stdout, everything else on stderr.
+"""Writes the job's log: results to stdout, everything else to stderr.
 
-GitHub's runner reads commands on both streams: `::name::` at the start of a line, `##[name]` anywhere in one.
-So nothing from outside reaches a stream unescaped, and stdout stays clean for `--json`.
+GitHub's runner reads commands from both streams: `::name::` at the start of a line, `##[name]` anywhere in a line. So
+text from outside is always escaped. stdout stays free of everything but results, for `--json`.
 """
 
 import json
@@ -13,26 +13,27 @@ from typing import TextIO
 from krt.errors import OutputLost
 from krt.output import say
 
-MOST_CHARACTERS = 500  # of one text from outside
+MOST_CHARACTERS = 500  # of one quoted text
 
 
 def plain(text: str) -> str:
-    """`text` as one line of printable ASCII that the runner takes for no command."""
+    """`text` as one line of printable ASCII that holds no command for the runner."""
     cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
     escaped = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cut)
     return escaped.encode("ascii", "backslashreplace").decode("ascii").replace("##[", "# #[")
 
 
 def to_json(document: Mapping[str, object]) -> str:
-    """`document` as one line of ASCII that the runner takes for no command."""
+    """`document` as one line of ASCII that holds no command for the runner."""
     return json.dumps(document).replace("##[", "##\\u005b")
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """`github`: the reader is GitHub's runner. `as_json`: stdout holds one JSON object, whatever happened.
+    """The two output streams.
 
-    `animated`: `err` is a terminal that can be drawn on.
+    `github`: the streams go to GitHub's runner. `as_json`: stdout gets exactly one JSON object, whatever the outcome.
+    `animated`: `err` is a terminal that can be redrawn.
     """
 
     out: TextIO
@@ -42,28 +43,28 @@ class Console:
     animated: bool = False
 
     def mask(self, secret: str) -> None:
-        """Have the runner show *** for `secret` from now on; the runner does not log the command itself."""
+        """Make the runner print *** for `secret` from now on. The runner does not log this command itself."""
         if self.github:
             self._command("add-mask", secret)
 
     def note(self, text: str) -> None:
-        """One line about what is going on."""
+        """Print one line about the current state."""
         self.line(f"krt notify: {plain(text)}")
 
     def notice(self, text: str) -> None:
-        """One line that is worth being seen later: an annotation on GitHub."""
+        """Print one line that should be visible later. On GitHub it becomes an annotation."""
         if self.github:
             self._command("notice", plain(text), properties=" title=krt notify")
         else:
             self.note(text)
 
     def progress(self, seconds: float, text: str) -> None:
-        """One line about something that has happened after `seconds`."""
+        """Print one line about a change that happened `seconds` after the start."""
         self.line(f"{seconds:7.1f} s  {plain(text)}")
 
     @contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """What is written meanwhile is folded on GitHub."""
+        """Fold the lines written within the block, on GitHub."""
         if not self.github:
             yield
             return
@@ -74,22 +75,22 @@ class Console:
             self._command("endgroup", "")
 
     def detail(self, name: str, value: str) -> None:
-        """One row of a table that explains the error above it."""
+        """Print one row of a table that explains the error above it."""
         self.line(f"  {name:<12} {plain(value)}")
 
     def line(self, text: str) -> None:
-        """A line of our own making; what it quotes went through `plain`. Nobody has to read it."""
+        """Print `text`, whose quoted parts must have gone through `plain`. A closed stream is ignored."""
         with suppress(OutputLost):
             say(self.err, text)
 
     def fail(self, *sentences: str, **facts: object) -> None:
-        """Why the command ends without success: annotations on GitHub, and the document for programs."""
+        """Print why the command fails: an annotation for each sentence on GitHub, and the document with `facts`."""
         for sentence in sentences:
             self._error(plain(sentence))
         self.result({"error": plain("; ".join(sentences)), **facts})
 
     def result(self, document: Mapping[str, object], *lines: str) -> None:
-        """The outcome on stdout: `document` for programs, or `lines` for people. Unread, it stays the outcome."""
+        """Print the outcome on stdout: `document` if `as_json`, else `lines`. A closed stdout raises nothing."""
         try:
             say(self.out, *((to_json(document),) if self.as_json else lines))
         except OutputLost as error:
@@ -106,5 +107,5 @@ class Console:
 
 
 def escape(data: str) -> str:
-    """The data of a workflow command (docs.github.com, "Workflow commands"; the runner's own table)."""
+    """Escape the data of a workflow command (docs.github.com, "Workflow commands"; the runner's own table)."""
     return data.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

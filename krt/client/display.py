@@ -1,4 +1,4 @@
-"""What is seen while a rollout is followed: a line per change, or a live picture on a terminal that can show one."""
+"""Shows a rollout while it is followed: one line for each change, or a live picture on a terminal that supports it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,20 +15,20 @@ MOST_LINES = 50  # of one report
 
 
 class Display(Protocol):
-    """Shows reports as they come."""
+    """Shows reports as they arrive."""
 
     def show(self, report: ReceivedReport) -> None:
-        """`report` is the newest."""
+        """Show `report`, the newest one."""
         ...
 
     def note(self, text: str) -> None:
-        """Something besides the reports has happened."""
+        """Show a line about something other than a report."""
         ...
 
 
 @contextmanager
 def open_display(console: Console, event: Event) -> Iterator[Display]:
-    """The display that suits the reader. Rich is the extra `terminal`: without it a terminal gets lines too."""
+    """The live picture on an animated console if rich, the extra `terminal`, is installed; else lines."""
     title = f"{event.image} ({', '.join(event.tags)})"
     if console.animated and find_spec("rich"):
         from krt.client import live
@@ -41,7 +41,7 @@ def open_display(console: Console, event: Event) -> Iterator[Display]:
 
 
 class Lines:
-    """Prints a line for each event, cluster and target whose text has changed since its last line."""
+    """Prints a line for the event, each cluster and each target, whenever its text has changed."""
 
     def __init__(self, console: Console, *, clock: Callable[[], float] = monotonic) -> None:
         self._console = console
@@ -50,7 +50,7 @@ class Lines:
         self._printed: dict[tuple[str, ...], str] = {}
 
     def show(self, report: ReceivedReport) -> None:
-        """Tell what has changed."""
+        """Print the changes, MOST_LINES at most."""
         now = {key: text for key, text in _lines(report) if self._printed.get(key) != text}
         self._printed.update(now)
         for text in list(now.values())[:MOST_LINES]:
@@ -59,7 +59,7 @@ class Lines:
             self._console.progress(self._clock() - self._began, f"{len(now) - MOST_LINES} more changes")
 
     def note(self, text: str) -> None:
-        """Tell it as anything else."""
+        """Print the text as an ordinary line."""
         self._console.note(text)
 
 

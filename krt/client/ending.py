@@ -1,4 +1,4 @@
-"""How `krt notify` reports the end of its wait: the exit code, the sentence, and the reasons behind them. Pure."""
+"""Decides how `krt notify --wait` ends: exit code, sentence, and the reasons for them. Pure."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from krt.core.report.report import EventState
 from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import TargetState
 
-MOST_ANNOTATIONS = 9  # GitHub shows ten errors and ten notices of a step, and the sentence is an error too
+MOST_ANNOTATIONS = 9  # GitHub shows ten errors and ten notices of a step; the sentence is one of the errors
 NO_WORKER = "no cluster has reported: no krt worker reads the channel of this krt web"
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`reasons` say why there is no success, `notices` what is worth knowing in spite of it."""
+    """The result of a wait. `reasons` explain a failure; `notices` are further facts that the reader should see."""
 
     code: int
     sentence: str
@@ -26,7 +26,7 @@ class Ending:
 
 
 def of(outcome: Followed | Lost | Unfinished, event: Event, *, allow_no_match: bool) -> Ending:
-    """The ending for `outcome`. With `allow_no_match` an image that nothing runs is no failure."""
+    """The ending for `outcome`. With `allow_no_match`, the command succeeds even if no workload runs the image."""
     match outcome:
         case Lost(sentence=sentence):
             return Ending(exits.FAILED, f"accepted, but its rollout cannot be followed: {sentence}")
@@ -49,11 +49,11 @@ def _followed(report: ReceivedReport) -> Ending:
             return _failure(f"the rollout failed: {counts}", report, _failures(report))
         case EventState.EXPIRED:
             return _failure(f"the event expired: {counts}", report, _unsettled(report))
-        case state if report.is_final:  # of a newer krt web
+        case state if report.is_final:  # a state that only a newer krt web knows
             return _failure(f"the event ended as {state}: {counts}", report, _unsettled(report))
         case _:
             silent = ", ".join(cluster.name for cluster in report.absent)
-            forget = "if it is retired, whoever operates krt drops it (`krt cluster forget`)"
+            forget = "if it is retired, the operator of krt can drop it (`krt cluster forget`)"
             return _failure(
                 f"no krt worker of {silent} is there any more: {counts}; {forget}", report, _unsettled(report)
             )
@@ -90,7 +90,7 @@ def _failures(report: ReceivedReport) -> tuple[str, ...]:
 
 
 def _unsettled(report: ReceivedReport) -> tuple[str, ...]:
-    """Whatever has not come, or has come to nothing."""
+    """The failures, the clusters that have not settled, and the unfinished targets."""
     if not report.clusters:
         return (NO_WORKER,)
     silent = tuple(wording.cluster(cluster) for cluster in report.clusters if not cluster.is_settled)
@@ -106,7 +106,7 @@ def _notices(report: ReceivedReport) -> tuple[str, ...]:
 
 
 def _left(report: ReceivedReport) -> tuple[str, ...]:
-    """What was not done is said first, however well all else went."""
+    """The clusters whose workers have stopped before they were done. They are named first, also beside a success."""
     return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.has_left)
 
 

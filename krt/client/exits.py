@@ -1,7 +1,7 @@
-"""Every code that krt notify ends with, and what it means: the one table of command, help and documentation."""
+"""Every exit code of `krt notify`, with its meaning. Help text and documentation use this table."""
 
 DONE, FAILED, REFUSED, NO_ANSWER = 0, 1, 2, 3
-BY_SIGNAL = 128  # and its number, as a shell has it
+BY_SIGNAL = 128  # plus the signal's number, as shells do
 
 MEANINGS = {
     DONE: "accepted; with --wait: the rollout is ready",

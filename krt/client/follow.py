@@ -1,4 +1,4 @@
-"""An accepted event on its way to its end: its report is asked for again and again until that stands in it."""
+"""Follows an accepted event: asks krt web for its report until the report is final."""
 
 import math
 import re
@@ -16,24 +16,27 @@ from krt.client.report import ReceivedReport
 from krt.client.token import Token, Tokens
 from krt.client.transport import exchange
 
-LONGEST_REPORT_BYTES = 4 * 1024 * 1024  # 1,000 targets with reasons
-SENDABLE = re.compile(r'(W/)?"[!#-~]{1,200}"')  # an entity tag (RFC 9110, section 8.8.3), as long as one may be here
+LONGEST_REPORT_BYTES = 4 * 1024 * 1024  # enough for 1,000 targets with reasons
+SENDABLE = re.compile(r'(W/)?"[!#-~]{1,200}"')  # an entity tag (RFC 9110, section 8.8.3) of bounded length
 NOBODY = "no krt worker has reported yet: is one running, on the Valkey and the channel of this krt web?"
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionPace:
-    """How the report is asked for."""
+    """How often the report is asked for, and how long failures are endured. All in seconds."""
 
-    hold_seconds: float = 25  # krt web may hold a question for so long until there is news
-    spacing_seconds: float = 1  # between two questions at least, however much news there is
-    doubt_seconds: float = 30  # a refusal is not believed before: proxies refuse for a krt web that restarts
-    absent_seconds: float = 120  # a worker that is being replaced comes back within
-    nobody_seconds: float = 30  # a worker that runs has reported by then
+    hold_seconds: float = 25  # krt web may delay its answer this long until the report changes
+    spacing_seconds: float = 1  # least time between two requests
+    doubt_seconds: float = 30  # a refusal must last this long: while krt web restarts, proxies refuse in its place
+    absent_seconds: float = 120  # a worker that is being replaced is back within this time
+    nobody_seconds: float = 30  # a running worker has reported by then
 
 
 class Follow:
-    """`report` is the last that was seen and `problem` what has kept newer ones away; both hold after a cut."""
+    """Follows one event. `report` is the newest report, `problem` the reason why there is no newer one.
+
+    Both stay correct if `to_end` is cancelled.
+    """
 
     def __init__(self, url: str, tokens: Tokens, patience: RetryPatience, pace: QuestionPace, display: Display) -> None:
         self.report: ReceivedReport | None = None
@@ -48,7 +51,7 @@ class Follow:
         self._say_nobody_at = math.inf
 
     async def to_end(self, http: httpx.AsyncClient) -> Followed | Lost | Refused:
-        """Show every report until the last, which is returned."""
+        """Show every report. Followed has the last one: it is final, or only clusters without workers are missing."""
         self._say_nobody_at = trio.current_time() + self._pace.nobody_seconds
         while True:
             asked_at = trio.current_time()
@@ -78,7 +81,7 @@ class Follow:
                     if now >= believed_at:
                         return seen
                     self._tell(seen.sentence)
-                    self._tokens.drop()  # a new one may be believed
+                    self._tokens.drop()  # a new token may be accepted
         raise AssertionError("Backoff goes on for ever")
 
     async def _look(self, http: httpx.AsyncClient) -> ReceivedReport | Lost | Refused | NotYet:
@@ -98,14 +101,14 @@ class Follow:
         return answers.read_report(answer.without(bearer.value), bearer.claims)
 
     def _wait(self) -> str:
-        """How long krt web is to wait for news: not at all with the first report, and no longer than this side does."""
+        """The query that makes krt web wait for a change: none for the first report; never beyond `_give_up_at`."""
         if self.report is None:
             return ""
         left_seconds = max(0.0, self._give_up_at - trio.current_time())
         return f"?wait={math.ceil(min(self._pace.hold_seconds, left_seconds))}"
 
     def _tell(self, problem: str) -> None:
-        if problem != self.problem:  # once, not at every attempt of an outage
+        if problem != self.problem:  # once for each outage
             self._display.note(f"{problem}; trying again")
         self.problem = problem
 

@@ -1,4 +1,4 @@
-"""The live display of a rollout on a terminal. Imports rich: nothing else does, and only a terminal needs it."""
+"""Draws the live picture of a rollout on a terminal. It alone imports rich, which is an optional extra."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ _STYLES = {"ready": "green", "failed": "red", "progressing": "cyan", "waiting": 
 
 @contextmanager
 def open_live(stream: TextIO, title: str) -> Iterator["Picture"]:
-    """A picture on the terminal behind `stream`; its last state stays there."""
+    """Draw a picture on the terminal `stream` within the block. Its last state stays on the screen."""
     console = Console(file=stream, highlight=False)
     picture = Picture(title, console)
     with Live(console=console, get_renderable=picture.render, refresh_per_second=4):
@@ -31,7 +31,7 @@ def open_live(stream: TextIO, title: str) -> Iterator["Picture"]:
 
 
 class Picture:
-    """The newest report, drawn anew a few times a second by rich's own thread."""
+    """The newest report, redrawn a few times a second by rich's own thread."""
 
     def __init__(self, title: str, console: Console) -> None:
         self._title = title
@@ -41,15 +41,15 @@ class Picture:
         self._report: ReceivedReport | None = None
 
     def show(self, report: ReceivedReport) -> None:
-        """Draw it from now on."""
+        """Draw this report from now on."""
         self._report = report
 
     def note(self, text: str) -> None:
-        """Tell it above the picture."""
+        """Print a line above the picture."""
         self._console.print(_text(f"krt notify: {text}"))
 
     def render(self) -> RenderableType:
-        """The picture as it is now."""
+        """The picture of the newest report."""
         report = self._report
         if report is None:
             return self._head("accepted", is_final=False)
@@ -81,4 +81,4 @@ def _remark(target: ListedTarget) -> str:
 
 
 def _text(words: str, style: str = "") -> Text:
-    return Text(plain(words), style)  # not a str, which rich would read as its markup
+    return Text(plain(words), style)  # rich would interpret markup in a str

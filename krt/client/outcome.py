@@ -1,4 +1,4 @@
-"""How an attempt, the whole call and the wait for its rollout can end."""
+"""The possible outcomes of one attempt, of the whole call, and of the wait for its rollout."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from krt.client.report import ReceivedReport
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """krt web answered 202: the event is journaled. The Go peer answers 202 without an id."""
+    """krt web answered 202: the event is journaled. The Go peer gives no id; both fields are then None."""
 
     event_id: str | None
     status_url: str | None
@@ -16,9 +16,9 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No repetition would change the answer.
+    """A refusal that a retry would not change.
 
-    After a 401 only: `claims` are the refused token's own, `date` is the answer's Date header.
+    Only a 401 sets `claims`, the claims of the refused token, and `date`, the answer's Date header.
     """
 
     sentence: str
@@ -30,9 +30,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """This attempt decided nothing, another may. `not_taken`: the answer says that the event is not journaled.
+    """An attempt without a final answer; a retry may get one.
 
-    `causes` go on with the sentence where it is the last one.
+    `not_taken`: the answer shows that the event is not journaled. If this is the last attempt, `causes` is appended to
+    the sentence `problem`.
     """
 
     problem: str
@@ -43,7 +44,7 @@ class NotYet:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """The time ended without a 202. `problem` is the last attempt's."""
+    """No final answer within `seconds`. `problem` is that of the last attempt."""
 
     problem: str
     seconds: float
@@ -52,21 +53,21 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The event came to its end, or as far as it can without the clusters that are silent."""
+    """The event is finished, or everything but the clusters without workers is."""
 
     report: ReceivedReport
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The event was accepted, but nothing more can be learned of it."""
+    """The event was accepted, but its report cannot be read."""
 
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """The time ended first. `report` is the last one seen, `problem` what stood in the way of a newer one."""
+    """The event was not finished within `seconds`. `problem` is the reason why `report` is not newer; often empty."""
 
     seconds: float
     report: ReceivedReport | None

@@ -1,23 +1,23 @@
-"""What a job asks of the report that krt web answers with.
+"""The report as a job reads it.
 
-krt web may be newer than this side: an unknown field is no error, and an unknown state is the last one only if it says
-so.
+krt web may be newer than this client. So an unknown field is ignored, and an unknown state is final only if the report
+says so.
 """
 
 from krt.core.report.report_document import Document, ListedCluster, ListedTarget
 
 
 class ReceivedReport(Document, frozen=True):
-    """The document, as a job reads it."""
+    """The report document, with the questions that `krt notify` asks of it."""
 
     @property
     def absent(self) -> tuple[ListedCluster, ...]:
-        """The clusters in which no worker is: silent, or stopped."""
+        """The clusters without a running worker: silent or stopped."""
         return tuple(cluster for cluster in self.clusters if cluster.is_absent or cluster.has_left)
 
     @property
     def waits_for_absent_only(self) -> bool:
-        """Whether nothing keeps the event from its end but clusters in which no worker is."""
+        """Whether the event is unfinished only because of clusters without a running worker."""
         present = [cluster for cluster in self.clusters if cluster not in self.absent]
         gone = {cluster.name for cluster in self.absent} - {cluster.name for cluster in present}
         others = [target for target in self.targets if target.cluster not in gone]
@@ -26,5 +26,5 @@ class ReceivedReport(Document, frozen=True):
 
     @property
     def open_targets(self) -> tuple[ListedTarget, ...]:
-        """The targets of which something more is to be expected."""
+        """The targets that are not settled yet."""
         return tuple(target for target in self.targets if not target.is_settled)

@@ -1,4 +1,4 @@
-"""The job's summary page: how the rollout ended, and a table of its targets, in GitHub's Markdown."""
+"""Writes the job's summary page: the outcome and a table of the targets, in GitHub's Markdown."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import TargetState
 
 MOST_ROWS = 200  # GitHub drops a summary above 1 MiB
-MOST_CHARACTERS = 300  # of a cell
+MOST_CHARACTERS = 300  # in a cell
 HEAD = "| workload | state | pods | remarks |\n|---|---|---|---|\n"
 
 
@@ -23,11 +23,11 @@ def append(path: Path, text: str) -> None:
 
 
 def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK, 0o666)  # a pipe that nobody reads is an error, and no wait
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)  # a pipe without a reader is an error instead of a wait
 
 
 def markdown(ending: Ending, event: Event) -> str:
-    """The section about this event; nothing in it is Markdown or HTML that came from outside."""
+    """The section about this event. Text from outside is escaped, so it adds no Markdown or HTML."""
     result = "done" if ending.code == exits.DONE else "not done"
     title = cell(f"{event.image} ({', '.join(event.tags)})")
     reasons = "".join(f"- {cell(reason)}\n" for reason in ending.reasons)
@@ -35,7 +35,7 @@ def markdown(ending: Ending, event: Event) -> str:
 
 
 def cell(text: str) -> str:
-    """`text` as itself: whatever could be markup is written as a character reference."""
+    """`text` with every character that could be markup as a character reference, cut after MOST_CHARACTERS."""
     cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
     return re.sub(r"[^A-Za-z0-9 ]", lambda found: f"&#{ord(found[0])};", plain(cut))
 

@@ -1,4 +1,4 @@
-"""The job's own token, asked of GitHub's token service (docs.github.com, "OpenID Connect reference")."""
+"""Gets the job's OIDC token from GitHub's token service (docs.github.com, "OpenID Connect reference")."""
 
 import re
 import time
@@ -14,16 +14,16 @@ from krt.client import claims
 from krt.client.outcome import NotYet, Refused
 from krt.client.transport import Answer, exchange
 
-MARGIN_SECONDS = 60.0  # covers one attempt, its queue in a proxy and a clock that is a little off
+MARGIN_SECONDS = 60.0  # for one attempt, a queue in a proxy, and a slightly wrong clock
 TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-LONGEST_TOKEN = 8192  # krt web takes no longer one
+LONGEST_TOKEN = 8192  # krt web accepts no longer token
 
 PERMISSION = "the job needs `permissions: id-token: write`"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenService:
-    """ACTIONS_ID_TOKEN_REQUEST_URL and _TOKEN of the job, and the audience to ask for."""
+    """The job's ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN, and the audience to request."""
 
     url: str
     secret: str = field(repr=False)
@@ -32,7 +32,7 @@ class TokenService:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token for krt web; after `stale_at` (Trio's clock) it is too near its end to be sent."""
+    """A token for krt web. After `stale_at`, on Trio's clock, it expires too soon to be sent."""
 
     value: str = field(repr=False)
     claims: claims.Claims
@@ -40,7 +40,7 @@ class Token:
 
 
 class Tokens:
-    """The token in use: `on_token` hears of each before it is sent; asking for one takes `seconds` at most."""
+    """The current token. `on_token` is called with each new token before its use. A request takes `seconds` at most."""
 
     def __init__(self, service: TokenService, *, seconds: float, on_token: Callable[[str], None]) -> None:
         self._service = service
@@ -49,7 +49,7 @@ class Tokens:
         self._token: Token | None = None
 
     async def fresh(self, http: httpx.AsyncClient) -> Token | NotYet | Refused:
-        """The token in use, or a new one where its end is near."""
+        """The current token, or a new one if it expires soon."""
         if self._token is not None and trio.current_time() < self._token.stale_at:
             return self._token
         answer = await _ask(http, self._service, seconds=self._seconds)
@@ -59,7 +59,7 @@ class Tokens:
         return answer
 
     def drop(self) -> None:
-        """Ask for a new one next time."""
+        """Request a new token next time."""
         self._token = None
 
 
@@ -84,7 +84,7 @@ async def _ask(http: httpx.AsyncClient, service: TokenService, *, seconds: float
 
 
 def _else(status: int) -> str:
-    """What the status may mean besides."""
+    """Further causes of the status, as the rest of a sentence."""
     if status in {401, 403}:
         return ", and to be running still"
     return ", and ACTIONS_ID_TOKEN_REQUEST_URL as GitHub sets it; or the service takes no such audience"

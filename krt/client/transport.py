@@ -1,4 +1,4 @@
-"""One HTTP exchange with a token in it: TLS, proxies, no redirect, bounded answers; errors become values."""
+"""Makes one HTTP exchange that carries a token: TLS, proxies, no redirects, bounded answers. Errors become values."""
 
 import os
 import ssl
@@ -24,15 +24,15 @@ T = TypeVar("T")
 
 LONGEST_ANSWER_BYTES = 64 * 1024
 _MOST_CA_BYTES = 16 * 1024 * 1024
-_MOST_WAIT_SECONDS = 30.0  # of what an answer asks for: a proxy asks for years
-_ANY = "https://krt.invalid"  # of a proxy that cannot be used it is said wherever one may be on the way
-_NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "reset by peer")  # what a handshake fails with
+_MOST_WAIT_SECONDS = 30.0  # bounds Retry-After: a proxy may ask for years
+_ANY = "https://krt.invalid"  # for checking the proxy of https URLs without a server's name
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "reset by peer")  # handshake errors without TLS
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` is cut at a bound: a proxy's error page may be longer, its status still counts."""
+    """An answer. `body` is cut at a bound: the status of a proxy's long error page still counts."""
 
     url: str
     status: int
@@ -40,18 +40,18 @@ class Answer:
     wait_seconds: float
     body: bytes
     etag: str = ""
-    date: str = ""  # of the server's clock
+    date: str = ""  # the server's clock
     request_id: str = ""
-    server: str = ""  # what calls itself that: none of krt's own answers do
+    server: str = ""  # the Server header; krt web sends none
 
     def without(self, secret: str) -> "Answer":
-        """The same with *** for `secret`: a server that echoes its request must not bring it into the log."""
+        """A copy with *** in place of `secret`, because a server may echo the request, and the log must not show it."""
         body = self.body.replace(secret.encode(), b"***")
         location, server = (text.replace(secret, "***") for text in (self.location, self.server))
         return replace(self, location=location, server=server, body=body)
 
     def document(self, kind: type[T]) -> T | None:
-        """The body's JSON as `kind`; None where it is anything else."""
+        """The JSON body decoded as `kind`, or None if it is anything else."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -59,7 +59,7 @@ class Answer:
 
 
 def open_http(*, ca_file: Path | None, connect_seconds: float, urls: Iterable[str] = (_ANY,)) -> httpx.AsyncClient:
-    """The client of one command, which asks `urls`. SettingsInvalid where certificates or proxies cannot be used."""
+    """The HTTP client of one command. Raises SettingsInvalid if certificates or the proxies for `urls` are unusable."""
     proxies, tls = proxies_of(os.environ), _tls(ca_file)
     for url in urls:
         check_way(proxies, url if url.startswith("https:") else _ANY)
@@ -67,12 +67,12 @@ def open_http(*, ca_file: Path | None, connect_seconds: float, urls: Iterable[st
     def route(url: httpx.URL) -> str | None:
         return None if url.scheme == "http" else proxies.of(url)  # http is loopback only: a proxy would see the token
 
-    # A kept connection may be closed under a request.
+    # No kept connections: the server may close one just as a request is sent.
     limits = httpx.Limits(max_keepalive_connections=0)
     return httpx.AsyncClient(
         transport=Routed(route, verify=tls, to_proxies=tls, limits=limits),
         trust_env=False,
-        follow_redirects=False,  # a redirect would carry the token to somebody else
+        follow_redirects=False,  # a redirect would send the token to another server
         timeout=httpx.Timeout(None, connect=connect_seconds),
         event_hooks={"response": [_keep_location]},
         headers={"User-Agent": f"krt/{krt.__version__}", "Accept-Encoding": "identity"},
@@ -82,7 +82,7 @@ def open_http(*, ca_file: Path | None, connect_seconds: float, urls: Iterable[st
 async def exchange(
     http: httpx.AsyncClient, request: httpx.Request, *, seconds: float, most_bytes: int = LONGEST_ANSWER_BYTES
 ) -> Answer | NotYet:
-    """One request, one answer within `seconds`. A connection that fails is a NotYet."""
+    """Send one request and read its answer, within `seconds`. Returns NotYet if the connection fails."""
     try:
         with trio.fail_after(seconds):
             response = await http.send(request, stream=True)
@@ -93,14 +93,14 @@ async def exchange(
                 await response.aclose()
     except trio.TooSlowError:
         return NotYet(f"{request.url.host} did not answer within {seconds:g} s")
-    except UnicodeError:  # of the resolver, for a proxy's name; parse() refuses such names of servers
+    except UnicodeError:  # raised by the resolver for a proxy's name; address.parse refuses such server names
         return NotYet(f"cannot look up {request.url.host} or the proxy on the way there")
     except httpx.TransportError as error:
         return NotYet(_problem(error, request.url.host), causes=_causes(error))
 
 
 async def _keep_location(response: httpx.Response) -> None:
-    """Take the Location away: httpx prepares redirects even if it may not follow them, and fails on hostile ones."""
+    """Remove the Location header: httpx parses it even if redirects are off, and raises on a malformed one."""
     response.extensions["location"] = response.headers.pop("Location", "")
 
 
@@ -111,9 +111,9 @@ def _answer(response: httpx.Response, body: bytes) -> Answer:
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:
-    """Retry-After in seconds or as a date (RFC 9110, section 10.2.3); 0 where it says nothing readable.
+    """The seconds of a Retry-After header, which is a number or a date (RFC 9110, section 10.2.3); 0 if unreadable.
 
-    At most _MOST_WAIT_SECONDS: a job asks again at least once before it gives up.
+    At most _MOST_WAIT_SECONDS, so that a job tries at least once more before its time is over.
     """
     if value.isascii() and value.isdigit():
         return min(float(value[:9]), _MOST_WAIT_SECONDS)
@@ -134,11 +134,11 @@ def _problem(error: httpx.TransportError, host: str) -> str:
         return f"the proxy on the way to {host} does not let this through: {error} (HTTPS_PROXY, NO_PROXY)"
     if isinstance(error, NOT_CONNECTED):
         return f"cannot connect to {host} ({cause_of(error) or type(error).__name__})"
-    return f"no whole answer from {host} ({type(error).__name__})"  # its text may quote what the server sent
+    return f"no whole answer from {host} ({type(error).__name__})"  # the error's text may quote the server
 
 
 def _causes(error: httpx.TransportError) -> str:
-    """What is behind it where neither a certificate nor a proxy is, as the rest of a sentence."""
+    """Possible causes of an error without a certificate or proxy in it, as the rest of a sentence; empty if unknown."""
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
         return ": what listens there closed the connection, or speaks no HTTP; is krt web at this port?"
     if any(sign in cause_of(error) for sign in _NO_TLS):
@@ -150,13 +150,13 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext:
     _check(os.environ.get("SSL_CERT_FILE"), "SSL_CERT_FILE cannot be read: ")
     _check(ca_file, "--ca-file ")
     try:
-        context = httpx.create_ssl_context()  # SSL_CERT_FILE and SSL_CERT_DIR are its to read
+        context = httpx.create_ssl_context()  # reads SSL_CERT_FILE and SSL_CERT_DIR
     except OSError as error:
         raise SettingsInvalid((f"SSL_CERT_FILE cannot be read: {error}",)) from error
     try:
         if ca_file is not None:
             context.load_verify_locations(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         raise SettingsInvalid((f"--ca-file {ca_file} cannot be read: {error}",)) from error
     return context
 

@@ -1,6 +1,7 @@
-"""What an answer may mean that says nothing itself: krt web's own, and those of what stands between it and the job.
+"""Explains an answer without a body: one of krt web's own, or one of a server between krt web and the job.
 
-krt web gives each answer an X-Request-Id of a form of its own, and a body to each refusal but 401 and 503.
+krt web marks each answer with an X-Request-Id of 16 hexadecimal digits. Each of its refusals except 401 and 503 has a
+body.
 """
 
 import re
@@ -11,7 +12,7 @@ _OWN_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _MOST_SERVER_CHARACTERS = 60
 _OWN = {
     500: "a fault of its own, which its log has under the request {id}",
-    503: "it waits for the issuer's keys or for Valkey, or it stops: whoever operates krt sees which at /readyz, "
+    503: "it waits for the issuer's keys or for Valkey, or it stops: the operator of krt sees which at /readyz, "
     "and in the log under the request {id}",
 }
 _PROXY = "a proxy on the way out (HTTPS_PROXY, NO_PROXY)"
@@ -31,17 +32,17 @@ _ANY = f"something in front of krt web, {_PROXY}, or another server at this URL"
 
 
 def is_own(answer: Answer) -> bool:
-    """Whether krt web itself answered, by the mark that it leaves."""
+    """Whether krt web itself answered: its X-Request-Id has the known form."""
     return _OWN_ID.fullmatch(answer.request_id) is not None
 
 
 def who(answer: Answer) -> str:
-    """Who answered, as far as that can be seen."""
+    """The name of the sender for a sentence: krt web, or the URL."""
     return "krt web" if is_own(answer) else answer.url
 
 
 def causes(answer: Answer) -> str:
-    """What is behind an answer without words, as the rest of a sentence; empty where nothing is known."""
+    """Possible causes of an answer without a body, as the rest of a sentence; empty if none is known."""
     if is_own(answer):
         known = _OWN.get(answer.status, "").format(id=answer.request_id)
         return f": {known}" if known else ""

@@ -1,4 +1,4 @@
-"""What each outcome prints, and the code the command ends with for it."""
+"""Prints each outcome of the command, and returns its exit code."""
 
 import time
 from signal import Signals
@@ -19,7 +19,7 @@ PERHAPS = "it may have been accepted all the same"
 
 
 def tell(outcome: Accepted | Refused | Unanswered, message: Announcement, console: Console) -> int:
-    """Print how the call ended; the exit code."""
+    """Print the outcome of the call. Returns the exit code."""
     match outcome:
         case Accepted():
             console.result(_document(outcome, message), *_acceptance(outcome, message))
@@ -33,13 +33,13 @@ def tell(outcome: Accepted | Refused | Unanswered, message: Announcement, consol
 
 
 def tell_accepted(accepted: Accepted, message: Announcement, console: Console) -> None:
-    """Print that the event is journaled and its rollout will be followed."""
+    """Print that the event is journaled, before its rollout is followed."""
     for line in _acceptance(accepted, message):
         console.note(line)
 
 
 def tell_end(ending: Ending, accepted: Accepted, message: Announcement, console: Console) -> int:
-    """Print how the wait for an accepted event ended; the exit code."""
+    """Print the end of the wait for an accepted event. Returns the exit code."""
     state, report = (ending.report.state, msgspec.to_builtins(ending.report)) if ending.report else (None, None)
     document = {**_document(accepted, message), "state": state, "report": report}
     for notice in ending.notices:
@@ -52,12 +52,12 @@ def tell_end(ending: Ending, accepted: Accepted, message: Announcement, console:
 
 
 def tell_shut_out(refused: Refused, accepted: Accepted, message: Announcement, console: Console) -> int:
-    """Print that krt web has turned the caller away after it had accepted the event; the exit code."""
+    """Print that krt web refused the caller after it had accepted the event. Returns the exit code."""
     return _refused(refused, message.event, console, _document(accepted, message))
 
 
 def tell_interrupted(call: AnnouncingCall, by: Signals, console: Console) -> int:
-    """Print what an interrupt by this signal leaves behind; the exit code."""
+    """Print the state of the event after an interrupt by this signal. Returns the exit code."""
     if call.accepted is not None:
         state = _goes_on(call.accepted)
     elif call.perhaps_accepted:
@@ -125,10 +125,12 @@ def _explain_unknown_caller(claims: Claims, why: Causes, event: Event, console: 
     for cause in why.certain:
         console.note(f"the cause: {cause}")
     if why.possible:
-        console.note("krt web tells nobody why; the token's form and times are in order, so it may be that")
+        console.note("krt web tells no caller why; the token's form and times are in order, so the cause may be:")
     for cause in why.possible:
         console.line(f"  - {plain(cause)}")
-    console.note("the operator sees what krt web makes of it: these claims.json, the settings of krt web, and")
+    console.note(
+        "the operator can check it with these claims as claims.json, the settings of krt web, and this command:"
+    )
     at = "" if why.judged_at is None else f" --at {causes.iso(why.judged_at)}"
     console.line(f"  krt check-policy --claims claims.json --image {event.image} --tags {','.join(event.tags)}{at}")
     console.line(f"  {to_json(msgspec.to_builtins(claims))}")

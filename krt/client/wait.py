@@ -1,4 +1,4 @@
-"""What `--wait` adds: krt follows the accepted event to its end, and reports it in the log and on the summary page."""
+"""Implements `--wait`: follows the accepted event, and writes its end to the log and to the job's summary page."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from krt.client.token import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """`timeout_seconds` bound the whole command, the call included; `summary` is GitHub's file for that page."""
+    """The options of a wait. `timeout_seconds` bounds the whole command; `summary` is GitHub's file for the summary."""
 
     timeout_seconds: float = 900
     allow_no_match: bool = False
@@ -28,7 +28,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """What the wait shares with the call before it."""
+    """The objects that the wait shares with the call before it."""
 
     message: Announcement
     patience: RetryPatience
@@ -37,7 +37,7 @@ class Following:
 
 
 async def to_end(wait: Wait, following: Following, accepted: Accepted, http: httpx.AsyncClient, *, began: float) -> int:
-    """Follow the event, print how it ended; the exit code. `began` is when the command did, on Trio's clock."""
+    """Follow the event and print its end. Returns the exit code. `began` is the command's start, on Trio's clock."""
     message, console = following.message, following.console
     verdict.tell_accepted(accepted, message, console)
     outcome = await _follow(wait, following, accepted, http, deadline=began + wait.timeout_seconds)

@@ -1,4 +1,4 @@
-"""How the parts of a report are said in a line each: what they quote is escaped by whoever prints it."""
+"""Writes the parts of a report as one line each. The lines quote text from outside; the caller must escape them."""
 
 from collections import Counter
 
@@ -6,23 +6,23 @@ from krt.client.report import ReceivedReport
 from krt.core.report.report_document import ListedCluster, ListedTarget
 from krt.core.report.target import TargetState
 
-_BY_ITSELF = "default"  # the name of a cluster that was given none
-_BESIDE = TargetState.SKIPPED  # counted last: not what the reader looks for
+_BY_ITSELF = "default"  # KRT_CLUSTER's default, which names need not show
+_BESIDE = TargetState.SKIPPED  # listed last, as the least interesting state
 
 
 def target(its: ListedTarget) -> str:
-    """The workload, its state, and everything known about it."""
+    """The workload, its state, its reason and its warnings."""
     return f"{workload(its)}: {'; '.join(part for part in (_state(its), *warnings(its)) if part)}"
 
 
 def workload(its: ListedTarget) -> str:
-    """Which one it is."""
+    """Kind, namespace and name; also the cluster, unless it is the default one."""
     where = "" if its.cluster in ("", _BY_ITSELF) else f" in cluster {its.cluster}"
     return f"{its.kind} {its.namespace}/{its.name}{where}"
 
 
 def cluster(its: ListedCluster) -> str:
-    """The cluster and its state."""
+    """The cluster, its state, its reason, and the number of workloads that are not listed."""
     since = f" since {its.seen_at}" if (its.is_absent or its.has_left) and its.seen_at else ""
     because = f": {its.reason}" if its.reason else ""
     more = f", {its.more} workloads more than are listed" if its.more else ""
@@ -30,19 +30,19 @@ def cluster(its: ListedCluster) -> str:
 
 
 def pods(its: ListedTarget) -> str:
-    """How many of its pods are new and available; nothing where there is nothing to count."""
+    """How many of the pods are updated and available. Empty if there is nothing to count."""
     if not its.updated and not its.desired:
         return ""
     return f"{its.updated or 0} of {its.desired or 0} updated, {its.available or 0} available"
 
 
 def warnings(its: ListedTarget) -> tuple[str, ...]:
-    """Its warnings, said as such."""
+    """The warnings, each with "warning: " in front."""
     return tuple(f"warning: {text}" for text in its.warnings)
 
 
 def counts(report: ReceivedReport) -> str:
-    """How many targets there are of each state."""
+    """The number of targets in each state."""
     by_state = Counter(its.state for its in report.targets)
     listed = [f"{by_state[state]} {state}" for state in sorted(by_state, key=lambda state: state == _BESIDE)]
     unlisted = sum(its.more or 0 for its in report.clusters)

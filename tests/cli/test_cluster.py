@@ -131,7 +131,7 @@ async def test_a_user_who_may_not_forget_is_told_who_may(client, cluster, valkey
         done = await cluster("forget", "eu", environ=environ)
         assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
         assert done.err.startswith(said)
-        assert "only krt-operator may forget a cluster, and he is off: docs/operations.md" in done.err
+        assert "only krt-operator may forget a cluster, and that user is disabled: docs/operations.md" in done.err
         assert "ACL SETUSER" not in done.err
         assert password not in done.err
     assert "eu " in (await cluster("list")).out, "a part of it was dropped"

@@ -106,7 +106,7 @@ def test_any_text_is_an_address_or_a_value_error(text: str) -> None:
         ("https:krt:s3cret@elsewhere.example.com/event", "https:…"),
         ("mailto:krt:s3cret@example.com", "mailto:…"),
         ("data:text/plain,s3cret", "data:…"),
-        ("https://[s3cret", "what is no URL"),
+        ("https://[s3cret", "an invalid URL"),
         ("http://[::1]:8080/event", "http://[::1]:8080/event"),
     ],
 )

@@ -35,7 +35,7 @@ def causes(date: float | None = NOW + 1, now: float = NOW + 1, **changes: object
         (causes(nbf=...), ["the token has no nbf"]),
         (causes(jti=..., repository_id=...), ["the token has no jti, repository_id"]),
         (causes(aud=["https://krt.example.com"]), ["several audiences"]),
-        (causes(repository_id="074"), ["has not the form that GitHub gives it"]),
+        (causes(repository_id="074"), ["does not have GitHub's form"]),
         (of(Claims(), "", NOW), ["holds no claims that can be read"]),
     ],
 )

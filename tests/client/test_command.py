@@ -193,7 +193,7 @@ def test_no_202_within_the_time_ends_with_3_and_the_last_reason(actions: Actions
     assert re.sub("[0-9a-f]{16}", "ID", ended.err.splitlines()[-1]) == (
         f"krt notify: not accepted within {SHORT_SECONDS:g} s: krt web answered 503: "
         "it waits for the issuer's keys or for Valkey, or "
-        "it stops: whoever operates krt sees which at /readyz, and in the log under the request ID; "
+        "it stops: the operator of krt sees which at /readyz, and in the log under the request ID; "
         "it may have been accepted all the same"
     )
     assert json.loads(ended.out)["accepted"] is None

@@ -234,7 +234,7 @@ async def test_a_cluster_whose_workers_are_gone_ends_the_wait(site: Site, cluste
     assert ended.code == 1
     ended.said(
         "no krt worker of prod is there any more: 1 ready",
-        "if it is retired, whoever operates krt drops it (`krt cluster forget`)",
+        "if it is retired, the operator of krt can drop it (`krt cluster forget`)",
         "cluster prod: absent since",
     )
 
