@@ -1,4 +1,4 @@
-"""What the stand-ins need besides krt.serving.asgi: read a capped body, send one answer, live through lifespan."""
+"""ASGI helpers for the stand-ins, besides krt.serving.asgi: bounded bodies, whole answers, and the lifespan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from krt.errors import KrtError
 from krt.serving.asgi import Receive, Send, send_body, send_head
 
-MAX_BODY_BYTES = 3_145_728  # the API server's own limit
+MAX_BODY_BYTES = 3_145_728  # kube-apiserver's limit
 
 
 class BodyTooLarge(KrtError):
-    """The request's body is longer than MAX_BODY_BYTES."""
+    """The body of the request is longer than MAX_BODY_BYTES."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandInAnswer:
-    """One HTTP answer, whole."""
+    """One complete HTTP answer."""
 
     status: int
     body: bytes = b""
@@ -24,7 +24,7 @@ class StandInAnswer:
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The whole body, read to its end. Raises BodyTooLarge; what a client that went away had sent."""
+    """The whole body; if the client hangs up, the part that it had sent. Raises BodyTooLarge."""
     body = bytearray()
     while True:
         message = await receive()
@@ -38,7 +38,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 async def start(send: Send, answer: StandInAnswer, *, length: int | None) -> None:
-    """Send the head; `length` None means chunks until the end."""
+    """Send the head. If `length` is None, the body is sent in chunks."""
     headers = {"content-type": answer.content_type, **answer.headers}
     if length is not None:
         headers["content-length"] = str(length)
@@ -47,18 +47,19 @@ async def start(send: Send, answer: StandInAnswer, *, length: int | None) -> Non
 
 
 async def respond(send: Send, answer: StandInAnswer) -> None:
+    """Send the whole answer."""
     await start(send, answer, length=len(answer.body))
     await send_body(send, answer.body, more=False)
 
 
 async def break_off(send: Send, answer: StandInAnswer) -> None:
-    """Send half of it: a server breaks the connection when its application returns before the last byte."""
+    """Send half of the answer. The server cuts the connection if the app returns before the last byte."""
     await start(send, answer, length=len(answer.body))
     await send_body(send, answer.body[: len(answer.body) // 2], more=True)
 
 
 async def live(receive: Receive, send: Send) -> None:
-    """Answer the lifespan protocol; there is nothing to start or stop in it."""
+    """Answer the lifespan protocol, without anything to start or stop."""
     await receive()
     await send({"type": "lifespan.startup.complete"})
     await receive()

@@ -1,4 +1,4 @@
-"""Starts what `krt all --dev` embeds, all of it on loopback, and says how krt reaches it."""
+"""Starts the servers that `krt all --dev` embeds, all on loopback, and gives the settings to reach them."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +22,7 @@ _AUDIENCE = "http://krt.dev.localhost"
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What runs. `environ` holds krt's settings for it, `job_environ` what GitHub would give a job."""
+    """The running servers. `environ` are krt's settings for them, `job_environ` the variables of a GitHub job."""
 
     started: tuple[str, ...]
     environ: Mapping[str, str]
@@ -33,7 +33,7 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded(*, valkey: bool = True, cluster: bool = True) -> AsyncIterator[Embedded]:
-    """An issuer and, unless others are used, a Valkey and a stand-in cluster, until the end of the block."""
+    """Run an issuer and, if wanted, a Valkey and a stand-in cluster, until the end of the block."""
     async with AsyncExitStack() as stack:
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
@@ -70,7 +70,7 @@ async def _serve_cluster(nursery: trio.Nursery, stack: AsyncExitStack) -> tuple[
 
 
 async def _serve(nursery: trio.Nursery, app: App) -> str:
-    # Nothing sets `stopping`: the nursery cancels the server when krt itself has drained.
+    # `stopping` is never set: the nursery is cancelled after krt itself has drained.
     bound = await nursery.start(partial(serve, app, stand_in_listener(), stopping=trio.Event()))
     return f"http://{bound[0]}"
 

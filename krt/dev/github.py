@@ -1,17 +1,17 @@
-"""The claims GitHub puts into a job's token (docs.github.com, "OpenID Connect reference")."""
+"""Makes the claims that GitHub puts into a job's token (docs.github.com, "OpenID Connect reference")."""
 
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 LIFE_SECONDS = 300
-BACKDATED_SECONDS = 600  # nbf lies that long before iat
+BACKDATED_SECONDS = 600  # nbf is this long before iat
 SHA = "796a6cfb48152b077701fced55d480bf1d90e1e2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Whose job asks for the token, and what started it."""
+    """The job that asks for a token: its repository, and the event that started it."""
 
     owner: str = "acme"
     owner_id: str = "65"
@@ -29,7 +29,7 @@ class Job:
 
     @property
     def subject(self) -> str:
-        """In the form of repositories made since July 2026; krt decides nothing by it."""
+        """The `sub` claim, in the form for repositories created since July 2026. krt ignores it."""
         what = f"ref:{self.ref}"
         if self.event == "pull_request":
             what = "pull_request"
@@ -39,9 +39,9 @@ class Job:
 
 
 def github_claims(issuer: str, audience: str, issued_at: int, job: Job, **overrides: object) -> dict[str, Any]:
-    """A complete set, with a `jti` never used before. `issued_at` is in seconds since the epoch.
+    """A complete set of claims, with a new `jti`. `issued_at` is in seconds since the epoch.
 
-    `overrides` replace claims; `...` takes one away.
+    `overrides` replace claims; the value `...` removes one.
     """
     name = f"{job.owner}/{job.repository}"
     workflow_ref = f"{name}/{job.workflow_path}@{job.ref}"

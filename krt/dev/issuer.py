@@ -1,6 +1,6 @@
-"""An OIDC issuer with a real key, and the service that gives GitHub's jobs their tokens, as one ASGI app.
+"""An OIDC issuer with a real key, and GitHub's token service for jobs, as one ASGI app.
 
-Its answers follow token.actions.githubusercontent.com. Whoever knows `request_token` is the job.
+Its answers follow token.actions.githubusercontent.com. A caller that sends `request_token` counts as the job.
 """
 
 import hmac
@@ -23,25 +23,25 @@ from krt.serving.asgi import HTTPScope, Receive, Scope, Send, send_body
 
 KEYS_PATH = "/.well-known/jwks"
 DISCOVERY_PATH = "/.well-known/openid-configuration"
-TOKEN_PATH = "/idtoken"  # noqa: S105  a path, no secret
+TOKEN_PATH = "/idtoken"  # noqa: S105  a path, not a secret
 MOVED_PATH = "/moved/jwks"
 CHUNK_BYTES, HUGE_BYTES = 65_536, 80_000_000
 
 
 class KeysFault(StrEnum):
-    """What the key endpoint does instead of answering; a client that trusts it gets to regret it."""
+    """A fault of the key endpoint."""
 
     NONE = "none"
     ERROR = "error"  # 500
-    SILENT = "silent"  # takes the request and never answers
-    DRIP = "drip"  # the right body, a byte a second
-    GARBAGE = "garbage"  # 200 and a page of HTML
+    SILENT = "silent"  # never answers
+    DRIP = "drip"  # the right body, one byte a second
+    GARBAGE = "garbage"  # 200 with a page of HTML
     HUGE = "huge"  # the right body after 80 MB of white space
-    REDIRECT = "redirect"  # 302 to a place that has the right body
+    REDIRECT = "redirect"  # 302 to a path with the right body
 
 
 class StandInIssuer:
-    """`url` is the `iss` claim and the base of every path; set it when the port is known."""
+    """The issuer. `url` is the `iss` claim and the base of every path; set it once the port is known."""
 
     def __init__(self, url: str = "", *, job: Job | None = None, now: Callable[[], float] = time.time) -> None:
         self.url = url
@@ -49,7 +49,7 @@ class StandInIssuer:
         self.request_token = secrets.token_urlsafe(24)
         self.keys_fault = KeysFault.NONE
         self.keys_body: bytes | None = None
-        """Published instead of the keys, if set."""
+        """Published in place of the keys, unless it is None."""
         self.keys_fetches = 0
         self.moved_fetches = 0
         self.tokens_given = 0
@@ -58,12 +58,12 @@ class StandInIssuer:
 
     @property
     def key(self) -> SigningKey:
-        """The one that signs."""
+        """The signing key."""
         return self._keys[-1]
 
     @property
     def request_url(self) -> str:
-        """What GitHub calls ACTIONS_ID_TOKEN_REQUEST_URL; `&audience=…` is appended to it."""
+        """The value of ACTIONS_ID_TOKEN_REQUEST_URL, to which a job appends `&audience=…`."""
         return f"{self.url}{TOKEN_PATH}?api-version=2.0"
 
     def sign(
@@ -73,26 +73,26 @@ class StandInIssuer:
         headers: Mapping[str, Any] | None = None,
         key: SigningKey | None = None,
     ) -> str:
-        """A token of these claims. `headers` are added to GitHub's four, or replace them."""
+        """A token with these claims. `headers` add to GitHub's four headers, or replace them."""
         key = key or self.key
         own = {"kid": key.kid, "x5t": key.thumbprint}
         return jwt.encode(dict(claims), key.private, algorithm="RS256", headers={**own, **(headers or {})})
 
     def github_claims(self, audience: str, **overrides: object) -> dict[str, Any]:
-        """The job's claims as of now; `...` takes one away."""
+        """The job's claims, issued now. `overrides` replace claims; the value `...` removes one."""
         return github.github_claims(self.url, audience, int(self._now()), self.job, **overrides)
 
     def token(self, audience: str, **overrides: object) -> str:
-        """What the job would get."""
+        """The token that the job would get now."""
         return self.sign(self.github_claims(audience, **overrides))
 
     def rotate(self, *, keep_old: bool = True) -> SigningKey:
-        """Sign with a new key from now on; publish the older ones still, or no longer."""
+        """Sign with a new key from now on. The older keys stay published if `keep_old`."""
         self._keys = (*(self._keys if keep_old else ()), make_key())
         return self.key
 
     def key_set(self) -> bytes:
-        """What is published."""
+        """The published key set."""
         return msgspec.json.encode({"keys": [key.public() for key in self._keys]})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

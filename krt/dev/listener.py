@@ -1,17 +1,17 @@
-"""How the stand-ins listen: on loopback, and as generous as the servers they stand in for."""
+"""The listener of the stand-ins: on loopback, with the limits of the servers that they replace."""
 
 from krt.serving.address import Address
 from krt.serving.listener import Listener
 
-MAX_BODY_BYTES = 4 * 1024 * 1024  # above the API server's own limit, so that its own answer is given
+MAX_BODY_BYTES = 4 * 1024 * 1024  # above the API server's limit, so that the stand-in answers 413 itself
 
 
 def stand_in_listener(port: int = 0, *, host: str = "127.0.0.1") -> Listener:
-    """Kept connections, watches of any length, bodies as large as a real API server takes."""
+    """A listener with kept connections, watches of any length, and bodies as large as a real API server accepts."""
     return Listener(
         address=Address(host, port),
         max_connections_per_peer=None,
-        header_seconds=120,  # between two requests, too: the API server hangs up on nobody who rests for a minute
+        header_seconds=120,  # also between two requests: a real API server keeps a connection that is idle for a minute
         max_body_bytes=MAX_BODY_BYTES,
         body_seconds=30,
         send_seconds=30,

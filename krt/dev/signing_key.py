@@ -1,4 +1,4 @@
-"""The issuer's keys: made here, published as JWKs, thrown away with the process."""
+"""Makes the issuer's keys, which are published as JWKs and live as long as the process."""
 
 import base64
 import hashlib
@@ -10,13 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """An RSA key of 2,048 bits and the name the key set has for it."""
+    """An RSA key of 2,048 bits, and its key id."""
 
     private: rsa.RSAPrivateKey = field(repr=False)
     kid: str
 
     @property
     def thumbprint(self) -> str:
+        """The `x5t` header: a value of the right form, of no certificate."""
         return _base64url(hashlib.sha1(self.kid.encode(), usedforsecurity=False).digest())
 
     def public(self) -> dict[str, str]:
@@ -27,7 +28,7 @@ class SigningKey:
 
 
 def make_key() -> SigningKey:
-    """Takes about a tenth of a second of this process."""
+    """Make a key. Blocks for about 0.1 s."""
     return SigningKey(rsa.generate_private_key(public_exponent=65537, key_size=2048), secrets.token_hex(20).upper())
 
 

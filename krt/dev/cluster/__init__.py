@@ -1,28 +1,28 @@
-"""A stand-in for the Kubernetes API: what krt uses of it, answered as kube-apiserver 1.36.3 was seen to answer.
+"""A stand-in for the part of the Kubernetes API that krt uses. It answers as kube-apiserver 1.36.3 was observed to.
 
     cluster = Cluster(sample_deployments())
     nursery.start_soon(cluster.roll_out)
     await serve(cluster, stand_in_listener(), stopping=stopping)
 
-It is a model that we wrote: what krt asks of it is asked of a real API server too, by the same tests (tests/contract).
-What it leaves out or does otherwise:
+Start reading in `app.py`. It is a model that we wrote, so tests/contract runs the same tests against the stand-in and
+against a real API server. It differs from the real server in these points:
 
-- **Kinds**: Deployments, StatefulSets, DaemonSets, Namespaces; no pods, no ReplicaSets, no discovery, no subresources.
-- **Reading**: no selectors and no `resourceVersionMatch`, JSON only; a list is of now, whatever version it asks for,
-  and one of the future is refused at once instead of after three seconds. Continue tokens expire by number, and when
-  `store.compact()` is called, never by time.
-- **Watching**: versions expire by number and by `compact`, too. Without `timeoutSeconds` a watch ends after 30 minutes,
-  not at random between 30 and 60. Bookmarks come to a quiet watch from its first minute on and without jitter, and two
-  seconds before its end; the real server's last one comes later, twice, or (where a watch had to catch up) never.
-- **Writing**: merge patches; over HTTP also create, replace and delete, at once and without finalizers, owners or
-  what a deleted namespace contains. No server-side apply, dry run or field validation. Unknown fields are kept, not
-  pruned with a warning. Only what krt reads is defaulted, and only what a patch of krt's could get wrong is validated,
-  in fewer words. managedFields take a list as one field and cannot be cleared.
+- **Kinds**: Deployments, StatefulSets, DaemonSets and Namespaces only; no pods, ReplicaSets, discovery or subresources.
+- **Reading**: no selectors, no `resourceVersionMatch`, JSON only. A list always shows the present, whatever version it
+  asks for. A version of the future is refused at once, not after three seconds. Continue tokens expire by number and by
+  `store.compact()`, never by time.
+- **Watching**: versions also expire by number and by `compact`. Without `timeoutSeconds` a watch ends after 30 minutes,
+  not at random between 30 and 60. A quiet watch gets bookmarks from its first minute on, without jitter, and one two
+  seconds before its end. The real server sends the last one later, or twice, or, if the watch had to catch up, never.
+- **Writing**: merge patches; over HTTP also create, replace and delete, all at once. No finalizers and no owners, and
+  the objects in a deleted namespace stay. No server-side apply, dry run or field validation. Unknown fields are kept,
+  not pruned with a warning. Only the fields that krt reads get defaults; only the fields that krt's patches could get
+  wrong are validated, with shorter messages. managedFields treat a list as one field and cannot be cleared.
 - **Access**: every accepted token may do everything; 403 comes from `faults`. No admission, no priority and fairness.
-- **Rollouts**: pods are numbers. A restarted workload that is `OnDelete`, or paused, waits for ever. A Deployment
-  surges by 25 % whatever its strategy, `Recreate` and `minReadySeconds` mean nothing, `partition` neither; there are
-  two nodes. `stand-in/rollout: fails`, an annotation of the workload, keeps its new pods from getting ready. There is
-  no `deprecated.daemonset.template.generation`.
+- **Rollouts**: pods are numbers. A restarted workload that is `OnDelete` or paused waits for ever. A Deployment surges
+  by 25 % whatever its strategy; `Recreate`, `minReadySeconds` and `partition` have no effect; there are two nodes. The
+  workload's annotation `stand-in/rollout: fails` keeps its new pods from getting ready. There is no
+  `deprecated.daemonset.template.generation`.
 - **Transport**: HTTP/1.1 without TLS or compression; `X-Request-Id` instead of `Audit-Id` and `X-Kubernetes-PF-*`.
 """
 

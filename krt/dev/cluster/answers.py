@@ -1,4 +1,4 @@
-"""What each verb but watch answers: the store asked, and JSON made of it without decoding what is in the store."""
+"""Answers every verb except watch. Answers are joined from the stored JSON, without decoding it."""
 
 import base64
 
@@ -15,7 +15,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 
 def answer(store: ObjectStore, call: ApiCall, body: bytes, content_type: str) -> StandInAnswer:
-    """Do what `call` asks. Raises Refused."""
+    """Execute `call` on the store. Raises ApiRefusal."""
     match call.verb:
         case "list":
             return _listing(store, call)
@@ -95,7 +95,7 @@ def _token(number: int, start: str) -> str:
 
 
 def _read_token(token: str) -> tuple[int, str]:
-    """The snapshot (0 and -1: as things are now) and the key to go on from."""
+    """The number of the snapshot (0 and -1: the present) and the key to continue from."""
     if not token:
         return 0, ""
     try:

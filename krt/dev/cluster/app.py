@@ -1,4 +1,4 @@
-"""The stand-in cluster: an ASGI application for krt, and plain methods for whoever plays the rest of the world."""
+"""The stand-in cluster: an ASGI app for krt, and plain methods that act as the cluster's other users."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,10 +21,10 @@ from krt.serving.asgi import HTTPScope, Receive, Scope, Send, while_connected
 
 
 class StandInCluster:
-    """Serve it as an ASGI app; run `roll_out` beside it, or call `step_rollouts`.
+    """Serve it as an ASGI app, and run `roll_out` beside it or call `step_rollouts`.
 
-    `requests` counts the calls by (verb, resource). `tokens` are the bearer tokens that are accepted, all of
-    them for everything; None accepts everybody. Change the set to rotate them.
+    `requests` counts the calls by (verb, resource). `tokens` are the accepted bearer tokens; each may do everything,
+    and None accepts every caller. Change the set to rotate tokens.
     """
 
     def __init__(
@@ -46,45 +46,46 @@ class StandInCluster:
             self.add(document)
 
     def add(self, document: Json) -> None:
-        """Create an object, and its namespace if that is not there yet. Raises Refused."""
+        """Create an object, and its namespace if that does not exist yet. Raises ApiRefusal."""
         namespace = document["metadata"].get("namespace", "")
         if namespace and namespace not in self.store.table(NAMESPACE).objects:
             self.store.create({"kind": "Namespace", "metadata": {"name": namespace}})
         self.store.create(document)
 
     def get(self, kind: str, namespace: str, name: str) -> Json:
-        """A copy of `Deployment`, namespace, name. Raises Refused (404)."""
+        """A copy of an object; `kind` is a name such as `Deployment`. Raises ApiRefusal (404)."""
         return self.store.read(BY_NAME[kind], namespace, name).document()
 
     def patch(self, kind: str, namespace: str, name: str, patch: Json, *, manager: str = "kubectl-edit") -> Json:
-        """Merge-patch it as somebody else would. Raises Refused."""
+        """Merge-patch an object as another user, `manager`. Raises ApiRefusal."""
         change = objects.merging(patch)
         return self.store.update(BY_NAME[kind], namespace, name, change, manager=manager).document()
 
     def replace(self, kind: str, namespace: str, name: str, document: Json, *, manager: str = "argocd") -> Json:
-        """Put `document` in its place, as GitOps does; its status stays. Raises Refused."""
+        """Replace an object by `document`, as GitOps tools do; the status stays. Raises ApiRefusal."""
         return self.store.update(BY_NAME[kind], namespace, name, lambda _before: document, manager=manager).document()
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
-        """Raises Refused (404)."""
+        """Delete an object. Raises ApiRefusal (404)."""
         self.store.delete(BY_NAME[kind], namespace, name)
 
     async def roll_out(self) -> None:
-        """Roll out what changes, a step every `step_seconds`, for ever."""
+        """Roll out changed workloads, one step every `step_seconds`, for ever."""
         await self._rollouts.run()
 
     async def step_rollouts(self) -> None:
-        """Move every rollout on by one step, now."""
+        """Advance every rollout by one step now."""
         await self._rollouts.step()
 
     @property
     def open_watches(self) -> int:
+        """The number of open watches."""
         return sum(1 for _watch in self.store.watches())
 
     def end_watches(self, *, expired: bool = False) -> None:
-        """End every open watch as its timeout would, or as one whose version has been compacted away.
+        """End every open watch, as its timeout does, or with `expired` as a watch whose version was compacted.
 
-        A server that is to stop stops the sooner for it.
+        The server then stops faster.
         """
         for watch in list(self.store.watches()):
             watch.end(expired=expired)
@@ -122,7 +123,7 @@ class StandInCluster:
             await _finish(send, packed(whole, _header(scope, b"accept-encoding")), fault)
 
     def _check_known(self, authorization: str) -> None:
-        """A token that is none is refused before anything is looked at, as by the API server."""
+        """Refuse an unknown token before anything else, as the API server does. A missing token is checked later."""
         scheme, _space, token = authorization.partition(" ")
         if self.tokens is not None and scheme.lower() == "bearer" and token not in self.tokens:
             raise status.unauthorized()
@@ -134,7 +135,7 @@ class StandInCluster:
             raise denied(call, "system:anonymous")
 
     async def _watch(self, call: ApiCall, fault: Fault, receive: Receive, send: Send) -> None:
-        window = window_of(call)  # may refuse, so before anything is open
+        window = window_of(call)  # it may raise ApiRefusal, so it runs before the answer begins
         async with while_connected(receive):
             await stream(
                 self.store,

@@ -1,4 +1,4 @@
-"""A request read as the API server reads it: verb, kind, namespace, name and the parameters krt uses."""
+"""Parses a request as the API server does: verb, kind, namespace, name, and the parameters that krt uses."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PATH = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """`namespace` is empty for cluster-wide calls, `name` for those on a collection."""
+    """A parsed request. `namespace` is empty for cluster-wide calls, `name` for calls on a collection."""
 
     verb: str
     kind: Kind
@@ -28,16 +28,17 @@ class ApiCall:
 
     @property
     def limit(self) -> int:
-        """0: all. Ignored for resourceVersion 0, as by the real server, which then answers from its cache."""
+        """The page size; 0 means all. Ignored for resourceVersion 0, as on the real server, which uses its cache."""
         return 0 if self.query.get("resourceVersion") == "0" else max(0, self._integer("limit"))
 
     @property
     def timeout_seconds(self) -> int:
+        """The `timeoutSeconds` of a watch; 0 if none is given."""
         return self._integer("timeoutSeconds")
 
     @property
     def version(self) -> int:
-        """0: none given. Raises Refused for what is no number: 500 on a watch, as the real server does."""
+        """The resourceVersion; 0 if none is given. Raises ApiRefusal if malformed: on a watch 500, as in reality."""
         given = self.query.get("resourceVersion") or "0"
         if not re.fullmatch("[0-9]+", given):
             problem = f'strconv.ParseUint: parsing "{given}": invalid syntax'
@@ -49,11 +50,12 @@ class ApiCall:
 
     @property
     def bookmarks(self) -> bool:
+        """Whether the watch asks for bookmarks."""
         return _true(self.query.get("allowWatchBookmarks"))
 
     @property
     def manager(self) -> str:
-        """Who writes: by default the User-Agent as far as its first slash."""
+        """The field manager: by default the User-Agent up to its first slash."""
         return self.query.get("fieldManager") or self.agent.partition("/")[0] or "unknown"
 
     def _integer(self, name: str) -> int:
@@ -64,7 +66,7 @@ class ApiCall:
 
 
 def parse(method: str, path: str, query: bytes, *, agent: str = "") -> ApiCall | None:
-    """None for a path of no API group the stand-in has. Raises Refused (404, 405)."""
+    """The call, or None if the path is in no API group of the stand-in. Raises ApiRefusal (404, 405)."""
     if not path.startswith(("/api/v1/", "/apis/apps/v1/")):
         return None
     match = PATH.fullmatch(path)
@@ -85,5 +87,5 @@ def parse(method: str, path: str, query: bytes, *, agent: str = "") -> ApiCall |
 
 
 def _true(value: str | None) -> bool:
-    """As Kubernetes reads a boolean parameter: there, and neither false nor 0."""
+    """A boolean parameter as Kubernetes reads it: true if present, unless it is `false` or `0`."""
     return value is not None and value.lower() not in ("false", "0")

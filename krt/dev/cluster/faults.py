@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: answers that refuse, dawdle or break off, and watches that fall silent."""
+"""Injects faults: refusals, delays, answers that break off, and watches that fall silent."""
 
 from dataclasses import dataclass
 
@@ -19,11 +19,12 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Befalls the calls it names (None: any; namespace "" is a cluster-wide call).
+    """A fault for the calls that match verb, resource, namespace and name. None matches any; namespace "" is a
+    cluster-wide call.
 
-    `delay_seconds` pass before anything is done. With a `status` nothing is done, and `message` stands for the one that
-    the real server would give; a 403 with one is an admission's, not RBAC's. With `broken` it is done, and the
-    connection breaks in the middle of the answer.
+    `delay_seconds` pass before the call is executed. With a `status` the call is not executed; `message` replaces the
+    real server's text, and a 403 with a `message` is an admission plugin's, not RBAC's. With `broken` the call is
+    executed, and the connection breaks in the middle of the answer.
     """
 
     status: int | None = None
@@ -37,16 +38,17 @@ class Fault:
     name: str | None = None
 
     def befalls(self, call: ApiCall) -> bool:
+        """Whether this fault is for the call."""
         wanted = (self.verb, self.resource, self.namespace, self.name)
         given = (call.verb, call.kind.resource, call.namespace, call.name)
         return all(want in (None, have) for want, have in zip(wanted, given, strict=True))
 
     def answer(self, call: ApiCall) -> StandInAnswer | None:
-        """What the real server says with that status; None if the call goes on."""
+        """The real server's answer with that status, or None if the call is to be executed."""
         if self.status is None:
             return None
         pause = {} if self.retry_after_seconds is None else {"retry-after": str(self.retry_after_seconds)}
-        if self.status == 429:  # priority and fairness answers in plain text
+        if self.status == 429:  # API priority and fairness answers in plain text
             text = b"Too many requests, please try again later.\n"
             return status.answered(429, text, "text/plain; charset=utf-8", pause)
         refusal = self._refusal(call, self.status)
@@ -68,10 +70,10 @@ class Fault:
 
 
 class Faults:
-    """The faults in force.
+    """The active faults.
 
-    `silent_watches`: open watches say nothing more, not even that they end; they stay so when it is reset.
-    `cut_watches`: each breaks in the middle of the next object it sends.
+    `silent_watches`: open watches send nothing more, not even their end. They stay silent when it is reset.
+    `cut_watches`: each watch breaks in the middle of the next object that it sends.
     """
 
     def __init__(self) -> None:
@@ -80,15 +82,16 @@ class Faults:
         self._pending: list[tuple[Fault, int | None]] = []
 
     def add(self, fault: Fault, *, times: int | None = 1) -> None:
-        """For the next `times` calls it names; None: until `clear`. The one added first comes first."""
+        """Apply the fault to the next `times` matching calls; None: until `clear`. Earlier faults win."""
         self._pending.append((fault, times))
 
     def clear(self) -> None:
+        """Remove all faults."""
         self.silent_watches = self.cut_watches = False
         self._pending.clear()
 
     def take(self, call: ApiCall) -> Fault:
-        """The fault of this call, used up by it; one that does nothing if there is none."""
+        """The fault for this call, which uses it up once; a Fault without effect if there is none."""
         for index, (fault, times) in enumerate(self._pending):
             if fault.befalls(call):
                 if times is not None:
@@ -98,7 +101,7 @@ class Faults:
 
 
 def denied(call: ApiCall, user: str) -> ApiRefusal:
-    """403, as RBAC words it."""
+    """A 403 in RBAC's words."""
     scope = f'in the namespace "{call.namespace}"' if call.namespace else "at the cluster scope"
     rule = f'cannot {call.verb} resource "{call.kind.resource}" in API group "{call.kind.group}" {scope}'
     message = f'{status.subject(call.kind, call.name)} is forbidden: User "{user}" {rule}'

@@ -1,4 +1,4 @@
-"""Who set which field: managedFields, kept by comparing what was with what is. A list is one field."""
+"""Keeps managedFields, by comparing an object before and after a write. A list counts as one field."""
 
 from krt.dev.cluster.kinds import Json
 
@@ -24,7 +24,7 @@ def record(
     api_version: str,
     time: str,
 ) -> list[Json]:
-    """The entries after `manager` made `after` of `before`: what it changed is its own, nobody else's."""
+    """The entries after `manager` changed `before` into `after`: the changed fields now belong to it alone."""
     old, new = _tracked(before), _tracked(after)
     gained, touched = _gained(old, new), _touched(old, new)
     mine: Json = {}
@@ -53,7 +53,7 @@ def _tracked(document: Json) -> Json:
 
 
 def _gained(old: Json, new: Json) -> Json:
-    """The fields of `new` that `old` has not, or has otherwise, as a FieldsV1 tree."""
+    """The fields of `new` that `old` lacks or has with another value, as a FieldsV1 tree."""
     tree: Json = {}
     for name, value in new.items():
         if name in old and old[name] == value:
@@ -66,7 +66,7 @@ def _gained(old: Json, new: Json) -> Json:
 
 
 def _touched(old: Json, new: Json) -> Json:
-    """The fields that changed or went away."""
+    """The fields that were added, changed or removed, as a FieldsV1 tree."""
     return _union(_gained(old, new), _gained(new, old))
 
 

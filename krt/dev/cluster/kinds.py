@@ -1,4 +1,4 @@
-"""The kinds the stand-in serves: a table. Another kind is another row."""
+"""The table of kinds that the stand-in serves. To serve another kind, add a row."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from krt.core.kube import resource, restartable
 from krt.core.kube.resource import Resource
 
-Json = dict[str, Any]  # a Kubernetes object is its JSON: the stand-in keeps fields it knows nothing of
+Json = dict[str, Any]  # objects are plain JSON, so unknown fields are kept
 
 EMPTY_TEMPLATE: Json = {"metadata": {}, "spec": {"containers": None}}
 STRATEGY: Json = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}}
@@ -14,48 +14,53 @@ STRATEGY: Json = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One row. `spec_defaults` is what the real server fills in and krt reads."""
+    """One row. `spec_defaults` are the real server's defaults for the fields that krt reads."""
 
     served: Resource
     spec_defaults: Json
     empty_status: Json
     empty_spec: Json
-    """What a bookmark carries. A list that is null there is the real server's, and no typed reader expects it."""
+    """The spec in a bookmark. The real server sends null for its lists there, which typed readers do not expect."""
     annotations_bump: bool = False
-    """A Deployment's generation grows with its own annotations, too (its strategy's PrepareForUpdate)."""
+    """Whether a change of annotations alone raises the generation, as for Deployments (PrepareForUpdate there)."""
 
     @property
     def name(self) -> str:
+        """The kind, such as `Deployment`."""
         return self.served.kind
 
     @property
     def resource(self) -> str:
+        """The plural in paths, such as `deployments`."""
         return self.served.plural
 
     @property
     def group(self) -> str:
+        """The API group; empty for the core group."""
         return self.served.group
 
     @property
     def api_version(self) -> str:
+        """The apiVersion, such as `apps/v1`."""
         return self.served.api_version
 
     @property
     def namespaced(self) -> bool:
+        """Whether objects of this kind live in namespaces."""
         return self.served.namespaced
 
     @property
     def qualified(self) -> str:
-        """As error messages name it: `deployments.apps`."""
+        """The name in error messages, such as `deployments.apps`."""
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
     @property
     def is_workload(self) -> bool:
-        """It has a pod template, and a generation that counts its changes."""
+        """Whether it has a pod template, and a generation that counts its changes."""
         return self.name in restartable.RESTARTABLE
 
     def type_fields(self, suffix: str = "") -> bytes:
-        """How an object or a list of this kind opens."""
+        """The first bytes of an object, or with the suffix `List` of a list, of this kind."""
         return f'{{"kind":"{self.name}{suffix}","apiVersion":"{self.api_version}",'.encode()
 
 

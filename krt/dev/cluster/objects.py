@@ -1,4 +1,4 @@
-"""What the API server does with a written object: merge, complete, refuse, count its generation. Pure."""
+"""Processes a written object as the API server does: merge, defaults, validation, generation. Pure."""
 
 import re
 import uuid
@@ -40,7 +40,7 @@ def merge(target: Json, patch: Json) -> Json:
 
 
 def new(kind: Kind, document: Json, time: str) -> Json:
-    """What is stored of a created object: a copy, with the status it brings. Raises Refused (422)."""
+    """The stored form of a created object: a copy that keeps its status. Raises ApiRefusal (422)."""
     given = document["metadata"]
     metadata = {name: given[name] for name in ("name", "namespace") if name in given}
     metadata |= {"uid": str(uuid.uuid4()), "resourceVersion": ""}
@@ -56,13 +56,13 @@ def new(kind: Kind, document: Json, time: str) -> Json:
 
 
 def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Json:
-    """What is stored when somebody turns `before` into `after`. Raises Refused (400, 409, 422, 500)."""
+    """The stored form after a write that changes `before` into `after`. Raises ApiRefusal (400, 409, 422, 500)."""
     old, new = before["metadata"], _map(after.get("metadata"))
     _check_identity(kind, old, new)
     metadata = {**new, **{name: old[name] for name in KEPT if name in old}}
     metadata["resourceVersion"] = old["resourceVersion"]
     document = {**after, "metadata": metadata}
-    # Each of the two endpoints writes its own half only.
+    # The main endpoint writes only the spec, the status endpoint only the status.
     theirs = "spec" if subresource == "status" else "status"
     document[theirs] = before[theirs]
     document = complete(kind, document)
@@ -73,7 +73,7 @@ def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Js
 
 
 def complete(kind: Kind, document: Json) -> Json:
-    """Fill in what the real server defaults, as far as krt reads it."""
+    """Fill in the real server's defaults for the fields that krt reads."""
     spec = {**deepcopy(kind.spec_defaults), **_map(document.get("spec"))}
     if kind.is_workload:
         for container in _containers(spec):
@@ -88,7 +88,7 @@ def _without_empty_maps(metadata: Json) -> Json:
 
 
 def check(kind: Kind, document: Json, before: Json | None = None) -> None:
-    """Raise 422 with every cause found."""
+    """Raises ApiRefusal (422) with every cause found."""
     causes = [*_annotation_causes(document["metadata"], "metadata")]
     if kind.is_workload:
         causes += _spec_causes(document["spec"], before["spec"] if before else None)
@@ -111,7 +111,7 @@ def _check_identity(kind: Kind, old: Json, new: Json) -> None:
 
 
 def _check_version(kind: Kind, old: Json, given: object) -> None:
-    if given in (None, "", "0", old["resourceVersion"]):  # a nought asks for no version, here too
+    if given in (None, "", "0", old["resourceVersion"]):  # "0" asks for no version, in a write too
         return
     if not isinstance(given, str):
         raise status.invalid(kind, old["name"], [("metadata.resourceVersion", "Invalid value: must be a string")])

@@ -1,6 +1,6 @@
-"""Answers as gzip where the call accepts it, as the API server packs them: whatever is longer than 128 KiB, at level 1.
+"""Compresses answers as the API server does: gzip at level 1 for bodies above 128 KiB, if the call accepts it.
 
-From kube-apiserver's `responsewriters/writers.go` (defaultGzipThresholdBytes); a watch is never packed.
+From kube-apiserver's `responsewriters/writers.go` (defaultGzipThresholdBytes). A watch is never compressed.
 """
 
 import gzip
@@ -12,7 +12,7 @@ MOST_UNPACKED_BYTES = 128 * 1024
 
 
 def packed(answer: StandInAnswer, accept_encoding: str) -> StandInAnswer:
-    """The answer as that `Accept-Encoding` has it. Quality values are passed over, as by the real server."""
+    """The answer, compressed if `accept_encoding` names gzip. Quality values are ignored, as on the real server."""
     accepted = {coding.partition(";")[0].strip() for coding in accept_encoding.split(",")}
     if len(answer.body) <= MOST_UNPACKED_BYTES or "gzip" not in accepted:
         return answer

@@ -1,6 +1,6 @@
-"""How pods are replaced, a step at a time, and how each kind's status tells it. Pure.
+"""Computes the replacement of pods, step by step, and each kind's status for it. Pure.
 
-Orders and reasons as observed on kube-controller-manager 1.36.3.
+The order of steps and the reasons are those observed on kube-controller-manager 1.36.3.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ NODES = 2  # a DaemonSet wants one pod on each
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """`old` ones are all ready; of the `new` ones `ready` are. `terminating` ones count among neither."""
+    """Numbers of pods. All `old` ones are ready; `ready` counts the ready `new` ones. `terminating` are in neither."""
 
     old: int
     new: int
@@ -24,16 +24,18 @@ class Pods:
 
     @property
     def total(self) -> int:
+        """Old and new pods."""
         return self.old + self.new
 
     @property
     def available(self) -> int:
+        """Pods that are ready."""
         return self.old + self.ready
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a status is made of. `planned`: the pods that the controllers are making it be."""
+    """The input for a status. `planned` are the pods after the controllers' next step."""
 
     document: Json
     pods: Pods
@@ -44,21 +46,26 @@ class Moment:
 
     @property
     def complete(self) -> bool:
+        """Whether all pods are new and ready."""
         return replace(self.pods, terminating=0) == Pods(0, self.desired, self.desired)
 
     @property
     def revision(self) -> str:
+        """The name of the ReplicaSet or ControllerRevision for the present template."""
         template = msgspec.json.encode(self.document["spec"]["template"], order="sorted")
         return f"{self.document['metadata']['name']}-{hashlib.sha256(template).hexdigest()[:10]}"
 
 
 def outdated(pods: Pods) -> Pods:
-    """After a change of the template: what was ready is old, what was not is given up."""
+    """The pods after a change of the template: ready ones become old, the others are dropped."""
     return Pods(pods.available, 0, 0)
 
 
 def advance(pods: Pods, desired: int, *, surge: bool, fails: bool) -> Pods:
-    """The next step: a new pod gets ready, an old one goes, a new one comes. With `surge` it comes first."""
+    """The pods after the next step: new pods get ready, old ones leave, new ones are created.
+
+    With `surge` new pods are created before old ones leave. With `fails` new pods never get ready.
+    """
     pods = replace(pods, terminating=0)
     if pods.new > desired:
         return replace(pods, new=desired, ready=min(pods.ready, desired), terminating=pods.new - desired)
@@ -90,7 +97,7 @@ def deployment_status(moment: Moment) -> Json:
 
 
 def deployment_announcement(moment: Moment, *, new_template: bool) -> Json:
-    """The status that the controller writes first: a condition is new, observedGeneration and counts are still old."""
+    """The status that the controller writes first: a new condition, with the old observedGeneration and counts."""
     before: Json = moment.document["status"]
     if moment.document["spec"].get("paused"):
         condition = _condition(moment, *_progressing(moment))

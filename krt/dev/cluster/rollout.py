@@ -1,4 +1,4 @@
-"""The workload controllers: after a change of spec they move status on, each step a watch event."""
+"""The workload controllers: after a change of spec they advance the status. Each step is a watch event."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from krt.dev.cluster.store import ObjectStore
 
 CONTROLLER = "kube-controller-manager"
 FAILS = "stand-in/rollout"
-"""An annotation of the workload: with the value `fails` its new pods never get ready."""
+"""An annotation of a workload. With the value `fails`, its new pods never get ready."""
 REVISION = "deployment.kubernetes.io/revision"
 
 STATUS_OF: dict[str, Callable[[Moment], Json]] = {
@@ -33,7 +33,7 @@ STATUS_OF: dict[str, Callable[[Moment], Json]] = {
 
 @dataclass(slots=True)
 class _Rolling:
-    """A workload whose status is behind its spec. `resting`: nothing will change until the spec does."""
+    """A workload whose status is behind its spec. If `resting`, nothing changes until the spec does."""
 
     kind: Kind
     namespace: str
@@ -46,7 +46,7 @@ class _Rolling:
 
 
 class StandInRollouts:
-    """`step_seconds` on Trio's clock lie between two steps of a rollout."""
+    """All rollouts of a store, one step every `step_seconds` on Trio's clock."""
 
     def __init__(self, store: ObjectStore, step_seconds: float) -> None:
         self._store = store
@@ -56,7 +56,7 @@ class StandInRollouts:
         store.observers.append(self._observe)
 
     async def run(self) -> None:
-        """For ever; asleep while nothing rolls."""
+        """Advance the rollouts, for ever. Sleeps while there are none."""
         while True:
             if all(rolling.resting for rolling in self._rolling.values()):
                 self._wake = trio.Event()
@@ -65,7 +65,7 @@ class StandInRollouts:
             await self.step()
 
     async def step(self) -> None:
-        """One step of every rollout."""
+        """Advance every rollout by one step."""
         for uid, rolling in list(self._rolling.items()):
             if not rolling.resting and uid in self._rolling:
                 self._step(uid, rolling)
@@ -150,7 +150,7 @@ def _settled(kind: Kind, document: Json) -> Pods:
 
 
 def _next_revision(document: Json) -> Json:
-    """The Deployment controller numbers its ReplicaSets in an annotation, by the status endpoint."""
+    """Raise the revision annotation, which the Deployment controller writes through the status endpoint."""
     annotations = document["metadata"].get("annotations", {})
     numbered = {**annotations, REVISION: str(int(annotations.get(REVISION, "0")) + 1)}
     return {**document, "metadata": {**document["metadata"], "annotations": numbered}}

@@ -1,4 +1,4 @@
-"""Workloads to try krt on: a handful that show each case, and as many as a measurement needs."""
+"""Sample workloads: a few that show each case, and any number for measurements."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,11 @@ from krt.dev.cluster.kinds import Json
 from krt.dev.cluster.rollout import FAILS
 
 DIGEST = "sha256:" + "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
-ENVIRONMENT_VARIABLES = 40  # of 10 names a group; they make a Deployment of many_deployments about 4 kB
+ENVIRONMENT_VARIABLES = 40  # they make each Deployment of many_deployments about 4 kB long
 
 
 def sample_deployments() -> list[Json]:
-    """Three namespaces, every outcome that `krt all --dev` can show."""
+    """Deployments in three namespaces, with every outcome that `krt all --dev` can show."""
     shop, blog = "ghcr.io/acme/shop", "ghcr.io/acme/blog"
     return [
         deployment("web", "shop", f"{shop}:dev", replicas=3),
@@ -24,7 +24,7 @@ def sample_deployments() -> list[Json]:
 
 
 def many_deployments(count: int, *, images: int | None = None) -> Iterator[Json]:
-    """`count` Deployments of about 4 kB, 100 a namespace, of `images` repositories (default: one each)."""
+    """`count` Deployments of about 4 kB, 100 in each namespace, with `images` different images (default: `count`)."""
     for index in range(count):
         image = f"ghcr.io/acme/app-{index % (images or count):05}:dev"
         document = deployment(f"app-{index:05}", f"team-{index // 100:03}", image, replicas=2)
@@ -47,7 +47,7 @@ def deployment(
     pull_policy: str = "Always",
     progress_deadline_seconds: int = 600,
 ) -> Json:
-    """One that has long been rolled out."""
+    """A Deployment that was rolled out long ago."""
     container = {"name": name, "image": image, "imagePullPolicy": pull_policy}
     pod: Json = {"containers": [container]}
     if init_image:

@@ -1,4 +1,4 @@
-"""Refusals as the API server words them, a `Status` each. Texts recorded from kube-apiserver 1.36.3."""
+"""Refusals in the API server's words, one `Status` each. The texts were recorded from kube-apiserver 1.36.3."""
 
 import msgspec
 
@@ -23,13 +23,13 @@ NOT_SNIFFED = {"x-content-type-options": "nosniff"}
 def answered(
     code: int, body: bytes = b"", content_type: str = "application/json", headers: dict[str, str] | None = None
 ) -> StandInAnswer:
-    """An answer with the headers that the real server gives to such ones."""
+    """An answer with the headers that the real server adds to it."""
     plain = NOT_SNIFFED if content_type.startswith("text/") else {}
     return StandInAnswer(code, body, content_type, {**OF_EVERY_ANSWER, **plain, **(headers or {})})
 
 
 class ApiRefusal(KrtError):
-    """The call is answered with this `Status` instead of what it asked for."""
+    """The call is refused: the answer is this `Status`."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ def forbidden(kind: Kind, name: str, message: str) -> ApiRefusal:
 
 
 def not_admitted(code: int, kind: Kind, name: str, message: str) -> ApiRefusal:
-    """403 or 422, as an admission has it; what a policy itself said follows the words `is forbidden: `."""
+    """A 403 or 422 by an admission plugin. In `message`, the policy's own text follows `is forbidden: `."""
     details = {**about(kind, name), "causes": [{"message": message.partition(" is forbidden: ")[2] or message}]}
     return ApiRefusal(code, "Forbidden" if code == 403 else "Invalid", message, details=details)
 
@@ -123,7 +123,7 @@ def unsupported_media_type() -> ApiRefusal:
 
 
 def invalid(kind: Kind, name: str, causes: list[tuple[str, str]]) -> ApiRefusal:
-    """422; a cause is a field and what is wrong with it."""
+    """A 422. Each cause is a field and a message about it."""
     texts = [f"{field}: {message}" for field, message in causes]
     problem = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     listed = [{"reason": _reason(m), "message": m, "field": field} for field, m in causes]
@@ -137,7 +137,7 @@ def _reason(message: str) -> str:
 
 
 def internal_error(message: str) -> ApiRefusal:
-    """A malformed number inside an object: the real server says 500 and gives no reason."""
+    """A 500 without a reason: the real server's answer to a malformed number in an object."""
     return ApiRefusal(500, "", message)
 
 
@@ -153,7 +153,7 @@ def version_too_large(asked: int, current: int) -> ApiRefusal:
 
 
 def subject(kind: Kind, name: str) -> str:
-    """How a message names what it is about; `name` is empty for a collection."""
+    """The object's name in messages. `name` is empty for a collection."""
     return f'{kind.qualified} "{name}"' if name else kind.qualified
 
 

@@ -1,4 +1,4 @@
-"""All objects, the versions of them, and who watches: the one place that counts resource versions."""
+"""Stores all objects, their versions and their watches. Only this module assigns resource versions."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -18,15 +18,17 @@ Observer = Callable[[Kind, Json | None, Json | None], None]
 
 @dataclass(frozen=True, slots=True)
 class StoredPage:
+    """One page of a list, of the snapshot `number`. `remaining` counts the objects on later pages."""
+
     versions: tuple[Version, ...]
     number: int
     following: str = ""
-    """The key the next page starts at; empty on the last one."""
+    """The key at which the next page starts; empty on the last page."""
     remaining: int = 0
 
 
 class ObjectStore:
-    """`history` changes are kept per kind for watches, `snapshots` lists for their next pages."""
+    """The store. It keeps the last `history` changes of each kind for watches, and `snapshots` unfinished lists."""
 
     def __init__(self, *, history: int = 10_000, snapshots: int = 32) -> None:
         self.number = 1
@@ -40,14 +42,14 @@ class ObjectStore:
         return self._tables[kind.name]
 
     def read(self, kind: Kind, namespace: str, name: str) -> Version:
-        """Raises Refused (404)."""
+        """The newest version of an object. Raises ApiRefusal (404)."""
         try:
             return self.table(kind).objects[_key(kind, namespace, name)]
         except KeyError:
             raise status.not_found(kind, name) from None
 
     def create(self, document: Json, *, manager: str = "kubectl-create") -> Version:
-        """Store a copy of a new object with the status it brings. Raises Refused (404, 409, 422)."""
+        """Store a copy of a new object, which keeps its status. Raises ApiRefusal (404, 409, 422)."""
         kind = BY_NAME[document["kind"]]
         given = document["metadata"]
         name, namespace = given["name"], given.get("namespace", "")
@@ -68,7 +70,7 @@ class ObjectStore:
         manager: str,
         subresource: str = "",
     ) -> Version:
-        """Store what `change` makes of the object; nothing new when that is equal. Raises Refused."""
+        """Store the result of `change`. If it equals the object, there is no new version. Raises ApiRefusal."""
         current = self.read(kind, namespace, name)
         before = current.document()
         after = objects.admit(kind, before, change(before), subresource=subresource)
@@ -77,7 +79,7 @@ class ObjectStore:
         return self._commit(kind, before, after, manager=manager, subresource=subresource)
 
     def delete(self, kind: Kind, namespace: str, name: str) -> Version:
-        """Raises Refused (404). Returns the last state, at the version of its deletion."""
+        """Delete an object. Returns its last state, at the version of the deletion. Raises ApiRefusal (404)."""
         last = self.read(kind, namespace, name).document()
         self.number += 1
         last["metadata"]["resourceVersion"] = str(self.number)
@@ -89,7 +91,7 @@ class ObjectStore:
         return version
 
     def page(self, kind: Kind, namespace: str, *, limit: int, number: int, start: str) -> StoredPage:
-        """The objects from key `start` on, of snapshot `number` (none: of now). KeyError when that is gone."""
+        """The objects from key `start` on, of snapshot `number`; 0: the present. Raises KeyError if it is gone."""
         snapshot = (kind.name, namespace, number)
         versions = self._snapshots[snapshot] if number > 0 else self.table(kind).ordered(namespace)
         first = bisect_left(versions, start, key=attrgetter("key")) if start else 0
@@ -102,9 +104,9 @@ class ObjectStore:
         return StoredPage(taken, number, versions[first + len(taken)].key, remaining)
 
     def watch(self, kind: Kind, namespace: str, after: int) -> Watch:
-        """Opened at once, so nothing after `after` is missed; 0 means: every object first, as ADDED.
+        """Open a watch for all changes after version `after`. 0 means: every object first, as ADDED.
 
-        Raises LookupError when the changes since `after` are no longer known.
+        It is open at once, so no change is missed. Raises LookupError if the changes since `after` are gone.
         """
         table = self.table(kind)
         if not after:
@@ -118,7 +120,7 @@ class ObjectStore:
         return watch
 
     def floor(self, kind: Kind) -> int:
-        """The oldest version a watch of this kind can begin at."""
+        """The oldest version at which a watch of this kind can begin."""
         return self.table(kind).floor
 
     def unwatch(self, kind: Kind, watch: Watch) -> None:
@@ -129,7 +131,7 @@ class ObjectStore:
             yield from table.watches
 
     def compact(self) -> None:
-        """Forget every version but the present one: older watches and continue tokens get their 410."""
+        """Forget all old versions: watches from them, and their continue tokens, get 410."""
         self._snapshots.clear()
         for table in self._tables.values():
             table.history.clear()

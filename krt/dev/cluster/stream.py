@@ -1,4 +1,4 @@
-"""A watch on the wire: one JSON object a line, bookmarks between them, an end at timeoutSeconds."""
+"""Sends a watch: one JSON object in each line, bookmarks between them, and the end at timeoutSeconds."""
 
 import math
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from krt.dev.cluster.watch import Watch
 from krt.errors import KrtError
 from krt.serving.asgi import Send, send_body
 
-LAST_BOOKMARK_SECONDS = 2  # before the end: the next watch can begin where this one ends
+LAST_BOOKMARK_SECONDS = 2  # before the end, so that the next watch can begin where this one ends
 DEFAULT_TIMEOUT_SECONDS = 1_800
 INITIAL_EVENTS_END: Json = {"annotations": {"k8s.io/initial-events-end": "true"}}
 
 
 class _Broken(KrtError):
-    """The connection is to break here."""
+    """The connection must break here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What a watch asks to see: the changes after a version, for so many seconds."""
+    """The request of a watch: the changes after version `after`, for `seconds`."""
 
     kind: Kind
     namespace: str
@@ -37,7 +37,7 @@ class Window:
 
 
 def window_of(call: ApiCall) -> Window:
-    """Raises Refused for numbers that are none."""
+    """The window that the call asks for. Raises ApiRefusal for malformed numbers."""
     seconds = call.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
     return Window(call.kind, call.namespace, call.version, seconds, call.bookmarks)
 
@@ -45,7 +45,7 @@ def window_of(call: ApiCall) -> Window:
 async def stream(
     store: ObjectStore, window: Window, send: Send, faults: Faults, *, broken: bool, bookmark_seconds: float
 ) -> None:
-    """Serve the watch until it ends; `broken` breaks it in the middle of its first object."""
+    """Serve the watch until it ends. With `broken` the connection breaks in the middle of the first object."""
     end = trio.current_time() + window.seconds
     await asgi.start(send, status.answered(200), length=None)
     try:
@@ -58,7 +58,7 @@ async def stream(
         await relay.run(end, bookmark_seconds if window.bookmarks else math.inf)
         await send_body(send, b"", more=False)
     except _Broken:
-        pass  # an application that returns before its last byte makes the server break the connection
+        pass  # if the app returns before its last byte, the server breaks the connection
     finally:
         store.unwatch(window.kind, watch)
 
@@ -69,7 +69,7 @@ def _expired(number: int, floor: int) -> bytes:
 
 
 class _Relay:
-    """From one watch to one client."""
+    """Sends the changes of one watch to one client."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class _Relay:
         self._initial = watch.waiting if window.bookmarks and not window.after else -1
 
     async def run(self, end: float, bookmark_seconds: float) -> None:
-        """Until the clock shows `end` or the watch ends."""
+        """Send changes and bookmarks until `end`, on Trio's clock, or until the watch ends."""
         due = _next_bookmark(end, bookmark_seconds)
         while trio.current_time() < end:
             await self._close_initial()
@@ -113,7 +113,7 @@ class _Relay:
             await self._bookmark(INITIAL_EVENTS_END)
 
     async def _bookmark(self, metadata: Json) -> None:
-        """Only what was sent counts: none while older changes wait, none that says no more than where it began."""
+        """Send a bookmark for the newest version that the client has, unless the watch began there or later."""
         number = self._watch.seen if self._watch.waiting else self._store.number
         if number >= self._watch.seen and number > self._after:
             marked = {"metadata": {"resourceVersion": str(number), **metadata}, "spec": self._kind.empty_spec}

@@ -1,4 +1,4 @@
-"""One watch: the changes after a version, in order, in a bounded buffer; who falls behind is dropped."""
+"""One watch: the changes after a version, in order, in a bounded buffer. If the reader is too slow, the watch ends."""
 
 import math
 from collections.abc import Iterable
@@ -10,19 +10,19 @@ import trio
 
 from krt.dev.cluster.kinds import Json
 
-BUFFER = 1_000  # changes; then the watch ends, as the real server ends it, instead of growing
+BUFFER = 1_000  # changes; if the buffer is full, the watch ends, as on the real server
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One state of one object. `body` is its JSON as a list holds it: without kind and apiVersion."""
+    """One state of one object. `body` is its JSON as in a list: without kind and apiVersion."""
 
     key: str
     number: int
     body: bytes
 
     def document(self) -> Json:
-        """A fresh copy, the caller's own."""
+        """A new copy of the object."""
         decoded: Json = msgspec.json.decode(self.body)
         return decoded
 
@@ -34,11 +34,11 @@ class Change:
 
 
 class Watch:
-    """The changes after version `after`; `missed` are those between the reader's version `seen` and now."""
+    """The changes after version `after`. `missed` are the changes between the reader's version `seen` and now."""
 
     def __init__(self, namespace: str, *, seen: int, after: int, missed: Iterable[Change]) -> None:
         self.seen = seen
-        """The newest version the reader took."""
+        """The newest version that the reader has taken."""
         self.ended = trio.Event()
         self.expired = False
         self._after = after
@@ -50,10 +50,11 @@ class Watch:
 
     @property
     def waiting(self) -> int:
+        """The number of changes in the buffer."""
         return self._receive.statistics().current_buffer_used
 
     def offer(self, change: Change) -> bool:
-        """False: it takes no more. It has ended, or ends now, after what is in its full buffer."""
+        """Buffer the change if it concerns this watch. False: the watch has ended, or ends now with a full buffer."""
         if self.ended.is_set():
             return False
         if change.version.number <= self._after or not change.version.key.startswith(self._prefix):
@@ -66,7 +67,7 @@ class Watch:
         return True
 
     async def next(self, *, until: float = math.inf) -> Change | None:
-        """The next change, or None at `until` (Trio's clock). Raises trio.EndOfChannel once it has ended."""
+        """The next change, or None at `until` (Trio's clock). Raises trio.EndOfChannel once the watch has ended."""
         change = None
         with trio.move_on_at(until):
             change = await self._receive.receive()
@@ -74,7 +75,7 @@ class Watch:
         return change
 
     def end(self, *, expired: bool = False) -> None:
-        """Close it; the reader gets what is in the buffer, then the end, or the news that its version is too old."""
+        """End the watch. The reader gets the buffered changes, with `expired` an error 410, and then the end."""
         self._send.close()
         self.expired = expired
         self.ended.set()
