@@ -1,4 +1,4 @@
-"""The app behind the admin listener: `/healthz`, `/readyz`, `/metrics` for Prometheus, and the live page."""
+"""The app of the admin listener: `/healthz`, `/readyz`, `/metrics` for Prometheus, and the live page."""
 
 import json
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from krt.core.ports import ReadRecent
 from krt.metrics import CONTENT_TYPE, Metrics
 from krt.serving.asgi import App, Receive, Scope, Send, send_answer
 
-_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})  # asked by the node and Prometheus, by whatever name
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})  # no guard: kubelet and Prometheus may use any Host
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -33,9 +33,9 @@ def build_admin(
     hosts: Collection[str],
     stopping: trio.Event,
 ) -> App:
-    """The app. `hosts` are names under which the page is shown, besides those that nobody outside can have."""
+    """The app. `hosts` are further names under which browsers may ask for the page (krt.admin.guard)."""
     app = QuartTrio(__name__, static_folder=None)
-    app.config["PROPAGATE_EXCEPTIONS"] = True  # to krt.serving, which logs a crash without quoting anybody
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # krt.serving logs crashes, without request data
     templates = prepare(app)
     board = Board(read_recent, health, refusals, templates, process=about.process)
     page = Page(board, templates, about)
@@ -61,7 +61,7 @@ def build_admin(
 
 
 def _add_probes(app: QuartTrio, health: Health, metrics: Metrics) -> None:
-    """Liveness is a process that answers; readiness is one that has nothing to wait for."""
+    """Add liveness, which is 200 while the process answers, readiness, which is 200 without problems, and metrics."""
 
     @app.get("/healthz")
     async def healthz() -> Response:

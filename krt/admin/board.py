@@ -1,4 +1,4 @@
-"""What the live page shows, read once for everybody who looks at it."""
+"""Reads the content of the live page, once for all open pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from krt.core.report.report_document import Document
 from krt.errors import BrokerUnavailable
 
 LOOK_SECONDS = 1.0
-MOST_TARGETS = 20  # of one event among many; its own page shows more
+MOST_TARGETS = 20  # of one event in the list; the event's own page shows more
 _WANTED_SECONDS = 5.0
 _MOST_WANTED = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One event: its report's document, and how it looks among the others."""
+    """One event: its report's document, and its HTML in the list."""
 
     document: Document
     html: str
@@ -33,23 +33,23 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What there was to be seen. `problem`: why the events are older than the rest."""
+    """The content of the page at one moment. `problem` says why the events are older; None if they are not."""
 
     events: Mapping[EventId, Item] = field(default_factory=dict)  # newest first
     others: Mapping[EventId, Document] = field(default_factory=dict)
-    asked: frozenset[EventId] = frozenset()  # of the others
+    asked: frozenset[EventId] = frozenset()  # the events looked for in `others`
     problem: str | None = None
     parts: str = ""
     refusals: str = ""
 
     def find(self, event: EventId) -> Document | None:
-        """The document of one event, if it was read."""
+        """The document of one event, or None if it was not found."""
         item = self.events.get(event)
         return item.document if item else self.others.get(event)
 
 
 class Board:
-    """Looks at most once in LOOK_SECONDS, and only while somebody asks: whoever comes first looks for all."""
+    """Reads at most once in LOOK_SECONDS, and only when a page asks. Pages that ask together share one read."""
 
     def __init__(
         self, read_recent: ReadRecent, health: Health, refusals: Refusals, templates: Templates, *, process: str
@@ -59,13 +59,13 @@ class Board:
         self._refusals = refusals
         self._templates = templates
         self._process = process
-        self._wanted: dict[EventId, float] = {}  # events with a page of their own, and when somebody asked last
+        self._wanted: dict[EventId, float] = {}  # events whose own page is open, and the time of its last request
         self._looking = trio.Lock()
         self._last = Look()
         self._looked_at = -LOOK_SECONDS
 
     async def look(self, event: EventId | None = None) -> Look:
-        """What there is to be seen, LOOK_SECONDS old at most; `event` is looked for even where it is not new."""
+        """The content, LOOK_SECONDS old at most. `event` is read even if it is not one of the newest."""
         if event:
             self._want(event)
         async with self._looking:
@@ -76,7 +76,7 @@ class Board:
 
     @property
     def age_seconds(self) -> float:
-        """How long ago the last look was."""
+        """Seconds since the last read."""
         return trio.current_time() - self._looked_at
 
     def _want(self, event: EventId) -> None:
@@ -104,7 +104,7 @@ class Board:
         current, before = document(report, seen).without_sightings(), self._last.events.get(report.id)
         if before and current == before.document:
             return before
-        await trio.lowlevel.checkpoint()  # a hundred of them take a while
+        await trio.lowlevel.checkpoint()  # rendering a hundred of them takes a while
         choice = shown(current, most_targets=MOST_TARGETS)
         return Item(current, await self._templates.render("event", event=current, shown=choice, full=False))
 

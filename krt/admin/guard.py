@@ -1,14 +1,14 @@
-"""Who may be shown the live page: browsers that ask for it under a name that nobody outside can point here.
+"""Protects the live page against DNS rebinding: it is served only under names that no outsider can point to it.
 
-Whoever owns a public name can have it lead to an address of a private network, and read in a visitor's browser what is
-there (DNS rebinding). A page asked for under such a name is therefore not shown.
+The owner of a public name can point the name to an address in a private network. A script of the owner's site, in a
+visitor's browser, could then read the page. So a request with such a name in Host is refused.
 """
 
 import ipaddress
 import re
 from collections.abc import Collection, Iterable
 
-# Names that are resolved within a machine or a cluster, never by a public DNS server.
+# Names that resolve within a machine or a cluster only, never in public DNS.
 _INTERNAL = (".localhost", ".svc", ".cluster.local")
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+))(?::[0-9]{0,5})?")
@@ -17,7 +17,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 def refusal(headers: Headers, hosts: Collection[str]) -> str | None:
-    """Why a request with these headers is shown nothing; `hosts` are the names that the settings allow."""
+    """Why a request with these headers is refused, or None. `hosts` are the names that KRT_ADMIN_HOSTS allows."""
     named = dict(headers)
     if not _is_internal(_name(named.get(b"host", b"").decode("latin-1")), hosts):
         return (
@@ -28,12 +28,12 @@ def refusal(headers: Headers, hosts: Collection[str]) -> str | None:
 
 
 def is_cross_site(headers: Headers) -> bool:
-    """Whether a browser says that another site's page is asking: it could only take a live stream from somebody."""
+    """Whether the browser says that another site's page sent the request. It could only use up one of the streams."""
     return dict(headers).get(b"sec-fetch-site", b"same-origin") not in {b"same-origin", b"none"}
 
 
 def _name(host: str) -> str:
-    """The name without its port, in lower case and without the root's dot; empty where there is none."""
+    """The host without port and final dot, in lower case; empty if it is malformed."""
     found = _HOST.fullmatch(host)
     return (found[1] or found[2]).lower().removesuffix(".") if found else ""
 

@@ -1,6 +1,6 @@
-"""Sends a page that somebody looks at what has changed on it, as server-sent events (WHATWG HTML, section 9.2).
+"""Sends the changes of an open page as server-sent events (WHATWG HTML, section 9.2).
 
-An ASGI app of its own: a stream must be counted, and end, whatever becomes of its connection.
+It is plain ASGI and not a Quart view, because a stream must be counted, and must end, however its connection ends.
 """
 
 import json
@@ -14,7 +14,7 @@ from krt.admin.views import Fragments, PageView
 from krt.serving.asgi import Receive, Send, send_answer, send_body, send_head, while_connected
 
 MOST_STREAMS = 32
-_QUIET_SECONDS = 15.0  # after which a stream says that it is there: whoever has gone is noticed by that
+_QUIET_SECONDS = 15.0  # then an empty comment is sent, which fails if the browser is gone
 _BEGINNING = b"retry: 2000\n\n"
 _NOTHING = b":\n\n"
 
@@ -22,14 +22,14 @@ _HEADERS = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no
 
 
 class Streams:
-    """At most MOST_STREAMS live pages; when `stopping` is set, they end at once and no more begin."""
+    """At most MOST_STREAMS live pages. When `stopping` is set, all end at once and no new one begins."""
 
     def __init__(self, stopping: trio.Event) -> None:
         self._stopping = stopping
         self.count = 0
 
     async def answer(self, view: PageView, receive: Receive, send: Send, *, headers: list[tuple[bytes, bytes]]) -> None:
-        """Stream what the view sees, for as long as its page is open; 503 where there are too many."""
+        """Stream the view's changes while its page is open. Answers 503 if there are MOST_STREAMS already."""
         with self._admitted() as admitted:
             if not admitted:
                 await send_answer(send, 503, headers)
@@ -69,7 +69,7 @@ class Streams:
 
 
 def _changes(sent: Fragments, seen: Fragments) -> bytes:
-    """What is new, as one message; nothing where nothing is."""
+    """The changes as one message; empty if there are none."""
     html = {name: text for name, text in seen.html.items() if sent.html.get(name) != text}
     if not html and sent.order == seen.order:
         return b""

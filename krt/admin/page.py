@@ -1,4 +1,4 @@
-"""The live page: the newest events, one event, and what a browser may do with the answers."""
+"""The live page: the list of newest events, the page of one event, and the security headers of all answers."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ _STATIC = {
     "icon.svg": "image/svg+xml",
 }
 
-# Nothing but the page's own files is loaded, nothing inline is run, nobody frames it. Its script may write to the page
-# in one place only (trusted types).
+# The browser loads only the page's own files, runs nothing inline, and shows the page in no frame. The page's script
+# may write HTML in one place only (trusted types).
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types krt"
@@ -44,7 +44,7 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Which process it is that shows the page."""
+    """The process that serves the page."""
 
     role: str
     host: str
@@ -52,12 +52,12 @@ class About:
 
     @property
     def process(self) -> str:
-        """As it is named on the page."""
+        """The name of the process on the page."""
         return f"krt {self.role} on {self.host}"
 
 
 class Page:
-    """Its answers, and the views that its live streams show."""
+    """Answers the page's requests, and makes the views of its live streams."""
 
     def __init__(self, board: Board, templates: Templates, about: About) -> None:
         self._board = board
@@ -65,7 +65,7 @@ class Page:
         self._about = about
 
     def add_to(self, app: QuartTrio) -> None:
-        """Answer the page's paths, and mark every answer of the app as its browser is to treat it."""
+        """Add the page's paths to the app, and HEADERS to all its answers."""
         app.add_url_rule("/", view_func=self._events)
         app.add_url_rule("/events/<name>", view_func=self._one)
         for name, content_type in _STATIC.items():
@@ -73,7 +73,7 @@ class Page:
         app.after_request(_marked)
 
     def view(self, query: bytes) -> PageView:
-        """What the page shows that asks for a live stream like this."""
+        """The view for a live stream with this query."""
         event = _event(parse_query(query).get("event", ""))
         if event:
             return OneEvent(self._board, self._templates, event)
@@ -102,7 +102,7 @@ class Page:
             most_filter_characters=MOST_FILTER_CHARACTERS,
             **values,
         )
-        # Whatever somebody has written into a report by hand: it is shown, and breaks nothing.
+        # A report edited by hand may hold lone surrogates: they must not break the page.
         return Response(text.encode(errors="replace"), status, content_type=_HTML)
 
 

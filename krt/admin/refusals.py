@@ -1,4 +1,4 @@
-"""What this process has refused, by reason and by the minute of the last hour, as its own metrics count it."""
+"""Counts this process's refusals, by reason and by minute over the last hour, from its own metrics."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -10,13 +10,13 @@ from krt.metrics import Metrics
 
 MINUTES = 60
 
-_Key = tuple[str, str]  # reason and what was refused: codes of krt's own, so there are few
+_Key = tuple[str, str]  # (reason, subject): both are krt's own codes, so there are few
 _Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalCount:
-    """One reason: of what, how often in each of the last minutes (oldest first), and since the start."""
+    """One reason: its subject, its counts for each of the last 60 minutes, oldest first, and since the start."""
 
     reason: str
     what: str
@@ -25,15 +25,15 @@ class RefusalCount:
 
 
 class Refusals:
-    """Remembers an hour of counts; `keep` must run for the minutes to pass."""
+    """Remembers an hour of counts. `keep` must run, or the minutes do not advance."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._registry = metrics.registry.restricted_registry(list(_COUNTERS))  # the others cost more to ask
+        self._registry = metrics.registry.restricted_registry(list(_COUNTERS))  # collecting the others costs more
         self._minutes: deque[Counter[_Key]] = deque(maxlen=MINUTES - 1)
         self._before = self._counts()
 
     async def keep(self) -> None:
-        """Let the minutes pass, for ever."""
+        """Advance the minutes, for ever."""
         while True:
             await trio.sleep(60)
             counts = self._counts()
@@ -41,7 +41,7 @@ class Refusals:
             self._before = counts
 
     def rows(self) -> tuple[RefusalCount, ...]:
-        """Every reason that has occurred, the one that occurred most in the hour first."""
+        """Every reason that has occurred, ordered by its count in the last hour, highest first."""
         totals = self._counts()
         minutes = [*self._minutes, totals - self._before]
         empty = [0] * (MINUTES - len(minutes))

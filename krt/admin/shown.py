@@ -1,4 +1,4 @@
-"""What of an event's report the live page shows, and which events somebody wants to see. Pure."""
+"""Selects the targets of a report for the live page, and filters events. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ _MOST_PARAMETERS = 10
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """All of the words, anywhere in the event; and its state, unless that is empty."""
+    """The events to show: those that contain every word of `text`, and are in `state` unless it is empty."""
 
     text: str = ""
     state: str = ""
 
     def admits(self, document: Document) -> bool:
-        """Whether somebody who asks for this wants to see the event."""
+        """Whether the event is to be shown."""
         if self.state and self.state != document.state:
             return False
         words = self.text.casefold().split()
@@ -29,20 +29,20 @@ class Filter:
 
     @property
     def query(self) -> str:
-        """As it stands in an address, with its question mark; empty where everything is admitted."""
+        """The filter as a URL's query, with the question mark; empty if the filter admits everything."""
         given = {name: value for name, value in (("q", self.text), ("state", self.state)) if value}
         return f"?{urlencode(given)}" if given else ""
 
 
 def parse_filter(query: bytes) -> Filter:
-    """The filter that an address asks for; what is no filter asks for everything."""
+    """The filter in a URL's query. An invalid part is ignored."""
     given = parse_query(query)
     state = given.get("state", "")
     return Filter(given.get("q", "").strip()[:MOST_FILTER_CHARACTERS], state if state in set(EventState) else "")
 
 
 def parse_query(query: bytes) -> dict[str, str]:
-    """The parameters of an address; none where they are too many to be anything of ours."""
+    """The parameters of a URL's query; none if there are more than krt ever uses."""
     try:
         return dict(parse_qsl(query.decode("latin-1"), max_num_fields=_MOST_PARAMETERS))
     except ValueError:
@@ -51,18 +51,21 @@ def parse_query(query: bytes) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page makes of a document. `hidden`: how many workloads are not among the `targets`."""
+    """The values that a template needs besides the document.
+
+    `hidden` counts the workloads that are not in `targets`. `tally` is the number of targets in each state.
+    """
 
     targets: Sequence[ListedTarget]
     hidden: int
     tally: Sequence[tuple[str, int]]
-    run: str  # empty where it is no address of the web
+    run: str  # empty if it is not an http(s) URL
     several_clusters: bool
     noteworthy: Sequence[ListedCluster]
 
 
 def shown(document: Document, *, most_targets: int) -> Shown:
-    """What its template takes besides the document, with no more than so many targets."""
+    """The values for the document's template, with the most urgent targets, at most `most_targets`."""
     targets = document.targets
     chosen = targets if len(targets) <= most_targets else _urgent(targets, most_targets)
     more = sum(cluster.more or 0 for cluster in document.clusters)
@@ -79,7 +82,7 @@ def shown(document: Document, *, most_targets: int) -> Shown:
 
 
 def _urgent(targets: Sequence[ListedTarget], most: int) -> list[ListedTarget]:
-    """The most urgent ones, in the order that they had."""
+    """The most urgent targets, in their original order."""
     ranked = sorted(range(len(targets)), key=lambda index: (URGENCY[targets[index].state], index))
     return [targets[index] for index in sorted(ranked[:most])]
 

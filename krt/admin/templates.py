@@ -1,4 +1,4 @@
-"""Renders the pieces of the live page from values; whatever these hold, it is text (autoescape)."""
+"""Renders the fragments of the live page. All values are escaped as text (autoescape)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ class Templates:
     environment: Environment
 
     async def render(self, name: str, **values: Any) -> Markup:
-        """One template with these values, none of which may be missing; as part of another one it stays as it is."""
+        """Render one template. A missing value is an error. Other templates do not escape the result again."""
         return Markup(await self.environment.get_template(f"{name}.html").render_async(**values))  # noqa: S704 - escaped
 
 
 def prepare(app: QuartTrio) -> Templates:
-    """The app's templates, strict about names and with krt's own filters. To be called before any other use of them."""
+    """The app's templates, strict about names and with krt's own filters. Call it before any other use of them."""
     app.jinja_options = {
         "autoescape": True,
         "undefined": StrictUndefined,
@@ -43,28 +43,28 @@ def _words(state: str) -> str:
 
 
 def _clock(time: str) -> str:
-    """`2026-11-21T06:40:38.123Z` as people read it."""
+    """`2026-11-21T06:40:38.123Z` as `2026-11-21 06:40:38`."""
     return f"{time[:10]} {time[11:19]}"
 
 
 def _progress(target: ListedTarget) -> int:
-    """How many steps of one a pod are done, and the last one when it is ready.
+    """The finished steps of a rollout: one for each pod that is updated and available, and one more if it is ready.
 
-    Which of the available pods are new ones, and how many old ones are left, a report does not say.
+    It is an estimate: a report does not say which available pods are new, nor how many old ones are left.
     """
     updated, available, desired = target.updated or 0, target.available or 0, target.desired or 0
     return desired + 1 if target.state == TargetState.READY else max(0, min(updated, available, desired))
 
 
 def _notes(target: ListedTarget) -> str:
-    """The pods, the time that it took, and what is to be said besides."""
+    """Pod counts, duration, reason and warnings, as far as there are any."""
     pods = f"{target.updated} of {target.desired} updated, {target.available} available"
     after = f"after {target.seconds} s" if target.seconds else ""
     return "; ".join(filter(None, [pods if target.desired else "", after, target.reason or "", *target.warnings]))
 
 
 def _bars(row: RefusalCount) -> Iterator[tuple[int, float, float]]:
-    """Where each minute's bar begins, from the left and from the top, and how high it is."""
+    """The bars of the minutes with a count, each as (x, y, height)."""
     most = max(row.minutes)
     heights = (round(_BAR_HEIGHT * count / most, 1) for count in row.minutes)
     return ((x, _BAR_HEIGHT - height, height) for x, height in enumerate(heights) if height)

@@ -1,4 +1,4 @@
-"""The two forms in which the page shows what there is: all events that a filter admits, or one of them."""
+"""The two views of the live page: the events that a filter admits, and one event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,22 +15,22 @@ MOST_TARGETS = 250  # of one event on its own page
 
 @dataclass(frozen=True, slots=True)
 class Fragments:
-    """The parts of a page, by the ids of their elements; `order` names those of the events."""
+    """The HTML of a page's parts, by element id. `order` holds the ids of the events, in their order."""
 
     html: Mapping[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()
 
 
 class PageView(Protocol):
-    """What one page shows; made for one request, and asked again and again by a live one."""
+    """The content of one page, made for one request. A live stream calls `see` repeatedly."""
 
     async def see(self) -> Fragments:
-        """What there is to be seen now."""
+        """The content now."""
         ...
 
 
 class Events:
-    """Those of the newest events that a filter admits, and how the process is."""
+    """The newest events that a filter admits, and the state of the process."""
 
     def __init__(self, board: Board, templates: Templates, wanted: Filter) -> None:
         self._board = board
@@ -38,7 +38,7 @@ class Events:
         self._wanted = wanted
 
     async def see(self) -> Fragments:
-        """What there is to be seen now."""
+        """The content now."""
         look = await self._board.look()
         found = {_name(event): one.html for event, one in look.events.items() if self._wanted.admits(one.document)}
         return Fragments({**found, **await self._around(look, len(found))}, tuple(found))
@@ -55,7 +55,7 @@ class Events:
 
 
 class OneEvent:
-    """One event, with all that its report says; or that there is none."""
+    """One event with its whole report, or a notice that there is no such event."""
 
     def __init__(self, board: Board, templates: Templates, event: EventId) -> None:
         self._board = board
@@ -65,7 +65,7 @@ class OneEvent:
         self.status = 200
 
     async def see(self) -> Fragments:
-        """What there is to be seen now; `status` says how that is answered."""
+        """The content now; sets `status`, the HTTP status for it."""
         look = await self._board.look(self._event)
         notice = {"notice": await _notice(self._templates, look)}
         report = look.find(self._event)

@@ -1,7 +1,8 @@
-"""What one process of krt counts, and how Prometheus reads it.
+"""The Prometheus metrics of one process.
 
-Every label has a bounded set of values: codes of krt's own, never a repository, a key id or anything a caller sent.
-docs/metrics.md says what each of them means.
+Every label has a bounded set of values: krt's own codes, never a repository, a key id or a caller's text. No part of
+krt reads a metric to decide anything; the live page shows some. docs/metrics.md explains each metric.
+Start reading in `Metrics` below; `web.py` and `worker.py` hold the metrics of one role each.
 """
 
 import platform
@@ -18,11 +19,11 @@ __all__ = ["CONTENT_TYPE", "Metrics", "WebMetrics", "WorkerMetrics"]
 
 CONTENT_TYPE = prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4
 
-prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody asks for
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]  # else each counter has a second series
 
 
 class Metrics:
-    """The registry of one process, and in it the parts of those roles that have asked for theirs."""
+    """The registry of one process. The metrics of a role are created when the role first asks for them."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -31,25 +32,25 @@ class Metrics:
         build.labels(__version__, platform.python_version()).set(1)
         self._durable = Gauge(
             "krt_journal_durable",
-            "1 if Valkey keeps what it answers over a crash, as far as this role may see; NaN before it was asked",
+            "1 if Valkey keeps confirmed writes over a crash, as far as this role may see; NaN before the first look",
             registry=self.registry,
         )
         self._durable.set(float("nan"))
 
     @cached_property
     def web(self) -> WebMetrics:
-        """Those of the public listener."""
+        """The metrics of the public listener."""
         return WebMetrics(self.registry)
 
     @cached_property
     def worker(self) -> WorkerMetrics:
-        """Those of the worker."""
+        """The metrics of the worker."""
         return WorkerMetrics(self.registry)
 
-    def journal_durable(self, durable: bool) -> None:  # noqa: FBT001 - it is the value
-        """Whether nothing speaks against the journal's outliving a crash of Valkey."""
+    def journal_durable(self, durable: bool) -> None:  # noqa: FBT001 - the metric's value
+        """Set whether Valkey's settings make the journal survive a crash of Valkey."""
         self._durable.set(int(durable))
 
     def exposition(self) -> bytes:
-        """Everything, in the text format of CONTENT_TYPE."""
+        """All metrics, in the text format of CONTENT_TYPE."""
         return prometheus_client.generate_latest(self.registry)

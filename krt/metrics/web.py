@@ -1,4 +1,4 @@
-"""What the public listener counts."""
+"""The metrics of the public listener."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -32,33 +32,33 @@ class WebMetrics:
         self._denied.labels("crashed")  # at 0 from the start: `increase` does not see a series begin at 1
         self._events = Counter("krt_events", "Events: accepted, or repeated by a retry", ["outcome"], registry=registry)
         self._unheard = Counter(
-            "krt_events_unheard", "Accepted events at whose publication nobody listened", registry=registry
+            "krt_events_unheard", "Accepted events whose message no subscriber received", registry=registry
         )
         self._open = Gauge("krt_connections_open", "Open connections of the public listener", registry=registry)
 
     def request_ended(self, *, path: str, status: int, reason: str, seconds: float) -> None:
-        """One request was answered; `path` is a kind of path and `reason` a code."""
+        """Count a request that was answered. `path` is a route's label and `reason` a code."""
         self._requests.labels(path, str(status), reason).inc()
         self._seconds.labels(path).observe(seconds)
 
     def denied(self, reason: str) -> None:
-        """The transport turned somebody away."""
+        """Count a refusal by the server itself."""
         self._denied.labels(reason).inc()
 
     def event(self, *, again: bool, receivers: int | None) -> None:
-        """An event was accepted, or is known already. `receivers` is None where the bell could not be rung."""
+        """Count an accepted event, or its repetition (`again`). `receivers` is None if the publication failed."""
         self._events.labels("repeated" if again else "accepted").inc()
         if not again and not receivers:
             self._unheard.inc()
 
     def connections_open(self, count: int) -> None:
-        """So many connections are open now."""
+        """Set the number of open connections."""
         self._open.set(count)
 
     def watch_keys(
         self, *, count: Callable[[], int], age_seconds: Callable[[], float], fetches: Mapping[str, int]
     ) -> None:
-        """Ask these for the issuer's keys whenever Prometheus does; `fetches` are by outcome."""
+        """Add the metrics of the issuer's keys, read at each scrape. `fetches` counts by outcome."""
         self._registry.register(_Keys(count, age_seconds, fetches))
 
 
@@ -69,11 +69,11 @@ class _Keys(Collector):
         self._fetches = fetches
 
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("krt_keys", "Keys of the issuer in force", value=self._count())
+        yield GaugeMetricFamily("krt_keys", "Usable keys of the issuer", value=self._count())
         yield GaugeMetricFamily(
-            "krt_keys_age_seconds", "Since the keys were last fetched; +Inf before", value=self._age_seconds()
+            "krt_keys_age_seconds", "Time since the keys were last fetched; +Inf before", value=self._age_seconds()
         )
-        fetches = CounterMetricFamily("krt_key_fetches", "Looks at the issuer's keys", labels=["outcome"])
+        fetches = CounterMetricFamily("krt_key_fetches", "Fetches of the issuer's keys", labels=["outcome"])
         for outcome, times in self._fetches.items():
             fetches.add_metric([outcome], times)
         yield fetches

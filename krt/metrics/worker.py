@@ -1,4 +1,4 @@
-"""What the worker counts: from an event in the journal to the patch, and what it waits for meanwhile."""
+"""The metrics of the worker: events, restarts, the journal, and the work that waits."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -6,11 +6,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-# A restart at once takes milliseconds, one that was coalesced KRT_MIN_INTERVAL, one that was retried up to an hour.
+# An immediate restart takes milliseconds, a coalesced one KRT_MIN_INTERVAL, a retried one up to an hour.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 _UNKNOWN = float("nan")
 
-# Every value of every label: each is there from the start, at 0.
+# Every value of every label. Each series exists from the start, at 0.
 EVENTS = ("settled", "no_match", "failed", "expired", "dry_run")
 RESTARTS = ("restarted", "covered", "superseded", "unmatched", "failed", "expired")
 RETRIES = ("conflict", "denied", "unavailable", "journal")
@@ -39,15 +39,15 @@ class WorkerMetrics:
             registry=registry,
         )
         self._retries = Counter(
-            "krt_restart_retries", "Tries of a restart that led to another try", ["reason"], registry=registry
+            "krt_restart_retries", "Attempts of a restart that were repeated", ["reason"], registry=registry
         )
         self._messages = Counter(
-            "krt_messages", "Messages of others than krt web on the channel", ["outcome"], registry=registry
+            "krt_messages", "Messages on the channel that krt web did not send", ["outcome"], registry=registry
         )
         self._entries = Gauge("krt_journal_entries", "Events in the journal, settled or not", registry=registry)
         self._backlog = Gauge("krt_backlog_events", "Events that the group has yet to settle", registry=registry)
         self._oldest = Gauge(
-            "krt_backlog_oldest_seconds", "Age of the oldest event in some worker's hand; 0: none", registry=registry
+            "krt_backlog_oldest_seconds", "Age of the oldest event that a worker holds; 0: none", registry=registry
         )
         self.journal_unknown()
         self._begin_at_zero()
@@ -64,47 +64,48 @@ class WorkerMetrics:
                 counter.labels(value)
 
     def event_settled(self, outcome: str) -> None:
-        """One event was acknowledged."""
+        """Count an event that was acknowledged."""
         self._events.labels(outcome).inc()
 
     def workload_settled(self, outcome: str) -> None:
-        """The business with one workload has ended for one event."""
+        """Count a workload that was settled for one event."""
         self._restarts.labels(outcome).inc()
 
     def patched(self, seconds: float) -> None:
-        """A restart was made, so long after its event was accepted."""
+        """Record a restart that was made `seconds` after its event was accepted."""
         self._seconds.observe(seconds)
 
     def retried(self, reason: str) -> None:
-        """A restart will be tried again."""
+        """Count an attempt of a restart that will be repeated."""
         self._retries.labels(reason).inc()
 
     def messages(self, outcome: str, count: int = 1) -> None:
-        """So many messages without a journal entry were heard, and became this."""
+        """Count messages without a journal entry, by what became of them."""
         self._messages.labels(outcome).inc(count)
 
     def journal_seen(self, *, entries: int, unsettled: int | None, oldest_seconds: float) -> None:
-        """This is how the journal stands; Valkey may not know what is unsettled."""
+        """Set the sizes of the journal. `unsettled` is None if Valkey does not know it."""
         self._entries.set(entries)
         self._backlog.set(_UNKNOWN if unsettled is None else unsettled)
         self._oldest.set(oldest_seconds)
 
     def journal_unknown(self) -> None:
-        """Nobody knows how the journal stands: Valkey is away."""
+        """Set the sizes of the journal to NaN, because Valkey is away."""
         for gauge in (self._entries, self._backlog, self._oldest):
             gauge.set(_UNKNOWN)
 
     def watch_worker(
         self, *, in_hand: Callable[[], int], waiting: Callable[[], int], stalled: Callable[[], float]
     ) -> None:
-        """Ask these whenever Prometheus does.
+        """Add the metrics of the worker's load. The functions are called at each scrape.
 
-        Events in hand, workloads that wait for their restart, and for how long a part has been at one step.
+        They give the unsettled events that the worker holds, the workloads that wait for their restart, and the seconds
+        that the slowest part has spent in one step.
         """
         self._registry.register(_Held(in_hand, waiting, stalled))
 
     def watch_index(self, *, workloads: Callable[[], int], watch_ends: Callable[[], Mapping[str, int]]) -> None:
-        """Ask these whenever Prometheus does: the size of the index, and how often watches ended, by reason."""
+        """Add the metrics of the index: its size, and the ended watches by reason. Called at each scrape."""
         self._registry.register(_Index(workloads, watch_ends))
 
 
@@ -121,7 +122,7 @@ class _Held(Collector):
         )
         yield GaugeMetricFamily(
             "krt_stalled_seconds",
-            "For how long the slowest part of the worker has been at one step; 0: none is",
+            "How long the slowest part of the worker has been in one step; 0: no part is",
             value=self._stalled(),
         )
 
@@ -133,7 +134,7 @@ class _Index(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("krt_index_workloads", "Workloads in the index", value=self._workloads())
-        ends = CounterMetricFamily("krt_watch_restarts", "Watches that ended and were begun anew", labels=["reason"])
+        ends = CounterMetricFamily("krt_watch_restarts", "Watches that ended and were restarted", labels=["reason"])
         times = self._watch_ends()
         for reason in WATCH_ENDS:
             ends.add_metric([reason], times.get(reason, 0))

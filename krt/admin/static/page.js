@@ -1,5 +1,5 @@
-// Keeps the page as it is at the server: takes in the parts that a stream of events names, where they have changed.
-// Without it the page is complete, and as old as its last reload.
+// Updates the page: replaces its changed parts with those that the server sends in an event stream.
+// Without this script the page is complete, and as old as its last reload.
 "use strict";
 
 const AGAIN_MILLISECONDS = 15000;
@@ -31,7 +31,7 @@ function watch() {
       say("The connection is lost; trying again.", false);
       return;
     }
-    // The server has refused: it shows the page to as many as it may already, or it stops.
+    // The server has refused the stream: too many pages are open, or it is stopping.
     say("The page does not update by itself now: too many are open. Reload it to see what is new.", false);
     again = setTimeout(watch, AGAIN_MILLISECONDS);
   };
@@ -58,7 +58,7 @@ function put(name, element) {
   else if (!old.isEqualNode(element)) replace(old, element);
 }
 
-// Whoever walks the page by keyboard stays where they were.
+// A keyboard user's focus stays on the same link.
 function replace(old, element) {
   const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   old.replaceWith(element);
@@ -92,6 +92,6 @@ if (form) {
   });
 }
 
-// A browser opens few connections to one server: a page that nobody sees gives its own back.
+// A browser opens few connections to one server, so a hidden page closes its stream.
 document.addEventListener("visibilitychange", () => (document.hidden ? forget() : watch()));
 if (!document.hidden) watch();
