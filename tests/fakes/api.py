@@ -1,4 +1,4 @@
-"""An API server for Deployments in memory, as krt's transport asks one: pages, watches, and what goes wrong."""
+"""An API server for Deployments, in memory, with the interface of krt's transport: pages, watches and errors."""
 
 import json
 import math
@@ -12,7 +12,7 @@ import trio
 
 
 class FakeApi:
-    """A page holds one object and takes `page_seconds`; `silent` watches say nothing, not even bookmarks."""
+    """Each page holds one object and takes `page_seconds`. `silent` watches send nothing, not even bookmarks."""
 
     def __init__(self, *documents: dict[str, Any], bookmark_seconds: float = 60.0) -> None:
         self.version = 1000
@@ -38,19 +38,19 @@ class FakeApi:
         self._change("DELETED", self.documents.pop(name))
 
     def refuse(self, call: str, *errors: Exception, namespace: str | None = None) -> None:
-        """What becomes of the next calls, "list" or "watch"; the last one of them stays."""
+        """Let the next "list" or "watch" calls raise these errors in turn. The last error stays."""
         self._errors[call, namespace] = deque(errors)
 
     def relent(self) -> None:
         self._errors.clear()
 
     def end_watches(self) -> None:
-        """As their timeout does."""
+        """End the open watches as their timeout does."""
         while self._watches:
             self._watches.pop()[1].close()
 
     async def call(self, _method: str, path: str, *, params: Mapping[str, str], **_: Any) -> bytes:
-        """One page of a list: no other call is known here."""
+        """One page of a list. No other call is supported."""
         await trio.sleep(self.page_seconds)
         namespace, token = _namespace(path), params.get("continue")
         if token is None:

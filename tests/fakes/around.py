@@ -1,4 +1,4 @@
-"""What krt needs around it, for a test: an issuer, a Valkey, a stand-in cluster; and krt itself, in this process."""
+"""The surroundings of krt for a test: an issuer, a Valkey and a stand-in cluster; and krt itself, in this process."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -33,7 +33,7 @@ EVENT = {"image": IMAGE, "tags": ["dev"]}
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """`environ` is what krt is told about the rest."""
+    """The servers around krt. `environ` holds krt's settings for them."""
 
     issuer: StandInIssuer
     valkey: EmbeddedValkey
@@ -41,11 +41,11 @@ class Around:
     environ: Mapping[str, str]
 
     def token(self, **claims: object) -> str:
-        """A job's token; `claims` replace the usual ones."""
+        """A job's token. `claims` replace the usual claims."""
         return self.issuer.token(claims.pop("audience", AUDIENCE), **claims)
 
     async def journaled(self) -> list[tuple[EventId, dict[str, str]]]:
-        """What stands in the journal."""
+        """The entries of the journal, as (id, fields)."""
 
         def read() -> list[tuple[EventId, dict[str, str]]]:
             with oracle.from_url(self.valkey.address, decode_responses=True) as client:
@@ -54,12 +54,12 @@ class Around:
         return await trio.to_thread.run_sync(read)
 
     def of(self, role: str) -> dict[str, str]:
-        """What a process of one role is told; another role's variables would be none of its own."""
+        """The settings of one role, without the variables that only other roles have."""
         others = {"web": ("KUBECONFIG",), "worker": ("KRT_OIDC_", "GITHUB_", "WEB_")}.get(role, ())
         return {name: value for name, value in self.environ.items() if not name.startswith(others or ("-",))}
 
     async def pending(self) -> list[int]:
-        """How many entries each group of workers holds."""
+        """The number of pending entries of each consumer group."""
 
         def read() -> list[int]:
             with oracle.from_url(self.valkey.address) as client:
@@ -68,7 +68,7 @@ class Around:
         return await trio.to_thread.run_sync(read)
 
     async def fill_journal(self, entries: int) -> None:
-        """With what means nothing to anybody."""
+        """Add entries that no reader understands."""
 
         def add() -> None:
             with oracle.from_url(self.valkey.address) as client:
@@ -78,7 +78,7 @@ class Around:
         await trio.to_thread.run_sync(add)
 
     async def publish(self, message: bytes) -> int:
-        """As somebody with valkey-cli would; how many hear it."""
+        """Publish on the channel, as valkey-cli does. Returns the number of receivers."""
 
         def say() -> int:
             with oracle.from_url(self.valkey.address) as client:
@@ -88,7 +88,7 @@ class Around:
 
     @asynccontextmanager
     async def call_in_hand(self, krt: "Krt") -> AsyncIterator[trio.SocketStream]:
-        """An event on its way: krt has read it, and waits for Valkey until that is resumed."""
+        """Within the block, krt is handling an event: it has read the call, and waits for Valkey, which is paused."""
         self.valkey.pause()
         async with await trio.open_tcp_stream(krt.web.host, krt.web.port) as stream:
             await stream.send_all(post(self.token()))
@@ -97,7 +97,7 @@ class Around:
 
     @asynccontextmanager
     async def overhearing(self) -> AsyncIterator["Ear"]:
-        """A subscriber of the channel that is no krt."""
+        """Subscribe to the channel as a client other than krt."""
         with oracle.from_url(self.valkey.address) as client, client.pubsub() as pubsub:
             await trio.to_thread.run_sync(pubsub.subscribe, CHANNEL)
             ear = Ear(self, pubsub)
@@ -106,14 +106,14 @@ class Around:
 
 
 class Ear:
-    """Hears the channel."""
+    """A subscriber of the channel."""
 
     def __init__(self, around: Around, pubsub: Any) -> None:
         self._around = around
         self._pubsub = pubsub
 
     async def next(self) -> object:
-        """The next message, or what says that it hears now."""
+        """The next message, or the confirmation of the subscription."""
         message = await trio.to_thread.run_sync(lambda: self._pubsub.get_message(timeout=PATIENCE_SECONDS))
         assert message is not None, "nothing was heard"
         return message["data"]
@@ -134,7 +134,7 @@ def _issuer() -> StandInIssuer:
 
 @asynccontextmanager
 async def around_krt(directory: Path, *, durable: bool = False, **cluster: Any) -> AsyncIterator[Around]:
-    """All of it on loopback; the stand-in cluster is empty."""
+    """Start everything on loopback. The stand-in cluster is empty."""
     issuer = _issuer()
     issuer.keys_fault, issuer.keys_body = KeysFault.NONE, None
     async with (
@@ -163,12 +163,12 @@ class Krt:
 
     @classmethod
     def at(cls, web: str, admin: str | None = None) -> "Krt":
-        """One in a process of its own, by where it listens."""
+        """A krt in another process, by its addresses."""
         return cls({"web": (parse_address(web),), "admin": (parse_address(admin),) if admin else ()})
 
     @classmethod
     def of(cls, process: Process) -> "Krt":
-        """The krt of a process that has started, both of its listeners."""
+        """The krt in `process`, after both of its listeners have started."""
         (started,) = process.said("started")
         return cls.at(*(str(started[name][0]) for name in ("web_at", "admin_at") if name in started))
 
@@ -181,11 +181,11 @@ class Krt:
         return self.bound["admin"][0]
 
     async def post(self, token: str | None, event: object = EVENT, *, path: str = "/event", more: str = "") -> Reply:
-        """POST an event; `more` are further headers, a line each."""
+        """POST an event. `more` holds further headers, one line each."""
         return await ask(self.web, post(token, event, path=path, more=more))
 
     async def problems(self) -> list[str]:
-        """What it says that it lacks."""
+        """The problems on /readyz."""
         reply = await ask(self.admin, probe("/readyz"))
         told = json.loads(reply.body)
         assert (reply.status == 200) is told["ready"] is (not told["problems"])
@@ -200,7 +200,7 @@ class Krt:
 
 @asynccontextmanager
 async def running(role: str, environ: Mapping[str, str]) -> AsyncIterator[Krt]:
-    """The daemon itself, until the end of the block. It is cut there: how it stops is tried with processes."""
+    """Run the daemon until the end of the block, where it is cancelled. Tests with processes cover the orderly stop."""
     settings = load(role, {}, environ)
     async with trio.open_nursery() as nursery:
         yield Krt(await nursery.start(root.run, settings))
@@ -208,7 +208,7 @@ async def running(role: str, environ: Mapping[str, str]) -> AsyncIterator[Krt]:
 
 
 async def ask(address: Address, request: bytes) -> Reply:
-    """Send these bytes, and read to the end."""
+    """Send these bytes, and read until the peer closes."""
     with trio.fail_after(PATIENCE_SECONDS):
         async with await trio.open_tcp_stream(address.host, address.port) as stream:
             await stream.send_all(request)
@@ -216,7 +216,7 @@ async def ask(address: Address, request: bytes) -> Reply:
 
 
 def post(token: str | None, event: object = EVENT, *, path: str = "/event", more: str = "") -> bytes:
-    """The bytes of a POST; an event that is no bytes is sent as JSON."""
+    """The bytes of a POST. An event that is not bytes is sent as JSON."""
     body = event if isinstance(event, bytes) else json.dumps(event).encode()
     lines = [f"POST {path} HTTP/1.1", "Host: krt.example.com", f"Content-Length: {len(body)}"]
     lines += [f"Authorization: Bearer {token}"] if token is not None else []
@@ -225,12 +225,12 @@ def post(token: str | None, event: object = EVENT, *, path: str = "/event", more
 
 
 def get(path: str, token: str | None = None, *, more: str = "") -> bytes:
-    """The bytes of a GET; `more` are further headers, a line each."""
+    """The bytes of a GET. `more` holds further headers, one line each."""
     lines = [f"GET {path} HTTP/1.1", "Host: krt.example.com", *more.splitlines()]
     lines += [f"Authorization: Bearer {token}"] if token is not None else []
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 def probe(path: str) -> bytes:
-    """A GET to a listener that would keep the connection."""
+    """The bytes of a GET that asks the server to close the connection."""
     return get(path, more="Connection: close")

@@ -1,4 +1,4 @@
-"""krt's calls of one API server as methods: a test makes many of them, of the same server."""
+"""krt's calls of the API server as methods of one object, for tests that make many calls."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -22,7 +22,7 @@ from krt.core.ports import Stamp
 
 
 class Calls:
-    """Each is the function of that name in `krt.cluster`."""
+    """Each method calls the function of that name in `krt.cluster`."""
 
     def __init__(self, client: httpx.AsyncClient, credentials: Credentials) -> None:
         self.transport = Transport(client, credentials)

@@ -1,4 +1,4 @@
-"""What a proxy can do wrong with a request, and to which ones."""
+"""The faults of a proxy, and the rules by which requests get them."""
 
 import re
 from collections import deque
@@ -12,7 +12,7 @@ REMEMBERED_REQUESTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The server is not asked."""
+    """This answer, without asking the server."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -21,19 +21,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """The server is asked so many seconds later."""
+    """The request is passed on after a delay in seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """The server is not asked, and there is no answer."""
+    """No answer, and the server is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Half:
-    """So many bytes of the answer's body, and then the end of the connection, or (`held`) nothing more."""
+    """Only the first bytes of the answer's body; then the connection ends, or, if `held`, nothing more comes."""
 
     body_bytes: int
     held: bool = False
@@ -63,7 +63,7 @@ class _Rule:
 
 
 class Faults:
-    """Rules for coming requests; `requests` holds what came, with faults or without, oldest first."""
+    """Rules for coming requests. `requests` holds every request so far, oldest first."""
 
     def __init__(self) -> None:
         self.requests: deque[Request] = deque(maxlen=REMEMBERED_REQUESTS)
@@ -71,19 +71,19 @@ class Faults:
         self._rules: list[_Rule] = []
 
     def on(self, pattern: str, fault: Fault, *, times: int | None = None) -> None:
-        """For requests whose "METHOD target" the pattern finds; the first rule that fits counts."""
+        """Add a rule for requests whose "METHOD target" the pattern finds. The first rule that matches counts."""
         self._rules.append(_Rule(re.compile(pattern), fault, times))
 
     def mend(self) -> None:
-        """No faults any more for requests to come."""
+        """Remove all rules."""
         self._rules.clear()
 
     async def wait_request(self, pattern: str, count: int = 1) -> None:
-        """Return when so many came whose "METHOD target" the pattern finds, the past ones included."""
+        """Return once `count` requests, earlier ones included, have a "METHOD target" that the pattern finds."""
         await self._came.wait_value(lambda _: self._count(pattern) >= count)
 
     def take(self, request: Request) -> Fault | None:
-        """Remember that it came; what is to become of it."""
+        """Record the request. Returns its fault, or None."""
         self.requests.append(request)
         self._came.value += 1
         for rule in self._rules:

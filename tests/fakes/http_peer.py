@@ -1,7 +1,7 @@
-"""One end of an HTTP/1.1 connection over TLS: events of h11 in and out, either role.
+"""One end of an HTTP/1.1 connection over TLS, client or server: h11 events in and out.
 
-Not httpx: one of its answers, left half-read, leaves five async generators to the garbage collector, with a
-ResourceWarning each.
+Not httpx: an answer that is only half read leaves five async generators to the garbage collector, each with a
+ResourceWarning.
 """
 
 import ssl
@@ -37,13 +37,13 @@ class Peer:
         await self._stream.send_all(b"".join(self._protocol.send(event) or b"" for event in events))
 
     async def watch_for_hangup(self, exchange: trio.CancelScope) -> None:
-        """A client that leaves a silent watch is to end it at the server too."""
+        """Cancel the exchange if the client hangs up, so that a silent watch also ends at the server."""
         while data := await self._stream.receive_some(CHUNK_BYTES):
             self._protocol.receive_data(bytes(data))
         exchange.cancel()
 
     def begin_next(self) -> bool:
-        """Whether this connection takes another request."""
+        """Prepare for the next request. Returns whether the connection allows one."""
         if {self._protocol.our_state, self._protocol.their_state} != {h11.DONE}:
             return False
         self._protocol.start_next_cycle()
@@ -52,7 +52,7 @@ class Peer:
 
 @asynccontextmanager
 async def connect(host: str, port: int, context: ssl.SSLContext) -> AsyncIterator[Peer]:
-    """To an HTTPS server, for one exchange. Raises OSError, trio.BrokenResourceError."""
+    """Connect to an HTTPS server for one exchange. Raises OSError, trio.BrokenResourceError."""
     stream = await trio.open_ssl_over_tcp_stream(host, port, ssl_context=context, https_compatible=True)
     try:
         yield Peer(stream, h11.CLIENT)

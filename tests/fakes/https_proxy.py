@@ -1,6 +1,7 @@
-"""An HTTPS reverse proxy whose answers can be wrong on purpose: other status, late, half, or never.
+"""An HTTPS reverse proxy that injects faults: another status, a late answer, half an answer, or none.
 
-It ends TLS with its own certificate and asks the real server anew; answers stream through, as watches must.
+It ends TLS with its own certificate and sends each request to the real server. Answers stream through, as watches
+need it.
 """
 
 import ssl
@@ -21,19 +22,19 @@ from tests.fakes.ports import free_ports
 
 
 class HttpsProxy:
-    """Open it with `open_https_proxy`. What goes wrong is said to `faults`."""
+    """Open it with `open_https_proxy`. Add faults to `faults`."""
 
     def __init__(self, server_url: str, server_context: ssl.SSLContext, ca_file: Path) -> None:
         self.port = free_ports(1)[0]
         self.url = f"https://127.0.0.1:{self.port}"
         self.ca_file = ca_file
         self.faults = Faults()
-        self.answering = AsyncValue(0)  # requests in hand
+        self.answering = AsyncValue(0)  # requests being answered
         server = httpx.URL(server_url)
         self._connect = partial(connect, server.host, server.port or 443, server_context)
 
     async def serve(self, stream: Stream) -> None:
-        """One connection, to its end."""
+        """Serve one connection to its end."""
         client = Peer(stream, h11.SERVER)
         try:
             while isinstance(asked := await client.next_event(), h11.Request):
@@ -41,9 +42,9 @@ class HttpsProxy:
                 if not client.begin_next():
                     break
         except* (trio.BrokenResourceError, OSError, h11.ProtocolError):
-            pass  # either side may go at any time, here as on the real way
+            pass  # either side may hang up at any time
         finally:
-            await trio.aclose_forcefully(stream)  # without TLS's own farewell: a cut is to look like one
+            await trio.aclose_forcefully(stream)  # without TLS's close_notify, so that a cut looks like a cut
 
     async def _exchange(self, client: Peer, asked: h11.Request, body: bytes) -> None:
         self.answering.value += 1
@@ -71,7 +72,7 @@ class HttpsProxy:
                 await self._forward(client, asked, body)
 
     async def _forward(self, client: Peer, asked: h11.Request, body: bytes, *, body_bytes: int | None = None) -> None:
-        """All of the answer, or `body_bytes` of its body and then no more."""
+        """Pass the whole answer on, or only `body_bytes` of its body."""
         async with self._connect() as server:
             headers = passed_on(asked.headers)
             await server.send(h11.Request(method=asked.method, target=asked.target, headers=headers))
@@ -91,7 +92,7 @@ class HttpsProxy:
 
 @asynccontextmanager
 async def open_https_proxy(server_url: str, server_context: ssl.SSLContext, folder: Path) -> AsyncIterator[HttpsProxy]:
-    """In front of that origin; the certificate of its own authority is written into the folder."""
+    """Run a proxy in front of that origin. The certificate of the proxy's own authority is written into the folder."""
     context, ca_file = _certificate(folder)
     proxy = HttpsProxy(server_url, server_context, ca_file)
     listen = partial(trio.serve_ssl_over_tcp, host="127.0.0.1", https_compatible=True)

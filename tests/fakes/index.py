@@ -1,4 +1,4 @@
-"""An index that hears of the fake API server's changes late, and of nothing with bookmarks."""
+"""An index that follows the fake API server with a lag, and gets bookmarks when nothing changes."""
 
 import math
 
@@ -13,9 +13,9 @@ from tests.fakes.workloads import FakeWorkloads
 
 
 class FakeIndex:
-    """Holds what is there now; what changes from now on it hears while `follow` runs, `lag_seconds` late.
+    """Holds the present workloads. While `follow` runs, it takes in later changes, each `lag_seconds` late.
 
-    While it is `stale` it does not say that it is fresh, whatever it hears; `unlisted`: nothing was listed in full yet.
+    While `stale`, it never becomes fresh. While `unlisted`, no list is complete.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class FakeIndex:
         return not self.unlisted
 
     def lose(self, key: ObjectKey) -> None:
-        """It does not hold it any more, and has not heard why."""
+        """Drop a workload, without a change that explains it."""
         self._index.remove(key)
 
     def fresh_at(self) -> float:
         return self.heard_at
 
     def want_fresh(self, at: float) -> None:
-        """Its bookmarks come when they come; what is wanted is noted."""
+        """Note the request. Bookmarks come at their own times."""
         self.wanted_at = max(self.wanted_at, at)
 
     def listen(self, changed: Changed) -> None:
@@ -59,7 +59,7 @@ class FakeIndex:
         return self._index.running(repository)
 
     async def follow(self) -> None:
-        """Hear of changes in their order, and of bookmarks when there are none, for ever."""
+        """Take in changes in their order, and bookmarks when there are none, for ever."""
         while True:
             with trio.move_on_after(self._bookmark_seconds) as until_bookmark:
                 changed_at, key, workload = await self._changes_out.receive()

@@ -1,4 +1,4 @@
-"""A journal in memory that its workers share: what krt.broker.journal does in Valkey, by Trio's clock."""
+"""A journal in memory that several workers share. It does what krt.broker.journal does in Valkey, on Trio's clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Group:
 
 
 class Stream:
-    """What stands in Valkey. `reports` are there as long as their entries; `acknowledged` is in order, once a group."""
+    """The content of Valkey. A report lives as long as its entry. `acknowledged` is in order, once for each group."""
 
     def __init__(self, name: str = JOURNAL, *, most_entries: int = 100_000) -> None:
         self.name = name
@@ -53,15 +53,15 @@ class Stream:
         self.alive: dict[str, Sighting] = {}
 
     def now(self) -> float:
-        """Its clock, in seconds since the epoch."""
+        """The journal's clock, in seconds since the epoch."""
         return NOW.timestamp() + trio.current_time()
 
     def accept(self, envelope: Envelope, *, age_seconds: float = 0.0) -> EventId:
-        """Journal an event, as if it had been accepted so long ago."""
+        """Journal an event as if it had been accepted `age_seconds` ago."""
         return self.add(to_fields(envelope), age_seconds=age_seconds)
 
     def add(self, fields: Mapping[str, str], *, age_seconds: float = 0.0) -> EventId:
-        """An entry of these fields."""
+        """Journal an entry with these fields."""
         milliseconds = int((self.now() - age_seconds) * 1000)
         sequence = self.newest.sequence + 1 if milliseconds <= self.newest.milliseconds else 0
         self.newest = EventId(max(milliseconds, self.newest.milliseconds), sequence)
@@ -70,21 +70,21 @@ class Stream:
         return self.newest
 
     def group(self, name: str = "default") -> Group:
-        """A group of workers, made when it is first asked for."""
+        """The group of workers, created at its first use."""
         return self.groups.setdefault(name, Group(self.now()))
 
     def say_alive(self, group: str) -> None:
-        """One of its workers is there now."""
+        """Note that a worker of the group is alive now."""
         first = self.alive[group].first if group in self.alive else self.now()
         self.alive[group] = Sighting(Presence(), first, self.now())
 
     def pending(self, group: str = "default") -> dict[EventId, Pending]:
-        """What is given to a worker and not acknowledged."""
+        """The entries that were delivered to a worker and not acknowledged."""
         return self.group(group).pending
 
 
 class FakeJournal:
-    """One worker's view."""
+    """The journal as one worker uses it."""
 
     def __init__(self, stream: Stream, *, group: str = "default") -> None:
         self.stream = stream

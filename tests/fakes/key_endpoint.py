@@ -1,4 +1,4 @@
-"""The place where an issuer publishes its keys, on a real socket, able to misbehave in every way."""
+"""An issuer's key endpoint on a real socket, which can misbehave in every way."""
 
 import gzip
 import ssl
@@ -11,7 +11,7 @@ Answer = Callable[[trio.abc.Stream], Awaitable[None]]
 
 
 class KeyEndpoint:
-    """`answer` is what the next connection gets; `looks` and `requests` are what came so far."""
+    """The endpoint. The next connection gets `answer`. `looks` counts connections; `requests` holds what they sent."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -35,12 +35,12 @@ class KeyEndpoint:
             await self.answer(stream)
             await stream.aclose()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # the other side had enough
+            pass  # the client hung up
 
 
 @asynccontextmanager
 async def key_endpoint(answer: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[KeyEndpoint]:
-    """An endpoint on a loopback port of its own."""
+    """Run an endpoint on a loopback port."""
     endpoint = KeyEndpoint(answer)
 
     async def serve(stream: trio.SocketStream) -> None:
@@ -55,7 +55,7 @@ async def key_endpoint(answer: Answer, tls: ssl.SSLContext | None = None) -> Asy
 
 
 def answering(body: bytes, *, status: str = "200 OK", headers: str = "") -> Answer:
-    """A whole answer at once."""
+    """A complete answer at once."""
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
 
     async def answer(stream: trio.abc.Stream) -> None:
@@ -65,7 +65,7 @@ def answering(body: bytes, *, status: str = "200 OK", headers: str = "") -> Answ
 
 
 def saying(data: bytes) -> Answer:
-    """These bytes, then the end of the connection."""
+    """These bytes; then the connection ends."""
 
     async def answer(stream: trio.abc.Stream) -> None:
         await stream.send_all(data)
@@ -74,12 +74,12 @@ def saying(data: bytes) -> Answer:
 
 
 def gzipped(body: bytes) -> Answer:
-    """The body packed, although nobody asked for that."""
+    """The body as gzip, although the client did not accept it."""
     return answering(gzip.compress(body), headers="content-encoding: gzip\r\n")
 
 
 def repeating(start: bytes, piece: bytes, *, pause_seconds: float = 0.0) -> Answer:
-    """`start`, then `piece` until the other side has had enough."""
+    """`start`, then `piece` again and again until the client hangs up."""
 
     async def answer(stream: trio.abc.Stream) -> None:
         await stream.send_all(start)
@@ -91,9 +91,9 @@ def repeating(start: bytes, piece: bytes, *, pause_seconds: float = 0.0) -> Answ
 
 
 async def silence(_: trio.abc.Stream) -> None:
-    """Nothing, for ever."""
+    """No answer; the connection stays open."""
     await trio.sleep_forever()
 
 
 async def hanging_up(_: trio.abc.Stream) -> None:
-    """Nothing, at once."""
+    """No answer; the connection ends at once."""

@@ -1,4 +1,4 @@
-"""The names of workloads, as tests write them."""
+"""Object keys in the short form that tests use."""
 
 from krt.core.kube.object_key import ObjectKey
 

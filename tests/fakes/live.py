@@ -1,4 +1,4 @@
-"""A page of the live kind that is no browser's: server-sent events from a socket."""
+"""Reads the live page's server-sent events from a socket, without a browser."""
 
 import json
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from tests.fakes.pace import PATIENCE_SECONDS
 
 
 class Follower:
-    """A stream that is open. `status` is its answer's."""
+    """An open stream. `status` is the HTTP status of its answer."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
@@ -20,21 +20,21 @@ class Follower:
         self.status = 0
 
     async def begin(self, host: str, query: str) -> None:
-        # HTTP/1.0: the body comes as it is, and ends with the connection.
+        # HTTP/1.0: the body is not chunked, and ends with the connection.
         await self._stream.send_all(f"GET /live{query} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
         self.status = int((await self._line()).split()[1])
         while await self._line():
             pass
 
     async def update(self) -> dict[str, Any]:
-        """The next one. Raises EOFError where the stream has ended."""
+        """The next update. Raises EOFError if the stream has ended."""
         with trio.fail_after(PATIENCE_SECONDS):
             while not (line := await self._line()).startswith(b"data: "):
                 pass
         return json.loads(line.removeprefix(b"data: "))
 
     async def ended(self) -> bool:
-        """Whether it ends, and nothing is said before."""
+        """Whether the stream ends without another update."""
         with trio.fail_after(PATIENCE_SECONDS):
             try:
                 await self.update()
@@ -54,7 +54,7 @@ class Follower:
 
 @asynccontextmanager
 async def following(url: str, query: str = "") -> AsyncIterator[Follower]:
-    """The live stream of the admin listener at this URL, until the end of the block."""
+    """Open the live stream of the admin listener at this URL, until the end of the block."""
     where = urlsplit(url)
     async with await trio.open_tcp_stream(where.hostname or "", where.port or 80) as stream:
         follower = Follower(stream)

@@ -1,4 +1,4 @@
-"""Nothing in this process reaches beyond this machine while a test runs."""
+"""Keeps this process from connecting beyond this machine while a test runs."""
 
 import ipaddress
 import sys
@@ -11,8 +11,8 @@ _guarding = False
 
 @pytest.fixture
 def loopback_only() -> Iterator[None]:
-    """Looking up a name or connecting elsewhere raises in the place that does it."""
-    global _guarding  # noqa: PLW0603 - an audit hook cannot be taken out again
+    """Raise an error wherever code looks up a name or connects to another machine."""
+    global _guarding  # noqa: PLW0603 - an audit hook cannot be removed
     _guarding = True
     yield
     _guarding = False
@@ -23,7 +23,7 @@ def _look(event: str, arguments: tuple[object, ...]) -> None:
         return
     if event == "socket.connect":
         where = arguments[1]
-        _check(where[0] if isinstance(where, tuple) else None)  # anything else is a unix socket
+        _check(where[0] if isinstance(where, tuple) else None)  # otherwise a unix socket
     elif event == "socket.getaddrinfo":
         _check(arguments[0])
 

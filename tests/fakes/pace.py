@@ -1,7 +1,7 @@
-"""How fast this machine is, at this moment: no limit of a test may be one that only a fast machine keeps.
+"""Measures how fast this machine is now, so that the limits in tests also hold on a slow machine.
 
-    assert seconds < slack(1.0)               # a second on the machine on which the tests were written
-    with trio.fail_after(PATIENCE_SECONDS):   # what must happen, and would otherwise be waited for for ever
+    assert seconds < slack(1.0)               # one second on the machine on which the tests were written
+    with trio.fail_after(PATIENCE_SECONDS):   # for something that must happen: the test fails instead of hanging
 
 `python -m tests.fakes.pace` prints the figure.
 """
@@ -12,7 +12,7 @@ from functools import cache
 from hashlib import sha256
 from time import perf_counter
 
-# What `_work` took on the machine of docs/performance.md, idle.
+# The duration of `_work` on the idle machine of docs/performance.md.
 _REFERENCE_SECONDS = 0.3
 _SPARE = 4.0
 # Where nothing but a fault can make it longer, and a test that passes never waits for it. A test of a mutation has
@@ -22,9 +22,9 @@ PATIENCE_SECONDS = float(os.environ.get("KRT_TEST_PATIENCE", "120"))
 
 @cache
 def pace() -> float:
-    """How many times longer the same work takes here, the neighbours' share included; 1 at least.
+    """How many times longer the same work takes here, with the present load of other processes; 1 at least.
 
-    Long enough to be throttled by a control group that allows half a processor.
+    The work is long enough to be throttled by a control group that allows half a processor.
     """
     began = perf_counter()
     _work()
@@ -32,7 +32,7 @@ def pace() -> float:
 
 
 def slack(seconds: float) -> float:
-    """What so many seconds of the other machine may become here, with four times as much to spare."""
+    """The limit here for an action that takes `seconds` on the reference machine, with a margin of four."""
     return _SPARE * pace() * seconds
 
 

@@ -1,4 +1,4 @@
-"""Peers on a loopback port that are no Valkey, or not a well-behaved one."""
+"""Servers on a loopback port that are not Valkey, or a Valkey that misbehaves."""
 
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +11,7 @@ Behaviour = Callable[[trio.SocketStream], Awaitable[None]]
 
 @asynccontextmanager
 async def open_peer(behave: Behaviour) -> AsyncIterator[int]:
-    """The port of a server that does `behave` with each connection and then closes it."""
+    """Run a server that calls `behave` with each connection and then closes it. Yields the port."""
 
     async def serve_one(stream: trio.SocketStream) -> None:
         with suppress(trio.BrokenResourceError):
@@ -28,7 +28,7 @@ async def _serve(handler: Behaviour, *, task_status: trio.TaskStatus[list[trio.S
 
 
 def saying(*answers: bytes) -> Behaviour:
-    """Answer whatever comes by the next of `answers`; after the last wait for the other side to close."""
+    """Answer each message by the next of `answers`. After the last one, wait for the client to close."""
 
     async def behave(stream: trio.SocketStream) -> None:
         for answer in answers:
@@ -42,7 +42,7 @@ def saying(*answers: bytes) -> Behaviour:
 
 
 def passing_on_to(path: str, *, tls: ssl.SSLContext) -> Behaviour:
-    """End TLS and pass everything on to the unix socket at `path`, as a TLS proxy before Valkey does."""
+    """End TLS and pass everything on to the unix socket at `path`, as a TLS proxy in front of Valkey does."""
 
     async def behave(stream: trio.SocketStream) -> None:
         outer = trio.SSLStream(stream, tls, server_side=True)
@@ -54,7 +54,7 @@ def passing_on_to(path: str, *, tls: ssl.SSLContext) -> Behaviour:
 
 
 async def _copy(source: trio.abc.ReceiveStream, sink: trio.abc.SendStream, both: trio.CancelScope) -> None:
-    """Until one side ends, however it does."""
+    """Copy until one side ends, in any way."""
     with suppress(trio.BrokenResourceError):
         async for chunk in source:
             await sink.send_all(chunk)

@@ -1,4 +1,4 @@
-"""Waiting for what tells nobody that it has happened: what another process does, or a thread, or the other end."""
+"""Polls for a condition without a notification, such as one in another process, in a thread or at the other end."""
 
 from collections.abc import Awaitable, Callable
 from time import perf_counter
@@ -14,9 +14,9 @@ _LOOK_BESIDE_JUMPS_SECONDS = 0.005
 
 
 async def until_on_trio_clock(condition: Condition, *, within_seconds: float = PATIENCE_SECONDS) -> None:
-    """Return as soon as `condition()` holds; trio.TooSlowError if it does not.
+    """Return as soon as `condition()` holds. Raises trio.TooSlowError if it does not in time.
 
-    Not under a clock that jumps: it would jump over the time that the others need.
+    Not for tests with an autojump clock: the clock would jump over the time that the other side needs.
     """
     with trio.fail_after(within_seconds):
         while not await _asked(condition):  # noqa: ASYNC110 - see above
@@ -24,7 +24,7 @@ async def until_on_trio_clock(condition: Condition, *, within_seconds: float = P
 
 
 async def until_on_wall_clock(condition: Condition, *, within_seconds: float = PATIENCE_SECONDS) -> None:
-    """The same where a test moves Trio's clock: a jump ends nothing, for the time is the wall's."""
+    """The same on the wall clock, for tests that move Trio's clock: a jump of that clock ends nothing."""
     ends_at = perf_counter() + within_seconds
     while not await _asked(condition):
         assert perf_counter() < ends_at, f"not within {within_seconds:g} s"

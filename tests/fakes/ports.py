@@ -10,9 +10,9 @@ from pathlib import Path
 def free_ports(count: int) -> list[int]:
     """Ports that no outgoing connection can take while their server is down.
 
-    They lie below the ephemeral range: a client that knocks at a port of that range may be given that very
-    port as its own, connect to itself, and keep the server from coming back. No two workers of pytest-xdist draw
-    from the same ports: one would take what another's server has just left.
+    They lie below the ephemeral range. A client that connects to a port within that range may get the same port as its
+    own, connect to itself, and keep the server from returning. The workers of pytest-xdist draw from separate ports:
+    otherwise one worker could take the port that another worker's server has just left.
     """
     ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     candidates = random.SystemRandom().sample(slice_of(range(10_000, ephemeral), os.environ), 100)
@@ -20,7 +20,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def slice_of(ports: range, environ: Mapping[str, str]) -> range:
-    """Those of this worker: every second one, where there are two."""
+    """The ports of this worker: every second one if there are two workers."""
     worker = int(environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     return ports[worker :: int(environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
 

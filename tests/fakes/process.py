@@ -1,4 +1,4 @@
-"""krt as a process of its own: what it says, and how it ends."""
+"""Runs krt in a process of its own, and gives its log, its output and its exit code."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """`log` holds the lines of its log that were JSON, `err` and `out` everything it wrote."""
+    """A running process. `log` holds its JSON log lines, `err` and `out` everything that it wrote."""
 
     def __init__(self, process: trio.Process) -> None:
         self._process = process
@@ -35,13 +35,13 @@ class Process:
         return [json.loads(line) for line in self.err.splitlines() if line.startswith('{"time"')]
 
     def said(self, event: str) -> list[dict[str, object]]:
-        """The lines of its log about one kind of event."""
+        """The log lines with this event name."""
         return [line for line in self.log if line["event"] == event]
 
     async def wait_said(
         self, event: str, *, times: int = 1, within_seconds: float = PATIENCE_SECONDS
     ) -> dict[str, object]:
-        """The last of so many lines about an event, as soon as it is there."""
+        """Wait for `count` lines with this event name, and return the last of them."""
         with trio.move_on_after(within_seconds):
             async with self._written:
                 while len(self.said(event)) < times:
@@ -53,7 +53,7 @@ class Process:
         self._process.send_signal(which)
 
     async def ended(self, *, within_seconds: float = PATIENCE_SECONDS) -> int:
-        """Its exit code, when it has ended and all it wrote was read."""
+        """The exit code, once the process has ended and all its output was read."""
         with trio.fail_after(within_seconds):
             async with self._written:
                 while self._readers:
@@ -61,7 +61,7 @@ class Process:
             return await self._process.wait()
 
     async def stopped(self, which: Signals = SIGTERM) -> tuple[int, float]:
-        """Its exit code after this signal, and how many seconds that took."""
+        """Send the signal. Returns the exit code, and the seconds until the end."""
         began = trio.current_time()
         self.signal(which)
         return await self.ended(), trio.current_time() - began
@@ -78,14 +78,14 @@ class Process:
 
 @asynccontextmanager
 async def process(*words: str, environ: Mapping[str, str] = {}, files: int | None = None) -> AsyncIterator[Process]:
-    """`krt WORDS`, until the end of the block, where it is killed if it still runs. `files` is its `ulimit -n`."""
+    """Run `krt WORDS` until the end of the block, and kill it there if it still runs. `files` is its `ulimit -n`."""
     async with program("-m", "krt", *words, environ=environ, files=files) as running:
         yield running
 
 
 @asynccontextmanager
 async def program(*words: str, environ: Mapping[str, str] = {}, files: int | None = None) -> AsyncIterator[Process]:
-    """Python with these words; see `process`."""
+    """Run Python with these arguments, as `process` does."""
     async with trio.open_nursery() as nursery:
         started = await trio.lowlevel.open_process(
             [*_limiting(files), sys.executable, *words],
@@ -104,7 +104,7 @@ async def program(*words: str, environ: Mapping[str, str] = {}, files: int | Non
                 started.kill()
             with trio.CancelScope(shield=True):
                 await started.wait()
-        nursery.cancel_scope.deadline = trio.current_time() + 1  # what it left behind may hold the pipes open
+        nursery.cancel_scope.deadline = trio.current_time() + 1  # a child that it left behind may hold the pipes open
 
 
 def _limiting(files: int | None) -> list[str]:
@@ -112,12 +112,12 @@ def _limiting(files: int | None) -> list[str]:
 
 
 async def finished(*words: str, environ: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
-    """`krt WORDS`, to its end."""
+    """Run `krt WORDS` to its end."""
     return await _run([sys.executable, "-m", "krt", *words], environ)
 
 
 async def pasted(line: str) -> subprocess.CompletedProcess[str]:
-    """A line, as typed into a shell with next to nothing in its environment."""
+    """Run a line in a shell with an almost empty environment."""
     return await _run(["/bin/sh", "-c", line], {})
 
 
@@ -130,20 +130,20 @@ async def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.Com
 
 
 def _environ(own: Mapping[str, str]) -> dict[str, str]:
-    """Nothing of the machine but what finds programs, and krt as it stands here."""
+    """The environment: the variables that are needed to find programs, the path of this krt, and `own`."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return {**kept, "PYTHONPATH": str(_ROOT), "PYTHONWARNINGS": "error", **own}
 
 
 def children(pid: int) -> list[int]:
-    """The processes that this one started and that still run (Linux)."""
+    """The children of this process that still run (Linux)."""
     return [
         int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     ]
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process, dead ones that nobody buried aside (Linux)."""
+    """Whether the process runs; a zombie does not count (Linux)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
     except OSError:

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that delays, holds, cuts and refuses, without knowing what flows through it."""
+"""A TCP proxy on loopback that delays, holds, cuts and refuses connections. It does not interpret the bytes."""
 
 import socket
 import struct
@@ -13,7 +13,7 @@ CHUNK_BYTES = 65_536
 
 
 class Proxy:
-    """Open it with `open_proxy`. The switches count at once, for connections that are open too."""
+    """Open it with `open_proxy`. Its switches act at once, also on open connections."""
 
     def __init__(self, host: str, port: int, nursery: trio.Nursery) -> None:
         self._server = host, port
@@ -30,13 +30,13 @@ class Proxy:
         self.accepted = 0
 
     async def listen(self) -> None:
-        """Also again, after `refuse`, on the same port."""
+        """Listen; after `refuse`, listen again on the same port."""
         if self._listener is None:
             [self._listener] = await trio.open_tcp_listeners(self.port, host=self.host)
             self._nursery.start_soon(self._accept, self._listener)
 
     async def refuse(self) -> None:
-        """Whoever connects from now on is refused by the kernel; open connections stay."""
+        """Close the listening socket: the kernel refuses new connections, and open ones stay."""
         if self._listener is not None:
             await self._listener.aclose()
             self._listener = None
@@ -55,7 +55,7 @@ class Proxy:
             scope.cancel()
 
     def cut_after(self, answered_bytes: int | None, *, reset: bool = False) -> None:
-        """End each connection opened from now on when the server has sent so many bytes; None: no longer."""
+        """End each new connection once the server has sent this many bytes. None switches that off."""
         self._budget = answered_bytes
         self._reset = reset
 
@@ -114,7 +114,7 @@ class Proxy:
 
 @asynccontextmanager
 async def open_proxy(host: str, port: int) -> AsyncIterator[Proxy]:
-    """Listens when it is entered; every connection ends when it is left."""
+    """Run a proxy in front of the server until the end of the block. Then every connection ends."""
     async with trio.open_nursery() as nursery:
         proxy = Proxy(host, port, nursery)
         await proxy.listen()

@@ -1,10 +1,10 @@
-"""What a call raises, as a value: for tests that say which errors there may be at all."""
+"""Gives the exception of a call as a value, for tests that list the allowed errors."""
 
 from collections.abc import Callable
 
 
 def raised(call: Callable[..., object], *arguments: object) -> Exception | None:
-    """The error that the call ends with; None if it returns."""
+    """The exception that the call raises; None if it returns."""
     try:
         call(*arguments)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""What becomes of the tests that need a real part of the world where its programs are missing."""
+"""Skips or fails tests that need a real program, such as an API server or a browser, if the program is missing."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -7,10 +7,11 @@ import pytest
 
 
 class RealPart:
-    """A plugin of pytest for one `marker`, which whoever asks for `fixture` bears, written or not.
+    """A pytest plugin for one `marker`, which it adds to every test that uses `fixture`.
 
-    Missing programs skip those tests, or fail them where CI=true; one line at the end of the run says so. `ran` is how
-    that line begins, with {} for their number; `command` brings what is missing, and `remedy` says what it does.
+    If programs are missing, it skips those tests, or fails them if CI=true, and prints one line at the end of the run.
+    `ran` is the beginning of that line, with {} for the number of tests. `command` installs the missing programs, and
+    `remedy` says so in words.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class RealPart:
         pytest.skip(sentence)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Where the run was started, also of what its workers ran."""
+        """Runs in the controlling process, also for tests that xdist's workers ran."""
         if self._marker not in report.keywords:
             return
         self._ran += report.when == "call"

@@ -1,4 +1,4 @@
-"""What workers keep of rollouts, in memory: what krt.broker.rollouts does in Valkey."""
+"""The workers' records of rollouts, in memory. It does what krt.broker.rollouts does in Valkey."""
 
 from collections.abc import Mapping
 from secrets import token_hex
@@ -26,7 +26,7 @@ from tests.fakes.journal import LEASE_SECONDS, Stream
 
 
 class FakeRollouts:
-    """One worker's view."""
+    """The records as one worker uses them."""
 
     def __init__(self, stream: Stream, *, group: str = "default") -> None:
         self.stream = stream

@@ -1,4 +1,4 @@
-"""An ASGI app on a real loopback port for the length of a test."""
+"""Serves an ASGI app on a real loopback port during a test."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from krt.serving.http import serve
 
 @asynccontextmanager
 async def served(app: ASGIFramework) -> AsyncIterator[str]:
-    """Yields its base URL; what is still open at the end is cut."""
+    """Yields the base URL. Connections that are still open at the end are cut."""
     async with trio.open_nursery() as nursery:
         stopping = trio.Event()
         (address,) = await nursery.start(partial(serve, app, stand_in_listener(), stopping=stopping))

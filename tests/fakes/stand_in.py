@@ -1,4 +1,4 @@
-"""The stand-in cluster on a real socket, as a kubeconfig names it."""
+"""The stand-in cluster on a real socket, with a kubeconfig for it."""
 
 import math
 from collections.abc import AsyncIterator, Mapping
@@ -20,7 +20,7 @@ from tests.fakes.served import served
 
 
 class Seen(NamedTuple):
-    """A request as it came; `port` tells connections apart."""
+    """A request. `port`, the client's port, identifies the connection."""
 
     port: int
     method: str
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 
 class Recording:
-    """The stand-in, and everything that was asked of it."""
+    """The stand-in as an app that records every request."""
 
     def __init__(self, cluster: StandInCluster) -> None:
         self.cluster = cluster
@@ -47,7 +47,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """`cluster` is behind `url`; `kubeconfig` names it and the token in `token_file`."""
+    """A running stand-in. `kubeconfig` names `url` and the token in `token_file`."""
 
     cluster: StandInCluster
     seen: list[Seen]
@@ -56,15 +56,15 @@ class StandIn:
     token_file: Path
 
     def calls(self, verb: str) -> int:
-        """How many calls on Deployments there were."""
+        """The number of calls on Deployments with this verb."""
         return self.cluster.requests[verb, "deployments"]
 
     def document(self, name: str, namespace: str = "shop") -> dict[str, Any]:
-        """A Deployment, whole."""
+        """The whole Deployment."""
         return self.cluster.store.read(DEPLOYMENT, namespace, name).document()
 
     def set_image(self, name: str, image: str, namespace: str = "shop") -> None:
-        """Change what its first container runs."""
+        """Change the image of the first container."""
 
         def change(before: dict[str, Any]) -> dict[str, Any]:
             after = deepcopy(before)
@@ -77,14 +77,14 @@ class StandIn:
         self.cluster.store.delete(DEPLOYMENT, namespace, name)
 
     def forget_history(self) -> None:
-        """Every version but the present one is too old now, and those that krt holds are older still."""
+        """Make every version too old, also the one that krt holds."""
         self.cluster.store.create({"kind": "Namespace", "metadata": {"name": f"filler-{self.cluster.store.number}"}})
         self.cluster.store.compact()
 
 
 @asynccontextmanager
 async def standing_in(directory: Path, **options: Any) -> AsyncIterator[StandIn]:
-    """An empty stand-in that accepts the token `first`; no bookmarks unless `bookmark_seconds` are given."""
+    """Run an empty stand-in that accepts the token `first`. It sends bookmarks only if `bookmark_seconds` is given."""
     cluster = StandInCluster(**{"bookmark_seconds": math.inf, "tokens": {"first"}, **options})
     recording = Recording(cluster)
     token_file = directory / "token"
@@ -95,7 +95,7 @@ async def standing_in(directory: Path, **options: Any) -> AsyncIterator[StandIn]
 
 
 def write_kubeconfig(directory: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> Path:
-    """A kubeconfig of one cluster and one user."""
+    """Write a kubeconfig with one cluster and one user."""
     path = directory / "kubeconfig"
     document = {
         "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""Callers that krt does not know, each by what is wrong with the token: what all of them get is one and the same."""
+"""Tokens of unknown callers, one for each kind of fault. krt must give all of them the same answer."""
 
 import base64
 import hashlib
@@ -27,13 +27,13 @@ def _segment(value: Mapping[str, object] | bytes) -> str:
 
 
 def alg_none(around: Around) -> str:
-    """Not signed at all, and it says so."""
+    """An unsigned token with `alg: none`."""
     claims = around.issuer.github_claims(AUDIENCE)
     return f"{_segment({'alg': 'none', 'typ': 'JWT', 'kid': around.issuer.key.kid})}.{_segment(claims)}."
 
 
 def hs256_with_the_public_key(around: Around) -> str:
-    """Signed with what everybody knows, as if it were a secret."""
+    """A token signed by HS256, with the public key as the secret."""
     claims = around.issuer.github_claims(AUDIENCE)
     signed = f"{_segment({'alg': 'HS256', 'typ': 'JWT', 'kid': around.issuer.key.kid})}.{_segment(claims)}"
     public = around.issuer.key.private.public_key().public_bytes(
@@ -43,13 +43,13 @@ def hs256_with_the_public_key(around: Around) -> str:
 
 
 def under_another_key(around: Around) -> str:
-    """Signed by somebody who claims to be the issuer's key."""
+    """A token signed with another key, under the id of the issuer's key."""
     issuer = around.issuer
     return issuer.sign(issuer.github_claims(AUDIENCE), key=_another_key(), headers={"kid": issuer.key.kid})
 
 
 def of_an_unknown_key(around: Around) -> str:
-    """Signed with a key that nobody published."""
+    """A token signed with a key that is not published."""
     return around.issuer.sign(around.issuer.github_claims(AUDIENCE), key=_another_key())
 
 

@@ -1,4 +1,4 @@
-"""Ends TLS in front of a plain server on this machine, as an API server's own port does."""
+"""Ends TLS in front of a plain server on this machine, so that the server looks like an API server with TLS."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -9,14 +9,14 @@ import trio
 
 @asynccontextmanager
 async def tls_front(port: int, context: ssl.SSLContext) -> AsyncIterator[int]:
-    """The port where `context` is spoken; what is said goes to `port`."""
+    """Accept TLS connections with `context` and pass them on to `port`. Yields the port of the front."""
 
     async def serve(outer: trio.SSLStream) -> None:
         try:
             await outer.do_handshake()
             await _pass_on(outer, port)
         except trio.BrokenResourceError:
-            pass  # no agreement, or one side went away
+            pass  # the handshake failed, or one side hung up
 
     async with trio.open_nursery() as nursery:
         listeners = await trio.open_ssl_over_tcp_listeners(0, context, host="127.0.0.1", https_compatible=True)

@@ -1,7 +1,7 @@
-"""httpx on Trio that closes what it opened, also where it is cancelled in the middle of a TLS handshake.
+"""An httpx transport on Trio that closes its socket also if it is cancelled in the middle of a TLS handshake.
 
-httpcore 1.0.9 leaves that socket to the garbage collector (its Trio backend closes it on Exception, which
-Cancelled is not): a ResourceWarning in whatever test runs then. A paused server makes such handshakes.
+httpcore 1.0.9 leaves that socket to the garbage collector: its Trio backend closes it on Exception, and Cancelled is
+not one. The result is a ResourceWarning in another test. A paused server causes such handshakes.
 """
 
 import ssl
@@ -13,7 +13,7 @@ import trio
 
 
 def closing_transport(context: ssl.SSLContext, **options: Any) -> httpx.AsyncHTTPTransport:
-    """`options` are those of httpx.AsyncHTTPTransport."""
+    """The transport. `options` are those of httpx.AsyncHTTPTransport."""
     transport = httpx.AsyncHTTPTransport(verify=context, **options)
     transport._pool._network_backend = _Backend()
     return transport
@@ -36,6 +36,6 @@ class _Stream(httpcore.AsyncNetworkStream):
         try:
             return await self._inner.start_tls(*args, **options)
         except BaseException:
-            with trio.CancelScope(shield=True):  # of a plain socket: it does not wait for anybody
+            with trio.CancelScope(shield=True):  # a plain socket closes without waiting
                 await self._inner.aclose()
             raise

@@ -1,4 +1,4 @@
-"""Anything with async methods, and what goes wrong around its calls: before them, after them, for good."""
+"""Wraps any object with async methods, and injects faults before or after its calls."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,11 +9,11 @@ Hook = Callable[[str], Awaitable[None]]
 
 
 async def nothing(_: str) -> None:
-    """No trouble."""
+    """A hook that does nothing."""
 
 
 class Troubled:
-    """`before` and `after` are awaited around each call of `inner`, with its name: they may wait and raise."""
+    """Awaits `before` and `after`, with the method's name, around each call of `inner`. Both may wait and raise."""
 
     def __init__(self, inner: Any, *, before: Hook = nothing, after: Hook = nothing) -> None:
         self._inner = inner
@@ -33,14 +33,14 @@ class Troubled:
 
 
 class Power:
-    """A process that can die like one that is killed: from then on every call of it raises, and does nothing."""
+    """Simulates a process that is killed: from then on each of its calls raises and does nothing."""
 
     def __init__(self, error: Callable[[str], Exception]) -> None:
         self.failed = trio.Event()
         self._error = error
 
     def supply(self, inner: Any, *, fail_before: str | None = None, fail_after: str | None = None) -> Troubled:
-        """`inner` as the process calls it. It may die just before, or just after, the call of that name is done."""
+        """`inner` as this process sees it. The process dies just before or just after the call of that name."""
 
         async def before(name: str) -> None:
             if name == fail_before:

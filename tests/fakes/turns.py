@@ -1,8 +1,8 @@
-"""Tests side by side in several processes (pytest-xdist): how many, and a turn of its own for what measures.
+"""Runs tests in several processes (pytest-xdist), and tests marked `alone` without any other test beside them.
 
-A test that bears `alone` runs while no other test of this run does: it measures time or memory, which the neighbour
-would spoil. Every other test holds a shared lock while it runs; `alone` holds it exclusively. Who waits for that holds
-the door meanwhile, so that no chain of other tests keeps it waiting.
+A test marked `alone` measures time or memory, which other tests would disturb. Every other test holds a shared lock
+while it runs; an `alone` test holds the lock exclusively. While it waits for the lock, it holds a second lock, the
+door, which every test takes first: otherwise an unbroken chain of other tests could keep it waiting.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ MOST_WORKERS = 8  # each may start an API server, which takes up to a gigabyte
 
 
 class Turns:
-    """The plugin: in the process that the run was started in, and in each worker."""
+    """The plugin, in the controlling process and in each worker."""
 
     def __init__(self, config: pytest.Config) -> None:
         given = getattr(config, "workerinput", {}).get("turns")
@@ -30,12 +30,12 @@ class Turns:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Before a worker starts: it learns where the locks are."""
+        """Tell a worker, before it starts, where the locks are."""
         node.workerinput["turns"] = str(self._folder)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_auto_num_workers(self) -> int:
-        """Of `-n auto`: one for each processor that this process may use."""
+        """The number of workers for `-n auto`: one for each processor that this process may use."""
         return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -46,7 +46,7 @@ class Turns:
 
 @contextmanager
 def turn(folder: Path, *, alone: bool) -> Iterator[None]:
-    """Hold the lock of this folder until the block's end, shared with others or alone."""
+    """Hold the lock in this folder until the end of the block: exclusively if `alone`, else shared."""
     with (folder / "door").open("w") as door, (folder / "room").open("w") as room:
         fcntl.flock(door, fcntl.LOCK_EX)
         fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)

@@ -1,4 +1,4 @@
-"""A real Valkey for a test, and how to reach it."""
+"""Fixtures for a real Valkey, its endpoint and a client."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tests.fakes.pace import slack
 
 @pytest.fixture
 async def valkey() -> AsyncIterator[EmbeddedValkey]:
-    """An empty server of this test's own, on a unix socket."""
+    """An empty server for this test, on a unix socket."""
     async with open_valkey() as server:
         yield server
 
@@ -25,6 +25,6 @@ def endpoint(valkey: EmbeddedValkey) -> Endpoint:
 
 @pytest.fixture
 async def client(endpoint: Endpoint) -> AsyncIterator[Client]:
-    """One that waits for its answers as long as this machine may take for them."""
+    """A client whose deadlines suit this machine."""
     async with open_client(replace(endpoint, call_seconds=slack(endpoint.call_seconds))) as opened:
         yield opened

@@ -1,11 +1,11 @@
-"""The users of deploy/valkey/users.acl, with passwords in the places that the file leaves for them."""
+"""The users of deploy/valkey/users.acl, with passwords in place of the placeholders."""
 
 from hashlib import sha256
 from pathlib import Path
 
 ACL_FILE = Path(__file__).parents[2] / "deploy" / "valkey" / "users.acl"
 PLACEHOLDER = "#<sha256>"
-ADMIN = "user admin on nopass ~* &* +@all"  # the test's own; the file has nobody like that
+ADMIN = "user admin on nopass ~* &* +@all"  # for the tests; the file has no such user
 
 
 def password_of(user: str) -> str:
@@ -13,7 +13,7 @@ def password_of(user: str) -> str:
 
 
 def deployed_users() -> list[str]:
-    """The file's lines, each user's placeholder replaced by the digest of `password_of` it; the operator's is on."""
+    """The file's lines, with digests of `password_of` in place of the placeholders. The operator is enabled."""
     return [_with_password(line) for line in ACL_FILE.read_text().splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""One factory for each value of the core: something ordinary, changed where a test says so."""
+"""One factory for each value of krt.core. It gives an ordinary value; arguments change parts of it."""
 
 from datetime import UTC, datetime
 
@@ -19,12 +19,12 @@ NEWEST = EventId(1_795_176_000_000, 5)
 
 
 def an_event(image: str = "ghcr.io/acme/shop", tags: tuple[str, ...] = ("dev",)) -> Event:
-    """An event as a caller would announce it."""
+    """An event as a caller announces it."""
     return build(image, list(tags))
 
 
 def an_identity(**changes: object) -> Identity:
-    """A job of acme/shop; `changes` are of the token's claims, `...` takes one away."""
+    """A job of acme/shop. `changes` replace claims of the token; the value `...` removes one."""
     return from_claims(VerifiedClaims(claims(**changes)))
 
 
@@ -45,7 +45,7 @@ def a_container(image: str = "ghcr.io/acme/shop:dev", *, name: str = "app", pull
 
 
 def a_workload(*images: str | Container, key: str = "Deployment shop/web", **changes: object) -> Workload:
-    """A Deployment of one replica, rolled out and never restarted; `images` are its containers'."""
+    """A Deployment with one replica, rolled out and never restarted. `images` are those of its containers."""
     kind, place = key.split(" ")
     namespace, name = place.split("/")
     values: dict[str, object] = {
@@ -76,15 +76,15 @@ def a_mark(covers: EventId = NEWEST, *, journal: str = JOURNAL, restarted_at: st
 
 
 def a_position(newest: EventId = NEWEST, *, name: str = JOURNAL) -> JournalPosition:
-    """Where the journal stands."""
+    """The position of the journal."""
     return JournalPosition(name, newest)
 
 
 def a_presence(**changes: object) -> Presence:
-    """What the workers of a whole cluster say of themselves."""
+    """The presence of workers that see a whole cluster."""
     return Presence(**changes)
 
 
 def a_sighting(last: float, *, first: float = 0.0, earlier: float = 0.0, **presence: object) -> Sighting:
-    """A group of workers that was there from `first` to `last`, in seconds since the epoch."""
+    """A group of workers that was seen from `first` to `last`, in seconds since the epoch."""
     return Sighting(a_presence(**presence), first, last, earlier)

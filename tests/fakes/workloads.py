@@ -1,4 +1,4 @@
-"""An API server in memory, for workloads alone: versions, guarded restarts, refusals, and whoever watches."""
+"""An API server in memory for workloads only: versions, guarded restarts, refusals and watches."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ Told = Callable[[ObjectKey, Workload | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A restart that was done; `at` is on Trio's clock."""
+    """A restart that was made. `at` is on Trio's clock."""
 
     key: ObjectKey
     stamp: Stamp
@@ -26,9 +26,9 @@ class Patch:
 
 
 class FakeWorkloads:
-    """`patches` are what was done, `calls` what was asked; each call takes `call_seconds`.
+    """The server. `patches` holds the restarts made, `calls` all calls; each call takes `call_seconds`.
 
-    Rollouts end at once, or, without `rolls_out`, never.
+    Rollouts end at once; without `rolls_out` they never end.
     """
 
     def __init__(self, *workloads: Workload) -> None:
@@ -46,11 +46,11 @@ class FakeWorkloads:
             self.put(workload)
 
     def watch(self, told: Told) -> None:
-        """Tell of every change from now on."""
+        """Call `told` with every change from now on."""
         self._watchers.append(told)
 
     def put(self, workload: Workload) -> Workload:
-        """Create or replace it, as it is but for its version."""
+        """Create or replace a workload; only its version changes."""
         self._version += 1
         stored = self.objects[workload.key] = replace(workload, resource_version=str(self._version))
         for tell in self._watchers:
@@ -58,7 +58,7 @@ class FakeWorkloads:
         return stored
 
     def change(self, key: ObjectKey, **changes: Any) -> Workload:
-        """Edit it as somebody else would."""
+        """Edit a workload as another user."""
         return self.put(replace(self.objects[key], **changes))
 
     def delete(self, key: ObjectKey) -> None:
@@ -67,15 +67,15 @@ class FakeWorkloads:
             tell(key, None)
 
     def refuse(self, key: ObjectKey, *errors: Exception | None) -> None:
-        """What becomes of the next calls for it, one after another; None: it is answered."""
+        """Let the next calls for this workload raise these errors in turn. None: the call is answered."""
         self._refusals[key].extend(errors)
 
     def refuse_always(self, key: ObjectKey, error: Exception, *, call: str = "restart") -> None:
-        """What becomes of every such call for it."""
+        """Let every such call for this workload raise the error."""
         self._always[call, key] = error
 
     def relent(self) -> None:
-        """Refuse nothing any more."""
+        """Stop refusing calls."""
         self._refusals.clear()
         self._always.clear()
 
@@ -119,5 +119,5 @@ class FakeWorkloads:
 
 
 def many_workloads(count: int, image: str = "ghcr.io/acme/shop:dev") -> Iterable[Workload]:
-    """So many Deployments of one image."""
+    """`count` Deployments of one image."""
     return (a_workload(image, key=f"Deployment shop/web-{number:04}") for number in range(count))

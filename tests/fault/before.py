@@ -1,4 +1,4 @@
-"""The version before: what runs while a rolling update to this checkout begins."""
+"""The previous version, with which a rolling update to this checkout begins."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ COMMIT = (HERE / ".ci" / "before").read_text().strip()
 
 
 def code_before(folder: Path) -> Path:
-    """The folder that holds its package. `.ci/run` has taken it out of git, and says in FAULT_BEFORE where it is."""
+    """The folder with its package. `.ci/run` extracts it from git, and names it in FAULT_BEFORE."""
     where = os.environ.get("FAULT_BEFORE")
     if where == "none":
         pytest.skip(f"commit {COMMIT} is not in this clone, as .ci/run has said")

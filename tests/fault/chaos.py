@@ -1,4 +1,4 @@
-"""Does to the fleet what the plan says, each fault by a task of its own, and in the end undoes all of it."""
+"""Executes the faults of the plan on the fleet, each in its own task, and undoes all of them at the end."""
 
 import signal
 import time
@@ -15,11 +15,11 @@ from tests.fault.krt_process import Krt
 from tests.fault.model import Disturbance
 from tests.fault.plan import API_SERVER, VALKEY, WEBS, WORKERS, Fault, Kind, Plan
 
-STOP_SECONDS = GRACE_SECONDS + 12  # a patch that was begun has 10 s, also where the grace is shorter
+STOP_SECONDS = GRACE_SECONDS + 12  # a running patch has 10 s, even if the grace time is shorter
 
 
 class Chaos:
-    """`done` holds what was done, with the times at which it began and ended; `wrongs` what no fault excuses."""
+    """`done` holds the executed faults with their start and end; `wrongs` the problems that no fault excuses."""
 
     def __init__(self, fleet: Fleet, control_plane: ControlPlane) -> None:
         self.done: list[tuple[Fault, float, float]] = []
@@ -29,7 +29,7 @@ class Chaos:
         self._locks: defaultdict[str, trio.Lock] = defaultdict(trio.Lock)
 
     async def run(self, plan: Plan) -> None:
-        """Return when the last fault of the plan is over, and everything runs again."""
+        """Execute the plan. Return when its last fault is over and everything runs again."""
         began = trio.current_time()
         async with trio.open_nursery() as nursery:
             for fault in plan.faults:
@@ -37,21 +37,21 @@ class Chaos:
                 nursery.start_soon(self._do, fault)
 
     async def update(self, seconds: float) -> None:
-        """Every process in its turn is stopped in order and started as this checkout's version: a rolling update."""
-        order = (WORKERS[0], WEBS[0], WORKERS[1], WEBS[1])  # both versions of each role at a time
+        """Make a rolling update: stop each process in turn, and start it again in this checkout's version."""
+        order = (WORKERS[0], WEBS[0], WORKERS[1], WEBS[1])  # both versions of each role run for a while
         for name in order:
             await trio.sleep(seconds / (len(order) + 1))
             self._fleet.krt[name].update()
             await self._do(Fault(0, Kind.STOP, name, 0.2))
 
     def disturbances(self) -> list[Disturbance]:
-        """When some worker's Valkey was not as it should be."""
+        """The times at which a worker's access to Valkey was disturbed."""
         ways = {VALKEY, *WORKERS}
         return [Disturbance(*when) for fault, *when in self.done if fault.target in ways]
 
     async def _do(self, fault: Fault) -> None:
         way = fault.target if fault.kind in _OF_PROXIES else ""
-        async with self._locks[f"{way}/{fault.target}"]:  # a process and its way to Valkey fail by themselves
+        async with self._locks[f"{way}/{fault.target}"]:  # a process and its proxy fail independently
             began = time.time()
             await self._action(fault)
             self.done.append((fault, began, time.time()))

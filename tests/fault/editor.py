@@ -1,4 +1,4 @@
-"""Somebody else who writes to the Deployments all the time: what krt decided on may have changed before its patch."""
+"""Another user who edits the Deployments all the time, so that a Deployment may change between krt's read and patch."""
 
 import itertools
 import json
@@ -12,13 +12,13 @@ from krt.http import Outgoing
 from tests.apiserver.control_plane import ControlPlane
 from tests.fault.places import Place
 
-EDIT = "test/edit"  # a label: of Deployments an annotation counts as another generation
+EDIT = "test/edit"  # a label, because an annotation would raise a Deployment's generation
 PAUSE_SECONDS = 0.05
 RETRY_SECONDS = 0.2
 
 
 class Editor:
-    """Knows its last edit of each Deployment, and the last one of all, which may have been cut short."""
+    """The user. It remembers its last edit of each Deployment, and its very last edit, which may have been cut off."""
 
     def __init__(self, control_plane: ControlPlane, namespace: str, places: Sequence[Place], seed: int) -> None:
         self.edits: dict[str, str] = {}
@@ -29,7 +29,7 @@ class Editor:
         self._source = random.Random(seed)
 
     async def edit(self) -> None:
-        """For ever, through all ends of the API server."""
+        """Edit for ever, also while the API server restarts."""
         async with self._control_plane.admin_client() as client:
             for number in itertools.count():
                 self._last = name, edit = self._source.choice(self._places).name, str(number)
@@ -42,7 +42,7 @@ class Editor:
         headers = {"Content-Type": "application/merge-patch+json"}
         while True:
             request = client.build_request("PATCH", f"{self._path}/{name}", content=body, headers=headers)
-            request.stream = Outgoing(body)  # httpx's own stays unclosed where the connection breaks
+            request.stream = Outgoing(body)  # httpx's own stream is not closed if the connection breaks
             try:
                 if (await client.send(request)).is_success:
                     return
@@ -51,7 +51,7 @@ class Editor:
             await trio.sleep(RETRY_SECONDS)
 
     async def lost(self) -> list[str]:
-        """Which edits are there no more, a sentence each."""
+        """The lost edits, one sentence each."""
         async with self._control_plane.admin_client() as client:
             answer = (await client.get(self._path)).raise_for_status().json()
         found = {item["metadata"]["name"]: item["metadata"].get("labels", {}).get(EDIT) for item in answer["items"]}

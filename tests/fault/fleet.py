@@ -1,4 +1,4 @@
-"""Two krt web and two krt worker, each with its own way to one Valkey; both workers with one to the API server."""
+"""Two krt web and two krt worker. Each has its own proxy to the one Valkey; the workers share one to the API server."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -26,7 +26,7 @@ GRACE_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`proxies` by the name of the process whose way to Valkey it is, and the API server's."""
+    """The processes and their proxies. `proxies` are by the name of the process that uses each to reach Valkey."""
 
     valkey: EmbeddedValkey
     issuer: StandInIssuer
@@ -34,7 +34,7 @@ class Fleet:
     proxies: Mapping[str, Proxy]
 
     def log_lines(self, *words: str) -> list[str]:
-        """What the processes logged with one of these words in it, oldest first."""
+        """The log lines of all processes that contain one of these words, oldest first."""
         lines = [
             f"{name}: {line}"
             for name, krt in self.krt.items()
@@ -53,7 +53,7 @@ def _time_of(line: str) -> str:
 
 @asynccontextmanager
 async def open_fleet(apiserver: ApiServer, namespace: str, folder: Path, *, code: Path = HERE) -> AsyncIterator[Fleet]:
-    """All of it started and ready, by the version in `code`. Whatever is left of it at the end is killed."""
+    """Start everything in the version of `code`, and wait until it is ready. All processes are killed at the end."""
     async with AsyncExitStack() as stack:
         valkey = await stack.enter_async_context(
             open_valkey(port=0, durable=True, users=[*deployed_users(), ADMIN], arguments=("--loglevel", "notice"))

@@ -1,4 +1,4 @@
-"""What really became of the Deployments, told by a watch of the test's own, past all proxies."""
+"""Records the real changes of the Deployments, by the test's own watch, which uses no proxy."""
 
 import json
 from collections import defaultdict
@@ -19,7 +19,7 @@ RESTARTED_AT, MARK = "kubectl.kubernetes.io/restartedAt", "krt/event"
 
 
 class History:
-    """`restarts` of each Deployment, oldest first; `generations`: how often its template was changed, seen or not."""
+    """`restarts` of each Deployment, oldest first. `generations` counts all changes of its template, seen or not."""
 
     def __init__(self, control_plane: ControlPlane, namespace: str) -> None:
         self.restarts: defaultdict[str, list[Restart]] = defaultdict(list)
@@ -30,7 +30,7 @@ class History:
         self._version = ""
 
     async def follow(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """For ever, through all ends of the API server."""
+        """Watch for ever, also while the API server restarts."""
         async with self._control_plane.admin_client() as client:
             await self.list(client)
             task_status.started()
@@ -51,7 +51,7 @@ class History:
     async def _watch(self, client: httpx.AsyncClient) -> None:
         asked = {"watch": 1, "resourceVersion": self._version, "allowWatchBookmarks": "true"}
         async with client.stream("GET", self._path, params=asked, timeout=None) as answer:
-            if not answer.is_success:  # 403 or 503 of one that has only just started
+            if not answer.is_success:  # 403 or 503 by a server that has just started
                 await trio.sleep(RETRY_SECONDS)
                 return
             async with _lines(answer) as lines:
@@ -91,7 +91,7 @@ async def _lines(answer: httpx.Response) -> AsyncIterator[AsyncIterator[str]]:
     try:
         yield lines
     finally:
-        with trio.CancelScope() as scope:  # httpx leaves generators behind a cancellation unclosed
+        with trio.CancelScope() as scope:  # httpx does not close its generators when it is cancelled
             scope.cancel()
             async for _ in lines:
                 pass

@@ -1,4 +1,4 @@
-"""A job that announces an image as `krt notify` does: one token, one body and one key until there is an answer."""
+"""A job that announces an image as `krt notify` does: with one token, one body and one key, until it is answered."""
 
 import json
 import random
@@ -16,25 +16,25 @@ from tests.fault.plan import WEBS, Announcement
 ATTEMPT_SECONDS = 5.0
 GIVE_UP_SECONDS = 12.0
 MOST_PAUSE_SECONDS = 1.5
-REPOSITORIES = 100  # of the jobs: no repository calls often enough to be told to wait
+REPOSITORIES = 100  # so many that no repository reaches its rate limit
 
 
 @dataclass(slots=True)
 class Job:
-    """`answers` are those of all attempts, in short. `id` is None where there was no 202."""
+    """A job. `answers` are short forms of the answers to all attempts. `id` is None if none was a 202."""
 
     announcement: Announcement
     id: EventId | None = None
     answers: list[str] = field(default_factory=list)
-    refused: bool = False  # an answer that no fault excuses
+    refused: bool = False  # whether there was a refusal that no fault excuses
 
     @property
     def run(self) -> str:
-        """The run id of its token: what the journal says whose event it is."""
+        """The run id in the job's token, by which its event is found in the journal."""
         return str(1000 + self.announcement.number)
 
     async def announce(self, fleet: Fleet, http: httpx.AsyncClient, source: random.Random) -> None:
-        """Return with the 202, or without it when the time is over. Either web may be asked, as behind a Service."""
+        """Repeat until a 202, or until the time is over. Each attempt goes to either web, as behind a Service."""
         number = self.announcement.number
         token = fleet.issuer.token(AUDIENCE, run_id=self.run, repository_id=str(100 + number % REPOSITORIES))
         headers = {
@@ -65,7 +65,7 @@ class Job:
 
 
 async def announce_all(fleet: Fleet, announcements: tuple[Announcement, ...], seed: int) -> list[Job]:
-    """All of them at their times; return when each has its answer or has given up."""
+    """Make all announcements at their times. Return when each is answered or has given up."""
     jobs = [Job(each) for each in announcements]
     began = trio.current_time()
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)

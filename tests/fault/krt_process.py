@@ -1,4 +1,4 @@
-"""`krt web` and `krt worker` as processes of their own, started again and again with the same settings and ports."""
+"""`krt web` and `krt worker` as processes that are restarted again and again with the same settings and ports."""
 
 import os
 import shutil
@@ -17,9 +17,9 @@ HERE = Path(__file__).parents[2]
 
 
 class Krt:
-    """One of them. `variables` are krt's settings by the names that they have in the environment.
+    """One process. `variables` are krt's settings by variable name.
 
-    `code` is the folder of another version's package; `update` makes the next start one of this checkout's.
+    `code` is the folder of another version's package. After `update`, the next start uses this checkout.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class Krt:
         self.process = Process(env, [*words, sys.executable, "-P", "-m", "krt", role], self.log)
 
     def update(self) -> None:
-        """What is started from now on is this checkout's."""
+        """Use this checkout's version from the next start on."""
         self._code.unlink()
         self._code.symlink_to(HERE)
 
     async def wait_ready(self) -> None:
-        """Return when it lacks nothing. Raises AssertionError if it ends instead, TooSlowError if it does neither."""
+        """Return once the process is ready. Raises AssertionError if it ends, TooSlowError if it takes too long."""
         with trio.fail_after(PATIENCE_SECONDS):
             async with httpx.AsyncClient(trust_env=False) as client:
                 while not await _is_ready(client, self._admin_url):

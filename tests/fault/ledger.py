@@ -1,4 +1,4 @@
-"""What Valkey holds in the end: the journal, what is still pending, and what the reports say."""
+"""Reads Valkey at the end of a run: the journal, the pending entries, and the reports."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Flat = Sequence[bytes]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A consumer group: what was delivered and not acknowledged, and how far it has read."""
+    """A consumer group: its pending entries, and how far it has read."""
 
     name: str
     pending: int
@@ -37,7 +37,7 @@ class Ledger:
 
     @property
     def unfinished(self) -> list[str]:
-        """What the workers have yet to do, a sentence each."""
+        """The work that the workers have not done, one sentence each."""
         found = [] if len(self.groups) == 1 else [f"not one consumer group: {self.groups}"]
         for group in self.groups:
             if group.pending:
@@ -56,12 +56,12 @@ async def read_ledger(client: Client) -> Ledger:
 
 
 async def pending_entries(client: Client, group: str) -> list[object]:
-    """Who holds what since when, for the history of a failure."""
+    """The pending entries with their consumers and times, to explain a failure."""
     return cast("list[object]", await client.call("XPENDING", KEYS.journal, group, "-", "+", 50))
 
 
 async def unsettled(client: Client, group: str, events: Iterable[Event], places: Sequence[Place]) -> dict[EventId, str]:
-    """Why an event's report is not what it is to be in the end; nothing else here knows reports."""
+    """Why the reports of events are not final as they should be. Only this function reads reports."""
     found = {}
     for event in events:
         flat = cast("Flat", await client.call("HGETALL", KEYS.report(str(event.id))))
@@ -83,7 +83,7 @@ def _problem(report: Report, group: str, event: Event, places: Sequence[Place]) 
         target = targets.get(name)
         if target is None:
             return f"no word of {name}"
-        # Without a kubelet no pod gets ready: only what wants none comes to its end.
+        # Without a kubelet no pod gets ready, so only Deployments without replicas finish.
         good = TargetState.READY if place.replicas == 0 else TargetState.PROGRESSING
         if target.state is not good:
             return f"{name} is {target}"

@@ -1,4 +1,4 @@
-"""What Valkey's durability costs an event, and how much memory and disk one takes: the numbers in docs/valkey.md.
+"""Measures the cost of Valkey's durability for an event, and an event's memory and disk, for docs/valkey.md.
 
 python -m tests.fault.measure_accept [EVENTS]
 """
@@ -27,7 +27,7 @@ KEYS = Keys("krt")
 GROUP = "default:ccd3feef"
 UID = "0b7ad5e1-3a06-4f43-8d3a-6b4a2f3b1c55"
 TARGETS = 5
-AT_ONCE = (1, 8)  # 8 is the most connections that a krt web makes calls over
+AT_ONCE = (1, 8)  # 8 is the size of a krt web's pool of connections
 SETTINGS = {
     "appendfsync always": ("--appendonly", "yes", "--appendfsync", "always"),
     "appendfsync everysec": ("--appendonly", "yes", "--appendfsync", "everysec"),
@@ -58,7 +58,7 @@ async def rate(arguments: tuple[str, ...], events: int, tasks: int) -> float:
 
 
 async def size(events: int, targets: int) -> tuple[float, float]:
-    """Of one event with all that is kept for it: entry, report, spent token and retry key; its rollouts have ended."""
+    """The memory and disk of one settled event with all its keys: entry, report, spent token and retry key."""
     async with open_valkey(durable=True) as valkey, open_client(parse_endpoint(valkey.address)) as client:
         await accept(client, 100, 1, first=-1000)
         before = await used_bytes(client), file_bytes(valkey)
@@ -71,7 +71,7 @@ async def size(events: int, targets: int) -> tuple[float, float]:
 
 
 async def settle(client: Client, targets: int) -> None:
-    """Whatever there is, with so many workloads each, all of them ready in the end."""
+    """Settle all events, each with `targets` workloads, all ready."""
     journal = ValkeyJournal(client, KEYS, group=GROUP, most_entries=10_000_000)
     rollouts = ValkeyRollouts(client, KEYS, group=GROUP)
     keys = [a_key("Deployment", "shop", f"shop-frontend-{number}") for number in range(targets)]

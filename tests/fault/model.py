@@ -1,21 +1,22 @@
-"""What coalescing allows, and whether the restarts of one Deployment are that. Pure.
+"""A model of the restarts that coalescing allows, and the check of one Deployment's restarts against it. Pure.
 
-The model. Let I be the least interval, e₁ < e₂ < … the accepted events that name the Deployment (all there are in the
-journal: an event may be accepted though nobody heard the 202), R₁ < R₂ < … its restarts, and C₁, C₂, … what their marks
-say they cover. Then, whatever is killed, paused or cut:
+The model. Let I be the least interval. Let e₁ < e₂ < … be the accepted events that name the Deployment: all of them in
+the journal, because an event may be accepted although its 202 was lost. Let R₁ < R₂ < … be the Deployment's restarts,
+and C₁, C₂, … the newest events that their marks cover. Then, whatever is killed, paused or cut:
 
  1. nothing is lost:   the last C ≥ the last e, and the last R is not before the moment of the last e;
  2. nothing is twice:  some e lies in (Cₖ₋₁, Cₖ] (with C₀ before everything): each restart had an event of its own;
  3. coalesced:         Rₖ - Rₖ₋₁ ≥ I;
- 4. marks go forward:  Cₖ > Cₖ₋₁, never beyond the journal's newest id;
- 5. covering:          a restart covers every event accepted before it, for its C is read from the journal right before
-                       the patch. Where the worker could not reach Valkey, it covers what the worker had seen: such a
-                       *stale* restart is excused when its Valkey, or its way there, was disturbed within the time that
-                       a call may take.
+ 4. marks go forward:  Cₖ > Cₖ₋₁, and never beyond the journal's newest id;
+ 5. covering:          a restart covers every event accepted before it, because its C is read from the journal right
+                       before the patch. If the worker cannot reach Valkey, the restart covers the events that the
+                       worker has seen. Such a *stale* restart is excused if the worker's Valkey, or its connection to
+                       it, was disturbed within the time that a call may take.
 
-From 3 and 5 follows how many there may be: an ideal worker, never disturbed, restarts at the first event and then, a
-window of I after each restart, once more if any event came since (`most_restarts`). A disturbed one is later, and what
-is later has more to cover: it never makes more restarts than the ideal one, plus one for each excused stale restart.
+3 and 5 bound the number of restarts. An ideal worker without disturbances restarts at the first event; then, one
+interval I after each restart, it restarts again if another event came since (`most_restarts`). A disturbed worker is
+later, and a later restart covers more events. So it never makes more restarts than the ideal worker, plus one for each
+excused stale restart.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,8 @@ from dataclasses import dataclass
 from krt.core.announce.event_id import EventId
 
 CLOCK_SECONDS = 0.02  # an id has whole milliseconds; the worker's wait is on another clock than its time stamps
-READ_SECONDS = 0.3  # from Valkey's saying where the journal stands to the time stamp, on two busy cores
-CALL_SECONDS = 3.5  # one call to Valkey that is given up, connecting included
+READ_SECONDS = 0.3  # from Valkey's answer about the journal's position to the time stamp, on two busy cores
+CALL_SECONDS = 3.5  # one call to Valkey until its deadline, with connecting
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """A value of restartedAt that stood on the Deployment, with the mark that stood beside it."""
+    """A value of restartedAt on the Deployment, with the mark beside it."""
 
     at: float  # seconds since the epoch
     journal: str
@@ -55,7 +56,7 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """Valkey, or some worker's way to it, was not as it should be."""
+    """A time in which Valkey, or a worker's connection to it, was disturbed."""
 
     began: float
     ended: float
@@ -72,10 +73,10 @@ def wrongs(
     made: int | None = None,
     read_seconds: float = READ_SECONDS,
 ) -> list[str]:
-    """What the model does not allow, a sentence each. `events` are those that name the Deployment, oldest first.
+    """The violations of the model, one sentence each. `events` are those that name the Deployment, oldest first.
 
-    `made` is how many restarts there were if that is known to be more than were seen. `read_seconds` is READ_SECONDS as
-    long as this machine takes for it.
+    `made` is the number of restarts, if it is known to be higher than the number seen. `read_seconds` is READ_SECONDS
+    for the speed of this machine.
     """
     found = [*_lost(events, restarts), *_forged(restarts, journal, newest)]
     before: Restart | None = None
@@ -94,7 +95,7 @@ def wrongs(
 
 
 def most_restarts(events: Sequence[Event], interval_seconds: float, read_seconds: float = READ_SECONDS) -> int:
-    """Those of an ideal worker: at the first event, and after each interval in which another one came."""
+    """The restarts of an ideal worker: at the first event, and after each interval with another event."""
     count, covered_until = 0, float("-inf")
     for event in events:
         if event.at + read_seconds > covered_until:

@@ -1,4 +1,4 @@
-"""The Deployments of the test, and which of them an announcement names, by rules of the test's own."""
+"""The Deployments of the test, and the test's own rules for which of them an announcement names."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,13 @@ from tests.apiserver.objects import Object, a_deployment
 from tests.fault.plan import REPOSITORIES, TAGS, repository
 
 COUNT = 200
-_USED = REPOSITORIES - 6  # the others are run by nobody: their events end without a match
+_USED = REPOSITORIES - 6  # no Deployment runs the others: their events end without a match
 _DIGEST = "sha256:" + "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A Deployment: its images (the second is an init container's), and whether krt is to leave it alone."""
+    """A Deployment: its images (the second is an init container's), and whether it is opted out."""
 
     name: str
     images: tuple[str, ...]
@@ -39,7 +39,7 @@ class Place:
 
 
 def places() -> tuple[Place, ...]:
-    """As many as the test is about, always the same."""
+    """The COUNT Deployments of the test, always the same."""
     return tuple(_place(number) for number in range(COUNT))
 
 

@@ -1,4 +1,4 @@
-"""What one seed makes happen: which images are announced when, and what goes wrong when. Pure."""
+"""The plan of one seed: which images are announced when, and which faults happen when. Pure."""
 
 import math
 import os
@@ -9,11 +9,11 @@ from enum import StrEnum
 
 REPOSITORIES = 60
 TAGS = ("dev", "prod")
-HOT = 4  # repositories that a third of the events name: bursts are what coalescing is for
+HOT = 4  # a third of the events names these repositories, so that there are bursts to coalesce
 
 
 class Kind(StrEnum):
-    """What goes wrong."""
+    """The kinds of faults."""
 
     KILL = "kill"  # SIGKILL, and started again
     STOP = "stop"  # SIGTERM, and started again
@@ -29,7 +29,7 @@ WEBS = ("web-1", "web-2")
 WORKERS = ("worker-1", "worker-2")
 VALKEY, API_SERVER = "valkey", "apiserver"
 
-# How often of all, which targets, how long on average (seconds).
+# The share of each kind, its targets, and its mean duration in seconds.
 _KINDS: tuple[tuple[int, Kind, tuple[str, ...], float], ...] = (
     (14, Kind.KILL, WORKERS, 0.5),
     (8, Kind.KILL, WEBS, 0.5),
@@ -44,7 +44,7 @@ _KINDS: tuple[tuple[int, Kind, tuple[str, ...], float], ...] = (
     (6, Kind.REFUSE, (*WEBS, *WORKERS, API_SERVER), 0.7),
     (8, Kind.TRUNCATE, (*WEBS, *WORKERS, API_SERVER), 1.0),
 )
-MOST_SECONDS = 12.0  # longer than any call of krt's waits for its answer
+MOST_SECONDS = 12.0  # longer than the deadline of any of krt's calls
 FAULTS_PER_SECOND = 1.2
 
 
@@ -60,13 +60,13 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Of a process, or (from CUT on) of the proxy through which that process reaches Valkey; the API server has one."""
+    """A fault of a process, or, from CUT on, of the proxy by which the process reaches Valkey or the API server."""
 
     at_seconds: float
     kind: Kind
     target: str
     seconds: float
-    answered_bytes: int = 0  # of TRUNCATE
+    answered_bytes: int = 0  # for TRUNCATE
 
     def __str__(self) -> str:
         return f"{self.at_seconds:6.2f} s: {self.kind} {self.target} for {self.seconds:.2f} s"
@@ -74,7 +74,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much of it: by default what continuous integration has time for."""
+    """The size of a run. The defaults are for continuous integration."""
 
     seeds: tuple[int, ...] = (1,)
     events: int = 500
@@ -82,20 +82,20 @@ class Bounds:
 
     @classmethod
     def told(cls, usual: "Bounds") -> "Bounds":
-        """FAULT_SEED (the first), FAULT_SEEDS (how many), FAULT_EVENTS, FAULT_SECONDS; else as usual."""
+        """The bounds in FAULT_SEED (first seed), FAULT_SEEDS (count), FAULT_EVENTS and FAULT_SECONDS; else `usual`."""
         first = int(os.environ.get("FAULT_SEED", usual.seeds[0]))
         count = int(os.environ.get("FAULT_SEEDS", len(usual.seeds)))
         events = int(os.environ.get("FAULT_EVENTS", usual.events))
         return cls(tuple(range(first, first + count)), events, float(os.environ.get("FAULT_SECONDS", usual.seconds)))
 
     def events_for(self, pace: float) -> int:
-        """So many get done in those seconds by a machine that takes `pace` times as long."""
+        """The number of events that a machine `pace` times slower can do in the same seconds."""
         return max(50, round(self.events / pace))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that a seed decides; when what really happens is up to two cores and their scheduler."""
+    """Everything that a seed decides. The real timing also depends on the processors and their scheduler."""
 
     seed: int
     seconds: float
@@ -104,7 +104,7 @@ class Plan:
 
 
 def plan_of(seed: int, *, events: int, seconds: float, pace: float = 1.0) -> Plan:
-    """The same for the same seed and bounds. On a slower machine faults are rarer: krt recovers as slowly."""
+    """The plan, always the same for a seed and bounds. On a slower machine, faults are rarer: krt recovers slower."""
     source = random.Random(seed)
     announcements = tuple(_announcements(source, events, seconds))
     return Plan(seed, seconds, announcements, tuple(_faults(source, seconds, FAULTS_PER_SECOND / pace)))
@@ -118,7 +118,7 @@ def _announcements(source: random.Random, events: int, seconds: float) -> Iterat
     moments = sorted(source.uniform(0, seconds) for _ in range(events))
     image = repository(0)
     for number, moment in enumerate(moments):
-        if source.random() > 0.25:  # else the same again: pushes come in series
+        if source.random() > 0.25:  # otherwise the same image again: pushes come in series
             image = repository(source.randrange(HOT if source.random() < 0.33 else REPOSITORIES))
         tags = tuple(source.sample(TAGS, source.choice((1, 1, 1, 2))))
         yield Announcement(number, moment, image, tags)

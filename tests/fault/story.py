@@ -1,4 +1,4 @@
-"""One seed's run from its plan to what is left in Valkey and in the cluster, and what of it is not as it must be."""
+"""Runs the plan of one seed, and checks what is left in Valkey and in the cluster."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,14 +23,14 @@ from tests.fault.model import READ_SECONDS, Event, wrongs
 from tests.fault.places import Place, places
 from tests.fault.plan import Bounds, Plan, plan_of
 
-QUIET_SECONDS = 90.0  # entries of a dead worker are claimed after 15 s, and looked for every 5 s
+QUIET_SECONDS = 90.0  # a dead worker's entries can be claimed after 15 s, and others look every 5 s
 LOOK_SECONDS = 1.0
 MOST_LINES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One seed's run, from its plan to what is left in Valkey and in the cluster."""
+    """The record of one run: its plan, the jobs, the faults, and the final state of Valkey and the cluster."""
 
     plan: Plan
     places: Sequence[Place]
@@ -39,7 +39,7 @@ class Story:
     history: History
     ledger: Ledger
     unfinished: Sequence[str]
-    errors: Sequence[str]  # lines of krt's own
+    errors: Sequence[str]  # krt's log lines at level error
     unsettled: dict[object, str]
     edits: int
     lost_edits: Sequence[str]
@@ -51,7 +51,7 @@ class Story:
 async def assert_survives(
     seed: int, bounds: Bounds, apiserver: ApiServer, namespace: str, folder: Path, *, code: Path = HERE
 ) -> None:
-    """Live through one plan, lose and repeat nothing. A fleet of another version's `code` is updated meanwhile."""
+    """Run one plan, and assert that nothing is lost or repeated. A fleet of another version's `code` is updated."""
     plan = plan_of(seed, events=bounds.events_for(pace()), seconds=bounds.seconds, pace=pace())
     await apiserver.apply(*(place.to_object(namespace) for place in places()))
     async with open_fleet(apiserver, namespace, folder, code=code) as fleet:
@@ -60,7 +60,7 @@ async def assert_survives(
 
 
 async def live(plan: Plan, fleet: Fleet, apiserver: ApiServer, namespace: str, *, is_update: bool = False) -> Story:
-    """Announcements and faults, and an update of the fleet; then quiet until all is done or the time is over."""
+    """Run announcements, faults and perhaps an update. Then wait without faults until all is done, within a limit."""
     history, chaos = History(apiserver.control_plane, namespace), Chaos(fleet, apiserver.control_plane)
     editor = Editor(apiserver.control_plane, namespace, places(), plan.seed)
     jobs: list[Job] = []
@@ -99,7 +99,7 @@ async def live(plan: Plan, fleet: Fleet, apiserver: ApiServer, namespace: str, *
 
 
 def errors_of(fleet: Fleet) -> list[str]:
-    """krt logs an error for what it cannot cope with; nothing here is that."""
+    """The error lines of all processes. No fault here may cause one, because krt must handle all of them."""
     return fleet.log_lines('"level": "error"', "Traceback")
 
 
@@ -109,7 +109,7 @@ def admin_of(fleet: Fleet) -> Endpoint:
 
 
 async def quiet(client: Client) -> None:
-    """Return when nothing is left to do."""
+    """Return when no work is left."""
     ledger = await read_ledger(client)
     while ledger.unfinished or await unsettled(client, ledger.groups[0].name, ledger.events, places()):
         await trio.sleep(LOOK_SECONDS)
@@ -117,14 +117,14 @@ async def quiet(client: Client) -> None:
 
 
 def assert_kept(story: Story, fleet: Fleet) -> None:
-    """Nothing lost, nothing twice."""
+    """Assert that nothing was lost and nothing was done twice."""
     found = list(problems(story))
     print(summary(story))
     assert not found, "\n".join([summary(story), *found, *evidence(story, fleet, found)])
 
 
 def problems(story: Story) -> Iterator[str]:
-    """What is not as it must be, a sentence each, beginning with whom it is about."""
+    """The problems, one sentence each, which begins with the Deployment or event in question."""
     yield from story.chaos.wrongs
     yield from story.errors
     yield from story.unfinished
@@ -176,7 +176,7 @@ def summary(story: Story) -> str:
 
 
 def evidence(story: Story, fleet: Fleet, found: Sequence[str]) -> Iterator[str]:
-    """The history of the first Deployments and events that something is wrong with, and what krt said of them."""
+    """The history of the first Deployments and events with problems, and krt's log lines about them."""
     yield "--- faults"
     yield from (f"{began:.3f} to {ended:.3f}: {fault}" for fault, began, ended in story.chaos.done)
     names = dict.fromkeys(sentence.partition(":")[0] for sentence in found)

@@ -1,4 +1,4 @@
-"""Nothing lost, nothing twice: whatever is killed, paused and cut meanwhile, and whoever does not hear an answer.
+"""Nothing is lost and nothing is done twice, whatever is killed, paused or cut, and whichever answers are lost.
 
 pytest -m slow tests/fault/test_fault.py          # one seed, as in continuous integration
 FAULT_SEED=7 FAULT_SEEDS=10 FAULT_EVENTS=2000 FAULT_SECONDS=300 pytest -m slow tests/fault/test_fault.py

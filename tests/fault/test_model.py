@@ -1,4 +1,4 @@
-"""The model of the fault test finds what it is to find, and only that."""
+"""The model of the fault test finds each violation, and nothing else."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ RESTARTS = [a_restart(0.01, 0), a_restart(1.02, 0.6), a_restart(5.01, 5)]
 
 
 def found(events: list[Event], restarts: list[Restart], *disturbances: Disturbance, made: int | None = None) -> str:
-    """All the sentences, in one text."""
+    """All sentences of the model, as one text."""
     sentences = wrongs(
         events,
         restarts,

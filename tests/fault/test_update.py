@@ -1,4 +1,4 @@
-"""A rolling update from the version before: what that one has begun is neither lost nor done twice, whatever fails.
+"""A rolling update from the previous version: no work that it has begun is lost or done twice, whatever fails.
 
 pytest -m slow tests/fault/test_update.py         # FAULT_SEED=… tries another order of events
 """

@@ -1,4 +1,4 @@
-"""krt.cluster: how lists come, what a kubeconfig says, and the way to the API server."""
+"""Mutations of krt.cluster: lists, kubeconfigs, and the connection to the API server."""
 
 from tests.mutations.mutation import of
 

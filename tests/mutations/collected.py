@@ -1,4 +1,4 @@
-"""What the garbage collector does not look through any more."""
+"""Mutations of krt.daemon.memory: which objects the garbage collector no longer scans."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""A copy of the repository and the process that runs tests in it: the working tree is never touched."""
+"""A copy of the repository, and the process that runs tests in it. The working tree is never changed."""
 
 import json
 import os
@@ -20,11 +20,11 @@ _LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`code` is pytest's exit code, None for a run that was cut; `failed` says which part of which test did."""
+    """The result of a run. `code` is pytest's exit code, None if the run was cut; `failed` names test and phase."""
 
     code: int | None
     failed: Sequence[str]
-    krt: str | None  # the file that was imported under that name
+    krt: str | None  # the file imported as `krt`
     output: str
 
     @property
@@ -33,7 +33,7 @@ class Ended:
 
     @property
     def is_red(self) -> bool:
-        """By an assertion or an error of the test itself."""
+        """Whether the test itself failed, by an assertion or an error."""
         return self.code == 1 and any(each.startswith("call of ") for each in self.failed)
 
     def __str__(self) -> str:
@@ -49,7 +49,7 @@ class Copy:
         self._server = server
 
     def run(self, *tests: str, seconds: float = SECONDS, patience_seconds: float = PATIENCE_SECONDS) -> Ended:
-        """These tests, in one process; they wait for `patience_seconds` before they say that nothing happened."""
+        """Run these tests in one process. Each waits at most `patience_seconds` for something that must happen."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         paths = [f"tests/{test}" for test in tests]
@@ -62,13 +62,13 @@ class Copy:
 
 
 def brief_patience_seconds() -> float:
-    """How long a test with a mutation waits for what the mutation prevents: more than the rule needs, yet little."""
+    """How long a test waits in vain for an effect that its mutation prevents: short, but longer than the rule needs."""
     return 5.0 * pace()
 
 
 @contextmanager
 def copied(folder: Path) -> Iterator[Copy]:
-    """Until the end of the block. No bytecode is written: two mutations of one file may be of one second and length."""
+    """Make a copy until the end of the block. No bytecode is written: two mutants may have equal times and sizes."""
     root = folder / "repository"
     shutil.copytree(ROOT, root, ignore=_LEFT_OUT, symlinks=True)
     environ = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}

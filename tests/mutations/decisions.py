@@ -1,4 +1,4 @@
-"""What krt.core decides of rollouts, events and clusters."""
+"""Mutations of the decisions in krt.core about rollouts, events and clusters."""
 
 from tests.mutations.mutation import of
 

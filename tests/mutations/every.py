@@ -1,4 +1,4 @@
-"""All of them."""
+"""All mutations, from all data modules."""
 
 from collections.abc import Sequence
 

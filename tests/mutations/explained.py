@@ -1,4 +1,4 @@
-"""What `krt explain` says, and that the worker does the same."""
+"""Mutations of `krt explain`, which must say what the worker would do."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""T1 to T4 where workers are concerned."""
+"""Mutations of the rules T1 to T4 (docs/correctness.md) in krt.worker."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""J4 where krt is started at a full Valkey."""
+"""Mutations of the rule J4 (docs/correctness.md) if krt is started with a full Valkey."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""Which spellings of an image are one image."""
+"""Mutations of the comparison of image names."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""T4 where a cluster leaves in an orderly way."""
+"""Mutations of the rule T4 (docs/correctness.md) if a cluster's workers stop in order."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""A rule taken out of krt, and the test that is to notice."""
+"""One mutation: a rule removed from krt, and the test that must fail without it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """`text`, which stands once in `file` of krt, becomes `replacement`: `test` (`worker/test_x.py::test_y`) fails."""
+    """In krt's `file`, `replacement` takes the place of `text`, which occurs once. Then `test` must fail.
+
+    `test` is written as `worker/test_x.py::test_y`, relative to tests/.
+    """
 
     test: str
     file: str
@@ -21,7 +24,7 @@ class Mutation:
 
     @property
     def function(self) -> str:
-        """The test's name, without the parameters of one case."""
+        """The name of the test function, without parameters."""
         return self.test.partition("::")[2].partition("[")[0]
 
     @property
@@ -33,7 +36,7 @@ class Mutation:
 
     @contextmanager
     def applied(self, root: Path) -> Iterator[None]:
-        """In the copy of the repository at `root`; undone at the end of the block."""
+        """Apply the mutation to the copy at `root`, until the end of the block."""
         path = root / self.krt_file
         whole = path.read_text()
         assert whole.count(self.text) == 1, f"{self.krt_file} has {whole.count(self.text)} times: {self.text!r}"
@@ -45,5 +48,5 @@ class Mutation:
 
 
 def of(test_file: str, *rows: tuple[str, str, str, str]) -> tuple[Mutation, ...]:
-    """The mutations of one file's tests: the test's name, the file of krt, the text and its replacement, each."""
+    """The mutations for the tests of one file. A row is the test's name, the file of krt, the text, its replacement."""
     return tuple(Mutation(f"{test_file}::{test}", file, text, replacement) for test, file, text, replacement in rows)

@@ -1,4 +1,4 @@
-"""C5 where something stands in a key of krt's that krt never wrote, and what tells a worker that does not get on."""
+"""Mutations of the rule C5 (docs/correctness.md) for foreign values in krt's keys, and of the check for stalls."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""C2 where an event has ended before the group of workers was made."""
+"""Mutations of the rule C2 (docs/correctness.md) for events that ended before the group of workers was made."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""T1 to T4 in Valkey: the scripts by which reports change, and what is read of them."""
+"""Mutations of the rules T1 to T4 (docs/correctness.md) in Valkey: scripts that write reports, and their readers."""
 
 from tests.mutations.mutation import of
 

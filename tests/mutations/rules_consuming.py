@@ -1,4 +1,4 @@
-"""C1 to C6."""
+"""Mutations of the rules C1 to C6 (docs/correctness.md)."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""C7."""
+"""Mutations of the rule C7 (docs/correctness.md)."""
 
 from tests.mutations.mutation import of
 

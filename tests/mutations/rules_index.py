@@ -1,4 +1,4 @@
-"""I1 to I4."""
+"""Mutations of the rules I1 to I4 (docs/correctness.md)."""
 
 from tests.mutations.mutation import of
 

@@ -1,4 +1,4 @@
-"""J1 to J5."""
+"""Mutations of the rules J1 to J5 (docs/correctness.md)."""
 
 from tests.mutations.mutation import of
 

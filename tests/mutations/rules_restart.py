@@ -1,4 +1,4 @@
-"""R1 to R6."""
+"""Mutations of the rules R1 to R6 (docs/correctness.md)."""
 
 from tests.mutations.mutation import of
 

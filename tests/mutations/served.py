@@ -1,4 +1,4 @@
-"""C2 where others have restarted or created a workload after an event."""
+"""Mutations of the rule C2 (docs/correctness.md) if others restarted or created a workload after an event."""
 
 from tests.mutations.mutation import of
 

@@ -1,8 +1,8 @@
-"""`python -m tests.mutations.server` in a copy of the repository: runs tests, each in a fork of this process.
+"""`python -m tests.mutations.server`, started in a copy of the repository, runs each test in a fork of this process.
 
-A line of JSON in (`tests`, `seconds`, `patience_seconds`), a line out (`code`, `failed`, `krt`, `output`), as long as
-there are lines.
-Imported here is what krt and its tests import from elsewhere, so that a fork has it already. Neither krt nor a test is.
+For each line of JSON on standard input (`tests`, `seconds`, `patience_seconds`) it prints one line (`code`, `failed`,
+`krt`, `output`). It imports the libraries of krt and of the tests, so that a fork has them already, but neither krt nor
+a test.
 """
 
 import gc
@@ -41,7 +41,7 @@ _MOST_OUTPUT = 4000
 
 
 class Verdict:
-    """A pytest plugin that notes what failed, and when."""
+    """A pytest plugin that notes which tests failed, and in which phase."""
 
     def __init__(self) -> None:
         self.failed: list[str] = []
@@ -52,8 +52,8 @@ class Verdict:
 
 
 def _run(tests: list[str], output: int) -> dict[str, Any]:
-    """In the child: this process's standard output and error go to the file `output`."""
-    os.setsid()  # so that what it starts can be ended with it
+    """Run the tests in the forked child. Its standard output and error go to the file `output`."""
+    os.setsid()  # so that its own children can be killed with it
     for stream in (1, 2):
         os.dup2(output, stream)
     verdict = Verdict()
@@ -64,7 +64,7 @@ def _run(tests: list[str], output: int) -> dict[str, Any]:
 
 
 def _forked(tests: list[str], seconds: float, patience_seconds: float) -> dict[str, Any]:
-    """`code` is None for a run that had to be cut."""
+    """Run the tests in a fork. `code` is None if the run had to be cut."""
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as output:
         child = os.fork()
@@ -84,7 +84,7 @@ def _forked(tests: list[str], seconds: float, patience_seconds: float) -> dict[s
 
 
 def _ended(child: int, seconds: float) -> bool:
-    """Whether it ended in time; otherwise it is killed, with all that it started."""
+    """Whether the child ended in time. If not, it is killed, with all its children."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if os.waitpid(child, os.WNOHANG) != (0, 0):

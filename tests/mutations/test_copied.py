@@ -1,4 +1,4 @@
-"""Red is what a test says by itself: not a hang, not a fixture, not a krt that cannot be imported."""
+"""Only a failure of the test itself counts as red: not a hang, a failing fixture, or a krt that cannot be imported."""
 
 from collections.abc import Iterator
 
@@ -46,7 +46,7 @@ _RIGHT = "EventId(int(found[1]), int(found[2]))"
 
 @pytest.fixture(scope="module")
 def tests(copy: Copy) -> Iterator[str]:
-    """A file of tests in the copy."""
+    """Write a file of tests into the copy."""
     path = copy.root / "tests" / "core" / "test_of_mutations.py"
     path.write_text(_TESTS)
     yield "core/test_of_mutations.py"

@@ -1,4 +1,4 @@
-"""Every mutation is one of a rule that stands, and the test named with it notices."""
+"""Every mutation fits the present code, and the test that it names fails with it."""
 
 import ast
 from functools import cache
@@ -13,7 +13,7 @@ from tests.mutations.mutation import Mutation
 
 @cache
 def docstrings(file: Path) -> dict[str, str]:
-    """What the functions of a test file say of themselves, by their names."""
+    """The docstrings of a test file's functions, by function name."""
     functions = [node for node in ast.parse((ROOT / file).read_text()).body if isinstance(node, _FUNCTIONS)]
     return {function.name: ast.get_docstring(function) or "" for function in functions}
 
@@ -22,7 +22,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def problem(mutation: Mutation) -> str | None:
-    """What is wrong with it by itself."""
+    """One sentence if the mutation does not fit code and tests; else None."""
     path = ROOT / mutation.krt_file
     if not path.is_file():
         return f"there is no {mutation.krt_file}"
@@ -35,7 +35,7 @@ def problem(mutation: Mutation) -> str | None:
 
 
 def test_each_names_a_text_that_stands_once_and_a_test_that_says_so() -> None:
-    """Whoever changes the code changes its mutation: `tests/mutations/__init__.py` says how."""
+    """If the code changes, its mutation must change too: `tests/mutations/__init__.py` says how."""
     problems = [f"{mutation}: {said}" for mutation in EVERY if (said := problem(mutation))]
     assert not problems, "\n".join(problems)
 
@@ -48,7 +48,7 @@ def test_there_are_enough_of_them_and_none_twice() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("file", sorted({str(each.test_file.relative_to("tests")) for each in EVERY}))
 def test_without_a_mutation_its_test_is_green(copy: Copy, file: str) -> None:
-    """Otherwise red would mean nothing."""
+    """If the test failed anyway, a failure with the mutation would mean nothing."""
     tests = sorted({each.test for each in EVERY if each.test.startswith(f"{file}::")})
     ended = copy.run(*tests, seconds=600)
     assert ended.is_green, ended

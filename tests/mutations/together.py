@@ -1,4 +1,4 @@
-"""Several workers, faults that come together, and where the journal stands."""
+"""Mutations for several workers, for faults that coincide, and for the position of the journal."""
 
 from tests.mutations.mutation import of
 
