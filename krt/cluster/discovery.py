@@ -1,7 +1,7 @@
-"""Where the kinds are served that are none of Kubernetes' own: those of CRDs and of aggregated API servers.
+"""Finds the resources of kinds that Kubernetes does not bring along: those of CRDs and of aggregated API servers.
 
-Asked for once where the server tells all of it in one answer (Kubernetes 1.27 and later), else group by group.
-Source of both: kubernetes.io/docs, "The Kubernetes API", "Discovery API".
+Kubernetes 1.27 and later describes all groups in one answer; an older server is asked for each group by itself.
+Source: kubernetes.io/docs, "The Kubernetes API", "Discovery API".
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,8 +15,8 @@ from krt.core.kube.builtin import BUILT_IN
 from krt.core.kube.resource import Resource
 from krt.errors import NotThere
 
-_SECONDS = 30.0  # an aggregated API server that is away may be waited for
-_MOST_BYTES = 16 * 1024 * 1024  # unpacked; a thousand CRDs are 1 MiB
+_SECONDS = 30.0  # the API server may wait for an aggregated one that does not answer
+_MOST_BYTES = 16 * 1024 * 1024  # uncompressed; a thousand CRDs have 1 MiB
 _AS = "as=APIGroupDiscoveryList"
 _ACCEPT = f"application/json;g=apidiscovery.k8s.io;v=v2;{_AS},application/json;g=apidiscovery.k8s.io;v=v2beta1;{_AS}"
 _HEADERS = {"Accept": f"{_ACCEPT},application/json", "Accept-Encoding": "gzip"}
@@ -71,24 +71,24 @@ _one_version = msgspec.json.Decoder(_OneVersion)
 
 
 class Discovery:
-    """What one API server serves. It is asked again whenever a kind is wanted that it did not have."""
+    """The resources of one API server. If a kind is unknown, the server is asked again."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._heard: tuple[Resource, ...] = ()
         self._asks = 0
-        self._asked: dict[str, int] = {}  # each group, and the number of the latest ask that was about it
+        self._asked: dict[str, int] = {}  # the number of the latest question about each group
         self._lock = trio.Lock()
 
     async def find(self, group: str, kind: str, version: str = "") -> Resource:
-        """The resource of that kind; without a version, in the one that the server prefers.
+        """The resource of a kind. If `version` is "", it has the version that the server prefers.
 
         Raises NotServed, ClusterUnavailable, ClusterDenied, ClusterRefused.
         """
         asks = self._asks
         if found := _first(BUILT_IN, group, kind, version) or _first(self._heard, group, kind, version):
             return found
-        if group:  # nothing is ever added to the core group
+        if group:  # the core group never gets another kind
             await self._ask_once(group, asks)
         if found := _first(self._heard, group, kind, version):
             return found
@@ -96,7 +96,7 @@ class Discovery:
         raise NotServed(f"the API server serves no {kind} of {api_version}")
 
     async def _ask_once(self, group: str, asks: int) -> None:
-        """Ask, unless somebody has begun to since there were so many asks."""
+        """Ask about the group, unless another task has asked about it since the number of questions was `asks`."""
         async with self._lock:
             if self._asked.get(group, 0) <= asks:
                 self._asks += 1
@@ -112,17 +112,17 @@ class Discovery:
         return (*others, *await self._one_by_one(group))
 
     async def _one_by_one(self, group: str) -> list[Resource]:
-        """The group's resources, from a server that tells each version by itself."""
+        """The group's resources, from a server that describes each version in an answer of its own."""
         found = list[Resource]()
         try:
             versions = decoded(_one_group.decode, await self._get(f"/apis/{group}")).versions or ()
             for version in versions:
                 served = decoded(_one_version.decode, await self._get(f"/apis/{group}/{version.version}")).resources
                 for each in served or ():
-                    if "/" not in each.name:  # a subresource has the kind of what is written to it
+                    if "/" not in each.name:  # no subresource, whose kind is that of the object written to it
                         found.append(Resource(group, version.version, each.kind, each.name, each.namespaced))
         except NotThere:
-            pass  # the group is not there, or goes while it is asked for
+            pass  # there is no such group, or it was deleted between two calls
         return found
 
     async def _get(self, path: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Takes out of an API server's words what a Secret holds: servers and admission webhooks repeat values."""
+"""Removes a Secret's values from an API server's sentences: servers and admission webhooks repeat values in them."""
 
 import base64
 import binascii
@@ -14,12 +14,12 @@ from krt.cluster.wire import Cause, Status
 
 STARS = "***"
 
-# A longer one is not searched: a Secret may have 1 MiB in very many lines.
+# Characters. A longer sentence is not searched, because a Secret may have 1 MiB in very many lines.
 _MOST_WORDS = 4096
-_SHORT = 4  # a shorter line of a value (`{`, `---`) is no secret, and would take letters out of words
+_SHORT = 4  # characters; a shorter line of a value (`{`, `---`) is no secret, and masking it would garble words
 _DATA = ("data", "stringData")
 _PATHS = ("/data", "/stringData")
-# As the API server repeats a value of its own accord. Sources: pkg/util/validation/field/errors.go of
+# The forms in which the API server itself repeats a value. Sources: pkg/util/validation/field/errors.go of
 # k8s.io/apimachinery, value/value.go of sigs.k8s.io/structured-merge-diff.
 _REPEATED = re.compile(
     r'(\b(?:data|stringData)\b[^:]*: \w+ value: )(?:"(?:[^"\\]|\\.)*"|.*?(?=: |$))|(\{Value:).*?(?=\})'
@@ -28,9 +28,9 @@ _IS_FIELD = re.compile(r"[=:]")
 
 
 class Mask:
-    """What may be repeated of an API server's words about one Secret.
+    """Masks an API server's sentences about one Secret.
 
-    `sent` is what the server was sent: the Secret, or operations of a JSON Patch.
+    `sent` is the content that krt sent to the server: the Secret, or operations of a JSON Patch.
     """
 
     def __init__(self, sent: Any) -> None:
@@ -38,19 +38,19 @@ class Mask:
 
     @cached_property
     def _hidden(self) -> list[str]:
-        # Found when a text is to be masked: few calls are refused. Longest first, for lines stand within values.
+        # Computed only if a text is masked, because few calls are refused. Longest first: a line is part of a value.
         leaves = {text for value in _values(self._sent) for text in _leaves(value)}
         return sorted({form for leaf in leaves for form in _forms(leaf)}, key=len, reverse=True)
 
     def status(self, status: Status) -> Status:
-        """The server's account without them."""
+        """The status with masked sentences."""
         if status.details is None:
             return msgspec.structs.replace(status, message=self.text(status.message))
         details = msgspec.structs.replace(status.details, causes=tuple(map(self._cause, status.causes)))
         return msgspec.structs.replace(status, message=self.text(status.message), details=details)
 
     def text(self, text: str) -> str:
-        """The text without them."""
+        """The text with *** in the place of each value of the Secret."""
         if len(text) > _MOST_WORDS:
             return f"({len(text)} characters, which may repeat what the Secret holds, are left out)"
         text = _REPEATED.sub(lambda found: f"{found[1] or found[2]}{STARS}", text)
@@ -59,7 +59,7 @@ class Mask:
         return text
 
     def _cause(self, cause: Cause) -> Cause:
-        name = f"{cause.field}: "  # without it nothing tells a value of the data from another
+        name = f"{cause.field}: "  # without the field's name, _REPEATED does not recognise a value of the data
         return msgspec.structs.replace(cause, message=self.text(name + cause.message).removeprefix(name))
 
 
@@ -70,7 +70,7 @@ def _values(sent: Any) -> Iterator[Any]:
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    """Every text and number below it: a Secret that is refused may have any shape."""
+    """Every text and number in `value`, at any depth: a refused Secret may have any shape."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list):
@@ -81,7 +81,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def _forms(leaf: str) -> Iterator[str]:
-    """As it may stand in a sentence: whole, packed or unpacked, as JSON or Go quotes it, and each of its lines."""
+    """The forms of a value in a sentence: whole, as base64 or decoded, quoted as by JSON or Go, and line by line."""
     for text in (leaf, _unpacked(leaf), base64.b64encode(leaf.encode(errors="replace")).decode()):
         yield from (each for each in (text, text.strip(), json.dumps(text, ensure_ascii=False)[1:-1]) if each)
         for line in text.splitlines():

@@ -1,6 +1,6 @@
-"""Readers of any resource, for lists and watches: of an object's metadata alone, and of whole objects.
+"""Readers for lists and watches of any resource: one reads an object's metadata alone, one the whole object.
 
-`reflect(Scope(metadata_reader(resource), namespace), transport, store)` keeps a store of them true.
+`reflect(Scope(metadata_reader(resource), namespace), transport, store)` keeps a store up to date with them.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from krt.core.kube.resource import Resource
 
 @dataclass(frozen=True, slots=True)
 class ObjectMetadata:
-    """An object at one version, by its metadata. `generation` is 0 where its kind counts none."""
+    """An object's metadata at one resource version. `generation` is 0 if the kind does not count it."""
 
     key: ObjectKey
     resource_version: str
@@ -30,7 +30,7 @@ class ObjectMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """An object at one version, whole; of a Secret it holds the values."""
+    """A whole object at one resource version. A Secret's `body` has its values."""
 
     key: ObjectKey
     resource_version: str
@@ -53,12 +53,12 @@ class _Fields(msgspec.Struct):
 
 
 def metadata_reader(resource: Resource) -> Reader[ObjectMetadata]:
-    """Asks the server for no more than the metadata."""
+    """A reader that asks the server for metadata alone."""
     return Reader(resource, _Fields, partial(_to_metadata, resource), METADATA_ALONE)
 
 
 def whole_reader(resource: Resource) -> Reader[ObjectVersion]:
-    """Asks for everything."""
+    """A reader that asks the server for whole objects."""
     return Reader(resource, dict[str, Any], partial(_to_version, resource))
 
 
@@ -77,6 +77,6 @@ def _to_metadata(resource: Resource, fields: _Fields) -> ObjectMetadata:
 
 def _to_version(resource: Resource, body: dict[str, Any]) -> ObjectVersion:
     metadata = body.get("metadata")
-    found = metadata if isinstance(metadata, dict) else {}  # what no API server sends must not end whoever follows
+    found = metadata if isinstance(metadata, dict) else {}  # no API server sends this, but it must not end `reflect`
     namespace, name, version = (str(found.get(field, "")) for field in ("namespace", "name", "resourceVersion"))
     return ObjectVersion(resource.key(namespace, name), version, body)

@@ -1,6 +1,6 @@
-"""What an API server may answer to the calls of krt.cluster.objects, besides what krt/errors.py has for every call.
+"""The errors of the calls in krt.cluster.objects, in addition to those in krt/errors.py that every call may raise.
 
-Each carries the server's own sentence.
+The message of each is the API server's own sentence.
 """
 
 from typing import NamedTuple
@@ -9,21 +9,21 @@ from krt.errors import ClusterRefused, ClusterUnavailable, Conflict, NotThere
 
 
 class OwnedField(NamedTuple):
-    """A field that an apply would change, and the field manager that owns it. `field`: `.spec.replicas`."""
+    """A field that an apply would change, such as `.spec.replicas`, and the field manager that owns the field."""
 
     manager: str
     field: str
 
 
 class InvalidField(NamedTuple):
-    """A field that breaks a rule, and how. `field`: `spec.ports[0].port`; "" where the server names none."""
+    """A field that breaks a rule, and how. `field` is such as `spec.ports[0].port`, or "" if the server names none."""
 
     field: str
     problem: str
 
 
 class FieldConflict(Conflict):
-    """409: other field managers own fields that the apply would change, and it was not forced."""
+    """409: other field managers own fields that the apply would change, and the apply was not forced."""
 
     def __init__(self, problem: str, fields: tuple[OwnedField, ...]) -> None:
         super().__init__(problem)
@@ -35,15 +35,15 @@ class AlreadyThere(Conflict):
 
 
 class PreconditionFailed(Conflict):
-    """409: the object has another uid or version than the call named: it was made anew, or changed."""
+    """409: the object has another uid or version than the call named, so it was recreated or changed."""
 
 
 class NotServed(NotThere):
-    """404: the API server knows no such kind in this version (yet: a CRD takes a moment)."""
+    """404: the API server does not serve the kind in this version, or not yet: a new CRD takes a moment."""
 
 
 class ObjectInvalid(ClusterRefused):
-    """422: the object breaks rules of its kind. `fields` are the server's causes, in its order; it may give none."""
+    """422: the object breaks rules of its kind. `fields` are the server's causes, in its order, and may be empty."""
 
     def __init__(self, problem: str, fields: tuple[InvalidField, ...]) -> None:
         super().__init__(problem)
@@ -51,8 +51,8 @@ class ObjectInvalid(ClusterRefused):
 
 
 class ObjectTooLarge(ClusterRefused):
-    """The object is longer than an API server takes; it was not sent."""
+    """The object is longer than an API server accepts. It was not sent."""
 
 
 class TooManyRequests(ClusterUnavailable):
-    """429: the API server has no room just now. `retry_after_seconds`: when to ask again; 0 if it did not say."""
+    """429: the API server has too much to do. `retry_after_seconds`: when to ask again; 0 if the server did not say."""

@@ -1,8 +1,8 @@
 """The calls that read and write an object of any kind, as JSON.
 
 Each may raise ClusterUnavailable, TooManyRequests, ClusterDenied (401, 403), ClusterRefused (an admission's denial, and
-an object to which no path leads), NotThere and NotServed (404), besides what it names. The errors stand in krt.errors
-and krt.cluster.object_errors. Nothing is repeated here, and how many calls run at once is the caller's to bound.
+an object whose key gives no path), NotThere and NotServed (404), and the errors that it names. They are defined in
+krt.errors and krt.cluster.object_errors. No call is repeated here. The caller bounds the number of calls at a time.
 """
 
 import json
@@ -23,7 +23,7 @@ from krt.errors import ClusterRefused
 Body = dict[str, Any]
 Propagation = Literal["Background", "Foreground", "Orphan"]
 
-_SECONDS = 40.0  # webhooks of admission may take 30 s: kubernetes.io/docs, "Dynamic Admission Control"
+_SECONDS = 40.0  # an admission webhook may take 30 s (kubernetes.io/docs, "Dynamic Admission Control")
 # Source: k8s.io/apiserver, pkg/server/config.go, MaxRequestBodyBytes.
 _MOST_SENT_BYTES = 3 * 1024 * 1024
 
@@ -32,14 +32,14 @@ _json = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The object as it is now; of a Secret it holds the values. `is_new`: it was not there before."""
+    """The object after an apply. A Secret's `body` has its values. `is_new`: the apply has created the object."""
 
     body: Body = field(repr=False)
     is_new: bool
 
 
 async def read(transport: Transport, resource: Resource, key: ObjectKey) -> Body:
-    """The object as it is now."""
+    """The object as it is at the API server now."""
     _, body = await _ask(transport, "GET", resource, key)
     return decoded(_object, body)
 
@@ -54,10 +54,10 @@ async def apply(
     force: bool = False,
     dry_run: bool = False,
 ) -> Applied:
-    """Server-side apply: the manager owns what stands in `body`, and what it owned before and is not there goes.
+    """Server-side apply: `manager` then owns the fields in `body`. Fields that it owned and now leaves out are removed.
 
-    With `metadata.resourceVersion` in the body it is done at that version only. Raises FieldConflict unless `force`,
-    Conflict at another version, ObjectInvalid, ObjectTooLarge. NotThere: the namespace is missing.
+    If the body has `metadata.resourceVersion`, the object must have that version. Raises Conflict if it has another
+    one, FieldConflict unless `force`, ObjectInvalid, ObjectTooLarge, and NotThere if the namespace is missing.
     """
     params = {"fieldManager": manager, "force": "true" if force else "false", **_dry(dry_run)}
     return await _patch(transport, resource, key, body, "apply-patch+yaml", params)
@@ -72,9 +72,10 @@ async def patch(
     manager: str,
     dry_run: bool = False,
 ) -> Body:
-    """A JSON Patch (RFC 6902). An operation that puts `/metadata/resourceVersion` guards it.
+    """Apply a JSON Patch (RFC 6902) and return the object.
 
-    Raises Conflict at another version, ObjectInvalid (a `test` that failed, too), ObjectTooLarge.
+    If an operation sets `/metadata/resourceVersion`, the object must have that version. Raises Conflict if it has
+    another one, ObjectInvalid (also if a `test` failed), ObjectTooLarge.
     """
     params = {"fieldManager": manager, **_dry(dry_run)}
     return (await _patch(transport, resource, key, operations, "json-patch+json", params)).body
@@ -89,12 +90,12 @@ async def delete(
     propagation: Propagation = "Background",
     dry_run: bool = False,
 ) -> bool:
-    """Delete the object with this uid, and no other. True: it is gone; False: it goes once its finalizers have run.
+    """Delete the object with this uid. Returns True if it is gone, False if it goes once its finalizers have run.
 
-    Raises PreconditionFailed where another object has its name now.
+    Raises PreconditionFailed if another object has the name now.
     """
     options: Body = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
-    options |= {"dryRun": ["All"]} if dry_run else {}  # beside a body the query says nothing
+    options |= {"dryRun": ["All"]} if dry_run else {}  # in the body: the API server ignores the query if there is one
     _, body = await _ask(
         transport,
         "DELETE",

@@ -34,8 +34,8 @@ _ADMISSION = re.compile(
 # A denial by RBAC or another authorizer. Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
 _AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')
 
-# Of a server-side apply: a field that the kind does not have, or one of another type. The API server calls it an error
-# of its own (500, without a reason); nothing else than another object helps.
+# The refusal of a server-side apply with an unknown field or a field of the wrong type. The API server answers 500
+# without a reason, but a retry cannot help: the object is invalid.
 _NO_SCHEMA = "failed to create typed patch object "
 # Source of both: k8s.io/apimachinery, pkg/util/managedfields (the name is quoted as Go quotes it).
 _OWNER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
@@ -72,7 +72,7 @@ def refusal(code: int, status: Status, retry_after: str | None = None, *, path: 
 
 
 def _by_words(code: int, message: str, problem: str) -> ClusterError | None:
-    """Where the code misleads."""
+    """The error for a refusal whose message says more than its code; None for any other."""
     if code < 500 and code != 429 and _ADMISSION.match(message):
         return ClusterRefused(problem)
     return ObjectInvalid(problem, ()) if code == 500 and message.startswith(_NO_SCHEMA) else None
@@ -92,7 +92,7 @@ def _not_permitted(status: Status) -> bool:
 
 
 def _is_of_no_object(status: Status) -> bool:
-    # A group that is not there has no Status at all: measured on Kubernetes 1.36.
+    # The answer for a missing group has no Status at all (seen on Kubernetes 1.36).
     return not (status.details and status.details.name)
 
 
@@ -102,7 +102,7 @@ def _conflict(problem: str, status: Status) -> Conflict:
         return FieldConflict(problem, tuple(OwnedField(_owner(each.message), each.field) for each in owned))
     if status.reason == "AlreadyExists":
         return AlreadyThere(problem)
-    # Two places of k8s.io/apiserver check it, in two sentences: the registry and the storage below it.
+    # k8s.io/apiserver checks preconditions in the registry and in the storage below, each with a sentence of its own.
     return PreconditionFailed(problem) if "precondition" in status.message.lower() else Conflict(problem)
 
 
@@ -112,7 +112,7 @@ def _owner(message: str) -> str:
 
 
 def _pause(retry_after: str | None, status: Status) -> float:
-    """In seconds, by the header, else by the account: a watch's refusal has no header."""
+    """The seconds to wait, by the header Retry-After, or by the Status: a watch's refusal has no header."""
     if retry_after is None:
         seconds = status.details.retry_after_seconds if status.details else 0
     elif retry_after.isascii() and retry_after.isdecimal():

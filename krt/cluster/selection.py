@@ -1,4 +1,4 @@
-"""Which objects of a resource a list or a watch is about."""
+"""The selection of a resource's objects for a list or a watch."""
 
 import re
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The object of that name; those with these labels (a selector, as `kubectl -l` takes it); neither: all of them.
+    """The object with the name, or the objects that the label selector matches (as in `kubectl -l`); without both, all.
 
-    A role that names objects (`resourceNames`) allows to list and watch by name, one at a time.
+    A role that names objects (`resourceNames`) allows a list or watch of one name at a time.
     """
 
     name: str = ""
     labels: str = ""
 
     def params(self) -> dict[str, str]:
-        """In the query of a list or a watch."""
+        """The parameters for the query of a list or a watch."""
         by_name = {"fieldSelector": f"metadata.name={_escaped(self.name)}"} if self.name else {}
         return by_name | ({"labelSelector": self.labels} if self.labels else {})
 

@@ -29,7 +29,7 @@ Told = Callable[[wire.Status], wire.Status]
 
 
 def as_sent(status: wire.Status) -> wire.Status:
-    """The server's words as they are."""
+    """The Status, unchanged."""
     return status
 
 
@@ -73,7 +73,7 @@ class Transport:
         told: Told = as_sent,
         **more: Any,
     ) -> tuple[int, bytes]:
-        """The status (200 to 202) and the body, as `call`. `told` takes out of a refusal what no error may repeat."""
+        """The status code (200 to 202) and the body, as `call`. `told` removes secrets from the Status of a refusal."""
         request = await self._prepared(method, path, **more)
         with _translated(), _deadline(seconds):
             async with self._answered(request, told) as response:

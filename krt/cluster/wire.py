@@ -45,7 +45,7 @@ class WatchLine(msgspec.Struct):
 
 
 class Cause(msgspec.Struct, frozen=True):
-    """One of several causes of a refusal. `reason` is a code: FieldManagerConflict, FieldValueInvalid…"""
+    """One of the causes of a refusal. `reason` is a code, such as FieldManagerConflict or FieldValueInvalid."""
 
     reason: str = ""
     message: str = ""
@@ -53,7 +53,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class StatusDetails(msgspec.Struct, frozen=True, rename="camel"):
-    """What a refusal is about. `name` and `kind` are empty where it is about no object."""
+    """The details of a refusal. `name` and `kind` are "" if the refusal concerns no object."""
 
     name: str = ""
     kind: str = ""
@@ -71,7 +71,7 @@ class Status(msgspec.Struct, frozen=True):
 
     @property
     def causes(self) -> tuple[Cause, ...]:
-        """The single causes; often none."""
+        """The causes, if the server names any."""
         return (self.details and self.details.causes) or ()
 
 
@@ -116,14 +116,14 @@ _odd = msgspec.json.Decoder(_Odd)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """As what objects are asked for: the Accept header of a list, and that of a watch or of a single object."""
+    """The form in which objects are asked for: the Accept header for a list, and for a watch or a single object."""
 
     page: str = "application/json"
     one: str = "application/json"
 
 
 WHOLE = Form()
-# A server that cannot leave the rest out sends whole objects. Source: kubernetes.io/docs, "Kubernetes API concepts".
+# A server that cannot send metadata alone sends whole objects. Source: kubernetes.io/docs, "Kubernetes API concepts".
 METADATA_ALONE = Form(
     page="application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json",
     one="application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json",

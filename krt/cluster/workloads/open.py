@@ -30,7 +30,7 @@ from krt.core.ports import Changed, Stamp
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One cluster. It satisfies the ports Workloads and Index of `krt.core.ports`."""
+    """One cluster. It implements the ports Workloads and Index of `krt.core.ports`."""
 
     server: ApiServer
     transport: Transport

@@ -1,7 +1,7 @@
-"""Where Kubernetes' own kinds are served, so that nobody has to ask: those that manifests hold.
+"""The resources of Kubernetes' own kinds that manifests may have, so that krt need not ask the API server for them.
 
-In the final versions that every Kubernetes since 1.25 has; a kind keeps its names for ever.
-Source: the API server 1.36's own discovery, with which a test compares each row.
+Their versions are final, and every Kubernetes since 1.25 serves them; a kind never changes its names.
+Source: the discovery of the API server 1.36, with which a test compares each row.
 """
 
 from collections.abc import Iterator
