@@ -92,7 +92,7 @@ def test_every_line_of_an_example_is_one_that_krt_prints(text: str) -> None:
 
 
 def test_the_example_of_check_policy_is_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Seen to fail with another image in the example's policy."""
+    """Seen to fail with another environment in the policy of docs/policy.md."""
     [command, *lines] = page("policy.md").blocks("console")[0].splitlines()
     (tmp_path / "krt.toml").write_text(page("policy.md").blocks("toml")[0])
     (tmp_path / "claims.json").write_text(json.dumps(claims()))
