@@ -106,7 +106,7 @@ def _notices(report: ReceivedReport) -> tuple[str, ...]:
 
 
 def _left(report: ReceivedReport) -> tuple[str, ...]:
-    """The clusters whose workers have stopped before they were done. They are named first, also beside a success."""
+    """The clusters that have left, in which nothing was restarted. They are named first, also beside a success."""
     return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.has_left)
 
 

@@ -26,7 +26,7 @@ LONGEST_ANSWER_BYTES = 64 * 1024
 _MOST_CA_BYTES = 16 * 1024 * 1024
 _MOST_WAIT_SECONDS = 30.0  # bounds Retry-After: a proxy may ask for years
 _ANY = "https://krt.invalid"  # for checking the proxy of https URLs without a server's name
-_NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "reset by peer")  # handshake errors without TLS
+_NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "reset by peer")  # handshake errors of servers without TLS
 NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 

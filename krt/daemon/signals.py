@@ -64,7 +64,7 @@ def heard() -> Iterator[AsyncIterator[int]]:
 
 
 def stopping_signals() -> frozenset[int]:
-    """STOPPING, and SIGHUP if krt runs in a terminal: the terminal was closed, and nobody sees the output any more."""
+    """STOPPING, and SIGHUP if krt runs in a terminal: then SIGHUP means that the terminal was closed."""
     if "SIGHUP" not in Signals.__members__ or signal.getsignal(signal.SIGHUP) is SIG_IGN or not sys.stderr.isatty():
         return STOPPING
     return STOPPING | {signal.SIGHUP}

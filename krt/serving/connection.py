@@ -77,6 +77,7 @@ class Connection:
         self._answered = False
 
     async def run(self) -> None:
+        """Serve the connection until it ends, or until its lifetime is over."""
         seconds = self._listener.lifetime_seconds
         life = trio.CancelScope(deadline=math.inf if seconds is None else trio.current_time() + seconds)
         with life:
@@ -177,6 +178,7 @@ class Connection:
                     answering.cancel()
 
     def report(self, failure: Exception) -> None:
+        """Log an unexpected exception, and count it as Denial.CRASHED."""
         self._deny(Denial.CRASHED)
         self._service.failures.report(failure, request_id=self._answering_id)
 

@@ -95,6 +95,7 @@ class StrictProtocol(H11Protocol):
         return self._head is not None and not self._head.started
 
     async def handle(self, event: Event) -> None:
+        """Take data or the end from the socket. Between requests, the data goes through the check of the head."""
         if isinstance(event, RawData) and event.data and self._has_whole_request:
             await self._recycled.wait()  # the peer may read the whole answer before this task knows that it was sent
         if isinstance(event, RawData) and self._head is not None:
@@ -152,6 +153,7 @@ class StrictProtocol(H11Protocol):
         await self._service.app(scope, receive_continued, send, sync_spawn, call_soon)
 
     async def stream_send(self, event: StreamEvent) -> None:
+        """Send a part of the app's answer, with krt's own headers added."""
         if isinstance(event, Response):
             event = replace(event, headers=self._sealed(event.headers))
             self._holds_next = any(name == b"content-length" for name, _ in event.headers)
@@ -231,6 +233,7 @@ class AppTasks(TaskGroup):
         scope: Scope,
         send: Callable[[SendEvent | None], Awaitable[None]],
     ) -> Callable[[ReceiveEvent], Awaitable[None]]:
+        """Start the app's task for one request. Returns the function that puts events into the app's queue."""
         inbox, outbox = trio.open_memory_channel[ReceiveEvent](config.max_app_queue_size)
 
         async def put(event: ReceiveEvent) -> None:

@@ -68,6 +68,7 @@ class Head:
 
     @property
     def names(self) -> set[bytes]:
+        """The names of all fields."""
         return {name for name, _ in self.fields}
 
     def for_h11(self) -> bytes:
@@ -90,6 +91,7 @@ class HeadReader:
 
     @property
     def started(self) -> bool:
+        """Whether any byte of the head was received."""
         return bool(self._received)
 
     @property

@@ -2,8 +2,8 @@
 
 All problems of a start are collected and reported at once. No sentence quotes a value, which may be a secret.
 
-Ours and not pydantic-settings, environs or dynaconf: none reads a flag beside each variable, reports unknown variables
-with a proposal, and generates --help and the documentation from the same row.
+Ours and not pydantic-settings, environs or dynaconf: none does all three, that is, read one flag for each variable,
+report unknown variables with a proposal, and generate --help and the documentation from the same row.
 """
 
 import re

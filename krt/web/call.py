@@ -37,7 +37,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 _JSON = re.compile(rb'application/json(?:[\t ]*;(?:[\t ]*charset=(?:utf-8|"utf-8"))?)*', re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
 
-# Errors that the call itself caused. They do not count as the token's event: a further call is charged again.
+# Errors that the call itself caused. The token then has no event, so its next call is charged again.
 _REFUSALS = (
     MediaTypeUnsupported,
     BodyRefused,

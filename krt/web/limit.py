@@ -1,7 +1,8 @@
 """Limits each repository to 30 calls at once and 60 calls a minute, in this process. Retries are free.
 
-Ours and not limits, aiometer or Valkey's: the libraries know neither Trio's clock nor a charge that is given back when
-Valkey shows that the call was a retry; and a limit in Valkey would cost each call, also a refused one, an exchange.
+Ours and not the libraries limits or pyrate-limiter: neither gives back a single charge, as krt does when Valkey shows
+that the call was a retry, and neither bounds the number of keys in memory. A limit in Valkey would cost an exchange for
+each call, also for a refused one.
 """
 
 from collections import OrderedDict

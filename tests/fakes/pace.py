@@ -15,8 +15,8 @@ from time import perf_counter
 # The duration of `_work` on the idle machine of docs/performance.md.
 _REFERENCE_SECONDS = 0.3
 _SPARE = 4.0
-# Where nothing but a fault can make it longer, and a test that passes never waits for it. A test of a mutation has
-# less: many of them fail by waiting in vain, and the run that holds them must not be cut before they do.
+# The deadline for anything that only a fault can delay; a passing test never waits that long. Tests run with a mutation
+# get less: many of them fail by waiting in vain, and must do so before their run is cut.
 PATIENCE_SECONDS = float(os.environ.get("KRT_TEST_PATIENCE", "120"))
 
 

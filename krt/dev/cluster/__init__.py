@@ -1,6 +1,6 @@
 """A stand-in for the part of the Kubernetes API that krt uses. It answers as kube-apiserver 1.36.3 was observed to.
 
-    cluster = Cluster(sample_deployments())
+    cluster = StandInCluster(sample_deployments())
     nursery.start_soon(cluster.roll_out)
     await serve(cluster, stand_in_listener(), stopping=stopping)
 
@@ -23,7 +23,7 @@ against a real API server. It differs from the real server in these points:
   by 25 % whatever its strategy; `Recreate`, `minReadySeconds` and `partition` have no effect; there are two nodes. The
   workload's annotation `stand-in/rollout: fails` keeps its new pods from getting ready. There is no
   `deprecated.daemonset.template.generation`.
-- **Transport**: HTTP/1.1 without TLS or compression; `X-Request-Id` instead of `Audit-Id` and `X-Kubernetes-PF-*`.
+- **Transport**: HTTP/1.1 without TLS; `X-Request-Id` instead of `Audit-Id` and `X-Kubernetes-PF-*`.
 """
 
 from krt.dev.cluster.app import StandInCluster

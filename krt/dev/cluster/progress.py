@@ -82,6 +82,7 @@ def advance(pods: Pods, desired: int, *, surge: bool, fails: bool) -> Pods:
 
 
 def deployment_status(moment: Moment) -> Json:
+    """A Deployment's status. The real server leaves out counts that are 0."""
     pods = moment.pods
     counts = {
         "observedGeneration": moment.document["metadata"]["generation"],
@@ -110,6 +111,7 @@ def deployment_announcement(moment: Moment, *, new_template: bool) -> Json:
 
 
 def statefulset_status(moment: Moment) -> Json:
+    """A StatefulSet's status."""
     pods, revision = moment.pods, moment.revision
     current = revision if moment.complete else moment.document["status"].get("currentRevision", revision)
     counts = {
@@ -129,6 +131,7 @@ def statefulset_status(moment: Moment) -> Json:
 
 
 def daemonset_status(moment: Moment) -> Json:
+    """A DaemonSet's status."""
     pods = moment.pods
     counts = {
         "updatedNumberScheduled": pods.new,

@@ -53,26 +53,32 @@ class ApiRefusal(KrtError):
         self.status["code"] = code
 
     def answer(self) -> StandInAnswer:
+        """The HTTP answer with this `Status`."""
         return answered(self.code, msgspec.json.encode(self.status) + b"\n", headers=self.headers)
 
 
 def bad_request(message: str) -> ApiRefusal:
+    """400: the request is malformed."""
     return ApiRefusal(400, "BadRequest", message)
 
 
 def other_namespace() -> ApiRefusal:
+    """400: the object names another namespace than the path."""
     return bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
 
 def no_name(name: str) -> ApiRefusal:
+    """400: the object has no name."""
     return bad_request(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
 
 
 def unauthorized() -> ApiRefusal:
+    """401: the token is unknown."""
     return ApiRefusal(401, "Unauthorized", "Unauthorized")
 
 
 def forbidden(kind: Kind, name: str, message: str) -> ApiRefusal:
+    """403: `message` is the authorizer's or the admission plugin's."""
     return ApiRefusal(403, "Forbidden", message, details=about(kind, name), headers=dict(NOT_SNIFFED))
 
 
@@ -83,19 +89,23 @@ def not_admitted(code: int, kind: Kind, name: str, message: str) -> ApiRefusal:
 
 
 def not_found(kind: Kind, name: str) -> ApiRefusal:
+    """404: there is no such object."""
     return ApiRefusal(404, "NotFound", f"{subject(kind, name)} not found", details=about(kind, name))
 
 
 def no_such_resource() -> ApiRefusal:
+    """404: there is no such path."""
     return ApiRefusal(404, "NotFound", "the server could not find the requested resource", details={})
 
 
 def method_not_allowed() -> ApiRefusal:
+    """405: the path does not take this method."""
     message = "the server does not allow this method on the requested resource"
     return ApiRefusal(405, "MethodNotAllowed", message, details={})
 
 
 def conflict(kind: Kind, name: str) -> ApiRefusal:
+    """409: the object has another resource version."""
     message = (
         f"Operation cannot be fulfilled on {subject(kind, name)}: the object has been modified; "
         "please apply your changes to the latest version and try again"
@@ -104,21 +114,25 @@ def conflict(kind: Kind, name: str) -> ApiRefusal:
 
 
 def already_exists(kind: Kind, name: str) -> ApiRefusal:
+    """409: there is an object of this name."""
     message = f"{subject(kind, name)} already exists"
     return ApiRefusal(409, "AlreadyExists", message, details=about(kind, name))
 
 
 def expired(message: str, *, continue_token: str | None = None) -> ApiRefusal:
+    """410: the version is too old. A list also gets a `continue_token` for an inconsistent rest."""
     metadata = {"continue": continue_token} if continue_token else None
     return ApiRefusal(410, "Expired", message, metadata=metadata)
 
 
 def too_large() -> ApiRefusal:
+    """413: the body exceeds the limit."""
     message = "Request entity too large: limit is 3145728"
     return ApiRefusal(413, "RequestEntityTooLarge", message, headers={"connection": "close"})
 
 
 def unsupported_media_type() -> ApiRefusal:
+    """415: the patch is not a merge patch."""
     return ApiRefusal(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
 
 
@@ -142,6 +156,7 @@ def internal_error(message: str) -> ApiRefusal:
 
 
 def version_too_large(asked: int, current: int) -> ApiRefusal:
+    """504: the resource version lies in the future."""
     cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
     return ApiRefusal(
         504,
@@ -158,6 +173,7 @@ def subject(kind: Kind, name: str) -> str:
 
 
 def about(kind: Kind, name: str, kind_name: str | None = None) -> Json:
+    """The `details` of a Status: name, group and kind of the object."""
     named = {"name": name} if name else {}
     grouped = {"group": kind.group} if kind.group else {}
     return {**named, **grouped, "kind": kind_name or kind.resource}

@@ -39,6 +39,7 @@ class ObjectStore:
         self._max_snapshots = snapshots
 
     def table(self, kind: Kind) -> Table:
+        """The objects, changes and watches of one kind."""
         return self._tables[kind.name]
 
     def read(self, kind: Kind, namespace: str, name: str) -> Version:
@@ -124,9 +125,11 @@ class ObjectStore:
         return self.table(kind).floor
 
     def unwatch(self, kind: Kind, watch: Watch) -> None:
+        """Remove a watch."""
         self.table(kind).watches.discard(watch)
 
     def watches(self) -> Iterator[Watch]:
+        """All open watches, of every kind."""
         for table in self._tables.values():
             yield from table.watches
 
@@ -170,6 +173,7 @@ class ObjectStore:
             del self._snapshots[next(iter(self._snapshots))]
 
     def time(self) -> str:
+        """The present time as Kubernetes writes it, in whole seconds."""
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -29,6 +29,8 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Change:
+    """One change of one object. `version` is the object's state after it, or before its deletion."""
+
     type: Literal["ADDED", "MODIFIED", "DELETED"]
     version: Version
 
