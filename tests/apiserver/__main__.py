@@ -28,6 +28,8 @@ def main() -> int:
         folder = program(PROGRAMS[0]).parent
         say(f"{folder} has no {', '.join(missing)}: run {FILL_COMMAND}, which fills it", file=sys.stderr)
         return 2
+    for each in ENDINGS:  # heard by _until_ended alone: a second Ctrl-C must not cut the clearing away short
+        signal.signal(each, signal.SIG_IGN)
     with TemporaryDirectory(prefix="krt-apiserver-") as folder:
         return trio.run(_until_ended, Path(folder))
 
@@ -60,11 +62,8 @@ async def _serve(processes: ControlPlane) -> str:
     except ControlPlaneError as error:
         return str(error)
     async with processes.admin_client() as client, open_kubelet(client):
-        say(
-            _INVITATION.format(
-                kubeconfig=shlex.quote(str(processes.kubeconfig)), kubectl=shlex.quote(str(program("kubectl")))
-            )
-        )
+        paths = {"kubeconfig": processes.kubeconfig, "kubectl": program("kubectl")}
+        say(_INVITATION.format_map({name: shlex.quote(str(path)) for name, path in paths.items()}))
         ended = await _first_ended(processes.etcd, processes.apiserver, processes.controller_manager)
     return f"{ended.name} ended by itself\n{ended.last_output()}"
 

@@ -46,6 +46,7 @@ MASK = Mask(
 )
 @pytest.mark.parametrize("words", ["denied: {} is no good", 'denied: "{}"', "{}", "a={},b"])
 def test_a_value_is_taken_out_in_every_spelling(secret: str, words: str) -> None:
+    """Seen to fail with base64 left packed, and with the lines of a value left out."""
     said = MASK.text(words.format(secret))
     assert said == words.format("***")
 
@@ -69,6 +70,7 @@ def test_a_value_is_taken_out_in_every_spelling(secret: str, words: str) -> None
     ],
 )
 def test_the_servers_own_words_stay_but_for_what_it_repeats(said: str, left: str | None) -> None:
+    """Seen to fail with what the server repeats of its own accord left in."""
     assert MASK.text(said) == (left or said)
 
 
@@ -82,6 +84,7 @@ def test_every_part_of_an_account_is_covered() -> None:
 
 
 def test_a_long_account_is_left_out_whole() -> None:
+    """Seen to fail with the whole text."""
     said = MASK.text("x" * 5000)
     assert said == "(5000 characters, which may repeat what the Secret holds, are left out)"
 

@@ -177,10 +177,12 @@ def test_what_is_invalid_names_every_field_of_the_servers_causes():
     [({"name": "web", "kind": "deployments"}, NotThere), ({}, NotServed), ({"causes": []}, NotServed)],
 )
 def test_a_kind_that_is_not_served_is_told_from_an_object_that_is_not_there(details, error):
+    """Seen to fail with every 404 an object that is not there."""
     assert type(refusal(404, account(404, "…", "NotFound", **details))) is error
 
 
 def test_the_servers_pause_stands_in_its_account_too():
+    """Seen to fail with the header alone."""
     error = refusal(429, account(429, "too many", "TooManyRequests", retryAfterSeconds=7))
     assert isinstance(error, TooManyRequests)
     assert error.retry_after_seconds == 7
@@ -188,7 +190,7 @@ def test_the_servers_pause_stands_in_its_account_too():
 
 
 def test_an_apply_of_fields_that_the_kind_does_not_have_is_invalid_though_its_code_says_otherwise():
-    """Seen on Kubernetes 1.36: a 500 without a reason. It was tried again for ever."""
+    """Kubernetes 1.36 says 500 without a reason. Seen to fail with the code alone: it was to be tried again."""
     message = "failed to create typed patch object (shop/a; /v1, Kind=ConfigMap): .dta: field not declared in schema"
     assert isinstance(refusal(500, Status(message, "", 500)), ObjectInvalid)
     assert isinstance(refusal(500, Status(f"webhook: {message}", "", 500)), ClusterUnavailable)

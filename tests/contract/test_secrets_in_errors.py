@@ -55,6 +55,7 @@ FAULTY: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", FAULTY)
 async def test_what_the_api_server_says_of_a_faulty_secret_repeats_no_value(transport, key, name: str) -> None:
+    """Seen to fail with the server's words as they are: six of these ten repeat the value."""
     with pytest.raises(ClusterError, match=r"400|422|500") as refused:
         await apply(transport, SECRET, key, an_object(SECRET, key, **FAULTY[name]), manager="krt-1", force=True)
     for secret in (CANARY, PACKED, "7391846520"):
