@@ -15,7 +15,7 @@ import msgspec
 from krt.cluster.masking import Mask
 from krt.cluster.object_errors import NotServed, ObjectTooLarge
 from krt.cluster.transport import Transport, as_sent, decoded
-from krt.core.kube.builtin import SECRET
+from krt.core.kube.builtin import BUILT_IN, SECRET
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource, Unaddressable
 from krt.errors import ClusterRefused
@@ -133,7 +133,9 @@ async def _ask(transport: Transport, method: str, resource: Resource, key: Objec
     except Unaddressable as error:
         raise ClusterRefused(f"{key}: {error}") from error
     except NotServed as error:
-        raise NotServed(f"the API server serves no {resource.kind} of {resource.api_version}: {error}") from error
+        # Of a group that is not there the server says no word. Where Kubernetes' own is missing, it is none at all.
+        reason = f": {error}" if resource in BUILT_IN else ""
+        raise NotServed(f"the API server serves no {resource.kind} of {resource.api_version}{reason}") from error
 
 
 def _dry(dry_run: bool) -> dict[str, str]:  # noqa: FBT001 - as its callers have it

@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from krt.cluster.access import http_client, load_access
-from krt.cluster.object_errors import TooManyRequests
+from krt.cluster.object_errors import NotServed, TooManyRequests
 from krt.cluster.objects import apply, delete, read
 from krt.cluster.transport import AnswerTooLarge, Transport
 from krt.core.kube.builtin import SECRET
@@ -81,6 +81,12 @@ async def test_an_answer_that_is_none_is_said_to_be_none(stand_in, status: int, 
         with pytest.raises(ClusterUnavailable, match=error) as failed:
             await _read(stand_in, url)
     assert "canary" not in str(failed.value)
+
+
+async def test_what_is_no_api_server_is_not_called_one_that_lacks_secrets(stand_in):
+    async with served(answering(404, b"404 page not found")) as url:
+        with pytest.raises(NotServed, match="no Secret of v1: 404, with no word of an API server's"):
+            await _read(stand_in, url)
 
 
 async def test_a_larger_answer_than_any_object_is_not_read(stand_in):

@@ -132,7 +132,7 @@ async def test_a_kind_that_is_not_served_is_told_from_an_object_that_is_not_ther
         apply(transport, resource, key, an_object(resource, key), manager="krt-1"),
         delete(transport, resource, key, uid="x"),
     ):
-        with pytest.raises(NotServed, match=f"serves no {resource.kind} of {resource.api_version}"):
+        with pytest.raises(NotServed, match=f"serves no {resource.kind} of {resource.api_version}$"):
             await call
 
 
