@@ -33,16 +33,17 @@ class ApiServer:
     proxies: Proxies
 
 
-def load_access(kubeconfig: Path | None) -> tuple[ApiServer, Credentials]:
+def load_access(kubeconfig: Path | None, *, named: str = "") -> tuple[ApiServer, Credentials]:
     """The access by `kubeconfig`, or by the pod's account if that is None. Blocks. Raises SettingsInvalid.
 
-    A plugin is not run yet: if it fails, the first call raises ClusterUnavailable.
+    `named` says in an error where the path was given; by default it is the setting KUBECONFIG. A plugin is not run yet:
+    if it fails, the first call raises ClusterUnavailable.
     """
     try:
         access = read_access(kubeconfig)
         context = context_of(access.material)
     except Unusable as error:
-        raise SettingsInvalid((f"{_where(kubeconfig)}: {error}",)) from error
+        raise SettingsInvalid((f"{_where(kubeconfig, named)}: {error}",)) from error
     secured = Secured(context)
     # A proxy in the kubeconfig is used even if NO_PROXY names the server, as in client-go.
     proxies = Proxies(access.proxy, access.proxy, (), always=True) if access.proxy else proxies_of(os.environ)
@@ -67,9 +68,9 @@ def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:
     )
 
 
-def _where(kubeconfig: Path | None) -> str:
+def _where(kubeconfig: Path | None, named: str) -> str:
     if kubeconfig:
-        return f"KUBECONFIG (or --kubeconfig) {str(kubeconfig)!r}"
+        return f"{named or 'KUBECONFIG (or --kubeconfig)'} {str(kubeconfig)!r}"
     return "KUBECONFIG (or --kubeconfig) is not given, and this is no pod with a service account"
 
 

@@ -1,4 +1,4 @@
-"""Readers for lists and watches of any resource: one reads an object's metadata alone, one the whole object.
+"""Readers for lists and watches of any resource: of an object's metadata alone, parsed or as sent; of the whole object.
 
 `reflect(Scope(metadata_reader(resource), namespace), transport, store)` keeps a store up to date with them.
 """
@@ -30,7 +30,7 @@ class ObjectMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """A whole object at one resource version. A Secret's `body` has its values."""
+    """An object as it was sent, at one resource version. Read whole, a Secret's `body` has its values."""
 
     key: ObjectKey
     resource_version: str
@@ -55,6 +55,11 @@ class _Fields(msgspec.Struct):
 def metadata_reader(resource: Resource) -> Reader[ObjectMetadata]:
     """A reader that asks the server for metadata alone."""
     return Reader(resource, _Fields, partial(_to_metadata, resource), METADATA_ALONE)
+
+
+def bare_reader(resource: Resource) -> Reader[ObjectVersion]:
+    """A reader that asks the server for metadata alone and keeps them as they were sent: no Secret's value is read."""
+    return Reader(resource, dict[str, Any], partial(_to_version, resource), METADATA_ALONE)
 
 
 def whole_reader(resource: Resource) -> Reader[ObjectVersion]:

@@ -81,6 +81,24 @@ async def patch(
     return (await _patch(transport, resource, key, operations, "json-patch+json", params)).body
 
 
+async def merge(
+    transport: Transport,
+    resource: Resource,
+    key: ObjectKey,
+    fields: Mapping[str, Any],
+    *,
+    manager: str,
+    dry_run: bool = False,
+) -> Body:
+    """Apply a JSON merge patch (RFC 7396), in which null removes a field, and return the object.
+
+    If `fields` has `metadata.resourceVersion`, the object must have that version. Raises Conflict if it has another
+    one, ObjectInvalid, ObjectTooLarge.
+    """
+    params = {"fieldManager": manager, **_dry(dry_run)}
+    return (await _patch(transport, resource, key, fields, "merge-patch+json", params)).body
+
+
 async def delete(
     transport: Transport,
     resource: Resource,

@@ -15,7 +15,7 @@ from krt.cluster.object_errors import (
     OwnedField,
     PreconditionFailed,
 )
-from krt.cluster.objects import apply, delete, patch, read
+from krt.cluster.objects import apply, delete, merge, patch, read
 from krt.cluster.transport import Transport
 from krt.core.kube.builtin import SECRET
 from krt.core.kube.object_key import ObjectKey
@@ -92,6 +92,16 @@ async def test_a_patch_is_guarded_by_the_version_that_it_puts(transport, key) ->
         await patch(transport, CONFIG_MAP, key, [version, {"op": "add", "path": "/data", "value": {}}], manager="krt-1")
     with pytest.raises(ObjectInvalid):
         await patch(transport, CONFIG_MAP, key, [{"op": "test", "path": "/data/a", "value": "1"}], manager="krt-1")
+
+
+async def test_a_merge_patch_removes_by_null_and_is_guarded_by_the_version_in_it(transport, key) -> None:
+    before = await put(transport, key, a="1", b="2")
+    metadata = {"resourceVersion": before["metadata"]["resourceVersion"], "annotations": {"who": "me"}}
+    after = await merge(transport, CONFIG_MAP, key, {"metadata": metadata, "data": {"a": None}}, manager="krt-1")
+    assert after["data"] == {"b": "2"}
+    assert after["metadata"]["annotations"]["who"] == "me"
+    with pytest.raises(Conflict, match="the object has been modified"):
+        await merge(transport, CONFIG_MAP, key, {"metadata": metadata, "data": {"b": None}}, manager="krt-1")
 
 
 async def test_an_object_that_was_made_anew_is_not_deleted(transport, key) -> None:
