@@ -26,6 +26,9 @@ DISCOVERY_PATH = "/.well-known/openid-configuration"
 TOKEN_PATH = "/idtoken"  # noqa: S105  a path, not a secret
 MOVED_PATH = "/moved/jwks"
 CHUNK_BYTES, HUGE_BYTES = 65_536, 80_000_000
+RUN_SECONDS = (
+    60.0  # without a token, after which the next one is of another run: `krt notify` repeats a call for so long
+)
 
 
 class KeysFault(StrEnum):
@@ -55,6 +58,8 @@ class StandInIssuer:
         self.tokens_given = 0
         self._keys = (make_key(),)
         self._now = now
+        self._asked_at: float | None = None
+        self._runs_before = 0
 
     @property
     def key(self) -> SigningKey:
@@ -144,9 +149,16 @@ class StandInIssuer:
         if query.get("api-version") != ["2.0"]:
             return StandInAnswer(400)
         (audience,) = query.get("audience", [f"https://github.com/{self.job.owner}"])[:1]
-        value = self.token(audience)
+        value = self.token(audience, run_id=self._run_id())
         self.tokens_given += 1
         return StandInAnswer(200, msgspec.json.encode({"count": len(value), "value": value}))
+
+    def _run_id(self) -> str:
+        """As people try krt out: who announces again after a while is another run, as at GitHub."""
+        now = self._now()
+        self._runs_before += self._asked_at is not None and now - self._asked_at > RUN_SECONDS
+        self._asked_at = now
+        return str(int(self.job.run_id) + self._runs_before)
 
     def _discovery(self) -> bytes:
         return msgspec.json.encode(

@@ -7,7 +7,7 @@ import trio
 from jwt import PyJWK
 
 from krt.dev.github import Job
-from krt.dev.issuer import KeysFault, StandInIssuer
+from krt.dev.issuer import RUN_SECONDS, KeysFault, StandInIssuer
 from tests.fakes.served import served
 
 AUDIENCE = "https://krt.example.com"
@@ -69,6 +69,18 @@ async def test_every_token_has_its_own_id(issuer, client):
     ids = {jwt.decode(token, options={"verify_signature": False})["jti"] for token in tokens}
     assert len(ids) == 3
     assert issuer.tokens_given == 3
+
+
+async def test_a_call_that_is_repeated_is_of_the_same_run_and_one_after_a_while_is_of_the_next(client):
+    clock = [float(NOW)]
+    issuer = StandInIssuer(job=Job(run_id="7"), now=lambda: clock[0])
+    runs = []
+    async with served(issuer) as issuer.url:
+        for seconds in (RUN_SECONDS + 1, RUN_SECONDS, 1, RUN_SECONDS + 1):
+            clock[0] += seconds
+            token = (await ask_token(client, issuer)).json()["value"]
+            runs.append(jwt.decode(token, options={"verify_signature": False})["run_id"])
+    assert runs == ["7", "7", "7", "8"]
 
 
 @pytest.mark.parametrize("authorization", ["bearer wrong", "basic x", "bearer", "Bearer"])
