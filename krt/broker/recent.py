@@ -28,7 +28,8 @@ _BYTES_AT_ONCE = 256 * 1024  # a reply has one report more at most: far from the
 #      5 the number of bytes after which no more fields are returned, 6 the number of reports that the caller knows,
 #      then id and size (in fields) of each of these, then the ids of other events.
 # Returns the time, the sightings, and for the newest and for the other events a list each of: id, size (0: no report),
-# and fields. The fields are empty if the size is the known one, or if the report has to be read by itself.
+# and fields. The fields are empty if the size is the known one, or if the report has to be read by itself. The last
+# part is 1 if the journal holds older events than the newest ones that are returned.
 RECENT = Script(
     GROUPS
     + """
@@ -49,10 +50,13 @@ local function look(found, id)
   return true
 end
 for i = last + 1, #ARGV do look(others, ARGV[i]) end
-for _, entry in ipairs(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[2])) do
-  if not look(newest, entry[1]) then break end
+local entries = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', ARGV[2] + 1)
+local has_older = entries[ARGV[2] + 1] and 1 or 0
+entries[ARGV[2] + 1] = nil
+for _, entry in ipairs(entries) do
+  if not look(newest, entry[1]) then has_older = 1 break end
 end
-return {redis.call('TIME')[1], groups_of(KEYS[2]), newest, others}
+return {redis.call('TIME')[1], groups_of(KEYS[2]), newest, others, has_older}
 """
 )
 
@@ -77,19 +81,20 @@ class RecentReports:
 
     async def read(self, others: Collection[EventId] = ()) -> Recent:
         """The newest events' reports, newest first, and those of at most 64 others. Raises BrokerUnavailable."""
-        now, groups, newest, also = await self._look(list(others)[:MOST_OTHERS])
+        now, groups, newest, also, has_older = await self._look(list(others)[:MOST_OTHERS])
         known: dict[EventId, _Known] = {}
         recent = [report for one in newest if (report := await self._report(*one, known))]
         further = [report for one in also if (report := await self._report(*one, known))]
         self._known = known
-        return Recent(tuple(recent), {report.id: report for report in further}, seen_of(groups, now))
+        older = {report.id: report for report in further}
+        return Recent(tuple(recent), older, seen_of(groups, now), has_older=has_older == 1)
 
-    async def _look(self, others: Sequence[EventId]) -> tuple[bytes, Sequence[bytes], _Found, _Found]:
+    async def _look(self, others: Sequence[EventId]) -> tuple[bytes, Sequence[bytes], _Found, _Found, int]:
         own: list[str | int] = [self._keys.report(""), MOST_EVENTS, MOST_FIELDS, _FIELDS_AT_ONCE, _BYTES_AT_ONCE]
         known = [part for event, one in self._known.items() for part in (str(event), one.size)]
         arguments = [*own, len(self._known), *known, *map(str, others)]
         reply = await self._client.eval_script(RECENT, [self._keys.journal, self._keys.alive], arguments)
-        return cast("tuple[bytes, Sequence[bytes], _Found, _Found]", reply)
+        return cast("tuple[bytes, Sequence[bytes], _Found, _Found, int]", reply)
 
     async def _report(
         self, name: bytes, size: int, fields: Sequence[bytes], known: dict[EventId, _Known]

@@ -43,11 +43,15 @@ class ReadReport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The newest events' reports, newest first; the `others` that were asked for; when each group was last seen."""
+    """The newest events' reports, newest first; the `others` that were asked for; when each group was last seen.
+
+    `has_older` says whether the journal holds older events than the `newest`.
+    """
 
     newest: tuple[Report, ...]
     others: Mapping[EventId, Report]
     seen: Seen
+    has_older: bool = False
 
 
 class ReadRecent(Protocol):

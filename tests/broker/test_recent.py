@@ -58,6 +58,14 @@ async def test_the_newest_come_first_and_the_oldest_are_left_out(client, recent)
     events = [await accept(client, f"t-{number}") for number in range(MOST_EVENTS + 2)]
     found = await recent.read()
     assert [report.id for report in found.newest] == events[:1:-1]
+    assert found.has_older
+
+
+async def test_it_says_whether_there_are_older_events(client, recent):
+    for number in range(MOST_EVENTS):
+        await accept(client, f"t-{number}")
+    found = await recent.read()
+    assert (len(found.newest), found.has_older) == (MOST_EVENTS, False)
 
 
 async def test_what_is_read_is_the_report_that_the_job_is_shown(client, recent):
@@ -149,7 +157,8 @@ async def test_no_more_than_so_many_fields_are_looked_through(client, recent):
     events = [await accept(client, f"t-{number}") for number in range(3)]
     for event in events:
         await client.call("HSET", KEYS.report(str(event)), *flat)
-    assert [report.id for report in (await recent.read()).newest] == [events[2]]
+    found = await recent.read()
+    assert ([report.id for report in found.newest], found.has_older) == ([events[2]], True)
 
 
 async def test_an_entry_without_a_report_is_passed_over(client, recent):
