@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import trio
 
 from krt.admin.health import Health
+from krt.admin.overview import last_hour
 from krt.admin.refusals import Refusals
 from krt.admin.shown import shown
 from krt.admin.templates import Templates
@@ -25,10 +26,11 @@ _MOST_WANTED = 64
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One event: its report's document, and its HTML in the list."""
+    """One event: its report's document, the HTML of its card, and of its row in the card of a burst."""
 
     document: Document
     html: str
+    row: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Look:
     others: Mapping[EventId, Document] = field(default_factory=dict)
     asked: frozenset[EventId] = frozenset()  # the events looked for in `others`
     problem: str | None = None
+    overview: str = ""
     parts: str = ""
     refusals: str = ""
 
@@ -93,9 +96,11 @@ class Board:
             recent = await self._read_recent(wanted)
         except BrokerUnavailable as error:
             events, others, problem = last.events, last.others, str(error)
+            overview = last.overview or await self._templates.render("overview", hour=None)
         else:
             events, others = await self._items(recent), _documents(recent)
-        return Look(events, others, wanted, problem, await self._parts(), await self._refused())
+            overview = await self._overview(recent, events)
+        return Look(events, others, wanted, problem, overview, await self._parts(), await self._refused())
 
     async def _items(self, recent: Recent) -> dict[EventId, Item]:
         return {report.id: await self._item(report, recent.seen) for report in recent.newest}
@@ -106,7 +111,13 @@ class Board:
             return before
         await trio.lowlevel.checkpoint()  # rendering a hundred of them takes a while
         choice = shown(current, most_targets=MOST_TARGETS)
-        return Item(current, await self._templates.render("event", event=current, shown=choice, full=False))
+        card = await self._templates.render("event", event=current, shown=choice, full=False)
+        return Item(current, card, await self._templates.render("row", event=current, shown=choice))
+
+    async def _overview(self, recent: Recent, events: Mapping[EventId, Item]) -> str:
+        documents = {event: item.document for event, item in events.items()}
+        hour = last_hour(documents, now=recent.seen.now, has_older=recent.has_older)
+        return await self._templates.render("overview", hour=hour)
 
     async def _parts(self) -> str:
         parts, ready = self._health.parts(), not self._health.problems()

@@ -93,11 +93,13 @@ class Page:
         return await self._html("one", seen, status=view.status, base="../", live=f"../live?event={event}", event=event)
 
     async def _html(self, template: str, seen: Fragments, *, status: int = 200, **values: object) -> Response:
+        now = datetime.now(UTC)
         text = await self._templates.render(
             template,
             about=self._about,
             fragments=seen,
-            now=f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+            now=f"{now:%Y-%m-%d %H:%M:%S}",
+            now_milliseconds=round(now.timestamp() * 1000),
             states=list(EventState),
             most_filter_characters=MOST_FILTER_CHARACTERS,
             **values,

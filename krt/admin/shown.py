@@ -1,15 +1,19 @@
 """Selects the targets of a report for the live page, and filters events. Pure."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
 from krt.core.report.report import EventState, GroupState
 from krt.core.report.report_document import Document, DocumentOrigin, ListedCluster, ListedTarget
-from krt.core.report.target import URGENCY
+from krt.core.report.target import URGENCY, TargetState
 
 MOST_FILTER_CHARACTERS = 200
+_SHA = re.compile(r"[0-9a-f]{40,64}")
+# Where a row stands. The others have 1, so that a row keeps its place while its rollout goes on.
+_ROWS: Mapping[str, int] = {TargetState.FAILED: 0, TargetState.SKIPPED: 2}
 _MOST_PARAMETERS = 10
 
 
@@ -60,22 +64,27 @@ class Shown:
     hidden: int
     tally: Sequence[tuple[str, int]]
     run: str  # empty if it is not an http(s) URL
+    commit: str  # the URL of its page, empty if there is none
     several_clusters: bool
     noteworthy: Sequence[ListedCluster]
 
 
 def shown(document: Document, *, most_targets: int) -> Shown:
-    """The values for the document's template, with the most urgent targets, at most `most_targets`."""
-    targets = document.targets
+    """The values for the document's template, with the most urgent targets, at most `most_targets`.
+
+    Targets that failed come first, skipped ones last.
+    """
+    targets = sorted(document.targets, key=lambda target: _ROWS.get(target.state, 1))
     chosen = targets if len(targets) <= most_targets else _urgent(targets, most_targets)
     more = sum(cluster.more or 0 for cluster in document.clusters)
     tally = Counter(target.state for target in targets)
-    run = (document.by and document.by.run) or ""
+    run = _run(document)
     return Shown(
         targets=chosen,
         hidden=len(targets) - len(chosen) + more,
         tally=[(state, tally[state]) for state in URGENCY if tally[state]],
-        run=run if run.startswith(("https://", "http://")) else "",
+        run=run,
+        commit=_commit(document, run),
         several_clusters=len({each.cluster for each in targets} | {each.name for each in document.clusters}) > 1,
         noteworthy=[cluster for cluster in document.clusters if _is_noteworthy(cluster)],
     )
@@ -87,13 +96,26 @@ def _urgent(targets: Sequence[ListedTarget], most: int) -> list[ListedTarget]:
     return [targets[index] for index in sorted(ranked[:most])]
 
 
+def _run(document: Document) -> str:
+    run = (document.by and document.by.run) or ""
+    return run if run.startswith(("https://", "http://")) else ""
+
+
+def _commit(document: Document, run: str) -> str:
+    """The page of the commit: on the same server and in the same repository as the page of the run."""
+    repository, found, _ = run.partition("/actions/runs/")
+    sha = (document.by and document.by.sha) or ""
+    return f"{repository}/commit/{sha}" if found and _SHA.fullmatch(sha) else ""
+
+
 def _is_noteworthy(cluster: ListedCluster) -> bool:
     return cluster.state not in {GroupState.MATCHED, GroupState.SETTLED} or bool(cluster.reason)
 
 
 def _searched(document: Document) -> str:
     image, by = document.image, document.by or DocumentOrigin()
-    parts = [document.id, image, *(f"{image}:{tag}" for tag in document.tags), by.repository or "", by.run or ""]
+    parts = [document.id, image, *(f"{image}:{tag}" for tag in document.tags)]
+    parts += [claim or "" for claim in (by.repository, by.run, by.ref, by.sha, by.actor)]
     for target in document.targets:
         parts += [f"{target.kind} {target.namespace}/{target.name}", target.cluster]
     return "\n".join(parts).casefold()

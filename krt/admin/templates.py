@@ -1,6 +1,6 @@
 """Renders the fragments of the live page. All values are escaped as text (autoescape)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import TargetState
 
 _BAR_HEIGHT = 12.0
+_MOST_CHARACTERS = 100  # of what a token claims, on a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,29 @@ def prepare(app: QuartTrio) -> Templates:
         "trim_blocks": True,
         "lstrip_blocks": True,
     }
-    app.jinja_env.filters.update(words=_words, clock=_clock, progress=_progress, notes=_notes, bars=_bars)
+    app.jinja_env.filters.update(_FILTERS)
     return Templates(app.jinja_env)
 
 
-def _words(state: str) -> str:
-    return state.replace("_", " ")
+def _words(code: str) -> str:
+    """A state or a reason in words; the log joins them by `_` or `-`."""
+    return code.replace("_", " ").replace("-", " ")
 
 
-def _clock(time: str) -> str:
-    """`2026-11-21T06:40:38.123Z` as `2026-11-21 06:40:38`."""
-    return f"{time[:10]} {time[11:19]}"
+def _moment(time: str) -> Markup:
+    """`2026-11-21T06:40:38.123Z` as `2026-11-21 06:40:38 UTC`. The script of the page adds the age."""
+    exact = f"{time[:10]} {time[11:19]} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(time, exact, exact) if time else Markup()
+
+
+def _short(claim: str) -> str:
+    return claim if len(claim) <= _MOST_CHARACTERS else f"{claim[: _MOST_CHARACTERS - 1]}…"
+
+
+def _ref(ref: str) -> str:
+    """`refs/heads/main` as `main`, `refs/tags/v1` as `tag v1`, `refs/pull/7/merge` as `pull/7/merge`."""
+    branch = ref.removeprefix("refs/heads/")
+    return branch if branch != ref else ref.replace("refs/tags/", "tag ", 1).removeprefix("refs/")
 
 
 def _progress(target: ListedTarget) -> int:
@@ -58,9 +71,11 @@ def _progress(target: ListedTarget) -> int:
 
 def _notes(target: ListedTarget) -> str:
     """Pod counts, duration, reason and warnings, as far as there are any."""
+    reason = target.reason or ""
     pods = f"{target.updated} of {target.desired} updated, {target.available} available"
-    after = f"after {target.seconds} s" if target.seconds else ""
-    return "; ".join(filter(None, [pods if target.desired else "", after, target.reason or "", *target.warnings]))
+    is_said = not target.desired or pods in reason  # the reason of a deadline has the counts, too
+    after = f"after {target.seconds}\u00a0s" if target.seconds else ""
+    return "; ".join(filter(None, ["" if is_said else pods, after, reason, *target.warnings]))
 
 
 def _bars(row: RefusalCount) -> Iterator[tuple[int, float, float]]:
@@ -68,3 +83,14 @@ def _bars(row: RefusalCount) -> Iterator[tuple[int, float, float]]:
     most = max(row.minutes)
     heights = (round(_BAR_HEIGHT * count / most, 1) for count in row.minutes)
     return ((x, _BAR_HEIGHT - height, height) for x, height in enumerate(heights) if height)
+
+
+_FILTERS: Mapping[str, Callable[..., object]] = {
+    "words": _words,
+    "moment": _moment,
+    "short": _short,
+    "ref": _ref,
+    "progress": _progress,
+    "notes": _notes,
+    "bars": _bars,
+}

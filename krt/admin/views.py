@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from krt.admin.board import Board, Look
+from krt.admin.cards import Cards
 from krt.admin.shown import Filter, shown
 from krt.admin.templates import Templates
 from krt.core.announce.event_id import EventId
@@ -15,7 +16,7 @@ MOST_TARGETS = 250  # of one event on its own page
 
 @dataclass(frozen=True, slots=True)
 class Fragments:
-    """The HTML of a page's parts, by element id. `order` holds the ids of the events, in their order."""
+    """The HTML of a page's parts, by element id. `order` holds the ids of the cards of events and bursts, in order."""
 
     html: Mapping[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()
@@ -36,18 +37,21 @@ class Events:
         self._board = board
         self._templates = templates
         self._wanted = wanted
+        self._cards = Cards(templates)
 
     async def see(self) -> Fragments:
         """The content now."""
         look = await self._board.look()
-        found = {_name(event): one.html for event, one in look.events.items() if self._wanted.admits(one.document)}
-        return Fragments({**found, **await self._around(look, len(found))}, tuple(found))
+        found = {event: item for event, item in look.events.items() if self._wanted.admits(item.document)}
+        cards = await self._cards.of(found)
+        return Fragments({**cards, **await self._around(look, len(found))}, tuple(cards))
 
     async def _around(self, look: Look, count: int) -> dict[str, str]:
         filtered = self._wanted != Filter()
         counts = {"shown": count, "of": len(look.events), "filtered": filtered, "problem": look.problem}
         return {
             "notice": await _notice(self._templates, look),
+            "overview": look.overview,
             "count": await self._templates.render("count", **counts),
             "parts": look.parts,
             "refusals": look.refusals,

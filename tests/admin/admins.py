@@ -49,9 +49,10 @@ def a_report(number: int = 0, targets: dict[ObjectKey, Target] | None = None, **
 class Reports:
     """What there is to be read: `newest` first, and `older` ones. `reads` says how often that was done."""
 
-    newest: Sequence[Report] = ()
+    newest: Sequence[Report] = ()  # if there are several events of one run, bursts.FEWEST or more are one card
     older: Sequence[Report] = ()
     problem: str | None = None
+    has_older: bool = False
     reads: int = 0
     asked: list[frozenset[EventId]] = field(default_factory=list)
 
@@ -63,7 +64,7 @@ class Reports:
             raise BrokerUnavailable(self.problem)
         found = {report.id: report for report in [*self.newest, *self.older] if report.id in others}
         now = NOW.timestamp() + self.reads  # time passes
-        return Recent(tuple(self.newest), found, Seen({GROUP: a_sighting(now)}, now))
+        return Recent(tuple(self.newest), found, Seen({GROUP: a_sighting(now)}, now), self.has_older)
 
 
 @dataclass(frozen=True, slots=True)

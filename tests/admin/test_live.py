@@ -32,12 +32,26 @@ async def test_first_it_says_everything_and_then_what_has_changed(admin, around)
     async with following(admin) as page:
         update = await page.update()
         assert update["order"] == [f"event-{an_id(0)}"]
-        assert set(update["html"]) == {f"event-{an_id(0)}", "notice", "count", "parts", "refusals"}
+        assert set(update["html"]) == {f"event-{an_id(0)}", "notice", "overview", "count", "parts", "refusals"}
         around.reports.newest = [a_report(1, image="ghcr.io/acme/blog"), ended(a_report(0))]
         update = await page.update()
         assert update["order"] == [f"event-{an_id(1)}", f"event-{an_id(0)}"]
-        assert set(update["html"]) == {f"event-{an_id(0)}", f"event-{an_id(1)}", "count"}
+        assert set(update["html"]) == {f"event-{an_id(0)}", f"event-{an_id(1)}", "overview", "count"}
         assert "is-ready" in update["html"][f"event-{an_id(0)}"]
+
+
+async def test_a_burst_keeps_its_card_while_events_join_it_and_is_sent_only_when_it_changes(admin, around):
+    around.reports.newest = [a_report(number) for number in (2, 1, 0)]
+    card = f"burst-{an_id(0)}"
+    async with following(admin) as page:
+        assert (await page.update())["order"] == [card]
+        around.reports.newest = [ended(a_report(number)) for number in (3, 2, 1, 0)]
+        update = await page.update()
+        assert update["order"] == [card]
+        assert set(update["html"]) == {card, "overview", "count"}
+        assert f'id="event-{an_id(3)}"' in update["html"][card]
+        around.metrics.web.denied("head-too-slow")
+        assert set((await page.update())["html"]) == {"refusals"}
 
 
 async def test_what_it_sends_is_what_the_page_shows(admin, around):
@@ -55,7 +69,7 @@ async def test_a_filtered_page_stays_filtered(admin, around):
         around.reports.newest = [ended(a_report(0)), ended(a_report(1))]
         update = await page.update()
         assert update["order"] == []
-        assert set(update["html"]) == {"count"}
+        assert set(update["html"]) == {"overview", "count"}
 
 
 async def test_the_page_of_one_event_follows_it_even_where_it_is_not_new(admin, around):

@@ -1,5 +1,6 @@
 """The live page as it is first shown, through a socket."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -7,6 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from krt.admin.board import LOOK_SECONDS
+from krt.admin.bursts import FEWEST
 from krt.admin.views import MOST_TARGETS
 from krt.core.report.report import Group, GroupState, Report
 from krt.core.report.target import Target, TargetState
@@ -58,8 +60,118 @@ async def test_events_stand_there_newest_first_with_their_targets(admin, around)
     assert text.index("rolling ghcr.io/acme/shop v2") < text.index("ready ghcr.io/acme/shop dev")
     assert "Deployment shop/web progressing 1 of 3 updated, 3 available" in text
     assert "Deployment shop/web ready 3 of 3 updated, 3 available; after 12.4 s" in text
-    assert "by acme/shop" in text
+    assert "by octocat from acme/shop main at 796a6cf" in text
     assert "The 2 newest events." in text
+
+
+async def test_what_was_skipped_stands_below_what_was_restarted_and_what_failed_above(admin, around):
+    states = {"a": TargetState.SKIPPED, "b": TargetState.READY, "c": TargetState.FAILED, "d": TargetState.PROGRESSING}
+    targets = {a_key("Deployment", "shop", name): Target(state) for name, state in states.items()}
+    around.reports.newest = [a_report(targets=targets)]
+    text = await shown(admin)
+    assert re.findall(r"shop/(\w) (\w+)", text) == [
+        ("c", "failed"),
+        ("b", "ready"),
+        ("d", "progressing"),
+        ("a", "skipped"),
+    ]
+
+
+async def test_a_dry_run_says_so_on_its_card_whatever_its_state(admin, around):
+    for report in (a_report(dry_run="1"), ended(a_report(dry_run="1"))):
+        around.reports.newest = [report]
+        async with browsing(around) as other:
+            assert "dev dry-run: nothing is restarted" in await shown(other)
+    around.reports.newest = [a_report()]
+    assert "dry-run" not in await shown(admin)
+
+
+async def test_a_claim_that_the_token_does_not_have_is_left_out(admin, around):
+    around.reports.newest = [a_report(actor="", sha="", ref="")]
+    text = await shown(admin)
+    assert "UTC from acme/shop ( run)" in text
+
+
+async def test_a_long_claim_is_cut_and_its_whole_at_hand(admin, around):
+    ref = "refs/heads/" + "x" * 1000
+    around.reports.newest = [a_report(ref=ref)]
+    page = Text((await admin.get("/")).text)
+    assert "x" * 99 + "…" in page.text
+    assert "x" * 100 not in page.text
+    assert [attributes["title"] for _, attributes in page.tags if attributes.get("class") == "ref"] == [ref]
+
+
+@pytest.mark.parametrize(
+    ("ref", "said"),
+    [
+        ("refs/heads/main", "main"),
+        ("refs/heads/refs/tags/odd", "refs/tags/odd"),
+        ("refs/tags/v1", "tag v1"),
+        ("refs/pull/7/merge", "pull/7/merge"),
+    ],
+)
+async def test_a_ref_is_said_as_people_say_it(admin, around, ref, said):
+    around.reports.newest = [a_report(ref=ref)]
+    assert f"from acme/shop {said} at" in await shown(admin)
+    assert f"from acme/shop {ref} at" in await shown(admin, f"/events/{an_id()}")
+
+
+async def test_a_commit_leads_to_its_page_on_the_same_server(admin, around):
+    around.reports.newest = [a_report()]
+    links = {attributes.get("href"): attributes for tag, attributes in Text((await admin.get("/")).text).tags}
+    (commit,) = [link for link in links if link and "/commit/" in link]
+    assert commit == "https://github.com/acme/shop/commit/796a6cfb48152b077701fced55d480bf1d90e1e2"
+    assert links[commit]["title"] == "796a6cfb48152b077701fced55d480bf1d90e1e2"
+
+
+async def test_a_burst_is_one_card_with_a_count_that_opens_without_a_script(admin, around):
+    newest, *others, oldest = [a_report(number, actor=f"person-{number}") for number in range(FEWEST, -1, -1)]
+    around.reports.newest = [newest, *others, ended(oldest)]
+    answer = await admin.get("/")
+    text = " ".join(Text(answer.text).text.split())
+    assert "3 more events of this run: 2 rolling, 1 ready" in text
+    assert [text.count(f"by person-{number}") for number in range(FEWEST + 1)] == [1] * (FEWEST + 1)
+    tags = [(tag, attributes) for tag, attributes in Text(answer.text).tags if tag in {"details", "table"}]
+    assert [tag for tag, _ in tags] == ["table", "details"]
+    assert "open" not in tags[1][1]
+    assert f"The {FEWEST + 1} newest events." in text
+
+
+async def test_in_a_burst_what_failed_stands_above_and_what_restarted_nothing_below(admin, around):
+    states = {6: READY, 5: None, 4: READY, 3: Target(TargetState.FAILED), 2: READY, 1: Target(TargetState.SKIPPED)}
+    around.reports.newest = [
+        a_report(number, targets={WEB: state} if state else {}, actor=f"person-{number}", run_url="")
+        for number, state in states.items()
+    ]
+    text = await shown(admin)
+    assert "5 more events of this image: 1 failed, 1 accepted, 2 ready, 1 no match" in text
+    assert re.findall(r"person-(\d)", text) == ["6", "3", "5", "4", "2", "1"]
+
+
+async def test_the_number_of_pods_is_said_once(admin, around):
+    reason = "no end within 900 s: 1 of 3 updated, 3 available"
+    failed = Target(TargetState.FAILED, reason=reason, updated=1, available=3, desired=3)
+    around.reports.newest = [a_report(targets={WEB: failed})]
+    assert (await shown(admin)).count("1 of 3 updated") == 1
+
+
+async def test_the_last_hour_stands_at_the_top_in_numbers(admin, around):
+    lost = a_report(2, targets={WEB: Target(TargetState.FAILED)})
+    around.reports.newest = [lost, a_report(1), ended(a_report(0))]
+    text = await shown(admin)
+    assert "Last hour events 3 workload restarted 1 failure 1 under way 1 Events" in text
+    assert "There was more than this" not in text
+    around.reports.has_older = True
+    async with browsing(around) as other:
+        assert "There was more than this" in await shown(other)
+
+
+async def test_times_are_exact_until_a_script_says_how_long_ago(admin, around):
+    around.reports.newest = [a_report()]
+    page = Text((await admin.get("/")).text)
+    times = [attributes for tag, attributes in page.tags if tag == "time"]
+    assert times == [{"datetime": "2026-11-20T12:00:00.000Z", "title": "2026-11-20 12:00:00 UTC"}]
+    assert "2026-11-20 12:00:00 UTC" in page.text
 
 
 async def test_it_says_that_there_are_none(admin):
@@ -83,10 +195,10 @@ async def test_whatever_names_hold_they_are_text(admin, around, text):
     """Seen to fail without autoescape."""
     key = a_key("Deployment", text, text)
     target = Target(TargetState.FAILED, reason=text, warnings=(text,))
-    event = {"image": text, "tags": '["dev"]', "repository": text, "run_url": text}
-    around.reports.newest = [
-        Report(an_id(), event, {GROUP: Group(GroupState.SETTLED, reason=text)}, {(GROUP, key): target})
-    ]
+    claims = dict.fromkeys(("repository", "run_url", "ref", "sha", "actor"), text)
+    event = {"image": text, "tags": '["dev"]', **claims}
+    groups, targets = {GROUP: Group(GroupState.SETTLED, reason=text)}, {(GROUP, key): target}
+    around.reports.newest = [Report(an_id(number), event, groups, targets) for number in (FEWEST - 1, 1, 0)]
     around.health.add("part", lambda: text, lambda: text)
     for path in ("/", f"/events/{an_id()}"):
         page = Text((await admin.get(path)).text)
@@ -99,7 +211,26 @@ async def test_whatever_names_hold_they_are_text(admin, around, text):
 
 
 TAGS = {"html", "head", "meta", "title", "link", "script", "body", "header", "main", "section", "footer", "article"}
-TAGS |= {"a", "h1", "h2", "h3", "p", "div", "span", "strong", "time", "ol", "li", "dl", "dt", "dd", "progress"}
+TAGS |= {
+    "bdi",
+    "details",
+    "summary",
+    "a",
+    "h1",
+    "h2",
+    "h3",
+    "p",
+    "div",
+    "span",
+    "strong",
+    "time",
+    "ol",
+    "li",
+    "dl",
+    "dt",
+    "dd",
+    "progress",
+}
 TAGS |= {"form", "label", "input", "select", "option", "button", "svg", "rect"}
 TAGS |= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
 
@@ -201,6 +332,7 @@ async def test_without_a_valkey_it_says_so_and_shows_the_rest(admin, around):
     text = await shown(admin)
     assert "Events cannot be read now: Valkey at valkey:6379 is <away>" in text
     assert "No event" not in text
+    assert "Last hour Not known yet." in text
     assert "keys ok 4 of them" in text
     answer = await admin.get(f"/events/{an_id()}")
     assert (answer.status_code, "It is not known whether there is such an event." in answer.text) == (503, True)
@@ -229,7 +361,7 @@ async def test_refusals_are_shown_by_reason_and_over_time(admin, around):
         around.metrics.web.request_ended(path="event", status=401, reason="unknown_key", seconds=0.001)
     answer = await admin.get("/")
     assert "Refused by this process" in answer.text
-    assert "unknown_key request: 401 3 3" in " ".join(Text(answer.text).text.split())
+    assert "unknown key request: 401 3 3" in " ".join(Text(answer.text).text.split())
     assert [attributes["x"] for tag, attributes in Text(answer.text).tags if tag == "rect"] == ["59"]
 
 

@@ -16,7 +16,19 @@ def a_document(number: int = 0, targets=None, *, now: float = NOW.timestamp(), *
     return document(a_report(number, targets, **fields), seen).without_sightings()
 
 
-ADMITTED = ["", "SHOP", "acme/shop", "shop:dev", "ghcr.io dev", "deployment shop/web", "actions/runs", "  web  "]
+ADMITTED = [
+    "",
+    "OCTOCAT",
+    "heads/main",
+    "796a6cf",
+    "SHOP",
+    "acme/shop",
+    "shop:dev",
+    "ghcr.io dev",
+    "deployment shop/web",
+    "actions/runs",
+    "  web  ",
+]
 
 
 @pytest.mark.parametrize("text", ADMITTED)
@@ -67,7 +79,7 @@ def test_of_many_targets_the_urgent_ones_are_shown_in_their_order():
     targets[a_key("Deployment", "shop", "05")] = ROLLING
     targets[a_key("Deployment", "shop", "09")] = Target(TargetState.FAILED)
     event = shown(a_document(targets=targets), most_targets=3)
-    assert [target.name for target in event.targets] == ["00", "05", "09"]
+    assert [target.name for target in event.targets] == ["09", "00", "05"]
     assert event.hidden == 7
     assert event.tally == [("failed", 1), ("progressing", 1), ("ready", 8)]
 
@@ -78,6 +90,16 @@ def test_of_many_targets_the_urgent_ones_are_shown_in_their_order():
 def test_only_web_addresses_become_links(run):
     assert shown(a_document(run_url=run), most_targets=1).run == ""
     assert shown(a_document(run_url="https://github.com/acme"), most_targets=1).run == "https://github.com/acme"
+
+
+@pytest.mark.parametrize("sha", ["", "x" * 40, "796a6cf", "../../evil", "796A6CFB48152B077701FCED55D480BF1D90E1E2"])
+def test_only_a_commit_becomes_a_link(sha):
+    assert shown(a_document(sha=sha), most_targets=1).commit == ""
+
+
+@pytest.mark.parametrize("run", ["javascript:x/actions/runs/1", "https://github.com/acme", ""])
+def test_a_commit_is_a_link_only_beside_the_page_of_a_run(run):
+    assert shown(a_document(run_url=run), most_targets=1).commit == ""
 
 
 def test_time_alone_changes_nothing_while_the_clusters_are_there():

@@ -1,6 +1,7 @@
 """`krt all --dev` as somebody with a browser has it."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from krt.core.report.target import Target
 from tests.fakes.process import Process, pasted, process
 
 GROUP = "default:1"
+_OF_A_NEWER_KRT = "99"  # the worker leaves such an entry alone, and so its report stays as it was written
 
 
 class Dev:
@@ -37,13 +39,16 @@ class Dev:
         done = await pasted(f"{self._line} --audience https://elsewhere.example.com")
         assert done.returncode == 2, done
 
-    async def write(self, fields: Mapping[str, str], targets: Mapping[ObjectKey, Target]) -> EventId:
-        """Put an event and its report into Valkey that krt itself would never take in."""
+    async def write(
+        self, fields: Mapping[str, str], targets: Mapping[ObjectKey, Target], *, seconds_ago: float | None = None
+    ) -> EventId:
+        """Put an event and its report into Valkey that krt itself would never take in: not older than the last one."""
+        entry_id = "*" if seconds_ago is None else str(round((time.time() - seconds_ago) * 1000))
 
         def write() -> bytes:
             with valkey.from_url(self._valkey) as client:
-                entry = client.xadd("{krt}:journal", dict(fields))
-                event = {"schema": "99", "tags": json.dumps(["dev"]), **fields}
+                entry = client.xadd("{krt}:journal", {"schema": _OF_A_NEWER_KRT, **fields}, id=entry_id)
+                event = {"schema": _OF_A_NEWER_KRT, "tags": json.dumps(["dev"]), **fields}
                 event |= {f"group/{GROUP}": to_json(Group(GroupState.SETTLED, final=True))}
                 event |= {target_field(GROUP, key): to_json(target) for key, target in targets.items()}
                 client.hset(f"{{krt}}:report:{entry.decode()}", mapping=event)

@@ -4,6 +4,7 @@
 
 const AGAIN_MILLISECONDS = 15000;
 const TYPING_MILLISECONDS = 250;
+const AGES_MILLISECONDS = 5000;
 
 const status = document.getElementById("status");
 const list = document.getElementById("events");
@@ -11,6 +12,8 @@ const form = document.getElementById("filter");
 const html = window.trustedTypes
   ? window.trustedTypes.createPolicy("krt", { createHTML: (text) => text })
   : { createHTML: (text) => text };
+
+const ahead = Date.now() - Number(document.body.dataset.now); // how far this machine's clock is before the server's
 
 let address = document.body.dataset.live;
 let stream = null;
@@ -44,7 +47,8 @@ function forget() {
 }
 
 function take(update) {
-  for (const [name, text] of Object.entries(update.html)) put(name, parsed(text));
+  const cards = new Set(update.order);
+  for (const [name, text] of Object.entries(update.html)) put(name, parsed(text), cards.has(name));
   arrange(update.order);
 }
 
@@ -52,17 +56,34 @@ function parsed(text) {
   return new DOMParser().parseFromString(html.createHTML(text), "text/html").body.firstElementChild;
 }
 
-function put(name, element) {
-  const old = document.getElementById(name);
-  if (!old) list.append(element);
-  else if (!old.isEqualNode(element)) replace(old, element);
+// An event may stand on the card of a burst as well, until the burst's card is removed: only cards are looked for here.
+function card(name) {
+  return list.querySelector(`:scope > #${CSS.escape(name)}`);
+}
+
+function put(name, element, isCard) {
+  const old = isCard ? card(name) : document.getElementById(name);
+  sayAges(element);
+  if (!old) {
+    list.append(element);
+    return;
+  }
+  for (const opened of old.querySelectorAll("details[open]")) {
+    element.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
+  }
+  if (!old.isEqualNode(element)) replace(old, element);
 }
 
 // A keyboard user's focus stays on the same link.
 function replace(old, element) {
-  const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const focused = old.contains(document.activeElement) ? selectorOf(document.activeElement) : null;
   old.replaceWith(element);
-  if (focused !== null) element.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  if (focused) element.querySelector(focused)?.focus({ preventScroll: true });
+}
+
+function selectorOf(link) {
+  if (link.matches("summary")) return `#${CSS.escape(link.parentElement.id)} > summary`;
+  return link.matches("a[href]") ? `a[href="${CSS.escape(link.getAttribute("href"))}"]` : null;
 }
 
 function arrange(order) {
@@ -70,10 +91,33 @@ function arrange(order) {
   for (const item of [...list.children]) if (!wanted.has(item.id)) item.remove();
   let at = list.firstElementChild;
   for (const name of order) {
-    const item = document.getElementById(name);
+    const item = card(name);
     if (item === at) at = at.nextElementSibling;
     else list.insertBefore(item, at);
   }
+}
+
+// How long ago each moment was. The exact time stays at hand: for a mouse in the title, for a screen reader in the text.
+function sayAges(root) {
+  for (const time of root.querySelectorAll("time")) {
+    if (!time.firstElementChild) time.replaceChildren(span(""), span(` (${time.title})`, "hidden"));
+    const text = age((Date.now() - ahead - Date.parse(time.dateTime)) / 1000);
+    if (time.firstElementChild.textContent !== text) time.firstElementChild.textContent = text;
+  }
+}
+
+function span(text, name = "") {
+  const element = document.createElement("span");
+  element.className = name;
+  element.textContent = text;
+  return element;
+}
+
+function age(seconds) {
+  if (seconds < 10) return "just now";
+  if (seconds < 60) return `${Math.floor(seconds / 10) * 10} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  return `${Math.floor(seconds / 3600)} h ago`;
 }
 
 function filterAsTyped() {
@@ -95,3 +139,6 @@ if (form) {
 // A browser opens few connections to one server, so a hidden page closes its stream.
 document.addEventListener("visibilitychange", () => (document.hidden ? forget() : watch()));
 if (!document.hidden) watch();
+
+sayAges(document);
+setInterval(() => document.hidden || sayAges(document), AGES_MILLISECONDS);
