@@ -51,7 +51,11 @@ class Follow:
         self._say_nobody_at = math.inf
 
     async def to_end(self, http: httpx.AsyncClient) -> Followed | Lost | Refused:
-        """Show every report. Followed has the last one: it is final, or only clusters without workers are missing."""
+        """Show every report until the last one.
+
+        Returns Followed if it is final, or if only clusters without workers are missing; Lost or Refused if krt web
+        shows no report.
+        """
         self._say_nobody_at = trio.current_time() + self._pace.nobody_seconds
         while True:
             asked_at = trio.current_time()

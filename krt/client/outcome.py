@@ -53,7 +53,7 @@ class Unanswered:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The event is finished, or everything but the clusters without workers is."""
+    """The event is finished, or it is finished everywhere except in clusters without workers."""
 
     report: ReceivedReport
 

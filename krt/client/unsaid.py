@@ -1,7 +1,7 @@
 """Explains an answer without a body: one of krt web's own, or one of a server between krt web and the job.
 
-krt web marks each answer with an X-Request-Id of 16 hexadecimal digits. Each of its refusals except 401 and 503 has a
-body.
+krt web marks each answer with an X-Request-Id of 16 hexadecimal digits. The refusals of its app have a body, except
+401, 404 and 503.
 """
 
 import re

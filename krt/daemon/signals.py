@@ -1,4 +1,4 @@
-"""Handles signals: some stop the daemon, all others are logged and ignored. No signal ends it without a log line."""
+"""Handles the signals that would end the process: some stop it in order, the others are logged and ignored."""
 
 import signal
 import sys

@@ -17,7 +17,7 @@ class SigningKey:
 
     @property
     def thumbprint(self) -> str:
-        """The `x5t` header: a value of the right form, of no certificate."""
+        """The `x5t` header. The value has the right form, but there is no certificate."""
         return _base64url(hashlib.sha1(self.kid.encode(), usedforsecurity=False).digest())
 
     def public(self) -> dict[str, str]:

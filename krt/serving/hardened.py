@@ -16,7 +16,7 @@ Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Rep
   - `stream_send` and `_send_error_response` add krt's headers to each answer.
   - `_joined` sends head and body in one packet: an answer in two packets wakes its reader twice.
   - `_maybe_recycle` closes the connection before the app hears of the end. Otherwise Quart-Trio cancels the task that
-    was about to close, and an answer given before its body was read keeps its socket for ever.
+    was about to close. If the app had answered without reading the body, the socket would then stay open for ever.
 
 tests/serving/test_hypercorn.py fails if a new Hypercorn no longer needs these replacements, or no longer fits them.
 """

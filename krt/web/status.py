@@ -39,7 +39,10 @@ class ReportDesk:
 
 
 async def get_event(desk: ReportDesk, call: Call) -> WebAnswer:
-    """Answer with the report. If the call asks to wait, it is answered after a change, or after MOST_WAIT_SECONDS.
+    """Answer with the report.
+
+    A call that asks to wait is answered once the report has changed, once it is final, or when the time is over. It
+    waits MOST_WAIT_SECONDS at most.
 
     An event of another repository is answered like an event that does not exist.
     """

@@ -81,4 +81,4 @@ TOKENS: Mapping[str, Callable[[Around], str | None]] = {
     ),
     "another organisation of the name": lambda around: around.token(repository_owner_id="66"),
 }
-"""The tokens; the rest of their requests is as it should be."""
+"""The tokens. Everything else in their requests is valid."""
