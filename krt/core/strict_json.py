@@ -1,6 +1,9 @@
 """JSON from senders that krt does not trust: a text has one reading for every parser, or it is refused.
 
 Refused is a text that another parser might read differently or not at all: a key twice in an object, NaN, UTF-16.
+
+Ours, on the standard library's json, and not msgspec: msgspec keeps the last of two equal keys silently, and
+without a given type, as for a token's claims, it bounds neither depth nor digits.
 """
 
 import json
