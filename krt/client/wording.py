@@ -36,6 +36,11 @@ def pods(its: ListedTarget) -> str:
     return f"{its.updated or 0} of {its.desired or 0} updated, {its.available or 0} available"
 
 
+def few_pods(its: ListedTarget) -> str:
+    """The same for a narrow window: how many are new."""
+    return f"{its.updated or 0} of {its.desired or 0}" if pods(its) else ""
+
+
 def warnings(its: ListedTarget) -> tuple[str, ...]:
     """The warnings, each with "warning: " in front."""
     return tuple(f"warning: {text}" for text in its.warnings)
