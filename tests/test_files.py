@@ -13,7 +13,7 @@ import trustme
 
 from krt.broker.connect import _content
 from krt.cli.main import main
-from krt.client.summary import append
+from krt.client.step_files import append
 from krt.client.transport import open_http
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.files import FileUnusable, check_file, read_file

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from krt.client import exits
 from krt.errors import SettingsInvalid
@@ -13,9 +14,10 @@ EPILOG = f"""\
 exit codes:
 {_CODES}
 
-GitHub sets these in the job: ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN, GITHUB_ACTIONS and
-GITHUB_STEP_SUMMARY. KRT_PAGE_URL is the URL of krt's live page, for the link that is printed. The status URL needs a
-token of the same repository and works for a day; a browser cannot open it.
+GitHub sets these in the job: ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN, GITHUB_ACTIONS,
+GITHUB_STEP_SUMMARY and GITHUB_OUTPUT (for the outputs event, state and report). KRT_PAGE_URL is the URL of krt's live
+page, for the link that is printed. The status URL needs a token of the same repository and works for a day; a browser
+cannot open it.
 HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR are honoured.
 """
 
@@ -42,8 +44,16 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     from krt.client.console import Console
 
     github = bool(environ.get("GITHUB_ACTIONS"))
-    animated = sys.stderr.isatty() and not github and environ.get("TERM") != "dumb"
-    console = Console(sys.stdout, sys.stderr, github=github, as_json=args.as_json, animated=animated)
+    animated = sys.stderr.isatty() and not github and environ.get("TERM") not in {"dumb", "unknown"}
+    outputs = environ.get("GITHUB_OUTPUT") if github else None
+    console = Console(
+        sys.stdout,
+        sys.stderr,
+        github=github,
+        as_json=args.as_json,
+        animated=animated,
+        outputs=Path(outputs) if outputs else None,
+    )
     try:
         return command.run(read(args, environ), console)
     except SettingsInvalid as error:

@@ -8,8 +8,10 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TextIO
 
+from krt.client import step_files
 from krt.errors import OutputLost
 from krt.output import say
 
@@ -17,9 +19,13 @@ MOST_CHARACTERS = 500  # of one quoted text
 
 
 def plain(text: str) -> str:
-    """`text` as one line of printable ASCII that holds no command for the runner."""
-    cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}..."
-    escaped = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cut)
+    """`text` as one line of printable ASCII that holds no command for the runner. A long text is cut."""
+    return one_line(text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}...")
+
+
+def one_line(text: str) -> str:
+    """The same of a text of any length, whole."""
+    escaped = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
     return escaped.encode("ascii", "backslashreplace").decode("ascii").replace("##[", "# #[")
 
 
@@ -33,7 +39,8 @@ class Console:
     """The two output streams.
 
     `github`: the streams go to GitHub's runner. `as_json`: stdout gets exactly one JSON object, whatever the outcome.
-    `animated`: `err` is a terminal that can be redrawn.
+    `animated`: `err` is a terminal that can be redrawn. `outputs`: the file of the step's outputs; None outside of
+    GitHub's jobs.
     """
 
     out: TextIO
@@ -41,6 +48,7 @@ class Console:
     github: bool = False
     as_json: bool = False
     animated: bool = False
+    outputs: Path | None = None
 
     def mask(self, secret: str) -> None:
         """Make the runner print *** for `secret` from now on. The runner does not log this command itself."""
@@ -51,12 +59,14 @@ class Console:
         """Print one line about the current state."""
         self.line(f"krt notify: {plain(text)}")
 
-    def notice(self, text: str) -> None:
-        """Print one line that should be visible later. On GitHub it becomes an annotation."""
+    def warn(self, text: str) -> None:
+        """Print one line that a person should look at, though the command does not fail by it. GitHub annotates it."""
+        self._annotate("warning", plain(text))
+
+    def flag(self, text: str) -> None:
+        """Annotate a line of the result as a warning. Only GitHub needs it: a terminal has that line beside the others."""
         if self.github:
-            self._command("notice", plain(text), properties=" title=krt notify")
-        else:
-            self.note(text)
+            self._annotate("warning", plain(text))
 
     def progress(self, seconds: float, text: str) -> None:
         """Print one line about a change that happened `seconds` after the start."""
@@ -86,7 +96,7 @@ class Console:
     def fail(self, *sentences: str, **facts: object) -> None:
         """Print why the command fails: an annotation for each sentence on GitHub, and the document with `facts`."""
         for sentence in sentences:
-            self._error(plain(sentence))
+            self._annotate("error", plain(sentence))
         self.result({"error": plain("; ".join(sentences)), **facts})
 
     def result(self, document: Mapping[str, object], *lines: str) -> None:
@@ -96,9 +106,19 @@ class Console:
         except OutputLost as error:
             self.note(f"the result could not be written to standard output: {error}")
 
-    def _error(self, sentence: str) -> None:
+    def output(self, **values: str) -> None:
+        """What later steps of the job read as the outputs of this one; the last value of each name counts."""
+        if self.outputs is None:
+            return
+        try:
+            lines = {name: one_line(value) for name, value in values.items()}
+            step_files.append(self.outputs, step_files.outputs(lines))
+        except OSError as error:
+            self.warn(f"not written to GITHUB_OUTPUT ({', '.join(values)}): {error.strerror}")
+
+    def _annotate(self, level: str, sentence: str) -> None:
         if self.github:
-            self._command("error", sentence, properties=" title=krt notify")
+            self._command(level, sentence, properties=" title=krt notify")
         else:
             self.note(sentence)
 

@@ -9,20 +9,27 @@ from krt.core.announce.event import Event
 from krt.core.report.report import EventState
 from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import TargetState
+from krt.core.restart.matching import GOING, SkipReason
 
-MOST_ANNOTATIONS = 9  # GitHub shows ten errors and ten notices of a step; the sentence is one of the errors
+MOST_ANNOTATIONS = 9  # GitHub shows ten errors and ten warnings of a step; the sentence is one of them
+# Reasons that hold at every event until a person writes something else: a warning of each would hide the others.
+_CHOSEN = frozenset(SkipReason) - GOING
 NO_WORKER = "no cluster has reported: no krt worker reads the channel of this krt web"
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The result of a wait. `reasons` explain a failure; `notices` are further facts that the reader should see."""
+    """The result of a wait. `reasons` explain a failure. `warnings` are facts that a person should look at.
+
+    `is_empty`: a success in which nothing was restarted. Then the sentence is a warning, too.
+    """
 
     code: int
     sentence: str
     report: ReceivedReport | None = None
     reasons: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    is_empty: bool = False
 
 
 def of(outcome: Followed | Lost | Unfinished, event: Event, *, allow_no_match: bool) -> Ending:
@@ -42,9 +49,9 @@ def _followed(report: ReceivedReport) -> Ending:
     counts = wording.counts(report)
     match report.state:
         case EventState.READY:
-            return Ending(exits.DONE, f"the rollout is ready: {counts}", report, notices=_notices(report))
+            return Ending(exits.DONE, f"the rollout is ready: {counts}", report, warnings=_warnings(report))
         case EventState.DONE:
-            return Ending(exits.DONE, f"the dry-run is done: {counts}", report, notices=_notices(report))
+            return Ending(exits.DONE, f"the dry-run is done: {counts}", report, warnings=_warnings(report))
         case EventState.FAILED:
             return _failure(f"the rollout failed: {counts}", report, _failures(report))
         case EventState.EXPIRED:
@@ -67,7 +74,7 @@ def _no_match(report: ReceivedReport, event: Event, *, allow: bool) -> Ending:
         )
     why = tuple(wording.target(target) for target in report.targets) + _clusters_with_reason(report)
     if allow:
-        return Ending(exits.DONE, sentence, report, notices=_at_most(_left(report) + why))
+        return Ending(exits.DONE, sentence, report, warnings=_at_most(_left(report) + why), is_empty=True)
     return _failure(sentence, report, why)
 
 
@@ -80,8 +87,8 @@ def _unfinished(outcome: Unfinished) -> Ending:
 
 
 def _failure(sentence: str, report: ReceivedReport, reasons: tuple[str, ...]) -> Ending:
-    notices = tuple(notice for notice in _notices(report) if notice not in reasons)
-    return Ending(exits.FAILED, sentence, report, _at_most(reasons), notices)
+    warnings = tuple(warning for warning in _warnings(report) if warning not in reasons)
+    return Ending(exits.FAILED, sentence, report, _at_most(reasons), warnings)
 
 
 def _failures(report: ReceivedReport) -> tuple[str, ...]:
@@ -101,7 +108,7 @@ def _clusters_with_reason(report: ReceivedReport) -> tuple[str, ...]:
     return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.is_settled and cluster.reason)
 
 
-def _notices(report: ReceivedReport) -> tuple[str, ...]:
+def _warnings(report: ReceivedReport) -> tuple[str, ...]:
     return _at_most(_left(report) + tuple(wording.target(target) for target in report.targets if _is_notable(target)))
 
 
@@ -111,6 +118,9 @@ def _left(report: ReceivedReport) -> tuple[str, ...]:
 
 
 def _is_notable(target: ListedTarget) -> bool:
+    """A workload that was skipped is, unless people wrote beforehand that it should be."""
+    if target.state == TargetState.SKIPPED and target.reason:
+        return bool(target.warnings) or target.reason not in _CHOSEN
     return bool(target.warnings) and target.state != TargetState.FAILED
 
 

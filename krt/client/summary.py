@@ -1,8 +1,6 @@
 """Writes the job's summary page: the outcome and a table of the targets, in GitHub's Markdown."""
 
-import os
 import re
-from pathlib import Path
 
 from krt.client import exits, wording
 from krt.client.console import plain
@@ -14,16 +12,6 @@ from krt.core.report.target import TargetState
 MOST_ROWS = 200  # GitHub drops a summary above 1 MiB
 MOST_CHARACTERS = 300  # in a cell
 HEAD = "| workload | state | pods | remarks |\n|---|---|---|---|\n"
-
-
-def append(path: Path, text: str) -> None:
-    """Add `text` to the file that the job's variable GITHUB_STEP_SUMMARY names. Raises OSError."""
-    with open(path, "a", encoding="ascii", newline="\n", opener=_open) as file:
-        file.write(text)
-
-
-def _open(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK, 0o666)  # a pipe without a reader is an error instead of a wait
 
 
 def markdown(ending: Ending, event: Event) -> str:

@@ -14,6 +14,7 @@ from krt.client.console import Console, plain, to_json
 from krt.client.ending import Ending
 from krt.client.outcome import Accepted, Refused, Unanswered
 from krt.core.announce.event import Event
+from krt.core.report.report import EventState
 
 PERHAPS = "it may have been accepted all the same"
 
@@ -22,6 +23,7 @@ def tell(outcome: Accepted | Refused | Unanswered, message: Announcement, consol
     """Print the outcome of the call. Returns the exit code."""
     match outcome:
         case Accepted():
+            _put_out(outcome, console)
             console.result(_document(outcome, message), *_acceptance(outcome, message))
             return exits.DONE
         case Refused():
@@ -34,6 +36,7 @@ def tell(outcome: Accepted | Refused | Unanswered, message: Announcement, consol
 
 def tell_accepted(accepted: Accepted, message: Announcement, console: Console) -> None:
     """Print that the event is journaled, before its rollout is followed."""
+    _put_out(accepted, console)
     for line in _acceptance(accepted, message):
         console.note(line)
 
@@ -42,8 +45,12 @@ def tell_end(ending: Ending, accepted: Accepted, message: Announcement, console:
     """Print the end of the wait for an accepted event. Returns the exit code."""
     state, report = (ending.report.state, msgspec.to_builtins(ending.report)) if ending.report else (None, None)
     document = {**_document(accepted, message), "state": state, "report": report}
-    for notice in ending.notices:
-        console.notice(notice)
+    if state is not None:
+        console.output(state=plain(state))
+    if ending.is_empty:
+        console.flag(ending.sentence)
+    for warning in ending.warnings:
+        console.warn(warning)
     if ending.code == exits.DONE:
         console.result(document, ending.sentence)
     else:
@@ -66,6 +73,11 @@ def tell_interrupted(call: AnnouncingCall, by: Signals, console: Console) -> int
         state = "the event was not accepted"
     console.fail(f"interrupted by {by.name}: {state}", accepted=_known(call), **_facts(call.accepted))
     return exits.BY_SIGNAL + by
+
+
+def _put_out(accepted: Accepted, console: Console) -> None:
+    """At once, and not with the end: a step that is cancelled or killed leaves them too."""
+    console.output(event=accepted.event_id or "", state=EventState.ACCEPTED, report=accepted.status_url or "")
 
 
 def _known(call: AnnouncingCall) -> bool | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from krt.client import ending, summary, verdict
+from krt.client import ending, step_files, summary, verdict
 from krt.client.call import Announcement, RetryPatience
 from krt.client.console import Console
 from krt.client.display import open_display
@@ -64,6 +64,6 @@ def _summarise(its_end: Ending, wait: Wait, following: Following) -> None:
     if wait.summary is None:
         return
     try:
-        summary.append(wait.summary, summary.markdown(its_end, following.message.event))
+        step_files.append(wait.summary, summary.markdown(its_end, following.message.event))
     except OSError as error:
-        following.console.note(f"no job summary was written: {error.strerror}")
+        following.console.warn(f"no job summary was written: {error.strerror}")

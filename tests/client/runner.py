@@ -49,6 +49,7 @@ class Runner:
         self.temp = directory / "temp"
         for path in (self.bin, self.work, self.temp):
             path.mkdir()
+        (directory / "output").touch()
         (self.bin / "python3").write_text(PYTHON3)
         (self.bin / "python3").chmod(0o755)
 
@@ -67,6 +68,12 @@ class Runner:
             text=True,
         )
 
+    def outputs(self) -> dict[str, str]:
+        """What the action puts out: what its step has written, through the expressions of action.yml."""
+        written = _pairs((self.directory / "output").read_text())
+        values = {name: row["value"] for name, row in the_action()["outputs"].items()}
+        return {name: written.get(_step_output(value), "") for name, value in values.items()}
+
     def run(self, inputs: Mapping[str, str], **environ: str) -> tuple[int, str, str]:
         process = self.start(inputs, **environ)
         out, err = process.communicate(timeout=slack(30))
@@ -79,6 +86,7 @@ class Runner:
             "HOME": str(self.directory),
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTION_PATH": str(ACTION),
+            "GITHUB_OUTPUT": str(self.directory / "output"),
             "GITHUB_STEP_SUMMARY": str(self.directory / "summary.md"),
             "RUNNER_TEMP": str(self.temp),
         }
@@ -87,3 +95,17 @@ class Runner:
         found = re.fullmatch(r"\$\{\{ inputs\.([a-z-]+) \}\}", expression)
         assert found
         return values[found[1]]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """The outputs in a file of GITHUB_OUTPUT, as the runner reads it; the last line of a name counts."""
+    pairs = [line.split("=", 1) for line in text.splitlines() if line]
+    assert all(len(pair) == 2 and "<<" not in pair[0] for pair in pairs), text
+    return dict(pairs)
+
+
+def _step_output(expression: str) -> str:
+    (step,) = the_action()["runs"]["steps"]
+    found = re.fullmatch(rf"\$\{{\{{ steps\.{step['id']}\.outputs\.([a-z]+) \}}\}}", expression)
+    assert found
+    return found[1]

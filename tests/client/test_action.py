@@ -4,14 +4,15 @@ import re
 import shutil
 import signal
 import sys
+from math import ceil
 from pathlib import Path
 
 import pytest
 
-from tests.client.actions import REQUEST_TOKEN, Actions, Reply, running
-from tests.client.reports import READY, a_report, a_target
+from tests.client.actions import EVENT_ID, REQUEST_TOKEN, Actions, Reply, problem, running
+from tests.client.reports import READY, a_cluster, a_report, a_target
 from tests.client.runner import ACTION, Runner, the_action
-from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.pace import PATIENCE_SECONDS, slack
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the action is for Linux runners")
 
@@ -29,6 +30,7 @@ def test_the_step_announces_the_image_and_waits(runner: Runner, actions: Actions
     code, out, err = runner.run(SHOP)
     assert (code, out) == (0, "the rollout is ready: 1 ready\n"), err
     assert "::group::rollout of ghcr.io/acme/shop (dev, v1)" in err
+    assert (warned(err), failed_for(err)) == ([], [])
     (post,) = actions.posts
     assert json.loads(post.body) == {"image": "ghcr.io/acme/shop", "tags": ["dev", "v1"]}
     assert "Deployment shop" in (runner.directory / "summary.md").read_text()
@@ -77,6 +79,132 @@ def test_without_wait_the_step_ends_with_the_acceptance(runner: Runner, actions:
     assert actions.looks == []
 
 
+def warned(err: str) -> list[str]:
+    before = "::warning title=krt notify::"
+    return [line.removeprefix(before) for line in err.splitlines() if line.startswith(before)]
+
+
+def failed_for(err: str) -> list[str]:
+    before = "::error title=krt notify::"
+    return [line.removeprefix(before) for line in err.splitlines() if line.startswith(before)]
+
+
+NO_OUTPUT = {"event": "", "state": "", "report": ""}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reports", "state"),
+    [
+        ({}, [a_report("rolling", a_target()), READY], "ready"),
+        ({}, [a_report("failed", a_target(state="failed", reason="no"))], "failed"),
+        ({}, [a_report("no_match")], "no_match"),
+        ({"timeout": f"{ceil(slack(1))}s"}, [a_report("rolling", a_target())], "rolling"),
+        ({"wait": "false"}, [READY], "accepted"),
+    ],
+)
+def test_later_steps_of_the_job_read_the_event_its_last_state_and_its_report(
+    runner: Runner, actions: Actions, inputs: dict[str, str], reports: list[Reply], state: str
+) -> None:
+    """Also of a step that fails: the runner takes its outputs, and `if: always()` sees them."""
+    actions.reports = reports
+    runner.run({**SHOP, **inputs})
+    assert runner.outputs() == {"event": EVENT_ID, "state": state, "report": f"{actions.url}/events/{EVENT_ID}"}
+
+
+@pytest.mark.parametrize("replies", [[Reply(401)], [problem(403, detail="no")]])
+def test_what_krt_web_refused_has_no_outputs(runner: Runner, actions: Actions, replies: list[Reply]) -> None:
+    actions.events = replies
+    code, _, err = runner.run(SHOP)
+    assert (code, runner.outputs()) == (2, NO_OUTPUT)
+    assert failed_for(err)
+
+
+def test_a_cancelled_step_leaves_the_event_to_later_steps(runner: Runner, actions: Actions) -> None:
+    actions.reports = [Reply(silent=True)]
+    process = runner.start(SHOP)
+    assert actions.saw("/events/")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    assert runner.outputs() == {
+        "event": EVENT_ID,
+        "state": "accepted",
+        "report": f"{actions.url}/events/{EVENT_ID}",
+    }
+
+
+def test_no_state_of_a_report_writes_an_output_of_its_own(runner: Runner, actions: Actions) -> None:
+    actions.reports = [a_report("odd\nreport=https://evil.example.com\r\nevent<<x", final=True)]
+    runner.run(SHOP)
+    assert runner.outputs() == {
+        "event": EVENT_ID,
+        "state": "odd\\x0areport=https://evil.example.com\\x0d\\x0aevent<<x",
+        "report": f"{actions.url}/events/{EVENT_ID}",
+    }
+
+
+def test_outputs_that_cannot_be_written_are_warned_of_and_change_nothing(runner: Runner) -> None:
+    code, out, err = runner.run(SHOP, GITHUB_OUTPUT=str(runner.directory / "absent" / "output"))
+    assert (code, out) == (0, "the rollout is ready: 1 ready\n")
+    assert warned(err) == [
+        "not written to GITHUB_OUTPUT (event, state, report): No such file or directory",
+        "not written to GITHUB_OUTPUT (state): No such file or directory",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "report", "warnings"),
+    [
+        ({}, READY, []),
+        (
+            {},
+            a_report("ready", a_target(state="ready", warnings=["imagePullPolicy is not Always"], seconds=None)),
+            ["Deployment shop/web: ready; warning: imagePullPolicy is not Always"],
+        ),
+        (
+            {"dry-run": "true"},
+            a_report("done", a_target(state="would_restart", warnings=["its rollout is paused"])),
+            ["Deployment shop/web: would_restart; warning: its rollout is paused"],
+        ),
+        (
+            {},
+            a_report("ready", a_target(state="ready"), a_target("old", "skipped", reason="it is being deleted")),
+            ["Deployment shop/old: skipped: it is being deleted"],
+        ),
+        ({}, a_report("ready", a_target(state="ready"), a_target("b", "skipped", reason="runs another tag")), []),
+        (
+            {"allow-no-match": "true"},
+            a_report("no_match", a_target(state="skipped", reason="pinned by digest")),
+            [
+                "nothing was restarted for ghcr.io/acme/shop with tag dev or v1: 1 skipped",
+                "Deployment shop/web: skipped: pinned by digest",
+            ],
+        ),
+        (
+            {},
+            a_report("ready", a_target(state="ready"), clusters=[a_cluster(), a_cluster("prod", "left")]),
+            ["cluster prod: left since 2026-11-21T12:00:00.000Z"],
+        ),
+    ],
+)
+def test_a_step_that_succeeds_warns_of_what_a_person_should_look_at(
+    runner: Runner, actions: Actions, inputs: dict[str, str], report: Reply, warnings: list[str]
+) -> None:
+    actions.reports = [report]
+    code, _, err = runner.run({**SHOP, **inputs})
+    assert (code, warned(err), failed_for(err)) == (0, warnings, [])
+
+
+def test_a_step_that_fails_has_errors_and_warns_of_the_rest(runner: Runner, actions: Actions) -> None:
+    empty = a_target("b", "ready", warnings=["no replicas"], seconds=None)
+    actions.reports = [a_report("failed", a_target(state="failed", reason="the rollout is paused"), empty)]
+    code, _, err = runner.run(SHOP)
+    assert (code, warned(err)) == (1, ["Deployment shop/b: ready; warning: no replicas"])
+    assert failed_for(err) == [
+        "the rollout failed: 1 failed, 1 ready",
+        "Deployment shop/web: failed: the rollout is paused",
+    ]
+
+
 @pytest.mark.parametrize(
     ("replies", "reports", "code"),
     [([Reply(401)], [READY], 2), ([Reply(202)], [READY], 1), (None, [a_report("failed")], 1)],
@@ -112,6 +240,7 @@ def test_no_image_names_another_server(runner: Runner) -> None:
 def test_a_switch_is_true_or_false(runner: Runner, name: str) -> None:
     code, _, err = runner.run({**SHOP, name: "yes"})
     assert (code, err) == (2, f"::error title=krt notify::{name}: write true or false\n")
+    assert runner.outputs() == NO_OUTPUT
 
 
 def test_packages_that_cannot_be_installed_announce_nothing(runner: Runner, actions: Actions) -> None:

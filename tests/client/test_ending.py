@@ -6,7 +6,7 @@ from krt.client.ending import MOST_ANNOTATIONS, NO_WORKER, Ending
 from krt.client.outcome import Followed, Lost, Unfinished
 from krt.client.report import ReceivedReport
 from krt.core.announce import event
-from krt.core.restart.matching import Warning  # noqa: A004
+from krt.core.restart.matching import GOING, SkipReason, Warning  # noqa: A004
 from tests.client.reports import a_cluster, a_document, a_target
 
 EVENT = event.build("ghcr.io/acme/shop", ["dev", "v1"])
@@ -49,7 +49,7 @@ def test_an_end_that_only_a_newer_krt_web_knows_is_told_by_its_name_and_is_no_su
 def test_a_ready_rollout_is_counted() -> None:
     its = followed("ready", a_target("c", "skipped"), a_target("a", "ready"), a_target("b", "ready"))
     assert its.sentence == "the rollout is ready: 2 ready, 1 skipped"
-    assert (its.reasons, its.notices) == ((), ())
+    assert (its.reasons, its.warnings) == ((), ())
 
 
 def test_targets_that_are_not_listed_are_counted_too() -> None:
@@ -57,7 +57,7 @@ def test_targets_that_are_not_listed_are_counted_too() -> None:
     assert its.sentence == "the rollout is ready: 1 ready, 42 more"
 
 
-def test_what_is_warned_of_is_a_notice() -> None:
+def test_what_is_warned_of_is_for_a_person_to_look_at() -> None:
     its = followed(
         "ready",
         a_target("a", "ready", seconds=None, warnings=["zero replicas"]),
@@ -65,17 +65,25 @@ def test_what_is_warned_of_is_a_notice() -> None:
         a_target("c", "ready"),
     )
     assert its.code == exits.DONE
-    assert its.notices == (
+    assert its.warnings == (
         "Deployment shop/a: ready; warning: zero replicas",
         "Deployment shop/b in cluster prod: skipped; warning: zero replicas",
     )
+
+
+@pytest.mark.parametrize("reason", [*SkipReason, "it was deleted", "a reason of a newer krt web"])
+def test_a_workload_that_nobody_chose_to_skip_is_for_a_person_to_look_at(reason: str) -> None:
+    """A warning of each run that nobody can end would hide the others."""
+    its = followed("ready", a_target("a", "ready"), a_target("b", "skipped", reason=reason))
+    unexpected = reason in GOING or reason not in [*SkipReason]
+    assert its.warnings == ((f"Deployment shop/b: skipped: {reason}",) if unexpected else ())
 
 
 @pytest.mark.parametrize("warning", [*Warning])
 def test_a_dry_run_says_of_each_workload_how_its_rollout_would_end(warning: Warning) -> None:
     its = followed("done", a_target("a", "would_restart", warnings=[warning]), a_target("b", "would_restart"))
     assert its.sentence == "the dry-run is done: 2 would_restart"
-    assert (its.code, its.notices) == (exits.DONE, (f"Deployment shop/a: would_restart; warning: {warning}",))
+    assert (its.code, its.warnings) == (exits.DONE, (f"Deployment shop/a: would_restart; warning: {warning}",))
 
 
 def test_a_failed_rollout_names_each_failed_target_and_why() -> None:
@@ -104,11 +112,11 @@ def test_no_match_gives_the_reasons_of_what_was_skipped() -> None:
     assert its.reasons == ("Deployment shop/a: skipped: pinned by digest",)
 
 
-def test_no_match_may_be_allowed_and_is_a_notice_then() -> None:
+def test_no_match_may_be_allowed_and_is_a_warning_then() -> None:
     its = followed("no_match", a_target("a", "skipped", reason="opted out"), allow_no_match=True)
-    assert its.code == exits.DONE
+    assert (its.code, its.is_empty) == (exits.DONE, True)
     assert its.reasons == ()
-    assert its.notices == ("Deployment shop/a: skipped: opted out",)
+    assert its.warnings == ("Deployment shop/a: skipped: opted out",)
 
 
 @pytest.mark.parametrize("state", ["failed", "expired"])
@@ -189,7 +197,7 @@ SAYS_LEFT = "cluster prod: left since 2026-11-21T12:00:00.000Z: its last worker 
 )
 def test_a_cluster_that_has_left_fails_nothing_and_is_always_said(state: str, allow_no_match: bool, code: int) -> None:
     its = followed(state, a_target("a", state), allow_no_match=allow_no_match, clusters=[a_cluster(), LEFT])
-    assert (its.code, its.notices[0]) == (code, SAYS_LEFT)
+    assert (its.code, its.warnings[0]) == (code, SAYS_LEFT)
 
 
 def test_where_every_cluster_has_left_the_wait_ends_and_says_it_once() -> None:
@@ -198,7 +206,7 @@ def test_where_every_cluster_has_left_the_wait_ends_and_says_it_once() -> None:
     its = ending.of(Followed(report), EVENT, allow_no_match=False)
     assert its.code == exits.FAILED
     assert its.sentence.startswith("no krt worker of prod is there any more: no workload yet; ")
-    assert (its.reasons, its.notices) == ((SAYS_LEFT,), ())
+    assert (its.reasons, its.warnings) == ((SAYS_LEFT,), ())
 
 
 def test_one_that_is_there_and_busy_is_waited_for_beside_one_that_has_left() -> None:

@@ -19,6 +19,13 @@ def test_the_guide_has_every_input_of_the_action() -> None:
         assert f"\n| `{name}` | " in GUIDE
 
 
+def test_the_guide_has_every_output_of_the_action() -> None:
+    action = yaml.safe_load((ROOT / "deploy" / "action" / "action.yml").read_text(encoding="utf-8"))
+    assert action["outputs"].keys() == {"event", "state", "report"}
+    for name in action["outputs"]:
+        assert f"\n| `{name}` | " in GUIDE
+
+
 def test_the_workflow_of_the_guide_is_one_and_asks_for_no_more_than_it_needs() -> None:
     workflow = yaml.safe_load(GUIDE.split("```yaml\n")[1].split("```")[0])
     assert workflow["permissions"] == {}

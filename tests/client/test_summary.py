@@ -5,7 +5,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from krt.client import ending, summary
+from krt.client import ending, step_files
 from krt.client.outcome import Followed, Lost
 from krt.client.report import ReceivedReport
 from krt.client.summary import HEAD, MOST_ROWS, cell, markdown
@@ -71,5 +71,5 @@ def test_hostile_names_are_shown_as_themselves() -> None:
 def test_the_page_is_added_to_what_stands_there(tmp_path: Path) -> None:
     path = tmp_path / "summary.md"
     path.write_text("# before\n")
-    summary.append(path, "after\n")
+    step_files.append(path, "after\n")
     assert path.read_text() == "# before\nafter\n"

@@ -98,7 +98,7 @@ def test_a_failed_rollout_prints_its_reasons(actions: Actions) -> None:
     ]
 
 
-def test_on_github_reasons_are_errors_and_warnings_notices_below_the_group(actions: Actions) -> None:
+def test_on_github_reasons_are_errors_and_warnings_warnings_below_the_group(actions: Actions) -> None:
     ended = follow(
         actions,
         a_report("failed", a_target(state="failed", reason="no"), a_target("b", "skipped", warnings=["odd"])),
@@ -106,7 +106,7 @@ def test_on_github_reasons_are_errors_and_warnings_notices_below_the_group(actio
     )
     lines = ended.err.splitlines()
     assert lines[lines.index("::endgroup::") + 1 :] == [
-        "::notice title=krt notify::Deployment shop/b: skipped; warning: odd",
+        "::warning title=krt notify::Deployment shop/b: skipped; warning: odd",
         "::error title=krt notify::the rollout failed: 1 failed, 1 skipped",
         "::error title=krt notify::Deployment shop/web: failed: no",
     ]

@@ -87,7 +87,7 @@ class Jobs:
     async def with_a_warning(self, name: str, state: str, warning: str) -> None:
         ended = await self.site.job(name, "--wait", GITHUB_ACTIONS="true")
         assert (ended.code, ended.out) == (0, f"the rollout is ready: 1 {state}\n"), ended.err
-        ended.said(f"::notice title=krt notify::{self.where}/{name}: {state}", f"warning: {warning}")
+        ended.said(f"::warning title=krt notify::{self.where}/{name}: {state}", f"warning: {warning}")
 
     async def without_a_match(self, name: str, sentence: str) -> None:
         began = trio.current_time()
