@@ -41,9 +41,9 @@ _DESCRIPTION = (
 _EPILOG = "exit codes: 0 admitted; 1 refused; 2 bad input"
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `check-policy` to the commands of krt."""
-    parser = subparsers.add_parser(name, description=_DESCRIPTION, epilog=_EPILOG)
+    parser = subparsers.add_parser(name, help=summary, description=_DESCRIPTION, epilog=_EPILOG)
     parser.set_defaults(run=run)
     question = parser.add_argument_group("question")
     question.add_argument("--claims", metavar="FILE", required=True, help="the claims, as a JSON object")

@@ -29,10 +29,10 @@ _DENIED = f"the user that VALKEY_USERNAME names may not forget a cluster; {_OPER
 _OF_DAEMONS = {"channel", "most_journal_entries"}  # fields of ValkeySettings that this command does not use
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `cluster` to the commands of krt."""
     description = "The clusters whose workers take events from this Valkey."
-    parser = subparsers.add_parser(name, description=description)
+    parser = subparsers.add_parser(name, help=summary, description=description)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     listing = actions.add_parser(
         "list",

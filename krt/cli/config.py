@@ -13,10 +13,10 @@ from krt.settings.roles import ROLES
 from krt.settings.table import Value
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `config` to the commands of krt."""
     description = "Show every setting of a role: its variable, its value, the value's source, and its flag."
-    parser = subparsers.add_parser(name, description=description)
+    parser = subparsers.add_parser(name, help=summary, description=description)
     parser.set_defaults(run=run)
     roles = parser.add_subparsers(title="roles", metavar="ROLE", dest="role", required=True)
     for role in ROLES:

@@ -29,9 +29,9 @@ _DESCRIPTION = (
 _EPILOG = "exit codes: 0 answered, whatever the answer is; 2 bad input, or the cluster does not answer"
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str) -> None:
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `explain` to the commands of krt."""
-    parser = subparsers.add_parser(name, description=_DESCRIPTION, epilog=_EPILOG)
+    parser = subparsers.add_parser(name, help=summary, description=_DESCRIPTION, epilog=_EPILOG)
     parser.set_defaults(run=run)
     question = parser.add_argument_group("question")
     question.add_argument(

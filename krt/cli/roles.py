@@ -28,9 +28,9 @@ _EPILOG = (
 )
 
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", role: str) -> None:
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", role: str, summary: str) -> None:
     """Add the role to the commands of krt."""
-    parser = subparsers.add_parser(role, description=_DESCRIPTIONS[role], epilog=_EPILOG)
+    parser = subparsers.add_parser(role, help=summary, description=_DESCRIPTIONS[role], epilog=_EPILOG)
     parser.set_defaults(run=run)
     add_settings(parser, role)
 

@@ -1,0 +1,72 @@
+"""The table of krt's commands, and the parser that is made of it. A command's module is imported where it is needed."""
+
+import argparse
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from importlib import import_module
+
+from krt import __version__
+from krt.cli.parser import Parser
+from krt.output import tell
+
+_COMMANDS = {
+    "web": ("krt.cli.roles", "accept events over HTTP"),
+    "worker": ("krt.cli.roles", "restart the workloads that events name"),
+    "all": ("krt.cli.roles", "both in one process; with --dev, everything they need as well"),
+    "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
+    "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),
+    "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
+    "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or what refuses it"),
+    "config": ("krt.cli.config", "show every setting, its value and its source"),
+    "completion": ("krt.cli.completion", "print the script by which a shell completes krt's commands and flags"),
+}
+
+
+def parser_for(command: str | None) -> Parser:
+    """The parser with the arguments of this command, and the names of the others."""
+    return _parser({command} if command else frozenset())
+
+
+def whole_parser() -> Parser:
+    """The parser with the arguments of every command."""
+    return _parser(_COMMANDS.keys())
+
+
+def _parser(wanted: AbstractSet[str]) -> Parser:
+    parser = Parser(
+        prog="krt",
+        description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
+        epilog="krt help COMMAND explains a command; krt version prints the version.",
+        missing=f"; the commands are {', '.join(_COMMANDS)}",
+    )
+    parser.add_argument("--version", action="version", version=f"krt {__version__}")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for name, (module, summary) in _COMMANDS.items():
+        if name in wanted:
+            import_module(module).add_parser(subparsers, name, summary)
+        else:
+            subparsers.add_parser(name, help=summary)
+    _add_words(subparsers)
+    return parser
+
+
+def _add_words(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    """Add `krt help COMMAND` and `krt version`: many people try them before --help and --version."""
+    helping = subparsers.add_parser("help", add_help=False)
+    helping.add_argument("-h", "--help", action="store_true")  # `krt help --help` is krt's help
+    helping.add_argument("words", metavar="COMMAND", nargs="*")
+    helping.set_defaults(run=_run_help)
+    subparsers.add_parser("version", description="Print the version of krt.").set_defaults(run=_run_version)
+
+
+def _run_help(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    parser = parser_for(next(iter(args.words), None))
+    for word in args.words:
+        parser = parser.under(word)
+    tell(parser.format_help().rstrip("\n"))
+    return 0
+
+
+def _run_version(_args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
+    tell(f"krt {__version__}")
+    return 0
