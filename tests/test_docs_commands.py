@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from krt.cli.commands import COMMANDS, parser_for
 from krt.cli.flags import given_flags
-from krt.cli.main import _COMMANDS, _parser
 from krt.cli.parser import Parser
 from krt.client import exits
 from krt.errors import SettingsInvalid
@@ -93,7 +93,7 @@ def test_every_command_of_krt_is_taken(page: Page, capsys: pytest.CaptureFixture
 def refusal(command: CommandLine, argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """What krt says against these arguments, and against the settings among them; empty if nothing."""
     try:
-        args = _parser(argv[0]).parse_args(argv)
+        args = parser_for(argv[0]).parse_args(argv)
     except SystemExit as end:
         said = capsys.readouterr().err
         is_left_out = not command.is_whole and "arguments are required" in said
@@ -157,12 +157,12 @@ def test_every_run_of_pytest_names_files_and_markers_that_are_there(page: Page, 
 
 
 def test_every_command_has_its_row_with_the_words_of_its_help() -> None:
-    """Seen to fail with a row taken out, and with another summary in krt/cli/main.py."""
+    """Seen to fail with a row taken out, and with another summary in krt/cli/commands.py."""
     documented = {cells[0].strip("`"): cells[1] for cells in page("operations.md").rows("## The commands")}
-    assert documented == {f"krt {name}": summary for name, (_, summary) in _COMMANDS.items()}
+    assert documented == {f"krt {name}": summary for name, (_, summary) in COMMANDS.items()}
 
 
-@pytest.mark.parametrize("name", sorted(_COMMANDS))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_the_exit_codes_of_a_command_are_those_of_its_help(name: str) -> None:
     """Seen to fail with the 1 of `krt check-policy` left out of docs/operations.md."""
     rows_of = {cells[0].strip("`"): cells[2] for cells in page("operations.md").rows("## The commands")}
@@ -181,11 +181,11 @@ def codes_of(name: str) -> set[str]:
 
 def parsers_of(name: str) -> list[Parser]:
     """That of a command, or those of its actions."""
-    parser = _parser(name).under(name)
+    parser = parser_for(name).under(name)
     return [parser.under(action) for action in ("list", "forget")] if name == "cluster" else [parser]
 
 
-@pytest.mark.parametrize("name", sorted(set(_COMMANDS) - set(ROLES) - {"config"}))
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(ROLES) - {"config"}))
 def test_every_flag_of_a_command_that_is_no_setting_is_explained(name: str) -> None:
     """Seen to fail with `--at` of `krt check-policy` left out of docs/policy.md."""
     own = {flag for each in parsers_of(name) for flag in each._option_string_actions if flag.startswith("--")}

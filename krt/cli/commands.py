@@ -9,7 +9,7 @@ from krt import __version__
 from krt.cli.parser import Parser
 from krt.output import tell
 
-_COMMANDS = {
+COMMANDS = {
     "web": ("krt.cli.roles", "accept events over HTTP"),
     "worker": ("krt.cli.roles", "restart the workloads that events name"),
     "all": ("krt.cli.roles", "both in one process; with --dev, everything they need as well"),
@@ -29,7 +29,7 @@ def parser_for(command: str | None) -> Parser:
 
 def whole_parser() -> Parser:
     """The parser with the arguments of every command."""
-    return _parser(_COMMANDS.keys())
+    return _parser(COMMANDS.keys())
 
 
 def _parser(wanted: AbstractSet[str]) -> Parser:
@@ -37,11 +37,11 @@ def _parser(wanted: AbstractSet[str]) -> Parser:
         prog="krt",
         description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
         epilog="krt help COMMAND explains a command; krt version prints the version.",
-        missing=f"; the commands are {', '.join(_COMMANDS)}",
+        missing=f"; the commands are {', '.join(COMMANDS)}",
     )
     parser.add_argument("--version", action="version", version=f"krt {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for name, (module, summary) in _COMMANDS.items():
+    for name, (module, summary) in COMMANDS.items():
         if name in wanted:
             import_module(module).add_parser(subparsers, name, summary)
         else:

@@ -15,7 +15,10 @@ from krt.output import tell
 SHELLS = ("bash", "zsh", "tcsh", "fish")
 _MISSING = "completion needs the package shtab, which is not installed: install krt with its extra `completion`"
 _ANY_TEXT = {"zsh": "{false}"}  # of IMAGE, say: where zsh has a message about it, it completes no flag in its place
-_EPILOG = "bash: source <(krt completion bash). zsh: krt completion zsh > _krt, in a folder of $fpath."
+_EPILOG = (
+    "bash: source <(krt completion bash). zsh: krt completion zsh > _krt, in a folder of $fpath. "
+    "Exit codes: 0 printed; 2 bad input, or no shtab."
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:

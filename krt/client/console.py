@@ -64,7 +64,7 @@ class Console:
         self._annotate("warning", plain(text))
 
     def flag(self, text: str) -> None:
-        """Annotate a line of the result as a warning. Only GitHub needs it: a terminal has that line beside the others."""
+        """Annotate a line of the result as a warning. A terminal shows that line beside the others."""
         if self.github:
             self._annotate("warning", plain(text))
 

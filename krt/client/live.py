@@ -29,7 +29,7 @@ _STYLES = {"ready": "green", "failed": "red", "progressing": "cyan", "waiting": 
 
 @contextmanager
 def open_live(stream: TextIO, title: str) -> Iterator["Picture"]:
-    """Draw a picture on the terminal `stream` within the block. Its last state stays on the screen, without the spinner."""
+    """Draw a picture on the terminal `stream` within the block. Its last state stays there, without the spinner."""
     console = Console(file=stream, highlight=False)
     picture = Picture(title, console)
     with Live(console=console, get_renderable=picture.render, refresh_per_second=4):

@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 
 from krt.cli import completion
-from krt.cli.commands import whole_parser
+from krt.cli.commands import COMMANDS, whole_parser
 from krt.cli.main import main
 from tests.cli.commands import run
 from tests.fakes.pace import PATIENCE_SECONDS
-
-COMMANDS = ["web", "worker", "all", "notify", "explain", "cluster", "check-policy", "config", "completion"]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +43,7 @@ def bash(scripts: Path, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ([""], COMMANDS),
+        ([""], [*COMMANDS]),
         (["no"], ["notify"]),
         (["c"], ["cluster", "check-policy", "config", "completion"]),
         (["notify", "--wa"], ["--wait"]),

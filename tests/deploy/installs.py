@@ -22,7 +22,7 @@ _PIP = re.compile(r"(?:.*/)?pip[\d.]*")
 _OTHERS = {"uv", "uvx", "pipx", "poetry", "pdm", "conda", "easy_install"}
 _INSTALLING = {"install", "wheel", "download", "sync", "run", "add"}
 # For a person's own machine: pipx takes no lock, and docs/operations.md says so beside the command.
-_PERSONS = ("pipx", "install", (".[terminal]",))
+_PERSONS = ("pipx", "install", (".[terminal,completion]",))
 _TODAYS = {"-U", "--upgrade", "--pre", "-c", "--constraint", "--no-require-hashes"}
 
 

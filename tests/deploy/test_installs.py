@@ -36,7 +36,7 @@ def test_the_install_lines_of_this_place_are_seen(place: str) -> None:
         "# pip install anything, says a comment",
         "uv pip compile --generate-hashes requirements.in -o requirements.lock",
         "pip --version; pip uninstall -y pip",
-        "pipx install '.[terminal]'",
+        "pipx install '.[terminal,completion]'",
     ],
 )
 def test_a_line_that_takes_what_is_locked_is_right(script: str) -> None:

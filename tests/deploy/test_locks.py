@@ -12,7 +12,6 @@ ALL = "tests/requirements.lock"
 LOCKS = {
     ALL: PYTHONS,
     "deploy/requirements.lock": ("3.13",),
-    "deploy/terminal/requirements.lock": PYTHONS,
     "deploy/action/requirements.lock": PYTHONS,
 }
 EACH = [(lock, python) for lock, pythons in LOCKS.items() for python in pythons]
@@ -45,14 +44,6 @@ def test_the_lock_of_the_tests_has_what_krt_and_its_extras_ask_for(python: str) 
 def test_the_lock_of_the_image_has_what_krt_asks_for() -> None:
     packages = locked((ROOT / "deploy/requirements.lock").read_text(), "3.13")
     assert [str(each) for each in project_requirements() if is_missing(each, packages, "3.13")] == []
-
-
-@pytest.mark.parametrize("python", PYTHONS)
-def test_the_lock_of_a_terminal_is_that_of_the_image_and_its_extras(python: str) -> None:
-    packages = locked((ROOT / "deploy/terminal/requirements.lock").read_text(), python)
-    wanted = project_requirements("terminal", "completion")
-    assert [str(each) for each in wanted if is_missing(each, packages, python)] == []
-    assert packages.items() >= locked((ROOT / "deploy/requirements.lock").read_text(), python).items()
 
 
 def test_every_lock_is_tried_here_or_is_the_one_that_builds() -> None:
