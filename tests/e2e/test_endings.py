@@ -254,7 +254,10 @@ async def test_restarts_stand_in_the_events_of_the_workload_if_that_is_wanted(
         assert (await site.job("one", "--wait")).code == 0
         await until_on_trio_clock(lambda: _described(cluster, "one"))
     told = json.loads(await cluster.kubectl("events", "--for", "deployment/one", "-o", "json"))["items"]
-    assert [each["reason"] for each in told].count("Restarted") == 1
+    (note,) = [each["message"] for each in told if each["reason"] == "Restarted"]
+    deployment = json.loads(await cluster.kubectl("get", "deployment", "one", "-o", "json"))
+    assert note == f"restarted for {deployment['metadata']['annotations']['krt/cause']}"
+    assert {"actor", "repository", "ref", "sha", "run"} <= {word.partition("=")[0] for word in note.split(" ")}
 
 
 async def _may_create_events(apiserver: ApiServer, cluster: Cluster) -> bool:
@@ -264,7 +267,7 @@ async def _may_create_events(apiserver: ApiServer, cluster: Cluster) -> bool:
 
 
 async def _described(cluster: Cluster, name: str) -> bool:
-    return "restarted for image=" in await cluster.kubectl("describe", "deployment", name)
+    return "restarted for" in await cluster.kubectl("describe", "deployment", name)
 
 
 def granted(account: str, namespace: str, rules: list[Object]) -> tuple[Object, Object]:
