@@ -243,6 +243,8 @@ async def test_a_time_says_how_long_ago_it_was_and_the_exact_time_is_at_hand(krt
         exact = f"{datetime.fromtimestamp(event.milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
         assert text.endswith(f"({exact})")
         assert await browser.script(TITLE, f"event-{event}") == exact
+    await browser.open(f"{krt.page}events/{events[0]}")
+    await says(browser, "2 h ago (", "time")
 
 
 async def test_of_64_events_nothing_is_cut_off_on_a_narrow_screen_and_no_reason_breaks_in_a_word(
