@@ -113,6 +113,7 @@ def test_the_document_says_what_there_is_to_say() -> None:
                 "seconds": 12.4,
                 "warnings": ["zero replicas"],
                 "final": True,
+                "action": "restart",
             },
             {
                 "cluster": "eu",
@@ -127,6 +128,7 @@ def test_the_document_says_what_there_is_to_say() -> None:
                 "warnings": [],
                 "reason": "timed out",
                 "final": True,
+                "action": "restart",
             },
         ],
         "final": True,

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from msgspec import UNSET
 
@@ -11,28 +12,29 @@ from krt.core.kube.object_key import ObjectKey
 from krt.core.report.conclusion import counted, is_absent, left, state_of
 from krt.core.report.presence import Seen, cluster_of
 from krt.core.report.report import FINAL, MOST_TARGETS, Group, GroupState, Report
-from krt.core.report.report_document import ABSENT, LEFT, Document, DocumentOrigin, ListedCluster, ListedTarget
+from krt.core.report.report_document import ABSENT, LEFT, Document, DocumentOrigin, ListedCluster, list_target
 from krt.core.report.target import URGENCY, Target
 
 _LEFT = "its last worker was stopped before the event: nothing is restarted there until one is back"
 
 _Place = tuple[str, ObjectKey]  # the cluster's name, and the workload there
+K = TypeVar("K", bound=tuple[Any, ...])
 
 
 def document(report: Report, seen: Seen) -> Document:
     """The document of `report`, at the time and with the groups that `seen` gives."""
     event, state, waited = report.event, state_of(report, seen), counted(report, seen)
     chosen = _chosen(report, waited)
-    listed = _listed(chosen)
+    listed = most_urgent(chosen)
     return Document(
         id=str(report.id),
         state=state,
         image=event.get("image", ""),
         tags=_tags(event.get("tags", "")),
-        accepted_at=_time(report.accepted_at),
+        accepted_at=rfc3339(report.accepted_at),
         by=_origin(event),
         clusters=_clusters(report, seen, waited, chosen, listed),
-        targets=tuple(_target(*place, target) for place, target in sorted(listed.items())),
+        targets=tuple(list_target(*place, target) for place, target in sorted(listed.items())),
         final=state in FINAL,
         dry_run="dry_run" in event or UNSET,
     )
@@ -53,7 +55,7 @@ def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:
     return {place: target for place, (_, target) in found.items()}
 
 
-def _listed(chosen: Mapping[_Place, Target]) -> dict[_Place, Target]:
+def most_urgent(chosen: Mapping[K, Target]) -> dict[K, Target]:
     """At most MOST_TARGETS of the targets. If there are more, failed and unfinished ones are taken first."""
     if len(chosen) <= MOST_TARGETS:
         return dict(chosen)
@@ -80,7 +82,7 @@ def _clusters(
 
 
 def _left(name: str, seen: Seen) -> ListedCluster:
-    seen_at = _time(seen.groups[name].last)
+    seen_at = rfc3339(seen.groups[name].last)
     return ListedCluster(cluster_of(name), LEFT, _LEFT, more=UNSET, seen_at=seen_at, final=False)
 
 
@@ -92,25 +94,8 @@ def _cluster(name: str, report: Report, seen: Seen, more: int) -> ListedCluster:
         state=ABSENT if absent else group.state,
         reason=group.reason or UNSET,
         more=more or UNSET,
-        seen_at=_time(sighting.last) if sighting else UNSET,
+        seen_at=rfc3339(sighting.last) if sighting else UNSET,
         final=group.final and not absent,
-    )
-
-
-def _target(cluster: str, key: ObjectKey, target: Target) -> ListedTarget:
-    return ListedTarget(
-        cluster,
-        kind=key.kind,
-        namespace=key.namespace,
-        name=key.name,
-        state=target.state,
-        updated=target.updated,
-        available=target.available,
-        desired=target.desired,
-        seconds=target.seconds,
-        warnings=target.warnings,
-        reason=target.reason or UNSET,
-        final=target.final,
     )
 
 
@@ -123,7 +108,8 @@ def _tags(text: str) -> tuple[str, ...]:
     return tuple(str(tag).encode(errors="replace").decode() for tag in tags) if isinstance(tags, list) else ()
 
 
-def _time(seconds: float) -> str:
+def rfc3339(seconds: float) -> str:
+    """The time, in seconds since the epoch, as the document has it; "" if it is no date."""
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):  # an id that somebody wrote by hand may be no date

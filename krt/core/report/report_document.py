@@ -1,5 +1,7 @@
 """The document of a report: krt web sends it, the page shows it, and `krt notify` reads it. Pure.
 
+A delivery's report is such a document, too (`krt.core.delivery.delivery_report`). It has no image, tags and origin.
+
 A reader may meet the document of an older or newer krt web. So most fields have a default, and a state may be a word
 that the reader does not know. `final` beside a state says whether the state can still change; if it is missing, the
 states known here decide. A field that is UNSET is left out of the JSON.
@@ -9,14 +11,21 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from krt.core.kube.object_key import ObjectKey
+from krt.core.report.action import Action
 from krt.core.report.report import FINAL, FINAL_GROUPS
-from krt.core.report.target import FINAL_TARGETS
+from krt.core.report.target import FINAL_TARGETS, Target
 
 ABSENT, LEFT = "absent", "left"  # states of a cluster in addition to those of GroupState
 
 
 class ListedTarget(msgspec.Struct, frozen=True):
-    """One workload. `updated`, `available` and `desired` are numbers of pods; `seconds` counts since the restart."""
+    """One object, and what krt does to it.
+
+    `action` is one of Action, `change` one of ObjectChange: each may be a word that the reader does not know. Events
+    have no `change`, and no `group`, because all their objects are workloads. `updated`, `available` and `desired` are
+    numbers of pods; `seconds` counts since the action.
+    """
 
     cluster: str = ""
     kind: str = ""
@@ -30,16 +39,37 @@ class ListedTarget(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     reason: str | UnsetType | None = None
     final: bool | None = None
+    action: str = Action.RESTART
+    change: str | UnsetType | None = UNSET
+    group: str | UnsetType | None = UNSET
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
-        """The values that tell this workload from the others of the document."""
-        return self.cluster, self.kind, self.namespace, self.name
+    def key(self) -> tuple[str, ...]:
+        """The values that tell this target from the others of the document."""
+        return self.cluster, self.kind, self.group or "", self.namespace, self.name, self.action
 
     @property
     def is_settled(self) -> bool:
-        """Whether the workload's state is final."""
+        """Whether the object's state is final."""
         return self.state in FINAL_TARGETS if self.final is None else self.final
+
+
+def list_target(cluster: str, key: ObjectKey, target: Target) -> ListedTarget:
+    """The workload `key` as the document of an event lists it."""
+    return ListedTarget(
+        cluster,
+        kind=key.kind,
+        namespace=key.namespace,
+        name=key.name,
+        state=target.state,
+        updated=target.updated,
+        available=target.available,
+        desired=target.desired,
+        seconds=target.seconds,
+        warnings=target.warnings,
+        reason=target.reason or UNSET,
+        final=target.final,
+    )
 
 
 class ListedCluster(msgspec.Struct, frozen=True):

@@ -1,16 +1,16 @@
-"""The target: one workload of a report, the states that it can be in, and all rules that depend on the state. Pure.
+"""The target: one object of a report, the states that it can be in, and all rules that depend on the state. Pure.
 
 A matched workload goes from `waiting` through `progressing` to `ready`, `failed` or `skipped`. In a dry-run its only
 state is `would_restart`. Of the final states only `skipped` can be followed by another: the workload may come to match
 after all.
 
+The objects of a delivery have the same states. What krt does to them is not their state but their action (`action.py`),
+so a dry-run has one state for all actions: `planned`. Events keep `would_restart`: a krt web that is older than its
+worker would take the report of an event with another state for one that never ends.
+
 All rules about states are in TABLE. The scripts in Valkey, the conclusion about the event, the order of listing and
 the document that a job reads are derived from it. Two modules choose the state: krt.worker.record when a workload is
 matched, and krt.core.restart.progress while its rollout goes on.
-
-`would_restart` names the one action that krt takes on a workload. If krt learns a second one (to apply or delete an
-object), the action becomes a field of Target, and a dry-run gets one state for all actions. Today such a field would
-have one value only; and reports, jobs and the page will have to read `would_restart` even then.
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,15 @@ LAST = 2**53  # above every resource version: no late report of an older version
 
 
 class TargetState(StrEnum):
-    """The state of one workload of a report."""
+    """The state of one object of a report."""
 
     WAITING = "waiting"
     PROGRESSING = "progressing"
     READY = "ready"
     FAILED = "failed"
     SKIPPED = "skipped"
-    WOULD_RESTART = "would_restart"
+    WOULD_RESTART = "would_restart"  # the dry-run of an event
+    PLANNED = "planned"  # the dry-run of a delivery
 
 
 _ANY = frozenset(TargetState)
@@ -42,8 +43,8 @@ class StateRule:
     """The rules of one state.
 
     `final`: the state does not change any more. `may_become`: the states that may replace it. `is_rolling`: an
-    unfinished event with a workload in this state is `rolling`. `is_success`: the restart has succeeded (or, in a
-    dry-run, would be made). `is_folded`: if a report has too many workloads, those in this state are only counted.
+    unfinished event with a workload in this state is `rolling`. `is_success`: the action has succeeded (or, in a
+    dry-run, would be taken). `is_folded`: if a report has too many workloads, those in this state are only counted.
     """
 
     may_become: frozenset[TargetState]
@@ -60,6 +61,7 @@ TABLE: Mapping[TargetState, StateRule] = {
     TargetState.WAITING: StateRule(_ANY, final=False, is_rolling=True),
     TargetState.READY: StateRule(_NONE, is_rolling=True, is_success=True, is_folded=True),
     TargetState.WOULD_RESTART: StateRule(_NONE, is_success=True, is_folded=True),
+    TargetState.PLANNED: StateRule(_NONE, is_success=True, is_folded=True),
     TargetState.SKIPPED: StateRule(frozenset({TargetState.WAITING}), is_folded=True),
 }
 
