@@ -3,7 +3,7 @@
 from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import URGENCY
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, ...]  # `ListedTarget.key`
 
 
 class Rows:
