@@ -156,7 +156,7 @@ class ValkeyJournal:
             case _:
                 raise BrokerUnavailable("Valkey answered the adopt script with something that the script never returns")
 
-    async def _read(self, after: str, most: int) -> list[tuple[EventId, dict[str, str]]]:
+    async def _read(self, after: str, most: int) -> list[tuple[EventId, dict[str, str] | None]]:
         """Ids and fields from behind `after`. An entry of more than MOST_ENTRY_BYTES comes without its fields."""
         arguments = [self._group, self._consumer, most, MOST_ENTRY_BYTES, _ENOUGH_BYTES, after]
         return _entries(await self._script(READ_GROUP, [self._keys.journal], arguments))
@@ -192,12 +192,12 @@ class ValkeyJournal:
         return await ask()
 
 
-def _entries(pairs: _Pairs) -> list[tuple[EventId, dict[str, str]]]:
-    return [(_id(entry), _texts(fields)) for entry, fields in pairs]
+def _entries(pairs: _Pairs) -> list[tuple[EventId, dict[str, str] | None]]:
+    return [(_id(entry), None if fields is None else _texts(fields)) for entry, fields in pairs]
 
 
-def _texts(fields: Sequence[bytes] | None) -> dict[str, str]:
-    texts = [field.decode(errors="replace") for field in fields or ()]
+def _texts(fields: Sequence[bytes]) -> dict[str, str]:
+    texts = [field.decode(errors="replace") for field in fields]
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 

@@ -77,6 +77,8 @@ def to_fields(envelope: Envelope) -> dict[str, str]:
 
 def from_fields(entry: Mapping[str, str]) -> Envelope:
     """The envelope that a journal entry's fields hold. Raises EntryUnreadable and EntryFromTheFuture."""
+    if not entry:
+        raise EntryUnreadable("it has no fields, or is larger than any entry of krt's")
     schema = entry.get("schema", "")
     if not _SCHEMA_NUMBER.fullmatch(schema):
         raise EntryUnreadable("its schema is no number")

@@ -109,10 +109,13 @@ class Workloads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A journal entry as read, not yet parsed. `deliveries` counts how often Valkey gave it out, this time included."""
+    """A journal entry as read, not yet parsed. `deliveries` counts how often Valkey gave it out, this time included.
+
+    `fields` is None if the entry was trimmed while a worker held it, and empty if the entry is too large to read.
+    """
 
     id: EventId
-    fields: Mapping[str, str]
+    fields: Mapping[str, str] | None
     deliveries: int
 
 

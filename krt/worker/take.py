@@ -83,7 +83,7 @@ class Taker:
             log.debug("event_was_over", event_id=delivered.id)
             await self._journal.acknowledge(delivered.id)
             return
-        if not delivered.fields:  # the entry was trimmed while a worker held it, or is too large to read
+        if delivered.fields is None:
             await self.expire(delivered.id)
             return
         try:

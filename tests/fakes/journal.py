@@ -204,4 +204,4 @@ class FakeJournal:
         self._group.pending[entry] = Pending(self.consumer, trio.current_time(), deliveries)
 
     def _delivered(self, entry: EventId) -> Delivered:
-        return Delivered(entry, self.stream.entries.get(entry, {}), self._group.pending[entry].deliveries)
+        return Delivered(entry, self.stream.entries.get(entry), self._group.pending[entry].deliveries)

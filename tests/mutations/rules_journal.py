@@ -231,8 +231,8 @@ MUTATIONS = of(
     (
         "test_J4_what_was_trimmed_after_a_lost_reply_is_settled_as_expired",
         "worker/take.py",
-        "if not delivered.fields:",
         "if delivered.fields is None:",
+        "if delivered.id is None:",
     ),
     (
         "test_J4_trimmed_entries_are_told_by_a_real_valkey",

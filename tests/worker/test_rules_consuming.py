@@ -266,7 +266,7 @@ async def test_C3_dead_workers_entries_are_found_behind_any_number_of_living_one
 
 
 @pytest.mark.parametrize("size", [70_000, 2_000_000, 40_000_000])
-async def test_C5_an_entry_of_any_size_is_settled_and_no_other_waits_for_it(client, size):
+async def test_C5_an_entry_of_any_size_is_settled_and_no_other_waits_for_it(client, caplog, size):
     """Seen to fail with entries read in one piece: the connection was cut, and the same entry read again, for ever."""
     cluster = FakeWorkloads(web())
     large = await client.call("XADD", KEYS.journal, "*", "image", b"x" * size)
@@ -279,6 +279,7 @@ async def test_C5_an_entry_of_any_size_is_settled_and_no_other_waits_for_it(clie
 
         await until_on_trio_clock(is_settled)
     assert large.decode() < str(entry)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["entry_unreadable"]
 
 
 async def test_C3_a_worker_that_stops_leaves_its_entries_to_the_others_at_once(client):
@@ -382,13 +383,14 @@ async def test_C4_an_event_that_names_more_than_the_newer_one_waits_for_late_mat
         {"schema": "1", "image": "ghcr.io/acme/shop", "tags": "[[[", "request_id": "r"},
         {"schema": "1", "image": "../shop", "tags": '["dev"]', "request_id": "r"},
         {"": "", "\ufffd": "\ufffd"},
+        {},
     ],
-    ids=["half", "schema", "tags", "image", "bytes"],
+    ids=["half", "schema", "tags", "image", "bytes", "too large"],
 )
 async def test_C5_an_entry_that_nobody_can_read_is_settled_and_the_next_one_handled(
     world, autojump_clock, caplog, fields
 ):
-    """Seen to fail with EntryUnreadable not caught apart: no reason was logged."""
+    """Seen to fail with EntryUnreadable not caught apart: no reason was logged; and with {} taken for a trimmed entry."""
     unreadable, next_one = world.stream.add(fields), world.accept()
     await world.start()
     await world.settled()
