@@ -15,6 +15,7 @@ from tests.apiserver.credentials import write_kubeconfig
 from tests.apiserver.kubectl import Ran, kubectl
 from tests.apiserver.objects import Object, grant
 from tests.fakes.https_proxy import HttpsProxy
+from tests.fakes.polling import until_on_wall_clock
 
 _numbers = itertools.count(1)
 
@@ -88,6 +89,8 @@ class ApiServer:
         accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         await self.request("POST", accounts, {"metadata": {"name": name}})
         await self.apply(*grant(name, namespace, rules, everywhere=everywhere))
+        if rules:
+            await until_on_wall_clock(lambda: self._allows(name, namespace, rules[-1]))
         token = await self.token(namespace, name)
         path = self.kubeconfig(token, namespace=namespace)
         return Account(namespace, name, token, path)
@@ -117,6 +120,15 @@ class ApiServer:
     async def kubectl(self, *arguments: str, kubeconfig: Path | None = None, stdin: str = "") -> Ran:
         """The administrator's, or that of whom the kubeconfig says."""
         return await kubectl(kubeconfig or self.control_plane.kubeconfig, *arguments, stdin=stdin)
+
+    async def _allows(self, account: str, namespace: str, rule: Object) -> bool:
+        """Whether the authorizer knows the rule: it hears of roles and bindings by watches, after the write."""
+        first = {name: rule[name][0] for name in ("apiGroups", "resources", "verbs")}
+        asked = {"group": first["apiGroups"], "resource": first["resources"], "verb": first["verbs"]}
+        named = {"namespace": namespace, "name": next(iter(rule.get("resourceNames", ())), "")}
+        spec = {"user": f"system:serviceaccount:{namespace}:{account}", "resourceAttributes": {**asked, **named}}
+        reviews = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        return bool((await self.request("POST", reviews, {"spec": spec}))["status"]["allowed"])
 
     async def _apply(self, wanted: Object) -> Object:
         response = await self.client.patch(

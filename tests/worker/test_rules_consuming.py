@@ -390,7 +390,7 @@ async def test_C4_an_event_that_names_more_than_the_newer_one_waits_for_late_mat
 async def test_C5_an_entry_that_nobody_can_read_is_settled_and_the_next_one_handled(
     world, autojump_clock, caplog, fields
 ):
-    """Seen to fail with EntryUnreadable not caught apart: no reason was logged. And with {} taken for a trimmed entry."""
+    """Seen to fail with EntryUnreadable not caught apart: no reason was logged; and with {} taken as trimmed."""
     unreadable, next_one = world.stream.add(fields), world.accept()
     await world.start()
     await world.settled()
