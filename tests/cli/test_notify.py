@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from krt.cli.main import main
 from krt.client import exits
 from tests.client.actions import EVENT_ID, REQUEST_TOKEN, Actions, Reply, running
 from tests.client.reports import READY, a_report, a_target
-from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.pace import PATIENCE_SECONDS, slack
 
 
 @pytest.fixture
@@ -275,8 +276,9 @@ def test_no_match_is_no_failure_where_allowed(actions: Actions) -> None:
 
 def test_the_timeout_bounds_the_wait(actions: Actions, capsys: pytest.CaptureFixture[str]) -> None:
     actions.reports = [a_report("rolling", a_target())]
-    assert run("shop:dev", "--wait", "--timeout", "300ms", environ=actions.environ) == 1
-    assert "not finished within 0.3 s" in capsys.readouterr().err
+    seconds = ceil(slack(0.3))
+    assert run("shop:dev", "--wait", "--timeout", f"{seconds}s", environ=actions.environ) == 1
+    assert f"not finished within {seconds} s" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("github", ["true", ""])
