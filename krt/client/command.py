@@ -1,10 +1,7 @@
 """Runs `krt notify`, from its parsed arguments to its exit code."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from signal import SIG_IGN, SIGINT, SIGTERM, Signals, getsignal, signal
 
 import httpx
 import trio
@@ -12,6 +9,7 @@ import trio
 from krt.client import verdict, wait
 from krt.client.call import Announcement, AnnouncingCall, RetryPatience
 from krt.client.console import Console
+from krt.client.interrupt import Interrupt, heard
 from krt.client.outcome import Accepted, NotYet
 from krt.client.token import Tokens, TokenService
 from krt.client.transport import open_http
@@ -29,26 +27,12 @@ class Notification:
     wait: Wait | None = None
 
 
-@dataclass(slots=True)
-class Interrupt:
-    """Ends a run early: the first signal cancels `scope` and is kept in `by`."""
-
-    by: Signals = SIGINT
-    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-
-    def come(self, number: int) -> None:
-        """Cancel the scope because signal `number` arrived."""
-        if not self.scope.cancel_called:
-            self.by = Signals(number)
-            self.scope.cancel()
-
-
 def run(notification: Notification, console: Console) -> int:
     """Run `notify` on Trio, with signal handlers. Returns the exit code. Raises as `notify` does."""
 
     async def until_interrupted() -> int:
         interrupt = Interrupt()
-        with _heard(interrupt):
+        with heard(interrupt):
             return await notify(notification, console, interrupt)
 
     return trio.run(until_interrupted)
@@ -70,24 +54,6 @@ async def notify(notification: Notification, console: Console, interrupt: Interr
     with interrupt.scope:
         return await _send(notification, call, tokens, http, console)
     return verdict.tell_interrupted(call, interrupt.by, console)
-
-
-@contextmanager
-def _heard(interrupt: Interrupt) -> Iterator[None]:
-    """Within the block, SIGINT, SIGTERM and SIGHUP cancel `interrupt.scope`. SIGHUP is left alone under nohup.
-
-    A cancelled request ends at a checkpoint. A KeyboardInterrupt could be raised anywhere in httpx; its generators
-    would then outlive the run and print warnings.
-    """
-    token = trio.lowlevel.current_trio_token()
-    hangup = {Signals[name] for name in ("SIGHUP",) if name in Signals.__members__}
-    ending = [SIGINT, SIGTERM, *(each for each in hangup if getsignal(each) is not SIG_IGN)]
-    before = {each: signal(each, lambda number, _: token.run_sync_soon(interrupt.come, number)) for each in ending}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal(each, handler)
 
 
 async def _send(

@@ -40,7 +40,7 @@ class Console:
 
     `github`: the streams go to GitHub's runner. `as_json`: stdout gets exactly one JSON object, whatever the outcome.
     `animated`: `err` is a terminal that can be redrawn. `outputs`: the file of the step's outputs; None outside of
-    GitHub's jobs.
+    GitHub's jobs. `command`: the name that each line begins with.
     """
 
     out: TextIO
@@ -49,6 +49,7 @@ class Console:
     as_json: bool = False
     animated: bool = False
     outputs: Path | None = None
+    command: str = "krt notify"
 
     def mask(self, secret: str) -> None:
         """Make the runner print *** for `secret` from now on. The runner does not log this command itself."""
@@ -57,7 +58,7 @@ class Console:
 
     def note(self, text: str) -> None:
         """Print one line about the current state."""
-        self.line(f"krt notify: {plain(text)}")
+        self.line(f"{self.command}: {plain(text)}")
 
     def warn(self, text: str) -> None:
         """Print one line that a person should look at, though the command does not fail by it. GitHub annotates it."""
@@ -118,7 +119,7 @@ class Console:
 
     def _annotate(self, level: str, sentence: str) -> None:
         if self.github:
-            self._command(level, sentence, properties=" title=krt notify")
+            self._command(level, sentence, properties=f" title={self.command}")
         else:
             self.note(sentence)
 

@@ -9,9 +9,9 @@ from typing import Protocol
 from krt.client import wording
 from krt.client.console import Console
 from krt.client.report import ReceivedReport
-from krt.core.announce.event import Event
 
 MOST_LINES = 50  # of one report
+_HEADINGS = {"event": "rollout"}
 
 
 class Display(Protocol):
@@ -27,31 +27,34 @@ class Display(Protocol):
 
 
 @contextmanager
-def open_display(console: Console, event: Event) -> Iterator[Display]:
-    """The live picture on an animated console if rich, the extra `terminal`, is installed; else lines."""
-    title = f"{event.image} ({', '.join(event.tags)})"
+def open_display(console: Console, title: str, *, subject: str = "event") -> Iterator[Display]:
+    """The live picture on an animated console if rich, the extra `terminal`, is installed; else lines.
+
+    `subject` is the word for the whole, whose state is told after those of its parts.
+    """
     if console.animated and find_spec("rich"):
         from krt.client import live
 
-        with live.open_live(console.err, title) as display:
+        with live.open_live(console.err, title, console.command) as display:
             yield display
     else:
-        with console.group(f"rollout of {title}"):
-            yield Lines(console)
+        with console.group(f"{_HEADINGS.get(subject, subject)} of {title}"):
+            yield Lines(console, subject)
 
 
 class Lines:
-    """Prints a line for the event, each cluster and each target, whenever its text has changed."""
+    """Prints a line for the whole, each cluster and each target, whenever its text has changed."""
 
-    def __init__(self, console: Console, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, console: Console, subject: str = "event", *, clock: Callable[[], float] = monotonic) -> None:
         self._console = console
+        self._subject = subject
         self._clock = clock
         self._began = clock()
         self._printed: dict[tuple[str, ...], str] = {}
 
     def show(self, report: ReceivedReport) -> None:
         """Print the changes, MOST_LINES at most."""
-        now = {key: text for key, text in _lines(report) if self._printed.get(key) != text}
+        now = {key: text for key, text in self._lines(report) if self._printed.get(key) != text}
         self._printed.update(now)
         for text in list(now.values())[:MOST_LINES]:
             self._console.progress(self._clock() - self._began, text)
@@ -62,10 +65,9 @@ class Lines:
         """Print the text as an ordinary line."""
         self._console.note(text)
 
-
-def _lines(report: ReceivedReport) -> Iterator[tuple[tuple[str, ...], str]]:
-    for number, cluster in enumerate(report.clusters):
-        yield ("cluster", str(number), cluster.name), wording.cluster(cluster)
-    for target in report.targets:
-        yield ("target", *target.key), wording.target(target)
-    yield ("event",), f"event {report.state}"
+    def _lines(self, report: ReceivedReport) -> Iterator[tuple[tuple[str, ...], str]]:
+        for number, cluster in enumerate(each for each in report.clusters if each.name):
+            yield ("cluster", str(number), cluster.name), wording.cluster(cluster)
+        for target in report.targets:
+            yield ("target", *target.key), wording.target(target)
+        yield ("whole",), f"{self._subject} {report.state}"

@@ -28,10 +28,10 @@ _STYLES = {"ready": "green", "failed": "red", "progressing": "cyan", "waiting": 
 
 
 @contextmanager
-def open_live(stream: TextIO, title: str) -> Iterator["Picture"]:
+def open_live(stream: TextIO, title: str, command: str = "krt notify") -> Iterator["Picture"]:
     """Draw a picture on the terminal `stream` within the block. Its last state stays there, without the spinner."""
     console = Console(file=stream, highlight=False)
-    picture = Picture(title, console)
+    picture = Picture(title, console, command)
     with Live(console=console, get_renderable=picture.render, refresh_per_second=4):
         try:
             yield picture
@@ -46,8 +46,9 @@ class Picture:
     cannot draw over lines that it has scrolled away. The last picture shows each text whole.
     """
 
-    def __init__(self, title: str, console: Console) -> None:
+    def __init__(self, title: str, console: Console, command: str = "krt notify") -> None:
         self._title = title
+        self._command = command
         self._console = console
         self._spinner = Spinner("line")
         self._began = monotonic()
@@ -61,7 +62,7 @@ class Picture:
 
     def note(self, text: str) -> None:
         """Print a line above the picture."""
-        self._console.print(_text(f"krt notify: {text}"))
+        self._console.print(_text(f"{self._command}: {text}"))
 
     def end(self) -> None:
         """The next picture is the last: it has no spinner, and every text is whole."""

@@ -5,7 +5,6 @@ import re
 from krt.client import exits, wording
 from krt.client.console import plain
 from krt.client.ending import Ending
-from krt.core.announce.event import Event
 from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import TargetState
 
@@ -14,12 +13,11 @@ MOST_CHARACTERS = 300  # in a cell
 HEAD = "| workload | state | pods | remarks |\n|---|---|---|---|\n"
 
 
-def markdown(ending: Ending, event: Event) -> str:
-    """The section about this event. Text from outside is escaped, so it adds no Markdown or HTML."""
+def markdown(ending: Ending, title: str) -> str:
+    """The section about what `title` names. Text from outside is escaped, so it adds no Markdown or HTML."""
     result = "done" if ending.code == exits.DONE else "not done"
-    title = cell(f"{event.image} ({', '.join(event.tags)})")
     reasons = "".join(f"- {cell(reason)}\n" for reason in ending.reasons)
-    return f"### krt: {title}: {result}\n\n{cell(ending.sentence)}\n\n{reasons}\n{_table(ending)}\n"
+    return f"### krt: {cell(title)}: {result}\n\n{cell(ending.sentence)}\n\n{reasons}\n{_table(ending)}\n"
 
 
 def cell(text: str) -> str:

@@ -53,7 +53,7 @@ async def _follow(
 ) -> Followed | Lost | Refused | Unfinished:
     if accepted.status_url is None:
         return Lost("this server keeps no reports")
-    with open_display(following.console, following.message.event) as display:
+    with open_display(following.console, _title(following)) as display:
         follow = Follow(accepted.status_url, following.tokens, following.patience, wait.pace, display)
         with trio.move_on_at(deadline):
             return await follow.to_end(http)
@@ -64,6 +64,11 @@ def _summarise(its_end: Ending, wait: Wait, following: Following) -> None:
     if wait.summary is None:
         return
     try:
-        step_files.append(wait.summary, summary.markdown(its_end, following.message.event))
+        step_files.append(wait.summary, summary.markdown(its_end, _title(following)))
     except OSError as error:
         following.console.warn(f"no job summary was written: {error.strerror}")
+
+
+def _title(following: Following) -> str:
+    event = following.message.event
+    return f"{event.image} ({', '.join(event.tags)})"

@@ -10,10 +10,9 @@ from krt.client.console import Console
 from krt.client.display import MOST_LINES, Lines, open_display
 from krt.client.live import MOST_ROWS, Picture
 from krt.client.report import ReceivedReport
-from krt.core.announce import event
 from tests.client.reports import a_cluster, a_document, a_target
 
-EVENT = event.build("ghcr.io/acme/shop", ["dev", "v1"])
+TITLE = "ghcr.io/acme/shop (dev, v1)"
 HOSTILE = "\n::error::x\x1b[2J##[error]y[red]z"
 
 
@@ -68,7 +67,7 @@ def test_a_thousand_targets_do_not_drown_the_log() -> None:
 
 def test_on_github_the_lines_are_one_group() -> None:
     console = a_console(github=True)
-    with open_display(console, EVENT) as lines:
+    with open_display(console, TITLE) as lines:
         lines.show(a_report("ready", clusters=[]))
         lines.note("krt web answered 503; trying again")
     first, *_, note, last = said(console)
@@ -79,7 +78,7 @@ def test_on_github_the_lines_are_one_group() -> None:
 
 def test_the_group_is_closed_by_an_interrupt_too() -> None:
     console = a_console(github=True)
-    with pytest.raises(KeyboardInterrupt), open_display(console, EVENT):
+    with pytest.raises(KeyboardInterrupt), open_display(console, TITLE):
         raise KeyboardInterrupt
     assert said(console)[-1] == "::endgroup::"
 
@@ -89,7 +88,7 @@ def test_nothing_in_a_report_commands_the_runner() -> None:
     target = a_target(
         HOSTILE, HOSTILE, cluster=HOSTILE, kind=HOSTILE, namespace=HOSTILE, reason=HOSTILE, warnings=[HOSTILE]
     )
-    with open_display(console, EVENT) as lines:
+    with open_display(console, TITLE) as lines:
         lines.show(a_report(HOSTILE, target, clusters=[a_cluster(HOSTILE, HOSTILE, reason=HOSTILE)]))
         lines.note(HOSTILE)
     printed = said(console)
@@ -101,12 +100,12 @@ def test_nothing_in_a_report_commands_the_runner() -> None:
 
 def test_a_terminal_without_rich_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(display, "find_spec", lambda _: None)
-    with open_display(a_console(animated=True), EVENT) as lines:
+    with open_display(a_console(animated=True), TITLE) as lines:
         assert isinstance(lines, Lines)
 
 
 def test_a_terminal_gets_a_picture() -> None:
-    with open_display(a_console(animated=True), EVENT) as picture:
+    with open_display(a_console(animated=True), TITLE) as picture:
         assert isinstance(picture, Picture)
 
 

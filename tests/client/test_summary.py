@@ -13,11 +13,12 @@ from krt.core.announce import event
 from tests.client.reports import a_document, a_target
 
 EVENT = event.build("ghcr.io/acme/shop", ["dev"])
+TITLE = "ghcr.io/acme/shop (dev)"
 
 
 def a_page(state: str, *targets: dict[str, object]) -> str:
     report = msgspec.convert(a_document(state, *targets), ReceivedReport)
-    return markdown(ending.of(Followed(report), EVENT, allow_no_match=False), EVENT)
+    return markdown(ending.of(Followed(report), EVENT, allow_no_match=False), TITLE)
 
 
 def shown(page: str) -> str:
@@ -44,7 +45,7 @@ def test_a_failure_has_its_reasons_and_the_failed_first() -> None:
 
 def test_without_a_report_there_is_no_table() -> None:
     its = ending.of(Lost("this server keeps no reports"), EVENT, allow_no_match=False)
-    assert "|" not in shown(markdown(its, EVENT))
+    assert "|" not in shown(markdown(its, TITLE))
 
 
 def test_a_thousand_targets_fit_the_page() -> None:

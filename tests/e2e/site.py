@@ -20,6 +20,7 @@ from krt.client.call import Announcement, RetryPatience
 from krt.client.command import Notification
 from krt.client.console import Console
 from krt.client.follow import QuestionPace
+from krt.client.interrupt import Interrupt
 from krt.client.token import TokenService
 from krt.client.wait import Wait
 from krt.core.announce.event import build
@@ -92,7 +93,7 @@ class Site:
             patience=RetryPatience(),
             wait=Wait(PATIENCE_SECONDS, pace=QuestionPace(absent_seconds=absent_seconds)),
         )
-        code = await command.notify(notification, Console(out, err), command.Interrupt())
+        code = await command.notify(notification, Console(out, err), Interrupt())
         return Ended(code, out.getvalue(), err.getvalue(), trio.current_time())
 
     async def gone(self, cluster: str) -> None:

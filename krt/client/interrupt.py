@@ -1,0 +1,40 @@
+"""Ends a command by the signals that end a process, at a point at which its connections can be closed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from signal import SIG_IGN, SIGINT, SIGTERM, Signals, getsignal, signal
+
+import trio
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """Ends a run early: the first signal cancels `scope` and is kept in `by`."""
+
+    by: Signals = SIGINT
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def come(self, number: int) -> None:
+        """Cancel the scope because signal `number` arrived."""
+        if not self.scope.cancel_called:
+            self.by = Signals(number)
+            self.scope.cancel()
+
+
+@contextmanager
+def heard(interrupt: Interrupt) -> Iterator[None]:
+    """Within the block, SIGINT, SIGTERM and SIGHUP cancel `interrupt.scope`. SIGHUP is left alone under nohup.
+
+    A cancelled request ends at a checkpoint. A KeyboardInterrupt could be raised anywhere in httpx; its generators
+    would then outlive the run and print warnings.
+    """
+    token = trio.lowlevel.current_trio_token()
+    hangup = {Signals[name] for name in ("SIGHUP",) if name in Signals.__members__}
+    ending = [SIGINT, SIGTERM, *(each for each in hangup if getsignal(each) is not SIG_IGN)]
+    before = {each: signal(each, lambda number, _: token.run_sync_soon(interrupt.come, number)) for each in ending}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal(each, handler)
