@@ -81,12 +81,13 @@ class InputReader:
         """Add a problem for each input that is not in `known`, with the known one of a similar name."""
         for key in list(self._inputs)[:_MOST_SHOWN]:
             if key not in known:
-                named = ascii(str(key)[:_MOST_SHOWN])[1:-1]
+                named = ascii(str(key)[:_MOST_SHOWN])[1:-1][:_MOST_SHOWN]  # one character may become ten
                 close = get_close_matches(named, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else f"krt knows {', '.join(known)}"
                 self.problems.append(f"inputs.{named} is unknown: {hint}")
 
 
 def shown(text: str) -> str:
-    """The text in quotes, cut to 100 characters."""
-    return repr(text[:_MOST_SHOWN])
+    """The text in quotes, cut to 100 characters; one that cannot be printed counts as the several that stand for it."""
+    quoted = repr(text[:_MOST_SHOWN])
+    return quoted if len(quoted) <= _MOST_SHOWN + 2 else f"{quoted[:_MOST_SHOWN]}…{quoted[-1]}"

@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from krt.core.delivery.module_inputs import ModuleInputs, read_inputs
@@ -182,6 +182,8 @@ VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.
 KEYS = st.sampled_from([*SEED, "kubeconfig_path", "ensure_namespace", "kubectl_bin"]) | st.text() | st.integers()
 
 
+@example({"\x1f" + "\u0100" * 99: None, "\U0001f600" * 100: "\x1f" * 100}, False)
+@example({"namespace": "<" + "\U000e0001" * 100 + ">"}, False)
 @given(st.dictionaries(KEYS, VALUES, max_size=12), st.booleans())
 def test_whatever_is_written_it_is_read_or_refused_by_short_lines(inputs: dict[Any, Any], destroy: bool) -> None:
     try:
