@@ -1,0 +1,100 @@
+"""The report of a delivery while it goes on: shown after changes, at most ten times a second."""
+
+import time
+from collections.abc import Iterable
+
+import trio
+from msgspec.structs import replace as replace_parts
+
+from krt.core.delivery.delivery_report import DeliveryReport, Place, Show, delivery_document
+from krt.core.delivery.ownership import Owner
+from krt.core.kube.object_key import ObjectKey
+from krt.core.reason import readable
+from krt.core.report.action import Action, ObjectChange
+from krt.core.report.report import EventState
+from krt.core.report.report_document import Document
+from krt.core.report.target import Target, TargetState
+
+_PAUSE_SECONDS = 0.1  # a document of 1,000 targets takes a few milliseconds
+
+
+class Progress:
+    """Every target of the delivery, with its state."""
+
+    def __init__(self, owner: Owner, show: Show, *, is_dry_run: bool) -> None:
+        self._report = DeliveryReport(str(owner), time.time(), is_dry_run=is_dry_run)
+        self._show = show
+        self._targets: dict[Place, Target] = {}
+        self._changes: dict[Place, ObjectChange] = {}
+        self._began: dict[Place, float] = {}
+        self._is_news = trio.Event()
+
+    def put(self, place: Place, target: Target, change: ObjectChange | None = None) -> None:
+        """Replace the target of this place. `change` stays as it was if it is None."""
+        self._targets[place] = target
+        if change:
+            self._changes[place] = change
+        self._is_news.set()
+
+    def say(
+        self, key: ObjectKey, action: Action, state: TargetState, *reason: str, change: ObjectChange | None = None
+    ) -> None:
+        """The state of an object that krt applies or deletes, with the seconds since it was first progressing."""
+        place = Place(key, action)
+        if state is TargetState.PROGRESSING:
+            self._began.setdefault(place, trio.current_time())
+        seconds = trio.current_time() - self._began.get(place, trio.current_time())
+        self.put(place, Target(state, readable(*reason), seconds=round(seconds, 1)), change)
+
+    def expect(self, keys: Iterable[ObjectKey], action: Action) -> None:
+        """The objects wait for this action."""
+        for key in keys:
+            self.put(Place(key, action), Target(TargetState.WAITING))
+
+    def fail_unsettled(self, problem: str) -> None:
+        """Each target that is progressing has failed for this reason, and its own."""
+        for place, target in self._targets.items():
+            if target.state is TargetState.PROGRESSING:
+                reason = readable(problem, target.reason)
+                self._targets[place] = replace_parts(target, state=TargetState.FAILED, reason=reason)
+        self._is_news.set()
+
+    def skip_unbegun(self, reason: str) -> None:
+        """Each target that still waits is skipped for this reason."""
+        for place, target in self._targets.items():
+            if target.state is TargetState.WAITING:
+                self._targets[place] = Target(TargetState.SKIPPED, reason)
+        self._is_news.set()
+
+    def has_failed(self) -> bool:
+        """Whether any target has failed."""
+        return any(target.state is TargetState.FAILED for target in self._targets.values())
+
+    def begin(self) -> None:
+        """From now on krt writes."""
+        self._move(EventState.ROLLING, "")
+
+    def end(self, state: EventState, problem: str = "") -> Document:
+        """The last document, after it was shown."""
+        self._move(state, problem)
+        document = self._document()
+        self._show(document)
+        return document
+
+    async def keep_showing(self) -> None:
+        """Show each change, until cancelled."""
+        while True:
+            await self._is_news.wait()
+            self._is_news = trio.Event()
+            self._show(self._document())
+            await trio.sleep(_PAUSE_SECONDS)
+
+    def _move(self, state: EventState, problem: str) -> None:
+        report = self._report
+        self._report = DeliveryReport(
+            report.owner, report.began_at, state, readable(problem), report.cluster, report.is_dry_run
+        )
+        self._is_news.set()
+
+    def _document(self) -> Document:
+        return delivery_document(self._report, self._targets, self._changes)

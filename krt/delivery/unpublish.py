@@ -1,0 +1,56 @@
+"""Deletes a published Secret: the one function behind `krt destroy` and `krt unpublish`. It restarts nothing."""
+
+from krt.cluster import objects
+from krt.cluster.object_errors import PreconditionFailed
+from krt.core.delivery.secret_bundle import BUNDLE_SHA256
+from krt.core.kube.builtin import SECRET
+from krt.core.kube.fields import text_at
+from krt.core.report.action import Action, ObjectChange
+from krt.core.report.report import EventState
+from krt.core.report.target import Target, TargetState
+from krt.delivery.errors import DeliveryFailed, DeliveryRefused
+from krt.delivery.plan import planned
+from krt.delivery.publishing import Body, Publishing
+from krt.errors import NotThere
+
+ALREADY_GONE = "it was not there"
+_GOING = "it goes once its finalizers have run"
+
+
+async def unpublish(run: Publishing, *, is_dry_run: bool = False) -> None:
+    """Delete the Secret; the namespace stays. If the Secret does not exist, all is well.
+
+    Raises DeliveryRefused if the Secret was not published, and DeliveryFailed.
+    """
+    with run.reported(EventState.DONE if is_dry_run else EventState.READY):
+        await _unpublish(run, is_dry_run=is_dry_run)
+
+
+async def _unpublish(run: Publishing, *, is_dry_run: bool) -> None:
+    live = await run.read_secret()
+    if live is None:
+        target = Target(TargetState.READY, reason=ALREADY_GONE)
+        run.tell(run.key, Action.DELETE, target, ObjectChange.UNCHANGED)
+        return
+    if not text_at(live, "metadata", "annotations", BUNDLE_SHA256):
+        why = f"it has no annotation {BUNDLE_SHA256}"
+        raise DeliveryRefused(f"{run.publication} was not published by krt, for {why}: delete it with kubectl")
+    if not is_dry_run:
+        await run.begin_write()
+    is_gone = await _delete(run, live, is_dry_run=is_dry_run)
+    reason = "" if is_gone else _GOING
+    target = planned(reason) if is_dry_run else Target(TargetState.READY, reason=reason)
+    run.tell(run.key, Action.DELETE, target, ObjectChange.DELETED)
+
+
+async def _delete(run: Publishing, live: Body, *, is_dry_run: bool) -> bool:
+    async def call() -> bool:
+        uid = text_at(live, "metadata", "uid")
+        return await objects.delete(run.transport, SECRET, run.key, uid=uid, dry_run=is_dry_run)
+
+    try:
+        return await run.ask(f"deleting {run.key}", call)
+    except NotThere:
+        return True
+    except PreconditionFailed as error:
+        raise DeliveryFailed(f"{run.publication} was made anew while krt deleted it: try again") from error
