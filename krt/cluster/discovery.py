@@ -95,6 +95,12 @@ class Discovery:
         api_version = f"{group}/{version}" if group and version else group or version or "the core group"
         raise NotServed(f"the API server serves no {kind} of {api_version}")
 
+    async def namespaced(self) -> tuple[Resource, ...]:
+        """One resource for each namespaced kind. Raises as `find`. An older server tells only the kinds asked for."""
+        await self._ask_once("", self._asks)
+        found = {(each.group, each.plural): each for each in reversed((*BUILT_IN, *self._heard)) if each.namespaced}
+        return tuple(found.values())
+
     async def _ask_once(self, group: str, asks: int) -> None:
         """Ask about the group, unless another task has asked about it since the number of questions was `asks`."""
         async with self._lock:

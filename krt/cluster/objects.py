@@ -44,6 +44,25 @@ async def read(transport: Transport, resource: Resource, key: ObjectKey) -> Body
     return decoded(_object, body)
 
 
+async def create(
+    transport: Transport, resource: Resource, key: ObjectKey, body: Mapping[str, Any], *, manager: str
+) -> Body:
+    """Create the object. Raises AlreadyThere if one has the name, ObjectInvalid, ObjectTooLarge, and NotThere if the
+    namespace is missing.
+    """
+    _, answer = await _ask(
+        transport,
+        "POST",
+        resource,
+        key,
+        params={"fieldManager": manager},
+        content=_encoded(key, body),
+        headers={"Content-Type": "application/json"},
+        told=Mask(body).status if resource == SECRET else as_sent,
+    )
+    return decoded(_object, answer)
+
+
 async def apply(
     transport: Transport,
     resource: Resource,
@@ -128,25 +147,31 @@ async def delete(
 async def _patch(
     transport: Transport, resource: Resource, key: ObjectKey, content: Any, media_type: str, params: Mapping[str, str]
 ) -> Applied:
-    sent = msgspec.json.encode(content)
-    if len(sent) > _MOST_SENT_BYTES:
-        raise ObjectTooLarge(f"{key} has {len(sent)} bytes; an API server takes {_MOST_SENT_BYTES} at most")
     status, body = await _ask(
         transport,
         "PATCH",
         resource,
         key,
         params=params,
-        content=sent,
+        content=_encoded(key, content),
         headers={"Content-Type": f"application/{media_type}"},
         told=Mask(content).status if resource == SECRET else as_sent,
     )
     return Applied(decoded(_object, body), status == 201)
 
 
+def _encoded(key: ObjectKey, content: Any) -> bytes:
+    sent = msgspec.json.encode(content)
+    if len(sent) > _MOST_SENT_BYTES:
+        raise ObjectTooLarge(f"{key} has {len(sent)} bytes; an API server takes {_MOST_SENT_BYTES} at most")
+    return sent
+
+
 async def _ask(transport: Transport, method: str, resource: Resource, key: ObjectKey, **more: Any) -> tuple[int, bytes]:
     try:
-        path = resource.object_path(key.namespace, key.name)
+        is_new = method == "POST"
+        namespace = key.namespace or None
+        path = resource.collection_path(namespace) if is_new else resource.object_path(key.namespace, key.name)
         return await transport.ask(method, path, seconds=_SECONDS, **more)
     except Unaddressable as error:
         raise ClusterRefused(f"{key}: {error}") from error

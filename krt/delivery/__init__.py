@@ -1,5 +1,7 @@
-"""Delivery: puts objects on a cluster, restarts what uses them, waits for it, and reports.
+"""Delivery: puts objects on a cluster, restarts what uses them, waits for it, prunes, and reports.
 
-Responsible for the calls of a delivery, for their order and their deadlines. Every decision about an object is in
-`krt.core.delivery`; the calls themselves are in `krt.cluster`. `publish.py` delivers a file as a Secret.
+Responsible for the calls of a delivery, for their order and their deadlines, and for the inventory of an owner's
+objects. Every decision about an object is in `krt.core.delivery`; the calls themselves are in `krt.cluster`. Start with
+`deliver.py` and `destroy.py` for any objects (docs/decisions/0013 says how many requests they send, and why);
+`publish.py` delivers a file as a Secret.
 """

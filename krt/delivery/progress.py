@@ -46,6 +46,10 @@ class Progress:
         seconds = trio.current_time() - self._began.get(place, trio.current_time())
         self.put(place, Target(state, readable(*reason), seconds=round(seconds, 1)), change)
 
+    def tell(self, *problem: str) -> None:
+        """What the whole delivery waits for at present."""
+        self._move(self._report.state, "; ".join(problem))
+
     def expect(self, keys: Iterable[ObjectKey], action: Action) -> None:
         """The objects wait for this action."""
         for key in keys:
@@ -65,6 +69,16 @@ class Progress:
             if target.state is TargetState.WAITING:
                 self._targets[place] = Target(TargetState.SKIPPED, reason)
         self._is_news.set()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether krt may have written."""
+        return self._report.state is not EventState.ACCEPTED
+
+    def is_ready(self, key: ObjectKey, action: Action) -> bool:
+        """Whether the action on this object has ended well."""
+        target = self._targets.get(Place(key, action))
+        return target is not None and target.state is TargetState.READY
 
     def has_failed(self) -> bool:
         """Whether any target has failed."""

@@ -31,7 +31,11 @@ class InventoryUnreadable(ValueError):
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One object. `uid` is "" until krt has applied the object; `created`: krt has created the object."""
+    """One object. `uid` is "" until krt has applied the object; `created`: krt has created the object.
+
+    `checksum` is that of the manifest that krt has applied, "" until then. `applied` is the time that the API server
+    noted for krt's fields of the object, as RFC 3339 writes it: an apply that changes nothing leaves it as it is.
+    """
 
     group: str = ""
     kind: str
@@ -39,6 +43,8 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     name: str
     uid: str = ""
     created: bool = False
+    checksum: str = ""
+    applied: str = ""
 
     @property
     def key(self) -> ObjectKey:

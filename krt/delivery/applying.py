@@ -1,0 +1,109 @@
+"""Applies the objects of a delivery, stage by stage: each stage is current before the next one begins."""
+
+from functools import partial
+
+from krt.cluster.object_errors import NotServed
+from krt.cluster.objects import Applied
+from krt.core.delivery.stages import in_stages
+from krt.core.kube.kstatus import status_of
+from krt.core.kube.object_status import ObjectState
+from krt.core.report.action import Action
+from krt.core.report.target import TargetState
+from krt.delivery.at_once import each, patiently
+from krt.delivery.brought import brought_by, is_namespace
+from krt.delivery.order import Delivery, End, NotDelivered
+from krt.delivery.putting import OwnedByAnother, put
+from krt.delivery.run import Run
+from krt.delivery.step import Step, inventory_after, inventory_before
+from krt.delivery.waiting import Awaited, say, until_current
+from krt.errors import ClusterError, NotThere
+
+_CONTAINERS = {("", "Namespace"), ("apiextensions.k8s.io", "CustomResourceDefinition")}
+_UNWRITTEN = "the inventory cannot be written yet"
+
+
+class Applying:
+    """The applies of one delivery."""
+
+    def __init__(self, run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
+        self._run, self._order, self._steps = run, order, steps
+        self._brought = brought_by(order)
+        self._is_noted = False
+
+    async def apply(self) -> None:
+        """Apply everything. Raises NotDelivered at the end of a stage in which an object has failed."""
+        by_key = {step.key: step for step in self._steps}
+        stages = in_stages(step.manifest for step in self._steps)
+        for stage in stages or ((),):
+            await self._note_before([by_key[manifest.key] for manifest in stage])
+            await self._stage([by_key[manifest.key] for manifest in stage])
+
+    async def note(self) -> None:
+        """Write the objects that were applied into the inventory."""
+        if self._is_noted:
+            inventory = self._run.inventory
+            await inventory.save(inventory_after(inventory.now, self._steps, self._run.owner))
+
+    async def _note_before(self, steps: list[Step]) -> None:
+        """Write the union into the inventory, unless the inventory's namespace comes with this very stage."""
+        if self._is_noted:
+            return
+        run = self._run
+        save = partial(run.inventory.save, inventory_before(run.inventory.now, self._steps))
+        tell = partial(run.progress.tell, _UNWRITTEN)
+        try:
+            await patiently(save, tell)
+        except NotThere:
+            if await run.ensure(self._order.inventory_namespace):
+                await patiently(save, tell)
+            elif any(is_namespace(step.key) for step in steps):
+                return
+            else:
+                raise
+        self._is_noted = True
+
+    async def _stage(self, steps: list[Step]) -> None:
+        await each(steps, self._apply)
+        self._end_if_failed()
+        if any(step.is_new and step.key[:2] in _CONTAINERS for step in steps):
+            await self.note()  # later nobody can tell that krt has created them, and may delete them
+        awaited = [await self._awaited(step) for step in steps if not _is_current(step)]
+        if awaited and not await until_current(self._run, awaited):
+            self._end_if_failed()
+
+    async def _apply(self, step: Step) -> bool:
+        tell = partial(self._run.progress.say, step.key, Action.APPLY)
+        progressing = partial(tell, TargetState.PROGRESSING)
+        progressing()
+        may_appear = partial(self._brought.explains, step.key)
+        try:
+            applied = await patiently(partial(self._put, step), progressing, may_appear=may_appear)
+        except ClusterError as error:
+            tell(TargetState.FAILED, f"Conflict: {error}" if isinstance(error, OwnedByAnother) else str(error))
+            return False
+        progressing(change=step.note(applied, self._run.owner))
+        say(self._run.progress, step.key, status_of(applied.body))
+        return True
+
+    async def _put(self, step: Step) -> Applied:
+        try:
+            return await put(self._run, step, self._order.is_living, dry_run=False)
+        except NotServed:
+            raise
+        except NotThere:
+            if not await self._run.ensure(step.key.namespace):
+                raise
+            return await put(self._run, step, self._order.is_living, dry_run=False)
+
+    async def _awaited(self, step: Step) -> Awaited:
+        resource = await self._run.discovery.find(step.key.group, step.key.kind, step.manifest.version)
+        return Awaited(step.key, resource, step.applied or {})
+
+    def _end_if_failed(self) -> None:
+        if self._run.progress.has_failed():
+            self._run.progress.skip_unbegun("not applied, because an object before it has failed")
+            raise NotDelivered(End.FAILED)
+
+
+def _is_current(step: Step) -> bool:
+    return step.applied is not None and status_of(step.applied).state is ObjectState.CURRENT

@@ -1,0 +1,105 @@
+"""Delivers the objects of one owner: look, apply in stages, wait, prune. One function, one report."""
+
+from functools import partial
+
+import trio
+
+from krt.cluster.discovery import Discovery
+from krt.cluster.transport import Transport
+from krt.core.delivery.delivery_report import Show
+from krt.core.report.action import Action
+from krt.delivery.applying import Applying
+from krt.delivery.at_once import patiently
+from krt.delivery.looking import Looking
+from krt.delivery.order import Delivery, DeliveryResult, End, NotDelivered
+from krt.delivery.progress import Progress
+from krt.delivery.pruning import Pruning
+from krt.delivery.reporting import reported
+from krt.delivery.run import Run
+from krt.delivery.step import Step, steps_of
+from krt.delivery.stored_inventory import StoredInventory
+
+_NOTE_SECONDS = 10.0  # for the last note into the inventory, after a failure
+
+
+async def deliver(transport: Transport, order: Delivery, show: Show) -> DeliveryResult:
+    """Make the cluster hold the owner's objects as `order` says.
+
+    Needs an HTTP client with at least MOST_AT_ONCE + MOST_WATCHES connections. Raises no error of the cluster: the
+    report tells each. If it is cancelled, the inventory has every object that may have been written.
+    """
+    progress = Progress(order.owner, show, is_dry_run=order.is_dry_run)
+    inventory = StoredInventory(transport, order.owner, order.inventory_namespace)
+    ensured = {each.name: each for each in order.ensured}
+    run = Run(transport, order.owner, progress, inventory, Discovery(transport), ensured)
+    return await reported(progress, partial(_deliver, run, order))
+
+
+async def _deliver(run: Run, order: Delivery) -> End:
+    _check(order)
+    run.progress.expect((each.key for each in order.manifests), Action.APPLY)
+    with trio.move_on_after(order.timeout_seconds) as deadline:
+        steps = await _looked_at(run, order)
+        if not order.is_dry_run:
+            await _apply(run, order, steps)
+    if deadline.cancelled_caught:
+        raise _late(run, order.timeout_seconds)
+    if order.is_dry_run:
+        await _pruning(run, order).prune()
+        return End.PLANNED
+    return await _finish(run, order)
+
+
+def _check(order: Delivery) -> None:
+    keys = [each.key for each in order.manifests]
+    if twice := sorted({str(key) for key in keys if keys.count(key) > 1} if len(set(keys)) < len(keys) else ()):
+        raise NotDelivered(End.REFUSED, f"nothing was written: {', '.join(twice)} stands in the delivery twice")
+
+
+async def _looked_at(run: Run, order: Delivery) -> tuple[Step, ...]:
+    await patiently(run.inventory.load, partial(run.progress.tell, "the inventory cannot be read yet"))
+    steps = steps_of(order, run.inventory.now)
+    await Looking(run, order).look(steps)
+    return steps
+
+
+async def _apply(run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
+    run.progress.begin()
+    applying = Applying(run, order, steps)
+    try:
+        await applying.apply()
+    except NotDelivered:
+        if order.prunes_on_failure:
+            await _prune(run, order)
+        raise
+    finally:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + _NOTE_SECONDS):
+            await applying.note()
+
+
+def _late(run: Run, seconds: float) -> NotDelivered:
+    late = f"not ready within {seconds:g} s"
+    run.progress.fail_unsettled(late)
+    run.progress.skip_unbegun("not applied in time")
+    return NotDelivered(End.FAILED, late)
+
+
+async def _finish(run: Run, order: Delivery) -> End:
+    if problem := await order.before_pruning(run.progress):
+        raise NotDelivered(End.FAILED, problem)
+    await _prune(run, order)
+    return End.FAILED if run.progress.has_failed() else End.READY
+
+
+async def _prune(run: Run, order: Delivery) -> None:
+    pruning = _pruning(run, order)
+    with trio.move_on_after(order.timeout_seconds) as deadline:
+        await pruning.prune()
+    if deadline.cancelled_caught:
+        run.progress.fail_unsettled(f"not gone within {order.timeout_seconds:g} s")
+    await run.inventory.save(run.inventory.now.without(pruning.gone))
+
+
+def _pruning(run: Run, order: Delivery) -> Pruning:
+    entries = run.inventory.now.beside({each.key for each in order.manifests})
+    return Pruning(run, entries, extent=order.extent, own_namespace=order.own_namespace, is_dry_run=order.is_dry_run)

@@ -1,0 +1,85 @@
+"""Looks at every new or changed object before the first write: if one is refused, nothing is written.
+
+krt passes over an object if its manifest was applied before, or if its namespace or kind comes with the delivery.
+"""
+
+from functools import partial
+
+from krt.cluster import objects
+from krt.cluster.objects import Applied
+from krt.core.delivery.takeover import take_over
+from krt.core.kube.fields import text_at
+from krt.core.report.action import Action, ObjectChange
+from krt.core.report.target import TargetState
+from krt.delivery.at_once import each, patiently
+from krt.delivery.brought import brought_by
+from krt.delivery.order import Delivery, End, NotDelivered
+from krt.delivery.putting import OwnedByAnother, put
+from krt.delivery.run import Run
+from krt.delivery.step import Step
+from krt.errors import ClusterError
+
+_NOTHING_WRITTEN = "nothing was written"
+# A webhook may run in a workload of this very delivery; and one that knows no dry-run is asked at the apply.
+# Sources: k8s.io/apiserver, pkg/admission/plugin/webhook: validating/dispatcher.go and errors/statuserror.go.
+_UNKNOWABLE = ("failed calling webhook", "does not support dry run")
+
+
+class Looking:
+    """The look at the objects of one delivery."""
+
+    def __init__(self, run: Run, order: Delivery) -> None:
+        self._run, self._order, self._brought = run, order, brought_by(order)
+        self._worst: End | None = None
+
+    async def look(self, steps: tuple[Step, ...]) -> None:
+        """Dry-run each step whose manifest is new or changed; in a dry-run each one. Raises NotDelivered if refused."""
+        await each([step for step in steps if self._order.is_dry_run or not step.is_unchanged], self._look)
+        if self._worst:
+            self._run.progress.skip_unbegun(_NOTHING_WRITTEN)
+            raise NotDelivered(self._worst, _NOTHING_WRITTEN)
+
+    async def _look(self, step: Step) -> bool:
+        say = partial(self._run.progress.say, step.key, Action.APPLY)
+        try:
+            change = await patiently(partial(self._change, step), partial(say, TargetState.WAITING))
+        except OwnedByAnother as error:
+            self._worst = self._worst or End.REFUSED
+            say(TargetState.FAILED, f"Conflict: {error}")
+        except ClusterError as error:
+            self._worst = End.DENIED
+            say(TargetState.FAILED, str(error))
+        else:
+            if self._order.is_dry_run:
+                say(TargetState.PLANNED, change=change)
+        return True
+
+    async def _change(self, step: Step) -> ObjectChange | None:
+        """The change that the apply would be; None if only the apply can tell."""
+        try:
+            applied = await put(self._run, step, self._order.is_living, dry_run=True)
+        except OwnedByAnother:
+            raise
+        except ClusterError as error:
+            if self._brought.explains(step.key, error):
+                return ObjectChange.CREATED
+            if any(words in str(error) for words in _UNKNOWABLE):
+                return None
+            raise
+        step.is_new, step.seen = applied.is_new, text_at(applied.body, "metadata", "resourceVersion")
+        if step.may_force and not applied.is_new and take_over(applied.body, self._run.owner):
+            step.takes_over = True
+        return await self._compared(step, applied) if self._order.is_dry_run else None
+
+    async def _compared(self, step: Step, applied: Applied) -> ObjectChange:
+        if applied.is_new:
+            return ObjectChange.CREATED
+        resource = await self._run.discovery.find(step.key.group, step.key.kind, step.manifest.version)
+        live = await objects.read(self._run.transport, resource, step.key)
+        return ObjectChange.UNCHANGED if _fields(live) == _fields(applied.body) else ObjectChange.CONFIGURED
+
+
+def _fields(body: objects.Body) -> objects.Body:
+    """The object without the notes about who manages its fields, which have times in them."""
+    metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+    return {**body, "metadata": metadata}

@@ -1,0 +1,95 @@
+"""The order for a delivery or a removal, and how it ended."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from krt.core.delivery.ownership import Owner
+from krt.core.delivery.pruning import Extent
+from krt.core.kube.fields import text_at
+from krt.core.kube.manifest import Manifest
+from krt.core.report.report_document import Document
+from krt.delivery.progress import Progress
+
+FORCE = "krt/force"  # an annotation of a manifest: "true" takes its fields over from other managers
+
+# Steps between the wait and the pruning, such as restarts. Returns why they have failed, "" if they have not.
+Steps = Callable[[Progress], Awaitable[str]]
+
+
+def _is_living(_: str) -> bool:
+    return True
+
+
+async def _no_steps(_: Progress) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The objects that `owner` shall have from now on: those of `manifests`, and no others.
+
+    The inventory is a Secret in `inventory_namespace`. `timeout_seconds` bounds everything but the pruning.
+    `ensured` are Namespaces that krt creates if they are missing; it neither changes nor owns nor deletes them.
+    `is_forced`: take fields over from other field managers. `is_living` says of the id of another owner whether that
+    owner still exists: if not, its objects are taken over. `own_namespace` is the one that krt runs in, "" if none.
+    """
+
+    owner: Owner
+    manifests: tuple[Manifest, ...]
+    inventory_namespace: str
+    timeout_seconds: float = 300.0
+    ensured: tuple[Manifest, ...] = ()
+    is_forced: bool = False
+    is_dry_run: bool = False
+    is_living: Callable[[str], bool] = _is_living
+    before_pruning: Steps = _no_steps
+    extent: Extent = Extent.ORDINARY
+    prunes_on_failure: bool = False
+    own_namespace: str = ""
+
+    def forces(self, manifest: Manifest) -> bool:
+        """Whether the manifest takes fields over from other managers."""
+        return self.is_forced or text_at(manifest.body, "metadata", "annotations", FORCE) == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """All objects of `owner` shall go, and its inventory. Without an inventory there is nothing to do.
+
+    `extent` ALL keeps Namespaces and definitions that hold objects of others; EVERYTHING deletes those, too.
+    """
+
+    owner: Owner
+    inventory_namespace: str
+    timeout_seconds: float = 300.0
+    is_dry_run: bool = False
+    extent: Extent = Extent.ALL
+    own_namespace: str = ""
+
+
+class End(Enum):
+    """How a delivery or a removal ended. After REFUSED (by krt) and DENIED (by the API server) nothing was written."""
+
+    READY = auto()
+    PLANNED = auto()  # a dry-run
+    REFUSED = auto()
+    DENIED = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryResult:
+    """The end, and the last report, which has the reason of each failure."""
+
+    end: End
+    report: Document
+
+
+class NotDelivered(Exception):
+    """The delivery ends here. `problem` is the sentence for the report, "" if the objects' own reasons tell it."""
+
+    def __init__(self, end: End, problem: str = "") -> None:
+        super().__init__(problem)
+        self.end = end
+        self.problem = problem

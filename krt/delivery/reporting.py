@@ -1,0 +1,30 @@
+"""Shows the report while a delivery or removal goes on, and turns its end into the last document."""
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from krt.core.report.report import EventState
+from krt.delivery.order import DeliveryResult, End, NotDelivered
+from krt.delivery.progress import Progress
+from krt.errors import ClusterError
+
+_STATES = {End.READY: EventState.READY, End.PLANNED: EventState.DONE}
+
+
+async def reported(progress: Progress, work: Callable[[], Awaitable[End]]) -> DeliveryResult:
+    """The end of `work`, which raises NotDelivered or an error of the cluster if it cannot go on."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(progress.keep_showing)
+        end, problem = await _ended(progress, work)
+        nursery.cancel_scope.cancel()
+    return DeliveryResult(end, progress.end(_STATES.get(end, EventState.FAILED), problem))
+
+
+async def _ended(progress: Progress, work: Callable[[], Awaitable[End]]) -> tuple[End, str]:
+    try:
+        return await work(), ""
+    except NotDelivered as ended:
+        return ended.end, ended.problem
+    except ClusterError as error:
+        return (End.FAILED if progress.has_begun else End.DENIED), str(error)

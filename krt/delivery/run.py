@@ -1,0 +1,40 @@
+"""A run: the parts that all steps of one delivery or removal share, and the Namespaces that it may create."""
+
+from dataclasses import dataclass, field
+
+from krt.cluster import objects
+from krt.cluster.discovery import Discovery
+from krt.cluster.object_errors import AlreadyThere
+from krt.cluster.transport import Transport
+from krt.core.delivery.ownership import Owner
+from krt.core.kube.manifest import Manifest
+from krt.core.kube.resource import NAMESPACE
+from krt.delivery.progress import Progress
+from krt.delivery.stored_inventory import StoredInventory
+from krt.errors import ClusterDenied
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`ensured` has the Namespaces that krt creates if they are missing, by name."""
+
+    transport: Transport
+    owner: Owner
+    progress: Progress
+    inventory: StoredInventory
+    discovery: Discovery
+    ensured: dict[str, Manifest] = field(default_factory=dict)
+
+    async def ensure(self, namespace: str) -> bool:
+        """Create the Namespace if it is one of `ensured`. Returns whether it is worth trying again what needs it."""
+        manifest = self.ensured.pop(namespace, None)
+        if manifest is None:
+            return False
+        try:
+            manager = self.owner.field_manager
+            await objects.create(self.transport, NAMESPACE, manifest.key, manifest.body, manager=manager)
+        except AlreadyThere:
+            return True
+        except ClusterDenied:  # with rights in the namespace alone krt cannot know: the next call will say
+            return True
+        return True

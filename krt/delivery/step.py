@@ -1,0 +1,108 @@
+"""One object of a delivery on its way: its manifest, and the facts that the calls before have found."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from krt.cluster.objects import Applied, Body
+from krt.core.delivery.checksum import applied_at, checksum_of
+from krt.core.delivery.inventory import Inventory, InventoryEntry, entry_of
+from krt.core.delivery.ownership import Owner, owned
+from krt.core.kube.fields import text_at
+from krt.core.kube.manifest import Manifest
+from krt.core.kube.object_key import ObjectKey
+from krt.core.report.action import ObjectChange
+from krt.delivery.order import Delivery
+
+
+@dataclass(slots=True)
+class Step:
+    """`manifest` has the owner's label. `known` is the inventory's entry; None if krt has never applied the object.
+
+    `may_force`: fields may be taken over from other managers. `takes_over`: other managers have such fields, or kubectl
+    made the object. `is_new`: the dry-run found no such object. `seen` is the resource version that the dry-run has
+    answered, which is that of the live object. `applied` is the object after the apply.
+    """
+
+    manifest: Manifest
+    checksum: str
+    known: InventoryEntry | None
+    may_force: bool
+    takes_over: bool = False
+    is_new: bool = False
+    seen: str = ""
+    applied: Body | None = None
+
+    @property
+    def key(self) -> ObjectKey:
+        """The key of the object."""
+        return self.manifest.key
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the manifest was applied before, so that the API server need not be asked whether it takes it."""
+        guarded = text_at(self.manifest.body, "metadata", "resourceVersion")
+        return self.known is not None and self.known.checksum == self.checksum and not guarded
+
+    def before(self) -> InventoryEntry:
+        """The entry for the inventory that is written before the first apply."""
+        is_created = self.is_new or (self.known is not None and self.known.created)
+        entry = self.known if self.known and self.is_unchanged else None
+        return entry or entry_of(self.key, self.known.uid if self.known else "", created=is_created)
+
+    def after(self, owner: Owner) -> InventoryEntry:
+        """The entry once the object was applied; as before if it was not."""
+        if self.applied is None:
+            return self.before()
+        uid, is_same = text_at(self.applied, "metadata", "uid"), False
+        if self.known:
+            is_same = self.known.uid in {"", uid}
+        return InventoryEntry(
+            group=self.key.group,
+            kind=self.key.kind,
+            namespace=self.key.namespace,
+            name=self.key.name,
+            uid=uid,
+            created=self.is_new or bool(is_same and self.known and self.known.created),
+            checksum=self.checksum,
+            applied=applied_at(self.applied, owner),
+        )
+
+    def note(self, applied: Applied, owner: Owner) -> ObjectChange:
+        """Keep the object as it was applied. Returns the change that this was."""
+        self.applied, self.is_new = applied.body, applied.is_new
+        if applied.is_new:
+            return ObjectChange.CREATED
+        if self.takes_over:
+            return ObjectChange.CONFIGURED
+        return ObjectChange.UNCHANGED if self._is_as_before(applied.body, owner) else ObjectChange.CONFIGURED
+
+    def _is_as_before(self, body: Body, owner: Owner) -> bool:
+        """By the version if a dry-run has seen it, else by the time of the last change, which is exact to a second."""
+        if self.seen:
+            return self.seen == text_at(body, "metadata", "resourceVersion")
+        return self.known is not None and self.known.applied == applied_at(body, owner)
+
+
+def steps_of(order: Delivery, inventory: Inventory) -> tuple[Step, ...]:
+    """A step for each manifest."""
+    known = {entry.key: entry for entry in inventory.entries}
+    return tuple(_step(order, manifest, known.get(manifest.key)) for manifest in order.manifests)
+
+
+def _step(order: Delivery, manifest: Manifest, known: InventoryEntry | None) -> Step:
+    body = owned(manifest.body, order.owner)
+    return Step(replace(manifest, body=body), checksum_of(body), known, order.forces(manifest))
+
+
+def inventory_before(now: Inventory, steps: Iterable[Step]) -> Inventory:
+    """The union of the inventory and the wanted objects."""
+    return _with(now, [step.before() for step in steps])
+
+
+def inventory_after(now: Inventory, steps: Iterable[Step], owner: Owner) -> Inventory:
+    """The inventory with the uid of each object that was applied."""
+    return _with(now, [step.after(owner) for step in steps])
+
+
+def _with(now: Inventory, entries: list[InventoryEntry]) -> Inventory:
+    return now.without({entry.key for entry in entries}).with_entries(entries)
