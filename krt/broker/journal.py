@@ -1,6 +1,7 @@
 """The journal as a worker uses it: a Valkey stream with a consumer group for each cluster and scope.
 
-Each worker process is one consumer of its group. docs/correctness.md has the rules (J1 to J5, C1 to C7).
+A scope is the workers' setting of namespaces, kinds and opt-in. Each worker process is one consumer of its group.
+docs/correctness.md has the rules (J1 to J5, C1 to C7).
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,13 +35,13 @@ from krt.logs import Log
 
 log = Log("broker")
 
-IDLE_SECONDS = 15.0  # if a worker does not renew its claim on an entry for so long, any other may claim it
+IDLE_SECONDS = 15.0  # any other worker may claim an entry that was not renewed for this long
 KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
 _ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot append to the journal
 _RELEASED_MILLISECONDS = 24 * 3600 * 1000  # an idle time at which any worker may claim the entry at once
-MOST_ENTRY_BYTES = 64 * 1024  # several times the largest entry of krt's: the body of an event has at most 8 KiB
-_ENOUGH_BYTES = 256 * 1024  # a reply has one entry more at most: far from the 1 MiB that closes a connection
+MOST_ENTRY_BYTES = 64 * 1024  # several times the largest entry that krt writes: an event's body has at most 8 KiB
+_ENOUGH_BYTES = 256 * 1024  # no further entry after these: a reply has about 320 KiB at most; a connection takes 1 MiB
 
 _GROUP_TO_MEND = {"NOGROUP": CREATE_GROUP, "AHEAD": REWIND}
 
@@ -48,7 +49,7 @@ _Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
 
 
 class ValkeyJournal:
-    """The port Journal for one worker, in Valkey. Every call raises BrokerUnavailable."""
+    """Implements `krt.core.ports.Journal` for one worker, in Valkey. Every call may raise BrokerUnavailable."""
 
     def __init__(self, client: Client, keys: Keys, *, group: str, most_entries: int) -> None:
         self._client = client
@@ -58,20 +59,20 @@ class ValkeyJournal:
         self._consumer = token_hex(8)  # unique: two processes with one name would be given each other's entries
 
     async def read_new(self, most: int) -> tuple[Delivered, ...]:
-        """At most `most` entries that no worker of the group was given yet. From now on this worker holds them."""
+        """At most `most` entries that no worker of the group was given yet. This worker holds them from now on."""
         return tuple(Delivered(entry, fields, 1) for entry, fields in await self._read(">", most))
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
-        """At most `most` entries that this worker holds already, from behind `after`.
+        """At most `most` entries after the id `after` that this worker holds already.
 
-        Finds entries that Valkey gave this worker in a reply that never arrived.
+        Among them are entries that Valkey gave this worker in a reply that never arrived.
         """
         found = await self._read(str(after or 0), most)
         counts = await self._deliveries(found[0][0], found[-1][0], most) if found else {}
         return tuple(Delivered(entry, fields, counts.get(entry, 2)) for entry, fields in found)
 
     async def claim(self, cursor: str, most: int) -> Claimed:
-        """Take over at most `most` entries, from `cursor` on, whose worker has not renewed them for IDLE_SECONDS."""
+        """Take over at most `most` entries, from `cursor` on. No worker has renewed them for IDLE_SECONDS."""
         bounds = [most, MOST_ENTRY_BYTES, _ENOUGH_BYTES]
         arguments = [self._group, self._consumer, int(IDLE_SECONDS * 1000), cursor, *bounds]
         reply = await self._script(CLAIM, [self._keys.journal], arguments)
@@ -84,7 +85,7 @@ class ValkeyJournal:
         )
 
     async def renew(self, most: int) -> frozenset[EventId]:
-        """Renew this worker's claims on at most `most` entries. Returns the ids that it still holds."""
+        """Renew this worker's claims on at most `most` entries. Returns the ids of the entries that it still holds."""
         return frozenset(_id(entry) for entry in await self._hold(most, idle_milliseconds=0))
 
     async def release(self, most: int) -> None:
@@ -92,21 +93,21 @@ class ValkeyJournal:
         await self._hold(most, idle_milliseconds=_RELEASED_MILLISECONDS)
 
     async def leave(self, entry: EventId) -> None:
-        """Give an entry back as if it had never been delivered, for a newer worker that can read it."""
+        """Give an entry back, with a delivery count of 0, for a worker of a newer krt that can read it."""
         whose = (self._keys.journal, self._group, "left", 0, str(entry))
         await self._client.call("XCLAIM", *whose, "IDLE", _RELEASED_MILLISECONDS, "RETRYCOUNT", 0, "JUSTID")
 
     async def acknowledge(self, entry: EventId) -> None:
-        """Settle an entry without a word in its report: no worker of the group gets it again."""
+        """Settle an entry and write nothing into its report: no worker of the group gets the entry again."""
         await self._client.call("XACK", self._keys.journal, self._group, str(entry))
 
     async def tidy(self) -> None:
-        """Remove entries older than a day by Valkey's clock, and workers that have been gone for as long."""
+        """Remove, after a day by Valkey's clock, old entries and idle consumers that hold nothing."""
         day = int(KEPT_SECONDS * 1000)
         await self._client.eval_script(TIDY, [self._keys.journal], [self._group, day, day])
 
     async def position(self) -> JournalPosition:
-        """The journal's name, and the newest id that it has given out. Gives the journal a name if it has none."""
+        """The journal's name, and the stream's last generated id. A journal without a valid name gets a new one."""
         reply = await self._mended(POSITION, [self._keys.journal, self._keys.journal_name], [token_hex(8)])
         name, newest, is_new = cast("tuple[bytes, bytes, int]", reply)
         if is_new:
@@ -114,7 +115,7 @@ class ValkeyJournal:
         return JournalPosition(name.decode(), _id(newest))
 
     async def backlog(self) -> Backlog:
-        """How many entries the journal has, and how many of them this group has not settled."""
+        """The number of entries, the number that this group has not settled, and the oldest that a worker holds."""
         entries, pending, oldest, undelivered = await self._script(BACKLOG, [self._keys.journal], [self._group])
         unsettled = pending + undelivered if undelivered >= 0 else None
         return Backlog(entries, unsettled, _id(oldest) if oldest else None)
@@ -125,18 +126,19 @@ class ValkeyJournal:
         return int(seconds) + int(microseconds) / 1e6
 
     async def group_made(self) -> float:
-        """When this worker's group was created, in seconds since the epoch by Valkey's clock."""
+        """The time at which this worker's group was created, in seconds since the epoch by Valkey's clock."""
         made = cast("bytes", await self._mended(GROUP_MADE, [self._keys.group_made(self._group)], []))
-        return int(made) / 1000 if made.isdigit() else 0.0  # somebody wrote it by hand: no event waits for that
+        return int(made) / 1000 if made.isdigit() else 0.0  # unknown, or no time: then no event is older
 
     async def hold_lease(self) -> bool:
         """Take or renew the lease for adopting messages. Returns whether this worker holds it."""
         return bool(await self._script(LEASE, [self._keys.adopter], [self._consumer, _LEASE_MILLISECONDS]) == 1)
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Append an event that only the channel carried; None if another worker holds the lease. Raises JournalFull.
+        """Append an event that only the channel carried, and return its id. Raises JournalFull.
 
-        A second call with the same `request_id` returns the first one's id, because the first answer may be lost.
+        Returns None if another worker holds the lease. A second call with the same `request_id` returns the id of the
+        first call, because the first answer may be lost.
         """
         keys = [
             self._keys.journal,
@@ -157,7 +159,10 @@ class ValkeyJournal:
                 raise BrokerUnavailable("Valkey answered the adopt script with something that the script never returns")
 
     async def _read(self, after: str, most: int) -> list[tuple[EventId, dict[str, str] | None]]:
-        """Ids and fields from behind `after`. An entry of more than MOST_ENTRY_BYTES comes without its fields."""
+        """Ids and fields of the entries after the id `after`; ">" asks for entries that no worker was given yet.
+
+        An entry of more than MOST_ENTRY_BYTES comes without its fields.
+        """
         arguments = [self._group, self._consumer, most, MOST_ENTRY_BYTES, _ENOUGH_BYTES, after]
         return _entries(await self._script(READ_GROUP, [self._keys.journal], arguments))
 
@@ -174,7 +179,7 @@ class ValkeyJournal:
         return await self._with_group(lambda: self._mended(script, keys, arguments))
 
     async def _mended(self, script: Script, keys: list[str], arguments: Sequence[Any]) -> Any:
-        """Run a script; delete keys of a wrong type, but never the journal itself, which may hold accepted events."""
+        """Run a script. Deletes a key of a wrong type, but never the journal, which may hold accepted events."""
         texts = (self._keys.journal_name, self._keys.adopter, self._keys.group_made(self._group))
         own = dict.fromkeys(texts, "string")
         return await mended(self._client, own, lambda: self._client.eval_script(script, keys, arguments))

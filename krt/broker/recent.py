@@ -1,4 +1,4 @@
-"""Reads the newest events' reports for the live page. Nothing in Valkey is changed by it."""
+"""Reads the newest events' reports for the live page. Writes nothing."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,15 +21,16 @@ MOST_EVENTS = 100
 MOST_FIELDS = 10_000  # of all these reports together
 MOST_OTHERS = 64
 _FIELDS_AT_ONCE = 300
-_BYTES_AT_ONCE = 256 * 1024  # a reply has one report more at most: far from the 1 MiB that closes a connection
+_BYTES_AT_ONCE = 256 * 1024  # no further fields after these; the last report may have as much again
 
-# KEYS 1 journal, 2 the sightings of the groups of workers
+# KEYS 1 journal, 2 the sightings: when each group of workers was last alive
 # ARGV 1 beginning of report keys, 2 the most events, 3 the most fields in all, 4 the most fields of one report,
 #      5 the number of bytes after which no more fields are returned, 6 the number of reports that the caller knows,
 #      then id and size (in fields) of each of these, then the ids of other events.
-# Returns the time, the sightings, and for the newest and for the other events a list each of: id, size (0: no report),
-# and fields. The fields are empty if the size is the known one, or if the report has to be read by itself. The last
-# part is 1 if the journal holds older events than the newest ones that are returned.
+# Returns the time (seconds since the epoch), the sightings, a list for the newest events, a list for the other events,
+# and 1 if the journal holds older events than these newest ones, else 0. Each row of a list has an id, a size (0: no
+# report) and fields. The fields are empty if the caller knows a report of this size, or if they would make the reply
+# too large: then the caller reads the report in a call of its own.
 RECENT = Script(
     GROUPS
     + """
@@ -65,14 +66,14 @@ _Found = Sequence[tuple[bytes, int, Sequence[bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A report in which every state is final. It changes only if another group adds fields, and then `size` grows."""
+    """A report in which every state is final. Only another group can change it, by adding fields: `size` grows."""
 
     report: Report
     size: int
 
 
 class RecentReports:
-    """Reads the reports of the newest MOST_EVENTS events. Keeps ended ones, so that they are not transferred again."""
+    """Reads the reports of the newest MOST_EVENTS events. Keeps finished ones, so that Valkey sends each once."""
 
     def __init__(self, client: Client, keys: Keys) -> None:
         self._client = client

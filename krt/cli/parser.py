@@ -1,4 +1,4 @@
-"""argparse with better errors: one line, a proposal for a misspelt name, and no values, which may be secrets."""
+"""argparse with better errors: one line, a proposal for a misspelt name, and no value of a flag: it may be secret."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
         self._missing = missing
 
     def error(self, message: str) -> NoReturn:
-        """Print the message and a hint to --help. Raises SystemExit(2)."""
+        """Print the message and a hint at --help. Raises SystemExit(2)."""
         more = self._missing if message.startswith("the following arguments are required") else ""
         self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help){more}\n")
 
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse, and raise SystemExit(2) for unknown arguments here: this parser knows the names to propose."""
+        """Parse. Raises SystemExit(2) for unknown arguments: a command's own parser knows the names to propose."""
         self._refuse_unknown_flags(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:

@@ -1,6 +1,7 @@
-"""Finds the resources of kinds that Kubernetes does not bring along: those of CRDs and of aggregated API servers.
+"""Finds the resources of kinds that are not built into Kubernetes: kinds of CRDs and of aggregated API servers.
 
-Kubernetes 1.27 and later describes all groups in one answer; an older server is asked for each group by itself.
+Kubernetes 1.27 and later describes all groups in one answer. An older server describes one version of one group in
+each answer, so krt asks it about the wanted group only.
 Source: kubernetes.io/docs, "The Kubernetes API", "Discovery API".
 """
 
@@ -15,8 +16,8 @@ from krt.core.kube.builtin import BUILT_IN
 from krt.core.kube.resource import Resource
 from krt.errors import NotThere
 
-_SECONDS = 30.0  # the API server may wait for an aggregated one that does not answer
-_MOST_BYTES = 16 * 1024 * 1024  # uncompressed; a thousand CRDs have 1 MiB
+_SECONDS = 30.0  # the API server itself may wait for an aggregated API server that does not answer
+_MOST_BYTES = 16 * 1024 * 1024  # of the uncompressed answer; a thousand CRDs make 1 MiB
 _AS = "as=APIGroupDiscoveryList"
 _ACCEPT = f"application/json;g=apidiscovery.k8s.io;v=v2;{_AS},application/json;g=apidiscovery.k8s.io;v=v2beta1;{_AS}"
 _HEADERS = {"Accept": f"{_ACCEPT},application/json", "Accept-Encoding": "gzip"}
@@ -71,24 +72,24 @@ _one_version = msgspec.json.Decoder(_OneVersion)
 
 
 class Discovery:
-    """The resources of one API server. If a kind is unknown, the server is asked again."""
+    """The resources of one API server. Asks it only about a kind that is neither built in nor in an earlier answer."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._heard: tuple[Resource, ...] = ()
-        self._asks = 0
+        self._asks = 0  # the number of questions so far
         self._asked: dict[str, int] = {}  # the number of the latest question about each group
         self._lock = trio.Lock()
 
     async def find(self, group: str, kind: str, version: str = "") -> Resource:
-        """The resource of a kind. If `version` is "", it has the version that the server prefers.
+        """The resource of a kind in `version`; if `version` is "", in the version that the server prefers.
 
         Raises NotServed, ClusterUnavailable, ClusterDenied, ClusterRefused.
         """
         asks = self._asks
         if found := _first(BUILT_IN, group, kind, version) or _first(self._heard, group, kind, version):
             return found
-        if group:  # the core group never gets another kind
+        if group:  # CRDs and aggregated API servers add no kind to the core group
             await self._ask_once(group, asks)
         if found := _first(self._heard, group, kind, version):
             return found
@@ -102,7 +103,7 @@ class Discovery:
         return tuple(found.values())
 
     async def _ask_once(self, group: str, asks: int) -> None:
-        """Ask about the group, unless another task has asked about it since the number of questions was `asks`."""
+        """Ask about the group, unless another task did: then the latest question about it has a number above `asks`."""
         async with self._lock:
             if self._asked.get(group, 0) <= asks:
                 self._asks += 1
@@ -125,7 +126,7 @@ class Discovery:
             for version in versions:
                 served = decoded(_one_version.decode, await self._get(f"/apis/{group}/{version.version}")).resources
                 for each in served or ():
-                    if "/" not in each.name:  # no subresource, whose kind is that of the object written to it
+                    if "/" not in each.name:  # leave out subresources: `widgets/status` has the kind Widget, too
                         found.append(Resource(group, version.version, each.kind, each.name, each.namespaced))
         except NotThere:
             pass  # there is no such group, or it was deleted between two calls

@@ -144,21 +144,21 @@ class Backlog:
 
 
 class Journal(Protocol):
-    """The journal as one worker uses it, a consumer of its group. Every call raises BrokerUnavailable."""
+    """The journal as one worker uses it, a consumer of its group. Every call may raise BrokerUnavailable."""
 
     async def read_new(self, most: int) -> tuple[Delivered, ...]:
-        """At most `most` entries that no worker of the group was given yet. From now on this worker holds them."""
+        """At most `most` entries that no worker of the group was given yet. This worker holds them from now on."""
         ...
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
-        """At most `most` entries that this worker holds already, from behind `after`.
+        """At most `most` entries after the id `after` that this worker holds already.
 
-        Finds entries that Valkey gave this worker in a reply that never arrived.
+        Among them are entries that Valkey gave this worker in a reply that never arrived.
         """
         ...
 
     async def claim(self, cursor: str, most: int) -> Claimed:
-        """Take over at most `most` entries whose worker has not renewed its claims, from `cursor` on."""
+        """Take over at most `most` entries, from `cursor` on, that no worker has renewed in time."""
         ...
 
     async def renew(self, most: int) -> frozenset[EventId]:
@@ -170,23 +170,23 @@ class Journal(Protocol):
         ...
 
     async def leave(self, entry: EventId) -> None:
-        """Give an entry back as if it had never been delivered, for a newer worker that can read it."""
+        """Give an entry back, with a delivery count of 0, for a worker of a newer krt that can read it."""
         ...
 
     async def acknowledge(self, entry: EventId) -> None:
-        """Settle an entry without a word in its report: no worker of the group gets it again."""
+        """Settle an entry and write nothing into its report: no worker of the group gets the entry again."""
         ...
 
     async def tidy(self) -> None:
-        """Remove entries older than a day by Valkey's clock, and workers that have been gone for as long."""
+        """Remove, after a day by Valkey's clock, old entries and idle consumers that hold nothing."""
         ...
 
     async def position(self) -> JournalPosition:
-        """The journal's name, and the newest id that it has given out."""
+        """The journal's name, and the stream's last generated id."""
         ...
 
     async def backlog(self) -> Backlog:
-        """How many entries the journal has, and how many of them this group has not settled."""
+        """The number of entries, the number that this group has not settled, and the oldest that a worker holds."""
         ...
 
     async def now(self) -> float:
@@ -194,7 +194,7 @@ class Journal(Protocol):
         ...
 
     async def group_made(self) -> float:
-        """When this worker's group was created."""
+        """The time at which this worker's group was created; 0 if it is not known."""
         ...
 
     async def hold_lease(self) -> bool:
@@ -202,9 +202,10 @@ class Journal(Protocol):
         ...
 
     async def adopt(self, envelope: Envelope) -> EventId | None:
-        """Append an event that only the channel carried; None if another worker holds the lease. Raises JournalFull.
+        """Append an event that only the channel carried, and return its id. Raises JournalFull.
 
-        A second call with the same `request_id` returns the first one's id, because the first answer may be lost.
+        Returns None if another worker holds the lease. A second call with the same `request_id` returns the id of the
+        first call, because the first answer may be lost.
         """
         ...
 

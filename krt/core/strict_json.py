@@ -1,16 +1,16 @@
 """JSON from senders that krt does not trust: a text has one reading for every parser, or it is refused.
 
-Refused is a text that another parser might read differently or not at all: a key twice in an object, NaN, UTF-16.
+A text is refused if another parser might read it differently or not at all: a key twice in an object, NaN, UTF-16.
 
-Ours, on the standard library's json, and not msgspec: msgspec keeps the last of two equal keys silently, and
-without a given type, as for a token's claims, it bounds neither depth nor digits.
+krt adds these checks to the standard library's json. msgspec has no setting for them: it keeps the last of two equal
+keys silently, and without a given type, as for a token's claims, it accepts thousands of levels and of digits.
 """
 
 import json
 import math
 from typing import NoReturn
 
-DEEPEST = 32  # levels; krt needs 4 (a key set). Comparing or printing a value of a thousand may end in RecursionError
+DEEPEST = 32  # levels; a key set has 4. To compare or print a value of a thousand levels may raise RecursionError
 MOST_DIGITS = 20  # of an integer: enough for 64 bits
 
 
@@ -39,7 +39,7 @@ def loads(data: bytes, *, max_bytes: int) -> object:
     return value
 
 
-_TOO_DEEP = f"nested more than {DEEPEST} deep"
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -63,7 +63,7 @@ def _number(text: str) -> float:
 
 
 def _constant(_: str) -> NoReturn:
-    raise StrictJsonError("NaN and Infinity are no JSON")
+    raise StrictJsonError("NaN and Infinity are not JSON")
 
 
 _decoder = json.JSONDecoder(
@@ -88,5 +88,5 @@ def _check_text(text: str) -> None:
         return
     try:
         text.encode("utf-8")
-    except UnicodeEncodeError:  # JSON can spell half a pair ("\ud800"), UTF-8 cannot: it could not be sent or stored
+    except UnicodeEncodeError:  # JSON can escape half of a surrogate pair ("\ud800"), but UTF-8 cannot encode it
         raise StrictJsonError("a text holds half a surrogate pair") from None

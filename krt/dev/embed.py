@@ -1,4 +1,4 @@
-"""Starts the servers that `krt all --dev` embeds, all on loopback, and gives the settings to reach them."""
+"""Starts the servers that `krt all --dev` embeds, for this machine only, and gives the settings to use them."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +22,11 @@ _AUDIENCE = "http://krt.dev.localhost"
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The running servers. `environ` are krt's settings for them, `job_environ` the variables of a GitHub job."""
+    """The running servers. `started` describes each in one phrase with its address.
+
+    `environ` has the settings with which krt uses the servers, `job_environ` the variables that a GitHub job would
+    have. A workload of the stand-in cluster runs `image` with each of `tags`.
+    """
 
     started: tuple[str, ...]
     environ: Mapping[str, str]

@@ -8,8 +8,8 @@ class Route(Enum):
     """A kind of request: label, method and target, the latter two as regular expressions.
 
     Log and metrics use the label, because the target itself is the client's text. GET routes also answer HEAD
-    (RFC 9110, section 9.1). Load balancers add a query of their own to health probes. The target of an announcement
-    must never change: it is part of the record by which Valkey recognizes a retry (core.caller.use).
+    (RFC 9110, section 9.1). HEALTH allows any query, because load balancers add one. The target of an announcement must
+    never change: the record by which Valkey recognizes a retry contains it (core.caller.use).
     """
 
     EVENT = "event", "POST", "/event"

@@ -1,6 +1,6 @@
-"""Writes the matches of an event into its report, before any workload is restarted.
+"""Writes the matched and the skipped workloads of an event into its report, before any workload is restarted.
 
-If this worker dies, another one goes on from there (docs/correctness.md, T2).
+If this worker dies, another worker goes on from the report (docs/correctness.md, T2).
 """
 
 from collections.abc import Collection, Sequence
@@ -23,7 +23,7 @@ _SERVED = "created or restarted after the event: not restarted again"
 
 
 class Recorder:
-    """Writes the matches of one worker into the reports, and notes the same on the entry."""
+    """Writes the verdicts of one worker into the reports, and notes them in the Entry of the event."""
 
     def __init__(self, rollouts: Rollouts) -> None:
         self._rollouts = rollouts
@@ -33,8 +33,9 @@ class Recorder:
     ) -> None:
         """Record the verdicts on an entry. Raises BrokerUnavailable.
 
-        `wanted` workloads are followed, and restarted unless `served` has their key. The report lists all of them. If
-        there are more than MOST_TARGETS verdicts, the other workloads are only counted, the skipped ones first.
+        The workloads in `wanted` are followed. Those whose key is in `served` are not restarted: others have created
+        or restarted them after the event. The report lists at most MOST_TARGETS workloads, unless `wanted` alone has
+        more. It only counts the others, and leaves out skipped workloads before matched ones.
         """
         for verdict in verdicts:
             if isinstance(verdict, Match):
@@ -49,7 +50,7 @@ class Recorder:
         await self._rollouts.record(entry.id, _group(entry), entry.recorded, follow)
 
     async def record_late_match(self, entry: Entry, match: Match) -> None:
-        """Record a workload that came to match later. Retries until Valkey answers, or the entry is dropped."""
+        """Record a workload that matched after `record_match`. Retries until Valkey answers or the entry is dropped."""
         workload = match.workload
         if entry.listed.get(workload.key) == workload.uid:
             return
@@ -70,7 +71,7 @@ class Recorder:
 
 
 def _warn(entry: Entry, match: Match) -> None:
-    """Log the reasons why a restart may not bring the new image. They also go into the report."""
+    """Log the reasons why a restart may not bring the new image."""
     if match.warnings:
         log.warning("restart_may_not_help", workload=match.workload.key, warnings=match.warnings, event_id=entry.id)
 
@@ -80,7 +81,8 @@ def _group(entry: Entry) -> Group:
 
 
 def _waiting(workload: Workload, warnings: tuple[matching.Warning, ...], *, is_served: bool = False) -> Target:
-    # The other warnings may no longer hold when the rollout ends, and the rollout's own state shows them.
+    # The report of a restart keeps only this warning: any other may be outdated when the rollout ends, and shows in the
+    # rollout's own state.
     lasting = tuple(warning for warning in warnings if warning is matching.Warning.PULL_POLICY)
     return Target(TargetState.WAITING, warnings=(*lasting, _SERVED) if is_served else lasting, uid=workload.uid)
 

@@ -62,7 +62,7 @@ class StandInCluster:
         return self.store.update(BY_NAME[kind], namespace, name, change, manager=manager).document()
 
     def replace(self, kind: str, namespace: str, name: str, document: Json, *, manager: str = "argocd") -> Json:
-        """Replace an object by `document`, as GitOps tools do; the status stays. Raises ApiRefusal."""
+        """Replace an object with `document`, as GitOps tools do; the status stays. Raises ApiRefusal."""
         return self.store.update(BY_NAME[kind], namespace, name, lambda _before: document, manager=manager).document()
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
@@ -83,9 +83,9 @@ class StandInCluster:
         return sum(1 for _watch in self.store.watches())
 
     def end_watches(self, *, expired: bool = False) -> None:
-        """End every open watch, as its timeout does, or with `expired` as a watch whose version was compacted.
+        """End every open watch as at its timeout; if `expired`, with error 410, as after a compaction.
 
-        The server then stops faster.
+        A server that stops would wait for open watches.
         """
         for watch in list(self.store.watches()):
             watch.end(expired=expired)
