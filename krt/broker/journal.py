@@ -38,6 +38,7 @@ log = Log("broker")
 IDLE_SECONDS = 15.0  # any other worker may claim an entry that was not renewed for this long
 KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
+_AHEAD_MILLISECONDS = 60_000  # a group may be made as far in the future; then Valkey's clock was set back
 _ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot append to the journal
 _RELEASED_MILLISECONDS = 24 * 3600 * 1000  # an idle time at which any worker may claim the entry at once
 MOST_ENTRY_BYTES = 64 * 1024  # several times the largest entry that krt writes: an event's body has at most 8 KiB
@@ -126,9 +127,12 @@ class ValkeyJournal:
         return int(seconds) + int(microseconds) / 1e6
 
     async def group_made(self) -> float:
-        """The time at which this worker's group was created, in seconds since the epoch by Valkey's clock."""
-        made = cast("bytes", await self._mended(GROUP_MADE, [self._keys.group_made(self._group)], []))
-        return int(made) / 1000 if made.isdigit() else 0.0  # unknown, or no time: then no event is older
+        """The time at which this worker's group was created, in seconds since the epoch by Valkey's clock.
+
+        0.0 if it is not known, or if somebody wrote a time by hand that cannot be true: then no event is older.
+        """
+        keys = [self._keys.group_made(self._group)]
+        return int(cast("bytes", await self._mended(GROUP_MADE, keys, [_AHEAD_MILLISECONDS]))) / 1000
 
     async def hold_lease(self) -> bool:
         """Take or renew the lease for adopting messages. Returns whether this worker holds it."""

@@ -24,29 +24,41 @@ local function is_id(text)
 end
 """
 
+# `text_of`: the text in a key, false if there is none. A key of another type, which krt never wrote, counts as "".
+_TEXT_OF = """
+local function text_of(key)
+  local found = redis.pcall('GET', key)
+  if type(found) ~= 'table' then return found end
+  if string.find(found.err, 'WRONGTYPE', 1, true) then return '' end
+  return redis.call('GET', key)
+end
+"""
+
 # KEYS 1 journal, 2 its name, 3 the token's record, 4 the Idempotency-Key's record (or the third key again)
 # ARGV 1 fingerprint of the call, 2 and 3 lifetimes of the two records (ms),
 #      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none),
 #      8 beginning of report keys, 9 lifetime of a report (ms), 10… the fields
 # Returns "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" (the token, for another call),
 # "key-used" (the Idempotency-Key, for another call; nothing was written) or "full".
+# A record that krt cannot have written counts as another call's: nobody knows whether that call was accepted.
 #
 # PUBLISH comes last and by pcall: an event that is in the journal is accepted, even if nobody could be told.
 ACCEPT = Script(
     _MAY_WRITE
     + _IS_ID
+    + _TEXT_OF
     + """
 local function remember(id)
   redis.call('SET', KEYS[3], ARGV[1] .. ' ' .. id, 'PX', ARGV[2])
   if KEYS[4] ~= KEYS[3] then redis.call('SET', KEYS[4], ARGV[1] .. ' ' .. id, 'PX', ARGV[3]) end
 end
-local spent = redis.call('GET', KEYS[3])
+local spent = text_of(KEYS[3])
 if spent then
   local print, id = string.match(spent, '^(%S+) (%S+)$')
   if print == ARGV[1] and is_id(id) then return {'again', id} end
   return {'used'}
 end
-local retried = KEYS[4] ~= KEYS[3] and redis.call('GET', KEYS[4])
+local retried = KEYS[4] ~= KEYS[3] and text_of(KEYS[4])
 if retried then
   local print, id = string.match(retried, '^(%S+) (%S+)$')
   if print ~= ARGV[1] or not is_id(id) then return {'key-used'} end
@@ -73,8 +85,9 @@ return {'accepted', id, type(receivers) == 'number' and receivers or -1}
 ADOPT = Script(
     _MAY_WRITE
     + _IS_ID
+    + _TEXT_OF
     + """
-local known = redis.call('GET', KEYS[4])
+local known = text_of(KEYS[4])
 if known and is_id(known) then return {'adopted', known} end
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'lost'} end
 if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[2]) then return {'full'} end
@@ -261,8 +274,13 @@ return {name, newest, is_new}
 """
 )
 
-# KEYS 1 when the group was created. Returns its text, cut to the length that a time may have.
-GROUP_MADE = Script("return string.sub(redis.call('GET', KEYS[1]) or '', 1, 20)")
+# KEYS 1 when the group was created; ARGV 1 how far a time may be in the future (ms), because clocks are set back.
+# Returns the time, or 0 if there is none, or one that krt did not write.
+GROUP_MADE = Script("""
+local made, now = string.sub(redis.call('GET', KEYS[1]) or '', 1, 20), redis.call('TIME')[1] * 1000
+if not string.find(made, '^%d+$') or tonumber(made) > now + ARGV[1] then return '0' end
+return made
+""")
 
 # KEYS 1 journal; ARGV 1 group. Returns the number of entries, the number that workers of the group hold, the oldest id
 # of those (empty: none), and the number that no worker was given yet (-1: Valkey cannot tell).

@@ -9,6 +9,8 @@ _REPORT = "test_C5_what_stands_in_a_report_holds_up_no_other_event"
 _NAME = "test_C1_an_odd_record_of_the_clusters_name_is_told_and_may_be_replaced"
 _PART = "test_a_part_that_does_not_get_on_is_named_until_it_does"
 
+_SCRIPTS = "broker/scripts.py"
+_NO_TEXT = "  if string.find(found.err, 'WRONGTYPE', 1, true) then return '' end\n"
 _IS_NEW = "if #name ~= #ARGV[1] or not string.find(name, '^[0-9a-f]+$') then"
 _SANE = "return time > now + ABSENT and instead or time"
 
@@ -22,11 +24,11 @@ _KEYS = of(
     ),
     (
         f"{_ONE}[adopter-a_text]",
-        "broker/scripts.py",
+        _SCRIPTS,
         "local is_held = holder and is_ending and #holder == #ARGV[1] and string.find(holder, '^%x+$')",
         "local is_held = holder",
     ),
-    (f"{_ONE}[journal-name-a_large_text]", "broker/scripts.py", _IS_NEW, "if #name == 0 then"),
+    (f"{_ONE}[journal-name-a_large_text]", _SCRIPTS, _IS_NEW, "if #name == 0 then"),
     (
         f"{_REPORT}[too old-a_list]",
         "broker/report_scripts.py",
@@ -51,6 +53,9 @@ _KEYS = of(
         "    if bytes > ENOUGH then return nil end\n",
         "",
     ),
+    ("test_C5_an_odd_record_of_a_token_refuses_that_token_and_no_other[a_list]", _SCRIPTS, _NO_TEXT, ""),
+    ("test_C5_an_odd_record_of_an_idempotency_key_refuses_that_key_and_no_other[a_set]", _SCRIPTS, _NO_TEXT, ""),
+    ("test_C5_an_odd_record_of_an_adopted_message_is_overwritten[a_stream]", _SCRIPTS, _NO_TEXT, ""),
     (f"{_NAME}[a_list]", "broker/clusters.py", "then return 'no text' end", "then return found end"),
     (
         f"{_NAME}[a_large_text]",
@@ -63,29 +68,36 @@ _CONTENTS = of(
     "worker/test_odd_contents.py",
     (
         "test_C5_marks_spell_the_journals_name_whatever_stood_in_its_place[two words]",
-        "broker/scripts.py",
+        _SCRIPTS,
         _IS_NEW,
         "if #name == 0 then",
     ),
     (
         "test_J3_all_workers_agree_upon_the_new_name_and_web_keeps_it",
-        "broker/scripts.py",
+        _SCRIPTS,
         _IS_NEW,
         "if #name == 0 then",
     ),
-    ("test_J3_a_name_that_krt_made_stays", "broker/scripts.py", _IS_NEW, "if true then"),
+    ("test_J3_a_name_that_krt_made_stays", _SCRIPTS, _IS_NEW, "if true then"),
     (
         "test_C5_a_lease_that_lasts_longer_than_any_is_nobodys[no end]",
-        "broker/scripts.py",
+        _SCRIPTS,
         "local is_ending = left >= 0 and left <= tonumber(ARGV[2])",
         "local is_ending = true",
     ),
     (
         "test_C5_what_krt_remembers_of_a_call_is_an_id_or_nothing[letters]",
-        "broker/scripts.py",
+        _SCRIPTS,
         "return time and #time < 20",
         "return true or time and #time < 20",
     ),
+    (
+        "test_C2_a_group_whose_time_cannot_be_true_counts_as_older_than_any_event[2096]",
+        _SCRIPTS,
+        "or tonumber(made) > now + ARGV[1] then",
+        "then",
+    ),
+    ("test_C2_a_group_may_be_made_a_little_in_the_future", _SCRIPTS, "> now + ARGV[1] then", "> now then"),
     (
         "test_T4_an_event_waits_for_a_cluster_that_was_seen_in_the_future[first and last]",
         "broker/bounded.py",
@@ -118,13 +130,13 @@ _CONTENTS = of(
     ),
     (
         "test_C2_a_group_that_is_ahead_of_the_journal_is_begun_anew[9999999999999-0]",
-        "broker/scripts.py",
+        _SCRIPTS,
         "if #found == 0 and after == '>' and is_ahead(KEYS[1], ARGV[1]) then",
         "if false then",
     ),
     (
         "test_C2_what_a_group_had_settled_is_over_when_it_is_begun_anew",
-        "broker/scripts.py",
+        _SCRIPTS,
         "KEYS[1], ARGV[1], '0')\nmade_now(KEYS[2])",
         "KEYS[1], ARGV[1], '0')",
     ),

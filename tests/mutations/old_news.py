@@ -3,7 +3,6 @@
 from tests.mutations.mutation import of
 
 _TAKE = "worker/take.py"
-_JOURNAL = "broker/journal.py"
 _CONCLUSION = "core/report/conclusion.py"
 _REPORT_SCRIPTS = "broker/report_scripts.py"
 
@@ -71,8 +70,8 @@ MUTATIONS = of(
     ),
     (
         "test_C2_what_somebodys_hand_wrote_holds_up_no_event",
-        _JOURNAL,
-        "if made.isdigit() else 0.0",
-        "if made else 0.0",
+        "broker/scripts.py",
+        "if not string.find(made, '^%d+$') or",
+        "if made == '' or",
     ),
 )

@@ -41,8 +41,8 @@ MUTATIONS = of(
     (
         "test_J1_nobody_is_rung_for_what_was_not_accepted",
         _SCRIPTS,
-        "local spent = redis.call('GET', KEYS[3])",
-        "redis.pcall('PUBLISH', ARGV[6], ARGV[7])\nlocal spent = redis.call('GET', KEYS[3])",
+        "local spent = text_of(KEYS[3])",
+        "redis.pcall('PUBLISH', ARGV[6], ARGV[7])\nlocal spent = text_of(KEYS[3])",
     ),
     (
         "test_J1_a_script_that_valkey_has_forgotten_is_sent_again",
@@ -63,7 +63,7 @@ MUTATIONS = of(
     (
         "test_J2_the_same_call_again_is_the_same_event",
         _SCRIPTS,
-        "local spent = redis.call('GET', KEYS[3])",
+        "local spent = text_of(KEYS[3])",
         "local spent = false",
     ),
     (
@@ -87,7 +87,7 @@ MUTATIONS = of(
     (
         "test_J2_an_idempotency_key_makes_a_retry_of_a_call_with_a_fresh_token",
         _SCRIPTS,
-        "local retried = KEYS[4] ~= KEYS[3] and redis.call('GET', KEYS[4])",
+        "local retried = KEYS[4] ~= KEYS[3] and text_of(KEYS[4])",
         "local retried = false",
     ),
     (

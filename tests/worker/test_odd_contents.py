@@ -6,6 +6,7 @@ a real Valkey.
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 
 import pytest
@@ -18,6 +19,7 @@ from krt.core.ports import ChannelMessage, Signal
 from krt.core.report.conclusion import state_of
 from krt.core.report.report import EventState, Group, GroupState
 from krt.core.restart.mark import parse_mark
+from krt.core.restart.times import format_time
 from krt.errors import IdempotencyKeyAlreadyUsed, TokenAlreadyUsed
 from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.trouble import Troubled
@@ -192,6 +194,45 @@ async def test_T4_a_worker_that_was_seen_in_the_future_keeps_no_group_from_leavi
     await rollouts.say_alive()
     await client.call("HSET", KEYS.alive, f"{ALL.group}/0123456789abcdef", FUTURE)
     assert await rollouts.leave()
+
+
+MADE = {
+    "2096": b"4000000000000",
+    "an hour ahead": b"{ahead}",
+    "more than any": b"9" * 400,
+    "zeros before it": b"0" * 3_000_000 + b"4000000000000",
+    "a date": b"2096-10-02T07:06:40Z",
+    "a part": b"1795950000000.5",
+    "an exponent": b"4e12",
+    "negative": b"-1",
+    "infinite": b"inf",
+    "no text": b"\xff\xfe",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("made", MADE.values(), ids=MADE)
+async def test_C2_a_group_whose_time_cannot_be_true_counts_as_older_than_any_event(client, made):
+    """Somebody restarted the workload since the event, perhaps with older tags, and krt restarts it again, as ever.
+    Seen to fail with a time of the future taken for one: then each event counts as older than the group."""
+    ahead = (int((await client.call("TIME"))[0]) + 3600) * 1000
+    old = await an_event(client, seconds_ago=90)
+    await client.call("XGROUP", "CREATE", KEYS.journal, ALL.group, "0")
+    await client.call("SET", KEYS.group_made(ALL.group), made.replace(b"{ahead}", str(ahead).encode()))
+    assert await ALL.journal(client).group_made() == 0.0
+    cluster = a_cluster()
+    since = format_time(datetime.fromtimestamp(old.milliseconds / 1000 + 30, UTC))
+    cluster.change(WEB, restarted_at=since, last_managed_at=since)
+    async with working(ALL.journal(client), ALL.rollouts(client), cluster, rules=AT_ONCE):
+        await until_on_trio_clock(lambda: is_settled(client, old))
+    assert len(cluster.patches) == 1
+
+
+async def test_C2_a_group_may_be_made_a_little_in_the_future(client):
+    """Valkey's clock was ahead, and was set back. Seen to fail with every later time passed over."""
+    ahead = (int((await client.call("TIME"))[0]) + 20) * 1000
+    await client.call("SET", KEYS.group_made(ALL.group), ahead)
+    assert await ALL.journal(client).group_made() == ahead / 1000
 
 
 AHEAD = ("9999999999999-0", "9999999999999-18446744073709551615", "18446744073709551615-0", "{time}-7", "{later}-0")

@@ -16,10 +16,11 @@ from krt.broker.reports import Reports
 from krt.core.announce.event_id import EventId
 from krt.core.kube.cluster_identity import ClusterIdentity
 from krt.core.ports import ChannelMessage, Signal
-from krt.errors import SettingsInvalid
+from krt.errors import IdempotencyKeyAlreadyUsed, SettingsInvalid, TokenAlreadyUsed
 from tests.fakes.pace import slack
 from tests.fakes.polling import until_on_trio_clock
-from tests.worker.accepting import KEYS, accept
+from tests.fakes.values import an_envelope
+from tests.worker.accepting import KEYS, a_use, accept, an_acceptor
 from tests.worker.groups import ALL, MATCHED, a_cluster, an_event, workers
 from tests.worker.workers import RULES, WEB, foreign, journaled, working
 
@@ -175,6 +176,48 @@ async def test_C1_an_odd_record_of_the_clusters_name_is_told_and_may_be_replaced
         await claim_name(client, KEYS, "default", own, replace=False)
     await claim_name(client, KEYS, "default", own, replace=True)
     await claim_name(client, KEYS, "default", own, replace=False)
+
+
+RECORDS = pytest.mark.parametrize(
+    "put", [a_list, a_set, a_stream, many_fields, a_large_text], ids=lambda put: put.__name__
+)
+
+
+@RECORDS
+async def test_C5_an_odd_record_of_a_token_refuses_that_token_and_no_other(client, put):
+    """Nobody knows whether an event was accepted for it. Seen to fail with 503 for as long as the key was there."""
+    await put(client, KEYS.token(a_use("t-1").token))
+    for _ in range(2):
+        with pytest.raises(TokenAlreadyUsed):
+            await accept(client, "t-1")
+    assert await client.call("XLEN", KEYS.journal) == 0
+    assert await accept(client, "t-2")
+
+
+@RECORDS
+async def test_C5_an_odd_record_of_an_idempotency_key_refuses_that_key_and_no_other(client, put):
+    """Seen to fail as above."""
+    acceptor, envelope = an_acceptor(client), an_envelope()
+    await put(client, KEYS.retry(a_use(key="k-1").retry or ""))
+    for token in ("t-1", "t-2"):
+        with pytest.raises(IdempotencyKeyAlreadyUsed):
+            await acceptor.accept(envelope, a_use(token, key="k-1"))
+    assert await client.call("XLEN", KEYS.journal) == 0
+    first = await acceptor.accept(envelope, a_use("t-1", key="k-2"))
+    again = await acceptor.accept(envelope, a_use("t-3", key="k-2"))
+    assert (again.id, again.again) == (first.id, True)
+
+
+@RECORDS
+async def test_C5_an_odd_record_of_an_adopted_message_is_overwritten(client, put):
+    """Seen to fail with the message kept for a minute, and then lost: each call on the key failed."""
+    journal, envelope = ALL.journal(client), an_envelope()
+    assert await journal.hold_lease()
+    await put(client, KEYS.adopted(envelope.request_id))
+    entry = await journal.adopt(envelope)
+    assert entry is not None
+    assert await journal.adopt(envelope) == entry
+    assert (await client.call("GET", KEYS.adopted(envelope.request_id))).decode() == str(entry)
 
 
 async def test_C5_a_workload_is_followed_for_as_many_events_as_there_are(client):
