@@ -14,7 +14,16 @@ from tests.pages import OF_TODAY, PAGES, ROOT, Page, modules_in
 each_page = pytest.mark.parametrize("page", PAGES, ids=str)
 each_page_of_today = pytest.mark.parametrize("page", OF_TODAY, ids=str)
 
-ANNOTATIONS = {"krt/event", "krt/cause", "krt/restart", "krt/owner", "krt/owned-by", "krt/prune", "krt/force"}
+ANNOTATIONS = {
+    "krt/event",
+    "krt/cause",
+    "krt/restart",
+    "krt/restart-pending",
+    "krt/owner",
+    "krt/owned-by",
+    "krt/prune",
+    "krt/force",
+}
 FOLDERS = r"(?:krt|tests|deploy|docs|\.ci|\.github)"
 # Of GitHub and the shell, and what the guides say of other programs.
 NOT_OURS = {"OWNER_ID", "DEV_MODE", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ALLOWED_ORG"}

@@ -47,7 +47,11 @@ def _pattern(part: str) -> re.Pattern[str]:
 
 def quoted() -> list[str]:
     """What the tables of sentences quote, and whatever else has an ellipsis and four words."""
-    quoting = (("operations.md", '## <a id="sentences"></a>Sentences, and what to do'), ("page.md", "## What it shows"))
+    quoting = (
+        ("operations.md", '## <a id="sentences"></a>Sentences, and what to do'),
+        ("page.md", "## What it shows"),
+        ("delivery.md", "## Every refusal"),
+    )
     cells = [cells[0] for name, heading in quoting for cells in page(name).rows(heading)]
     spans = [span for cell in cells for span in re.findall(r"`([^`]+)`", cell)]
     ends = [cells[0] for cells in page("github-actions.md").rows("## What every ending means") if "`" not in cells[0]]

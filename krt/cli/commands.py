@@ -18,6 +18,10 @@ COMMANDS = {
     "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
     "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or what refuses it"),
     "config": ("krt.cli.config", "show every setting, its value and its source"),
+    "apply": ("krt.cli.apply", "publish a file as a Secret, by the inputs of HybridOps' module"),
+    "destroy": ("krt.cli.apply", "delete the Secret that krt apply published"),
+    "publish": ("krt.cli.publish", "publish a file as a Secret, and restart the workloads that use it"),
+    "unpublish": ("krt.cli.publish", "delete the Secret that krt publish made"),
     "completion": ("krt.cli.completion", "print the script by which a shell completes krt's commands and flags"),
 }
 

@@ -107,7 +107,7 @@ class Picture:
         table.add_column(no_wrap=True)
         table.add_column()  # the remarks give way
         for target in rows:
-            state = _text(target.state, _STYLES.get(target.state, ""))
+            state = _text(wording.state(target), _STYLES.get(target.state, ""))
             table.add_row(self._line(name(target)), state, _text(pods(target)), self._line(_remark(target)))
         return table
 

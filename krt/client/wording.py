@@ -16,9 +16,9 @@ def target(its: ListedTarget) -> str:
 
 
 def workload(its: ListedTarget) -> str:
-    """Kind, namespace and name; also the cluster, unless it is the default one."""
+    """Kind, namespace (if it has one) and name; also the cluster, unless it is the default one."""
     where = "" if its.cluster in ("", _BY_ITSELF) else f" in cluster {its.cluster}"
-    return f"{its.kind} {its.namespace}/{its.name}{where}"
+    return f"{its.kind} {its.namespace}{'/' if its.namespace else ''}{its.name}{where}"
 
 
 def cluster(its: ListedCluster) -> str:
@@ -54,11 +54,18 @@ def counts(report: ReceivedReport) -> str:
     return ", ".join([*listed, *([f"{unlisted} more"] if unlisted else [])]) or "no workload yet"
 
 
+def state(its: ListedTarget) -> str:
+    """The state; of an object that was applied or deleted, its change says more than `ready`."""
+    if its.state == TargetState.PLANNED:
+        return f"would be {its.change}" if its.change else "would be restarted"
+    return str(its.change) if its.state == TargetState.READY and its.change else its.state
+
+
 def _state(its: ListedTarget) -> str:
     if its.state == TargetState.PROGRESSING and pods(its):
         return f"progressing, {pods(its)}{f': {its.reason}' if its.reason else ''}"
     if its.reason:
-        return f"{its.state}: {its.reason}"
+        return f"{state(its)}: {its.reason}"
     if its.state == TargetState.READY and its.seconds:
-        return f"ready after {its.seconds:.1f} s"
-    return its.state
+        return f"{state(its)} after {its.seconds:.1f} s"
+    return state(its)

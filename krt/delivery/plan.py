@@ -80,8 +80,8 @@ def _changes(run: Publishing, live: Body | None) -> Iterator[str]:
     """The changes of the Secret, a clause each: keys, sizes and the file's digest, but no values."""
     bundle = run.publication.bundle
     was = text_at(live, "metadata", "annotations", BUNDLE_SHA256)
-    before = f", instead of {readable(was)[:_SHOWN_DIGITS]}…" if was and was != bundle.sha256 else ""
-    yield f"key {bundle.key}: {len(bundle.content)} bytes, SHA-256 {bundle.sha256[:_SHOWN_DIGITS]}…{before}"
+    before = f", instead of {readable(was)[:_SHOWN_DIGITS]}..." if was and was != bundle.sha256 else ""
+    yield f"key {bundle.key}: {len(bundle.content)} bytes, SHA-256 {bundle.sha256[:_SHOWN_DIGITS]}...{before}"
     for key in _removed(run, live):
         yield f"key {readable(key)} goes"
 

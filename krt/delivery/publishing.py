@@ -18,7 +18,7 @@ from krt.core.report.target import Target
 from krt.delivery.asking import ask
 from krt.delivery.errors import DeliveryFailed, DeliveryRefused
 from krt.delivery.progress import Progress
-from krt.errors import NotThere
+from krt.errors import ClusterDenied, ClusterRefused, Conflict, NotThere
 
 T = TypeVar("T")
 Body = dict[str, Any]
@@ -39,8 +39,8 @@ class Publishing:
     """One run.
 
     `timeout_seconds` bounds the wait for each target's rollout. `before_write` is awaited once, before the first write
-    to the cluster; if it raises, nothing is written. `note` gets lines for people; it must not block or raise. `change`
-    is the id of the change, if the run makes one.
+    to the cluster; if it raises DeliveryFailed, nothing is written. `note` gets lines for people; it must not block or
+    raise. `change` is the id of the change, if the run makes one.
     """
 
     publication: Publication
@@ -51,7 +51,8 @@ class Publishing:
     before_write: Callable[[], Awaitable[None]] = _nothing
     note: Callable[[str], None] = _unheard
     change: str = field(default_factory=lambda: token_hex(8))
-    has_written: bool = False  # also if a write was sent and not answered
+    has_begun: bool = False
+    has_written: bool = False  # also if a write was not answered; False if the API server has refused every one
 
     @property
     def key(self) -> ObjectKey:
@@ -63,12 +64,28 @@ class Publishing:
         """The field manager that writes the Secret."""
         return self.publication.owner.field_manager
 
-    async def begin_write(self) -> None:
-        """Note that a write is about to be sent."""
-        if not self.has_written:
+    async def write(self, doing: str, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer of a call that writes, as `krt.delivery.asking.ask` gives it."""
+
+        async def attempt() -> T:
+            try:
+                answer = await call()
+            except (ClusterDenied, ClusterRefused, Conflict, NotThere):
+                raise
+            except BaseException:  # among them Cancelled: the API server may have done it
+                self.has_written = True
+                raise
+            self.has_written = True
+            return answer
+
+        await self._begin()
+        return await self.ask(doing, attempt)
+
+    async def _begin(self) -> None:
+        if not self.has_begun:
             await self.before_write()
             self.progress.begin()
-            self.has_written = True
+            self.has_begun = True
 
     async def read_secret(self) -> Body | None:
         """The Secret as it is now; None: it does not exist. Raises DeliveryFailed."""

@@ -118,10 +118,9 @@ class Restarts:
     async def _write(self, sight: Sight, patch: Body, doing: str, manager: str) -> bool:
         """Whether the patch was made. If the object has changed since it was read, it is read again."""
         run, resource = self.run, sight.scope.resource
-        await run.begin_write()
         try:
             merge = lambda: objects.merge(run.transport, resource, sight.key, patch, manager=manager)  # noqa: E731
-            await sight.take(run.ask(doing, merge))
+            await sight.take(run.write(doing, merge))
         except (Conflict, NotThere) as error:
             self.conflicts += 1
             if self.conflicts > MOST_CONFLICTS:

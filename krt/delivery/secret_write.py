@@ -36,7 +36,6 @@ async def write_secret(run: Publishing, live: Body | None) -> Body:
             assert live is not None
             run.tell(run.key, Action.APPLY, READY, ObjectChange.UNCHANGED)
             return live
-        await run.begin_write()
         try:
             return await _write(run, decision.manifest, live)
         except Conflict:
@@ -53,7 +52,7 @@ def namespace_missing(run: Publishing) -> DeliveryFailed:
 async def _write(run: Publishing, manifest: Manifest, live: Body | None) -> Body:
     """Raises Conflict if the Secret has changed since it was read."""
     if live is not None and (patch := take_over(live, run.publication.owner)):
-        taken = await run.ask(
+        taken = await run.write(
             f"taking over {run.key}",
             lambda: objects.merge(run.transport, SECRET, run.key, patch, manager=run.manager),
         )
@@ -75,7 +74,7 @@ async def _apply(run: Publishing, manifest: Manifest) -> Body:
         applied = await objects.apply(run.transport, SECRET, run.key, body, manager=run.manager, force=True)
         return applied.body
 
-    return await run.ask(f"applying {run.key}", call)
+    return await run.write(f"applying {run.key}", call)
 
 
 async def _create_namespace(run: Publishing) -> None:
@@ -85,7 +84,7 @@ async def _create_namespace(run: Publishing) -> None:
     async def call() -> Body:
         return (await objects.apply(run.transport, NAMESPACE, key, body, manager=run.manager)).body
 
-    await run.ask(f"creating {key}", call)
+    await run.write(f"creating {key}", call)
     run.tell(key, Action.APPLY, READY, ObjectChange.CREATED)
 
 

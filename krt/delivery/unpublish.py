@@ -35,8 +35,6 @@ async def _unpublish(run: Publishing, *, is_dry_run: bool) -> None:
     if not text_at(live, "metadata", "annotations", BUNDLE_SHA256):
         why = f"it has no annotation {BUNDLE_SHA256}"
         raise DeliveryRefused(f"{run.publication} was not published by krt, for {why}: delete it with kubectl")
-    if not is_dry_run:
-        await run.begin_write()
     is_gone = await _delete(run, live, is_dry_run=is_dry_run)
     reason = "" if is_gone else _GOING
     target = planned(reason) if is_dry_run else Target(TargetState.READY, reason=reason)
@@ -49,7 +47,7 @@ async def _delete(run: Publishing, live: Body, *, is_dry_run: bool) -> bool:
         return await objects.delete(run.transport, SECRET, run.key, uid=uid, dry_run=is_dry_run)
 
     try:
-        return await run.ask(f"deleting {run.key}", call)
+        return await (run.ask if is_dry_run else run.write)(f"deleting {run.key}", call)
     except NotThere:
         return True
     except PreconditionFailed as error:

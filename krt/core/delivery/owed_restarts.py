@@ -142,4 +142,4 @@ def _superseded(publication: Publication, secret: Mapping[str, object] | None) -
         return BundleSuperseded(f"somebody has changed the annotations of {publication}")
     if found == publication.bundle.sha256 and (pending is None or pending.digest == publication.bundle.digest):
         return None
-    return BundleSuperseded(f"superseded by bundle {readable(found)[:_SHOWN_DIGITS] or 'without a digest'}…")
+    return BundleSuperseded(f"superseded by bundle {readable(found)[:_SHOWN_DIGITS] or 'without a digest'}...")

@@ -16,7 +16,7 @@ from krt.core.delivery.state_reference import StateReference
 from krt.core.reason import readable
 from krt.core.restart.times import format_time
 
-OK, ERROR, DESTROYED = "ok", "error", "destroyed"
+OK, ERROR, DESTROYED, RUNNING = "ok", "error", "destroyed", "running"
 CAPABILITY, READY, ABSENT = "cap.k8s.runtime_bundle_secret", "ready", "absent"
 MOST_BYTES = 1024 * 1024  # of a record, also of another module's, which may have more outputs
 _MOST_COMMAND = 1000
@@ -31,7 +31,10 @@ class StateNotReady(ValueError):
 
 
 class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The document. `last_error` and `failed_command` are "" unless the last run failed."""
+    """The document. `last_error` and `failed_command` are "" unless the last run failed.
+
+    `active_command` is "" unless a run has begun to write and has not ended: it is under way, or was killed.
+    """
 
     status: str
     outputs: Mapping[str, object] = msgspec.field(default_factory=dict)
@@ -40,11 +43,12 @@ class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     updated_at: str = ""
     last_error: str = ""
     failed_command: str = ""
+    active_command: str = ""
 
     @property
     def is_usable(self) -> bool:
-        """Whether its outputs are true of the cluster."""
-        return self.status == OK
+        """Whether it is true of the cluster."""
+        return self.status in {OK, DESTROYED}
 
     def to_bytes(self) -> bytes:
         """The content of the record's file."""
@@ -61,6 +65,15 @@ def outputs_of(publication: Publication, restarted: Sequence[RestartTarget]) -> 
         "restarted_targets": [str(target) for target in restarted],
         CAPABILITY: READY,
     }
+
+
+def begun(reference: StateReference, previous: StateRecord | None, now: datetime, *, command: str) -> StateRecord:
+    """The record of a run that is about to write, with the outputs of the `previous` one.
+
+    If the run is killed, this record stays: the outputs may no longer be true.
+    """
+    outputs, tried = previous.outputs if previous else {}, command[:_MOST_COMMAND]
+    return StateRecord(RUNNING, outputs, reference.module, reference.instance, format_time(now), active_command=tried)
 
 
 def ended_well(reference: StateReference, outputs: Mapping[str, object], now: datetime) -> StateRecord:

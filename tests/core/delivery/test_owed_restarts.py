@@ -164,7 +164,7 @@ def test_a_run_that_another_bundle_overtakes_ends_and_takes_nothing_off_the_othe
             written = world.pending
         if isinstance(each, Ended):
             assert isinstance(each.step, BundleSuperseded)
-            assert each.step.reason == f"superseded by bundle {TWO.bundle.sha256[:12]}…"
+            assert each.step.reason == f"superseded by bundle {TWO.bundle.sha256[:12]}..."
     assert world.pending == written
     assert to_end(run(world, TWO)).step == NothingOwed()
     assert Counter(world.since_change())["a"] in {1, 2}  # what ONE had in hand may have come after TWO's content

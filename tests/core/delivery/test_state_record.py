@@ -10,6 +10,7 @@ from krt.core.delivery.state_record import (
     RecordUnreadable,
     StateNotReady,
     StateRecord,
+    begun,
     destroyed,
     ended_badly,
     ended_well,
@@ -70,12 +71,20 @@ def test_a_failure_keeps_the_outputs_of_before_and_shows_no_secret() -> None:
     [
         (ended_well(MODULE, OUTPUTS, NOW), False, True),
         (ended_well(MODULE, OUTPUTS, NOW), True, False),
-        (destroyed(MODULE, NOW), False, False),
+        (destroyed(MODULE, NOW), False, True),
+        (destroyed(MODULE, NOW), True, False),
+        (begun(MODULE, None, NOW, command="apply"), False, False),
         (None, False, False),
     ],
 )
 def test_a_record_that_is_still_true_stays(previous: StateRecord | None, has_written: bool, stays: bool) -> None:
     assert (failed(previous, has_written=has_written) is None) is stays
+
+
+def test_a_run_that_begins_to_write_keeps_the_outputs_and_names_its_command() -> None:
+    record = begun(MODULE, ended_well(MODULE, OUTPUTS, NOW), NOW, command="apply")
+    assert (record.status, record.outputs, record.active_command) == ("running", OUTPUTS, "apply")
+    assert failed(record, has_written=True).active_command == ""
 
 
 def test_outputs_survive_failure_after_failure() -> None:

@@ -1,0 +1,63 @@
+"""Checks a mapping of inputs and the files that it names, and collects every problem before any call is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from krt.cli.publication import collect, is_there, kubeconfig_of, read_bundle
+from krt.core.delivery.module_inputs import NO_KUBECONFIG, ModuleInputs, read_inputs
+from krt.core.delivery.secret_bundle import Bundle, Publication
+from krt.errors import SettingsInvalid
+
+_SOURCE = "bundle_source_path"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The inputs, and the files that they name. `has_cluster` is False if the kubeconfig does not exist."""
+
+    inputs: ModuleInputs
+    publication: Publication
+    kubeconfig: Path
+    has_cluster: bool
+
+
+def checked(
+    given: object,
+    state_folder: Path,
+    problems: list[str],
+    *,
+    is_removal: bool = False,
+    looks_for_kubeconfig: bool = True,
+) -> Checked | None:
+    """The checked inputs; None if there are problems, which are added to `problems`.
+
+    For a removal the file may be missing, and so may the kubeconfig: then the cluster is gone.
+    """
+    before = len(problems)
+    try:
+        inputs = read_inputs(given, is_destroy=is_removal)
+    except SettingsInvalid as error:
+        problems.extend(error.problems)
+        if isinstance(given, Mapping) and not is_removal:
+            _check_file_too(given, problems)
+        return None
+    kubeconfig = collect(problems, lambda: kubeconfig_of(inputs, state_folder))
+    has_cluster = not looks_for_kubeconfig or (kubeconfig is not None and is_there(kubeconfig))
+    if kubeconfig and not has_cluster and not is_removal:
+        problems.append(NO_KUBECONFIG.format(path=kubeconfig))
+    key, path = inputs.bundle_key, inputs.bundle_source_path
+    bundle = Bundle(key, b"") if is_removal else collect(problems, lambda: read_bundle(key, path))
+    if bundle is None or kubeconfig is None or len(problems) > before:
+        return None
+    publication = Publication(inputs.namespace, inputs.secret_name, bundle, inputs.restart_targets)
+    return Checked(inputs, publication, kubeconfig, has_cluster)
+
+
+def _check_file_too(given: Mapping[Any, Any], problems: list[str]) -> None:
+    """Look for the file although another input is wrong, so that people get all problems at once."""
+    path = given.get(_SOURCE)
+    is_usable = isinstance(path, str) and not any(each.startswith(f"inputs.{_SOURCE}") for each in problems)
+    if is_usable:
+        collect(problems, lambda: read_bundle("", str(path).strip()))

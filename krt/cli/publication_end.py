@@ -1,0 +1,160 @@
+"""The end of a publication: its state record, the sentence for people, the JSON document, the job's summary."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from signal import Signals
+from typing import Any
+
+import msgspec
+
+from krt.cli.publication import Order
+from krt.client import exits, step_files, summary
+from krt.client.console import Console
+from krt.client.ending import Ending
+from krt.client.report import ReceivedReport
+from krt.client.wording import target as worded
+from krt.core.delivery import state_record
+from krt.core.delivery.restart_target import RestartTarget
+from krt.core.delivery.state_record import StateRecord
+from krt.core.report.action import Action
+from krt.core.report.report_document import Document, ListedTarget
+from krt.core.report.target import TargetState
+from krt.delivery.publishing import Publishing
+
+DONE, FAILED, REFUSED = 0, 1, 2
+_SHOWN_DIGITS = 12
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run has ended so far. `problems` is empty if it ended well.
+
+    `is_marked`: the state record says that a run has begun to write.
+    """
+
+    code: int = DONE
+    problems: tuple[str, ...] = ()
+    restarted: tuple[RestartTarget, ...] = ()
+    report: Document | None = None
+    run: Publishing | None = None
+    is_marked: bool = False
+    skipped: str = ""
+
+    @property
+    def has_written(self) -> bool:
+        """Whether the run has written to the cluster, or may have."""
+        return self.run is not None and self.run.has_written
+
+    def refuse(self, *problems: str) -> None:
+        """Note that krt refuses: bad input, or an object that it must not write."""
+        self.code, self.problems = REFUSED, problems
+
+    def fail(self, *problems: str) -> None:
+        """Note that the run has failed."""
+        self.code, self.problems = FAILED, problems
+
+    def interrupt(self, by: Signals, order: Order) -> None:
+        """Note that this signal has ended the run."""
+        left = f"the restarts that it still owes stay noted on {order.publication}, and the same command makes them"
+        state = f"{order.publication} may be written; {left}" if self.has_written else "nothing was written"
+        self.code, self.problems = exits.BY_SIGNAL + by, (f"interrupted by {by.name}: {state}",)
+
+    def note_skipped(self, order: Order) -> None:
+        """Note that there is no cluster to delete from."""
+        self.skipped = f"{order.kubeconfig} does not exist, so nothing was deleted from its cluster"
+
+    def record(self, order: Order, previous: StateRecord | None, now: datetime) -> StateRecord | None:
+        """The state record; None if the previous one stays."""
+        if self.code == DONE and order.is_removal:
+            return state_record.destroyed(order.reference, now)
+        if self.code == DONE:
+            return state_record.ended_well(order.reference, self.outputs(order), now)
+        if self.code == REFUSED and not self.is_marked:
+            return None
+        return state_record.ended_badly(
+            order.reference,
+            previous,
+            now,
+            error="; ".join(self.problems),
+            command=order.verb,
+            has_written=self.has_written,
+        )
+
+    def outputs(self, order: Order) -> dict[str, Any]:
+        """The outputs of a run that ended well."""
+        if order.is_removal:
+            return {state_record.CAPABILITY: state_record.ABSENT}
+        return state_record.outputs_of(order.publication, self.restarted)
+
+    def sentence(self, order: Order) -> str:
+        """The sentence about a run that ended well; "" if it did not."""
+        if self.code != DONE:
+            return ""
+        if self.skipped:
+            return self.skipped
+        if order.is_dry_run:
+            return "dry-run: nothing was written"
+        secret = next((its for its in self._targets() if its.kind == "Secret"), None)
+        change = str(secret.change) if secret else ""
+        if order.is_removal:
+            return f"{order.publication}: {change if change == 'deleted' else 'it was not there'}"
+        bundle, names = order.publication.bundle, ", ".join(map(str, self.restarted))
+        holds = f"{len(bundle.content)} bytes in {bundle.key}, SHA-256 {bundle.sha256[:_SHOWN_DIGITS]}..."
+        return f"{order.publication}: {change}, {holds}; {f'restarted: {names}' if names else 'nothing restarted'}"
+
+    def warnings(self) -> tuple[str, ...]:
+        """The targets that a person should look at: those that were named and not restarted, or not wholly."""
+        restarts = (its for its in self._targets() if its.action == Action.RESTART)
+        return tuple(worded(its) for its in restarts if its.state == TargetState.SKIPPED or its.warnings)
+
+    def _targets(self) -> tuple[ListedTarget, ...]:
+        return self.report.targets if self.report else ()
+
+
+def tell(order: Order, outcome: Outcome, console: Console, page: Path | None) -> int:
+    """Print the end, and write the job's summary. Returns the exit code."""
+    sentence, warnings = outcome.sentence(order), outcome.warnings()
+    document = _document(order, outcome)
+    for warning in warnings:
+        console.flag(warning)
+    if page:
+        _summarise(order, outcome, console, page)
+    console.output(**_step_outputs(order, outcome))
+    if outcome.code == DONE:
+        console.result(document, sentence)
+    else:
+        console.fail(*outcome.problems, **document)
+    return outcome.code
+
+
+def received(report: Document | None) -> ReceivedReport | None:
+    """The report as the displays of `krt notify` take it."""
+    return msgspec.convert(msgspec.to_builtins(report), ReceivedReport) if report else None
+
+
+def _document(order: Order, outcome: Outcome) -> dict[str, Any]:
+    """The JSON document: `status` and `outputs` as the state record has them, and the report."""
+    is_done = outcome.code == DONE
+    status = (state_record.DESTROYED if order.is_removal else state_record.OK) if is_done else state_record.ERROR
+    outputs = outcome.outputs(order) if is_done and not order.is_dry_run else {}
+    report = msgspec.to_builtins(outcome.report) if outcome.report else None
+    return {"status": "planned" if is_done and order.is_dry_run else status, "outputs": outputs, "report": report}
+
+
+def _step_outputs(order: Order, outcome: Outcome) -> dict[str, str]:
+    document = _document(order, outcome)
+    found = {"status": str(document["status"])}
+    if "bundle_sha256" in document["outputs"]:
+        found["bundle_sha256"] = order.publication.bundle.sha256
+        found["restarted_targets"] = ",".join(map(str, outcome.restarted))
+    return found
+
+
+def _summarise(order: Order, outcome: Outcome, console: Console, page: Path) -> None:
+    sentence, *reasons = outcome.problems or (outcome.sentence(order),)
+    ending = Ending(outcome.code, sentence, received(outcome.report), tuple(reasons))
+    try:
+        step_files.append(page, summary.markdown(ending, str(order.publication)))
+    except OSError as error:
+        console.warn(f"no job summary was written: {error.strerror}")

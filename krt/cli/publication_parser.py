@@ -1,0 +1,26 @@
+"""The arguments that the commands which publish a file share."""
+
+import argparse
+
+EPILOG = (
+    "exit codes: 0 the Secret is as wanted, and the rollout of every restarted workload has ended well; 1 the API "
+    "server refused or did not answer, a rollout failed or took too long, or another run is under way; 2 bad input, or "
+    "krt refuses: nothing was written; 130 interrupted (SIGINT), 143 by SIGTERM, 129 by SIGHUP. After any of them the "
+    "same command continues."
+)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments about the run and its output."""
+    group = parser.add_argument_group("run")
+    group.add_argument(
+        "--dry-run", action="store_true", help="let the API server judge it, say what would change, and write nothing"
+    )
+    group.add_argument(
+        "-o",
+        "--output",
+        choices=("text", "json"),
+        default="text",
+        metavar="FORMAT",
+        help="text, or json: one object on stdout, whatever the outcome (default: text)",
+    )

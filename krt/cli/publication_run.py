@@ -1,0 +1,177 @@
+"""Runs a publication from the inputs to the exit code: holds the state record, calls the cluster, tells the end."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+import trio
+
+from krt.cli.publication import Order
+from krt.cli.publication_end import FAILED, REFUSED, Outcome, received, tell
+from krt.client.console import Console
+from krt.client.display import Display, open_display
+from krt.client.interrupt import Interrupt, heard
+from krt.cluster.access import ApiServer, http_client, load_access
+from krt.cluster.credentials import Credentials
+from krt.cluster.transport import Transport
+from krt.core.delivery import state_record
+from krt.core.delivery.state_record import StateRecord
+from krt.core.report.report import EventState
+from krt.core.report.report_document import Document
+from krt.delivery.errors import DeliveryFailed, DeliveryRefused
+from krt.delivery.plan import plan
+from krt.delivery.progress import Progress
+from krt.delivery.publish import publish
+from krt.delivery.publishing import Publishing
+from krt.delivery.state_file import StateHeld, StateUnusable
+from krt.delivery.unpublish import unpublish
+from krt.errors import SettingsInvalid
+
+_CONNECTIONS = 3  # for the watch of the Secret, and for calls; each target's watch has one of its own
+
+
+def run(read: Callable[[], Order], args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Read the order and carry it out. Returns the exit code."""
+    console = _console(args, environ)
+    try:
+        order = read()
+        with order.state.held() if order.state and not order.is_dry_run else nullcontext():
+            return _carry_out(order, console, _summary(environ))
+    except SettingsInvalid as error:
+        console.fail(*error.problems)
+        return REFUSED
+    except (StateHeld, StateUnusable) as error:
+        console.fail(str(error))
+        return FAILED if isinstance(error, StateHeld) else REFUSED
+
+
+def _carry_out(order: Order, console: Console, summary: Path | None) -> int:
+    previous = order.state.read() if order.state else None
+    title = str(order.publication)
+    with open_display(console, title, subject="delivery") as display:
+        outcome = trio.run(_until_interrupted, order, previous, display)
+    if order.state and not order.is_dry_run:
+        outcome = _recorded(order, previous, outcome)
+    return tell(order, outcome, console, summary)
+
+
+async def _until_interrupted(order: Order, previous: StateRecord | None, display: Display) -> Outcome:
+    interrupt = Interrupt()
+    with heard(interrupt):
+        return await _deliver(order, previous, display, interrupt)
+
+
+async def _deliver(order: Order, previous: StateRecord | None, display: Display, interrupt: Interrupt) -> Outcome:
+    outcome = Outcome()
+    progress = Progress(
+        order.publication.owner, lambda report: _show(report, outcome, display), is_dry_run=order.is_dry_run
+    )
+    if not order.has_cluster:
+        outcome.note_skipped(order)
+        return outcome
+    try:
+        with interrupt.scope:
+            server, credentials = await trio.to_thread.run_sync(_access, order)
+            connections = len(order.publication.targets) + _CONNECTIONS
+            async with http_client(server, connections=connections) as client, trio.open_nursery() as nursery:
+                nursery.start_soon(progress.keep_showing)
+                transport = Transport(client, credentials)
+                await _publish(order, _publishing(order, previous, transport, progress, display, outcome), outcome)
+                nursery.cancel_scope.cancel()
+    except SettingsInvalid as error:
+        outcome.refuse(*error.problems)
+    if interrupt.scope.cancelled_caught:
+        outcome.interrupt(interrupt.by, order)
+    return outcome
+
+
+def _access(order: Order) -> tuple[ApiServer, Credentials]:
+    return load_access(order.kubeconfig, named=order.given_as)
+
+
+async def _publish(order: Order, run: Publishing, outcome: Outcome) -> None:
+    """Make the run, and note in the outcome how it ends."""
+    outcome.run = run
+    try:
+        if order.is_removal:
+            await unpublish(run, is_dry_run=order.is_dry_run)
+        elif order.is_dry_run:
+            await plan(run)
+        else:
+            outcome.restarted = await publish(run)
+    except DeliveryRefused as error:
+        outcome.refuse(str(error))
+    except DeliveryFailed as error:
+        outcome.fail(str(error))
+
+
+def _publishing(
+    order: Order,
+    previous: StateRecord | None,
+    transport: Transport,
+    progress: Progress,
+    display: Display,
+    outcome: Outcome,
+) -> Publishing:
+    async def begin() -> None:
+        if order.state is None:
+            return
+        record = state_record.begun(order.reference, previous, datetime.now(UTC), command=order.verb)
+        try:
+            await trio.to_thread.run_sync(order.state.write, record)
+        except StateUnusable as error:
+            raise DeliveryFailed(str(error)) from error
+        outcome.is_marked = True
+
+    return Publishing(
+        order.publication,
+        transport,
+        progress,
+        timeout_seconds=order.timeout_seconds,
+        ensure_namespace=order.ensure_namespace,
+        before_write=begin,
+        note=display.note,
+    )
+
+
+def _show(report: Document, outcome: Outcome, display: Display) -> None:
+    outcome.report, shown = report, received(report)
+    if shown and shown.state != EventState.ACCEPTED:  # krt only looks: there is nothing to see
+        display.show(shown)
+
+
+def _recorded(order: Order, previous: StateRecord | None, outcome: Outcome) -> Outcome:
+    """Write the record of the run. Returns the outcome, which fails if the record cannot be written."""
+    assert order.state is not None
+    record = outcome.record(order, previous, datetime.now(UTC))
+    try:
+        if record:
+            order.state.write(record)
+        elif outcome.is_marked:
+            order.state.restore()
+    except StateUnusable as error:
+        outcome.fail(*filter(None, (outcome.sentence(order), str(error))))
+    return outcome
+
+
+def _console(args: argparse.Namespace, environ: Mapping[str, str]) -> Console:
+    github = bool(environ.get("GITHUB_ACTIONS"))
+    animated = sys.stderr.isatty() and not github and environ.get("TERM") not in {"dumb", "unknown"}
+    outputs = environ.get("GITHUB_OUTPUT") if github else None
+    return Console(
+        sys.stdout,
+        sys.stderr,
+        github=github,
+        as_json=args.output == "json",
+        animated=animated,
+        outputs=Path(outputs) if outputs else None,
+        command=f"krt {args.command}",
+    )
+
+
+def _summary(environ: Mapping[str, str]) -> Path | None:
+    page = environ.get("GITHUB_STEP_SUMMARY") if environ.get("GITHUB_ACTIONS") else None
+    return Path(page) if page else None

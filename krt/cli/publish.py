@@ -1,0 +1,143 @@
+"""krt publish, krt unpublish: publish a file as a Secret by flags."""
+
+import argparse
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from krt.errors import SettingsInvalid
+
+_DESCRIPTIONS = {
+    "publish": (
+        "Publish FILE as a Secret, and restart the named workloads if that changed it. A run that was killed or failed "
+        "is continued by the same command."
+    ),
+    "unpublish": "Delete a Secret that `krt publish` made. The namespace and the workloads stay as they are.",
+}
+# The names of the inputs, as the sentences about them have them, and the flags that give them here.
+_FLAGS = {
+    "namespace": "--namespace",
+    "secret_name": "--secret",
+    "bundle_source_path": "FILE",
+    "bundle_key": "--key",
+    "restart_targets": "--restart",
+}
+_INPUT = re.compile(rf"\binputs\.({'|'.join(_FLAGS)})(?:\[[0-9]+\])?")
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
+    """Add `publish` or `unpublish` to the commands of krt."""
+    from krt.cli.publication_parser import EPILOG, add_output
+
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=_DESCRIPTIONS[name],
+        epilog=EPILOG,
+    )
+    parser.set_defaults(run=run)
+    secret = parser.add_argument_group("Secret")
+    if name == "publish":
+        secret.add_argument("file", metavar="FILE", help="the file, of 1 MiB at most")
+    secret.add_argument("--namespace", metavar="NAME", required=True, help="the Secret's namespace")
+    secret.add_argument("--secret", metavar="NAME", required=True, help="the Secret's name")
+    if name == "publish":
+        _add_publishing(parser, secret)
+    cluster = parser.add_argument_group("cluster")
+    cluster.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="a kubeconfig (or the variable KUBECONFIG; default: ~/.kube/config, else the pod's service account)",
+    )
+    add_output(parser)
+    parser.add_argument(
+        "--state", metavar="FILE", help="write how the run ended, and its outputs, into this file (default: nowhere)"
+    )
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Publish the file, or delete the Secret. Returns the exit code."""
+    from krt.cli import publication_run
+
+    return publication_run.run(lambda: _read(args, environ), args, environ)
+
+
+def _add_publishing(parser: argparse.ArgumentParser, secret: "argparse._ArgumentGroup") -> None:
+    secret.add_argument("--key", metavar="KEY", help="the key that holds the file (default: the file's name)")
+    secret.add_argument(
+        "--no-create-namespace", action="store_true", help="fail if the namespace does not exist (default: create it)"
+    )
+    rollout = parser.add_argument_group("rollout")
+    rollout.add_argument(
+        "--restart",
+        metavar="KIND/NAME",
+        action="append",
+        default=[],
+        help="a workload of the namespace to restart if the Secret changed, such as deployment/web; may be repeated",
+    )
+    rollout.add_argument(
+        "--timeout", metavar="DURATION", default="5m", help="how long each rollout may take (default: 5m)"
+    )
+
+
+def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
+    """The order. Raises SettingsInvalid with every problem."""
+    from krt.cli.publication import Order, collect, expanded
+    from krt.cli.publication_checks import checked
+    from krt.delivery.state_file import StateFile
+
+    problems: list[str] = []
+    is_removal = args.command == "unpublish"
+    seconds = None if is_removal else collect(problems, lambda: _seconds(args.timeout))
+    kubeconfig = collect(problems, lambda: _kubeconfig(args, environ))
+    wrong: list[str] = []
+    given = {**_inputs(args), "kubeconfig_path": str(kubeconfig or os.devnull)}
+    found = checked(given, Path(), wrong, is_removal=is_removal, looks_for_kubeconfig=False)
+    problems += [_INPUT.sub(lambda name: _FLAGS[name[1]], text).replace(" on the controller", "") for text in wrong]
+    if found is None or problems:
+        raise SettingsInvalid(tuple(problems))
+    return Order(
+        command=f"krt {args.command}",
+        publication=found.publication,
+        kubeconfig=kubeconfig,
+        is_removal=is_removal,
+        is_dry_run=args.dry_run,
+        ensure_namespace=not (is_removal or args.no_create_namespace),
+        timeout_seconds=seconds or math.inf,
+        state=StateFile(expanded(args.state).absolute()) if args.state else None,
+    )
+
+
+def _inputs(args: argparse.Namespace) -> dict[str, Any]:
+    """The flags under the names that the module's inputs have."""
+    given = {"namespace": args.namespace, "secret_name": args.secret}
+    if args.command == "unpublish":
+        return given
+    key = Path(args.file).name if args.key is None else args.key
+    return {**given, "bundle_source_path": args.file, "bundle_key": key, "restart_targets": args.restart}
+
+
+def _seconds(text: str) -> float:
+    from krt.settings.values import duration
+
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise ValueError(f"--timeout: {error}") from error
+
+
+def _kubeconfig(args: argparse.Namespace, environ: Mapping[str, str]) -> Path | None:
+    """The kubeconfig as kubectl finds it. Raises ValueError if the one that is named does not exist."""
+    from krt.cli.publication import expanded, is_there
+
+    for name, given in (("--kubeconfig", args.kubeconfig), ("KUBECONFIG", environ.get("KUBECONFIG"))):
+        if given:
+            path = Path(os.pathsep.join(str(expanded(each)) for each in given.split(os.pathsep) if each))
+            if not is_there(path):
+                raise ValueError(f"{name}: {path} does not exist")
+            return path
+    path = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
+    return path if path.is_file() else None
