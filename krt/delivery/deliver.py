@@ -74,7 +74,7 @@ async def _apply(run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
         raise
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + _NOTE_SECONDS):
-            await applying.note()
+            await patiently(applying.note, partial(run.progress.tell, "the inventory cannot be written yet"))
 
 
 def _late(run: Run, seconds: float) -> NotDelivered:

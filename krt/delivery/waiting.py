@@ -57,8 +57,10 @@ class _Waiting:
         return key in self.left
 
     def put(self, version: ObjectVersion, /) -> None:
-        if version.key in self.left:
-            self.judge(version.key, version.body)
+        if resource := self.left.get(version.key):
+            # The API server leaves both out of the objects of a list.
+            typed = {"apiVersion": resource.api_version, "kind": resource.kind}
+            self.judge(version.key, version.body | typed)
 
     def remove(self, key: ObjectKey) -> None:
         if key in self.left:

@@ -46,8 +46,12 @@ class Cluster:
         return await deliver(self.transport, self.order(*bodies, owner=owner, **more), self.shown.append)
 
     async def destroy(self, owner: Owner = OWNER, **more: Any) -> DeliveryResult:
+        return await self.destroy_in(self.namespace, owner, **more)
+
+    async def destroy_in(self, namespace: str, owner: Owner = OWNER, **more: Any) -> DeliveryResult:
+        """The inventory is in this namespace."""
         self.requests.clear()
-        removal = Removal(owner, self.namespace, **{"timeout_seconds": 60, **more})
+        removal = Removal(owner, namespace, **{"timeout_seconds": 60, **more})
         return await destroy(self.transport, removal, self.shown.append)
 
     def config_map(self, name: str, *, annotations: dict[str, str] | None = None, **data: str) -> Body:
