@@ -1,4 +1,4 @@
-"""Where Valkey is, and as which user krt connects: a value, and its parser for VALKEY_ADDR."""
+"""The address of Valkey with the user that krt connects as, and the parser of VALKEY_ADDR."""
 
 import re
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ class Unix:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One Valkey, and the user that krt connects as. `str()` gives the address alone, so it may go into any message.
+    """One Valkey, and the user that krt connects as. `str()` names only the address, so any message may quote it.
 
     `connect_seconds` bounds one connect with its handshakes, `call_seconds` one command and its reply.
     """
@@ -124,15 +124,15 @@ def _split(url: str) -> SplitResult:
 
 
 def _check_nothing_is_ignored(parts: SplitResult) -> None:
-    """Raise ValueError for a part of the URL that valkey's `parse_url` would silently ignore."""
+    """Raise ValueError for an unknown scheme, or a part of the URL that valkey's `parse_url` would silently ignore."""
     if parts.scheme not in _SCHEMES:
-        raise ValueError(f"has a scheme krt does not know: {_FORMS}")
+        raise ValueError(f"has a scheme that krt does not know: {_FORMS}")
     if parts.fragment or not re.fullmatch(r"(db=[0-9]{1,5})?", parts.query):
-        raise ValueError(f"has options krt does not know, db is the only one: {_FORMS}")
+        raise ValueError(f"has a fragment, or an option other than db=NUMBER: {_FORMS}")
     if parts.scheme == "unix" and (parts.hostname or not parts.path.strip("/")):
         raise ValueError(f"names no absolute path: {_FORMS}")
     if parts.scheme != "unix" and not re.fullmatch(r"/?|/[0-9]{1,5}", parts.path):
-        raise ValueError(f"has a path that is no number of a database: {_FORMS}")
+        raise ValueError(f"has a path that is not the number of a database: {_FORMS}")
 
 
 def _tcp(options: Mapping[str, Any]) -> Tcp:

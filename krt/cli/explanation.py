@@ -52,7 +52,7 @@ def document(found: Survey, view: WorkerView, answers: Answers) -> dict[str, Any
 def _how_to_ask() -> str:
     rows = settings_of(Lookup)
     both = f"{rows['policy']} and {rows['images']}"
-    return f"the worker's policy was not asked: give {both} as the worker has them, or whichever of the two it has"
+    return f"no policy is checked: give {both} as the worker has them; if it has only one of the two, give that one"
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -1,4 +1,4 @@
-"""Which workload of a report stands in which row of the live display. Pure."""
+"""Assigns the workloads of a report to the rows of the live display. Pure."""
 
 from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import URGENCY
@@ -29,4 +29,4 @@ class Rows:
 
 
 def _urgency(target: ListedTarget) -> int:
-    return URGENCY.get(target.state, 0)  # a state that only a newer krt web knows may be anything
+    return URGENCY.get(target.state, 0)  # an unknown state, from a newer krt web, counts as the most urgent

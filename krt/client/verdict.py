@@ -16,7 +16,7 @@ from krt.client.outcome import Accepted, Refused, Unanswered
 from krt.core.announce.event import Event
 from krt.core.report.report import EventState
 
-PERHAPS = "it may have been accepted all the same"
+PERHAPS = "the event may have been accepted all the same"
 
 
 def tell(outcome: Accepted | Refused | Unanswered, message: Announcement, console: Console) -> int:
@@ -68,7 +68,7 @@ def tell_interrupted(call: AnnouncingCall, by: Signals, console: Console) -> int
     if call.accepted is not None:
         state = _goes_on(call.accepted)
     elif call.perhaps_accepted:
-        state = f"the event was sent and not answered: {PERHAPS}"
+        state = f"krt web has given no final answer: {PERHAPS}"
     else:
         state = "the event was not accepted"
     console.fail(f"interrupted by {by.name}: {state}", accepted=_known(call), **_facts(call.accepted))
@@ -76,7 +76,7 @@ def tell_interrupted(call: AnnouncingCall, by: Signals, console: Console) -> int
 
 
 def _put_out(accepted: Accepted, console: Console) -> None:
-    """At once, and not with the end: a step that is cancelled or killed leaves them too."""
+    """Set the step's outputs now, not at the end: a step that is cancelled or killed later has them, too."""
     console.output(event=accepted.event_id or "", state=EventState.ACCEPTED, report=accepted.status_url or "")
 
 
@@ -89,7 +89,7 @@ def _known(call: AnnouncingCall) -> bool | None:
 def _goes_on(accepted: Accepted) -> str:
     if accepted.event_id is None:
         return "the event was accepted and goes on"
-    report = f"for a day a token of this repository opens its report, {accepted.status_url}"
+    report = f"a token of this repository opens its report for a day: {accepted.status_url}"
     return f"the event was accepted as {accepted.event_id} and goes on; {report}"
 
 
@@ -121,7 +121,7 @@ def _refused(outcome: Refused, event: Event, console: Console, facts: dict[str, 
 def _unanswered(outcome: Unanswered, console: Console) -> int:
     perhaps = f"; {PERHAPS}" if outcome.perhaps_accepted else ""
     console.fail(
-        f"not accepted within {outcome.seconds:g} s: {outcome.problem}{perhaps}",
+        f"no final answer within {outcome.seconds:g} s: {outcome.problem}{perhaps}",
         accepted=None if outcome.perhaps_accepted else False,
     )
     return exits.NO_ANSWER

@@ -20,8 +20,8 @@ from tests.fakes.stand_in import StandIn, standing_in, write_kubeconfig
 
 SHOP = "ghcr.io/acme/shop"
 NOT_ASKED = (
-    "the worker's policy was not asked: give KRT_POLICY (or --policy) and ALLOWED_IMAGE_PREFIX (or "
-    "--allowed-image-prefix) as the worker has them, or whichever of the two it has"
+    "no policy is checked: give KRT_POLICY (or --policy) and ALLOWED_IMAGE_PREFIX (or "
+    "--allowed-image-prefix) as the worker has them; if it has only one of the two, give that one"
 )
 POLICY = """
 [[allow]]

@@ -229,7 +229,7 @@ def test_a_process_without_github_prints_no_token_at_all(actions: Actions) -> No
     ("silent", "sentence"),
     [
         ("/token", "the event was not accepted"),
-        ("/event", "the event was sent and not answered: it may have been accepted all the same"),
+        ("/event", "krt web has given no final answer: the event may have been accepted all the same"),
     ],
 )
 def test_an_interrupted_process_says_whether_the_event_was_accepted(
@@ -303,7 +303,7 @@ def test_an_interrupt_leaves_the_rollout_alone_and_says_where_it_is_to_be_seen(a
     assert group == "::endgroup::"
     assert error == (
         f"::error title=krt notify::interrupted by SIGINT: the event was accepted as {EVENT_ID} and goes on; "
-        f"for a day a token of this repository opens its report, {where}"
+        f"a token of this repository opens its report for a day: {where}"
     )
     document = json.loads(out)
     assert (document["accepted"], document["id"], document["status"]) == (True, EVENT_ID, where)

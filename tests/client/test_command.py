@@ -191,10 +191,10 @@ def test_no_202_within_the_time_ends_with_3_and_the_last_reason(actions: Actions
     ended = run(actions, as_json=True, **quick_end)
     assert ended.code == 3
     assert re.sub("[0-9a-f]{16}", "ID", ended.err.splitlines()[-1]) == (
-        f"krt notify: not accepted within {SHORT_SECONDS:g} s: krt web answered 503: "
+        f"krt notify: no final answer within {SHORT_SECONDS:g} s: krt web answered 503: "
         "it waits for the issuer's keys or for Valkey, or "
         "it stops: the operator of krt sees which at /readyz, and in the log under the request ID; "
-        "it may have been accepted all the same"
+        "the event may have been accepted all the same"
     )
     assert json.loads(ended.out)["accepted"] is None
 
@@ -227,7 +227,7 @@ def test_silence_to_the_end_may_have_been_an_acceptance(actions: Actions, quick_
     actions.events = [Reply(silent=True)]
     ended = run(actions, **quick_end)
     assert ended.code == 3
-    assert "it may have been accepted all the same" in ended.err
+    assert "the event may have been accepted all the same" in ended.err
 
 
 def test_a_token_near_its_end_is_replaced_under_the_same_key(actions: Actions) -> None:

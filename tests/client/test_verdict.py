@@ -13,7 +13,7 @@ from krt.client.verdict import tell_interrupted
 from krt.core.announce import event
 
 GOES_ON = (
-    "the event was accepted as 1-0 and goes on; for a day a token of this repository opens its report, "
+    "the event was accepted as 1-0 and goes on; a token of this repository opens its report for a day: "
     "https://krt.example.com/events/1-0"
 )
 
@@ -28,7 +28,7 @@ def a_call() -> AnnouncingCall:
     ("accepted", "perhaps_accepted", "state", "known"),
     [
         (None, False, "the event was not accepted", False),
-        (None, True, "the event was sent and not answered: it may have been accepted all the same", None),
+        (None, True, "krt web has given no final answer: the event may have been accepted all the same", None),
         (
             Accepted("1-0", "https://krt.example.com/events/1-0"),
             True,

@@ -67,8 +67,8 @@ def test_whatever_is_not_written_as_kubernetes_writes_it_is_refused_and_not_repe
         ("https://ghcr.io/acme", "the part before the first slash is not a registry host"),
         ("ghcr.io/Acme/shop", "an image path is lower-case letters and digits"),
         ("a" * 256, "at most 255 characters"),
-        ("shop:", "what follows the last colon is not a tag"),
-        ("shop@latest", "what follows @ is not a digest"),
+        ("shop:", "the text after the last colon is not a tag"),
+        ("shop@latest", "the text after @ is not a digest"),
     ],
 )
 def test_a_refusal_says_what_is_wrong(text: str, sentence: str) -> None:

@@ -116,7 +116,7 @@ def test_a_mistake_is_told_with_rule_and_field(added: str, problem: str) -> None
         ('[[allow]]\nwho = "acme/*"\nimages = ["x.io/y"]', "rule 1, who: 'acme/*': acme has no id"),
         (
             '[[allow]]\nwho = "acme@065/*"\nimages = ["x.io/y"]',
-            "rule 1, who: 'acme@065/*': what follows acme@ is no id",
+            "rule 1, who: 'acme@065/*': the id after acme@ must be a number of up to 20 digits",
         ),
         ('[[allow]]\nwho = ["acme@65/*"]\nimages = ["x.io/y"]', "rule 1, who: write a text in quotes"),
         ('[[allow]]\nwho = "acme@65/*"\nimages = ["x.io/*/y"]', "rule 1, images: 'x.io/*/y': a star stands only"),

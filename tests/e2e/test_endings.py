@@ -163,7 +163,7 @@ async def test_who_is_refused_is_told_why(site: Site) -> None:
     )
     claims = json.loads(unknown.err.strip().splitlines()[-1])
     assert (claims["aud"], claims["repository_owner_id"]) == ("https://other.example.com", "65")
-    foreign.said("not accepted within 2 s")
+    foreign.said("no final answer within 2 s")
 
 
 async def test_where_nobody_works_the_job_is_told_so_and_the_event_expires(site: Site, cluster: Cluster) -> None:

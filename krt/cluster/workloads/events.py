@@ -1,4 +1,4 @@
-"""Writes a Kubernetes Event for each restart, which `kubectl describe` shows, if KRT_KUBERNETES_EVENTS is set.
+"""Writes a Kubernetes Event for each restart if KRT_KUBERNETES_EVENTS is set. `kubectl describe` shows the Event.
 
 An Event is for people only. So no restart waits for one, and an Event that cannot be written soon is left out.
 """
@@ -42,10 +42,10 @@ class EventWriter:
         try:
             self._restarts_in.send_nowait((workload, cause, datetime.now(UTC)))
         except trio.WouldBlock:
-            self._say(f"more than {MOST_WAITING} are waiting")
+            self._say(f"{MOST_WAITING} Events are waiting already")
 
     async def write(self) -> None:
-        """Write an Event for each noted restart. Never returns; logs a failure once until one succeeds."""
+        """Write an Event for each noted restart, for ever. Logs a problem once until it changes or a write succeeds."""
         async for workload, cause, at in self._restarts_out:
             try:
                 await create_event(self._transport, workload.key.namespace, event_of(workload, cause, at))

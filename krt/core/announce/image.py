@@ -47,10 +47,10 @@ def parse(text: str) -> ImageReference:
     """
     rest, at, digest = text.partition("@")
     if at and not _DIGEST.fullmatch(digest):
-        raise ValueError("what follows @ is not a digest")
+        raise ValueError("the text after @ is not a digest")
     name, tag = split_tag(rest)
     if tag is not None and not is_tag(tag):
-        raise ValueError("what follows the last colon is not a tag")
+        raise ValueError("the text after the last colon is not a tag")
     if tag is None and not at:
         tag = "latest"
     return ImageReference(name=name, repository=_repository(name), tag=tag, digest=digest or None)

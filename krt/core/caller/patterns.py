@@ -155,7 +155,7 @@ def parse_workflow_pattern(text: str) -> WorkflowPattern:
             "neither a star nor {repo} has a meaning in it"
         )
     if ref is not None and not _REF.fullmatch(ref) and not _COMMIT.fullmatch(ref):
-        raise ValueError("what follows @ is a ref in full, such as refs/heads/main, or a commit")
+        raise ValueError("write a ref in full after @, such as refs/heads/main, or a commit")
     return WorkflowPattern(path, ref)
 
 

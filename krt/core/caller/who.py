@@ -1,24 +1,24 @@
-"""The callers that a policy's rule names: by id, which nobody can take over, or, in GITHUB_ALLOWED_ORG, by name."""
+"""The callers that a rule names by id, which nobody can take over. GITHUB_ALLOWED_ORG may name an owner by name."""
 
 import re
 from dataclasses import dataclass
 
 from krt.core.caller.identity import Identity
 
-_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # github.com allows less, a GitHub Enterprise Server all of it
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # all that a GitHub Enterprise Server allows; github.com: less
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _ID = re.compile(r"[1-9][0-9]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """One repository, or, if `repository` is None, all of an owner's. Ids are GitHub's immutable ones.
+    """One repository; if `repository` is None, all repositories of the owner. GitHub never changes an id.
 
-    A name counts only if its id is None; beside an id it is for people.
+    A name is compared only if its id is None. The name beside an id is for people.
     """
 
     owner: str
-    owner_id: str | None  # None: by name alone, and after a rename somebody else can take the name
+    owner_id: str | None  # None: known by name alone, which somebody else can take after a rename
     repository: str | None = None
     repository_id: str | None = None
 
@@ -68,11 +68,11 @@ def _name_and_id(text: str, form: re.Pattern[str]) -> tuple[str, str]:
     if not form.fullmatch(name):
         raise ValueError("write acme@65/* or acme@65/shop@74: names, each with the id that GitHub gave it")
     if not at:
-        raise ValueError(
-            f"{name} has no id: a name can be given up and taken by another, its id cannot (docs/policy.md)"
-        )
+        raise ValueError(f"{name} has no id: somebody else can take over a name, but never an id (docs/policy.md)")
     if not _ID.fullmatch(number):
-        raise ValueError(f"what follows {name}@ is no id: a number without leading zeros (docs/policy.md)")
+        raise ValueError(
+            f"the id after {name}@ must be a number of up to 20 digits, without leading zeros (docs/policy.md)"
+        )
     return name, number
 
 

@@ -1,4 +1,4 @@
-"""The steps of a run that publishes a bundle, one of which `owed_restarts.next_step` answers. Pure."""
+"""The steps of a run that publishes a bundle. `owed_restarts.next_step` returns one of them. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,10 @@ from krt.core.delivery.restart_target import RestartTarget
 
 @dataclass(frozen=True, slots=True)
 class RestartTargetNow:
-    """Send `restart_patch` to the target, then ask for the next step. After a conflict, read the target again."""
+    """Send `restart_patch` to the target, then ask for the next step. After a conflict, read the target again.
+
+    `change` is the id of the change of the Secret for which the target is restarted.
+    """
 
     target: RestartTarget
     change: str
@@ -18,7 +21,7 @@ class TakeOffList:
     """Send `take_off` to the Secret, then ask for the next step.
 
     `warning` is for people; if it is "", the target's rollout has ended well. `is_restarted`: the target was restarted
-    for this change, and counts among the output `restarted_targets`.
+    for this change, and the output `restarted_targets` lists it.
     """
 
     target: RestartTarget

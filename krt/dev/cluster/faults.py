@@ -23,8 +23,8 @@ class Fault:
     cluster-wide call.
 
     `delay_seconds` pass before the call is executed. With a `status` the call is not executed; `message` replaces the
-    real server's text, and a 403 with a `message` is an admission plugin's, not RBAC's. With `broken` the call is
-    executed, and the connection breaks in the middle of the answer.
+    real server's text, except for 401 and 429. A 403 with a `message` comes from an admission plugin, not from RBAC.
+    With `broken` the call is executed, and the connection breaks in the middle of the answer.
     """
 
     status: int | None = None
@@ -44,7 +44,7 @@ class Fault:
         return all(want in (None, have) for want, have in zip(wanted, given, strict=True))
 
     def answer(self, call: ApiCall) -> StandInAnswer | None:
-        """The real server's answer with that status, or None if the call is to be executed."""
+        """The real server's answer with this `status`, or None if the call is to be executed."""
         if self.status is None:
             return None
         pause = {} if self.retry_after_seconds is None else {"retry-after": str(self.retry_after_seconds)}
@@ -72,7 +72,8 @@ class Fault:
 class Faults:
     """The active faults.
 
-    `silent_watches`: open watches send nothing more, not even their end. They stay silent when it is reset.
+    `silent_watches`: open watches send nothing more, not even at their timeout. A watch that has fallen silent stays so
+    after a reset of the flag, until `end_watches`.
     `cut_watches`: each watch breaks in the middle of the next object that it sends.
     """
 
@@ -82,7 +83,7 @@ class Faults:
         self._pending: list[tuple[Fault, int | None]] = []
 
     def add(self, fault: Fault, *, times: int | None = 1) -> None:
-        """Apply the fault to the next `times` matching calls; None: until `clear`. Earlier faults win."""
+        """Apply the fault to the next `times` matching calls; None: until `clear`. Of several, the oldest applies."""
         self._pending.append((fault, times))
 
     def clear(self) -> None:
@@ -91,7 +92,7 @@ class Faults:
         self._pending.clear()
 
     def take(self, call: ApiCall) -> Fault:
-        """The fault for this call, which uses it up once; a Fault without effect if there is none."""
+        """The fault for this call, or a Fault without effect. Each call takes one from the `times` of its fault."""
         for index, (fault, times) in enumerate(self._pending):
             if fault.befalls(call):
                 if times is not None:

@@ -40,7 +40,7 @@ def merge(target: Json, patch: Json) -> Json:
 
 
 def new(kind: Kind, document: Json, time: str) -> Json:
-    """The stored form of a created object: a copy that keeps its status. Raises ApiRefusal (422)."""
+    """The stored form of a created object. Unlike the real server, it keeps a given status. Raises ApiRefusal (422)."""
     given = document["metadata"]
     metadata = {name: given[name] for name in ("name", "namespace") if name in given}
     metadata |= {"uid": str(uuid.uuid4()), "resourceVersion": ""}
@@ -62,7 +62,7 @@ def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Js
     metadata = {**new, **{name: old[name] for name in KEPT if name in old}}
     metadata["resourceVersion"] = old["resourceVersion"]
     document = {**after, "metadata": metadata}
-    # The main endpoint writes only the spec, the status endpoint only the status.
+    # The main endpoint never writes the status, and the status endpoint never the spec.
     theirs = "spec" if subresource == "status" else "status"
     document[theirs] = before[theirs]
     document = complete(kind, document)
@@ -111,7 +111,7 @@ def _check_identity(kind: Kind, old: Json, new: Json) -> None:
 
 
 def _check_version(kind: Kind, old: Json, given: object) -> None:
-    if given in (None, "", "0", old["resourceVersion"]):  # "0" asks for no version, in a write too
+    if given in (None, "", "0", old["resourceVersion"]):  # "0" stands for any version, in a write too
         return
     if not isinstance(given, str):
         raise status.invalid(kind, old["name"], [("metadata.resourceVersion", "Invalid value: must be a string")])
