@@ -18,7 +18,7 @@ _HANDLERS = {
     signal.SIGQUIT: signal.SIG_DFL,
 }
 
-pytest_plugins = ["tests.apiserver.plugin", "tests.browser.plugin", "tests.fakes.turns"]
+pytest_plugins = ["tests.apiserver.plugin", "tests.browser.plugin", "tests.kubeyaml.plugin", "tests.fakes.turns"]
 
 
 def pytest_configure() -> None:

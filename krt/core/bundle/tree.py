@@ -1,0 +1,38 @@
+"""The files of a bundle, in memory. Pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+MOST_FILES = 10_000  # files and folders
+MOST_BYTES = 64 * 1024 * 1024  # of all files together
+
+
+class BundleInvalid(ValueError):
+    """The files are no bundle that krt takes. The message is one sentence that names the file and quotes no content."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileTree:
+    """Files by path, such as `manifests/web.yaml`: relative, with slashes, without `.` and `..`.
+
+    `folders` are the folders, of which some may be empty. The repr leaves contents out, because they may be Secrets.
+    """
+
+    files: Mapping[str, bytes] = field(repr=False)
+    folders: frozenset[str] = frozenset()
+
+    def has_folder(self, path: str) -> bool:
+        """Whether there is such a folder, empty or not."""
+        return path in self.folders or any(name.startswith(f"{path}/") for name in self.files)
+
+    def names_in(self, folder: str) -> tuple[str, ...]:
+        """The names directly in a folder, sorted."""
+        return tuple(sorted({path.partition("/")[0] for path in self._below(folder)}))
+
+    def is_folder(self, path: str) -> bool:
+        """Whether the path is a folder and no file."""
+        return path not in self.files and self.has_folder(path)
+
+    def _below(self, folder: str) -> Iterator[str]:
+        start = f"{folder}/"
+        return (path.removeprefix(start) for path in (*self.files, *self.folders) if path.startswith(start))
