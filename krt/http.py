@@ -7,7 +7,7 @@ from typing import Self
 import httpx
 import trio
 
-Route = Callable[[httpx.URL], str | None]  # a request's URL -> its proxy's URL, or None for a direct connection
+ProxyOf = Callable[[httpx.URL], str | None]  # a request's URL -> its proxy's URL, or None for a direct connection
 
 
 class Outgoing(httpx.AsyncByteStream):
@@ -38,7 +38,7 @@ class Routed(httpx.AsyncBaseTransport):
     """
 
     def __init__(
-        self, route: Route, *, verify: ssl.SSLContext, to_proxies: ssl.SSLContext, limits: httpx.Limits
+        self, route: ProxyOf, *, verify: ssl.SSLContext, to_proxies: ssl.SSLContext, limits: httpx.Limits
     ) -> None:
         self._route = route
         self._verify = verify

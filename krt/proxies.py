@@ -28,9 +28,9 @@ import httpx
 
 from krt.errors import SettingsInvalid
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-Exempts = Callable[[str, Address | None, int], bool]  # (lower-case host name, its address if it is one, port)
+IpAddress = IPv4Address | IPv6Address
+IpNetwork = IPv4Network | IPv6Network
+Exempts = Callable[[str, IpAddress | None, int], bool]  # (lower-case host name, its address if it is one, port)
 
 _PORTS = {"http": 80, "https": 443}
 _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{0,5})")
@@ -129,7 +129,7 @@ def _network(entry: str) -> Iterator[Exempts]:
     yield lambda _name, host, _port: host is not None and host.version == network.version and host in network
 
 
-def _of_ipv4(network: Network) -> Network:
+def _of_ipv4(network: IpNetwork) -> IpNetwork:
     """An IPv4-mapped IPv6 network as the IPv4 network, because `_address` converts hosts in the same way."""
     bits = network.prefixlen - 96
     mapped = getattr(network.network_address, "ipv4_mapped", None)
@@ -150,13 +150,13 @@ def _host(entry: str) -> Iterator[Exempts]:
         )
 
 
-def _address(text: str) -> Address | None:
+def _address(text: str) -> IpAddress | None:
     """The address that `text` spells, or None. An IPv4-mapped IPv6 address becomes the IPv4 address, as in Go."""
     address = _plain(text)
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _plain(text: str) -> Address | None:
+def _plain(text: str) -> IpAddress | None:
     """The address that `text` spells, with or without brackets, or None."""
     try:
         return ipaddress.ip_address(text.removeprefix("[").removesuffix("]").partition("%")[0])

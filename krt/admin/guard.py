@@ -6,17 +6,17 @@ visitor's browser, could then read the page. So a request with such a name in Ho
 
 import ipaddress
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+
+from krt.serving.asgi import RawHeaders
 
 # Names that resolve within a machine or a cluster only, never in public DNS.
 _INTERNAL = (".localhost", ".svc", ".cluster.local")
 
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+))(?::[0-9]{0,5})?")
 
-Headers = Iterable[tuple[bytes, bytes]]
 
-
-def refusal(headers: Headers, hosts: Collection[str]) -> str | None:
+def refusal(headers: RawHeaders, hosts: Collection[str]) -> str | None:
     """Why a request with these headers is refused, or None. `hosts` are the names that KRT_ADMIN_HOSTS allows."""
     named = dict(headers)
     if not _is_internal(_name(named.get(b"host", b"").decode("latin-1")), hosts):
@@ -27,7 +27,7 @@ def refusal(headers: Headers, hosts: Collection[str]) -> str | None:
     return None
 
 
-def is_cross_site(headers: Headers) -> bool:
+def is_cross_site(headers: RawHeaders) -> bool:
     """Whether the browser says that another site's page sent the request. It could only use up one of the streams."""
     return dict(headers).get(b"sec-fetch-site", b"same-origin") not in {b"same-origin", b"none"}
 

@@ -13,7 +13,7 @@ from valkey.exceptions import InvalidResponse, ResponseError
 
 from krt.backoff import Backoff
 from krt.broker.connect import connect
-from krt.broker.connection import Answer, ValkeyConnection
+from krt.broker.connection import ReplyOrError, ValkeyConnection
 from krt.broker.endpoint import Endpoint
 from krt.broker.failures import translated
 from krt.core.ports import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
@@ -81,7 +81,7 @@ class Subscription:
             if trio.current_time() > good_from:
                 self._retries.reset()
 
-    async def _next_frame(self, connection: ValkeyConnection) -> Answer:
+    async def _next_frame(self, connection: ValkeyConnection) -> ReplyOrError:
         """The next frame. After `ping_seconds` of silence, send PING to learn whether Valkey is still there."""
         with trio.move_on_after(self._ping_seconds):
             return await connection.receive()
@@ -89,7 +89,7 @@ class Subscription:
             await connection.send(["PING"])
             return await connection.receive()
 
-    async def _take(self, frame: Answer) -> None:
+    async def _take(self, frame: ReplyOrError) -> None:
         match frame:
             case [b"message", bytes(), bytes() as payload] if len(payload) <= MOST_MESSAGE_BYTES:
                 await self._sender.send(ChannelMessage(payload))
@@ -124,7 +124,7 @@ async def subscribe(
         nursery.cancel_scope.cancel()
 
 
-def _check_subscribed(answer: Answer) -> None:
+def _check_subscribed(answer: ReplyOrError) -> None:
     match answer:
         case [b"subscribe", *_]:
             pass

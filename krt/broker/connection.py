@@ -17,7 +17,7 @@ from valkey.exceptions import InvalidResponse, NoScriptError, ResponseError
 
 Argument = str | bytes | int | float
 Reply: TypeAlias = "bytes | int | list[Reply] | None"
-Answer: TypeAlias = "Reply | ResponseError"
+ReplyOrError: TypeAlias = "Reply | ResponseError"
 
 MOST_REPLY_BYTES = 1024 * 1024
 DEEPEST_NESTING = 8
@@ -49,7 +49,7 @@ class ValkeyConnection:
             raise reply
         return reply
 
-    async def execute_all(self, commands: Sequence[Sequence[Argument]]) -> list[Answer]:
+    async def execute_all(self, commands: Sequence[Sequence[Argument]]) -> list[ReplyOrError]:
         """Several commands in one write, and their replies. An error reply is returned as a value, not raised."""
         at_rest = False
         try:
@@ -69,7 +69,7 @@ class ValkeyConnection:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ConnectionLost("the connection was lost") from error
 
-    async def receive(self) -> Answer:
+    async def receive(self) -> ReplyOrError:
         """The next reply, whole and checked. If it is cancelled, nothing is lost: the next call goes on from there."""
         while (reply := self._parsed()) is _INCOMPLETE:
             await self._feed()

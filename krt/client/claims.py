@@ -5,33 +5,33 @@ from base64 import urlsafe_b64decode
 
 import msgspec
 
-Value = str | int | bool | None  # GitHub sends strings only; other forges do not
+Claim = str | int | bool | None  # GitHub sends strings only; other forges do not
 
 
 class Claims(msgspec.Struct, frozen=True, omit_defaults=True):
     """The claims that krt web reads (docs.github.com, "OpenID Connect reference"). Here all are optional."""
 
-    iss: Value = None
+    iss: Claim = None
     aud: str | list[str] | None = None
-    jti: Value = None
-    repository: Value = None
-    repository_id: Value = None
-    repository_owner: Value = None
-    repository_owner_id: Value = None
-    repository_visibility: Value = None
-    event_name: Value = None
-    ref: Value = None
-    ref_protected: Value = None
-    sha: Value = None
-    environment: Value = None
-    workflow_ref: Value = None
-    job_workflow_ref: Value = None
-    job_workflow_sha: Value = None
-    runner_environment: Value = None
-    actor: Value = None
-    actor_id: Value = None
-    run_id: Value = None
-    run_attempt: Value = None
+    jti: Claim = None
+    repository: Claim = None
+    repository_id: Claim = None
+    repository_owner: Claim = None
+    repository_owner_id: Claim = None
+    repository_visibility: Claim = None
+    event_name: Claim = None
+    ref: Claim = None
+    ref_protected: Claim = None
+    sha: Claim = None
+    environment: Claim = None
+    workflow_ref: Claim = None
+    job_workflow_ref: Claim = None
+    job_workflow_sha: Claim = None
+    runner_environment: Claim = None
+    actor: Claim = None
+    actor_id: Claim = None
+    run_id: Claim = None
+    run_attempt: Claim = None
     iat: int | float | None = None
     nbf: int | float | None = None
     exp: int | float | None = None

@@ -8,7 +8,7 @@ import httpx
 import trio
 
 from krt.cluster.secured import Secured
-from krt.http import Route, Routed
+from krt.http import ProxyOf, Routed
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +26,7 @@ class ApiConnections(httpx.AsyncBaseTransport):
     The API server authenticates a connection by the certificate that it was opened with, even after that has expired.
     """
 
-    def __init__(self, secured: Secured, route: Route, limits: httpx.Limits) -> None:
+    def __init__(self, secured: Secured, route: ProxyOf, limits: httpx.Limits) -> None:
         self._secured = secured
         self._route = route
         self._limits = limits

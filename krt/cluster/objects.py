@@ -58,7 +58,7 @@ async def create(
         params={"fieldManager": manager},
         content=_encoded(key, body),
         headers={"Content-Type": "application/json"},
-        told=Mask(body).status if resource == SECRET else as_sent,
+        conceal=Mask(body).status if resource == SECRET else as_sent,
     )
     return decoded(_object, answer)
 
@@ -155,7 +155,7 @@ async def _patch(
         params=params,
         content=_encoded(key, content),
         headers={"Content-Type": f"application/{media_type}"},
-        told=Mask(content).status if resource == SECRET else as_sent,
+        conceal=Mask(content).status if resource == SECRET else as_sent,
     )
     return Applied(decoded(_object, body), status == 201)
 

@@ -25,7 +25,7 @@ _MOST_LINE_BYTES = 4 * 1024 * 1024  # of a watch; etcd stores no object above 1.
 _MOST_OBJECT_BYTES = 4 * 1024 * 1024
 _MOST_REFUSAL_BYTES = 64 * 1024
 
-Told = Callable[[wire.Status], wire.Status]
+Conceal = Callable[[wire.Status], wire.Status]
 
 
 def as_sent(status: wire.Status) -> wire.Status:
@@ -70,13 +70,13 @@ class Transport:
         *,
         seconds: float = _CALL_SECONDS,
         most_bytes: int = _MOST_OBJECT_BYTES,
-        told: Told = as_sent,
+        conceal: Conceal = as_sent,
         **more: Any,
     ) -> tuple[int, bytes]:
-        """The status code (200 to 202) and the body, as `call`. `told` removes secrets from the Status of a refusal."""
+        """The status code (200 to 202) and the body, as `call`. `conceal` edits the Status of a refusal."""
         request = await self._prepared(method, path, **more)
         with _translated(), _deadline(seconds):
-            async with self._answered(request, told) as response:
+            async with self._answered(request, conceal) as response:
                 return response.status_code, await _body(response, most_bytes)
 
     @asynccontextmanager
@@ -104,7 +104,7 @@ class Transport:
         return self._client.build_request(method, path, headers=every, **more)
 
     @asynccontextmanager
-    async def _answered(self, request: httpx.Request, told: Told) -> AsyncIterator[httpx.Response]:
+    async def _answered(self, request: httpx.Request, conceal: Conceal) -> AsyncIterator[httpx.Response]:
         """The answer, with its body unread. Raises the error of a refusal. Frees the connection at the end."""
         try:
             response = await self._client.send(request, stream=True)
@@ -115,15 +115,15 @@ class Transport:
             if response.status_code != 401:
                 self._credentials.accept()
             if response.status_code not in {200, 201, 202}:
-                raise await self._refused(response, told)
+                raise await self._refused(response, conceal)
             yield response
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
                 await response.aclose()
 
-    async def _refused(self, response: httpx.Response, told: Told) -> Exception:
+    async def _refused(self, response: httpx.Response, conceal: Conceal) -> Exception:
         body, _ = await bounded_body(response, _MOST_REFUSAL_BYTES)
-        status, path = told(wire.read_status(body)), self._client.base_url.path
+        status, path = conceal(wire.read_status(body)), self._client.base_url.path
         error = refusal(response.status_code, status, response.headers.get("Retry-After"), path=path)
         if response.status_code == 401 and isinstance(error, ClusterDenied):  # an admission's 401 is ClusterRefused
             self._credentials.refuse()

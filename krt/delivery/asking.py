@@ -24,7 +24,7 @@ async def ask(doing: str, call: Callable[[], Awaitable[T]], note: Callable[[str]
     that, once.
     """
     began, noted = trio.current_time(), False
-    with _told(doing):
+    with _failing(doing):
         async for _ in Backoff(first_seconds=0.5, most_seconds=5.0):
             try:
                 return await call()
@@ -39,7 +39,7 @@ async def ask(doing: str, call: Callable[[], Awaitable[T]], note: Callable[[str]
 
 
 @contextmanager
-def _told(doing: str) -> Iterator[None]:
+def _failing(doing: str) -> Iterator[None]:
     try:
         yield
     except NotServed as error:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from krt.cluster import objects
+from krt.cluster.objects import Body
 from krt.core.delivery.owed_restarts import BEING_DELETED, NOT_THERE, owed
 from krt.core.delivery.restart_target import RestartTarget
 from krt.core.delivery.secret_bundle import BUNDLE_SHA256, Apply, AsItIs
@@ -18,7 +19,7 @@ from krt.core.report.action import Action, ObjectChange
 from krt.core.report.report import EventState
 from krt.core.report.target import Target, TargetState
 from krt.delivery.errors import DeliveryFailed
-from krt.delivery.publishing import Body, Publishing
+from krt.delivery.publishing import Publishing
 from krt.delivery.secret_write import decide, namespace_missing
 from krt.errors import Conflict, NotThere
 
@@ -108,8 +109,8 @@ async def _plan_restart(run: Publishing, target: RestartTarget) -> None:
     try:
         body = await run.ask(f"reading {key}", call)
     except NotThere:
-        told = Target(TargetState.SKIPPED, reason=NOT_THERE)
+        outcome = Target(TargetState.SKIPPED, reason=NOT_THERE)
     else:
         is_going = bool(text_at(body, "metadata", "deletionTimestamp"))
-        told = Target(TargetState.SKIPPED, reason=BEING_DELETED) if is_going else planned()
-    run.tell(key, Action.RESTART, told)
+        outcome = Target(TargetState.SKIPPED, reason=BEING_DELETED) if is_going else planned()
+    run.tell(key, Action.RESTART, outcome)

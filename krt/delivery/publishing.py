@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from krt.cluster import objects
+from krt.cluster.objects import Body
 from krt.cluster.transport import Transport
 from krt.core.delivery.delivery_report import Place
 from krt.core.delivery.secret_bundle import Publication
@@ -21,7 +22,6 @@ from krt.delivery.progress import Progress
 from krt.errors import ClusterDenied, ClusterRefused, Conflict, NotThere
 
 T = TypeVar("T")
-Body = dict[str, Any]
 
 MOST_CONFLICTS = 20  # in a row; somebody else writes the object all the time
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from krt.cluster import objects
 from krt.cluster.metadata import bare_reader, whole_reader
+from krt.cluster.objects import Body
 from krt.core.delivery.bundle_restart import restart_patch, workload_of
 from krt.core.delivery.owed_restarts import next_step, owed
 from krt.core.delivery.pending_restarts import take_off
@@ -21,8 +22,8 @@ from krt.core.delivery.restart_steps import (
     AwaitTarget,
     BundleSuperseded,
     NothingOwed,
+    RestartStep,
     RestartTargetNow,
-    Step,
     TakeOffList,
     TargetFailed,
 )
@@ -35,7 +36,7 @@ from krt.core.report.action import Action
 from krt.core.report.target import Target, TargetState
 from krt.delivery.asking import PATIENCE_SECONDS
 from krt.delivery.errors import DeliveryFailed, DeliveryRefused
-from krt.delivery.publishing import MOST_CONFLICTS, Body, Publishing
+from krt.delivery.publishing import MOST_CONFLICTS, Publishing
 from krt.delivery.rollout import rolling, settled
 from krt.delivery.sight import Sight, sight_of
 from krt.errors import ClusterError, Conflict, NotThere
@@ -67,7 +68,7 @@ class Restarts:
             await self._take(step)
         return tuple(target for target in self.run.publication.targets if target in self.restarted)
 
-    async def _step(self) -> Step:
+    async def _step(self) -> RestartStep:
         """The next step. One that rests on the absence of an object is only believed after a look at the API server."""
         step = self._decide()
         if isinstance(step, BundleSuperseded):
@@ -78,12 +79,12 @@ class Restarts:
             return self._decide()
         return step
 
-    def _decide(self) -> Step:
+    def _decide(self) -> RestartStep:
         bodies = {target: sight.body for target, sight in self.targets.items()}
         secret = self.secret.body
         return next_step(self.run.publication, secret, bodies, tried=self.tried, now=datetime.now(UTC))
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: RestartStep) -> None:
         match step:
             case RestartTargetNow():
                 await self._restart(step)
@@ -153,12 +154,12 @@ class Restarts:
             self._fail(target, readable(f"not ready within {self.run.timeout_seconds:g} s", reason, said, unheard))
 
     def _fail(self, target: RestartTarget, reason: str) -> None:
-        told = rolling(target, self.targets[target].body)
-        self._tell(target, replace(told, state=TargetState.FAILED, reason=reason))
+        last = rolling(target, self.targets[target].body)
+        self._tell(target, replace(last, state=TargetState.FAILED, reason=reason))
         raise DeliveryFailed(f"{target}: {reason}")
 
-    def _tell(self, target: RestartTarget, told: Target) -> None:
-        self.run.tell(target.key(self.run.publication.namespace), Action.RESTART, told)
+    def _tell(self, target: RestartTarget, standing: Target) -> None:
+        self.run.tell(target.key(self.run.publication.namespace), Action.RESTART, standing)
 
     def _seconds(self, target: RestartTarget) -> float:
         return trio.current_time() - self.tried[target] if target in self.tried else 0.0

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from krt.cluster import objects
+from krt.cluster.objects import Body
 from krt.core.delivery.secret_bundle import Apply, AsItIs, Refuse, decide_write
 from krt.core.delivery.takeover import take_over
 from krt.core.kube.builtin import SECRET
@@ -11,7 +12,7 @@ from krt.core.kube.resource import NAMESPACE
 from krt.core.report.action import Action, ObjectChange
 from krt.core.report.target import Target, TargetState
 from krt.delivery.errors import DeliveryFailed, DeliveryRefused
-from krt.delivery.publishing import MOST_CONFLICTS, Body, Publishing
+from krt.delivery.publishing import MOST_CONFLICTS, Publishing
 from krt.errors import Conflict, NotThere
 
 READY = Target(TargetState.READY)

@@ -5,11 +5,11 @@ A list or watch of one name is all that a Role with `resourceNames` allows, and 
 
 from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass, field
-from typing import Any
 
 from trio_util import wait_any
 
 from krt.cluster.metadata import ObjectVersion
+from krt.cluster.objects import Body
 from krt.cluster.reflect import reflect
 from krt.cluster.scope import Scope
 from krt.cluster.selection import Selection
@@ -19,8 +19,6 @@ from krt.core.kube.fields import text_at
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
 from krt.errors import ClusterDenied
-
-Body = dict[str, Any]
 
 
 @dataclass(slots=True, eq=False)

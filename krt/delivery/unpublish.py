@@ -2,6 +2,7 @@
 
 from krt.cluster import objects
 from krt.cluster.object_errors import PreconditionFailed
+from krt.cluster.objects import Body
 from krt.core.delivery.secret_bundle import BUNDLE_SHA256
 from krt.core.kube.builtin import SECRET
 from krt.core.kube.fields import text_at
@@ -10,7 +11,7 @@ from krt.core.report.report import EventState
 from krt.core.report.target import Target, TargetState
 from krt.delivery.errors import DeliveryFailed, DeliveryRefused
 from krt.delivery.plan import planned
-from krt.delivery.publishing import Body, Publishing
+from krt.delivery.publishing import Publishing
 from krt.errors import NotThere
 
 ALREADY_GONE = "it was not there"

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from krt.http import Route, Routed, bounded_body
+from krt.http import ProxyOf, Routed, bounded_body
 from krt.oidc.keyset import MOST_BYTES, KeySet, KeySetInvalid, parse_key_set
 from krt.proxies import check_way, proxies_of
 from krt.tls import client_context
@@ -49,7 +49,7 @@ def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_secon
     return fetch
 
 
-async def _body(url: str, route: Route, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
+async def _body(url: str, route: ProxyOf, context: ssl.SSLContext, *, connect_seconds: float) -> bytes:
     async with (
         # A new client for each fetch: at one fetch in ten minutes no connection stays open, and no cookie survives.
         httpx.AsyncClient(

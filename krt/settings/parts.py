@@ -12,13 +12,13 @@ from krt.core.caller.policy import Rule
 from krt.core.caller.who import Who, parse_owner
 from krt.core.kube.restartable import DEPLOYMENT, RESTARTABLE
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
+from krt.proxies import IpNetwork
 from krt.secret import Secret
 from krt.serving.address import Address, parse_address
 from krt.settings.policy import read_policy
 from krt.settings.table import setting
 from krt.settings.values import (
     Listed,
-    Network,
     as_proxy,
     authorities_file,
     channel_name,
@@ -200,7 +200,7 @@ class Web:
         default=":8080",
         metavar="ADDRESS",
     )
-    trusted_proxies: tuple[Network, ...] = setting(
+    trusted_proxies: tuple[IpNetwork, ...] = setting(
         "KRT_TRUSTED_PROXIES",
         "--trusted-proxies",
         Listed(network),

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from krt.files import FileUnusable, check_file
+from krt.proxies import IpNetwork
 
 T = TypeVar("T")
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NUMBER = re.compile(r"[0-9]{1,12}")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)")
@@ -124,7 +124,7 @@ def authorities_file(text: str) -> Path:
     return path
 
 
-def network(text: str) -> Network:
+def network(text: str) -> IpNetwork:
     """A network in CIDR notation, or one address."""
     try:
         return ipaddress.ip_network(text)

@@ -1,7 +1,7 @@
 """Handles one call of `POST /event` or `POST /event/dry-run`. Cheap checks come before expensive ones."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import trio
@@ -23,6 +23,7 @@ from krt.errors import (
 )
 from krt.logs import Log
 from krt.metrics import WebMetrics
+from krt.serving.asgi import RawHeaders
 from krt.web.answers import WebAnswer, accepted, of_error
 from krt.web.drift import Drift
 from krt.web.gate import Caller
@@ -30,8 +31,6 @@ from krt.web.limit import RateLimit
 from krt.web.routes import Route
 
 log = Log("web")
-
-Headers = Iterable[tuple[bytes, bytes]]
 
 # With the white space, quotes and empty parameters of RFC 9110, section 5.6.6.
 _JSON = re.compile(rb'application/json(?:[\t ]*;(?:[\t ]*charset=(?:utf-8|"utf-8"))?)*', re.IGNORECASE)
@@ -127,14 +126,14 @@ def _say(envelope: Envelope, rule: Rule, done: Acceptance) -> None:
     )
 
 
-def _check_plain_json(headers: Headers) -> None:
+def _check_plain_json(headers: RawHeaders) -> None:
     types = [value for name, value in headers if name == b"content-type"]
     encoded = any(name == b"content-encoding" for name, _ in headers)
     if len(types) != 1 or encoded or not _JSON.fullmatch(types[0]):
         raise MediaTypeUnsupported
 
 
-def _idempotency_key(headers: Headers) -> str | None:
+def _idempotency_key(headers: RawHeaders) -> str | None:
     keys = [value for name, value in headers if name == b"idempotency-key"]
     if not keys:
         return None

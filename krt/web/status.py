@@ -16,8 +16,9 @@ from krt.core.ports import ReadReport
 from krt.core.report.document import document
 from krt.core.report.report_document import Document
 from krt.errors import KrtError
+from krt.serving.asgi import RawHeaders
 from krt.web.answers import WebAnswer, no_such_event, of_error, report, same_report
-from krt.web.call import Call, Headers
+from krt.web.call import Call
 from krt.web.routes import report_asked_for
 from krt.web.watch import ReportWatch
 
@@ -93,6 +94,6 @@ def _tag(found: Document) -> str:
     return f'W/"{sha256(encoded).hexdigest()[:32]}"'
 
 
-def _known(headers: Headers) -> frozenset[str]:
+def _known(headers: RawHeaders) -> frozenset[str]:
     values = (value.decode("latin-1") for name, value in headers if name == b"if-none-match")
     return frozenset(tag.strip() for value in values for tag in value.split(","))

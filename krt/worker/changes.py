@@ -50,6 +50,7 @@ class Changes:
         if _is_undone(entry, after, self._now()):
             self._restart_again(entry, verdict)
         elif not self._was_match(entry, before, after) and not is_after(after.created_at, entry.id):
+            entry.want(after.key)
             self._waiting.want(verdict, entry)
 
     def _restart_again(self, entry: Entry, match: Match) -> None:
@@ -59,10 +60,10 @@ class Changes:
             return
         marks.add(str(workload.mark))
         log.warning("restart_undone", workload=workload.key, event_id=entry.id, times=len(marks))
+        entry.want(workload.key)
         if len(marks) <= _MOST_TIMES_AGAIN:
             self._waiting.want(match, entry)
         else:
-            entry.want(workload.key)
             entry.settle(workload.key, Failed(f"restart undone by {workload.last_manager or 'another writer'}"))
 
     def _was_match(self, entry: Entry, before: Workload | None, after: Workload) -> bool:

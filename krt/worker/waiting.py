@@ -34,12 +34,12 @@ class Waiting:
         return len(self._wanted)
 
     def want(self, match: Match, entry: Entry) -> None:
-        """Ask for the restart of a matched workload. Its outcome goes to `entry.settle`.
+        """Ask for the restart of a matched workload that the caller has noted by `entry.want`.
 
-        If a newer event waits for the workload already, the entry is settled as superseded at once.
+        Its outcome goes to `entry.settle`. If a newer event waits for the workload already, the entry is settled as
+        superseded at once.
         """
         key = match.workload.key
-        entry.want(key)
         before = self._wanted.get(key)
         if before and before.id > entry.id and not before.dropped:
             entry.supersede(key, before)

@@ -12,6 +12,8 @@ from tests.client.reports import a_cluster, a_document, a_target
     [
         ({}, "Deployment shop/web: progressing, 1 of 3 updated, 1 available"),
         ({"cluster": "prod"}, "Deployment shop/web in cluster prod: progressing, 1 of 3 updated, 1 available"),
+        ({"kind": "Namespace", "namespace": "", "name": "shop", "state": "ready"},
+         "Namespace shop: ready after 2.5 s"),
         ({"state": "ready", "seconds": 12.44}, "Deployment shop/web: ready after 12.4 s"),
         ({"state": "ready", "desired": 0, "seconds": 0, "warnings": ["it has no pods"]},
          "Deployment shop/web: ready; warning: it has no pods"),

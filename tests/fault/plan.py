@@ -81,7 +81,7 @@ class Bounds:
     seconds: float = 75.0
 
     @classmethod
-    def told(cls, usual: "Bounds") -> "Bounds":
+    def from_environ(cls, usual: "Bounds") -> "Bounds":
         """The bounds in FAULT_SEED (first seed), FAULT_SEEDS (count), FAULT_EVENTS and FAULT_SECONDS; else `usual`."""
         first = int(os.environ.get("FAULT_SEED", usual.seeds[0]))
         count = int(os.environ.get("FAULT_SEEDS", len(usual.seeds)))

@@ -12,7 +12,7 @@ from tests.apiserver.server import ApiServer
 from tests.fault.plan import Bounds
 from tests.fault.story import assert_survives
 
-BOUNDS = Bounds.told(Bounds())
+BOUNDS = Bounds.from_environ(Bounds())
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from tests.fault.before import code_before
 from tests.fault.plan import Bounds
 from tests.fault.story import assert_survives
 
-BOUNDS = Bounds.told(Bounds(seeds=(2,), events=300, seconds=45.0))
+BOUNDS = Bounds.from_environ(Bounds(seeds=(2,), events=300, seconds=45.0))
 
 
 @pytest.mark.slow

@@ -1,4 +1,6 @@
-"""Checks each "Seen to fail with …" in a test's docstring: a copy of krt without the rule must make the test fail.
+"""Repeats what a docstring says with "Seen to fail with …": a copy of krt without the rule must make the test fail.
+
+Not every such sentence has a row here: some speak of several rules, of the docs, or of a krt in a process of its own.
 
 Each data module here (`rules_restart`, `reports`, …) holds rows of `Mutation`: a test, a file of krt, a text in that
 file, and the text's replacement. `test_mutations.py` checks them twice:
@@ -12,7 +14,8 @@ To add a mutation
     1. Write the test. Remove the rule by hand, and see the test fail by its own assertion, not by a crash before it.
        Write `Seen to fail with …` into the test's docstring, and name the removed rule.
     2. Add `Mutation(test, file, text, replacement)` to the module named after the test's file or package. Keep the text
-       as short as it can be while it occurs only once. Indent whole lines as in the file.
+       as short as it can be while it occurs only once. Indent whole lines as in the file. The replacement must be code
+       that works: a name that does not exist fails the test, too, and says nothing about the rule.
     3. Run `pytest -m slow tests/mutations -k WORD_OF_THE_TEST`.
 To change code that a mutation names
     Change the mutation too, so that it removes the same rule. If the rule is gone, remove the test and its sentence.

@@ -184,7 +184,7 @@ MUTATIONS = of(
         "test_C4_an_event_that_left_its_workload_to_one_that_does_not_restart_it_either_has_failed",
         _PROGRESS,
         "    return {event: _end(workload, event, newest, position, now) for event in standings}",
-        "    return {event: _end(workload, event, newest, position) for event in standings if newest}",
+        "    return {event: _end(workload, event, newest, position, now) for event in standings if newest}",
     ),
     (
         "test_C4_an_event_whose_restart_was_made_is_nothing_to_a_newer_one_whose_restart_is_refused",

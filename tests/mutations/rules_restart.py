@@ -9,7 +9,7 @@ _CALLS = "cluster/workloads/calls.py"
 _REFUSAL = "cluster/refusal.py"
 
 _OWN_ID = "str(Mark(position.name, position.newest, restarted_at))"
-_ONLY_ITS_OWN = "str(Mark(position.name, case.entry.id, restarted_at))"
+_ONLY_ITS_OWN = "str(Mark(position.name, case.intent.id, restarted_at))"
 _ONE_AFTER_ANOTHER = '                nursery.start_soon(self._settle, key, name=f"restart {key}")'
 
 MUTATIONS = of(

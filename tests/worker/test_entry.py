@@ -49,3 +49,20 @@ def test_a_claim_that_is_missing_and_an_event_of_the_channel_leave_no_empty_fiel
     caplog.clear()
     fields = said(caplog, Envelope(an_event(), None, "r-1"), Failed("422"))
     assert fields.keys() & PROVENANCE.keys() == {"image", "tags"}
+
+
+def test_only_the_first_outcome_of_a_workload_counts_and_none_of_a_dropped_entry() -> None:
+    """Seen to fail with every outcome noted: the second replaced the first, and both were counted."""
+    settled, counted = list[Entry](), list[str]()
+    intent = of_image(EventId(1, 0), an_envelope(), require_opt_in=False)
+    entry, lost = (
+        Entry(EventId(1, 0), an_envelope(), intent, 0.0, 0.0, settled.append, counted.append) for _ in range(2)
+    )
+    for each in (entry, lost):
+        each.want(WORKLOAD.key)
+    lost.drop()
+    for outcome in (Restarted(WORKLOAD, NEWEST), Failed("422")):
+        entry.settle(WORKLOAD.key, outcome)
+        lost.settle(WORKLOAD.key, outcome)
+    assert (settled, counted) == ([entry], ["restarted"])
+    assert (entry.outcomes, lost.outcomes) == ({WORKLOAD.key: Restarted(WORKLOAD, NEWEST)}, {})

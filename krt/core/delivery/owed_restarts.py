@@ -17,8 +17,8 @@ from krt.core.delivery.restart_steps import (
     AwaitTarget,
     BundleSuperseded,
     NothingOwed,
+    RestartStep,
     RestartTargetNow,
-    Step,
     TakeOffList,
     TargetFailed,
 )
@@ -55,7 +55,7 @@ def next_step(
     *,
     tried: Collection[RestartTarget],
     now: datetime,
-) -> Step:
+) -> RestartStep:
     """The next step of a run whose bundle is in the cluster: `decide_write` has answered AsItIs, or Apply was sent.
 
     `targets` has every target of `owed` as it is now; None: it does not exist. `tried` has the targets that this very
@@ -95,7 +95,7 @@ def _see(
     return _Sight(target, pending.change, body is not None, workload, stage)
 
 
-def _leave(sight: _Sight, _: Collection[RestartTarget]) -> Step | None:
+def _leave(sight: _Sight, _: Collection[RestartTarget]) -> RestartStep | None:
     """A target that does not exist, or is being deleted, leaves the list: a Secret may come before its workload."""
     if not sight.is_there:
         return TakeOffList(sight.target, is_restarted=False, warning=NOT_THERE)
@@ -104,7 +104,7 @@ def _leave(sight: _Sight, _: Collection[RestartTarget]) -> Step | None:
     return None
 
 
-def _restart(sight: _Sight, tried: Collection[RestartTarget]) -> Step | None:
+def _restart(sight: _Sight, tried: Collection[RestartTarget]) -> RestartStep | None:
     """A target is restarted if it was not restarted for this change, or if an earlier run's restart is stuck."""
     if sight.workload is None:
         return TargetFailed(sight.target, UNREADABLE)
@@ -113,7 +113,7 @@ def _restart(sight: _Sight, tried: Collection[RestartTarget]) -> Step | None:
     return RestartTargetNow(sight.target, sight.change)
 
 
-def _end(sight: _Sight, _: Collection[RestartTarget]) -> Step | None:
+def _end(sight: _Sight, _: Collection[RestartTarget]) -> RestartStep | None:
     match sight.stage:
         case Ready():
             return TakeOffList(sight.target, is_restarted=True)
@@ -122,7 +122,7 @@ def _end(sight: _Sight, _: Collection[RestartTarget]) -> Step | None:
     return None
 
 
-def _wait(sight: _Sight, _: Collection[RestartTarget]) -> Step | None:
+def _wait(sight: _Sight, _: Collection[RestartTarget]) -> RestartStep | None:
     match sight.stage:
         case Progressing(counts, reason):
             pods = f"{counts.updated} of {counts.desired} pods updated, {counts.available} available"

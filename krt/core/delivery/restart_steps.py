@@ -57,4 +57,4 @@ class NothingOwed:
     """No target is owed a restart any more: the run has ended well."""
 
 
-Step = RestartTargetNow | TakeOffList | AwaitTarget | TargetFailed | BundleSuperseded | NothingOwed
+RestartStep = RestartTargetNow | TakeOffList | AwaitTarget | TargetFailed | BundleSuperseded | NothingOwed

@@ -11,7 +11,7 @@ from krt.core.kube.fields import conditions_of, number_at, text_at, texts_at
 from krt.core.kube.object_status import CURRENT, ObjectStatus, current, failed, in_progress
 from krt.core.kube.pod_status import pod
 
-Rule = Callable[[Mapping[str, object]], ObjectStatus]
+StatusRule = Callable[[Mapping[str, object]], ObjectStatus]
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"  # on a claim, once a pod that uses it has been scheduled
 
@@ -85,7 +85,7 @@ def _api_service(body: Mapping[str, object]) -> ObjectStatus:
     return in_progress(available.text if available else "it has not been tried yet")
 
 
-BUILTIN: Mapping[tuple[str, str], Rule] = {
+BUILTIN: Mapping[tuple[str, str], StatusRule] = {
     ("", "Pod"): pod,
     ("", "Service"): _service,
     ("", "ReplicationController"): _replica_set,

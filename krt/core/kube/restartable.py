@@ -1,7 +1,7 @@
 """The table of the kinds that krt can restart.
 
-`core/kube/rollout.py` has a rule for each on how its pods are counted, and `krt.cluster.workloads.wire` on how it is
-decoded.
+`rollout.py` has a rule for each on when its rollout is complete, `workload_fields.py` on which numbers of its status
+count its pods. All three tables go by the kind alone, as KRT_KINDS does. So no two of the kinds may have one name.
 """
 
 from krt.core.kube.resource import Resource

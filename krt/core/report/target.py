@@ -9,8 +9,8 @@ so a dry-run has one state for all actions: `planned`. Events keep `would_restar
 worker would take the report of an event with another state for one that never ends.
 
 All rules about states are in TABLE. The scripts in Valkey, the conclusion about the event, the order of listing and
-the document that a job reads are derived from it. Two modules choose the state: krt.worker.record when a workload is
-matched, and krt.core.restart.progress while its rollout goes on.
+the document that a job reads are derived from it. For events, two modules choose the state: krt.worker.record when a
+workload is matched, and krt.core.restart.progress while its rollout goes on. Deliveries choose it in krt.delivery.
 """
 
 from collections.abc import Mapping
