@@ -27,7 +27,7 @@ _SHOWN_DIGITS = 12
 
 
 @dataclass(slots=True)
-class Outcome:
+class PublicationOutcome:
     """How a run has ended so far. `problems` is empty if it ended well.
 
     `is_marked`: the state record says that a run has begun to write.
@@ -112,7 +112,7 @@ class Outcome:
         return self.report.targets if self.report else ()
 
 
-def tell(order: Order, outcome: Outcome, console: Console, page: Path | None) -> int:
+def tell(order: Order, outcome: PublicationOutcome, console: Console, page: Path | None) -> int:
     """Print the end, and write the job's summary. Returns the exit code."""
     sentence, warnings = outcome.sentence(order), outcome.warnings()
     document = _document(order, outcome)
@@ -133,7 +133,7 @@ def received(report: Document | None) -> ReceivedReport | None:
     return msgspec.convert(msgspec.to_builtins(report), ReceivedReport) if report else None
 
 
-def _document(order: Order, outcome: Outcome) -> dict[str, Any]:
+def _document(order: Order, outcome: PublicationOutcome) -> dict[str, Any]:
     """The JSON document: `status` and `outputs` as the state record has them, and the report."""
     is_done = outcome.code == DONE
     status = (state_record.DESTROYED if order.is_removal else state_record.OK) if is_done else state_record.ERROR
@@ -142,7 +142,7 @@ def _document(order: Order, outcome: Outcome) -> dict[str, Any]:
     return {"status": "planned" if is_done and order.is_dry_run else status, "outputs": outputs, "report": report}
 
 
-def _step_outputs(order: Order, outcome: Outcome) -> dict[str, str]:
+def _step_outputs(order: Order, outcome: PublicationOutcome) -> dict[str, str]:
     document = _document(order, outcome)
     found = {"status": str(document["status"])}
     if "bundle_sha256" in document["outputs"]:
@@ -151,7 +151,7 @@ def _step_outputs(order: Order, outcome: Outcome) -> dict[str, str]:
     return found
 
 
-def _summarise(order: Order, outcome: Outcome, console: Console, page: Path) -> None:
+def _summarise(order: Order, outcome: PublicationOutcome, console: Console, page: Path) -> None:
     sentence, *reasons = outcome.problems or (outcome.sentence(order),)
     ending = Ending(outcome.code, sentence, received(outcome.report), tuple(reasons))
     try:

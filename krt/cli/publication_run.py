@@ -10,7 +10,7 @@ from pathlib import Path
 import trio
 
 from krt.cli.publication import Order
-from krt.cli.publication_end import FAILED, REFUSED, Outcome, received, tell
+from krt.cli.publication_end import FAILED, REFUSED, PublicationOutcome, received, tell
 from krt.client.console import Console
 from krt.client.display import Display, open_display
 from krt.client.interrupt import Interrupt, heard
@@ -58,14 +58,16 @@ def _carry_out(order: Order, console: Console, summary: Path | None) -> int:
     return tell(order, outcome, console, summary)
 
 
-async def _until_interrupted(order: Order, previous: StateRecord | None, display: Display) -> Outcome:
+async def _until_interrupted(order: Order, previous: StateRecord | None, display: Display) -> PublicationOutcome:
     interrupt = Interrupt()
     with heard(interrupt):
         return await _deliver(order, previous, display, interrupt)
 
 
-async def _deliver(order: Order, previous: StateRecord | None, display: Display, interrupt: Interrupt) -> Outcome:
-    outcome = Outcome()
+async def _deliver(
+    order: Order, previous: StateRecord | None, display: Display, interrupt: Interrupt
+) -> PublicationOutcome:
+    outcome = PublicationOutcome()
     progress = Progress(
         order.publication.owner, lambda report: _show(report, outcome, display), is_dry_run=order.is_dry_run
     )
@@ -92,7 +94,7 @@ def _access(order: Order) -> tuple[ApiServer, Credentials]:
     return load_access(order.kubeconfig, named=order.given_as)
 
 
-async def _publish(order: Order, run: Publishing, outcome: Outcome) -> None:
+async def _publish(order: Order, run: Publishing, outcome: PublicationOutcome) -> None:
     """Make the run, and note in the outcome how it ends."""
     outcome.run = run
     try:
@@ -114,7 +116,7 @@ def _publishing(
     transport: Transport,
     progress: Progress,
     display: Display,
-    outcome: Outcome,
+    outcome: PublicationOutcome,
 ) -> Publishing:
     async def begin() -> None:
         if order.state is None:
@@ -137,13 +139,13 @@ def _publishing(
     )
 
 
-def _show(report: Document, outcome: Outcome, display: Display) -> None:
+def _show(report: Document, outcome: PublicationOutcome, display: Display) -> None:
     outcome.report, shown = report, received(report)
     if shown and shown.state != EventState.ACCEPTED:  # krt only looks: there is nothing to see
         display.show(shown)
 
 
-def _recorded(order: Order, previous: StateRecord | None, outcome: Outcome) -> Outcome:
+def _recorded(order: Order, previous: StateRecord | None, outcome: PublicationOutcome) -> PublicationOutcome:
     """Write the record of the run. Returns the outcome, which fails if the record cannot be written."""
     assert order.state is not None
     record = outcome.record(order, previous, datetime.now(UTC))
