@@ -6,13 +6,14 @@ krt passes over an object if its manifest was applied before, or if its namespac
 from functools import partial
 
 from krt.cluster import objects
+from krt.cluster.object_errors import NotServed
 from krt.cluster.objects import Applied
 from krt.core.delivery.takeover import take_over
 from krt.core.kube.fields import text_at
 from krt.core.report.action import Action, ObjectChange
 from krt.core.report.target import TargetState
-from krt.delivery.at_once import each, patiently
-from krt.delivery.brought import brought_by
+from krt.delivery.at_once import MOST_LOOKS_AT_ONCE, each, patiently
+from krt.delivery.brought import brought_by, is_namespace
 from krt.delivery.order import Delivery, End, NotDelivered
 from krt.delivery.putting import OwnedByAnother, put
 from krt.delivery.run import Run
@@ -31,10 +32,15 @@ class Looking:
     def __init__(self, run: Run, order: Delivery) -> None:
         self._run, self._order, self._brought = run, order, brought_by(order)
         self._worst: End | None = None
+        self._missing: set[str] = set()  # namespaces that come with the delivery and are not there yet
 
     async def look(self, steps: tuple[Step, ...]) -> None:
         """Dry-run each step whose manifest is new or changed; in a dry-run each one. Raises NotDelivered if refused."""
-        await each([step for step in steps if self._order.is_dry_run or not step.is_unchanged], self._look)
+        wanted = [step for step in steps if self._order.is_dry_run or not step.is_unchanged]
+        spaces = [step for step in wanted if is_namespace(step.key)]
+        await each(spaces, self._look, most=MOST_LOOKS_AT_ONCE)
+        self._missing |= {step.key.name for step in spaces if step.is_new}
+        await each([step for step in wanted if not is_namespace(step.key)], self._look, most=MOST_LOOKS_AT_ONCE)
         if self._worst:
             self._run.progress.skip_unbegun(_NOTHING_WRITTEN)
             raise NotDelivered(self._worst, _NOTHING_WRITTEN)
@@ -56,12 +62,15 @@ class Looking:
 
     async def _change(self, step: Step) -> ObjectChange | None:
         """The change that the apply would be; None if only the apply can tell."""
+        if step.key.namespace in self._missing:
+            return ObjectChange.CREATED
         try:
             applied = await put(self._run, step, self._order.is_living, dry_run=True)
         except OwnedByAnother:
             raise
         except ClusterError as error:
             if self._brought.explains(step.key, error):
+                self._missing |= {step.key.namespace} if not isinstance(error, NotServed) else set()
                 return ObjectChange.CREATED
             if any(words in str(error) for words in _UNKNOWABLE):
                 return None

@@ -1,4 +1,4 @@
-"""The report of a delivery while it goes on: shown after changes, at most ten times a second."""
+"""The report of a delivery while it goes on: shown after changes, at most five times a second."""
 
 import time
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from krt.core.report.report import EventState
 from krt.core.report.report_document import Document
 from krt.core.report.target import Target, TargetState
 
-_PAUSE_SECONDS = 0.1  # a document of 1,000 targets takes a few milliseconds
+_PAUSE_SECONDS = 0.2  # a document of 1,000 targets takes a few milliseconds
 
 
 class Progress:

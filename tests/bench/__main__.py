@@ -12,14 +12,15 @@ from tempfile import TemporaryDirectory
 import trio
 
 from tests.bench.cluster import cluster
+from tests.bench.delivery import delivery
 from tests.bench.figures import Figures
 from tests.bench.lasting import connections, resync, steady
 from tests.bench.lists import lists
 from tests.bench.servers import servers
 from tests.bench.webhook import webhook
 
-PARTS = ("webhook", "connections", "cluster", "lists", "resync", "steady")
-_OF_CLUSTER = {"cluster", "lists", "resync", "steady"}
+PARTS = ("webhook", "connections", "delivery", "cluster", "lists", "resync", "steady")
+_OF_CLUSTER = {"delivery", "cluster", "lists", "resync", "steady"}
 
 
 def main() -> int:
@@ -44,6 +45,8 @@ async def _measure(told: argparse.Namespace, figures: Figures, folder: Path) -> 
             await webhook(around, figures, requests=100 if told.smoke else 600, rounds=1 if told.smoke else told.rounds)
         if "connections" in parts:
             await connections(around, figures)
+        if "delivery" in parts:
+            await delivery(around, figures, objects=20 if told.smoke else 200, rounds=1 if told.smoke else told.rounds)
         if not parts & _OF_CLUSTER:
             return
         for deployments in told.deployments:

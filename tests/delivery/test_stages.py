@@ -47,6 +47,7 @@ async def test_a_definition_and_its_object_and_a_namespace_and_its_object_come_i
     bundle = (a_widget(group, namespace), inside, a_definition(group), a_namespace(namespace))
     made = await cluster.deliver(*bundle, inventory_namespace=namespace)
     assert made.end is End.READY, reasons(made)
+    assert not [each for each in cluster.requests if "dryRun" in each and "/inside" in each]  # it cannot be there
     assert {state for _, state, _ in states(made).values()} == {"ready"}
     applied = [each.partition("?")[0].rpartition("/")[2] for each in cluster.writes if "force=" in each]
     assert applied[:2] == [namespace, f"widgets.{group}"]
@@ -143,7 +144,6 @@ async def test_at_the_time_out_each_object_that_is_not_ready_is_named_with_its_r
 
 
 async def test_a_change_of_a_running_rollout_waits_for_the_new_pods(cluster: Cluster, kubelet: Kubelet) -> None:
-    """Seen to end too early if the state before the change counts: the old pods are all available."""
     await cluster.deliver(a_deployment(namespace=cluster.namespace))
     changed = await cluster.deliver(a_deployment(image="ghcr.io/acme/shop:2", namespace=cluster.namespace))
     assert changed.end is End.READY
