@@ -17,7 +17,7 @@ MUTATIONS = of(
         "test_C7_only_what_ends_as_krts_own_messages_do_is_in_the_journal_already",
         "core/announce/event.py",
         "message.endswith(JOURNALED)",
-        'payload.endswith(b"\\n")',
+        'message.endswith(b"\\n")',
     ),
     (
         "test_C7_two_pushes_of_equal_bytes_are_two_events",
@@ -83,6 +83,6 @@ MUTATIONS = of(
         "test_C7_krts_own_messages_are_taken_in_by_nobody",
         _LISTEN,
         "                case ChannelMessage(payload) if is_journaled(payload):",
-        "                case Message(payload) if False:",
+        "                case ChannelMessage(payload) if False:",
     ),
 )

@@ -199,7 +199,7 @@ MUTATIONS = of(
         _RESTART,
         "                        restarted = await self._patch(case, position)\n",
         (
-            "                        for _ in case.entry.envelope.event.tags:\n"
+            "                        for _ in range(2):\n"
             "                            restarted = await self._patch(case, position)\n"
             "                            case.workload = restarted\n"
         ),
