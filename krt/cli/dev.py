@@ -17,9 +17,11 @@ from krt.output import tell
 from krt.serving.address import Address
 from krt.settings.load import Settings, load
 
-# Variables that --dev ignores: one left over in a shell must not lead it to a real cluster. Only a flag can.
-_EMBEDDED = {
-    "KUBECONFIG",
+# --dev ignores the variables of what it embeds: one left over in a shell must not lead it to a real cluster. Only a
+# flag can; then the variables about the part that it names count, for a password must not be a flag.
+_OF_ISSUER = {"KRT_OIDC_ISSUER", "KRT_OIDC_PROXY", "KRT_OIDC_CA_FILE"}
+_OF_CLUSTER = {"KUBECONFIG", "KRT_NAMESPACES"}
+_OF_VALKEY = {
     "VALKEY_ADDR",
     "VALKEY_USERNAME",
     "VALKEY_USERNAME_FILE",
@@ -29,10 +31,6 @@ _EMBEDDED = {
     "KRT_VALKEY_CA_FILE",
     "KRT_VALKEY_CERT_FILE",
     "KRT_VALKEY_KEY_FILE",
-    "KRT_OIDC_ISSUER",
-    "KRT_OIDC_PROXY",
-    "KRT_OIDC_CA_FILE",
-    "KRT_NAMESPACES",
 }
 _SIMPLE_POLICY = {"GITHUB_ALLOWED_ORG", "ALLOWED_IMAGE_PREFIX"}  # replaced by a policy file, if one is given
 _LISTEN = {"WEB_LISTEN_ADDR": "127.0.0.1:8080", "KRT_ADMIN_ADDR": "127.0.0.1:8081"}
@@ -40,8 +38,9 @@ _LISTEN = {"WEB_LISTEN_ADDR": "127.0.0.1:8080", "KRT_ADMIN_ADDR": "127.0.0.1:808
 
 async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     """Run until a signal stops it. Returns and raises as krt.daemon.root.run does."""
-    own = {name: value for name, value in environ.items() if name not in _EMBEDDED}
     with_valkey, with_cluster = "--valkey-addr" not in flags, "--kubeconfig" not in flags
+    ignored = _OF_ISSUER | (_OF_VALKEY if with_valkey else set()) | (_OF_CLUSTER if with_cluster else set())
+    own = {name: value for name, value in environ.items() if name not in ignored}
     async with embedded(valkey=with_valkey, cluster=with_cluster) as parts_of_dev:
         settings = load("all", flags, {**_LISTEN, **own, **_needed(parts_of_dev.environ, flags, own)})
         _check_loopback(settings)

