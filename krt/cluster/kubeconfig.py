@@ -108,17 +108,23 @@ class _Entry:
     where: str
 
 
+_NOBODY = _Entry(None, Path(), "")
+
+
 def read_kubeconfig(path: Path) -> Kubeconfig:
     """Read one file, or several with `os.pathsep` between them. Raises Unusable.
 
-    If two files have a cluster, user or context of the same name, the first one's counts, as in kubectl.
+    If two files have a cluster, user or context of the same name, the first one's counts, as in kubectl. A context
+    without a user stands for calls without credentials (for example through `kubectl proxy`), as in kubectl. A user
+    that is missing does not, though it does in kubectl: nobody asks for that on purpose.
     """
     merged = _merged(_files(path))
     name = merged["current-context"].get("", _Entry("", Path(), "")).fields
     if not name:
         raise Unusable("no current-context is set in it")
-    context = _fields(_Context, _named(merged, "contexts", name))
-    cluster, user = _named(merged, "clusters", context.cluster), _named(merged, "users", context.user)
+    context, who = _fields(_Context, _named(merged, "contexts", name, "its current-context")), f"its context {name!r}"
+    cluster = _named(merged, "clusters", context.cluster, who)
+    user = _named(merged, "users", context.user, who) if context.user else _NOBODY
     return Kubeconfig(_fields(ClusterEntry, cluster), cluster.folder, _fields(User, user), user.folder)
 
 
@@ -192,12 +198,13 @@ def _entries(file: Path, part: str, each: str, listed: Any) -> dict[str, _Entry]
     return entries
 
 
-def _named(merged: Mapping[str, Mapping[str, _Entry]], part: str, name: object) -> _Entry:
+def _named(merged: Mapping[str, Mapping[str, _Entry]], part: str, name: object, who: str) -> _Entry:
+    """The entry that `who` names."""
     each = _NAMED[part]
     if not name:
-        raise Unusable(f"its current context names no {each}")
+        raise Unusable(f"{who} names no {each}: write the name of one of its {part} there")
     if not isinstance(name, str) or name not in merged[part]:
-        raise Unusable(f"it holds no {each} of the name {name!r}, which its current context asks for")
+        raise Unusable(f"{who} names the {each} {name!r}, which is not in it: correct the name, or add the {each}")
     return merged[part][name]
 
 

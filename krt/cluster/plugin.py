@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,22 +58,42 @@ def check(plugin: Exec) -> None:
         raise Unusable("its exec plugin wants to ask a person (interactiveMode: Always), and krt asks none")
     if plugin.interactive_mode not in {"", "Never", "IfAvailable"}:
         raise Unusable("its exec plugin has an interactiveMode that is none of Never, IfAvailable and Always")
+    _check_texts(plugin)
+
+
+def _check_texts(plugin: Exec) -> None:
+    variables = plugin.env or ()
+    if any(not each.name or "=" in each.name for each in variables):
+        raise Unusable("its exec plugin has a variable in env whose name is empty or contains =: correct the name")
+    texts = {
+        "command": [plugin.command],
+        "args": plugin.args or [],
+        "env": [text for each in variables for text in (each.name, each.value)],
+    }
+    for field, given in texts.items():
+        if not all(map(_can_be_given, given)):
+            raise Unusable(f"its exec plugin has something in {field} that no program can be given, such as a NUL byte")
+
+
+def _can_be_given(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:  # the encoding of the process's locale does not have the character
+        return False
 
 
 async def run(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> Given:
     """Run the plugin and return its credentials. Raises Unusable.
 
-    If the command is a relative path, it is relative to `folder`. `cluster` goes to the plugin if it asks for it.
+    If the command has a slash and is relative, it is relative to `folder`. `cluster` goes to the plugin if it asks for
+    it.
     """
     name = plugin.command
     try:
         with trio.fail_after(SECONDS):
             code, printed, said = await _ran(plugin, folder, cluster)
     except OSError as error:
-        hint = f" {_one_line(plugin.install_hint)}" if plugin.install_hint else ""
-        raise Unusable(f"its exec plugin {name!r} cannot be run ({error.strerror}).{hint}") from error
-    except ValueError as error:
-        raise Unusable(f"its exec plugin {name!r} cannot be run: a NUL byte stands in its arguments") from error
+        raise Unusable(f"its exec plugin {name!r} cannot be run ({error.strerror}).{_hint(plugin)}") from error
     except trio.TooSlowError as error:
         raise Unusable(f"its exec plugin {name!r} gave nothing within {SECONDS:g} s, and was ended") from error
     if printed.is_too_much or said.is_too_much:
@@ -108,7 +130,7 @@ async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[
     """The plugin's exit code, its standard output, and the end of its standard error."""
     printed, said = _Outlet(MOST_BYTES), _Outlet(-4 * _MOST_SAID)
     process = await trio.lowlevel.open_process(
-        [_command(plugin, folder), *(plugin.args or ())],
+        [await _program(plugin, folder), *(plugin.args or ())],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -134,9 +156,19 @@ async def _end(process: trio.Process) -> None:
         await process.wait()
 
 
-def _command(plugin: Exec, folder: Path) -> str:
-    is_path = os.sep in plugin.command
-    return str(folder / plugin.command) if is_path else plugin.command
+async def _program(plugin: Exec, folder: Path) -> str:
+    """The path of the program. Raises Unusable if it is on no PATH.
+
+    A command without a slash is looked up on krt's own PATH, not on a PATH in the plugin's `env`, and a program that is
+    found there by a relative folder does not count (Go's os/exec, which kubectl runs plugins by).
+    """
+    if os.sep in plugin.command:
+        return str(folder / plugin.command)
+    look = partial(shutil.which, plugin.command, path=os.environ.get("PATH", ""))
+    found = await trio.to_thread.run_sync(look, abandon_on_cancel=True)
+    if found is None or not Path(found).is_absolute():
+        raise Unusable(f"its exec plugin {plugin.command!r} is not on krt's PATH.{_hint(plugin)}")
+    return found
 
 
 def _environment(plugin: Exec, cluster: Mapping[str, Any]) -> Mapping[str, str]:
@@ -164,6 +196,10 @@ def _given(plugin: Exec, printed: bytes) -> Given:
     if not given.token and not given.client_certificate_data:
         raise Unusable(f"its exec plugin {name!r} gave neither a token nor a certificate")
     return given
+
+
+def _hint(plugin: Exec) -> str:
+    return f" {_one_line(plugin.install_hint)}" if plugin.install_hint else ""
 
 
 def _quoted(said: bytearray) -> str:

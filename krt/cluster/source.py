@@ -185,11 +185,10 @@ def _handed_over(cluster: ClusterEntry, authorities: bytes | None) -> dict[str, 
         "certificate-authority-data": base64.b64encode(authorities or b"").decode(),
         "proxy-url": cluster.proxy_url,
         "disable-compression": cluster.disable_compression,
-        "config": next(
-            (e.get("extension") for e in cluster.extensions or () if e.get("name") == _CLUSTER_CONFIG), None
-        ),
     }
-    return {name: value for name, value in whole.items() if value}
+    extensions = (each for each in cluster.extensions or () if each.get("name") == _CLUSTER_CONFIG)
+    config = next((each.get("extension") for each in extensions), None)
+    return {name: value for name, value in whole.items() if value} | {"config": config}  # null is sent, too, as by Go
 
 
 def _bytes_of(field: str, file: str, data: str, folder: Path) -> bytes | None:

@@ -19,6 +19,7 @@ clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
 users: [{name: u, user: {token: s3cret}}]
 contexts: [{name: test, context: {cluster: c, user: u}}]
 """
+NO_CLUSTER = "its context 'test' names no cluster: write the name of one of its clusters there"
 GARBLED = {
     "empty": ("", "the file is empty"),
     "a word": ("hello", "is no kubeconfig"),
@@ -29,8 +30,34 @@ GARBLED = {
     "binary": ("\x00\x01", "is no YAML"),
     "not UTF-8": (b"\xff\xfe\x00", "no text in UTF-8"),
     "no context": ("apiVersion: v1", "no current-context is set"),
-    "an unknown context": (GOOD.replace("current-context: test", "current-context: other"), "of the name 'other'"),
-    "an unknown cluster": (GOOD.replace("cluster: c,", "cluster: other,"), "of the name 'other'"),
+    "an unknown context": (
+        GOOD.replace("current-context: test", "current-context: other"),
+        "its current-context names the context 'other', which is not in it: correct the name, or add the context",
+    ),
+    "a context that is a number": (
+        GOOD.replace("current-context: test", "current-context: 5"),
+        "its current-context names the context 5, which is not in it",
+    ),
+    "an unknown cluster": (
+        GOOD.replace("cluster: c,", "cluster: other,"),
+        "its context 'test' names the cluster 'other', which is not in it: correct the name, or add the cluster",
+    ),
+    "no cluster": (GOOD.replace("cluster: c, ", ""), NO_CLUSTER),
+    "an empty cluster": (GOOD.replace("cluster: c,", 'cluster: "",'), NO_CLUSTER),
+    "a cluster of null": (GOOD.replace("cluster: c,", "cluster: null,"), NO_CLUSTER),
+    "a context of nothing": (GOOD.replace("context: {cluster: c, user: u}", "context: null"), NO_CLUSTER),
+    "an unknown user": (
+        GOOD.replace("user: u}", "user: other}"),
+        "its context 'test' names the user 'other', which is not in it: correct the name, or add the user",
+    ),
+    "an unknown user, and none at all": (
+        GOOD.replace("users: [{name: u, user: {token: s3cret}}]", ""),
+        "its context 'test' names the user 'u', which is not in it",
+    ),
+    "a user that is a list": (
+        GOOD.replace("user: u}", "user: [s3cret]}"),
+        "'test': the field user is a list: write text, in",
+    ),
     "no server": (GOOD.replace('server: "https://127.0.0.1:1"', ""), "its server is no http:// or https:// URL"),
     "a field that nobody knows": (
         GOOD.replace("server:", "sever:"),
@@ -104,6 +131,20 @@ def test_a_garbled_kubeconfig_is_one_clear_sentence(tmp_path, name):
     assert "\n" not in problem
     assert "s3cret" not in problem
     assert not set("`$") & set(problem)  # a decoder's words are nobody's
+
+
+NOBODY = ["{cluster: c}", '{cluster: c, user: ""}', "{cluster: c, user: null}", "{cluster: c, namespace: shop}"]
+
+
+@pytest.mark.parametrize("context", NOBODY)
+@pytest.mark.parametrize("users", ["users: [{name: u, user: {token: s3cret}}]", "users: []", ""])
+async def test_a_context_without_a_user_asks_without_credentials(tmp_path, context, users):
+    """As in kubectl, for example through `kubectl proxy`. Seen to fail with such a context refused."""
+    file = tmp_path / "kubeconfig"
+    text = GOOD.replace("{cluster: c, user: u}", context)
+    file.write_text(text.replace("users: [{name: u, user: {token: s3cret}}]", users))
+    server, credentials = load_access(file)
+    assert (server.url, await credentials.headers()) == ("https://127.0.0.1:1", ())
 
 
 def test_a_kubeconfig_that_is_not_there_is_one_clear_sentence(tmp_path):
