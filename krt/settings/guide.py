@@ -44,8 +44,10 @@ the settings as well.
   each connect, so that they can be rotated, and a kubeconfig, with the files and the plugin that it names, every
   minute.
 - **Kubeconfigs** are read as kubectl reads them: `KUBECONFIG=a:b` merges files, and the first file that names a thing
-  wins; `as` makes krt impersonate that user. krt refuses by name the parts that it does not support: `auth-provider`,
-  a SOCKS proxy, a plugin with `interactiveMode: Always`, an unknown field.
+  wins; `as` makes krt impersonate that user; a context without a user means calls without credentials. krt refuses by
+  name the parts that it does not support: `auth-provider`, a SOCKS proxy, a plugin with `interactiveMode: Always`, an
+  unknown field, a user or cluster that is missing. A plugin's `command` with a slash is relative to the kubeconfig; one
+  without a slash is looked up on the PATH of krt, not on a PATH in the plugin's `env`.
 """
 
 _NOTES: Mapping[type[SettingsPart], str] = {
