@@ -136,6 +136,7 @@ async def _watch(scope: Scope[T], transport: Transport, store: Store[T], backoff
         async with watch(transport, scope, state.version or "", seconds) as lines:
             state.problem = None
             state.note_denial(denied=False)
+            state.followed.set()
             while (line := await _next(lines)) is not None:
                 _apply(scope, store, line)
                 state.heard_at = trio.current_time()

@@ -24,6 +24,7 @@ class State:
 
     version: str | None = None  # the resource version from which the next watch goes on; None: list first
     listed: trio.Event = field(default_factory=trio.Event)  # set after the first complete list, and stays set
+    followed: trio.Event = field(default_factory=trio.Event)  # set when the first watch is open, and stays set
     denied: trio.Event = field(default_factory=trio.Event)  # set at the next denial, and then replaced by a new event
     problem: str | None = "not listed yet"  # why the store may be behind in this scope
     denied_since: float | None = None  # None: krt may list and watch the scope

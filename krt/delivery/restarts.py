@@ -193,7 +193,7 @@ async def while_watched(run: Publishing, work: Callable[[Restarts], Awaitable[T]
             nursery.start_soon(sight.follow, run.transport)
         try:
             for sight in sights:
-                await _known(sight)
+                await _followed(sight)
             result = await work(restarts)
         except (DeliveryRefused, DeliveryFailed) as error:
             failure = error  # raised below: a nursery would wrap it in a group
@@ -213,10 +213,10 @@ def _restarts(run: Publishing) -> Restarts:
     return Restarts(run, secret, targets, wake)
 
 
-async def _known(sight: Sight) -> None:
+async def _followed(sight: Sight) -> None:
     with trio.move_on_after(PATIENCE_SECONDS):
         try:
-            return await sight.wait_known()
+            return await sight.wait_followed()
         except ClusterError as error:
             raise DeliveryFailed(f"watching {sight.key}: {readable(str(error))}") from error
     raise DeliveryFailed(f"watching {sight.key}: {readable(sight.scope.state.problem or 'no answer')}")

@@ -38,11 +38,12 @@ class Sight:
         """Keep `body` up to date. Never returns."""
         await reflect(self.scope, transport, self)
 
-    async def wait_known(self) -> None:
-        """Return when the object was looked for once. Raises ClusterDenied if krt may not list or watch it."""
+    async def wait_followed(self) -> None:
+        """Return when the object is watched. Raises ClusterDenied if krt may not list or watch it."""
         state = self.scope.state
-        await wait_any(state.listed.wait, state.denied.wait)
-        if not state.listed.is_set():
+        if state.denied_since is None:
+            await wait_any(state.followed.wait, state.denied.wait)
+        if not state.followed.is_set():
             raise ClusterDenied(state.problem or "")
 
     async def take(self, written: Awaitable[Body]) -> None:

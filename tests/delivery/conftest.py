@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -6,7 +7,9 @@ from krt.cluster.access import http_client, load_access
 from krt.cluster.transport import Transport
 from tests.apiserver.server import ApiServer
 from tests.delivery.cluster import CONNECTIONS, Cluster
+from tests.delivery.commands import Desk
 from tests.delivery.runs import Runs
+from tests.fakes.https_proxy import HttpsProxy
 
 
 @pytest.fixture
@@ -22,3 +25,10 @@ async def cluster(apiserver: ApiServer, namespace: str) -> AsyncIterator[Cluster
         cluster = Cluster(apiserver, Transport(client, credentials), namespace)
         client.event_hooks = {"request": [cluster.note]}
         yield cluster
+
+
+@pytest.fixture
+def desk(apiserver: ApiServer, namespace: str, api_proxy: HttpsProxy, tmp_path: Path) -> Desk:
+    home = tmp_path / "home"
+    home.mkdir()
+    return Desk(apiserver, namespace, home, api_proxy)

@@ -30,6 +30,7 @@ class HttpsProxy:
         self.ca_file = ca_file
         self.faults = Faults()
         self.answering = AsyncValue(0)  # requests being answered
+        self.held = AsyncValue(0)  # answers of which the rest is held: the server has done what was asked
         server = httpx.URL(server_url)
         self._connect = partial(connect, server.host, server.port or 443, server_context)
 
@@ -67,6 +68,7 @@ class HttpsProxy:
                 await self._forward(client, asked, body)
             case Half(body_bytes, held):
                 await self._forward(client, asked, body, body_bytes=body_bytes)
+                self.held.value += held
                 await trio.sleep(float("inf") if held else 0)
             case None:
                 await self._forward(client, asked, body)
