@@ -34,9 +34,9 @@ _ADMISSION = re.compile(
 # A denial by RBAC or another authorizer. Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
 _AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')
 
-# The refusal of a server-side apply with an unknown field or a field of the wrong type. The API server answers 500
-# without a reason, but a retry cannot help: the object is invalid.
-_NO_SCHEMA = "failed to create typed patch object "
+# The refusals of a server-side apply with an unknown field or a field of the wrong type, and with a value that is no
+# base64. The API server answers 500 without a reason, but a retry cannot help: the object is invalid.
+_NO_SCHEMA = ("failed to create typed patch object ", "failed to convert new object ")
 # Source of both: k8s.io/apimachinery, pkg/util/managedfields (the name is quoted as Go quotes it).
 _OWNER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 

@@ -78,6 +78,11 @@ async def _apply(run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
 
 
 def _late(run: Run, seconds: float) -> NotDelivered:
+    if not run.progress.has_begun:
+        run.progress.skip_unbegun("nothing was written")
+        return NotDelivered(
+            End.DENIED, f"nothing was written: the API server has not said within {seconds:g} s if it may be"
+        )
     late = f"not ready within {seconds:g} s"
     run.progress.fail_unsettled(late)
     run.progress.skip_unbegun("not applied in time")

@@ -64,10 +64,10 @@ class Progress:
         self._is_news.set()
 
     def skip_unbegun(self, reason: str) -> None:
-        """Each target that still waits is skipped for this reason."""
+        """Each target that still waits is skipped for this reason, and its own."""
         for place, target in self._targets.items():
             if target.state is TargetState.WAITING:
-                self._targets[place] = Target(TargetState.SKIPPED, reason)
+                self._targets[place] = Target(TargetState.SKIPPED, readable(reason, target.reason))
         self._is_news.set()
 
     @property

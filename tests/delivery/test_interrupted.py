@@ -1,8 +1,10 @@
 """Deliveries that are killed, throttled or contradicted, on the real API server."""
 
+import base64
 import json
 
 import httpx
+import msgspec
 import pytest
 import trio
 
@@ -82,6 +84,36 @@ async def test_a_server_that_is_busy_or_away_is_asked_again(
         done = await deliver(Transport(client, credentials), order, cluster.shown.append)
     assert done.end is End.READY, reasons(done)
     assert trio.current_time() - began >= 3
+
+
+async def test_a_server_that_does_not_answer_in_time_is_told_and_nothing_was_written(
+    cluster: Cluster, apiserver: ApiServer, api_proxy: HttpsProxy
+) -> None:
+    api_proxy.faults.on("PATCH", Answer(503))
+    token = apiserver.control_plane.credentials.admin_token
+    server, credentials = load_access(apiserver.kubeconfig(token, proxy=api_proxy))
+    async with http_client(server, connections=CONNECTIONS) as client:
+        order = cluster.order(cluster.config_map("a", v="1"), timeout_seconds=2)
+        late = await deliver(Transport(client, credentials), order, cluster.shown.append)
+    assert late.end is End.DENIED
+    assert reasons(late)[""] == "nothing was written: the API server has not said within 2 s if it may be"
+    assert reasons(late)["a"].startswith("nothing was written; 503")
+
+
+async def test_no_value_of_a_secret_is_told(cluster: Cluster) -> None:
+    """A webhook's or server's sentence may quote it; the checksum in the inventory has 16 bits."""
+    canary = "canary-5d41402abc4b"
+    metadata = {"name": "site", "namespace": cluster.namespace}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"password": canary}}
+    await cluster.deliver(secret)
+    await cluster.deliver({**secret, "stringData": {"password": canary, "k/e/y": canary}})
+    await cluster.deliver({**secret, "data": {"password": canary}})
+    told = [msgspec.json.encode(document).decode() for document in cluster.shown]
+    assert sum('"state":"failed"' in each for each in told) >= 2
+    assert not [each for each in told if canary in each]
+    secrets = await cluster.server.request("GET", f"/api/v1/namespaces/{cluster.namespace}/secrets")
+    [inventory] = [each for each in secrets["items"] if each["metadata"]["name"].startswith("krt.inventory")]
+    assert canary not in base64.b64decode(inventory["data"]["inventory"]).decode()
 
 
 async def test_a_webhook_that_is_away_is_waited_for_and_no_obstacle_to_the_look(cluster: Cluster) -> None:

@@ -40,7 +40,7 @@ MUTATIONS = (
     *of(
         "cluster/test_refusal.py",
         (
-            "test_an_apply_of_fields_that_the_kind_does_not_have_is_invalid_though_its_code_says_otherwise",
+            "test_an_apply_that_is_not_of_its_kind_is_invalid_though_its_code_says_otherwise",
             _REFUSAL,
             "code == 500 and message.startswith(_NO_SCHEMA)",
             "False",

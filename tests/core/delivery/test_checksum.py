@@ -23,8 +23,7 @@ def test_the_order_of_fields_does_not_matter_and_each_value_does() -> None:
 def test_so_many_secrets_share_a_checksum_that_none_is_confirmed() -> None:
     """Seen to fail with a checksum of 32 bits: every guess had one of its own."""
     checksums = [checksum_of(a_secret(f"guess-{number}")) for number in range(5000)]
-    assert {len(each) for each in checksums} == {4}
-    assert len(set(checksums)) < len(checksums)
+    assert len(set(checksums)) < len(checksums) - 100
 
 
 @pytest.mark.parametrize(
