@@ -193,7 +193,7 @@ def test_the_servers_pause_stands_in_its_account_too():
     "message",
     [
         "failed to create typed patch object (shop/a; /v1, Kind=ConfigMap): .dta: field not declared in schema",
-        "failed to convert new object (shop/a; /v1, Kind=Secret) to proper version: illegal base64 data at input byte 6",
+        "failed to convert new object (shop/a; /v1, Kind=Secret) to proper version: illegal base64 data",
     ],
 )
 def test_an_apply_that_is_not_of_its_kind_is_invalid_though_its_code_says_otherwise(message):
