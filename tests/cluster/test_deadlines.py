@@ -22,7 +22,10 @@ async def api(stand_in):
 
 
 async def jump_when_stalled(clock: MockClock, seconds: float) -> None:
+    """Credentials are read in a thread. While it runs every task is blocked, and the call has not begun."""
     await wait_all_tasks_blocked(0.05)
+    while trio.to_thread.current_default_thread_limiter().borrowed_tokens:
+        await wait_all_tasks_blocked(0.05)
     clock.jump(seconds)
 
 
