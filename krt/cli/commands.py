@@ -39,7 +39,10 @@ def whole_parser() -> Parser:
 def _parser(wanted: AbstractSet[str]) -> Parser:
     parser = Parser(
         prog="krt",
-        description="Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed.",
+        description=(
+            "Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed, or that use "
+            "a file that is published as a Secret."
+        ),
         epilog="krt help COMMAND explains a command; krt version prints the version.",
         missing=f"; the commands are {', '.join(COMMANDS)}",
     )

@@ -30,7 +30,8 @@ _SHOWN_DIGITS = 12
 class PublicationOutcome:
     """How a run has ended so far. `problems` is empty if it ended well.
 
-    `is_marked`: the state record says that a run has begun to write.
+    `is_marked`: the state record says that a run has begun to write. `is_over`: the run has come to an end of its own,
+    so that a later signal changes nothing.
     """
 
     code: int = DONE
@@ -39,6 +40,8 @@ class PublicationOutcome:
     report: Document | None = None
     run: Publishing | None = None
     is_marked: bool = False
+    is_over: bool = False
+    server_url: str = ""
     skipped: str = ""
 
     @property

@@ -10,8 +10,8 @@ EPILOG = (
 )
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments about the run and its output."""
+def add_output(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """Add the arguments about the run and its output. Returns their group."""
     group = parser.add_argument_group("run")
     group.add_argument(
         "--dry-run", action="store_true", help="let the API server judge it, say what would change, and write nothing"
@@ -24,3 +24,4 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help="text, or json: one object on stdout, whatever the outcome (default: text)",
     )
+    return group

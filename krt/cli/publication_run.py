@@ -28,7 +28,7 @@ from krt.delivery.publish import publish
 from krt.delivery.publishing import Publishing
 from krt.delivery.state_file import StateHeld, StateUnusable
 from krt.delivery.unpublish import unpublish
-from krt.errors import SettingsInvalid
+from krt.errors import ClusterUnavailable, SettingsInvalid
 
 _CONNECTIONS = 3  # for the watch of the Secret, and for calls; each target's watch has one of its own
 
@@ -77,6 +77,7 @@ async def _deliver(
     try:
         with interrupt.scope:
             server, credentials = await trio.to_thread.run_sync(_access, order)
+            outcome.server_url = server.url
             connections = len(order.publication.targets) + _CONNECTIONS
             async with http_client(server, connections=connections) as client, trio.open_nursery() as nursery:
                 nursery.start_soon(progress.keep_showing)
@@ -85,7 +86,7 @@ async def _deliver(
                 nursery.cancel_scope.cancel()
     except SettingsInvalid as error:
         outcome.refuse(*error.problems)
-    if interrupt.scope.cancelled_caught:
+    if interrupt.scope.cancelled_caught and not outcome.is_over:
         outcome.interrupt(interrupt.by, order)
     return outcome
 
@@ -107,7 +108,11 @@ async def _publish(order: Order, run: Publishing, outcome: PublicationOutcome) -
     except DeliveryRefused as error:
         outcome.refuse(str(error))
     except DeliveryFailed as error:
-        outcome.fail(str(error))
+        is_away = isinstance(error.__cause__, ClusterUnavailable)
+        outcome.fail(
+            f"{error}; the kubeconfig says that the API server is at {outcome.server_url}" if is_away else str(error)
+        )
+    outcome.is_over = True
 
 
 def _publishing(

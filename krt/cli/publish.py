@@ -52,8 +52,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="a kubeconfig (or the variable KUBECONFIG; default: ~/.kube/config, else the pod's service account)",
     )
-    add_output(parser)
-    parser.add_argument(
+    add_output(parser).add_argument(
         "--state", metavar="FILE", help="write how the run ended, and its outputs, into this file (default: nowhere)"
     )
 

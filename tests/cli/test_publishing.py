@@ -1,0 +1,131 @@
+"""krt apply, destroy, publish and unpublish with bad input: no cluster is there, and none is asked."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from krt.cli.main import main
+
+MODULE = "platform/k8s/runtime-bundle-secret"
+APPLY = ("apply", "--module", MODULE, "--inputs", "/nowhere")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str, **environ: str) -> list[str]:
+    """The problems that the command names."""
+    assert main(argv, environ) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return [line.partition(": ")[2] for line in printed.err.splitlines()]
+
+
+@pytest.mark.parametrize("command", ["apply", "destroy", "publish", "unpublish"])
+def test_help_has_every_flag_and_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("help", command), {}) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    own = ("--module", "--state-instance", "--env", "--root") if command in {"apply", "destroy"} else ("--kubeconfig",)
+    assert [flag for flag in (*own, "--dry-run", "-o, --output") if flag not in out] == []
+    assert "2 bad input, or krt refuses: nothing was written" in out
+    assert ("--restart KIND/NAME" in out) is (command == "publish")
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "problem"),
+    [
+        ((), {}, "apply requires explicit runtime selection. Set --env <name> or --root <path> (or HYOPS_ENV"),
+        (("--env", "dev", "--root", "/x"), {}, "--root and --env are mutually exclusive"),
+        (("--env", "../x"), {}, "invalid env name: '../x'"),
+        ((), {"HYOPS_ENV": "a b"}, "invalid env name: 'a b'"),
+        (("--env", "dev", "--state-instance", "_x"), {}, "state_instance must match ^[a-z0-9]"),
+    ],
+)
+def test_a_place_of_the_state_is_wanted(
+    argv: tuple[str, ...], environ: dict[str, str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = refused(capsys, *APPLY, *argv, **environ)
+    assert first.startswith(problem)
+    assert second == "--inputs: /nowhere: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "state"),
+    [
+        (("--env", "dev"), {"HYOPS_RUNTIME_ROOT": "/elsewhere"}, "{home}/.hybridops/envs/dev/state"),
+        ((), {"HYOPS_ENV": "dev"}, "{home}/.hybridops/envs/dev/state"),
+        (("--root", "~/r"), {"HYOPS_ENV": "dev"}, "{home}/r/state"),
+        ((), {"HYOPS_ENV": "dev", "HYOPS_RUNTIME_ROOT": "{home}/q"}, "{home}/q/state"),
+    ],
+)
+def test_the_state_of_another_module_is_looked_for_where_the_runtime_is(
+    argv: tuple[str, ...], environ: dict[str, str], state: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inputs = home / "inputs.yml"
+    inputs.write_text(
+        "{kubeconfig_state_ref: 'a/b#c', namespace: shop, secret_name: site, bundle_source_path: inputs.yml}"
+    )
+    given = {name: value.format(home=home) for name, value in environ.items()}
+    problems = refused(capsys, "apply", "--module", MODULE, "--inputs", str(inputs), *argv, **given)
+    place = state.format(home=home)
+    assert f"state is unavailable: {place}/modules/a__b/instances/c.json: No such file or directory." in problems[0]
+
+
+def test_another_module_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    problems = refused(capsys, "apply", "--env", "dev", "--module", "platform/x", "--inputs", "/nowhere")
+    assert problems[0] == f"--module: krt has the module {MODULE} only (found 'platform/x')"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the inputs must be a mapping of names to values"),
+        (b"- a", "the inputs must be a mapping of names to values"),
+        (b"a: [", "it is no YAML"),
+        (b"\xff", "it is no text in UTF-8"),
+    ],
+)
+def test_inputs_that_are_no_mapping_are_refused(
+    content: bytes, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "inputs.yml"
+    file.write_bytes(content)
+    [told] = refused(capsys, "apply", "--env", "dev", "--module", MODULE, "--inputs", str(file))
+    assert problem in told
+
+
+def test_publish_names_its_own_flags_and_all_problems(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("publish", "/nowhere", "--namespace", "Shop", "--secret", "<x>", "--restart", "web", "--timeout", "0")
+    assert refused(capsys, *argv, "--kubeconfig", "/none") == [
+        "--timeout: write a duration such as 5s, 15m or 1h",
+        "--kubeconfig: /none does not exist",
+        "--namespace must be a name of at most 63 small letters, digits and dashes (found 'Shop')",
+        "--secret must not contain placeholder values (found '<x>')",
+        "--restart must be KIND/NAME with the kind deployment, statefulset or daemonset (found 'web')",
+        "FILE must point to an existing file: /nowhere",
+    ]
+
+
+def test_a_kubeconfig_that_cannot_be_used_is_told_without_its_token(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubeconfig = home / "config"
+    kubeconfig.write_text("{current-context: a, users: [{name: u, user: {token: hunter2, what: 1}}]}")
+    argv = ("publish", str(kubeconfig), "--namespace", "shop", "--secret", "site", "--kubeconfig", str(kubeconfig))
+    [told] = refused(capsys, *argv)
+    assert told.startswith(f"KUBECONFIG (or --kubeconfig) '{kubeconfig}': ")
+    assert "hunter2" not in told
+
+
+def test_json_is_one_object_whatever_is_wrong(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("publish", "/nowhere", "--namespace", "shop", "--secret", "site", "-o", "json"), {}) == 2
+    assert "FILE must point to an existing file: /nowhere" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_pipe_is_no_file_to_publish(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    argv = ("publish", "/dev/zero", "--namespace", "shop", "--secret", "site")
+    assert refused(capsys, *argv) == ["FILE: /dev/zero: a device or socket, and no file"]
