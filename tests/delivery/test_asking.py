@@ -42,6 +42,7 @@ async def test_it_ends_after_a_while(autojump_clock) -> None:
 
 
 async def test_a_server_that_is_busy_is_asked_when_it_wants_and_not_if_that_is_too_late(autojump_clock) -> None:
+    """Seen to fail with Retry-After not counted as waiting."""
     began = trio.current_time()
     assert await Api(TooManyRequests("busy", retry_after_seconds=20)).ask() == "done"
     assert trio.current_time() - began >= 20

@@ -10,7 +10,6 @@ from krt.delivery.errors import DeliveryFailed
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.objects import a_deployment
 from tests.apiserver.pods import Ready, Unready
-from tests.contract.test_secrets_in_errors import BINDING, POLICY
 from tests.delivery.commands import Desk
 from tests.delivery.runs import Runs
 from tests.fakes.polling import until_on_trio_clock
@@ -48,7 +47,7 @@ async def test_a_value_is_in_no_debug_log_and_in_no_refusal(runs: Runs, caplog: 
     """An admission policy repeats the value in its denial: krt's sentence has stars in its place."""
     policy = {
         "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": POLICY.kind,
+        "kind": "ValidatingAdmissionPolicy",
         "metadata": {"name": f"repeats-{runs.namespace}"},
         "spec": {
             "failurePolicy": "Fail",
@@ -68,14 +67,19 @@ async def test_a_value_is_in_no_debug_log_and_in_no_refusal(runs: Runs, caplog: 
     }
     binding = {
         "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": BINDING.kind,
+        "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": {"name": f"repeats-{runs.namespace}"},
         "spec": {"policyName": f"repeats-{runs.namespace}", "validationActions": ["Deny"]},
     }
     caplog.set_level(logging.DEBUG)
     await runs.publish(b"before")
     await runs.server.apply(policy, binding)
-    denied = await refused(runs)
+    try:
+        denied = await refused(runs)
+    finally:
+        for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+            path = f"/apis/admissionregistration.k8s.io/v1/{kind}/repeats-{runs.namespace}"
+            await runs.server.request("DELETE", path)
     assert "it holds ***" in denied
     assert any(record.name.startswith("httpcore") for record in caplog.records)
     assert not is_in(denied + str(runs.report) + caplog.text)

@@ -27,6 +27,7 @@ async def written(number: int) -> dict[str, Any]:
 
 
 async def test_a_watch_that_lags_behind_an_own_write_changes_nothing() -> None:
+    """Seen to fail with an older version taken over."""
     sight, rung = a_sight()
     sight.put(seen(9))
     await sight.take(written(11))
@@ -45,6 +46,7 @@ def test_an_object_that_was_made_anew_counts_whatever_its_version() -> None:
 
 
 async def test_a_deletion_during_a_write_is_not_undone_by_its_answer() -> None:
+    """Seen to fail with the answer taken over whatever the watch has said."""
     sight, _ = a_sight()
     sight.put(seen(9))
 

@@ -31,6 +31,7 @@ def test_a_record_is_read_as_it_was_written_and_its_owner_alone_may_read_it(stat
 
 
 def test_only_one_run_holds_it(state: StateFile) -> None:
+    """Seen to fail with a shared lock."""
     with (
         state.held(),
         pytest.raises(StateHeld, match=rf"^another run, process {os.getpid()}, is under way"),
@@ -72,6 +73,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 def test_a_write_that_fails_leaves_the_old_record_and_nothing_else(
     state: StateFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to fail with the temporary file left."""
     with state.held():
         state.write(OK)
 

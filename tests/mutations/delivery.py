@@ -163,4 +163,43 @@ MUTATIONS = (
             "    if False:",
         ),
     ),
+    *of(
+        "delivery/test_sight.py",
+        (
+            "test_a_watch_that_lags_behind_an_own_write_changes_nothing",
+            "delivery/sight.py",
+            "        if not _is_older(body, self.body):",
+            "        if True:",
+        ),
+        (
+            "test_a_deletion_during_a_write_is_not_undone_by_its_answer",
+            "delivery/sight.py",
+            "        if removals == self.removals:",
+            "        if True:",
+        ),
+    ),
+    *of(
+        "delivery/test_state_file.py",
+        (
+            "test_only_one_run_holds_it",
+            "delivery/state_file.py",
+            "fcntl.LOCK_EX | fcntl.LOCK_NB",
+            "fcntl.LOCK_SH | fcntl.LOCK_NB",
+        ),
+        (
+            "test_a_write_that_fails_leaves_the_old_record_and_nothing_else",
+            "delivery/state_file.py",
+            "                Path(temporary).unlink(missing_ok=True)\n                raise",
+            "                raise",
+        ),
+    ),
+    *of(
+        "delivery/test_asking.py",
+        (
+            "test_a_server_that_is_busy_is_asked_when_it_wants_and_not_if_that_is_too_late",
+            "delivery/asking.py",
+            "trio.current_time() + error.retry_after_seconds - began",
+            "trio.current_time() - began",
+        ),
+    ),
 )
