@@ -1,4 +1,4 @@
-"""Mutations of pure rules in krt.core: causes, reasons, marks, verdicts, stages of a rollout. Two are of krt.worker."""
+"""Mutations of pure rules in krt.core: causes, reasons, marks, verdicts, stages of a rollout; and some of krt.worker."""
 
 from tests.mutations.mutation import of
 
@@ -196,6 +196,21 @@ _OF_WORKERS = (
             "worker/entry.py",
             "        if key not in self.open:\n            return\n        self.open.remove(key)\n",
             "        self.open.discard(key)\n",
+        ),
+    ),
+    *of(
+        "worker/test_hand.py",
+        (
+            "test_an_entry_that_was_taken_again_stays_when_its_former_self_is_settled_or_let_go",
+            "worker/hand.py",
+            "        if self._entries.get(entry.id) is not entry:\n            return\n        del",
+            "        if entry.id not in self._entries:\n            return\n        del",
+        ),
+        (
+            "test_an_entry_that_was_taken_again_stays_when_its_former_self_is_settled_or_let_go",
+            "worker/hand.py",
+            "not entry.open and self._entries.get(entry.id) is entry",
+            "not entry.open and entry.id in self._entries",
         ),
     ),
     *of(

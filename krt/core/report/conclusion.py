@@ -2,7 +2,7 @@
 
 from krt.core.report.presence import Seen, cluster_of, left_before, waited_for
 from krt.core.report.report import FINAL, EventState, GroupState, Report
-from krt.core.report.target import ROLLING, TargetState
+from krt.core.report.target import ROLLING, SUCCESS, TargetState
 
 _EVENT_AGE_SECONDS = 3600.0  # KRT_MAX_EVENT_AGE of a group that never said its own
 
@@ -64,7 +64,7 @@ def _state_now(report: Report, seen: Seen) -> EventState:
         return EventState.EXPIRED
     if "dry_run" in report.event:
         return EventState.DONE
-    return EventState.READY if TargetState.READY in targets else EventState.NO_MATCH
+    return EventState.READY if targets & SUCCESS else EventState.NO_MATCH
 
 
 def _has_given_up(report: Report, seen: Seen, group: str) -> bool:

@@ -67,6 +67,7 @@ TABLE: Mapping[TargetState, StateRule] = {
 
 URGENCY: Mapping[str, int] = {state: rank for rank, state in enumerate(TABLE)}  # the lowest number is listed first
 ROLLING = frozenset(state for state, rule in TABLE.items() if rule.is_rolling)
+SUCCESS = frozenset(state for state, rule in TABLE.items() if rule.is_success)
 FINAL_TARGETS: frozenset[str] = frozenset(state for state, rule in TABLE.items() if rule.final)
 
 
