@@ -51,6 +51,12 @@ def test_a_report_comes_back_from_its_fields(group: Group, target: Target) -> No
     assert parse(EVENT, fields) == Report(EVENT, event, {HERE: group}, {(HERE, WEB): target})
 
 
+@pytest.mark.parametrize("text", ['{"state":"ready"}', '{"state":"failed"}', '{"state":"waiting","final":true}'])
+def test_a_target_that_is_final_by_one_word_and_not_by_another_cannot_be_read(text: str) -> None:
+    """The scripts in Valkey go by `final`, krt by the state. Seen to fail with the state alone believed."""
+    assert parse(EVENT, {TARGET_FIELD: text}).targets == {(HERE, WEB): ODD_TARGET}
+
+
 @pytest.mark.parametrize("text", ODD)
 def test_a_field_that_cannot_be_read_is_something_still_to_come_and_breaks_no_report(text: str) -> None:
     found = parse(EVENT, {GROUP_FIELD: text, TARGET_FIELD: text, warnings_field(HERE, WEB): text})

@@ -1,4 +1,4 @@
-"""Mutations of pure rules in krt.core: causes, reasons, marks, verdicts, stages of a rollout; and some of krt.worker."""
+"""Mutations of pure rules in krt.core: causes, reasons, marks, verdicts, stages of rollouts. Some are of krt.worker."""
 
 from tests.mutations.mutation import of
 
@@ -27,6 +27,16 @@ _OF_REASONS = of(
         "core/reason.py",
         "    for pattern in _HIDDEN:\n",
         "    for pattern in ():\n",
+    ),
+)
+
+_OF_REPORTS = of(
+    "core/test_report.py",
+    (
+        "test_a_target_that_is_final_by_one_word_and_not_by_another_cannot_be_read",
+        "core/report/report_fields.py",
+        " and word.final == target.final",
+        "",
     ),
 )
 
@@ -199,6 +209,15 @@ _OF_WORKERS = (
         ),
     ),
     *of(
+        "worker/test_stalls.py",
+        (
+            "test_an_error_that_is_over_is_not_quoted_for_a_later_stall",
+            "worker/stalls.py",
+            "        self._problems.pop(part, None)\n",
+            "",
+        ),
+    ),
+    *of(
         "worker/test_hand.py",
         (
             "test_an_entry_that_was_taken_again_stays_when_its_former_self_is_settled_or_let_go",
@@ -221,6 +240,30 @@ _OF_WORKERS = (
             "                    self._look(case)\n",
             "",
         ),
+        (
+            "test_R5_after_an_outage_the_minute_of_denials_begins_anew",
+            "worker/restart.py",
+            "                case.denied_since = None\n",
+            "",
+        ),
+    ),
+    *of(
+        "worker/test_rules_consuming.py",
+        (
+            "test_C3_what_a_worker_claims_from_itself_is_in_its_hand_already",
+            "worker/consume.py",
+            "tuple(delivered for delivered in claimed.entries if delivered.id not in self._hand)",
+            "claimed.entries",
+        ),
+    ),
+    *of(
+        "worker/test_rules_foreign.py",
+        (
+            "test_C7_a_message_that_gives_way_while_it_is_taken_in_takes_no_other_with_it",
+            "worker/listen.py",
+            "            if self._foreign and self._foreign[0] == (heard_at, envelope):\n",
+            "            if self._foreign:\n",
+        ),
     ),
 )
 
@@ -233,6 +276,7 @@ MUTATIONS = (
     *_OF_POLICIES,
     *_OF_PROGRESS,
     *_OF_REASONS,
+    *_OF_REPORTS,
     *_OF_ROLLOUTS,
     *_OF_USES,
     *_OF_WORKERS,

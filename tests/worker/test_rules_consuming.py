@@ -218,6 +218,27 @@ async def test_C3_what_is_in_hand_is_nobody_elses_while_its_worker_lives(world, 
         assert (held.consumer, held.deliveries) == (first.consumer, 1)
 
 
+async def test_C3_what_a_worker_claims_from_itself_is_in_its_hand_already(world, autojump_clock):
+    """Seen to fail with all claimed entries taken: the event was matched again."""
+    worker = await world.start()
+    matched = []
+
+    async def renewing(name: str) -> None:
+        if name == "renew":
+            raise BrokerUnavailable("away")
+
+    async def recording(name: str) -> None:
+        if name == "record":
+            matched.append(name)
+
+    worker.journal.before, worker.rollouts.before = renewing, recording
+    world.cluster.refuse_always(WEB, AWAY)
+    entry = world.accept(ring=worker)
+    await trio.sleep(60)
+    assert world.stream.pending()[entry].deliveries > 1
+    assert len(matched) == 1
+
+
 async def test_C3_what_another_worker_has_taken_over_is_dropped(world, autojump_clock):
     """Seen to fail with keep_only removed: the first worker settled it, too."""
     first = await world.start()

@@ -153,3 +153,22 @@ async def test_C7_krts_own_messages_are_taken_in_by_nobody(world, autojump_clock
     await both_hear(world, journaled(), *workers)
     await world.settled()
     assert len(world.stream.entries) == len(world.cluster.patches) == 1
+
+
+async def test_C7_a_message_that_gives_way_while_it_is_taken_in_takes_no_other_with_it(world, autojump_clock):
+    """Seen to fail with the oldest message removed, whichever that was by then."""
+    worker = await world.start()
+    busy = trio.Event()
+
+    async def dawdle(name: str) -> None:
+        if name == "adopt" and not busy.is_set():
+            busy.set()
+            await trio.sleep(1)
+
+    worker.journal.before = dawdle
+    worker.hear(foreign())
+    await busy.wait()
+    for _ in range(1000):
+        worker.hear(foreign())
+    await trio.sleep(60)
+    assert len(world.stream.entries) == 1001

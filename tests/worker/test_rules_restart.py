@@ -361,6 +361,18 @@ async def test_R5_who_denies_for_longer_than_a_minute_means_it(world, autojump_c
     assert world.targets(entry) == {"web": "failed"}
 
 
+async def test_R5_after_an_outage_the_minute_of_denials_begins_anew(world, autojump_clock):
+    """Seen to fail with the denials before the outage counted: a starting server denies everybody."""
+    world.cluster.refuse_always(WEB, DENIED)
+    entry = world.accept()
+    await world.start()
+    for error in (DENIED, AWAY, DENIED):
+        world.cluster.relent()
+        world.cluster.refuse_always(WEB, error)
+        await trio.sleep(40)
+    assert world.targets(entry) == {"web": "waiting"}
+
+
 @pytest.mark.parametrize("call", ["restart", "read"])
 async def test_R5_an_api_server_that_calls_the_version_too_old_is_asked_again(world, autojump_clock, call):
     """Seen to fail with VersionExpired not caught: `failed: internal` at the first try."""

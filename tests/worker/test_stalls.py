@@ -98,6 +98,18 @@ async def test_a_hand_that_stays_full_is_named(world, autojump_clock):
     assert stalls.problem() is None
 
 
+async def test_an_error_that_is_over_is_not_quoted_for_a_later_stall(autojump_clock):
+    """Seen to fail with the errors of steps that succeeded since kept."""
+    stalls = Stalls()
+    with pytest.raises(BrokerUnavailable), stalls.step("journal"):
+        raise BrokerUnavailable("away")
+    with stalls.step("journal"):
+        pass
+    with stalls.step("journal"):
+        await trio.sleep(WITHIN_SECONDS)
+        assert (stalls.problem() or "").endswith("no error was said")
+
+
 async def test_a_worker_with_nothing_to_do_and_one_with_much_get_on(world, autojump_clock):
     """Ten minutes of each."""
     stalls = Stalls()
