@@ -136,12 +136,12 @@ class Bare:
 
 @asynccontextmanager
 async def bare(
-    control_plane: ControlPlane, *, connections: int = 40, encoding: str = "identity"
+    control_plane: ControlPlane, *, connections: int = 40, encoding: str = "identity", url: str = ""
 ) -> AsyncIterator[Bare]:
-    """Until the end of the block, with as many kept connections as the work is wide."""
+    """Until the end of the block, with as many kept connections as the work is wide. `url` leads there by a detour."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     async with httpx.AsyncClient(
-        base_url=control_plane.url,
+        base_url=url or control_plane.url,
         verify=control_plane.ssl_context,
         headers={
             "Authorization": f"Bearer {control_plane.credentials.admin_token}",
