@@ -39,7 +39,7 @@ async def write_secret(run: Publishing, live: Body | None) -> Body:
             return live
         try:
             return await _write(run, decision.manifest, live)
-        except Conflict:
+        except (Conflict, NotThere):  # NotThere: the Secret, or the namespace once more, was deleted meanwhile
             live = await run.read_secret()
     raise DeliveryFailed(f"{run.publication} was changed by others {MOST_CONFLICTS} times in a row while krt wrote it")
 

@@ -1,11 +1,15 @@
 """krt apply, destroy, publish and unpublish with bad input: no cluster is there, and none is asked."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 
+from krt.cli.commands import parser_for
 from krt.cli.main import main
+from tests.pages import ROOT
 
 MODULE = "platform/k8s/runtime-bundle-secret"
 APPLY = ("apply", "--module", MODULE, "--inputs", "/nowhere")
@@ -129,3 +133,14 @@ def test_json_is_one_object_whatever_is_wrong(home: Path, capsys: pytest.Capture
 def test_a_pipe_is_no_file_to_publish(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ("publish", "/dev/zero", "--namespace", "shop", "--secret", "site")
     assert refused(capsys, *argv) == ["FILE: /dev/zero: a device or socket, and no file"]
+
+
+def test_the_example_of_a_job_gives_flags_that_publish_takes_and_stores_no_secret() -> None:
+    """Seen to fail with a flag misspelt in it."""
+    text = (ROOT / "docs" / "examples" / "publish-bundle.yml").read_text()
+    steps = yaml.safe_load(text)["jobs"]["publish"]["steps"]
+    [line] = [each["run"] for each in steps if "krt publish" in each.get("run", "")]
+    argv = shlex.split(line.replace("\\\n", " ").partition("-m krt ")[2])
+    args = parser_for("publish").parse_args(argv)
+    assert (args.file, args.restart) == ("dist.tgz", ["deployment/showcase-burst-web"])
+    assert "secrets." not in text

@@ -129,3 +129,83 @@ async def test_unpublish_deletes_the_secret_and_again_is_well_and_a_foreign_one_
     with pytest.raises(DeliveryRefused, match="was not published by krt"):
         await runs.unpublish()
     assert await runs.secret()
+
+
+async def test_a_secret_that_is_deleted_while_it_is_written_is_made_anew(runs: Runs) -> None:
+    await runs.publish(b"one")
+
+    async def delete() -> None:
+        await runs.server.request("DELETE", f"/api/v1/namespaces/{runs.namespace}/secrets/{SECRET}")
+
+    await runs.publish(b"two", before_write=delete)
+    assert content_of(await runs.secret()) == b"two"
+    assert runs.told() == {f"apply Secret/{SECRET}": ("ready", "")}
+
+
+async def test_a_secret_that_is_deleted_while_it_is_taken_over_is_made_anew(runs: Runs) -> None:
+    """Seen to fail with NotThere."""
+    made = await runs.server.kubectl("-n", runs.namespace, "create", "secret", "generic", SECRET, "--from-literal=a=b")
+    assert made.code == 0, made
+
+    async def delete() -> None:
+        await runs.server.request("DELETE", f"/api/v1/namespaces/{runs.namespace}/secrets/{SECRET}")
+
+    await runs.publish(b"two", before_write=delete)
+    assert set((await runs.secret())["data"]) == {"dist.tgz"}
+
+
+async def test_a_secret_that_is_changed_while_it_is_written_is_read_again(runs: Runs) -> None:
+    await runs.publish(b"one")
+
+    async def change() -> None:
+        annotated = await runs.server.kubectl("-n", runs.namespace, "annotate", "secret", SECRET, "a=b")
+        assert annotated.code == 0, annotated
+
+    await runs.publish(b"two", before_write=change)
+    secret = await runs.secret()
+    assert content_of(secret) == b"two"
+    assert secret["metadata"]["annotations"]["a"] == "b"
+
+
+async def test_a_terminating_namespace_ends_it_with_the_servers_sentence(runs: Runs) -> None:
+    finalizer = {"metadata": {"name": "held", "namespace": runs.namespace, "finalizers": ["acme.com/hold"]}}
+    held = {"apiVersion": "v1", "kind": "ConfigMap", **finalizer}
+    await runs.server.apply(held)
+    await runs.server.request("DELETE", f"/api/v1/namespaces/{runs.namespace}")
+    try:
+        with pytest.raises(DeliveryFailed, match="because it is being terminated"):
+            await runs.publish(b"one")
+    finally:
+        held["metadata"] = {**finalizer["metadata"], "finalizers": []}
+        await runs.server.apply(held)
+
+
+async def test_an_immutable_secret_with_other_bytes_is_refused_and_one_with_the_same_is_left(runs: Runs) -> None:
+    await runs.publish(b"one")
+    patched = '{"immutable": true}'
+    made = await runs.server.kubectl("-n", runs.namespace, "patch", "secret", SECRET, "-p", patched)
+    assert made.code == 0, made
+    before = await runs.secret()
+    await runs.publish(b"one")
+    with pytest.raises(DeliveryRefused, match="is immutable and holds other bytes"):
+        await runs.publish(b"two")
+    assert await runs.secret() == before
+
+
+async def test_data_edited_by_hand_are_put_right_and_the_target_restarts(runs: Runs, kubelet: Kubelet) -> None:
+    await runs.server.apply(a_deployment(namespace=runs.namespace))
+    await runs.publish(b"one", "deployment/web")
+    patched = '{"stringData": {"dist.tgz": "by hand"}}'
+    assert (await runs.server.kubectl("-n", runs.namespace, "patch", "secret", SECRET, "-p", patched)).code == 0
+    assert await runs.publish(b"one", "deployment/web") == ["deployment/web"]
+    assert content_of(await runs.secret()) == b"one"
+
+
+async def test_a_paused_target_is_stamped_and_warned_about(runs: Runs, kubelet: Kubelet) -> None:
+    await runs.server.apply(a_deployment(namespace=runs.namespace, paused=True))
+    assert await runs.publish(b"one", "deployment/web") == ["deployment/web"]
+    assert runs.told()["restart Deployment/web"] == (
+        "skipped",
+        "the rollout is paused: it goes on after `kubectl rollout resume`",
+    )
+    assert RESTART_PENDING not in (await runs.secret())["metadata"]["annotations"]
