@@ -1,10 +1,10 @@
-"""Wakes the task that reads the journal. Any number of rings before it listens count as one."""
+"""Wakes the reader of the journal or the follower of rollouts. All rings before that task waits count as one."""
 
 import trio
 
 
 class Bell:
-    """For one listener, and any number of tasks that ring."""
+    """A signal from any number of tasks to one listener."""
 
     def __init__(self) -> None:
         self._rung = trio.Event()
@@ -14,7 +14,7 @@ class Bell:
         self._rung.set()
 
     async def wait(self, seconds: float) -> None:
-        """Return as soon as it has been rung since the last wait returned, or after `seconds`."""
+        """Return once the bell has been rung since the last wait returned, and after `seconds` at the latest."""
         with trio.move_on_after(seconds):
             await self._rung.wait()
         self._rung = trio.Event()

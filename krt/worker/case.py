@@ -1,4 +1,4 @@
-"""The state of the attempts to restart one workload for one intent."""
+"""The state of the attempts to restart one workload for one intent, which stands for an event."""
 
 import math
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ class Case:
     intent: Intent
     accepted_at: float  # on Trio's clock
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
-    has_turn: bool = False  # of Pace; kept over a conflict
-    waited_out: str | None = None  # the `restarted_at` whose interval is over, for `decide`
-    denied_since: float | None = None  # on Trio's clock
+    has_turn: bool = False  # whether Pace gave a turn; a conflict does not use the turn up
+    waited_out: str | None = None  # for `decide`: the `restarted_at` after which the interval was waited out
+    denied_since: float | None = None  # on Trio's clock: the first denial since the start, or since an outage
 
     def denial_may_pass(self) -> bool:
-        """Note a denial. Whether it may pass: a starting API server denies everything, but not for a minute."""
+        """Note a denial. Returns whether it may pass: a starting API server denies everything, but not for a minute."""
         self.denied_since = self.denied_since or trio.current_time()
         return trio.current_time() - self.denied_since < _DENIED_SECONDS
 

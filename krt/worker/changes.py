@@ -20,7 +20,7 @@ from krt.worker.waiting import Waiting
 
 log = Log("worker")
 
-_MOST_TIMES_AGAIN = 2  # then krt yields to the other writer
+_MOST_TIMES_AGAIN = 2  # if the restart is undone once more, krt yields to the other writer
 
 
 class Changes:
@@ -32,7 +32,7 @@ class Changes:
         self._now = now
 
     def hear(self, before: Workload | None, after: Workload | None) -> None:
-        """The index's callback: `before` and `after` the change, None if the workload did not exist."""
+        """The index's callback: the workload before and after the change, None if it did not exist."""
         if after is None:
             return
         for entry in self._hand.naming(after):
@@ -67,7 +67,7 @@ class Changes:
             entry.settle(workload.key, Failed(f"restart undone by {workload.last_manager or 'another writer'}"))
 
     def _was_match(self, entry: Entry, before: Workload | None, after: Workload) -> bool:
-        # With the uid: in a list after a lost watch, a recreated workload directly replaces the deleted one.
+        # The uid counts, too: in a list after a lost watch, a recreated workload directly replaces the deleted one.
         return before is not None and before.uid == after.uid and isinstance(entry.intent.judge(before), Match)
 
 

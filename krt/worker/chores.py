@@ -1,4 +1,4 @@
-"""The periodic tasks of a worker: to write that it is alive, to trim the journal, to measure the journal."""
+"""The periodic tasks of a worker: it writes that it is alive, trims and measures the journal. At the end it leaves."""
 
 import trio
 
@@ -18,7 +18,7 @@ _LEAVE_SECONDS = 2.0
 
 
 async def say_alive(rollouts: Rollouts, stalls: Stalls) -> None:
-    """Write every 30 s that this worker's group is alive, so that events wait for it. Never returns."""
+    """Write every 30 s that this worker's group is alive, so that events wait for the group. Never returns."""
     while True:
         try:
             with stalls.step("presence"):
@@ -31,7 +31,7 @@ async def say_alive(rollouts: Rollouts, stalls: Stalls) -> None:
 async def leave(rollouts: Rollouts) -> None:
     """Write that this worker stops. If it was the last of its group, later events do not wait for the cluster.
 
-    Tries once, for 2 s; a failure is logged.
+    Tries once, for 2 s. An error of Valkey is logged; if Valkey does not answer in time, nothing is.
     """
     with trio.move_on_after(_LEAVE_SECONDS):
         try:
@@ -42,7 +42,7 @@ async def leave(rollouts: Rollouts) -> None:
 
 
 async def tidy(journal: Journal) -> None:
-    """Trim the journal every minute, even if Valkey is full: nothing else makes room. Never returns."""
+    """Trim the journal every minute. A full Valkey allows it, and nothing else makes room there. Never returns."""
     while True:
         try:
             await journal.tidy()

@@ -21,7 +21,7 @@ _RELEASE_SECONDS = 2.0
 
 
 async def renew(journal: Journal, hand: Hand, heard_own: Callable[[frozenset[EventId]], None], stalls: Stalls) -> None:
-    """Renew all claims every 5 s. Drops from the hand each entry that another worker has taken over. Never returns.
+    """Renew all claims every 5 s. Drop from the hand each entry that another worker has taken over. Never returns.
 
     `heard_own` is called with the ids that this worker holds in the journal, some of which the hand may not know.
     """
@@ -48,4 +48,4 @@ async def release(journal: Journal, hand: Hand) -> None:
 
 
 def _most(hand: Hand) -> int:
-    return hand.most + 1000  # this worker also holds suspects, and entries that it has left for newer workers
+    return hand.most + 1000  # this worker also holds suspects, and entries that no reply has reported yet

@@ -23,15 +23,15 @@ T = TypeVar("T")
 
 _LOOK_SECONDS = 5.0  # between two reads while nothing rings; also between two looks for dead workers' entries
 _READ_AT_ONCE = 100
-_MOST_DELIVERIES = 10  # after so many deliveries, an entry is suspected to have killed its workers
-# Other entries may never finish, so a suspect waits this long at most. A poisonous entry kills its worker sooner.
+_MOST_DELIVERIES = 10  # from this number on, an entry is suspected to have killed its workers
+# Other entries may never be settled, so a suspect waits this long at most. If it kills its worker, it does so sooner.
 _SUSPECT_SECONDS = 60.0
 
 
 class Consumer:
     """Reads the journal for one worker, as far as the hand has room, and gives each entry to the taker.
 
-    Logs Valkey's outages and waits for their end. An entry on which the taker raises anything else is given up.
+    Logs Valkey's outages and waits for their end. If the taker raises any other error, the entry is given up.
     """
 
     def __init__(self, journal: Journal, hand: Hand, bell: Bell, taker: Taker, stalls: Stalls) -> None:
@@ -41,21 +41,21 @@ class Consumer:
         self._taker = taker
         self._stalls = stalls
         self._reply_lost = False  # Valkey may have given this worker entries in a reply that never arrived
-        self._cursor = "0-0"  # of claiming
+        self._cursor = "0-0"  # the place in the group's list from which the next claim goes on
         self._claim_at = -1.0  # on Trio's clock: the next look for dead workers' entries
         self._suspects: dict[EventId, Delivered] = {}
-        self._suspect_at = -1.0  # on Trio's clock: then the next suspect is handled, whatever else is open
-        self._strange: frozenset[EventId] = frozenset()  # ids that the last `hear_own` did not know
+        self._suspect_at = -1.0  # on Trio's clock: from then on the next suspect is handled, even if entries are open
+        self._strange: frozenset[EventId] = frozenset()  # ids in the last `hear_own` that this worker did not know
 
     def hear_own(self, own: frozenset[EventId]) -> None:
         """Compare `own`, the ids that this worker holds in the journal, with those that it knows.
 
         If an id is unknown twice in a row, its entry is read. A read that timed out here may still run at Valkey after
-        this worker has looked for lost entries. Valkey then assigns entries to this worker that no reply reported, and
-        the worker's own renewals keep others from claiming them.
+        this worker has looked for lost entries. Valkey then gives this worker entries that no reply reports, and the
+        worker's own renewals keep other workers from claiming them.
         """
         strange = frozenset(entry for entry in own if entry not in self._hand and entry not in self._suspects)
-        if strange & self._strange:  # an id that is unknown once may be in a reply that is just arriving
+        if strange & self._strange:  # an id that is unknown only once may be in a reply that is just arriving
             log.warning("lost_entries_found", entries=len(strange))
             self._reply_lost = True
             self._bell.ring()
@@ -81,11 +81,11 @@ class Consumer:
         if trio.current_time() >= self._claim_at and (claimed := await self._claim()):
             return claimed
         found = await self._journal.read_new(self._at_once)
-        # If the group has begun anew, Valkey delivers entries that are in the hand.
+        # If the group was made again, Valkey delivers entries again that are in the hand.
         return tuple(delivered for delivered in found if delivered.id not in self._hand)
 
     async def _read_own(self) -> tuple[Delivered, ...]:
-        """The entries that this worker holds in the journal and not in its hand: no more than one reply had."""
+        """The entries that this worker holds in the journal and not in its hand: of lost replies, and suspects."""
         after: EventId | None = None
         lost: list[Delivered] = []
         while own := await self._journal.read_own(after, _READ_AT_ONCE):
@@ -94,7 +94,7 @@ class Consumer:
         return tuple(lost)
 
     async def _claim(self) -> tuple[Delivered, ...]:
-        while True:  # to the end of the list: a dead worker's entries may be behind any number of living workers' ones
+        while True:  # goes on to the end: a dead worker's entries may come after any number of others
             claimed = await self._journal.claim(self._cursor, self._at_once)
             self._cursor = claimed.cursor
             for gone in claimed.deleted:
@@ -113,7 +113,7 @@ class Consumer:
             await self._handle(delivered)
 
     async def _take_suspect(self) -> bool:
-        """Handle the oldest suspect, if nothing else is open or a minute has passed. Returns whether it did."""
+        """Handle the oldest suspect if nothing else is open, or after a minute. Returns whether one was handled."""
         if not self._suspects or not (self._hand.is_idle or trio.current_time() >= self._suspect_at):
             return False
         suspect = next(iter(self._suspects.values()))

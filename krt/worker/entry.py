@@ -1,4 +1,4 @@
-"""An event that this worker holds: which workloads are still to be restarted for it, and how the others ended."""
+"""An event that this worker holds, with the workloads still to be restarted for it, and the outcomes of the others."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Entry:
     fresh_after: float  # on Trio's clock: an index as fresh as this shows every workload that the event can match
     on_settled: Callable[["Entry"], None]
     on_outcome: Callable[[str], None]  # called with the label of each workload's outcome
-    open: set[ObjectKey] = field(default_factory=set)
+    open: set[ObjectKey] = field(default_factory=set)  # the workloads still to be restarted
     outcomes: dict[ObjectKey, Outcome] = field(default_factory=dict)
     # The uid of each workload that the report lists as matched, "" if it is listed as skipped. A skipped workload, and
     # one that has another uid by now, may still come to match.
@@ -46,8 +46,8 @@ class Entry:
     followed: dict[ObjectKey, str] = field(default_factory=dict)  # the uid of each workload to follow
     unlisted: int = 0  # the number of workloads that the report only counts, because nothing is to be done for them
     undone: dict[ObjectKey, set[str]] = field(default_factory=dict)  # marks of restarts that others have reverted
-    heir: "Entry | None" = None  # a newer entry for the same image and at least these tags: it gets the late matches
-    dropped: bool = False  # another worker holds the entry now
+    heir: "Entry | None" = None  # a newer entry for this repository and at least these tags: it gets late matches
+    dropped: bool = False  # another worker has the entry now, or this worker takes it again
 
     def want(self, key: ObjectKey) -> None:
         """Note that a workload is to be restarted for this event."""
@@ -65,19 +65,19 @@ class Entry:
             self.on_settled(self)
 
     def supersede(self, key: ObjectKey, newer: "Entry") -> None:
-        """Settle a workload as superseded: the restart for `newer`, which waits for it as well, serves this event."""
+        """Settle a workload as superseded: `newer` waits for it, too, and the restart for `newer` serves this event."""
         own, its = self.envelope.event, newer.envelope.event
         if own.repository == its.repository and set(own.tags) <= set(its.tags):
             self.heir = newer
         self.settle(key, Superseded(newer.id))
 
     def drop(self) -> None:
-        """Another worker has the entry: nothing is open here any more, and no outcome is logged or counted."""
+        """Give up this object: another worker has the entry, or this one takes it again. No outcome is counted here."""
         self.dropped = True
         self.open.clear()
 
     def workloads(self) -> int:
-        """The number of matched and skipped workloads, if it is more than the report lists one by one; otherwise 0."""
+        """The number of matched and skipped workloads, if it is more than MOST_TARGETS; otherwise 0."""
         count = len(self.recorded) + self.unlisted
         return count if count > MOST_TARGETS else 0
 
@@ -91,7 +91,7 @@ class Entry:
         say(event, **own, **_details(outcome), **self._provenance(outcome))
 
     def _provenance(self, outcome: Outcome) -> dict[str, object]:
-        """The image and who announced it, for the lines that people look for: a restart, and one that failed."""
+        """The image and its announcer, for the lines that people look for: a restart, a failure, an expiry."""
         if not isinstance(outcome, Restarted | Failed | Expired):
             return {}
         event, origin = self.envelope.event, self.envelope.origin

@@ -1,7 +1,8 @@
 """Follows rollouts to their end: the one worker that holds a lease writes each object's status into the reports.
 
 The list of followed workloads is in Valkey, and each object shows how far its rollout is. This module remembers only
-what it wrote last, to write nothing twice, and since when a workload is missing. Another worker can start without both.
+the last state that it wrote, the last time at which it read a workload's reports, and the time since when a workload is
+missing. Another worker can start without them.
 """
 
 import math
@@ -29,7 +30,7 @@ log = Log("worker")
 
 _LOOK_SECONDS = 1.0  # between two looks at Valkey, for other workers' restarts and to renew the lease of three seconds
 _PAUSE_SECONDS = 0.1  # between two looks, however fast the objects change
-_PAUSE_TIMES = 3  # a pause is so many times as long as the look, so that a thousand rollouts do not delay restarts
+_PAUSE_TIMES = 3  # a pause is this many times as long as the look, so that a thousand rollouts do not delay restarts
 _ASK_SECONDS = 5.0  # between two reads of the reports of events that no restart covers
 
 _Name = tuple[ObjectKey, str]
@@ -60,7 +61,7 @@ class Follower:
         self._deadline_seconds = deadline_seconds
         self._now = now
         self._keys: frozenset[ObjectKey] = frozenset()
-        self._said: dict[_Name, _Said] = {}  # what was written last
+        self._said: dict[_Name, _Said] = {}  # the events and the state that were written last
         self._missing: dict[_Name, float] = {}  # on Trio's clock: since when the object is missing or outdated
         self._asked: dict[_Name, float] = {}  # on Trio's clock: when its reports were read last
         self._bell = Bell()
@@ -76,7 +77,7 @@ class Follower:
             self._bell.ring()
 
     async def follow(self) -> None:
-        """Look whenever something may have changed, and once a second. Never returns."""
+        """Look soon after a change of a followed workload, and 2 s after the last look at the latest. Never returns."""
         while True:
             began = trio.current_time()
             try:
@@ -104,7 +105,7 @@ class Follower:
                 await self._look_at(one, position)
 
     def _due(self, followed: tuple[FollowedWorkload, ...]) -> tuple[FollowedWorkload, ...]:
-        """The workloads to look at now: once a second all; in between, those that changed or were not reported yet."""
+        """The workloads to look at now: all once a second, otherwise those that changed or were not reported yet."""
         changed, self._changed = self._changed, set()
         if trio.current_time() >= self._whole_at:
             self._whole_at = trio.current_time() + _LOOK_SECONDS
@@ -136,7 +137,7 @@ class Follower:
     async def _tell_end(
         self, one: FollowedWorkload, newest: EventId, workload: Workload | None, position: JournalPosition
     ) -> None:
-        """Write the state for the events after `newest`, which no restart of krt's in force covers."""
+        """Write the state for the events after `newest`: no restart by krt that is still in force covers them."""
         name, now = (one.key, one.uid), trio.current_time()
         if one.events[-1] <= newest:
             self._missing.pop(name, None)
@@ -146,7 +147,7 @@ class Follower:
         self._asked[name] = now
         standings = await self._rollouts.standings(one)
         beyond = {event: standing for event, standing in standings.items() if event > newest}
-        if not beyond:  # the workload is followed for further events by now: decide with them at the next look
+        if not beyond:  # the workload is followed for other events by now: decide at the next look
             return
         if workload and (served := serves(workload, beyond)):
             await self._tell_served(one, *served, newest, workload)
@@ -170,7 +171,7 @@ class Follower:
             return say_end(workload, beyond, position, now=self._now())
         since = self._missing.setdefault(name, now)
         if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:
-            # The index is fresher than the first look that missed the workload. Before that it may only be behind:
+            # The index is fresher than the first look that missed the workload. Before that the index may only lag:
             # another worker may have matched an object that this worker's watch has not delivered yet.
             is_recreated = self._index.get(key) is not None
             return say_end(None, beyond, position, now=self._now(), is_recreated=is_recreated)

@@ -16,11 +16,14 @@ from krt.core.restart.outcome import Covered, Restarted
 from krt.worker.entry import Entry
 
 FRESH_SECONDS = 2.0  # a watch was seen to lag by 10 ms; the rest allows for clocks and loaded servers
-ROLLOUT_SECONDS = 3.0  # for which a restart's own changes are expected to make the index fresh
+ROLLOUT_SECONDS = 3.0  # within this time a rollout's own changes should make the index fresh
 
 
 class Hand:
-    """At most `most` entries. An entry is settled if no workload is open, and complete if no late match can come."""
+    """Holds at most `most` entries. An entry is settled if none of its workloads is still to be restarted (open).
+
+    A settled entry is complete if no late match can come.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -57,13 +60,13 @@ class Hand:
         self._by_repository[entry.envelope.event.repository].add(entry)
 
     def note_settled(self, entry: Entry) -> None:
-        """Note that no workload of the entry is open. A late match may still come."""
+        """Note the entry as settled, if it is held and none of its workloads is open. A late match may still come."""
         if not entry.open and self._entries.get(entry.id) is entry:
             self._settled.add(entry)
             self._any_settled.set()
 
     def release(self, entry: Entry) -> None:
-        """Let go of an entry that is acknowledged, or that another worker has taken over."""
+        """Remove an entry: it is acknowledged, another worker has taken it over, or this worker begins it again."""
         if self._entries.get(entry.id) is not entry:
             return
         del self._entries[entry.id]
@@ -90,12 +93,12 @@ class Hand:
         return frozenset(self._entries)
 
     def naming(self, workload: Workload) -> list[Entry]:
-        """The entries whose repository is one of those that the workload runs, oldest first."""
+        """The entries for a repository of which the workload runs an image, oldest first."""
         found = {entry for repository in workload.repositories for entry in self._by_repository.get(repository, ())}
         return sorted(found, key=lambda entry: entry.id)
 
     async def wait_settled(self) -> None:
-        """Return when there is a settled entry."""
+        """Return when there is an entry that was noted as settled."""
         if not self._settled:
             self._any_settled = trio.Event()
             await self._any_settled.wait()
@@ -103,8 +106,8 @@ class Hand:
     def complete(self, fresh_at: float) -> list[Entry]:
         """The settled entries for which an index that is fresh up to `fresh_at` can bring no late match, oldest first.
 
-        The heir of an entry gets its late matches. So such an entry is complete at once, and a burst of events for one
-        workload does not fill the hand (docs/correctness.md, C4).
+        The heir of an entry gets its late matches. So an entry with an heir is complete at once, and a burst of events
+        for one workload does not fill the hand (docs/correctness.md, C4).
         """
         done = [entry for entry in self._settled if not entry.open and (entry.heir or entry.fresh_after <= fresh_at)]
         return sorted(done, key=lambda entry: entry.id)
@@ -112,8 +115,8 @@ class Hand:
     def wants_fresh(self, now: float) -> float | None:
         """The time up to which the index has to be made fresh, so that a settled entry is complete; None if none waits.
 
-        Both times are on Trio's clock. If the entry made a restart, the rollout's own changes will make the index
-        fresh, so nothing is asked for during the first 3 s.
+        `now` and the result are on Trio's clock. If a workload of the entry rolls out, the rollout's own changes should
+        make the index fresh: such an entry counts only 3 s after its `fresh_after`, any other at its `fresh_after`.
         """
         overdue = [entry for entry in self._settled if entry.fresh_after + _patience_seconds(entry) <= now]
         return min((entry.fresh_after for entry in overdue), default=None)

@@ -1,4 +1,4 @@
-"""Listens to the channel. A message of krt's wakes the reader of the journal; another one is added to the journal.
+"""Listens to the channel. A message of krt web wakes the reader of the journal; any other is added to the journal.
 
 Messages of other publishers (the Go peer of docs/migrating.md, somebody's PUBLISH) have no journal entry. Every worker
 hears them, and the one that holds a lease adopts them: it appends an entry for each (docs/correctness.md, C7).
@@ -23,15 +23,15 @@ from krt.worker.stalls import Stalls
 log = Log("worker")
 
 _RENEW_SECONDS = 1.0  # a third of the lease's lifetime
-_KEPT_SECONDS = 5.0  # a worker without the lease keeps messages so long, in case the lease's holder has just died
-_MOST_KEPT = 1000  # then the oldest is dropped, for which the lease's holder has had the most time
-_LOST_SECONDS = 60.0  # if nobody could adopt a message for so long, its publisher has seen that nothing happened
+_KEPT_SECONDS = 5.0  # a worker without the lease keeps a message this long, in case the lease's holder has just died
+_MOST_KEPT = 1000  # beyond it the oldest is dropped: the lease's holder has had the most time to adopt that one
+_LOST_SECONDS = 60.0  # if nobody could adopt a message in this time, its publisher has seen that nothing happened
 
 
 class ChannelListener:
-    """Listens for one worker: rings `bell`, and keeps foreign messages until they are adopted or too old.
+    """Listens for one worker: rings `bell`, and keeps foreign messages until they are adopted, dropped or too old.
 
-    Logs Valkey's outages and waits for their end; raises nothing.
+    A message is foreign if krt web did not publish it. Logs Valkey's outages and waits for their end; raises nothing.
     """
 
     def __init__(self, journal: Journal, bell: Bell, metrics: WorkerMetrics, stalls: Stalls) -> None:
@@ -40,7 +40,7 @@ class ChannelListener:
         self._metrics = metrics
         self._stalls = stalls
         self._foreign: deque[tuple[float, Envelope]] = deque()  # when it was heard, on Trio's clock, and the message
-        self._dropped = 0  # messages dropped for room since another worker was last seen to hold the lease
+        self._dropped = 0  # messages dropped because _MOST_KEPT were kept; not yet logged as lost
         self._heard = trio.Event()
 
     async def hear(self, signals: AsyncIterable[Signal]) -> None:
@@ -62,7 +62,7 @@ class ChannelListener:
                     assert_never(signal)
 
     async def adopt(self) -> None:
-        """Take the lease if it is free; while it is held, adopt the kept messages. Never returns."""
+        """Take the lease if it is free; while this worker holds it, adopt the kept messages. Never returns."""
         while True:
             try:
                 with self._stalls.step("foreign messages"):

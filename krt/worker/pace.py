@@ -1,18 +1,18 @@
-"""Limits the restarts in a second by a token bucket, so that many events at once do not flood the API server.
+"""Limits the restarts per second with a token bucket, so that many events at once do not flood the API server.
 
-Ours and not aiolimiter's or asynciolimiter's, which need asyncio. aiometer runs on Trio, but limits only tasks that it
-starts itself, while a restart asks for its turn between reading and patching an object.
+krt has its own limiter, because aiolimiter and asynciolimiter need asyncio. aiometer runs on Trio, but limits only
+tasks that it starts itself, while a restart asks for its turn between reading and patching an object.
 """
 
 import trio
 
 
 class Pace:
-    """Gives at most `per_second` turns in a second on average. After a quiet second, as many at once."""
+    """Gives at most `per_second` turns in a second on average. After a second without any it gives as many at once."""
 
     def __init__(self, per_second: float) -> None:
         self._seconds_a_turn = 1 / per_second
-        self._due = -1.0  # on Trio's clock: when the rate will have caught up with the turns that were given
+        self._due = -1.0  # on Trio's clock: the time at which the rate catches up with the turns that were given
 
     def take(self) -> bool:
         """Take a turn if there is one now. Returns whether there was."""

@@ -1,4 +1,4 @@
-"""The journal's newest id, as restarts need it; if Valkey does not answer, the newest id that this worker knows."""
+"""Reads the journal's newest id for restarts. If Valkey does not answer, gives the newest id that this worker knows."""
 
 from dataclasses import dataclass
 
@@ -22,13 +22,13 @@ class _Asked:
 class LastPosition:
     """Reads the journal's position immediately before a patch, so that the restart covers every event before it.
 
-    If Valkey does not answer, the restart is made nevertheless, and covers the events that this worker has seen.
+    If Valkey does not answer, the restart is made nevertheless, and covers only the events that this worker knows of.
     """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._exchange = trio.Lock()
-        self._asked = _Asked()  # the next exchange's
+        self._asked = _Asked()  # the answer of the next exchange
         self._last: JournalPosition | None = None
         self._seen = EventId(0, 0)
 
@@ -51,8 +51,8 @@ class LastPosition:
     async def judging(self, workload: Workload, known: JournalPosition) -> JournalPosition:
         """A position to judge the workload's mark by: `known`, or a new one if the mark is newer than `known`.
 
-        The worker that wrote the mark may have known a newer position. Raises BrokerUnavailable if Valkey does not
-        answer: then nobody can say whether the mark is false.
+        The worker that wrote the mark may have known a newer position. Raises BrokerUnavailable if a new position is
+        needed and Valkey does not answer: then nobody can say whether the mark is false.
         """
         return await self.ask() if odd_mark(workload, known) else known
 

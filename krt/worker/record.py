@@ -33,9 +33,9 @@ class Recorder:
     ) -> None:
         """Record the verdicts on an entry. Raises BrokerUnavailable.
 
-        The workloads in `wanted` are followed. Those whose key is in `served` are not restarted: others have created
-        or restarted them after the event. The report lists at most MOST_TARGETS workloads, unless `wanted` alone has
-        more. It only counts the others, and leaves out skipped workloads before matched ones.
+        The workloads in `wanted` are followed. A workload whose key is in `served` is not restarted, because others
+        have created or restarted it after the event. The report lists at most MOST_TARGETS workloads, unless `wanted`
+        alone has more. It only counts the others, and leaves out skipped workloads before matched ones.
         """
         for verdict in verdicts:
             if isinstance(verdict, Match):
@@ -50,7 +50,7 @@ class Recorder:
         await self._rollouts.record(entry.id, _group(entry), entry.recorded, follow)
 
     async def record_late_match(self, entry: Entry, match: Match) -> None:
-        """Record a workload that matched after `record_match`. Retries until Valkey answers or the entry is dropped."""
+        """Record a match that is not recorded yet. Retries until Valkey answers or the entry is dropped."""
         workload = match.workload
         if entry.listed.get(workload.key) == workload.uid:
             return
@@ -81,8 +81,8 @@ def _group(entry: Entry) -> Group:
 
 
 def _waiting(workload: Workload, warnings: tuple[matching.Warning, ...], *, is_served: bool = False) -> Target:
-    # The report of a restart keeps only this warning: any other may be outdated when the rollout ends, and shows in the
-    # rollout's own state.
+    # The report of a restart keeps only the warning about imagePullPolicy. Any other may be outdated when the rollout
+    # ends, and shows in the rollout's own state.
     lasting = tuple(warning for warning in warnings if warning is matching.Warning.PULL_POLICY)
     return Target(TargetState.WAITING, warnings=(*lasting, _SERVED) if is_served else lasting, uid=workload.uid)
 

@@ -1,6 +1,6 @@
 """Restarts one workload for one event: read it, decide, patch it, and decide again if it has changed meanwhile.
 
-Attempts share no memory about the restart: the mark on the object and the journal's position are all that decides.
+No attempt remembers a restart: only the mark on the object and the journal's position show whether an event is covered.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -43,12 +43,12 @@ class Rules:
     """The settings by which restarts are made and followed."""
 
     min_interval_seconds: float  # between two restarts of one workload
-    max_seconds: float  # for which a workload is tried for one event
+    max_seconds: float  # until one workload counts as expired for one event, waits for other workloads not counted
     rollout_deadline_seconds: float  # after which a rollout that does not end by itself counts as failed
 
 
 class Restarter:
-    """Restarts workloads, with `calls_at_once` calls of the API server at a time, and no faster than `pace`.
+    """Restarts workloads, with at most `calls_at_once` calls to the API server at a time, and no faster than `pace`.
 
     `now` is the wall clock, in UTC. `on_restart` is called after each patch.
     """
@@ -77,10 +77,11 @@ class Restarter:
         self._on_restart = on_restart
 
     async def settle(self, seen: Workload, intent: Intent, *, accepted_at: float) -> Outcome:
-        """Restart `seen`, which matches the intent, unless it is restarted already or that proves impossible.
+        """Restart `seen`, which matches the intent, unless a restart covers the event already or none is possible.
 
         `accepted_at`, on Trio's clock, is when the event was accepted: the metric counts from there. Raises none of
-        krt's errors: each leads to an outcome or a retry, and retries end after `max_seconds` of the rules.
+        krt's errors: each leads to an outcome or a retry. Retries end after `max_seconds` of the rules, without the
+        time for which the workload waits for others.
         """
         case = Case(seen, intent, accepted_at)
         case.scope.deadline = trio.current_time() + self._rules.max_seconds
@@ -117,9 +118,10 @@ class Restarter:
     async def _attempt(self, case: Case) -> Outcome:
         """Decide, and act on the decision, until there is an outcome.
 
-        1. A restart that covers the event is on the object: done.
-        2. A restart now, and this workload has a turn: patch. After a conflict, read and decide again.
-        3. A restart later, or no turn yet: wait without a slot, then read and decide again.
+        1. If the object's mark shows a restart that covers the event, the outcome is Covered.
+        2. If the restart is due and this workload has a turn, patch. After a conflict, read and decide again.
+        3. If the restart is due later, or this workload has no turn yet, wait, then read and decide again. The wait
+           holds no slot, that is, none of the `calls_at_once`.
         """
         while True:
             async with self._slot(case):
@@ -180,7 +182,7 @@ class Restarter:
         raise AssertionError("a shield without a deadline is never cancelled")
 
     async def _reread(self, case: Case) -> None:
-        """Read the workload again. Raises NotThere if it is another object by now."""
+        """Read the workload again. Raises NotThere if it is another object by now, _NoMatch if it matches no more."""
         async with self._slot(case):
             fresh = await self._workloads.read(case.workload.key)
         self._judge(case, fresh)
@@ -189,7 +191,7 @@ class Restarter:
     def _look(self, case: Case) -> None:
         """Raise NotThere or _NoMatch if the index shows that the workload is gone or matches no more.
 
-        Reading the object may not show it: with a namespace, the right to read in it may be gone.
+        Reading the object may not show this: the right to read in a namespace may be gone with the namespace.
         """
         known = self._index.get(case.workload.key)
         if known is None:
@@ -209,4 +211,4 @@ class Restarter:
 
 
 class _NoMatch(Exception):
-    """The workload, read again, no longer matches. The message is the reason."""
+    """The workload as it is now does not match any more. The message is the reason."""

@@ -28,7 +28,7 @@ from krt.worker.waiting import Waiting
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much a worker does: calls of the API server at a time, restarts in a second, events held at a time."""
+    """The bounds of a worker: calls to the API server at a time, restarts per second, events held at a time."""
 
     calls_at_once: int
     restarts_per_second: float

@@ -46,14 +46,14 @@ async def _settle(rollouts: Rollouts, entry: Entry, stalls: Stalls) -> None:
 
 
 def _group(entry: Entry) -> Group:
-    """The final state of the event in this worker's group."""
+    """The final state of this worker's group for the event."""
     is_match = entry.outcomes or entry.envelope.dry_run
     state = GroupState.SETTLED if is_match else GroupState.NO_MATCH
     return Group(state, workloads=entry.workloads(), final=True)
 
 
 def _ending(entry: Entry) -> str:
-    """The event's result for the metrics: the worst outcome of its workloads."""
+    """The event's result for the metrics: "failed" or "expired" if a workload ended so; else one of the whole event."""
     if entry.envelope.dry_run:
         return "dry_run"
     ends = entry.counts()

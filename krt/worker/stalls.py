@@ -1,4 +1,4 @@
-"""Detects a part of a worker that makes no progress. Readiness, a metric and an alert show it within a minute."""
+"""Detects a part of a worker that makes no progress. Readiness, a metric and an alert show this within a minute."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +7,11 @@ import trio
 
 from krt.errors import BrokerUnavailable
 
-STALL_SECONDS = 30.0  # several times the longest step, with its deadlines and waits
+STALL_SECONDS = 30.0  # longer than a step of a part that makes progress
 
 
 class Stalls:
-    """Measures the steps of each part. If a step fails, its time runs on until a step of the same part succeeds."""
+    """Measures the steps of each part. After a failed step the time runs on until a step of the same part succeeds."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
@@ -30,12 +30,12 @@ class Stalls:
         self._problems.pop(part, None)
 
     def seconds(self) -> float:
-        """How long the slowest part has been at its present step; 0 if no part is at a step."""
+        """How long ago the slowest part began the step that has not succeeded yet; 0 if there is no such step."""
         return max((trio.current_time() - since for since in self._since.values()), default=0.0)
 
     def problem(self) -> str | None:
-        """A sentence on the part that has been at one step for 30 s, with Valkey's error; None if there is no such."""
+        """A sentence on the slowest part, with Valkey's error if there is one; None if no part has stalled for 30 s."""
         if self.seconds() < STALL_SECONDS:
             return None
         part = min(self._since, key=lambda part: self._since[part])
-        return f"{part}: no progress for {self.seconds():.0f} s: {self._problems.get(part, 'no error was said')}"
+        return f"{part}: no progress for {self.seconds():.0f} s: {self._problems.get(part, 'Valkey reported no error')}"

@@ -31,12 +31,12 @@ from krt.worker.waiting import Waiting
 
 log = Log("worker")
 
-_BACKLOG_SECONDS = 60.0  # an event that is older than its group by more may have been handled before the group existed
+_BACKLOG_SECONDS = 60.0  # an event that is older than the group by more than this may have been handled already
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How an event finds its workloads. `refusal` asks the worker's own policy: the reason to refuse, or None."""
+    """How an event finds its workloads. `refusal` gives the reason why the worker's own policy refuses it, or None."""
 
     index: Index
     refusal: Callable[[Event], Refusal | None]
@@ -45,7 +45,7 @@ class Matching:
 
 
 class Taker:
-    """Handles each delivered entry in one of three ways: holds it, settles it at once, or leaves it for a newer worker.
+    """Handles each delivered entry in one of three ways: holds it, settles it at once, or leaves it to a newer krt.
 
     Every call may raise BrokerUnavailable. Then the caller repeats the call.
     """
@@ -76,7 +76,7 @@ class Taker:
         self._newest_left = EventId(0, 0)
 
     async def take(self, delivered: Delivered) -> None:
-        """Hold the entry and have its workloads restarted, or settle it if there is nothing to do. Can be repeated."""
+        """Hold the entry and ask for restarts, settle it if there is nothing to do, or leave it. May be repeated."""
         accepted_at = await self._clock.accepted_at(delivered.id)
         made = await self._made_after(delivered.id, accepted_at)
         if made is not None and await self._rollouts.is_over(delivered.id):
@@ -138,9 +138,9 @@ class Taker:
         self._hand.note_settled(entry)
 
     def _ask_for(self, matches: Iterable[Match], entry: Entry, anew: frozenset[ObjectKey]) -> None:
-        """Ask for the restart of all matches but those in `anew`, which others have restarted or created (C2).
+        """Ask for the restart of all matches but those in `anew`, which others restarted or created later (C2).
 
-        Of those, only the rollout is followed.
+        The rollouts of those in `anew` are only followed.
         """
         for each in matches:
             workload = each.workload
@@ -167,7 +167,7 @@ class Taker:
         return verdicts
 
     def _say_left(self, entry: EventId, schema: EntryFromTheFuture) -> None:
-        if entry > self._newest_left:  # log each entry once, although it is delivered again every few seconds
+        if entry > self._newest_left:  # logs an entry once, although it is delivered again every few seconds
             log.warning("entry_left_for_newer_worker", event_id=entry, schema=schema)
             self._newest_left = entry
 
@@ -178,7 +178,7 @@ class Taker:
         return not await self._rollouts.is_open(entry)
 
     async def _made_after(self, entry: EventId, accepted_at: float) -> float | None:
-        """When this group was created, if that was after the event; otherwise, and for a young event, None."""
+        """The time at which this group was made, if that was after the event; None if not, or if the event is young."""
         if trio.current_time() - accepted_at <= FRESH_SECONDS:
             return None
         made = await self._journal.group_made()

@@ -1,4 +1,4 @@
-"""The workloads that wait for a restart: one record for each, however many events match it."""
+"""The workloads that wait for a restart: one record for each workload, however many events match it."""
 
 import math
 
@@ -18,8 +18,8 @@ log = Log("worker")
 class Waiting:
     """Restarts workloads, each in a task of its own, so that none delays another.
 
-    The number of records is bounded by the number of workloads. If a newer event wants a workload, it replaces the
-    older one, for which the workload is settled as superseded.
+    The number of workloads bounds the number of records. If a newer event wants a workload that waits, the newer event
+    replaces the older one, and the workload is settled as superseded for the older one.
     """
 
     def __init__(self, restarter: Restarter, recorder: Recorder) -> None:
@@ -64,7 +64,7 @@ class Waiting:
                 outcome = await self._attempt(seen, entry)
             newest = self._wanted[key]
             if isinstance(outcome, Unmatched) and self._seen[key] is not seen:
-                continue  # this object is gone or no match, but a newer match has come meanwhile: try that one
+                continue  # this object is gone or matches no more, but a newer match has come meanwhile: try that one
             if newest is entry or _covers(outcome, newest):
                 del self._wanted[key], self._seen[key]
                 if outcome:

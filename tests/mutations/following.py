@@ -80,7 +80,7 @@ MUTATIONS = of(
         (
             "        if workload is None and self._index.is_listed(key) and self._index.fresh_at() > since:\n"
             "            # The index is fresher than the first look that missed the workload. "
-            "Before that it may only be behind:\n"
+            "Before that the index may only lag:\n"
             "            # another worker may have matched an object that this worker's watch has not delivered yet.\n"
             "            is_recreated = self._index.get(key) is not None\n"
             "            return say_end(None, beyond, position, now=self._now(), is_recreated=is_recreated)"
