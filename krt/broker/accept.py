@@ -1,4 +1,4 @@
-"""Accepts an event: one script, and after it the event cannot be lost."""
+"""Accepts an event with one script, after which the event cannot be lost."""
 
 from secrets import token_hex
 
@@ -12,7 +12,7 @@ from krt.core.envelope import Envelope, to_fields
 from krt.core.ports import Acceptance
 from krt.errors import BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
 
-# More than a token's longest life of 900 s with clocks that are 10 s off. To remember it longer costs only memory.
+# This is more than a token's longest life of 900 s with clocks that are 10 s off. A longer time costs only memory.
 _TOKEN_MILLISECONDS = 1_200_000
 _RETRY_MILLISECONDS = 24 * 3600 * 1000  # as long as the journal keeps the event
 

@@ -1,6 +1,6 @@
 """Lua functions that several scripts share. They return a stored value only up to the size that krt may have written.
 
-Somebody else can write values of up to 512 MB into a key of krt's, and a connection of krt's accepts replies of 1 MiB.
+Somebody else can write values of up to 512 MB into krt's keys, and a connection to Valkey accepts replies of 1 MiB.
 A larger reply would end the connection, and the caller would ask for the same value again and again.
 """
 
@@ -10,8 +10,8 @@ _MOST_NAME_BYTES = 1024  # of a hash field; enough for a workload with the longe
 _MOST_VALUE_BYTES = 16 * 1024  # twice the body of an event
 _ENOUGH_BYTES = 256 * 1024  # of one reply
 
-# `size_of`: the number of fields of a hash. `value_of`: the value of one field, false if there is none. A key of
-# another type counts as an empty hash.
+# `size_of` returns the number of fields of a hash, `value_of` the value of one field, or false if there is none. A key
+# of another type counts as an empty hash.
 SIZE = """
 local function size_of(key)
   local size = redis.pcall('HLEN', key)
@@ -46,10 +46,10 @@ end
 """
 )
 
-# `sighting_of`: the three times of a stored sighting and its presence; nil if `text` is no sighting. A time in the
-# future was taken while Valkey's clock was ahead, or was written by hand. Such a group counts as silent, but events
-# still wait for it: if it lives, it writes the right time within half a minute, and no event may pass it over until
-# then. `spelled` is the inverse.
+# `sighting_of` returns the three times of a stored sighting and its presence; nil if `text` is not a sighting. A time
+# in the future was taken while Valkey's clock was ahead, or was written by hand. A group with such a time counts as
+# silent, but events still wait for it: if it lives, it writes the right time within half a minute, and no event may
+# pass it over until then. `spelled` is the inverse.
 SIGHTING = (
     f"""
 local ABSENT = {ABSENT_SECONDS:.0f}
@@ -70,8 +70,9 @@ end
 """
 )
 
-# `groups_of`: the sightings of all groups of workers, and no other field of the hash. If there are too many for one
-# reply, those that were alive last are returned: foreign fields must not make an event pass over a living cluster.
+# `groups_of` returns the sightings of all groups of workers, and no other field of the hash. If there are too many for
+# one reply, it returns the groups that were alive last: foreign fields must not make an event pass over a living
+# cluster.
 GROUPS = (
     FIELDS
     + SIGHTING

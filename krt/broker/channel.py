@@ -29,7 +29,8 @@ MOST_RETRY_SECONDS = 10.0
 class Subscription:
     """The signals of one channel, for one listener: `async for signal in subscription`.
 
-    For readiness: `connected`, and while that is False `problem`, a sentence, or None before the first attempt failed.
+    Readiness reads `connected` and `problem`. While `connected` is False, `problem` is a sentence, or None before the
+    first attempt has failed.
     """
 
     def __init__(self, endpoint: Endpoint, channel: str, ping_seconds: float, retries: Backoff) -> None:
@@ -49,7 +50,7 @@ class Subscription:
         return await self._receiver.receive()
 
     async def listen(self) -> None:
-        """Subscribe, and again whenever the connection is lost, and fill the stream of signals. Never returns."""
+        """Subscribe, also whenever the connection was lost, and fill the stream of signals. Never returns."""
         async for _ in self._retries:
             try:
                 await self._listen_once()

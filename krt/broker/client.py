@@ -20,9 +20,10 @@ Exchange = Callable[[ValkeyConnection], Awaitable[Reply]]
 class Client:
     """Sends commands and scripts to one Valkey.
 
-    Every call raises BrokerRefused if Valkey answers with an error: then Valkey has done nothing. It raises
-    BrokerUnavailable if Valkey does not answer, or not in time: then, as after a cancellation, the command may have
-    been executed. No command is repeated here, because only the caller knows which one may be executed twice.
+    Every call raises BrokerRefused if Valkey answers with an error: then a command has done nothing, and a script has
+    done its steps before the error. It raises BrokerUnavailable if Valkey does not answer, or not in time: then, as
+    after a cancellation, the command may have been executed. No command is repeated here, because only the caller knows
+    which one may be executed twice.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -32,12 +33,12 @@ class Client:
     async def call(self, *command: Argument) -> Reply:
         """One command and its reply, within `endpoint.call_seconds`.
 
-        If the call has to wait for a free connection or to open one: max(connect_seconds, call_seconds) in all.
+        If the call has to wait for a free connection or to open one, the bound is max(connect_seconds, call_seconds).
         """
         return await self._call(command, lambda connection: connection.execute(*command))
 
     async def eval_script(self, script: Script, keys: Sequence[Argument], arguments: Sequence[Argument]) -> Reply:
-        """Run a script, under the deadlines of `call`. Sends its digest, and its text if Valkey does not know that."""
+        """Run a script, under the deadlines of `call`. Sends its digest, then its text if Valkey does not know it."""
         rest = (len(keys), *keys, *arguments)
 
         async def evaluate(connection: ValkeyConnection) -> Reply:

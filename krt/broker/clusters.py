@@ -17,7 +17,7 @@ from krt.logs import Log
 
 log = Log("broker")
 
-# `record`: the text in a key, cut to 64 KiB. If the key has another type, a text that is no record.
+# `record` returns the text in a key, cut to 64 KiB. For a key of another type it returns a text that is not a record.
 _RECORD = """
 local function record(key)
   local found = redis.pcall('GET', key)
@@ -27,7 +27,7 @@ local function record(key)
 end
 """
 
-# Compare and set. KEYS 1 the record of a cluster's name; ARGV 1 the record as read ("": none), 2 the new record.
+# This compares and sets. KEYS 1 the record of a cluster's name; ARGV 1 the record as read ("": none), 2 the new record.
 # Returns 1, or 0 if somebody else has written since the record was read.
 CLAIM_NAME = Script(
     _RECORD
@@ -51,7 +51,7 @@ return {groups_of(KEYS[1]), redis.call('TIME')[1]}
 
 # KEYS 1 the sightings of the groups of workers, 2 the record of the cluster's name, 3 journal
 # ARGV 1 name of the cluster, then the beginnings of the keys that exist for each group.
-# Returns "denied", "alive", or the number of deleted records. If the user may not do all of it, nothing is done.
+# Returns "denied", "alive", or the number of deleted groups and records. With the first two nothing is done.
 FORGET = Script(
     SIGHTING
     + """
@@ -79,7 +79,7 @@ return #groups + redis.call('DEL', KEYS[2])
 
 
 class Forgotten(Enum):
-    """The result of `forget`: done; no such cluster; a worker of it lives; the Valkey user may not do it."""
+    """The result of `forget`: done; there is no such cluster; a group of it is alive; the Valkey user may not."""
 
     YES = auto()
     UNKNOWN = auto()
@@ -97,7 +97,7 @@ async def seen_clusters(client: Client, keys: Keys) -> Seen:
 
 
 def seen_of(flat: Sequence[bytes], now: bytes) -> Seen:
-    """The value of a reply of `groups_of` (krt.broker.bounded). Fields that are no sightings are left out.
+    """The sightings in a reply of `groups_of` (krt.broker.bounded). Fields that are not sightings are left out.
 
     `now` is in seconds since the epoch.
     """
@@ -144,7 +144,7 @@ async def _claim(client: Client, key: str, name: str, own: ClusterIdentity, *, r
     except BrokerUnavailable as error:
         if not is_same:
             raise
-        # For example because Valkey is full. The name is this cluster's nevertheless.
+        # For example, Valkey is full. The cluster has the name nevertheless.
         log.warning("cluster_record_not_renewed", problem=error)
         return True
 
@@ -161,10 +161,10 @@ _TAKEN = (
 )
 _UNKNOWN = (
     "KRT_CLUSTER (or --cluster): krt cannot tell whether this is the cluster that goes by the name {name} on this "
-    "Valkey: its address or its certificate authority is another one, and the account may read no uid that stays. If "
+    "Valkey: the address or the certificate authority is not the recorded one, and no uid can be compared. If "
     "it is that cluster, set KRT_CLUSTER_REPLACE=true once, and allow the account `get` on the namespace kube-system"
 )
 _UNREADABLE = (
-    "KRT_CLUSTER (or --cluster): what this Valkey holds of the cluster {name} cannot be read: a krt of another "
+    "KRT_CLUSTER (or --cluster): the record of the cluster {name} in this Valkey cannot be read: a krt of another "
     "version wrote it, or somebody else; set KRT_CLUSTER_REPLACE=true once if no other cluster goes by that name"
 )

@@ -23,7 +23,7 @@ _CROWDED = "ERR max number of clients reached"
 
 
 async def connect(endpoint: Endpoint) -> ValkeyConnection:
-    """A connection that is authenticated and in its database, within `endpoint.connect_seconds`.
+    """A connection on which user and database are set, opened within `endpoint.connect_seconds`.
 
     Raises BrokerUnavailable, and BrokerRefused if Valkey refuses user, password or database. No message has a secret.
     """

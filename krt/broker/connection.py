@@ -1,8 +1,8 @@
 """One connection to Valkey over a Trio stream: commands out, checked replies in.
 
-Ours and not valkey-py's or coredis's: docs/decisions/0001 says why. libvalkey packs and parses.
-RESP2, which every Valkey speaks without HELLO; a subscription has a connection of its own, so RESP3's push messages
-would not help. No CLIENT SETINFO, because krt's ACLs do not grant it.
+docs/decisions/0001 says why krt uses neither valkey-py's connection nor coredis's. libvalkey packs and parses.
+The protocol is RESP2, which every Valkey speaks without HELLO; a subscription has a connection of its own, so RESP3's
+push messages would not help. krt sends no CLIENT SETINFO, because its ACLs do not grant it.
 Errors here are those of `valkey.exceptions`. A ResponseError is a reply, after which the connection is fit for the next
 command; any other error closes the connection. `failures` translates all of them for the rest of krt.
 """
@@ -82,7 +82,7 @@ class ValkeyConnection:
         return self._closed
 
     def is_reusable(self) -> bool:
-        """Whether it is open and nothing has arrived: between exchanges, only an end or garbage can arrive."""
+        """Whether this is open and nothing has arrived: between exchanges, only an end or garbage can arrive."""
         return not self._closed and not self._socket.is_readable()
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ def _response_error(text: str) -> ResponseError:
 
 
 def _checked(value: object, depth: int = 0) -> Reply:
-    """The reply, if it has only types of RESP2 and is not nested too deep; libvalkey limits neither."""
+    """The reply. Raises InvalidResponse for a type outside RESP2, and for deep nesting: libvalkey limits neither."""
     if value is None or type(value) is int or isinstance(value, bytes):
         return value
     if not isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Checks whether Valkey is configured to keep what it has answered over a crash (docs/correctness.md, J5)."""
+"""Checks whether Valkey's configuration keeps every confirmed write over a crash (docs/correctness.md, J5)."""
 
 from typing import cast
 
@@ -7,15 +7,15 @@ from krt.errors import BrokerRefused
 
 
 async def durability_problems(client: Client) -> tuple[str, ...]:
-    """A sentence for each setting by which Valkey could lose what it has answered. Raises BrokerUnavailable."""
+    """A sentence for each setting with which Valkey could lose confirmed writes. Raises BrokerUnavailable."""
     persistence = _fields(await client.call("INFO", "persistence"))
     memory = _fields(await client.call("INFO", "memory"))
     fsync = await _appendfsync(client)
     is_logged = persistence.get("aof_enabled") == "1"
     found = {
         "appendonly is off: a crash of Valkey loses the journal": not is_logged,
-        f"appendfsync is {fsync}: a crash loses what was accepted last": is_logged and fsync not in {None, "always"},
-        f"maxmemory-policy is {memory.get('maxmemory_policy')}: a full Valkey evicts what krt keeps": (
+        f"appendfsync is {fsync}: a crash loses the events accepted last": is_logged and fsync not in {None, "always"},
+        f"maxmemory-policy is {memory.get('maxmemory_policy')}: a full Valkey evicts keys of krt": (
             memory.get("maxmemory_policy") != "noeviction"
         ),
     }
@@ -23,8 +23,8 @@ async def durability_problems(client: Client) -> tuple[str, ...]:
 
 
 async def _appendfsync(client: Client) -> str | None:
-    # INFO does not show appendfsync, and not every user may run CONFIG GET: then None. The user of krt worker in the
-    # ACL file of deploy/valkey may.
+    # INFO does not show appendfsync. The result is None if the user may not run CONFIG GET. The user of krt worker in
+    # the ACL file of deploy/valkey may.
     try:
         reply = cast("list[bytes]", await client.call("CONFIG", "GET", "appendfsync"))
     except BrokerRefused:

@@ -87,7 +87,7 @@ def parse_endpoint(addr: str) -> Endpoint:
         host = plain["host"].strip("[]") or "localhost"
         return Endpoint(Tcp(host, int(plain["port"])))
     if "://" not in addr:
-        raise ValueError(f"is no address with a port: {_FORMS}")
+        raise ValueError(f"is not an address with a port: {_FORMS}")
     return _parse_url(addr)
 
 
@@ -120,7 +120,7 @@ def _split(url: str) -> SplitResult:
             return parts
     except ValueError:  # dropped, because it may quote a password
         pass
-    raise ValueError(f"is no URL (in user and password, / ? # @ % are written %2F and so on): {_FORMS}")
+    raise ValueError(f"is not a URL (in user and password, / ? # @ % are written %2F and so on): {_FORMS}")
 
 
 def _check_nothing_is_ignored(parts: SplitResult) -> None:

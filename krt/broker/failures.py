@@ -1,4 +1,4 @@
-"""Translates errors between krt and Valkey into krt's own: sentences with a remedy and without a secret."""
+"""Translates errors between krt and Valkey into krt's own errors: sentences with a remedy and without a secret."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ _CHANNEL_DENIED = "No permissions to access a channel"
 def translated(endpoint: Endpoint, *command: Argument) -> Iterator[None]:
     """Raise BrokerRefused if the block raises for an error reply, BrokerUnavailable for a lost, late or unreadable one.
 
-    `command` is the command that was sent. Messages contain its first word and, if it has one, the channel's name.
+    `command` is the command that was sent. Messages quote at most its first word and the channel's name.
     """
     try:
         yield
@@ -60,7 +60,7 @@ def _problem(endpoint: Endpoint, command: Sequence[Argument], text: str) -> str:
     code = text.partition(" ")[0]
     if code in _CLUSTER_CODES:
         return (
-            f"answered {_name(command)} with {code}: krt is no cluster client,"
+            f"answered {_name(command)} with {code}: krt is not a cluster client,"
             " it needs the one primary that holds the hash slot of its keys"
         )
     if code == "READONLY":
@@ -74,7 +74,7 @@ def _problem(endpoint: Endpoint, command: Sequence[Argument], text: str) -> str:
 
 
 def _missing_rule(endpoint: Endpoint, command: Sequence[Argument], text: str) -> tuple[str, str] | None:
-    """The user and the ACL rule that it lacks, if that is the error; also if a command within a script was denied."""
+    """The user and the ACL rule that it lacks, also for a command within a script; None if the error is another one."""
     if denied := _COMMAND_DENIED.search(text):
         return quoted(denied["user"]), f"+{quoted(denied['command'])}"
     if _KEY_DENIED in text:
@@ -99,7 +99,7 @@ def _channel(command: Sequence[Argument]) -> str:
 
 
 def _reason(error: OSError) -> str:
-    """The system's message. Trio raises a group of errors if a host has several addresses: then all messages."""
+    """The system's message. If a host has several addresses, Trio raises a group of errors: then all their messages."""
     if isinstance(error.__cause__, ExceptionGroup):
         return ", ".join(dict.fromkeys(_reason(e) for e in error.__cause__.exceptions if isinstance(e, OSError)))
     return quoted(error.strerror or str(error))

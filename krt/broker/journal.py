@@ -38,11 +38,11 @@ log = Log("broker")
 IDLE_SECONDS = 15.0  # any other worker may claim an entry that was not renewed for this long
 KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
-_AHEAD_MILLISECONDS = 60_000  # a group may be made as far in the future; then Valkey's clock was set back
+_AHEAD_MILLISECONDS = 60_000  # a group may have been made this far in the future, if Valkey's clock was set back
 _ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot append to the journal
 _RELEASED_MILLISECONDS = 24 * 3600 * 1000  # an idle time at which any worker may claim the entry at once
 MOST_ENTRY_BYTES = 64 * 1024  # several times the largest entry that krt writes: an event's body has at most 8 KiB
-_ENOUGH_BYTES = 256 * 1024  # no further entry after these: a reply has about 320 KiB at most; a connection takes 1 MiB
+_ENOUGH_BYTES = 256 * 1024  # then no more entries are read: a reply has about 320 KiB at most; a connection takes 1 MiB
 
 _GROUP_TO_MEND = {"NOGROUP": CREATE_GROUP, "AHEAD": REWIND}
 

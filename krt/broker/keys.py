@@ -37,7 +37,7 @@ class Keys:
         return f"{{{self.prefix}}}:group-made:{group}"
 
     def followed(self, group: str) -> str:
-        """Hash: the workloads that a group of workers follows, each with the ids of the events it follows them for."""
+        """Hash: the workloads that a group follows, each with the ids of the events that wait for its rollout."""
         return f"{{{self.prefix}}}:followed:{group}"
 
     def follower(self, group: str) -> str:
@@ -55,7 +55,7 @@ class Keys:
         return f"{{{self.prefix}}}:reports"
 
     def report(self, event: str) -> str:
-        """Hash: the report of one event. With "" for `event`: the beginning of all these keys."""
+        """Hash: the report of one event. If `event` is "", this is the beginning of all these keys."""
         return f"{{{self.prefix}}}:report:{event}"
 
     def token(self, digest: str) -> str:

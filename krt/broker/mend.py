@@ -1,4 +1,4 @@
-"""Deletes a key of krt's whose type somebody else has changed: otherwise every call that needs it fails for ever."""
+"""Deletes keys to which somebody else gave a wrong type: otherwise every call that needs such a key fails for ever."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar, cast
@@ -11,8 +11,8 @@ from krt.logs import Log
 log = Log("broker")
 T = TypeVar("T")
 
-# KEYS some keys; ARGV the type that each should have. Deletes those of another type, and returns their names. Deletes
-# by PEXPIRE 0, because the worker's ACL has no DEL.
+# KEYS are the keys to check, ARGV the type that each should have. Deletes those of another type, and returns their
+# names. Deletes by PEXPIRE 0, because the worker's ACL has no DEL.
 SET_ASIDE = Script("""
 local gone = {}
 for i, key in ipairs(KEYS) do
@@ -29,8 +29,8 @@ return gone
 async def mended(client: Client, own: Mapping[str, str], ask: Callable[[], Awaitable[T]]) -> T:
     """The result of `ask`. `own` maps keys that `ask` uses to their types.
 
-    If `ask` raises BrokerRefused with WRONGTYPE, those of the keys that have another type are deleted, and `ask` is
-    called once more.
+    If `ask` raises BrokerRefused with WRONGTYPE, the keys that have another type are deleted, and `ask` is called once
+    more. If no key has another type, the error is raised.
     """
     try:
         return await ask()

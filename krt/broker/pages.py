@@ -10,19 +10,19 @@ from krt.logs import Log
 
 log = Log("broker")
 
-_PAGE_BYTES = 128 * 1024  # a page has one scan step more at most: far from the 1 MiB that closes a connection
-_MOST_FIELDS = 200_000  # twice what a report of 50,000 workloads has
+_PAGE_BYTES = 128 * 1024  # one scan step may exceed it: still far below the 1 MiB at which a connection is closed
+_MOST_FIELDS = 200_000  # twice the fields of a report with 50,000 workloads
 _CUT = (
-    "somebody else writes here: what is beyond is passed over, so that reports may lack workloads and rollouts may not "
-    "be followed to their end; take out what krt did not write, or delete the key"
+    "somebody else writes here: krt ignores the other fields, so reports may lack workloads, and rollouts may not be "
+    "followed to their end; remove the fields that krt did not write, or delete the key"
 )
 
 
 async def read_hash(client: Client, key: str, page: Script = PAGE) -> dict[str, str]:
     """All fields and values of a hash; `page` is the script that reads one page. Raises BrokerUnavailable.
 
-    This is not a snapshot: a field that changes meanwhile has either value. More than 200,000 fields are cut, with an
-    error in the log.
+    This is not a snapshot: a field that changes meanwhile has the old or the new value. If there are more than 200,000
+    fields, the rest is left out, and an error is logged.
     """
     found: dict[str, str] = {}
     cursor = b"0"

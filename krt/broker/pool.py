@@ -37,7 +37,7 @@ class Pool:
         self._closed = False
 
     async def lend(self, use: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
-        """The result of `use`, called with a connection. The connection is kept, unless an exchange was interrupted."""
+        """The result of `use`, called with a connection. It is kept unless it broke or met a former primary."""
         await self._turn()
         try:
             connection = self._kept() or await connect(self._endpoint)
@@ -57,7 +57,7 @@ class Pool:
             self._turns.release()
 
     def drop_idle(self) -> None:
-        """Close all connections that are not lent: if one connection broke, the others to that server did, too."""
+        """Close all connections that are not lent: if one connection broke, the others have probably broken, too."""
         while self._idle:
             self._idle.pop().connection.close()
 

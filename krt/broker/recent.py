@@ -21,7 +21,7 @@ MOST_EVENTS = 100
 MOST_FIELDS = 10_000  # of all these reports together
 MOST_OTHERS = 64
 _FIELDS_AT_ONCE = 300
-_BYTES_AT_ONCE = 256 * 1024  # no further fields after these; the last report may have as much again
+_BYTES_AT_ONCE = 256 * 1024  # then no more fields are read; the last report may add as many bytes again
 
 # KEYS 1 journal, 2 the sightings: when each group of workers was last alive
 # ARGV 1 beginning of report keys, 2 the most events, 3 the most fields in all, 4 the most fields of one report,
@@ -66,7 +66,7 @@ _Found = Sequence[tuple[bytes, int, Sequence[bytes]]]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A report in which every state is final. Only another group can change it, by adding fields: `size` grows."""
+    """A report in which every state is final. Another group or krt web can only add fields: `size` grows."""
 
     report: Report
     size: int

@@ -1,6 +1,6 @@
-"""The scripts that change reports. States only move forward, in whatever order and however often workers write.
+"""The scripts that read or change reports. States only move forward, even if workers write in another order, or twice.
 
-The report of an event is a hash. Beside the reports, each group of workers has a hash of the workloads that it follows,
+The report of an event is a hash. In addition, each group of workers has a hash of the workloads that it follows,
 each with the ids of events: "KIND/NAMESPACE/NAME/UID" → "ID ID…". When a report changes, its event's id is published.
 """
 
@@ -9,17 +9,18 @@ from krt.broker.script import Script
 from krt.broker.target_lua import STATES
 from krt.core.report.report import MOST_TARGETS
 
-_MOST_IDS_BYTES = 128 * 1024  # of the ids of events that one workload is followed for: some six thousand ids
+_MOST_IDS_BYTES = 128 * 1024  # of the ids of the events that wait for one workload: some six thousand ids
 
-# `forward` writes a field, unless the stored one is final, newer or the same. Returns 1 if it changed something. A
-# stored value that is not JSON counts as missing and is overwritten. A key that is not a hash counts as no report.
+# `forward` writes a field, unless the stored one is newer, the same, or final and not followed by the new state in the
+# table STATES. Returns 1 if it changed something, otherwise 0. A stored value that is not JSON counts as missing and is
+# overwritten. A key that is not a hash counts as no report.
 #
 # `is_folded` deletes a field instead, if the event has more than MOST workloads, the report has more than MOST fields
-# and the workload ended well: then the report keeps one field that says so of all such workloads ("done/GROUP").
-# Unfinished and failed workloads keep their fields. A thousand more fields that say "ready" would cost memory for a day
-# and help nobody.
+# and STATES folds the workload's state. If the state is a success, the report keeps one field that says so of all such
+# workloads ("done/GROUP"). Unfinished and failed workloads keep their fields. A thousand more fields that say "ready"
+# would cost memory for a day and help nobody.
 #
-# `follow` adds an event to those that a workload is followed for.
+# `follow` adds an event to the events that wait for a workload's rollout.
 _FORWARD = (
     SIZE + STATES + f"""
 local MOST, MOST_IDS = {MOST_TARGETS}, {_MOST_IDS_BYTES}
@@ -58,7 +59,7 @@ local function follow(followed, name, id)
   if not held then redis.call('HSET', followed, name, id)
   elseif not string.find(' ' .. held .. ' ', ' ' .. id .. ' ', 1, true) then
     local ids = held .. ' ' .. id
-    if #ids > MOST_IDS then ids = string.match(ids, ' (.*)$') end -- the oldest: six thousand have come after it
+    if #ids > MOST_IDS then ids = string.match(ids, ' (.*)$') end -- without the oldest: six thousand have come after it
     redis.call('HSET', followed, name, ids)
   end
 end
@@ -157,7 +158,7 @@ return found
 """
 )
 
-# KEYS 1 the report; ARGV 1 a field. Returns its value; "" if that is larger than any of krt's, nil if there is none.
+# KEYS 1 the report; ARGV 1 a field. Returns its value; "" if krt writes none as large, nil if there is none.
 SAID = Script(
     FIELDS
     + """
@@ -170,9 +171,9 @@ return said[2]
 
 # The hash of sightings has a field "GROUP" for each group, and "GROUP/WORKER" for each of its workers with the time
 # when the worker was last alive.
-# `others_living`: the number of the group's other workers that are alive. It also deletes all other fields, and
-# corrects times in the future, which would never pass. It deletes a thousand fields at a time, to be quick: while a
-# script runs, Valkey answers nobody.
+# `others_living` returns the number of the group's other workers that are alive. It also deletes the fields of those
+# that are not, and the fields that krt did not write; it corrects times in the future, which would never pass. It
+# deletes a thousand foreign fields at a time, to be quick: while a script runs, Valkey answers nobody.
 _WORKERS = (
     FIELDS
     + SIGHTING
@@ -214,7 +215,7 @@ return others_living(KEYS[1], ARGV[1], own, now)
 """
 )
 
-# KEYS and ARGV as of ALIVE; the presence is that of a group that has left.
+# KEYS and ARGV are those of ALIVE; the presence is that of a group that has left.
 # Returns 1 if the worker was the last of its group, so that the group has left. A worker that died within the last
 # minute counts as alive: then the group has not left, but only falls silent, as after a crash. The same happens if the
 # worker's own field is missing.
@@ -234,8 +235,8 @@ return is_last and 1 or 0
 )
 
 # KEYS 1 the report, 2 the sightings; ARGV 1 the most fields in one reply.
-# Returns the fields, the sightings, the time, and 1 if the fields are complete. Otherwise the fields of targets are
-# left out. The caller reads them later than the groups, so that no target of a finished group is missed.
+# Returns the fields, the sightings, the time, and 1 if the fields are complete. Otherwise 0, without the fields of
+# targets. The caller reads these later than the groups, so that no target of a finished group is missed.
 READ = Script(
     GROUPS
     + """
@@ -271,7 +272,7 @@ return {cursor, fields}
 """
 )
 
-# As PAGE, for the group's followed workloads. A field that does not name a workload and events is deleted.
+# Like PAGE, for the group's followed workloads. A field that does not name a workload and events is deleted.
 FOLLOWED = Script(
     FIELDS + f"""
 local MOST_IDS = {_MOST_IDS_BYTES}

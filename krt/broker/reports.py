@@ -1,4 +1,4 @@
-"""Reads reports for krt web. The first final state that krt web answers is stored, and later answers repeat it."""
+"""Reads reports, for krt web and the worker. The first final state that krt web answers is stored and then repeated."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -43,7 +43,7 @@ class Reports:
     async def read(self, event: EventId) -> tuple[Report, Seen] | None:
         """An event's report, and when each group was last seen; None if there is no report, or no longer.
 
-        If the event's state is final, stores it as the one that is answered from now on.
+        If the event's state is final, stores it, so that later answers repeat it. An error in storing is ignored.
         """
         if not (found := await read_report(self._client, self._keys, event)):
             return None
@@ -56,6 +56,6 @@ class Reports:
         try:
             keys = [self._keys.report(str(report.id))]
             ended = cast("bytes", await self._client.eval_script(END, keys, [ENDED, state]))
-        except BrokerUnavailable:  # such as a full Valkey, from which reports can still be read
+        except BrokerUnavailable:  # for example, Valkey is full: reports can still be read
             return report
         return replace(report, event={**report.event, ENDED: ended.decode(errors="replace")})

@@ -1,4 +1,4 @@
-"""A worker's data about rollouts in Valkey: reports, followed workloads, and the sign that its group is alive."""
+"""A worker's data about rollouts in Valkey: reports, followed workloads, and the time when its group was last alive."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from secrets import token_hex
@@ -40,7 +40,7 @@ _FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report; expire
 
 
 class ValkeyRollouts:
-    """The port Rollouts for one worker, in Valkey. Every call raises BrokerUnavailable."""
+    """Implements `krt.core.ports.Rollouts` for one worker, in Valkey. Every call may raise BrokerUnavailable."""
 
     def __init__(self, client: Client, keys: Keys, *, group: str, presence: Presence | None = None) -> None:
         self._client = client
@@ -92,7 +92,7 @@ class ValkeyRollouts:
         await self._script(SETTLE, keys, [*own, *(part for pair in pairs for part in pair)])
 
     async def tell(self, followed: FollowedWorkload, target: Target) -> int:
-        """Write the workload's state into the reports of these events. Returns the number of reports that this changed.
+        """Write a followed workload's state into the reports of its events. Returns the number of reports that changed.
 
         If the state is final, the workload is not followed for these events any more.
         """
@@ -115,7 +115,7 @@ class ValkeyRollouts:
         return tuple(one for one in found if one)
 
     async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
-        """The standing of each of the events with the workload.
+        """For each of the workload's events, the standing of the workload in the event's report.
 
         Empty if the workload is by now also followed for an event that `followed` does not list.
         """
@@ -178,7 +178,7 @@ def _followed(name: str, ids: str) -> FollowedWorkload | None:
 
 
 def _standing(exists: int, group: bytes, target: bytes) -> Standing:
-    """The standing of an event in one report. An event without a report any more counts as settled."""
+    """The standing of an event in one report. An event whose report is gone counts as settled."""
     settled = not exists or (bool(group) and parse_group(_text(group)).final)
     return Standing(settled, parse_target(_text(target)) if target else None)
 

@@ -1,4 +1,4 @@
-"""The scripts that change the journal. Each is a single step: after a crash it was executed wholly or not at all.
+"""The scripts that read or change the journal. Each is a single step: after a crash all of it was done, or nothing.
 
 A script runs with the ACL of the user that calls it. Times are by Valkey's clock, and lifetimes are relative.
 """
@@ -6,7 +6,7 @@ A script runs with the ACL of the user that calls it. Times are by Valkey's cloc
 from krt.broker.script import Script
 
 # `may_write` raises the error of the first command that the user may not run, before anything is written. Otherwise an
-# entry could be appended whose report or token cannot be written: the call fails, and each retry appends it again.
+# entry could be appended whose report cannot be written: the call fails, and each retry appends the entry again.
 _MAY_WRITE = """
 local function may_write(journal, report)
   local commands = {{'XADD', journal, '*', 'f', 'v'}, {'HSET', report, 'f', 'v'}, {'PEXPIRE', report, 1}}
@@ -16,7 +16,7 @@ local function may_write(journal, report)
 end
 """
 
-# `is_id`: whether a text spells an event's id. Somebody may have written another text by hand.
+# `is_id` says whether a text spells an event's id. Somebody may have written another text by hand.
 _IS_ID = """
 local function is_id(text)
   local time, sequence = string.match(text, '^(%d+)%-(%d+)$')
@@ -24,7 +24,7 @@ local function is_id(text)
 end
 """
 
-# `text_of`: the text in a key, false if there is none. A key of another type, which krt never wrote, counts as "".
+# `text_of` returns the text in a key, false if there is none. A key of another type (not krt's) counts as "".
 _TEXT_OF = """
 local function text_of(key)
   local found = redis.pcall('GET', key)
@@ -38,11 +38,11 @@ end
 # ARGV 1 fingerprint of the call, 2 and 3 lifetimes of the two records (ms),
 #      4 the most entries, 5 a random name for a new journal, 6 channel, 7 message (empty: none),
 #      8 beginning of report keys, 9 lifetime of a report (ms), 10… the fields
-# Returns "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" (the token, for another call),
-# "key-used" (the Idempotency-Key, for another call; nothing was written) or "full".
+# Returns "accepted ID RECEIVERS" (-1: the PUBLISH was refused), "again ID", "used" (another call used the token),
+# "key-used" (another call used the Idempotency-Key) or "full". After the last three nothing was written.
 # A record that krt cannot have written counts as another call's: nobody knows whether that call was accepted.
 #
-# PUBLISH comes last and by pcall: an event that is in the journal is accepted, even if nobody could be told.
+# PUBLISH comes last, and by pcall: an event that is in the journal is accepted, even if the PUBLISH fails.
 ACCEPT = Script(
     _MAY_WRITE
     + _IS_ID
@@ -122,7 +122,7 @@ end
 """
 
 # KEYS 1 journal, 2 when the group was created; ARGV 1 group. Returns 1 if it was created now. A new group begins with
-# the oldest entry, so that events from before its first worker are not lost.
+# the oldest entry, so that events that are older than its first worker are not lost.
 CREATE_GROUP = Script(
     _MADE_NOW
     + """
@@ -136,7 +136,7 @@ return 1
 """
 )
 
-# `named`: XINFO's reply as a table by field names. `group_named`: the table of one group, or nil.
+# `named` makes a table by field names of XINFO's reply. `group_named` returns this table of one group, or nil.
 _NAMED = """
 local function named(flat)
   local fields = {}
@@ -151,7 +151,7 @@ local function group_named(journal, name)
 end
 """
 
-# `is_ahead`: whether the id that a group was given last is later than the newest one of the journal. Only XGROUP SETID
+# `is_ahead` says whether the id that a group was given last is later than the journal's newest one. Only XGROUP SETID
 # can set it so, and the group would be given nothing until the journal has passed that id.
 _IS_AHEAD = (
     _NAMED
@@ -185,9 +185,9 @@ return 1
 """
 )
 
-# `bounded`: the bytes of an entry. If it has more than `most`, its fields are removed, and its id alone is returned.
-# Somebody else can write entries of up to 512 MB, and a connection of krt's accepts replies of 1 MiB. So the scripts
-# below read entries one by one: a large one blocks none behind it.
+# `bounded` returns the bytes of an entry. If there are more than `most`, it removes the fields and leaves only the id.
+# Somebody else can write entries of up to 512 MB, and a connection to Valkey accepts replies of 1 MiB. So the scripts
+# below read entries one by one: a large entry does not block the entries after it.
 _BOUNDED = """
 local function bounded(entry, most)
   local size = 64
@@ -259,8 +259,8 @@ return redis.call(unpack(claim))
 """)
 
 # KEYS 1 journal, 2 its name; ARGV 1 a random name. Returns the name, the newest id that was given out, and 1 if the
-# name is new, because there was none, or one that krt did not make and that perhaps no mark can spell.
-# A script, because XINFO's own reply contains the first and the last entry in full, however large they are.
+# name is new: there was none, or one that krt did not make and that perhaps no mark can spell; otherwise 0.
+# This is a script, because XINFO's own reply contains the first and the last entry in full, however large they are.
 POSITION = Script(
     _NAMED
     + """

@@ -10,6 +10,6 @@ def _row(state: TargetState, rule: StateRule) -> str:
     return f"  {state} = {{{', '.join(columns)}, may_become = {{{following}}}}},"
 
 
-# `STATES[state]` is nil for a state that only a newer krt knows, and for most states of a group. Whether a state is
-# final is stored beside it, and not looked up here.
+# `STATES[state]` is nil for a state that only a newer krt knows, and for most states of a group. A stored
+# state comes with a field `final`, so the table does not have it.
 STATES = "\n".join(["", "local STATES = {", *(_row(state, rule) for state, rule in TABLE.items()), "}", ""])

@@ -28,10 +28,10 @@ def parse_address(text: str) -> Address:
     """Read `:8080`, `127.0.0.1:0`, `localhost:8080` or `[::1]:8080`. Raises ValueError with one sentence."""
     shape = _SHAPE.fullmatch(text)
     if shape is None:
-        raise ValueError(f"{text!r} is no listen address: {_what_is_wrong(text)}")
+        raise ValueError(f"{text!r} is not a listen address: {_what_is_wrong(text)}")
     port = int(shape["port"])
     if port > _MAX_PORT:
-        raise ValueError(f"{text!r} is no listen address: ports end at {_MAX_PORT}")
+        raise ValueError(f"{text!r} is not a listen address: ports end at {_MAX_PORT}")
     if shape["literal"] is not None:
         return Address(_ipv6(shape["literal"], text), port)
     return Address(_name(shape["name"], text), port)
@@ -49,7 +49,7 @@ def _ipv6(literal: str, text: str) -> str:
     try:
         return str(ipaddress.IPv6Address(literal))
     except ValueError:
-        raise ValueError(f"{text!r} is no listen address: {literal!r} is no IPv6 address") from None
+        raise ValueError(f"{text!r} is not a listen address: {literal!r} is not an IPv6 address") from None
 
 
 def _name(name: str, text: str) -> str:
@@ -58,7 +58,7 @@ def _name(name: str, text: str) -> str:
         try:
             return str(ipaddress.IPv4Address(name))
         except ValueError:
-            raise ValueError(f"{text!r} is no listen address: {name!r} is no IPv4 address") from None
+            raise ValueError(f"{text!r} is not a listen address: {name!r} is not an IPv4 address") from None
     if name and (len(name) > _MAX_NAME_CHARACTERS or not all(map(_LABEL.fullmatch, labels))):
-        raise ValueError(f"{text!r} is no listen address: {name!r} is no host name")
+        raise ValueError(f"{text!r} is not a listen address: {name!r} is not a host name")
     return name.lower()

@@ -45,7 +45,7 @@ NO_CHANNEL = "No permissions to access a channel"
         (
             "GET",
             "MOVED 1234 10.0.0.7:6379",
-            "answered GET with MOVED: krt is no cluster client, it needs the one ",
+            "answered GET with MOVED: krt is not a cluster client, it needs the one ",
         ),
         ("SET", "READONLY You can't write", "refused SET: it is a replica, krt needs the primary"),
         ("PING", "NOAUTH Authentication required.", "asks for a password: VALKEY_PASSWORD"),

@@ -65,7 +65,7 @@ def test_an_address_is_read(text, address):
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED.items())
 def test_what_is_no_address_is_refused_with_a_sentence(text, reason):
-    with pytest.raises(ValueError, match="is no listen address: ") as refused:
+    with pytest.raises(ValueError, match="is not a listen address: ") as refused:
         parse_address(text)
     assert reason in str(refused.value)
 
@@ -88,7 +88,7 @@ def test_any_text_is_an_address_that_can_be_written_again_or_a_sentence(text):
     try:
         address = parse_address(text)
     except ValueError:
-        with pytest.raises(ValueError, match="is no listen address: "):
+        with pytest.raises(ValueError, match="is not a listen address: "):
             parse_address(text)
     else:
         assert parse_address(str(address)) == address
