@@ -1,6 +1,6 @@
 """What tests put on the API server: workloads and roles. Keyword arguments bear Kubernetes' own names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Object = dict[str, Any]
@@ -49,6 +49,14 @@ def workload(
             **spec,
         },
     }
+
+
+# A row for each kind in RESTARTABLE: tests of every kind take the builders from here.
+BUILDERS: Mapping[str, Callable[..., Object]] = {
+    "Deployment": a_deployment,
+    "StatefulSet": a_stateful_set,
+    "DaemonSet": a_daemon_set,
+}
 
 
 def grant(account: str, namespace: str, rules: Sequence[Object], *, everywhere: bool = False) -> tuple[Object, Object]:

@@ -12,6 +12,7 @@ import trio
 
 from krt.cli.main import main
 from krt.core.caller.admission import Refusal
+from krt.core.kube.restartable import RESTARTABLE
 from krt.core.restart.matching import SkipReason, Warning  # noqa: A004
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT, NAMESPACE, STATEFULSET
@@ -148,7 +149,7 @@ async def test_who_may_not_list_namespaces_is_told_so(stand_in: StandIn, explain
 async def test_the_cluster_is_listed_once_and_not_watched(stand_in: StandIn, explained):
     await explained(f"{SHOP}:dev", f"{SHOP}:v1", "--kubeconfig", str(stand_in.kubeconfig))
     asked = [(seen.method, seen.path) for seen in stand_in.seen]
-    workloads = [("GET", f"/apis/apps/v1/{plural}") for plural in ("deployments", "statefulsets", "daemonsets")]
+    workloads = [("GET", each.collection_path(None)) for each in RESTARTABLE.values()]
     assert asked == [*workloads, ("GET", "/api/v1/namespaces")]
     assert all("watch" not in seen.query for seen in stand_in.seen)
 
@@ -249,7 +250,7 @@ async def test_a_rollout_that_would_not_end_well_is_said_to_fail(stand_in: Stand
         status = document["status"] | {"desiredNumberScheduled": 1}
         stand_in.cluster.add(document | {"kind": kind, "spec": document["spec"] | spec, "status": status})
     words = ["ghcr.io/acme/odd:dev", "--kubeconfig", str(stand_in.kubeconfig)]
-    words += ["--kinds", "Deployment,StatefulSet,DaemonSet"]
+    words += ["--kinds", ",".join(RESTARTABLE)]
     done = await explained(*words)
     told = json.loads((await explained(*words, "--json")).out)
     workloads = told["events"][0]["workloads"]

@@ -17,12 +17,11 @@ from krt.cluster.access import http_client, load_access
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
 from krt.core.kube.restartable import DEPLOYMENT
-from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
+from tests.apiserver.objects import BUILDERS, Object
 from tests.fakes.calls import Calls
 from tests.fakes.keys import a_key
 
 NOBODYS_TOKEN = "nobody"
-BUILDERS = {"Deployment": a_deployment, "StatefulSet": a_stateful_set, "DaemonSet": a_daemon_set}
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 ELSEWHERE = "elsewhere"  # a namespace that no worker may look into; it need not be there
 

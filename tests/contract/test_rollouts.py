@@ -39,7 +39,9 @@ async def until(lines: AsyncIterator[bytes], holds: Callable[[Workload], bool]) 
     seen: list[Workload] = []
     with trio.fail_after(PATIENCE_SECONDS):
         while not (seen and holds(seen[-1])):
-            body = read_line(await anext(lines)).object
+            line = await anext(lines, None)
+            assert line is not None, f"the watch ended; the last stage was {stage_of(seen[-1]) if seen else 'none'}"
+            body = read_line(line).object
             seen.append(READERS[msgspec.json.decode(body)["kind"]].one(body))
     return seen
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from krt.core.kube.restartable import RESTARTABLE
 from tests.apiserver.objects import a_deployment
 
 SHOP = "/apis/apps/v1/namespaces/shop"
@@ -11,7 +12,10 @@ WEB = f"{SHOP}/deployments/web"
 CORE = "/api/v1/namespaces/shop"
 EVENTS = "/apis/events.k8s.io/v1/namespaces/shop/events"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-STORE, AGENT = f"{SHOP}/statefulsets/store", f"{SHOP}/daemonsets/agent"
+SAMPLES = {"Deployment": "web", "StatefulSet": "store", "DaemonSet": "agent"}  # one of each kind in RESTARTABLE
+SAMPLE_PATHS = {kind: resource.object_path("shop", SAMPLES[kind]) for kind, resource in RESTARTABLE.items()}
+FURTHER = {kind: path for kind, path in SAMPLE_PATHS.items() if kind != "Deployment"}  # what components/kinds adds
+STORE, AGENT = SAMPLE_PATHS["StatefulSet"], SAMPLE_PATHS["DaemonSet"]
 TIME = "2026-11-21T08:00:00.000001Z"
 STAMP = {
     "metadata": {"annotations": {"krt/event": f"journal 1-1 {TIME}", "krt/cause": "{}"}},
@@ -49,9 +53,13 @@ def an_event(name: str, **more: Any) -> Mapping[str, Any]:
         "type": "Normal",
         "reason": "Restarted",
         "action": "Restart",
-        "regarding": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "web"},
+        "regarding": _regarding("Deployment"),
         **more,
     }
+
+
+def _regarding(kind: str) -> Mapping[str, str]:
+    return {"apiVersion": RESTARTABLE[kind].api_version, "kind": kind, "namespace": "shop", "name": SAMPLES[kind]}
 
 
 def _event_with(name: str, **metadata: Any) -> Mapping[str, Any]:
@@ -116,8 +124,10 @@ OTHERS = (
     _patch("scale", f"{WEB}/scale", spec={"replicas": 9}),
     _patch("its status", f"{WEB}/status", status={"replicas": 9}),
     _patch("scale a StatefulSet", f"{STORE}", spec={"replicas": 9}),
-    _patch("another image of a StatefulSet", STORE, spec={"template": {"spec": {"containers": EVIL}}}),
-    _patch("another image of a DaemonSet", AGENT, spec={"template": {"spec": {"containers": EVIL}}}),
+    *(
+        _patch(f"another image of a {kind}", path, spec={"template": {"spec": {"containers": EVIL}}})
+        for kind, path in FURTHER.items()
+    ),
     _patch(
         "another strategy of a DaemonSet", AGENT, spec={"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}
     ),
@@ -163,11 +173,14 @@ FALSE_EVENTS = (
     Act("make an event with a label", "POST", EVENTS, _event_with("labelled", labels={"team": "evil"})),
     Act("make a large event", "POST", EVENTS, _event_with("large", annotations={"more": "x" * 100_000})),
 )
-OWN_EVENTS = (Act("tell of a restart", "POST", EVENTS, an_event("own")),)
+OWN_EVENTS = tuple(
+    Act(f"tell of the restart of a {kind}", "POST", EVENTS, an_event(f"own-{name}", regarding=_regarding(kind)))
+    for kind, name in SAMPLES.items()
+)
 # What krt does to a kind that is restarted, and may not do to one that is not. `plain` has no annotation yet.
 RESTARTS = tuple(
     _patch(f"restart {path.rpartition('/')[2]}", path, **STAMP)
-    for path in (WEB, f"{SHOP}/deployments/plain", STORE, AGENT)
+    for path in (WEB, f"{SHOP}/deployments/plain", *FURTHER.values())
 )
 KINDS = RESTARTS[2:]
 # What no admission policy sees: RBAC alone refuses it.

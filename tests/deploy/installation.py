@@ -9,9 +9,11 @@ from pathlib import Path
 
 import httpx
 
+from krt.core.kube.restartable import RESTARTABLE
 from tests.apiserver.binaries import program
 from tests.apiserver.control_plane import ControlPlane
-from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
+from tests.apiserver.objects import BUILDERS, Object, a_deployment
+from tests.deploy.acts import SAMPLES
 from tests.deploy.rendered import Rendered, render
 from tests.fakes.pace import PATIENCE_SECONDS
 
@@ -55,15 +57,13 @@ def _make_shop(client: httpx.Client) -> None:
     client.post(
         f"/api/v1/namespaces/{SHOP}/serviceaccounts", json={"metadata": {"name": "somebody"}}
     ).raise_for_status()
-    for plural, document in (
-        ("deployments", a_deployment("web", namespace=SHOP)),
-        ("deployments", a_deployment("plain", namespace=SHOP)),
-        ("statefulsets", a_stateful_set("store", namespace=SHOP)),
-        ("daemonsets", a_daemon_set("agent", namespace=SHOP)),
+    for kind, document in (
+        *((kind, BUILDERS[kind](name, namespace=SHOP)) for kind, name in SAMPLES.items()),
+        ("Deployment", a_deployment("plain", namespace=SHOP)),
     ):
         if document["metadata"]["name"] != "plain":
             _annotate(document)
-        client.post(f"/apis/apps/v1/namespaces/{SHOP}/{plural}", json=document).raise_for_status()
+        client.post(RESTARTABLE[kind].collection_path(SHOP), json=document).raise_for_status()
 
 
 def _annotate(document: Object) -> None:
@@ -113,14 +113,10 @@ def _remove(control_plane: ControlPlane, client: httpx.Client, rendered: Rendere
     # No controller here takes the finalizer off the volume's claim.
     claim = ("patch", "pvc", "data-valkey-0", "-n", own, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
     _kubectl(control_plane, *claim, check=False)
+    plurals = {each.plural for each in RESTARTABLE.values()} | {"replicasets", "events", "pvc", "serviceaccounts"}
     for namespace in (own, SHOP):
-        everything = (
-            "deployments,statefulsets,daemonsets,replicasets,events,pvc,serviceaccounts",
-            "--all",
-            "-n",
-            namespace,
-        )
-        _kubectl(control_plane, "delete", *everything, "--ignore-not-found")
+        everything = ("--all", "-n", namespace, "--ignore-not-found")
+        _kubectl(control_plane, "delete", ",".join(sorted(plurals)), *everything)
         now = ("--ignore-not-found", "--force", "--grace-period=0")
         _kubectl(control_plane, "delete", "pods", "--all", "-n", namespace, *now)
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}, "spec": {"finalizers": []}}

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import httpx
 import pytest
 
+from krt.core.kube.restartable import RESTARTABLE
 from tests.apiserver.objects import grant
 from tests.apiserver.server import ApiServer
 from tests.deploy.acts import FALSE_EVENTS, FIELDS, KINDS, OTHERS, OWN_EVENTS, READS, RESTARTS, Act
@@ -57,9 +58,10 @@ def unlike(found: dict[str, httpx.Response], statuses: set[int], text: str = "")
 async def versions(server: ApiServer) -> dict[str, str]:
     """Of all that the acts are about; what their controllers write of them aside."""
     found = {}
-    for plural in ("deployments", "statefulsets", "daemonsets"):
-        for each in (await server.request("GET", f"/apis/apps/v1/namespaces/{SHOP}/{plural}"))["items"]:
-            found[f"{plural}/{each['metadata']['name']}"] = json.dumps([each["metadata"]["generation"], each["spec"]])
+    for resource in RESTARTABLE.values():
+        for each in (await server.request("GET", resource.collection_path(SHOP)))["items"]:
+            name = f"{resource.plural}/{each['metadata']['name']}"
+            found[name] = json.dumps([each["metadata"]["generation"], each["spec"]])
     return found
 
 

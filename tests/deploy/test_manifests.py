@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trustme
 
+from krt.core.kube.restartable import RESTARTABLE
 from krt.errors import SettingsInvalid
 from krt.settings.load import load
 from krt.settings.roles import known_variables
@@ -153,6 +154,19 @@ def test_every_config_map_and_secret_that_a_pod_names_is_made(rendered: Rendered
         assert {each["secretName"] for each in values(pod, "secret")} <= set(
             SECRETS
         )  # deploy/kubernetes/valkey/secrets
+
+
+def test_the_components_name_every_kind_that_krt_restarts(tmp_path: Path) -> None:
+    """Seen to fail with ReplicaSet as a kind: krt could restart one, and its Event about the restart was refused."""
+    rendered = render(EVERYTHING.folder(tmp_path))
+    plurals = [each.plural for each in RESTARTABLE.values()]
+    assert rendered.settings("worker")["KRT_KINDS"] == ",".join(RESTARTABLE)
+    (role,) = [each for each in rendered.of("ClusterRole") if each["metadata"]["name"] == "krt-worker"]
+    assert role["rules"][0]["resources"] == plurals
+    restarts = rendered.one("ValidatingAdmissionPolicy", "krt-worker-restart-only")["spec"]["variables"]
+    assert restarts[0] == {"name": "kinds", "expression": str(plurals)}
+    events = rendered.one("ValidatingAdmissionPolicy", "krt-worker-events")["spec"]["validations"]
+    assert f"object.regarding.kind in {list(RESTARTABLE)} " in events[0]["expression"]
 
 
 def test_the_policy_guards_the_account_that_is_made(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from krt.core.kube.restartable import RESTARTABLE
 from tests.apiserver.kubelet import open_kubelet
 from tests.apiserver.server import ApiServer
 from tests.deploy.installation import SHOP, Installation
@@ -60,7 +61,7 @@ async def announced_where_all_is_opted_out(server: ApiServer, command: list[str]
 
 async def generations(server: ApiServer) -> dict[str, int]:
     found = {}
-    for plural in ("deployments", "statefulsets", "daemonsets"):
-        for each in (await server.request("GET", f"/apis/apps/v1/namespaces/{SHOP}/{plural}"))["items"]:
+    for resource in RESTARTABLE.values():
+        for each in (await server.request("GET", resource.collection_path(SHOP)))["items"]:
             found[each["metadata"]["name"]] = each["metadata"]["generation"]
     return found

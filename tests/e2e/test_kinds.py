@@ -1,5 +1,6 @@
 """StatefulSets and DaemonSets, where they are enabled."""
 
+from krt.core.kube.restartable import RESTARTABLE
 from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
 from tests.apiserver.server import ApiServer
 from tests.e2e.daemon import open_krt
@@ -9,7 +10,7 @@ from tests.fakes.pace import PATIENCE_SECONDS
 RULES_OF_ALL_KINDS: tuple[Object, ...] = (
     {
         "apiGroups": ["apps"],
-        "resources": ["deployments", "statefulsets", "daemonsets"],
+        "resources": [each.plural for each in RESTARTABLE.values()],
         "verbs": ["get", "list", "watch", "patch"],
     },
 )
@@ -23,7 +24,7 @@ async def test_all_kinds_are_restarted_and_followed_as_kubectl_does(apiserver: A
         a_daemon_set("c", namespace=cluster.namespace),
     ]
     await cluster.apply(*documents)
-    kinds = ("--kinds", "Deployment,StatefulSet,DaemonSet")
+    kinds = ("--kinds", ",".join(RESTARTABLE))
     async with open_krt(account.kubeconfig, "--namespaces", cluster.namespace, *kinds) as krt:
         code, said = await krt.notify_and_hear(
             "ghcr.io/acme/shop", "dev", "--wait", "--timeout", f"{PATIENCE_SECONDS:.0f}s"

@@ -25,6 +25,7 @@ from krt.cluster.workloads.open import Cluster, open_cluster
 from krt.core.announce.event_id import EventId
 from krt.core.caller.use import use_of
 from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.restartable import RESTARTABLE
 from krt.core.kube.rollout import ON_DELETE, PAUSED, Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.kube.workload import Workload
 from krt.core.report.document import document
@@ -34,7 +35,7 @@ from krt.worker.restart import Rules
 from krt.worker.role import Around, Bounds, work
 from krt.worker.take import Matching
 from tests.apiserver.kubelet import Kubelet
-from tests.apiserver.objects import Object, a_daemon_set, a_deployment, a_stateful_set
+from tests.apiserver.objects import BUILDERS, Object, a_daemon_set, a_deployment, a_stateful_set
 from tests.apiserver.pods import Ready as PodReady
 from tests.apiserver.pods import Unready
 from tests.apiserver.server import ApiServer
@@ -43,11 +44,11 @@ from tests.fakes.pace import PATIENCE_SECONDS, slack
 from tests.fakes.polling import until_on_trio_clock
 from tests.fakes.values import an_envelope, an_identity
 
-KINDS = ("Deployment", "StatefulSet", "DaemonSet")
+KINDS = tuple(RESTARTABLE)
 RULES = [
     {
         "apiGroups": ["apps"],
-        "resources": [f"{kind.lower()}s" for kind in KINDS],
+        "resources": [each.plural for each in RESTARTABLE.values()],
         "verbs": ["get", "list", "watch", "patch"],
     }
 ]
@@ -163,8 +164,8 @@ async def at_work(server: ApiServer, namespace: str) -> AsyncIterator[Krt]:
 @pytest.fixture
 async def krt(apiserver: ApiServer, namespace: str, kubelet: Kubelet) -> AsyncIterator[Krt]:
     nowhere = {"nodeSelector": {"there": "is-none"}}
-    for make in (a_deployment, a_stateful_set, a_daemon_set):
-        await apiserver.apply(make("poke", "busybox", namespace=namespace, pod=nowhere))
+    for kind in KINDS:
+        await apiserver.apply(BUILDERS[kind]("poke", "busybox", namespace=namespace, pod=nowhere))
     async with at_work(apiserver, namespace) as krt:
         yield krt
 

@@ -6,16 +6,17 @@ from typing import NamedTuple
 
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
-from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, RESTARTABLE, STATEFUL_SET
+from krt.core.kube.restartable import RESTARTABLE, SHORT_NAMES
 
 _MOST_NAME = 253
 _NAME = re.compile(r"[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?")
-_SHORT: Mapping[str, Resource] = {"deploy": DEPLOYMENT, "sts": STATEFUL_SET, "ds": DAEMON_SET}
 _SPELLED: Mapping[str, Resource] = {
-    **_SHORT,
+    **SHORT_NAMES,
     **{each.kind.lower(): each for each in RESTARTABLE.values()},
     **{each.plural: each for each in RESTARTABLE.values()},
 }
+*_FIRST, _LAST = map(str.lower, RESTARTABLE)
+_KINDS = f"{', '.join(_FIRST)} or {_LAST}"
 
 
 class RestartTarget(NamedTuple):
@@ -37,5 +38,5 @@ def parse_target(text: str) -> RestartTarget:
     kind, slash, name = text.strip().partition("/")
     resource = _SPELLED.get(kind.lower().removesuffix(".apps"))
     if not slash or resource is None or len(name) > _MOST_NAME or not _NAME.fullmatch(name):
-        raise ValueError("must be KIND/NAME with the kind deployment, statefulset or daemonset")
+        raise ValueError(f"must be KIND/NAME with the kind {_KINDS}")
     return RestartTarget(resource.kind, name)
