@@ -137,4 +137,4 @@ async def test_a_hash_that_is_cut_says_what_is_lost_and_what_to_do(client, monke
     assert 100 < len(await pages.read_hash(client, KEYS.report("1-1"))) < 5000
     [line] = [record for record in caplog.records if record.message == "hash_cut"]
     assert "reports may lack workloads" in line.fields["problem"]
-    assert "take out what krt did not write" in line.fields["problem"]
+    assert "remove the fields that krt did not write" in line.fields["problem"]
