@@ -3,5 +3,6 @@
 It decides who is calling, not what the caller may do (krt.core.caller.policy). Tokens end here: nothing that this
 package returns holds one. No request waits for the network; one task fetches the issuer's keys.
 Start reading in `caller.py`; `token.py` is pure and has every check, `keys.py` the task that renews the keys.
-Ours is only the strictness around PyJWT: PyJWKClient blocks, and fetches while a request waits.
+PyJWT verifies, and krt adds strict checks around it. krt does not use its PyJWKClient, which blocks, and fetches while
+a request waits.
 """

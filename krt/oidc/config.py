@@ -51,11 +51,12 @@ def parse_audience(text: str) -> str:
 
 
 def check_audience(audience: str, issuer: Issuer) -> None:
-    """Raises ValueError with one sentence if GitHub puts `audience` into tokens by default.
+    """Raise ValueError with one sentence if GitHub puts `audience` into tokens by default.
 
     Such a token was not made for krt, and every service that gets it could use it here. The default audience is the
     URL of the GitHub server with an owner, so every audience on that host is refused. The host follows from the issuer:
-    an Enterprise Server is an issuer under a path of its own host, and ghe.com one at `token.actions.` of its host.
+    an Enterprise Server is an issuer under a path of its own host; the issuer of a ghe.com host is that host with
+    `token.actions.` in front.
     https://docs.github.com/en/enterprise-server/actions/reference/security/oidc
     """
     host = _host(audience)
@@ -69,12 +70,12 @@ def check_audience(audience: str, issuer: Issuer) -> None:
 def parse_proxy(text: str) -> str:
     """The URL of an HTTP proxy. Raises ValueError with one sentence, without the URL: it may hold a password."""
     if not _is_proxy(text):
-        raise ValueError("write the proxy as http://host:port, with user:password@ before the host if it asks")
+        raise ValueError("write the proxy as http://host:port, with user:password@ before the host if it asks for them")
     return text
 
 
 def _host(text: str) -> str:
-    """The host of a URL, with the port unless it is 80 or 443. Empty if `text` is not a URL with a host."""
+    """The host of a URL, with the port if it is neither 80 nor 443. Empty if `text` is not a URL with a host."""
     try:
         url = urlsplit(text)
         port = url.port

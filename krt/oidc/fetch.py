@@ -19,15 +19,15 @@ Fetch = Callable[[], Awaitable[KeySet]]
 
 
 class FetchFailed(KeySetInvalid):
-    """No complete answer with status 200 came within the bounds. A complete answer without keys is KeySetInvalid."""
+    """No complete, unencoded answer with status 200 came within the bounds. One without keys is KeySetInvalid."""
 
 
 def fetcher(url: str, *, proxy: str | None, ca_file: Path | None, deadline_seconds: float = DEADLINE_SECONDS) -> Fetch:
     """A function that fetches the key set at `url` within `deadline_seconds`, and raises KeySetInvalid.
 
     `proxy` wins over the environment; if it is None, krt.proxies chooses. Only the authorities in `ca_file` are
-    trusted; if it is None, the system's. Blocks, because it reads `ca_file`. Raises ValueError if the file is unusable,
-    and SettingsInvalid if the environment names an unusable proxy.
+    trusted; if it is None, those of the system are. Blocks, because it reads `ca_file`. Raises ValueError if the file
+    is unusable, and SettingsInvalid if the environment names an unusable proxy.
     """
     context = client_context(ca_file, None, None)
     proxies = proxies_of(os.environ)

@@ -19,10 +19,13 @@ log = Log("oidc")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When the keys are fetched. Each wait is up to a quarter longer than stated, so that replicas do not coincide."""
+    """When the keys are fetched. Each wait is up to a quarter longer than stated, so that replicas do not coincide.
+
+    Only a fetch for an unknown key may come exactly `cool_down_seconds` after the fetch before it began.
+    """
 
     refresh_seconds: float = 600
-    cool_down_seconds: float = 30  # between fetches for unknown keys, or after failures with keys at hand
+    cool_down_seconds: float = 30  # between fetches for unknown keys; after a failure with keys at hand, doubles
     first_retry_seconds: float = 1  # after a failure without keys at hand; doubles
     longest_retry_seconds: float = 60
     stale_seconds: float = 24 * 3600  # a set that could not be renewed is used this long
@@ -107,7 +110,8 @@ class KeyRing:
 async def key_ring_of(issuer: str, *, proxy: str | None = None, ca_file: Path | None = None) -> KeyRing:
     """The key ring of an issuer. It is empty until its `keep_fresh` runs.
 
-    Raises ValueError with one sentence if the issuer, the proxy or the file is unusable.
+    Raises ValueError with one sentence if the issuer, the proxy or the file is unusable, and SettingsInvalid if the
+    environment names an unusable proxy.
     """
     url, route = parse_issuer(issuer).keys_url, parse_proxy(proxy) if proxy else None
     return KeyRing(await trio.to_thread.run_sync(partial(fetcher, url, proxy=route, ca_file=ca_file)), url=url)

@@ -1,7 +1,7 @@
-"""Verifies a bearer token. Pure: no network and no clock. No value that it returns holds the token.
+"""Reads a bearer token and verifies it. Pure: no network and no clock. No Identity holds the token.
 
-Cheap checks come first. No claim is read before the signature is verified: issuer and keys come from the settings, so
-nothing in the token is needed to choose them.
+Cheap checks come first. No claim is read before the signature is verified: issuer and keys come from the settings, and
+the token's header names one of these keys.
 """
 
 import base64
@@ -34,9 +34,9 @@ _OPTIONS: Final[Options] = {
     "require": ["iss", "aud", "exp", "iat", "nbf", "jti"],
     "verify_iss": True,
     "verify_aud": True,
-    "strict_aud": True,  # `aud` must be one string, not a list that contains ours
+    "strict_aud": True,  # `aud` must be one string, not a list that contains the audience
     "verify_jti": True,
-    "verify_sub": False,  # never decided on: repositories can customize it (docs/security.md)
+    "verify_sub": False,  # krt decides nothing by `sub`: repositories can customize it (docs/security.md)
     "verify_exp": False,  # _check_times is stricter for these three, and uses the given clock
     "verify_nbf": False,
     "verify_iat": False,
@@ -98,7 +98,7 @@ class _Segments(jwt.PyJWS):
             decoded = base64.urlsafe_b64decode(segment + b"==")
         except binascii.Error as error:
             raise jwt.DecodeError(f"Invalid {name} padding") from error
-        if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment:  # also if `segment` has other characters
+        if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment:  # true also if `segment` has other characters
             raise jwt.DecodeError(f"Invalid {name} padding")
         return decoded
 

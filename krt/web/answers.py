@@ -1,7 +1,7 @@
 """The answers of the public listener. Errors become answers here and nowhere else.
 
-No answer holds anything of the policy, the keys or a token. An unknown caller always gets the same 401. For a known
-caller the answer names the field to mend, as application/problem+json (RFC 9457).
+No answer holds anything of the policy, the keys or a token. An unknown caller always gets the same 401. If a known
+caller made a mistake, the answer names the faulty field, as application/problem+json (RFC 9457).
 """
 
 import dataclasses
@@ -78,7 +78,7 @@ def unauthorized(reason: str) -> WebAnswer:
 
 
 def not_found() -> WebAnswer:
-    """404: the path does not exist, or not with this method."""
+    """404: there is no route with this path and method."""
     return WebAnswer(404, "not-found")
 
 
@@ -109,8 +109,8 @@ def of_error(error: KrtError) -> WebAnswer:
 
 _BODY_REFUSED = {408: "the body did not come in time", 413: "the body is larger than 8 KiB"}
 
-# By the field that failed in the rule that got furthest. Each says what the job's author can mend, and nothing of the
-# values that the rule requires.
+# The key is the field at which the rule that got furthest failed. Each sentence says to the job's author which property
+# of the job is refused, and nothing of the values that the rule requires.
 _NOT_ALLOWED = {
     "events": "the event that started this workflow may not announce images",
     "ref": "this branch or tag may not announce images",
@@ -127,8 +127,8 @@ assert tuple(_NOT_ALLOWED) == FIELDS
 def _used_before(error: TokenAlreadyUsed | IdempotencyKeyAlreadyUsed) -> WebAnswer:
     if isinstance(error, TokenAlreadyUsed):
         return _problem(403, "token-already-used", "this token announced another event: request a new one per call")
-    # 422 by draft-ietf-httpapi-idempotency-key-header, section 2.7. The draft's 409, for a first call that has not
-    # ended, cannot occur: accepting is one step in Valkey, so a second call finds the event of the first.
+    # 422 comes from draft-ietf-httpapi-idempotency-key-header, section 2.7. The draft's 409, for a first call that has
+    # not ended, cannot occur: accepting is one step in Valkey, so a second call finds the event of the first.
     detail = "this run used this key for another event or path: a key is for the repetitions of one call"
     return _problem(422, "idempotency-key-already-used", detail, "Idempotency-Key")
 

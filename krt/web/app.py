@@ -35,14 +35,14 @@ def build_app(intake: Intake, desk: ReportDesk, requests: RequestLog) -> App:
 
 def _call(scope: HTTPScope, route: Route, record: Record) -> Call:
     caller = scope["state"]["known"]
-    assert isinstance(caller, Caller), "the gate is asked of every request of the public listener"
+    assert isinstance(caller, Caller), "the gate judges every request of the public listener"
     record.identity = caller.identity
     return Call(route, scope["state"]["target"], tuple(scope["headers"]), caller, record.request_id)
 
 
 async def _report(desk: ReportDesk, call: Call, receive: Receive) -> WebAnswer:
     try:
-        await _body(receive)  # usually empty; if not, it is bounded like any other
+        await _body(receive)  # usually empty; if not, it is bounded like any other body
     except BodyRefused as refused:
         return of_error(refused)
     async with while_connected(receive):

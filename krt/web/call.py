@@ -32,11 +32,11 @@ from krt.web.routes import Route
 
 log = Log("web")
 
-# With the white space, quotes and empty parameters of RFC 9110, section 5.6.6.
+# This allows the white space, quotes and empty parameters of RFC 9110, section 5.6.6.
 _JSON = re.compile(rb'application/json(?:[\t ]*;(?:[\t ]*charset=(?:utf-8|"utf-8"))?)*', re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(rb"[!-~]{1,128}")
 
-# Errors that the call itself caused. The token then has no event, so its next call is charged again.
+# Errors that the call itself caused. This call announced nothing with the token, so its next call is charged again.
 _REFUSALS = (
     MediaTypeUnsupported,
     BodyRefused,
@@ -60,7 +60,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The parts that a call which announces an image needs: rate limit, journal, policy drift and metrics."""
+    """The parts that an announcement needs: rate limit, journal, policy drift and metrics."""
 
     limit: RateLimit
     accept: Accept
@@ -69,7 +69,7 @@ class Intake:
 
 
 async def post_event(intake: Intake, call: Call, read_body: Callable[[], Awaitable[bytes]]) -> WebAnswer:
-    """Journal the event in the body, or answer why not.
+    """Journal the event in the body. Returns the answer: 202, or a refusal with its reason.
 
     `read_body` is called only if the rate limit admits the call.
     """
@@ -107,7 +107,7 @@ def _envelope(call: Call, event: Event) -> Envelope:
 
 
 async def _accept(intake: Intake, envelope: Envelope, use: Use) -> Acceptance:
-    with trio.CancelScope(shield=True):  # accepted even if the caller hangs up now; `accept` has a deadline
+    with trio.CancelScope(shield=True):  # even if the caller hangs up now, the event is accepted; `accept` ends in time
         done = await intake.accept(envelope, use)
     return done  # noqa: RET504 - mypy takes the scope for one that may swallow an error
 
@@ -137,11 +137,11 @@ def _idempotency_key(headers: RawHeaders) -> str | None:
     keys = [value for name, value in headers if name == b"idempotency-key"]
     if not keys:
         return None
-    if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):  # if ignored, a retry would be a second event
+    if len(keys) > 1 or not _IDEMPOTENCY_KEY.fullmatch(keys[0]):  # without the key, a retry would be a second event
         raise EventInvalid("Idempotency-Key", "write one key of 1 to 128 visible ASCII characters")
     return keys[0].decode()
 
 
 def _token(identity: Identity) -> str:
-    """The token's key in the rate limit. `jti` alone is not enough: an issuer might give two repositories the same."""
+    """The token's key in the rate limit. An issuer might give two repositories the same `jti`."""
     return f"{identity.repository_id}/{identity.jti}"

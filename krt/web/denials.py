@@ -1,4 +1,4 @@
-"""Bounds the log lines that unknown callers cause: ten a second of each kind; the others are counted."""
+"""Bounds the log lines that unknown callers cause: at most ten a second of each kind. Further ones are counted."""
 
 from collections import Counter
 

@@ -9,7 +9,7 @@ log = Log("web")
 
 
 class Drift:
-    """Logs `policy_name_drifted` once for each rule and name. It remembers one name for each rule."""
+    """Logs `policy_name_drifted` once for each rule, and again if the caller's name is another than the last time."""
 
     def __init__(self) -> None:
         self._said: dict[int, str] = {}

@@ -17,7 +17,7 @@ from krt.web.patience import Patience
 from krt.web.requests import Record, RequestLog
 from krt.web.routes import Route, route_of
 
-# Header fields -> the verified caller. Raises TokenRejected and KeysUnavailable.
+# Takes the header fields and returns the verified caller. Raises TokenRejected and KeysUnavailable.
 Identify = Callable[[Iterable[tuple[bytes, bytes]]], Identity]
 
 

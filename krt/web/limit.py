@@ -1,8 +1,8 @@
 """Limits each repository to 30 calls at once and 60 calls a minute, in this process. Retries are free.
 
-Ours and not the libraries limits or pyrate-limiter: neither gives back a single charge, as krt does when Valkey shows
-that the call was a retry, and neither bounds the number of keys in memory. A limit in Valkey would cost an exchange for
-each call, also for a refused one.
+krt has its own limiter, because the libraries limits and pyrate-limiter cannot give back a single charge, as krt does
+when Valkey shows that the call was a retry, and do not bound the number of keys in memory. A limit in Valkey would cost
+an exchange for each call, even for a refused one.
 """
 
 from collections import OrderedDict
@@ -17,18 +17,18 @@ from krt.errors import TooManyCalls
 AT_ONCE = 30
 A_MINUTE = 60
 MOST_REPOSITORIES = 10_000
-MOST_TOKENS = 4_096  # 13 a second over a GitHub token's life of 300 s; a forgotten token's retry is charged
+MOST_TOKENS = 4_096  # 13 new ones a second for a GitHub token's life of 300 s; a forgotten token's retry is charged
 
 _REFILL_SECONDS = 60 / A_MINUTE  # for one call
-_FULL_SECONDS = AT_ONCE * _REFILL_SECONDS  # after this long without a call a bucket is full, and is dropped
+_FULL_SECONDS = AT_ONCE * _REFILL_SECONDS  # a bucket is full after this time without a call, and is dropped
 
 
 class _Charge(Enum):
     """The charge for a token's first call in this process.
 
     A retry may reach another process than the first call. There the token is new and is charged. If Valkey then
-    answers that the event is known, the charge is returned. Otherwise a job behind a load balancer would pay for one
-    event in each process, and a repository that announces 30 images at once and retries would get 429.
+    answers that the event is known, the charge is returned. Otherwise one event would be charged in each process
+    that a load balancer gives a retry to, and a repository that announces 30 images at once and retries would get 429.
     A KEPT charge is never returned: otherwise each retry would return the charge of its own first call.
     """
 
@@ -49,7 +49,7 @@ class _Bucket:
 class RateLimit:
     """A token bucket for each repository id, and the tokens that were charged.
 
-    A token is good for one event, so it is charged once. Its retries are free, also while its first call runs.
+    A token is good for one event, so it is charged once. Its retries are free, even while its first call runs.
     Memory is bounded: beyond MOST_REPOSITORIES buckets, repositories without a bucket get TooManyCalls; beyond
     MOST_TOKENS, the token charged first is forgotten.
     """
@@ -72,7 +72,7 @@ class RateLimit:
             self._charges.popitem(last=False)
 
     def accepted(self, repository_id: str, token: str, *, again: bool) -> None:
-        """The call was answered with an event. `again`: an earlier call, perhaps of another process, journaled it."""
+        """Note that a call was answered with an event. With `again`, an earlier call, perhaps elsewhere, made it."""
         bucket, charge = self._buckets.get(repository_id), self._charges.get(token)
         if bucket is None:
             return
@@ -85,7 +85,7 @@ class RateLimit:
             self._charges[token] = _Charge.KEPT
 
     def refused(self, token: str) -> None:
-        """The call was refused, so the token has no event: its next call is charged again."""
+        """Note that a call was refused: the token's next call is charged again."""
         self._charges.pop(token, None)
 
     def _bucket(self, repository_id: str) -> _Bucket:

@@ -52,7 +52,10 @@ class RequestLog:
 
     @contextmanager
     def record(self, scope: HTTPScope, route: Route) -> Iterator[Record]:
-        """Yield the request's record; write it when the block ends. An exception is recorded as a crash and raised."""
+        """Yield the request's record, and write it when the block ends. An exception is recorded as a crash and raised.
+
+        If krt.serving has answered in place of the app, its answer is recorded.
+        """
         state = scope["state"]
         record = Record(state["request_id"], scope["method"], route, state["peer"])
         began = perf_counter()
@@ -68,7 +71,7 @@ class RequestLog:
             self.ended(record, perf_counter() - began)
 
     def denied(self, reason: Denial, peer: str, request_id: str) -> None:
-        """The server itself refused a connection or a request. `request_id` is empty if nothing was answered."""
+        """Record that krt.serving refused a connection or a request. `request_id` is empty if nothing was answered."""
         self._metrics.denied(reason)
         answered = {"request_id": request_id} if request_id else {}
         self._denials.say("connection_denied", reason, peer=peer, **answered)

@@ -5,7 +5,7 @@ from enum import Enum
 
 
 class Route(Enum):
-    """A kind of request: label, method and target, the latter two as regular expressions.
+    """A kind of request: a label, and regular expressions for method and target.
 
     Log and metrics use the label, because the target itself is the client's text. GET routes also answer HEAD
     (RFC 9110, section 9.1). HEALTH allows any query, because load balancers add one. The target of an announcement must
@@ -39,7 +39,7 @@ _QUIET = {Route.HEALTH, Route.REPORT}
 
 
 def route_of(method: bytes, target: bytes) -> Route:
-    """The route of a request line, matched as raw bytes: ASGI's path and query do not tell `/event?` from `/event`."""
+    """The route of a request line, matched as raw bytes: ASGI's path and query are equal for `/event?` and `/event`."""
     line = b"%b %b" % (method, target)
     return next((route for route in Route if route.line.fullmatch(line)), Route.OTHER)
 

@@ -42,8 +42,8 @@ class ReportDesk:
 async def get_event(desk: ReportDesk, call: Call) -> WebAnswer:
     """Answer with the report.
 
-    A call that asks to wait is answered once the report has changed, once it is final, or when the time is over. It
-    waits MOST_WAIT_SECONDS at most.
+    A call that asks to wait is answered once the report has changed, once it is final, when the time is over, or when
+    the process stops. It waits MOST_WAIT_SECONDS at most, and not at all if too many calls wait already.
 
     An event of another repository is answered like an event that does not exist.
     """
@@ -51,7 +51,7 @@ async def get_event(desk: ReportDesk, call: Call) -> WebAnswer:
     asked, wait_seconds = report_asked_for(call.target)
     try:
         event = parse(asked)
-    except ValueError:  # digits, but no id: 00-1
+    except ValueError:  # for example 00-1: digits that are not an id
         return no_such_event()
     try:
         if wait_seconds and desk.watch.is_open:
@@ -77,9 +77,9 @@ async def _read(desk: ReportDesk, event: EventId, repository_id: str) -> _Found 
 async def _changed(
     desk: ReportDesk, event: EventId, repository_id: str, known: frozenset[str], until: float
 ) -> _Found | None:
-    """The report once its tag is not in `known`, or the report is final, or at `until`.
+    """The report once its tag is not in `known`, once it is final, at `until`, or when the process stops.
 
-    If `known` is empty, the first report that is read counts as known.
+    If `known` is empty, the first report that is read counts as known. None if the repository has no such event.
     """
     with desk.watch.listening(event) as ear:  # before the first read: no change is missed
         found = await _read(desk, event, repository_id)
@@ -90,7 +90,7 @@ async def _changed(
 
 
 def _tag(found: Document) -> str:
-    encoded = msgspec.json.encode(found.without_sightings())  # not byte for byte the answer, hence W/
+    encoded = msgspec.json.encode(found.without_sightings())  # not the bytes of the answer, so the tag is weak: W/
     return f'W/"{sha256(encoded).hexdigest()[:32]}"'
 
 

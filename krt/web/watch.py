@@ -1,6 +1,6 @@
 """Wakes the calls that wait for a report to change.
 
-All calls share one subscription to the reports' channel. Each also looks by itself every LOOK_SECONDS, because a
+All calls share one subscription to the reports' channel. Each call also looks by itself every LOOK_SECONDS, because a
 message may be lost with its connection.
 """
 
@@ -29,7 +29,7 @@ class Ear:
         self._rung.set()
 
     async def wait(self, until: float) -> bool:
-        """Wait until the call should read the report: after a change, LOOK_SECONDS, or at `until`.
+        """Wait until the call should read the report: after a change, after LOOK_SECONDS, or at `until`.
 
         Returns False if the call must answer without another read: `until` has passed, or the process is stopping.
         """
@@ -42,7 +42,7 @@ class Ear:
 
 
 class ReportWatch:
-    """The waiting calls: at most `most` at a time. Once `stopping` is set, none waits any longer."""
+    """The waiting calls. The caller asks `is_open` first, so at most `most` wait, and none once `stopping` is set."""
 
     def __init__(self, most: int, stopping: trio.Event) -> None:
         self._most = most
@@ -57,7 +57,7 @@ class ReportWatch:
 
     @contextmanager
     def listening(self, event: EventId) -> Iterator[Ear]:
-        """Within the block, the yielded Ear is rung for every change of the event's report."""
+        """Within the block, each change of the event's report rings the yielded Ear."""
         ear = Ear(self._stopping)
         self._ears[event].add(ear)
         self._count += 1
