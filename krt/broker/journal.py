@@ -103,7 +103,7 @@ class ValkeyJournal:
         await self._client.call("XACK", self._keys.journal, self._group, str(entry))
 
     async def tidy(self) -> None:
-        """Remove, after a day by Valkey's clock, old entries and idle consumers that hold nothing."""
+        """Remove entries older than a day, and consumers that hold nothing and were idle for a day (Valkey's clock)."""
         day = int(KEPT_SECONDS * 1000)
         await self._client.eval_script(TIDY, [self._keys.journal], [self._group, day, day])
 

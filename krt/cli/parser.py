@@ -1,4 +1,7 @@
-"""argparse with better errors: one line, a proposal for a misspelt name, and no value of a flag: it may be secret."""
+"""argparse with better errors: one line, and a proposal for a misspelt name.
+
+No error quotes the value of a flag that takes free text, because it may be secret.
+"""
 
 import argparse
 import sys
@@ -29,7 +32,10 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Parse. Raises SystemExit(2) for unknown arguments: a command's own parser knows the names to propose."""
+        """Parse. Raises SystemExit(2) for unknown arguments, also in the parser of a command.
+
+        argparse would pass them up to the main parser, which does not know the command's flags to propose one.
+        """
         self._refuse_unknown_flags(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:

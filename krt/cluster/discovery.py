@@ -72,7 +72,7 @@ _one_version = msgspec.json.Decoder(_OneVersion)
 
 
 class Discovery:
-    """The resources of one API server. Asks it only about a kind that is neither built in nor in an earlier answer."""
+    """The resources of one API server. `find` asks it only if a kind is neither built in nor in an earlier answer."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -97,13 +97,16 @@ class Discovery:
         raise NotServed(f"the API server serves no {kind} of {api_version}")
 
     async def namespaced(self) -> tuple[Resource, ...]:
-        """One resource for each namespaced kind. Raises as `find`. An older server tells only the kinds asked for."""
+        """One resource for each namespaced kind. Asks the server anew. Raises as `find`, but never NotServed.
+
+        Of a server before 1.27: the built-in kinds, and those of the groups that `find` has asked about.
+        """
         await self._ask_once("", self._asks)
         found = {(each.group, each.plural): each for each in reversed((*BUILT_IN, *self._heard)) if each.namespaced}
         return tuple(found.values())
 
     async def _ask_once(self, group: str, asks: int) -> None:
-        """Ask about the group, unless another task did: then the latest question about it has a number above `asks`."""
+        """Ask about the group, unless another task has begun to ask about it since `asks` questions had been asked."""
         async with self._lock:
             if self._asked.get(group, 0) <= asks:
                 self._asks += 1

@@ -178,7 +178,7 @@ class Journal(Protocol):
         ...
 
     async def tidy(self) -> None:
-        """Remove, after a day by Valkey's clock, old entries and idle consumers that hold nothing."""
+        """Remove entries older than a day, and consumers that hold nothing and were idle for a day (Valkey's clock)."""
         ...
 
     async def position(self) -> JournalPosition:

@@ -10,7 +10,7 @@ import json
 import math
 from typing import NoReturn
 
-DEEPEST = 32  # levels; a key set has 4. To compare or print a value of a thousand levels may raise RecursionError
+DEEPEST = 32  # levels; a key set has 4. Comparing or printing a thousand levels may raise RecursionError
 MOST_DIGITS = 20  # of an integer: enough for 64 bits
 
 

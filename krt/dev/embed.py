@@ -25,7 +25,7 @@ class Embedded:
     """The running servers. `started` describes each in one phrase with its address.
 
     `environ` has the settings with which krt uses the servers, `job_environ` the variables that a GitHub job would
-    have. A workload of the stand-in cluster runs `image` with each of `tags`.
+    have. For each of `tags`, a workload of the stand-in cluster runs `image` with this tag.
     """
 
     started: tuple[str, ...]

@@ -85,7 +85,7 @@ class StandInCluster:
     def end_watches(self, *, expired: bool = False) -> None:
         """End every open watch as at its timeout; if `expired`, with error 410, as after a compaction.
 
-        A server that stops would wait for open watches.
+        A server that is told to stop waits for its open watches, so end them first.
         """
         for watch in list(self.store.watches()):
             watch.end(expired=expired)
