@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from krt.cluster.workloads.open import Cluster, open_cluster
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
-from tests.fakes.pace import slack
+from tests.fakes.pace import hurried, slack
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, key, repository, standing_in
@@ -43,7 +43,7 @@ async def follow(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("elsewhere", [True, False])
 async def test_who_wants_to_know_hears_within_seconds(quiet, clock: MockClock, elsewhere: bool):
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with opened(quiet) as cluster:
         await follow(cluster)
         if elsewhere:
@@ -67,7 +67,7 @@ async def test_nobody_is_asked_before_the_moment_or_where_something_was_heard(qu
 
 
 async def test_however_often_somebody_wants_to_know_it_is_asked_every_few_seconds_at_most(quiet, clock: MockClock):
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with opened(quiet) as cluster:
         await follow(cluster)
         began = trio.current_time()
@@ -82,7 +82,7 @@ async def test_however_often_somebody_wants_to_know_it_is_asked_every_few_second
 
 async def test_a_watch_that_is_behind_is_not_taken_for_fresh(quiet, clock: MockClock):
     """The second watch tells of a change that the first has yet to tell."""
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with opened(quiet) as cluster:
         await follow(cluster)
         quiet.cluster.store.table(DEPLOYMENT).watches.clear()
@@ -117,7 +117,7 @@ async def test_I3_a_server_that_went_back_is_listed_anew_before_anything_counts_
 ):
     """etcd was restored from a copy, and a Deployment made after that. Seen to fail with a list that is older than the
     index taken for one that has nothing new: for two minutes the Deployment was not known, and `no_match` said."""
-    clock.rate = 10
+    clock.rate = hurried(10)
     copy = deepcopy(quiet.cluster.store)
     async with opened(quiet, *namespaces) as cluster:
         await follow(cluster)
@@ -146,7 +146,7 @@ async def test_I3_a_server_that_went_back_is_listed_anew_before_anything_counts_
 async def test_an_answer_that_says_nothing_is_asked_for_again_and_harms_nothing(
     quiet, clock: MockClock, fault: Fault, verb: str
 ):
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with opened(quiet) as cluster:
         await follow(cluster)
         something_else(quiet)
@@ -158,7 +158,7 @@ async def test_an_answer_that_says_nothing_is_asked_for_again_and_harms_nothing(
 
 
 async def test_every_namespace_is_asked(quiet, clock: MockClock):
-    clock.rate = 10
+    clock.rate = hurried(10)
     for name in ("one", "two"):
         quiet.cluster.add(deployment("web", name, f"{SHOP}:dev"))
     async with opened(quiet, "shop", "one", "two") as cluster:
@@ -183,7 +183,7 @@ async def test_a_watch_that_sends_garbage_says_nothing_and_harms_nothing(quiet, 
         else:
             await quiet.cluster(scope, receive, send)
 
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with served(app) as url:
         quiet.kubeconfig.write_text(quiet.kubeconfig.read_text().replace(quiet.url, url))
         async with opened(quiet) as cluster:

@@ -9,6 +9,7 @@ from krt.core.kube.object_key import ObjectKey
 from krt.dev.cluster import Fault, deployment, many_deployments
 from krt.dev.cluster.kinds import DEPLOYMENT
 from krt.dev.cluster.watch import Version
+from tests.fakes.pace import hurried
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, key, repository, standing_in
@@ -141,7 +142,7 @@ async def test_a_namespace_that_is_allowed_later_joins_the_index(stand_in, clock
 
 
 async def test_an_api_server_that_denies_everybody_while_it_starts_is_waited_for(stand_in, clock: MockClock):
-    clock.rate = 10
+    clock.rate = hurried(10)
     stand_in.cluster.add(deployment("web", "shop", f"{SHOP}:dev"))
     stand_in.cluster.add(deployment("web", "blog", f"{SHOP}:dev"))
     stand_in.cluster.faults.add(Fault(status=403, resource="deployments"), times=9)

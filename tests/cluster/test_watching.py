@@ -9,6 +9,7 @@ from krt.cluster.workloads.open import Cluster, open_cluster
 from krt.core.kube.object_key import ObjectKey
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT
+from tests.fakes.pace import hurried
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.served import served
 from tests.fakes.stand_in import StandIn, key, repository, standing_in
@@ -81,7 +82,7 @@ async def test_bookmarks_move_the_version_that_the_next_watch_begins_at(tmp_path
 
 
 async def test_a_watch_from_a_version_that_is_too_old_leads_to_a_new_list(stand_in, web, clock: MockClock):
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with opened(stand_in) as cluster:
         await follow(cluster)
         stand_in.cluster.faults.add(
@@ -96,7 +97,7 @@ async def test_a_watch_from_a_version_that_is_too_old_leads_to_a_new_list(stand_
 
 
 async def test_a_new_list_takes_in_what_was_deleted_meanwhile(stand_in, web, clock: MockClock):
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with opened(stand_in) as cluster:
         await follow(cluster)
         stand_in.cluster.faults.add(Fault(status=503, verb="watch", resource="deployments"))
@@ -108,7 +109,7 @@ async def test_a_new_list_takes_in_what_was_deleted_meanwhile(stand_in, web, clo
 
 
 async def test_a_watch_cut_in_the_middle_of_an_object_loses_nothing(stand_in, web, clock: MockClock):
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with opened(stand_in) as cluster:
         await follow(cluster)
         stand_in.cluster.faults.cut_watches = True
@@ -156,7 +157,7 @@ TROUBLE = [(verb, fault) for verb in ("list", "watch") for fault in REFUSALS] + 
 
 @pytest.mark.parametrize(("verb", "fault"), TROUBLE, ids=lambda part: part if isinstance(part, str) else part.status)
 async def test_no_trouble_takes_anything_from_the_index(stand_in, web, clock: MockClock, verb: str, fault: Fault):
-    clock.rate = 20
+    clock.rate = hurried(20)
     async with opened(stand_in) as cluster:
         await follow(cluster)
         stand_in.cluster.faults.add(replace(fault, verb=verb), times=None)
@@ -229,7 +230,7 @@ async def test_a_watch_that_sends_garbage_is_begun_again(stand_in, web, clock: M
         else:
             await stand_in.cluster(scope, receive, send)
 
-    clock.rate = 10
+    clock.rate = hurried(10)
     async with served(app) as url:
         stand_in.kubeconfig.write_text(stand_in.kubeconfig.read_text().replace(stand_in.url, url))
         async with opened(stand_in) as cluster:

@@ -11,6 +11,7 @@ from krt.broker.keys import Keys
 from krt.dev.cluster import Fault
 from krt.errors import BrokerRefused
 from tests.fakes.around import Around, running
+from tests.fakes.pace import hurried
 from tests.fakes.polling import until_on_wall_clock
 
 KEYS = Keys("krt")
@@ -20,7 +21,7 @@ ENTRIES = 200
 
 @pytest.fixture
 def clock(mock_clock: MockClock) -> MockClock:
-    mock_clock.rate = 10
+    mock_clock.rate = hurried(10)
     return mock_clock
 
 

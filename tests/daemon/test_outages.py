@@ -10,6 +10,7 @@ from krt.core.kube.workload import MARK
 from krt.dev.cluster import Fault, deployment
 from krt.dev.issuer import KeysFault
 from tests.fakes.around import IMAGE, Around, Krt, around_krt, running
+from tests.fakes.pace import hurried
 from tests.fakes.polling import until_on_wall_clock
 
 
@@ -43,7 +44,7 @@ async def assert_works(around: Around, krt: Krt) -> None:
 
 
 async def test_valkey_goes_away_and_comes_back(around: Around, krt: Krt, clock: MockClock):
-    clock.rate = 10
+    clock.rate = hurried(10)
     await around.valkey.stop()
     await until_on_wall_clock(problem(krt, about="channel: "))
     await until_on_wall_clock(problem(krt, about="Valkey"))
@@ -74,14 +75,14 @@ async def test_what_was_accepted_before_valkey_was_killed_is_restarted_after(tmp
         await around.valkey.kill()
         around.stand_in.cluster.faults.clear()
         await around.valkey.start()
-        clock.rate = 10
+        clock.rate = hurried(10)
         await until_on_wall_clock(lambda: mark(around))
         assert len(await around.journaled()) == 1
 
 
 async def test_valkey_that_does_not_answer_is_no_end(around: Around, krt: Krt, clock: MockClock):
     around.valkey.pause()
-    clock.rate = 20
+    clock.rate = hurried(20)
     await until_on_wall_clock(problem(krt, about="Valkey"))
     around.valkey.resume()
     await until_on_wall_clock(krt.is_ready)
@@ -97,7 +98,7 @@ async def test_an_api_server_that_refuses_everything_is_waited_for(around: Aroun
     await until_on_wall_clock(lambda: around.stand_in.calls("patch"))
     assert mark(around) is None
     around.stand_in.cluster.faults.clear()
-    clock.rate = 20
+    clock.rate = hurried(20)
     await until_on_wall_clock(krt.is_ready)
     await until_on_wall_clock(lambda: mark(around))
 
@@ -117,7 +118,7 @@ async def test_a_version_that_is_too_old_leads_to_a_new_list(around: Around, krt
     around.stand_in.cluster.end_watches()
     around.stand_in.set_image("web", "ghcr.io/acme/other:dev")
     around.stand_in.forget_history()
-    clock.rate = 10
+    clock.rate = hurried(10)
     await until_on_wall_clock(lambda: around.stand_in.calls("list") == 2)
     await until_on_wall_clock(krt.is_ready)
     await assert_works(around, krt)
@@ -130,7 +131,7 @@ async def test_an_api_server_that_is_away_at_the_start_is_waited_for(around: Aro
         assert (await krt.post(around.token())).status == 202
         assert mark(around) is None
         around.stand_in.cluster.faults.clear()
-        clock.rate = 20
+        clock.rate = hurried(20)
         await until_on_wall_clock(lambda: mark(around))
 
 
@@ -146,7 +147,7 @@ async def test_everything_is_away_at_the_start(around: Around, clock: MockClock)
         around.stand_in.cluster.faults.clear()
         around.issuer.keys_fault = KeysFault.NONE
         await around.valkey.start()
-        clock.rate = 20
+        clock.rate = hurried(20)
         await until_on_wall_clock(krt.is_ready)
         clock.rate = 1
         await assert_works(around, krt)
@@ -163,7 +164,7 @@ async def test_the_issuers_keys_are_used_on_while_it_is_away(around: Around, krt
 async def test_a_forbidden_patch_is_tried_again_until_it_is_allowed(around: Around, krt: Krt, clock: MockClock):
     around.stand_in.cluster.faults.add(Fault(status=403, verb="patch"), times=3)
     assert (await krt.post(around.token())).status == 202
-    clock.rate = 10
+    clock.rate = hurried(10)
     await until_on_wall_clock(lambda: mark(around))
     assert around.stand_in.calls("patch") == 4
 

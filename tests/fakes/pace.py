@@ -36,6 +36,14 @@ def slack(seconds: float) -> float:
     return _SPARE * pace() * seconds
 
 
+def hurried(rate: float) -> float:
+    """The rate of a mock clock that is `rate` on the other machine, and less here if this one is slower.
+
+    Deadlines of krt's run on the mock clock, and the work within them on this machine.
+    """
+    return max(1.0, rate / pace())
+
+
 def _work() -> None:
     text = json.dumps([{"name": f"web-{number}", "replicas": number} for number in range(2_000)])
     for _ in range(120):
