@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from krt.cli.commands import parser_for
@@ -18,9 +19,11 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     if not logging.getLogger().handlers:
         logging.getLogger().addHandler(logging.NullHandler())  # else Python prints log lines without fields
     words = sys.argv[1:] if argv is None else argv
+    command = next((word for word in words if not word.startswith("-")), None)
     try:
-        args = parser_for(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
-        code: int = args.run(args, os.environ if environ is None else environ)
+        with _signals_held(command):
+            args = parser_for(command).parse_args(words)
+            code: int = args.run(args, os.environ if environ is None else environ)
     except OutputLost as error:
         print(f"krt: standard output: {error}", file=sys.stderr)
         return LOST
@@ -31,6 +34,15 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
             raise
         return INTERRUPTED
     return code
+
+
+def _signals_held(command: str | None) -> AbstractContextManager[None]:
+    """For a daemon: let signals wait until the daemon hears them. Its imports take about half a second."""
+    if command not in {"web", "worker", "all"}:
+        return nullcontext()
+    from krt.daemon.held import held
+
+    return held()
 
 
 def _fill_streams() -> None:

@@ -10,6 +10,7 @@ import trio
 from krt import logs
 from krt.cli.flags import add_settings, given_flags
 from krt.cli.parser import BAD_INPUT
+from krt.daemon.held import release
 from krt.errors import BindFailed, SettingsInvalid
 from krt.settings.load import load
 from krt.settings.values import switch
@@ -54,15 +55,13 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
     if role == "all" and _is_dev(flags, environ):
         from krt.cli import dev
 
+        release()  # it starts programs, which would inherit the blocked signals
         return trio.run(dev.run, flags, environ)
-    from krt.daemon import signals
+    from krt.daemon import root  # most imports happen here
 
-    with signals.held():
-        from krt.daemon import root  # most imports happen here
-
-        settings = load(role, flags, environ)
-        logs.configure(settings.process.log_level)
-        return trio.run(root.run, settings)
+    settings = load(role, flags, environ)
+    logs.configure(settings.process.log_level)
+    return trio.run(root.run, settings)
 
 
 def _allow_many_files() -> None:

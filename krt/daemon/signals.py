@@ -2,13 +2,14 @@
 
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from math import inf
 from signal import SIG_IGN, Signals
 
 import trio
 
+from krt.daemon.held import HEARD, STOPPING, release
 from krt.logs import Log
 
 log = Log("daemon")
@@ -18,45 +19,13 @@ _STARTED_ONCE = "krt reads its settings and its policy at the start only: restar
 _STOPPING_ALREADY = "krt is stopping already, within KRT_GRACE; SIGKILL ends it at once"
 
 
-def _there_are(names: Iterable[str]) -> frozenset[int]:
-    return frozenset(Signals[name] for name in names if name in Signals.__members__)
-
-
-# Sent by a supervisor, a terminal (Ctrl-C, Ctrl-\), a limit on processor time, or a machine that loses power.
-STOPPING = _there_are(["SIGTERM", "SIGINT", "SIGQUIT", "SIGXCPU", "SIGPWR"])
-_REAL_TIME = range(signal.SIGRTMIN, signal.SIGRTMAX + 1) if hasattr(signal, "SIGRTMIN") else ()
-# Each of these ends a process by default, and has no meaning for krt. krt leaves three groups alone: faults such as
-# SIGSEGV, whose core dump is useful; SIGTSTP and its kind, which end nothing; SIGPIPE, SIGXFSZ, which Python ignores.
-IGNORED = _there_are(
-    ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGSTKFLT", "SIGEMT"]
-).union(_REAL_TIME)
-_HEARD = STOPPING | IGNORED
-
-
-@contextmanager
-def held() -> Iterator[None]:
-    """Within the block, signals are blocked until `heard` unblocks them, so none is lost while krt reads its settings.
-
-    Start no child process before `heard`: it would inherit the blocked signals.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 @contextmanager
 def heard() -> Iterator[AsyncIterator[int]]:
     """Yield an iterator over the numbers of arriving signals that would end the process. Blocked signals come first."""
-    before = {each: signal.signal(each, _pass) for each in _HEARD}  # Trio re-raises a signal that arrives as it closes
+    before = {each: signal.signal(each, _pass) for each in HEARD}  # Trio re-raises a signal that arrives as it closes
     try:
-        with trio.open_signal_receiver(*_HEARD) as signals:
-            if sys.platform != "win32":
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD)
+        with trio.open_signal_receiver(*HEARD) as signals:
+            release()
             yield signals
     finally:
         for each, handler in before.items():

@@ -115,6 +115,61 @@ async def test_a_signal_during_the_start_is_not_lost_either(around: Around, whic
             await running.wait_said("ready")
 
 
+# Sends a signal to itself when it is about to import the module, or to ask for it again; then it is `krt WORDS`.
+AT_AN_IMPORT = """
+import os, sys
+which, at, *words = sys.argv[1:]
+class Sends:
+    def find_spec(self, name, path=None, target=None):
+        if name == at:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), int(which))
+sys.meta_path.insert(0, Sends())
+from krt.cli.main import main
+sys.exit(main(words))
+"""
+
+
+@pytest.mark.parametrize("module", ["krt.cli.roles", "trio", "krt.logs", "krt.settings.load", "krt.daemon.root"])
+@pytest.mark.parametrize("which", [SIGHUP, SIGTERM, SIGINT])
+async def test_a_signal_while_krt_is_imported_is_not_lost_either(around: Around, module: str, which: Signals):
+    """Seen to fail with signals held from the settings on: the process was gone without a line."""
+    words = (str(int(which)), module, "web")
+    async with program("-c", AT_AN_IMPORT, *words, environ=around.of("web")) as running:
+        if which is SIGHUP:
+            assert (await running.wait_said("signal_ignored"))["signal"] == "SIGHUP"
+            await running.wait_said("ready")
+        else:
+            assert_stopped_in_order(running, await running.ended())
+            assert running.said("stopping")[0]["signal"] == which.name
+
+
+async def test_bad_settings_are_told_though_a_signal_waits(around: Around):
+    """Seen to fail with the signal delivered first: the process was gone without a word."""
+    words = (str(int(SIGTERM)), "krt.settings.load", "web", "--log-level=s")
+    async with program("-c", AT_AN_IMPORT, *words, environ=around.of("web")) as running:
+        assert await running.ended() == 2
+    assert "LOG_LEVEL (or --log-level)" in running.err
+    assert "Traceback" not in running.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc which signals are blocked")
+async def test_what_krt_all_dev_starts_hears_every_signal(around: Around):
+    """Seen to fail with signals held for the whole start: nothing but SIGKILL ended the embedded Valkey."""
+    async with process("all", "--dev", environ=around.of("all")) as running:
+        await running.wait_said("ready")
+        assert blocked_in_children(running.pid) == {"0000000000000000"}
+
+
+def blocked_in_children(pid: int) -> set[str]:
+    """The masks of blocked signals of all children of the process."""
+    children = [
+        child for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    lines = [line for child in children for line in Path(f"/proc/{child}/status").read_text().splitlines()]
+    return {line.split()[1] for line in lines if line.startswith("SigBlk")}
+
+
 def takes_care_of(which: Signals, pid: int) -> bool:
     """Whether the process holds the signal back or handles it."""
     fields = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
