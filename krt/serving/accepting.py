@@ -1,6 +1,6 @@
 """Accepts connections, and goes on after the system has had no file descriptor left for them.
 
-Ours and not Trio's `serve_listeners`: while the shortage lasts, that logs a traceback ten times a second.
+krt does not use Trio's `serve_listeners`, which logs a traceback ten times a second while the shortage lasts.
 """
 
 import errno
@@ -61,7 +61,7 @@ class Shortage:
 async def accept_all(
     sockets: Iterable[trio.SocketListener], handle: Handle, *, nursery: trio.Nursery, shortage: Shortage
 ) -> None:
-    """Accept connections until cancelled. `nursery` runs `handle` for each, and closes the stream afterwards."""
+    """Accept connections until cancelled. A task of `nursery` runs `handle` for each, then closes the stream."""
     async with trio.open_nursery() as listening:
         for socket in sockets:
             listening.start_soon(_accept, socket, handle, nursery, shortage)

@@ -1,7 +1,7 @@
 """ASGI types and messages for the apps of krt.
 
-The types are Hypercorn's, renamed here and nowhere else: another server, or a new version of Hypercorn, changes this
-file and no app (docs/decisions/0002-hardened-hypercorn.md).
+The types are Hypercorn's, renamed here and nowhere else: for another server, or a new version of Hypercorn, this file
+changes and no app (docs/decisions/0002-hardened-hypercorn.md).
 """
 
 from collections.abc import AsyncIterator, Iterable

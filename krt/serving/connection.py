@@ -1,4 +1,4 @@
-"""Serves one accepted socket from its first byte to its end, within time limits. Its faults end no other connection.
+"""Serves one accepted socket from its first byte to its end, within time limits. A fault here ends no other connection.
 
 It replaces Hypercorn's TCPServer; krt.serving.hardened says why.
 """
@@ -115,7 +115,7 @@ class Connection:
         return _UNANSWERED
 
     def _last_look(self, reader: HeadReader) -> object:
-        """As `_meet`, when the listener ends: if a head has arrived, it is answered, even if nobody has read it yet.
+        """Like `_meet`, when the listener ends: a head that has arrived is judged, even if nobody has read it yet.
 
         The answer to a part of a head is 503. A client that has sent nothing gets no answer.
         """
@@ -192,7 +192,7 @@ class Connection:
     async def _read(self, protocol: StrictProtocol) -> None:
         self._reading = trio.CancelScope(deadline=self._reading.deadline)
         with self._reading:
-            await protocol.handle(RawData(self._take_received()))  # untracked: the drain must not end it
+            await protocol.handle(RawData(self._take_received()))  # not tracked: the drain must not end it
             with self._service.connections.tracked(self._reading):
                 while not self._peer_ended:
                     await protocol.handle(RawData(await self._receive()))
@@ -200,7 +200,7 @@ class Connection:
             self._deny(Denial.HEAD_TOO_SLOW)
 
     def _take_received(self) -> bytes:
-        received, self._received = self._received, b""  # so a waiting request keeps its head once, not twice
+        received, self._received = self._received, b""  # so that a waiting request keeps one copy of its head
         return received
 
     async def _receive(self) -> bytes:

@@ -32,7 +32,7 @@ class Connections:
 
     @contextmanager
     def admit(self, peer: str) -> Iterator[Denial | None]:
-        """Count the connection within the block. If there are too many, yields the reason and does not count it."""
+        """Count the connection within the block, and yield None. If there are too many, yield the reason instead."""
         address = parse_peer(peer)
         key = _NOBODY if is_trusted(address, self._listener.trusted_proxies) else peer_key(address)
         denial = self._denial(key)
@@ -86,7 +86,7 @@ class HeadRoom:
     """Bounds the bytes of all incomplete heads together. Beyond the bound, the largest head is evicted.
 
     The largest is evicted, not the newest: otherwise a client that fills the bound would lock everybody else out. An
-    ordinary head is smaller than the average head of a full bound, and survives.
+    ordinary head is smaller than the average head at the bound, and survives.
     """
 
     def __init__(self, most_bytes: int) -> None:

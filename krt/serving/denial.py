@@ -1,4 +1,4 @@
-"""Why the server itself turned a connection or a request away: a closed set, used as metric labels."""
+"""The reasons for which krt.serving refuses a connection or a request: a closed set, used as metric labels."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Denial(StrEnum):
-    """Why the server refused. The values are label values and log fields: renaming one changes dashboards."""
+    """The reason of a refusal. The values are label values and log fields: renaming one changes dashboards."""
 
     TOO_MANY_CONNECTIONS = "too-many-connections"
     TOO_MANY_CONNECTIONS_OF_PEER = "too-many-connections-of-peer"
@@ -27,14 +27,14 @@ class Denial(StrEnum):
     CRASHED = "crashed"
 
 
-# Called with the reason, the client's address (`serving.peers.client_address`), and the request id that the answer
-# shows; the id is empty if no answer was sent. Must not raise.
+# A function that takes the reason, the client's address (`serving.peers.client_address`), and the request id that the
+# answer shows; the id is empty if no answer was sent. It must not raise.
 OnDenied = Callable[[Denial, str, str], None]
 
 
 @dataclass(slots=True)
 class DeniedAnswer:
-    """The answer that the server sent in place of the app, in `scope["state"]["refusal"]`; `status` 0: none sent."""
+    """The answer that the server sent in place of the app, in `scope["state"]["refusal"]`; `status` is 0 if none."""
 
     status: int = 0
     reason: str = ""

@@ -16,7 +16,7 @@ _FRAMES = 6
 
 
 class FailureLog:
-    """Logs a failure with its place, and the same failure at the same place at most once a minute.
+    """Logs a failure with its place; logs the same failure at the same place at most once a minute.
 
     The exception's own text is left out, because h11 and others quote the request in it. The memory is bounded,
     because places are lines of code.

@@ -25,7 +25,7 @@ class Arrival:
     request_id: str
 
 
-# Returns TurnedAway, or any other value: the app then finds the value in `scope["state"]["known"]`. Must not raise.
+# A gate returns TurnedAway, or another value, which the app finds in `scope["state"]["known"]`. It must not raise.
 Gate = Callable[[Arrival], object]
 
 

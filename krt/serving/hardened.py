@@ -5,7 +5,7 @@ Kept: H11Protocol (HTTP/1 on h11), HTTPStream (ASGI), WorkerContext, Config. Rep
 - trio.run.worker_serve and trio.tcp_server.TCPServer, by krt.serving.http and .connection. In Hypercorn an exception
   of one connection ends the process (pgjones/hypercorn#225), sending is shielded from every deadline, and nothing
   bounds the number and the lifetime of connections.
-- protocol.ProtocolWrapper, by nothing. It switches to HTTP/2, by prior knowledge or upgrade, despite ALPN.
+- protocol.ProtocolWrapper, without a replacement. It switches to HTTP/2, by prior knowledge or upgrade, despite ALPN.
 - trio.task_group.TaskGroup.spawn_app, by AppTasks. In Hypercorn a disconnect waits for room in the app's queue and
   reaches the app only once, and the log of an app's failure quotes the request.
 - protocol.h11.H11Protocol, by the overrides of StrictProtocol:
@@ -95,7 +95,7 @@ class StrictProtocol(H11Protocol):
         return self._head is not None and not self._head.started
 
     async def handle(self, event: Event) -> None:
-        """Take data or the end from the socket. Between requests, the data goes through the check of the head."""
+        """Take data or the end from the socket. Between requests, the head is checked first."""
         if isinstance(event, RawData) and event.data and self._has_whole_request:
             await self._recycled.wait()  # the peer may read the whole answer before this task knows that it was sent
         if isinstance(event, RawData) and self._head is not None:

@@ -25,9 +25,9 @@ _METHODS_REFUSED = frozenset({b"CONNECT", b"TRACE", b"TRACK"})
 _FIELD = re.compile(rb"(?P<name>%b):[\t ]*(?P<value>[\t\x20-\x7e\x80-\xff]*)" % _TOKEN)
 _TAKEN_OUT = frozenset({b"upgrade", b"expect"})
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_LABEL = rb"[0-9A-Za-z_-]{1,63}"  # RFC 1035; for any other, Werkzeug raises BadHost outside its own error handling
+_LABEL = rb"[0-9A-Za-z_-]{1,63}"  # for some others, Werkzeug raises BadHost outside its error handling
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:%b(?:\.%b)*\.?)?)(?::[0-9]{0,5})?" % (_LABEL, _LABEL))
-# Bytes that no valid line contains are refused as they arrive: else a TLS client would wait for the head's deadline.
+# Bytes that no valid line contains are refused at once: otherwise a TLS client would wait for the head's deadline.
 _BROKEN_LINE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -46,7 +46,7 @@ class BadHeadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HeadLimits:
-    """At most `max_bytes` in total, `max_fields` header lines, and `max_line_bytes` in each of them."""
+    """A head has at most `max_bytes`, `max_fields` header lines, and `max_line_bytes` in each of these lines."""
 
     max_bytes: int
     max_line_bytes: int
@@ -91,7 +91,7 @@ class HeadReader:
 
     @property
     def started(self) -> bool:
-        """Whether any byte of the head was received."""
+        """Whether bytes of the head are held now. An empty line before the head does not count."""
         return bool(self._received)
 
     @property
@@ -100,7 +100,7 @@ class HeadReader:
         return len(self._received)
 
     def give_up(self) -> None:
-        """Free the bytes now. If each waited until its task runs, many evicted heads would keep their memory."""
+        """Free the bytes now. If that waited for the connection's task, many evicted heads would keep their memory."""
         self._received, self.given_up = b"", True
 
     def feed(self, data: bytes) -> bytes | None:
@@ -132,7 +132,7 @@ class HeadReader:
 
     def _judge(self, head: bytes, rest: bytes) -> bytes:
         judged = judge_head(head[: -len(_END)], self._limits)
-        self.head = replace(judged, awaits_continue=False) if rest else judged  # its body has begun
+        self.head = replace(judged, awaits_continue=False) if rest else judged  # the client has begun the body
         is_as_sent = head.startswith(b"%b %b " % (judged.method, judged.target)) and not _TAKEN_OUT & judged.names
         return (head if is_as_sent else judged.for_h11()) + rest
 
@@ -171,7 +171,7 @@ def _path(target: bytes, host: bytes | None) -> bytes:
     if target.startswith(b"/"):
         return target
     absolute = _ABSOLUTE.fullmatch(target)
-    if absolute is None or host is None or absolute["host"].lower() != host.lower():  # or another form
+    if absolute is None or host is None or absolute["host"].lower() != host.lower():  # or a form such as *
         raise BadHeadError(400, Denial.TARGET_REFUSED)
     rest = absolute["rest"] or b""
     return rest if rest.startswith(b"/") else b"/" + rest
@@ -179,7 +179,7 @@ def _path(target: bytes, host: bytes | None) -> bytes:
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
     parsed = _FIELD.fullmatch(line)
-    if parsed is None:  # also a folded line, and white space before the colon
+    if parsed is None:  # for example a folded line, or white space before the colon
         raise BadHeadError(400, Denial.HEAD_MALFORMED)
     return parsed["name"].lower(), parsed["value"].rstrip(b"\t ")
 

@@ -27,12 +27,12 @@ async def serve(
     stopping: trio.Event,
     task_status: trio.TaskStatus[tuple[Address, ...]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve `app` until `stopping` is set, then accept no more and return when all requests are answered.
+    """Serve `app` until `stopping` is set. Then accept no more, and return when all requests are answered or cut.
 
     `task_status.started` gives the bound addresses. Raises BindFailed before that.
 
-    krt answers every request that arrived before `stopping`, also those of connections that still wait in the kernel's
-    queue: in a burst, or on a slow machine, these are many. A request that is not answered `grace_seconds` after
+    krt answers every request that arrived before `stopping`, even on connections that still wait in the kernel's queue:
+    in a burst, or on a slow machine, these are many. A request that is not answered `grace_seconds` after
     `stopping` is cut.
 
     `scope["state"]` of a request holds `request_id`, which the answer shows as X-Request-Id; `target`, the bytes of the

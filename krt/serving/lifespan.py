@@ -11,7 +11,7 @@ from krt.serving.asgi import App, LifespanScope, ReceiveEvent, SendEvent
 
 @asynccontextmanager
 async def lifespan(app: App) -> AsyncIterator[dict[str, Any]]:
-    """Yields the state that the app's startup has set for its requests; empty if the app has no lifespan.
+    """Yield the state that the app's startup has set for its requests; empty if the app has no lifespan.
 
     An exception of the app ends the server. (Hypercorn would serve without the parts that the app could not start.)
     """

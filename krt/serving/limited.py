@@ -15,7 +15,8 @@ def limited(app: App, listener: Listener) -> App:
     """The app, with a `receive` that raises BodyRefused if the body is too large (413) or too slow (408).
 
     The app may catch BodyRefused and answer. If it does not, this wrapper sends an empty answer with the status. The
-    time runs from the first `receive`. Once the app has begun its answer, the rest of the body is discarded instead.
+    time runs from the first `receive`. Once the app has begun its answer, nothing is refused any more: the time limit
+    ends, and data beyond the size limit is discarded.
     """
 
     async def limited_app(scope: Scope, receive: Receive, send: Send) -> None:

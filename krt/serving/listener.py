@@ -13,7 +13,7 @@ from krt.serving.gate import Gate
 from krt.serving.head import HeadLimits
 from krt.serving.peers import IPNetwork
 
-# Called with the number of open connections whenever it changes. Must not raise.
+# A function that is called with the number of open connections whenever it changes. It must not raise.
 OnCount = Callable[[int], None]
 
 
@@ -35,7 +35,7 @@ class Listener:
 
     - `max_connections_per_peer` counts an IPv4 address or an IPv6 /64 as one peer. It does not apply to
       `trusted_proxies`.
-    - `max_unfinished_head_bytes` bounds all incomplete heads together; beyond it the largest is evicted.
+    - `max_unfinished_head_bytes` bounds all incomplete heads together; beyond it the largest head is evicted.
     - `header_seconds` is the time for a head. It is also the time for which a connection is kept between two requests,
       if `close_every_answer` is false.
     - `send_seconds` is the time for each piece of an answer.
@@ -81,6 +81,6 @@ def hypercorn_config(listener: Listener) -> Config:
     config.accesslog = None
     config.errorlog = None  # its lines quote requests; krt.serving.failures logs instead
     config.include_server_header = False
-    config.h11_max_incomplete_size = listener.max_header_line_bytes  # chunk headers, trailers; heads are complete
+    config.h11_max_incomplete_size = listener.max_header_line_bytes  # of chunk headers, trailers; heads come whole
     config.max_app_queue_size = 2  # pieces of one body that wait in memory for the app
     return config

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# A network's customer gets at least a /64 of IPv6, so a count of single addresses would bound nobody.
+# A provider's customer gets at least a /64 of IPv6, so a count of single addresses would bound nobody.
 _IPV6_PREFIX_BITS = 64
 _WITH_PORT = re.compile(r"\[(?P<ipv6>[^\]]+)\](?::\d{1,5})?|(?P<ipv4>[\d.]+):\d{1,5}", re.ASCII)
 
@@ -22,12 +22,12 @@ def parse_peer(text: str) -> IPAddress | None:
 
 
 def is_trusted(address: IPAddress | None, trusted_proxies: Iterable[IPNetwork]) -> bool:
-    """Whether the address lies in one of the networks."""
+    """Whether the address lies in one of the networks. False for None."""
     return address is not None and any(address in network for network in trusted_proxies)
 
 
 def peer_key(address: IPAddress | None) -> str:
-    """The key under which connections are counted: an IPv4 address, or the /64 of an IPv6 address."""
+    """The key under which connections are counted: an IPv4 address, or the /64 of an IPv6 address; "None" for None."""
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address, _IPV6_PREFIX_BITS), strict=False))
     return str(address)
@@ -36,9 +36,10 @@ def peer_key(address: IPAddress | None) -> str:
 def client_address(
     peer: tuple[str, int] | None, headers: Iterable[tuple[bytes, bytes]], trusted_proxies: Iterable[IPNetwork]
 ) -> str:
-    """The address of the peer. If the peer is a trusted proxy: the rightmost untrusted address of X-Forwarded-For.
+    """The client's address: the peer's or, if that is a trusted proxy, one of X-Forwarded-For.
 
-    If an entry is not an address, the search ends with the proxy to the right of it. Empty if `peer` is None.
+    It is the rightmost address there that is not a trusted proxy, or the leftmost one if all are. If an entry is not an
+    address, the search ends with the proxy to the right of it. Empty if `peer` is None or has no IP address.
     """
     trusted = tuple(trusted_proxies)
     client = parse_peer(peer[0] if peer else "")

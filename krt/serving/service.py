@@ -19,7 +19,7 @@ _RECEIVE_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An app with its limits. `state` comes from the app's lifespan and is copied into each request's scope."""
+    """An app with its limits. `state` comes from the app's lifespan and is copied into each request's state."""
 
     app: AppWrapper
     listener: Listener

@@ -11,7 +11,7 @@ import trio
 from krt.errors import BindFailed
 from krt.serving.address import Address
 
-_BACKLOG = 1024  # beyond it, clients repeat their SYN after a second; net.core.somaxconn bounds it, too
+_BACKLOG = 1024  # beyond it, clients repeat their SYN after a second; net.core.somaxconn also bounds the queue
 _TRIES = 16
 # The errors of a machine that lacks IPv4 or IPv6.
 _FAMILY_ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
@@ -27,7 +27,7 @@ async def open_listeners(address: Address) -> list[trio.SocketListener]:
             return await _bind_all(address, resolved)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
-            # The port that the kernel chose for the first family is in use in the second: try another.
+            # With port 0, the port that the kernel chose for one family may be in use in the other: try another port.
             if address.port or error.errno != errno.EADDRINUSE:
                 raise BindFailed(str(address), reason) from error
     raise BindFailed(str(address), "no port is free in every address family")
@@ -39,9 +39,9 @@ def bound_addresses(listeners: list[trio.SocketListener]) -> tuple[Address, ...]
 
 
 def waiting_connections(listeners: list[trio.SocketListener]) -> Iterator[trio.SocketStream]:
-    """Accept the connections that wait in the kernel's queue now, at most a full queue, without waiting for more.
+    """Accept the connections that wait in the kernel's queues now, without waiting for more.
 
-    Ends early if the process has no file descriptor left.
+    At most a full queue of each listener is accepted, and fewer if the process has no file descriptor left.
     """
     for listener in listeners:
         with suppress(OSError), socket.socket(fileno=os.dup(listener.socket.fileno())) as same:
