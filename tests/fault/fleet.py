@@ -22,6 +22,7 @@ from tests.fault.plan import API_SERVER, WEBS, WORKERS
 AUDIENCE = "https://krt.example.com"
 INTERVAL_SECONDS = 1.0
 GRACE_SECONDS = 3.0
+MOST_TRACEBACK_LINES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,16 @@ class Fleet:
             if any(word in line for word in words)
         ]
         return sorted(lines, key=_time_of)
+
+    def tracebacks(self) -> list[str]:
+        """The log of each process from its first traceback on: the first line alone does not name the error."""
+        return [f"{name}: {text}" for name, krt in self.krt.items() if (text := _traceback_in(krt.log))]
+
+
+def _traceback_in(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    begins = next((number for number, line in enumerate(lines) if "Traceback" in line), len(lines))
+    return "\n".join(lines[begins : begins + MOST_TRACEBACK_LINES])
 
 
 def _time_of(line: str) -> str:

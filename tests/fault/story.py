@@ -100,7 +100,7 @@ async def live(plan: Plan, fleet: Fleet, apiserver: ApiServer, namespace: str, *
 
 def errors_of(fleet: Fleet) -> list[str]:
     """The error lines of all processes. No fault here may cause one, because krt must handle all of them."""
-    return fleet.log_lines('"level": "error"', "Traceback")
+    return [*fleet.log_lines('"level": "error"'), *fleet.tracebacks()]
 
 
 def admin_of(fleet: Fleet) -> Endpoint:
