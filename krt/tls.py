@@ -1,5 +1,6 @@
 """Makes TLS contexts for krt's outgoing connections from files. An error names the faulty file."""
 
+import os
 import ssl
 from pathlib import Path
 
@@ -23,6 +24,24 @@ def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path 
     context.verify_mode = ssl.CERT_REQUIRED
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _identify(context, cert_file, key_file)
+    return context
+
+
+def adding_context(ca_file: Path | None) -> ssl.SSLContext:
+    """A client context that trusts the usual authorities, or those of SSL_CERT_FILE and SSL_CERT_DIR, and `ca_file`.
+
+    Blocks, because it reads the files. Raises ValueError with one sentence that names the faulty file.
+    """
+    usual = os.environ.get("SSL_CERT_FILE")
+    for file in (Path(usual) if usual else None, ca_file):
+        _check_readable(file)
+    context = ssl.create_default_context()  # OpenSSL itself reads the two variables
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        if ca_file is not None:
+            context.load_verify_locations(cafile=ca_file)
+    except ssl.SSLError as error:
+        raise ValueError(f"{ca_file} holds no certificate of an authority in PEM form") from error
     return context
 
 

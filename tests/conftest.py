@@ -18,7 +18,8 @@ _HANDLERS = {
     signal.SIGQUIT: signal.SIG_DFL,
 }
 
-pytest_plugins = ["tests.apiserver.plugin", "tests.browser.plugin", "tests.kubeyaml.plugin", "tests.fakes.turns"]
+REAL_PARTS = ("apiserver", "browser", "kubeyaml", "registry")
+pytest_plugins = [*(f"tests.{name}.plugin" for name in REAL_PARTS), "tests.fakes.turns"]
 
 
 def pytest_configure() -> None:

@@ -182,7 +182,8 @@ def codes_of(name: str) -> set[str]:
 def parsers_of(name: str) -> list[Parser]:
     """That of a command, or those of its actions."""
     parser = parser_for(name).under(name)
-    return [parser.under(action) for action in ("list", "forget")] if name == "cluster" else [parser]
+    actions = {"cluster": ("list", "forget"), "artifact": ("push",)}.get(name, ())
+    return [parser.under(action) for action in actions] or [parser]
 
 
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(ROLES) - {"config"}))

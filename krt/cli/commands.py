@@ -15,6 +15,7 @@ COMMANDS = {
     "all": ("krt.cli.roles", "both in one process; with --dev, everything they need as well"),
     "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
     "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),
+    "artifact": ("krt.cli.artifact", "push a folder of Kubernetes manifests into a registry as a bundle"),
     "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
     "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or what refuses it"),
     "config": ("krt.cli.config", "show every setting, its value and its source"),

@@ -1,0 +1,29 @@
+"""Which URLs a source may call: https, or plain http on this machine, and no link-local address behind any name."""
+
+import httpx
+
+from krt.sources.errors import SourceRefused
+from krt.sources.reference import is_link_local, is_loopback
+
+
+def check_url(url: httpx.URL, *, may_be_plain: bool) -> None:
+    """Raises SourceRefused. `may_be_plain` allows http to this machine."""
+    if is_link_local(url.host):
+        raise SourceRefused(f"{url.host} is a link-local address, which no registry has")
+    if url.scheme == "https" or (url.scheme == "http" and may_be_plain and is_loopback(url)):
+        return
+    raise SourceRefused(f"a registry leads to a URL of {url.host or 'no host'} that is not https")
+
+
+async def watched(event: str, info: dict[str, object]) -> None:
+    """httpcore's trace: looks at the address of a new connection before anything is sent on it.
+
+    A name can lead anywhere, and only this moment tells where. Raises SourceRefused.
+    """
+    if event != "connection.connect_tcp.complete":
+        return
+    stream = info["return_value"]
+    address = stream.get_extra_info("server_addr")  # type: ignore[attr-defined]  # httpcore.AsyncNetworkStream
+    if address and is_link_local(str(address[0])):
+        await stream.aclose()  # type: ignore[attr-defined]
+        raise SourceRefused("a registry's name leads to a link-local address")
