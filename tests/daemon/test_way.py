@@ -9,6 +9,7 @@ import trio
 
 from krt.core.kube.workload import CAUSE, MARK
 from krt.dev.cluster import deployment
+from krt.dev.github import SHA
 from tests.fakes.around import EVENT, IMAGE, Around, Krt, ask, get, post, running
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import Process, process
@@ -38,7 +39,8 @@ async def test_an_event_restarts_what_runs_the_image(around: Around, krt: Krt):
     await until_on_wall_clock(lambda: mark(around))
     annotations = around.stand_in.document("web")["metadata"]["annotations"]
     assert event in annotations[MARK]
-    assert annotations[CAUSE].startswith(f"acme/shop refs/heads/main {around.issuer.url}/acme/shop/actions/runs/")
+    assert f"actor=octocat repository=acme/shop ref=refs/heads/main sha={SHA} run=" in annotations[CAUSE]
+    assert f"run={around.issuer.url}/acme/shop/actions/runs/" in annotations[CAUSE]
     assert {name: around.stand_in.document(name) for name in before} == before
 
 

@@ -63,7 +63,7 @@ class Copy:
 
 def brief_patience_seconds() -> float:
     """How long a test waits in vain for an effect that its mutation prevents: short, but longer than the rule needs."""
-    return 5.0 * pace()
+    return min(PATIENCE_SECONDS, 5.0 * pace())
 
 
 @contextmanager
