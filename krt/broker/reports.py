@@ -20,7 +20,7 @@ _FIELDS_AT_ONCE = 300
 
 
 async def read_report(client: Client, keys: Keys, event: EventId) -> tuple[Report, Seen] | None:
-    """An event's report, and when each group was last seen; None if there is no report, or no longer.
+    """An event's report, and when each group was last seen; None if there is none, or none any more.
 
     Changes nothing. Raises BrokerUnavailable.
     """
@@ -41,7 +41,7 @@ class Reports:
         self._keys = keys
 
     async def read(self, event: EventId) -> tuple[Report, Seen] | None:
-        """An event's report, and when each group was last seen; None if there is no report, or no longer.
+        """An event's report, and when each group was last seen; None if there is none, or none any more.
 
         If the event's state is final, stores it, so that later answers repeat it. An error in storing is ignored.
         """

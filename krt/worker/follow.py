@@ -129,7 +129,7 @@ class Follower:
     async def _tell_rollout(self, one: FollowedWorkload, workload: Workload) -> None:
         name = (one.key, one.uid)
         target = say(workload, now=self._now(), deadline_seconds=self._deadline_seconds)
-        # After a final state the workload is no longer followed. If it still is, a failover has lost that state.
+        # A workload with a final state is not followed any more. If it still is, a failover has lost that state.
         if one.events and (target.final or self._said.get(name) != (one.events, target)):
             await self._tell(one, target)
             self._said[name] = (one.events, target)
