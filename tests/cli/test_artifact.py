@@ -64,6 +64,20 @@ async def test_a_bundle_is_pushed_and_another_client_has_it(
     assert (found.digest, found.tree.files) == (DIGEST, {f"manifests/{name}": FILES[name] for name in FILES})
 
 
+async def test_what_another_client_has_pushed_as_docker_does_is_read(
+    folder: Path, registry: RegistryServer, tmp_path: Path
+) -> None:
+    reference = f"{registry.host}/acme/{tmp_path.name}"
+    other = f"docker://{reference}-other:main"
+    assert pushed(folder, f"{reference}:main").code == 0
+    both = ("--src-tls-verify=false", "--dest-tls-verify=false")
+    skopeo("copy", *both, "--format", "v2s2", f"docker://{reference}:main", other)
+    shown = json.loads(skopeo("inspect", "--tls-verify=false", "--raw", other))
+    assert shown["mediaType"] == "application/vnd.docker.distribution.manifest.v2+json"
+    found = await pulled(f"{reference}-other:main")
+    assert found.tree.files == {f"manifests/{name}": FILES[name] for name in FILES}
+
+
 def test_the_same_files_have_the_same_digest_whatever_else_differs(folder: Path, tmp_path: Path) -> None:
     again = write(tmp_path / "again", dict(reversed(FILES.items())))
     (again / "README.md").write_text("beside the manifests")
