@@ -17,6 +17,7 @@ from krt.core.kube.resource import Resource
 from tests.apiserver.server import ApiServer
 from tests.contract.manifests import CRD, an_object
 from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.polling import until_on_wall_clock
 
 # Groups and kinds that older servers serve in versions before the final one, or not at all: those are asked about.
 SINCE_1_29 = {"flowcontrol.apiserver.k8s.io"}
@@ -119,6 +120,10 @@ async def test_nobody_is_asked_about_kubernetes_own_kinds(counting: Counting) ->
 async def test_a_kind_that_somebody_defined_is_found_by_its_version_or_in_the_preferred_one(
     counting: Counting, group: str, way: None
 ) -> None:
+    async def has_both_versions() -> bool:  # for a moment the server serves the first one alone
+        return (await found(Discovery(counting), group, "Ox")).version == "v1"
+
+    await until_on_wall_clock(has_both_versions)
     wanted = Discovery(counting)
     alpha = await found(wanted, group, "Ox", "v1alpha1")
     assert alpha == Resource(group, "v1alpha1", "Ox", "oxen", namespaced=False)
