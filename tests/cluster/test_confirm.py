@@ -41,6 +41,14 @@ async def follow(cluster: Cluster) -> None:
     await until_on_wall_clock(lambda: not cluster.problems())
 
 
+def most_lists(wanted_at: float) -> float:
+    """The first list, one question at `wanted_at`, and one every two seconds since.
+
+    On a busy machine a short watch may begin so late that it ends without a bookmark. Then krt rightly asks once more.
+    """
+    return 2 + (trio.current_time() - wanted_at) / 2
+
+
 @pytest.mark.parametrize("elsewhere", [True, False])
 async def test_who_wants_to_know_hears_within_seconds(quiet, clock: MockClock, elsewhere: bool):
     clock.rate = hurried(10)
@@ -52,7 +60,9 @@ async def test_who_wants_to_know_hears_within_seconds(quiet, clock: MockClock, e
         cluster.want_fresh(wanted_at)
         await until_on_wall_clock(lambda: cluster.fresh_at() >= wanted_at)
         assert trio.current_time() < wanted_at + slack(15)
-        assert (quiet.calls("list"), quiet.calls("watch")) == (2, 2 if elsewhere else 1)
+        lists, watches = quiet.calls("list"), quiet.calls("watch")
+        assert 2 <= lists <= most_lists(wanted_at)
+        assert watches == (lists if elsewhere else 1)
         assert [workload.key for workload in cluster.running(repository(SHOP))] == [key("web")]
 
 
@@ -154,7 +164,7 @@ async def test_an_answer_that_says_nothing_is_asked_for_again_and_harms_nothing(
         wanted_at = trio.current_time()
         cluster.want_fresh(wanted_at)
         await until_on_wall_clock(lambda: cluster.fresh_at() >= wanted_at)
-        assert (quiet.calls("list") <= 4, cluster.problems()) == (True, ())
+        assert (quiet.calls("list") <= most_lists(wanted_at), cluster.problems()) == (True, ())
 
 
 async def test_every_namespace_is_asked(quiet, clock: MockClock):
