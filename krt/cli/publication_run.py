@@ -130,7 +130,7 @@ def _publishing(
         try:
             await trio.to_thread.run_sync(order.state.write, record)
         except StateUnusable as error:
-            raise DeliveryFailed(str(error)) from error
+            raise DeliveryRefused(str(error)) from error
         outcome.is_marked = True
 
     return Publishing(

@@ -25,6 +25,7 @@ def plain(text: str) -> str:
 
 def one_line(text: str) -> str:
     """The same of a text of any length, whole."""
+    text = text.replace("…", "...")  # krt's own mark of a cut
     escaped = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
     return escaped.encode("ascii", "backslashreplace").decode("ascii").replace("##[", "# #[")
 

@@ -6,7 +6,7 @@ The file system must be one on which `flock` works.
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
 
@@ -85,8 +85,9 @@ class StateFile:
             raise StateUnusable(f"the state record {self.path} cannot be written: {error.strerror}") from error
         with os.fdopen(descriptor, "r+b", buffering=0) as file:
             self._lock(file.fileno())
-            file.truncate()
-            file.write(str(os.getpid()).encode())
+            with suppress(OSError):  # a full disk: the lock holds without the number, which only names the process
+                file.truncate()
+                file.write(str(os.getpid()).encode())
             yield
 
     def _lock(self, descriptor: int) -> None:
@@ -97,3 +98,6 @@ class StateFile:
             by = f", process {pid}," if pid.isdecimal() else ""
             problem = f"another run{by} is under way with the state record {self.path}"
             raise StateHeld(f"{problem}: try again when it has ended") from error
+        except OSError as error:  # a file system without locks
+            problem = f"the state record {self.path} cannot be locked: {error.strerror}"
+            raise StateUnusable(problem) from error

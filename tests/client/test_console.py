@@ -33,6 +33,10 @@ def test_a_long_text_is_cut() -> None:
     assert len(plain("x" * 100_000)) < MOST_CHARACTERS + 10
 
 
+def test_the_mark_of_a_cut_is_three_dots() -> None:
+    assert plain("FailedCreate: pods is forbidden (contain…") == "FailedCreate: pods is forbidden (contain..."
+
+
 def test_the_data_of_a_command_is_escaped_as_the_runner_undoes_it() -> None:
     assert escape("50%\r\nnext%0A") == "50%25%0D%0Anext%250A"
 

@@ -1,6 +1,8 @@
 """The file of a state record: its mode, its lock, and what is left of it if something fails."""
 
+import fcntl
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -67,6 +69,29 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         pytest.raises(StateUnusable, match="cannot be written: File exists"),
         StateFile(tmp_path / "file" / "one.json").held(),
     ):
+        pass
+
+
+def test_a_full_disk_is_told_when_the_record_is_written(
+    state: StateFile,
+) -> None:
+    """Seen to fail with the lock's number written outside of `suppress`: the command ended with a traceback."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with state.held(), pytest.raises(StateUnusable, match="cannot be written: File too large"):
+            state.write(OK)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert state.read() is None
+
+
+def test_a_file_system_without_locks_is_told(state: StateFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: int) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with pytest.raises(StateUnusable, match="cannot be locked: Operation not supported"), state.held():
         pass
 
 
