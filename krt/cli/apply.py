@@ -21,15 +21,9 @@ _ENVIRONMENT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}")
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `apply` or `destroy` to the commands of krt."""
-    from krt.cli.publication_parser import EPILOG, add_output
+    from krt.cli.publication_parser import add_command, add_output
 
-    parser = subparsers.add_parser(
-        name,
-        help=summary,
-        description=_DESCRIPTIONS[name],
-        epilog=EPILOG,
-    )
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, name, summary, _DESCRIPTIONS[name], run)
     module = parser.add_argument_group("module")
     module.add_argument("--module", metavar="MODULE", required=True, help=f"the module: {MODULE}")
     module.add_argument("--inputs", metavar="FILE", required=True, help="the module's inputs, a YAML file")

@@ -1,6 +1,7 @@
 """The arguments that the commands which publish a file share."""
 
 import argparse
+from collections.abc import Callable, Mapping
 
 EPILOG = (
     "exit codes: 0 the Secret is as wanted, and the rollout of every restarted workload has ended well; 1 the API "
@@ -8,6 +9,19 @@ EPILOG = (
     "krt refuses: nothing was written; 130 interrupted (SIGINT), 143 by SIGTERM, 129 by SIGHUP. After any of them the "
     "same command continues."
 )
+
+
+def add_command(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    description: str,
+    run: Callable[[argparse.Namespace, Mapping[str, str]], int],
+) -> argparse.ArgumentParser:
+    """Add a command that `run` carries out. Returns its parser."""
+    parser = subparsers.add_parser(name, help=summary, description=description, epilog=EPILOG)
+    parser.set_defaults(run=run)
+    return parser
 
 
 def add_output(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":

@@ -30,15 +30,9 @@ _INPUT = re.compile(rf"\binputs\.({'|'.join(_FLAGS)})(?:\[[0-9]+\])?")
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `publish` or `unpublish` to the commands of krt."""
-    from krt.cli.publication_parser import EPILOG, add_output
+    from krt.cli.publication_parser import add_command, add_output
 
-    parser = subparsers.add_parser(
-        name,
-        help=summary,
-        description=_DESCRIPTIONS[name],
-        epilog=EPILOG,
-    )
-    parser.set_defaults(run=run)
+    parser = add_command(subparsers, name, summary, _DESCRIPTIONS[name], run)
     secret = parser.add_argument_group("Secret")
     if name == "publish":
         secret.add_argument("file", metavar="FILE", help="the file, of 1 MiB at most")

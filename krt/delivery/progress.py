@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import trio
 from msgspec.structs import replace as replace_parts
@@ -104,10 +105,7 @@ class Progress:
             await trio.sleep(_PAUSE_SECONDS)
 
     def _move(self, state: EventState, problem: str) -> None:
-        report = self._report
-        self._report = DeliveryReport(
-            report.owner, report.began_at, state, readable(problem), report.cluster, report.is_dry_run
-        )
+        self._report = replace(self._report, state=state, problem=readable(problem))
         self._is_news.set()
 
     def _document(self) -> Document:

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import trio
@@ -22,6 +23,22 @@ if os.getppid() != int(sys.argv[1]):
     sys.exit("the test run is gone")
 os.execv(sys.argv[2], sys.argv[2:])
 """
+
+
+@asynccontextmanager
+async def heard(command: Sequence[str], environment: Mapping[str, str]) -> AsyncIterator[trio.Process]:
+    """A process with both its outputs in one pipe, killed at the end of the block."""
+    run = await trio.lowlevel.open_process(
+        list(command), env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert run.stdout is not None
+    async with run.stdout:
+        try:
+            yield run
+        finally:
+            run.kill()
+            with trio.CancelScope(shield=True):
+                await run.wait()
 
 
 class Process:

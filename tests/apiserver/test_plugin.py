@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ import trio
 
 from tests.apiserver.binaries import PROGRAMS
 from tests.apiserver.control_plane import ControlPlane, ControlPlaneError
+from tests.apiserver.processes import heard
 from tests.fakes.pace import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parents[2]
@@ -43,20 +43,9 @@ async def run_of(test: str, folder: Path, **environment: str) -> AsyncIterator[t
         str(ROOT / "pyproject.toml"),
     ]
     plain = {name: value for name, value in os.environ.items() if name not in ("CI", "PYTEST_ADDOPTS")}
-    run = await trio.lowlevel.open_process(
-        [*command, "-p", "tests.apiserver.plugin", str(file)],
-        env={**plain, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert run.stdout is not None
-    async with run.stdout:
-        try:
-            yield run
-        finally:
-            run.kill()
-            with trio.CancelScope(shield=True):
-                await run.wait()
+    around = {**plain, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), **environment}
+    async with heard([*command, "-p", "tests.apiserver.plugin", str(file)], around) as run:
+        yield run
 
 
 async def output_of(run: trio.Process) -> str:

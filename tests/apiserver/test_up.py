@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ import trio
 
 from tests.apiserver.binaries import program
 from tests.apiserver.kubectl import kubectl
+from tests.apiserver.processes import heard
 from tests.fakes.pace import PATIENCE_SECONDS
 
 UP = Path(__file__).parent / "up"
@@ -20,20 +20,8 @@ UP = Path(__file__).parent / "up"
 
 @asynccontextmanager
 async def up(folder: Path, **environment: str) -> AsyncIterator[trio.Process]:
-    run = await trio.lowlevel.open_process(
-        [str(UP)],
-        env={**os.environ, "TMPDIR": str(folder), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert run.stdout is not None
-    async with run.stdout:
-        try:
-            yield run
-        finally:
-            run.kill()
-            with trio.CancelScope(shield=True):
-                await run.wait()
+    async with heard([str(UP)], {**os.environ, "TMPDIR": str(folder), **environment}) as run:
+        yield run
 
 
 async def said_until(run: trio.Process, end: str) -> str:
