@@ -9,7 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # How long a draw or an example takes says nothing on a machine that others use, too.
-settings.register_profile("krt", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("krt", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+# The search for examples that no run has seen is asked for by --hypothesis-profile=search: what it finds is a finding
+# of today, and not of the change that somebody wants to land.
+settings.register_profile("search", settings.get_profile("krt"), derandomize=False, max_examples=2000)
 settings.load_profile("krt")
 
 _HANDLERS = {

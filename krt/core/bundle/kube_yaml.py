@@ -74,7 +74,7 @@ def _value(line: int, part: str) -> object:
 def _yaml(line: int, part: str) -> object:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        node = node_of(yaml.parse(part, Loader=loader))
+        node = node_of(part, yaml.parse(part, Loader=loader))
         return None if node is None else value_of_node(node)
     except YamlInvalid as error:
         raise error.after(line) from None

@@ -4,6 +4,7 @@ An alias is a copy of the node that it stands for, with the same parts. So each 
 aliases expanded, before anything of it is built: a few lines of aliases can expand to gigabytes.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,8 @@ from yaml.events import (
 MOST_DEPTH = 100  # levels; the schema of a large CRD has about 40
 MOST_VALUES = 200_000  # keys included, aliases expanded
 MOST_TEXT = 8 * 1024 * 1024  # characters, aliases expanded
+
+_TAG_WITH_COMMA = re.compile(r"(?:&\S+\s+)?!(?!<)\S*?,")  # at the beginning of a node; `!<…>` may hold a comma
 
 
 class YamlInvalid(ValueError):
@@ -73,15 +76,30 @@ class YamlNode:
             raise YamlInvalid(f"it is nested deeper than {MOST_DEPTH} levels", part.line)
 
 
-def node_of(events: Iterator[Any]) -> YamlNode | None:
-    """The node of the only document; None if there is none. Raises YamlInvalid, and what the parser raises."""
+def node_of(text: str, events: Iterator[Any]) -> YamlNode | None:
+    """The node of the only document of this text; None if there is none.
+
+    Raises YamlInvalid, and what the parser raises.
+    """
     composed: YamlNode | None = None
-    for event in events:
+    checked = _clear(text, events)
+    for event in checked:
         if isinstance(event, ScalarEvent | AliasEvent | CollectionStartEvent):
-            composed = _composed(event, events)
+            composed = _composed(event, checked)
         elif isinstance(event, DocumentEndEvent):
-            _check_end(events)
+            _check_end(checked)
     return composed
+
+
+def _clear(text: str, events: Iterator[Any]) -> Iterator[Any]:
+    """The events, if no tag touches a comma: to Go's reader the comma is part of the tag, to PyYAML it is not.
+
+    Raises YamlInvalid for such a tag.
+    """
+    for event in events:
+        if getattr(event, "tag", None) and _TAG_WITH_COMMA.match(text, event.start_mark.index):
+            raise YamlInvalid("a tag touches a comma: put a space between", event.start_mark.line + 1)
+        yield event
 
 
 def _check_end(events: Iterator[Any]) -> None:

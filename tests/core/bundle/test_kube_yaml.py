@@ -43,8 +43,9 @@ TAGGED = """
 !!binary aGk=|!!binary 'a b'|!custom 5|!custom y|!!set x|! y|! 'y'|! 5|!!map x|!!timestamp x|!!timestamp 2001-01-01
 """
 WORDS = [*PLAIN.split(), *TAGGED.strip().replace("\n", "|").split("|")]
-# Read by Go, refused by krt: a time with a tag, a text that is no UTF-8; and `[a:]`, which libyaml refuses.
-STRICTER = re.compile(r"!!timestamp|!!binary|:[],}]")
+# Read by Go, refused by krt: a time with a tag, a text that is no UTF-8, a tag that touches a comma; and `[a:]`,
+# which libyaml refuses.
+STRICTER = re.compile(r"!!timestamp|!!binary|:[],}]|![^\s<]*,")
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -63,7 +64,9 @@ def compare(kubeyaml: KubeYaml, text: str, *, may_refuse: bool = False) -> None:
     except YamlInvalid:
         assert may_refuse or theirs.is_refused_strictly or STRICTER.search(text), (text, theirs)
         return
-    assert not theirs.is_refused, (text, theirs, ours)
+    if theirs.is_refused:  # kubectl reads JSON by another reader, which takes a tab in front
+        assert ours == [json.loads(text)], (text, theirs, ours)
+        return
     # As text, for True equals 1; Go sorts keys.
     wanted = [] if theirs.value is None else [theirs.value]
     assert json.dumps(ours, sort_keys=True) == json.dumps([*map(whole, wanted)], sort_keys=True), text
@@ -189,6 +192,8 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
         ("a: !!timestamp 2001-01-01", "line 1: the tag !!timestamp: put the time in quotes, without a tag"),
         ("b: !!binary /w==", "line 1: a value with the tag !!binary is no base64 of a text in UTF-8"),
         ('x: 1\n---\n{"a": 1, "a": 2}', "line 3: a key stands twice in one mapping"),
+        ("a: [!!str, b]", "line 1: a tag touches a comma: put a space between"),
+        ("\u00e9: b\na: {b: &c !!str, d: e}", "line 2: a tag touches a comma: put a space between"),
         ('{"a": NaN}', "line 1: NaN and Infinity are no JSON"),
         ('{"a": 1e999}', "line 1: a number is too large"),
         ('{"a": "\\ud800"}', "line 1: a text holds half a surrogate pair"),
