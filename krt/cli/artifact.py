@@ -21,7 +21,7 @@ from krt.output import say, tell
 from krt.proxies import Proxies, proxies_of
 from krt.settings.values import duration
 from krt.sources.docker_config import MOST_BYTES, DockerConfig, DockerConfigInvalid, RegistryLogin
-from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
+from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable, SourceUntrusted
 from krt.sources.folder import read_folder
 from krt.sources.push import push
 from krt.sources.reference import RegistryReference, parse_reference
@@ -100,6 +100,8 @@ async def _pushed(task: _Task, proxies: Proxies) -> str:
         return f"{task.reference.host} has not taken the bundle within {task.timeout_seconds:g} s (--timeout)"
     except SourceDenied as error:
         return f"{error}{task.note}"
+    except SourceUntrusted as error:
+        return f"{error} (see --ca-file)"
     except (SourceRefused, SourceUnavailable) as error:
         return str(error)
     return ""

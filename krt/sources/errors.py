@@ -7,6 +7,10 @@ class SourceRefused(KrtError):
     """The source has no such bundle, or one that krt does not take. No retry helps."""
 
 
+class SourceUntrusted(SourceRefused):
+    """No authority that krt trusts has signed the server's certificate."""
+
+
 class SourceDenied(KrtError):
     """The source does not let these credentials do this: 401 or 403."""
 

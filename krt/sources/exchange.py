@@ -8,7 +8,7 @@ import httpx
 import trio
 
 from krt.http import bounded_body, cause_of
-from krt.sources.errors import SourceRefused, SourceUnavailable
+from krt.sources.errors import SourceRefused, SourceUnavailable, SourceUntrusted
 from krt.sources.way import watched
 
 SECONDS = 120.0  # for one call with its body
@@ -60,8 +60,7 @@ def _unreachable(error: httpx.TransportError, url: httpx.URL) -> SourceRefused |
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            problem = f"the certificate of {url.host} is not trusted: {cause.verify_message} (see --ca-file)"
-            return SourceRefused(problem)
+            return SourceUntrusted(f"the certificate of {url.host} is not trusted: {cause.verify_message}")
         cause = cause.__cause__ or cause.__context__
     return SourceUnavailable(f"{url.host} cannot be reached ({cause_of(error) or type(error).__name__})")
 

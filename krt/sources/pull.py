@@ -40,10 +40,15 @@ async def resolve(registry: Registry, reference: RegistryReference) -> tuple[str
 async def pull(registry: Registry, reference: RegistryReference) -> PulledBundle:
     """The files of the image. Raises SourceRefused, SourceDenied and SourceUnavailable."""
     digest, manifest = await resolve(registry, reference)
+    return PulledBundle(digest, await read_image(registry, reference, manifest))
+
+
+async def read_image(registry: Registry, reference: RegistryReference, manifest: bytes) -> FileTree:
+    """The files of the image that the manifest of the reference means. Raises as `pull` does."""
     try:
         layers = await _layers(registry, reference, manifest)
         blobs = [await _blob(registry, reference, layer) for layer in layers.layers]
-        return PulledBundle(digest, await trio.to_thread.run_sync(tree_of, blobs))
+        return await trio.to_thread.run_sync(tree_of, blobs)
     except BundleInvalid as error:
         raise SourceRefused(f"{reference}: {error}") from None
 

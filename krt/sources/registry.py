@@ -23,7 +23,7 @@ from krt.sources.way import check_url
 
 _MOST_REDIRECTS = 5
 _MOST_WAIT_SECONDS = 300.0  # of Retry-After that is obeyed
-_MOST_ATTEMPTS = 4
+MOST_ATTEMPTS = 4
 _PAUSE_SECONDS = 1.0
 
 
@@ -34,12 +34,18 @@ class Registry:
     """
 
     def __init__(
-        self, http: httpx.AsyncClient, reference: RegistryReference, login: RegistryLogin | None, base: httpx.URL
+        self,
+        http: httpx.AsyncClient,
+        reference: RegistryReference,
+        login: RegistryLogin | None,
+        base: httpx.URL,
+        attempts: int,
     ) -> None:
         self._http = http
         self._reference = reference
         self._login = login
         self._base = base
+        self._attempts = attempts
         self._authorization: RegistryToken | None = None
 
     async def call(
@@ -54,14 +60,15 @@ class Registry:
     ) -> RegistryAnswer:
         """One call; `path` is below the repository, or a URL that the registry itself gave.
 
-        `actions` is the scope of the token. 429, 5xx and lost connections are tried again, each time after Retry-After.
+        `actions` is the scope of the token. 429, 5xx and lost connections are tried
+        again as often as the registry was opened for, each time after Retry-After.
         """
         url = self._base.join(path)
-        for attempt in range(1, _MOST_ATTEMPTS + 1):
+        for attempt in range(1, self._attempts + 1):
             try:
                 return await self._attempt(method, url, most_bytes, actions, headers, content)
             except SourceUnavailable as error:
-                if attempt == _MOST_ATTEMPTS or error.retry_after_seconds > _MOST_WAIT_SECONDS:
+                if attempt == self._attempts or error.retry_after_seconds > _MOST_WAIT_SECONDS:
                     raise
                 await trio.sleep(error.retry_after_seconds or _PAUSE_SECONDS * attempt)
         raise AssertionError("the last attempt returns or raises")
@@ -150,17 +157,25 @@ def client_for(verify: ssl.SSLContext, proxies: Proxies) -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def open_registry(
-    reference: RegistryReference, login: RegistryLogin | None, *, verify: ssl.SSLContext, proxies: Proxies
+    reference: RegistryReference,
+    login: RegistryLogin | None,
+    *,
+    verify: ssl.SSLContext,
+    proxies: Proxies,
+    attempts: int = MOST_ATTEMPTS,
 ) -> AsyncIterator[Registry]:
-    """The registry of a reference. `verify` is the TLS context, also for https:// proxies. Raises SourceRefused."""
+    """The registry of a reference. `verify` is the TLS context, also for https:// proxies. Raises SourceRefused.
+
+    Each call is tried so many times; a caller that tries again by itself gives 1.
+    """
     async with client_for(verify, proxies) as http:
-        yield Registry(http, reference, login, await base_of(http, reference))
+        yield Registry(http, reference, login, await base_of(http, reference), attempts)
 
 
 async def base_of(http: httpx.AsyncClient, reference: RegistryReference) -> httpx.URL:
     """The URL of the repository: https, and plain http for a registry of this machine that speaks no TLS."""
     if is_link_local(reference.api_host.rsplit(":", 1)[0]):
-        raise SourceRefused(f"{reference.host} is a link-local address, which no registry has")
+        raise SourceRefused(f"{reference.host} is a link-local address, which krt never calls")
     secure = httpx.URL(f"https://{reference.api_host}/v2/{reference.path}/")
     if not is_loopback(secure):
         return secure

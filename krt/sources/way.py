@@ -1,18 +1,33 @@
-"""Which URLs a source may call: https, or plain http on this machine, and no link-local address behind any name."""
+"""How sources are reached, and which URLs krt calls for them: https, or plain http on this machine.
+
+No link-local address is called, whatever name it is behind.
+"""
+
+import ssl
+from dataclasses import dataclass
 
 import httpx
 
+from krt.proxies import Proxies
 from krt.sources.errors import SourceRefused
 from krt.sources.reference import is_link_local, is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How sources are reached: `verify` is the TLS context, also for https:// proxies."""
+
+    verify: ssl.SSLContext
+    proxies: Proxies
 
 
 def check_url(url: httpx.URL, *, may_be_plain: bool) -> None:
     """Raises SourceRefused. `may_be_plain` allows http to this machine."""
     if is_link_local(url.host):
-        raise SourceRefused(f"{url.host} is a link-local address, which no registry has")
+        raise SourceRefused(f"{url.host} is a link-local address, which krt never calls")
     if url.scheme == "https" or (url.scheme == "http" and may_be_plain and is_loopback(url)):
         return
-    raise SourceRefused(f"a registry leads to a URL of {url.host or 'no host'} that is not https")
+    raise SourceRefused(f"a URL of {url.host or 'no host'} is not https, and krt does not call it")
 
 
 async def watched(event: str, info: dict[str, object]) -> None:
@@ -26,4 +41,4 @@ async def watched(event: str, info: dict[str, object]) -> None:
     address = stream.get_extra_info("server_addr")  # type: ignore[attr-defined]  # httpcore.AsyncNetworkStream
     if address and is_link_local(str(address[0])):
         await stream.aclose()  # type: ignore[attr-defined]
-        raise SourceRefused("a registry's name leads to a link-local address")
+        raise SourceRefused("the server's name leads to a link-local address, which krt never calls")

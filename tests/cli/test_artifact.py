@@ -128,6 +128,7 @@ async def test_a_registry_with_tls_needs_its_authority(folder: Path, registry: R
         ended = pushed(folder, reference)
         assert (ended.code, ended.out) == (1, "")
         assert ended.err.startswith("krt: the certificate of 127.0.0.1 is not trusted: ")
+        assert ended.err.endswith(" (see --ca-file)\n")
         assert pushed(folder, reference, "--ca-file", str(server.ca_file)).code == 0
         assert pushed(folder, reference, SSL_CERT_FILE=str(server.ca_file)).code == 0
         assert (await pulled(reference, verify=trusting(server))).digest == DIGEST

@@ -77,7 +77,6 @@ async def test_a_body_without_end_is_cut(hostile: HostileRegistry) -> None:
 
 async def test_silence_is_cut(hostile: HostileRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "SECONDS", slack(0.2))
-    monkeypatch.setattr(registry, "_MOST_ATTEMPTS", 1)
     monkeypatch.setattr(exchange, "MOST_REFUSAL_BYTES", 2**40)
     hostile.replies[f"{MANIFESTS}/main"] = Reply(404, body=b"x", is_endless=True)
     assert "127.0.0.1 did not answer within" in await refusal(hostile)
@@ -230,12 +229,12 @@ async def test_basic_authentication(hostile: HostileRegistry) -> None:
 @pytest.mark.parametrize(
     ("realm", "said"),
     [
-        ("http://example.com/token", "a registry leads to a URL of example.com that is not https"),
-        ("https://169.254.169.254/token", "169.254.169.254 is a link-local address, which no registry has"),
-        ("https://[fe80::1]/token", "fe80::1 is a link-local address, which no registry has"),
-        ("http://[::ffff:169.254.169.254]/", "::ffff:169.254.169.254 is a link-local address, which no registry has"),
-        ("file:///etc/passwd", "a registry leads to a URL of no host that is not https"),
-        ("/token", "a registry leads to a URL of no host that is not https"),
+        ("http://example.com/token", "a URL of example.com is not https, and krt does not call it"),
+        ("https://169.254.169.254/token", "169.254.169.254 is a link-local address, which krt never calls"),
+        ("https://[fe80::1]/token", "fe80::1 is a link-local address, which krt never calls"),
+        ("http://[::ffff:169.254.169.254]/", "::ffff:169.254.169.254 is a link-local address, which krt never calls"),
+        ("file:///etc/passwd", "a URL of no host is not https, and krt does not call it"),
+        ("/token", "a URL of no host is not https, and krt does not call it"),
     ],
 )
 async def test_a_login_goes_to_no_such_token_service(hostile: HostileRegistry, realm: str, said: str) -> None:
@@ -276,10 +275,10 @@ async def test_a_redirect_to_another_host_gets_no_token(hostile: HostileRegistry
 @pytest.mark.parametrize(
     ("location", "said"),
     [
-        ("http://169.254.169.254/latest/meta-data", "169.254.169.254 is a link-local address, which no registry has"),
-        ("http://example.com/", "a registry leads to a URL of example.com that is not https"),
-        ("file:///etc/passwd", "a registry leads to a URL of no host that is not https"),
-        ("http://[", "a registry leads to a URL of %5b that is not https"),
+        ("http://169.254.169.254/latest/meta-data", "169.254.169.254 is a link-local address, which krt never calls"),
+        ("http://example.com/", "a URL of example.com is not https, and krt does not call it"),
+        ("file:///etc/passwd", "a URL of no host is not https, and krt does not call it"),
+        ("http://[", "a URL of %5b is not https, and krt does not call it"),
         ("?again", "HOST redirects more than 5 times"),
     ],
 )
@@ -294,14 +293,14 @@ async def test_a_name_that_leads_to_a_link_local_address_is_not_called(
     """The address of the connection counts, whatever the name is. Seen to fail without the trace of `watched`."""
     monkeypatch.setattr("krt.sources.way.is_link_local", lambda host: host == "127.0.0.1")
     monkeypatch.setattr("krt.sources.registry.is_link_local", lambda _: False)
-    with pytest.raises(SourceRefused, match="a registry's name leads to a link-local address"):
+    with pytest.raises(SourceRefused, match="the server's name leads to a link-local address, which krt never calls"):
         await pulled(f"localhost:{hostile.host.rpartition(':')[2]}/acme/bundle:main")
     assert hostile.asked == []
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "169.254.169.254:5000", "[fe80::1]:5000"])
 async def test_a_link_local_registry_is_none(host: str) -> None:
-    with pytest.raises(SourceRefused, match="is a link-local address, which no registry has"):
+    with pytest.raises(SourceRefused, match="is a link-local address, which krt never calls"):
         await pulled(f"{host}/acme/bundle:main")
 
 

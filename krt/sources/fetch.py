@@ -1,0 +1,48 @@
+"""Fetches the content of a Bundle, whatever its source: the port of the controller."""
+
+import trio
+
+from krt.core.rukpak.source import BundleSource, ImageSource
+from krt.sources.access import SourceAccess
+from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
+from krt.sources.fetched import FetchedBundle
+from krt.sources.image_source import fetch_image
+from krt.sources.kept import BundleCache
+from krt.sources.way import Way
+
+AT_ONCE = 2  # a bundle under way has up to 64 MiB packed and 64 MiB unpacked
+SECONDS = 300.0
+
+
+class Fetcher:
+    """Fetches bundles, two at a time, and keeps them in memory within a bound."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._kept = BundleCache()
+        self._turns = trio.CapacityLimiter(AT_ONCE)
+
+    async def fetch(self, source: BundleSource, pinned: str, access: SourceAccess) -> FetchedBundle:
+        """The files of the source.
+
+        `pinned` is what `FetchedBundle.resolved` was before, or its digest or commit alone: exactly that content is
+        fetched, whatever tag or branch the source names. "" takes what the source has now.
+
+        Raises SourceRefused, whose sentence is for the Bundle's condition, and SourceUnavailable, if a retry may help:
+        not before its `retry_after_seconds`.
+        """
+        async with self._turns:
+            try:
+                with trio.fail_after(SECONDS):
+                    found = await self._fetched(source, pinned, access)
+            except trio.TooSlowError:
+                raise SourceUnavailable(f"the source has not sent the bundle within {SECONDS:g} s") from None
+            except SourceDenied as error:
+                raise SourceRefused(str(error)) from None
+        self._kept.put(found)
+        return found
+
+    async def _fetched(self, source: BundleSource, pinned: str, access: SourceAccess) -> FetchedBundle:
+        if isinstance(source, ImageSource):
+            return await fetch_image(source, pinned, access, self._way, self._kept)
+        raise SourceRefused("this krt fetches images only")

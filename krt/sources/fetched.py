@@ -1,0 +1,27 @@
+"""A bundle that was fetched, and where bundles that were fetched before can be found."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from krt.core.bundle.tree import FileTree
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedBundle:
+    """The files of a bundle, and what names exactly these files.
+
+    `resolved` pins the content: given back as `pinned`, it fetches these files or none. It is `name@sha256:…` of an
+    image. `content_url` names source and content in one line, such as `oci://name@sha256:…`, and holds no credentials.
+    """
+
+    resolved: str
+    content_url: str
+    files: FileTree
+
+
+class Kept(Protocol):
+    """Bundles by their `content_url`."""
+
+    def get(self, content_url: str) -> FetchedBundle | None:
+        """The bundle, if it was kept."""
+        ...
