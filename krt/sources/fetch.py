@@ -4,10 +4,10 @@ import trio
 
 from krt.core.rukpak.source import BundleSource, ImageSource
 from krt.sources.access import SourceAccess
+from krt.sources.cache import BundleCache
 from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
 from krt.sources.fetched import FetchedBundle
 from krt.sources.image_source import fetch_image
-from krt.sources.kept import BundleCache
 from krt.sources.way import Way
 
 AT_ONCE = 2  # a bundle under way has up to 64 MiB packed and 64 MiB unpacked
@@ -19,7 +19,7 @@ class Fetcher:
 
     def __init__(self, way: Way) -> None:
         self._way = way
-        self._kept = BundleCache()
+        self._cache = BundleCache()
         self._turns = trio.CapacityLimiter(AT_ONCE)
 
     async def fetch(self, source: BundleSource, pinned: str, access: SourceAccess) -> FetchedBundle:
@@ -39,10 +39,10 @@ class Fetcher:
                 raise SourceUnavailable(f"the source has not sent the bundle within {SECONDS:g} s") from None
             except SourceDenied as error:
                 raise SourceRefused(str(error)) from None
-        self._kept.put(found)
+        self._cache.put(found)
         return found
 
     async def _fetched(self, source: BundleSource, pinned: str, access: SourceAccess) -> FetchedBundle:
         if isinstance(source, ImageSource):
-            return await fetch_image(source, pinned, access, self._way, self._kept)
+            return await fetch_image(source, pinned, access, self._way, self._cache)
         raise SourceRefused("this krt fetches images only")

@@ -1,7 +1,6 @@
-"""A bundle that was fetched, and where bundles that were fetched before can be found."""
+"""A bundle that was fetched."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from krt.core.bundle.tree import FileTree
 
@@ -17,11 +16,3 @@ class FetchedBundle:
     resolved: str
     content_url: str
     files: FileTree
-
-
-class Kept(Protocol):
-    """Bundles by their `content_url`."""
-
-    def get(self, content_url: str) -> FetchedBundle | None:
-        """The bundle, if it was kept."""
-        ...

@@ -2,9 +2,10 @@
 
 from krt.core.rukpak.source import ImageSource
 from krt.sources.access import SourceAccess
+from krt.sources.cache import BundleCache
 from krt.sources.docker_config import DockerConfig, DockerConfigInvalid, RegistryLogin
 from krt.sources.errors import SourceRefused
-from krt.sources.fetched import FetchedBundle, Kept
+from krt.sources.fetched import FetchedBundle
 from krt.sources.pull import read_image, resolve
 from krt.sources.reference import RegistryReference, parse_reference
 from krt.sources.registry import open_registry
@@ -13,21 +14,23 @@ from krt.sources.way import Way
 _KEY = ".dockerconfigjson"
 
 
-async def fetch_image(source: ImageSource, pinned: str, access: SourceAccess, way: Way, kept: Kept) -> FetchedBundle:
+async def fetch_image(
+    source: ImageSource, pinned: str, access: SourceAccess, way: Way, cache: BundleCache
+) -> FetchedBundle:
     """The image's files. `pinned` is `sha256:…` or `name@sha256:…`, or "" for what the reference says.
 
     Raises SourceRefused, SourceDenied and SourceUnavailable.
     """
     named = parse_reference(source.ref)
     digest = pinned.rpartition("@")[2] or named.digest
-    if digest and (found := kept.get(_url(named, digest))):
+    if digest and (found := cache.get(_url(named, digest))):
         return found
     wanted = parse_reference(f"{named.name}@{digest}") if digest else named
     login = await _login(source.pull_secret, wanted.host, access)
     async with open_registry(wanted, login, verify=way.verify, proxies=way.proxies, attempts=1) as registry:
         digest, manifest = await resolve(registry, wanted)
         url = _url(wanted, digest)
-        if found := kept.get(url):
+        if found := cache.get(url):
             return found
         return FetchedBundle(f"{wanted.name}@{digest}", url, await read_image(registry, wanted, manifest))
 

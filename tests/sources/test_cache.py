@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from krt.core.bundle.tree import FileTree
+from krt.sources.cache import BundleCache, size_of
 from krt.sources.fetched import FetchedBundle
-from krt.sources.kept import BundleCache, size_of
 
 
 def bundle(name: str, size: int) -> FetchedBundle:
