@@ -99,9 +99,19 @@ def decide_write(publication: Publication, live: Mapping[str, object] | None, *,
         return Refuse(reason)
     if live is not None and _holds(live, publication.bundle):
         return AsItIs()
-    pending = Pending(publication.bundle.digest, change, publication.targets)
+    pending = Pending(publication.bundle.digest, change, _to_restart(publication, live))
     is_listed = bool(pending.targets) or bool(text_at(live, "metadata", "annotations", RESTART_PENDING))
     return Apply(_manifest(publication, text_at(live, "metadata", "resourceVersion"), pending if is_listed else None))
+
+
+def _to_restart(publication: Publication, live: Mapping[str, object] | None) -> tuple[RestartTarget, ...]:
+    """The named targets; and if only annotations are put right, those that the list still owes a restart."""
+    try:
+        pending = read_pending(live) if live is not None and _has_data(live, publication.bundle) else None
+    except ValueError:
+        pending = None
+    owed = pending.targets if pending and pending.digest == publication.bundle.digest else ()
+    return tuple(dict.fromkeys((*publication.targets, *owed)))[:MOST_TARGETS]
 
 
 def _holds(live: Mapping[str, object], bundle: Bundle) -> bool:

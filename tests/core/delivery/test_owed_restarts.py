@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from krt.core.delivery.bundle_restart import restart_patch
@@ -204,6 +204,7 @@ EVENTS = st.one_of(
 
 
 @given(st.lists(EVENTS, max_size=8), st.sampled_from([ONE, TWO]))
+@example([("run", b"one", (A, B), 1), ("edit", "digest"), ("run", b"one", (A,), 1)], ONE)
 def test_whatever_happened_a_run_that_ends_well_has_restarted_what_the_change_named(
     events: list[Any], last: Any
 ) -> None:
