@@ -41,6 +41,12 @@ def text_at(body: object, *path: str) -> str:
     return found if isinstance(found, str) else ""
 
 
+def mapping_at(body: object, *path: str) -> Mapping[str, object]:
+    """The mapping at the path; empty if there is none."""
+    found = field_at(body, *path)
+    return found if isinstance(found, Mapping) else {}
+
+
 def number_at(body: object, *path: str) -> int | None:
     """The whole number at the path; None if there is none."""
     found = field_at(body, *path)

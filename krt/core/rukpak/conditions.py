@@ -1,0 +1,68 @@
+"""The conditions and the source in a status, as the API server stores them. Pure.
+
+Types and reasons are RukPak's (operator-framework/rukpak v0.12, api/v1alpha1). Healthy is krt's own: a job needs it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from krt.core.kube.fields import items_at, text_at
+from krt.core.reason import readable
+
+UNPACKED = "Unpacked"
+HAS_VALID_BUNDLE, INSTALLED, HEALTHY = "HasValidBundle", "Installed", "Healthy"
+TYPES = (UNPACKED, HAS_VALID_BUNDLE, INSTALLED, HEALTHY)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One condition as krt wants it. `holds` None is the status Unknown."""
+
+    type: str
+    holds: bool | None
+    reason: str
+    message: str = ""
+
+    @property
+    def status(self) -> str:
+        """The field `status`: True, False or Unknown."""
+        return "Unknown" if self.holds is None else str(self.holds)
+
+
+def with_verdicts(
+    status: Mapping[str, object], verdicts: Iterable[Verdict], generation: int, now: datetime
+) -> list[Mapping[str, object]]:
+    """The conditions of `status` with these in the place of those of their types, in the order of TYPES.
+
+    A condition keeps the time of its last transition as long as its status stays the same.
+    """
+    found = {text_at(each, "type"): each for each in items_at(status, "conditions")}
+    for verdict in verdicts:
+        found[verdict.type] = _condition(found.get(verdict.type, {}), verdict, generation, now)
+    known = [found.pop(kind) for kind in TYPES if kind in found]
+    return [*known, *found.values()]
+
+
+def resolved_source(source: Mapping[str, object], resolved: str) -> dict[str, object]:
+    """`status.resolvedSource`: the source with an image's digest or a commit in the place of a tag or branch (R6)."""
+    kind = text_at(source, "type")
+    found = source.get(kind)
+    if kind == "image" and isinstance(found, Mapping):
+        return {"type": kind, kind: {**found, "ref": resolved}}
+    if kind == "git" and isinstance(found, Mapping):
+        return {"type": kind, kind: {**found, "ref": {"commit": resolved}}}
+    return {"type": kind, **({kind: found} if found is not None else {})}
+
+
+def _condition(before: Mapping[str, object], verdict: Verdict, generation: int, now: datetime) -> Mapping[str, object]:
+    is_same = text_at(before, "status") == verdict.status
+    since = text_at(before, "lastTransitionTime") if is_same else ""
+    return {
+        "type": verdict.type,
+        "status": verdict.status,
+        "reason": verdict.reason,
+        "message": readable(verdict.message),
+        "observedGeneration": generation,
+        "lastTransitionTime": since or f"{now:%Y-%m-%dT%H:%M:%SZ}",
+    }
