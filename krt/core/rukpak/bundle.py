@@ -8,7 +8,7 @@ from krt.core.rukpak.names import CLASSES, OWNER_NAME
 
 
 @dataclass(frozen=True, slots=True)
-class Bundle:
+class RukpakBundle:
     """One Bundle. `source` is `spec.source` as it stands there, `owner` the uid of its BundleDeployment, "" if none.
 
     `status` is the whole status as it was written last; empty if there is none.
@@ -41,7 +41,7 @@ class Bundle:
         return text_at(self.status, "contentURL")
 
 
-def read_bundle(body: Mapping[str, object]) -> Bundle:
+def read_bundle(body: Mapping[str, object]) -> RukpakBundle:
     """The Bundle of a body. Fields of a wrong type count as absent."""
     owners = (each for each in items_at(body, "metadata", "ownerReferences") if each.get("controller") is True)
     return Bundle(

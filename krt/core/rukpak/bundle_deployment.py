@@ -46,7 +46,7 @@ class BundleDeployment:
 
     @property
     def active_content(self) -> str:
-        """The content that is installed, as `Bundle.pinned` names it; "" if none is."""
+        """The content that is installed, as `RukpakBundle.pinned` names it; "" if none is."""
         return pinned_by(self.status)
 
     @property
