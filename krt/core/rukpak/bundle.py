@@ -44,7 +44,7 @@ class RukpakBundle:
 def read_bundle(body: Mapping[str, object]) -> RukpakBundle:
     """The Bundle of a body. Fields of a wrong type count as absent."""
     owners = (each for each in items_at(body, "metadata", "ownerReferences") if each.get("controller") is True)
-    return Bundle(
+    return RukpakBundle(
         name=text_at(body, "metadata", "name"),
         uid=text_at(body, "metadata", "uid"),
         version=text_at(body, "metadata", "resourceVersion"),

@@ -16,7 +16,7 @@ TYPES = (UNPACKED, HAS_VALID_BUNDLE, INSTALLED, HEALTHY)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StatedCondition:
     """One condition as krt wants it. `holds` None is the status Unknown."""
 
     type: str
@@ -30,16 +30,16 @@ class Verdict:
         return "Unknown" if self.holds is None else str(self.holds)
 
 
-def with_verdicts(
-    status: Mapping[str, object], verdicts: Iterable[Verdict], generation: int, now: datetime
+def with_conditions(
+    status: Mapping[str, object], stated: Iterable[StatedCondition], generation: int, now: datetime
 ) -> list[Mapping[str, object]]:
     """The conditions of `status` with these in the place of those of their types, in the order of TYPES.
 
     A condition keeps the time of its last transition as long as its status stays the same.
     """
     found = {text_at(each, "type"): each for each in items_at(status, "conditions")}
-    for verdict in verdicts:
-        found[verdict.type] = _condition(found.get(verdict.type, {}), verdict, generation, now)
+    for each in stated:
+        found[each.type] = _condition(found.get(each.type, {}), each, generation, now)
     known = [found.pop(kind) for kind in TYPES if kind in found]
     return [*known, *found.values()]
 
@@ -55,14 +55,16 @@ def resolved_source(source: Mapping[str, object], resolved: str) -> dict[str, ob
     return {"type": kind, **({kind: found} if found is not None else {})}
 
 
-def _condition(before: Mapping[str, object], verdict: Verdict, generation: int, now: datetime) -> Mapping[str, object]:
-    is_same = text_at(before, "status") == verdict.status
+def _condition(
+    before: Mapping[str, object], each: StatedCondition, generation: int, now: datetime
+) -> Mapping[str, object]:
+    is_same = text_at(before, "status") == each.status
     since = text_at(before, "lastTransitionTime") if is_same else ""
     return {
-        "type": verdict.type,
-        "status": verdict.status,
-        "reason": verdict.reason,
-        "message": readable(verdict.message),
+        "type": each.type,
+        "status": each.status,
+        "reason": each.reason,
+        "message": readable(each.message),
         "observedGeneration": generation,
         "lastTransitionTime": since or f"{now:%Y-%m-%dT%H:%M:%SZ}",
     }

@@ -8,7 +8,7 @@ import pytest
 from krt.core.kube.manifest import read_manifest
 from krt.core.rukpak.bundle import read_bundle
 from krt.core.rukpak.bundle_deployment import read_bundle_deployment
-from krt.core.rukpak.conditions import Verdict, resolved_source, with_verdicts
+from krt.core.rukpak.conditions import StatedCondition, resolved_source, with_conditions
 from krt.core.rukpak.template import bundle_name, bundle_of, installed
 from tests.core.rukpak.documents import IMAGE, PINNED, deployment
 
@@ -106,9 +106,9 @@ def test_the_resolved_source_has_the_digest_or_the_commit_in_the_place_of_a_name
 
 
 def test_a_condition_keeps_the_time_of_its_transition_while_its_status_stays() -> None:
-    first = with_verdicts({}, [Verdict("Installed", True, "InstallationSucceeded", "ok")], 1, NOW)
+    first = with_conditions({}, [StatedCondition("Installed", True, "InstallationSucceeded", "ok")], 1, NOW)
     later = NOW + timedelta(minutes=5)
-    same = with_verdicts({"conditions": first}, [Verdict("Installed", True, "Again", "still")], 2, later)
+    same = with_conditions({"conditions": first}, [StatedCondition("Installed", True, "Again", "still")], 2, later)
     assert same == [
         {
             "type": "Installed",
@@ -119,14 +119,14 @@ def test_a_condition_keeps_the_time_of_its_transition_while_its_status_stays() -
             "lastTransitionTime": "2026-11-29T20:00:00Z",
         }
     ]
-    changed = with_verdicts({"conditions": same}, [Verdict("Installed", False, "InstallFailed")], 2, later)
+    changed = with_conditions({"conditions": same}, [StatedCondition("Installed", False, "InstallFailed")], 2, later)
     assert changed[0]["lastTransitionTime"] == "2026-11-29T20:05:00Z"
 
 
 def test_conditions_of_others_stay_and_krts_stand_in_their_order() -> None:
     foreign = {"type": "Seen", "status": "True"}
-    verdicts = [Verdict("Healthy", None, "Waiting"), Verdict("HasValidBundle", True, "UnpackSuccessful")]
-    found = with_verdicts({"conditions": [foreign]}, verdicts, 1, NOW)
+    stated = [StatedCondition("Healthy", None, "Waiting"), StatedCondition("HasValidBundle", True, "UnpackSuccessful")]
+    found = with_conditions({"conditions": [foreign]}, stated, 1, NOW)
     assert [(each["type"], each["status"]) for each in found] == [
         ("HasValidBundle", "True"),
         ("Healthy", "Unknown"),
