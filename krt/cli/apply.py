@@ -27,7 +27,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     module = parser.add_argument_group("module")
     module.add_argument("--module", metavar="MODULE", required=True, help=f"the module: {MODULE}")
     module.add_argument("--inputs", metavar="FILE", required=True, help="the module's inputs, a YAML file")
-    module.add_argument("--state-instance", metavar="NAME", help="the name of this instance, for its state record")
+    module.add_argument(
+        "--state-instance",
+        metavar="NAME",
+        help="the name of this instance, for its state record; in small letters (default: the record is latest.json)",
+    )
     runtime = parser.add_argument_group("runtime")
     runtime.add_argument(
         "--env", metavar="NAME", help="keep state in ~/.hybridops/envs/NAME/state (or the variable HYOPS_ENV)"
@@ -60,9 +64,9 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
     instance = collect(problems, lambda: parse_instance(given)) if given is not None else ""
     before = len(problems)
     inputs = collect(problems, lambda: _inputs(args.inputs))
-    folder = (root or Path()) / "state"
+    folder = root / "state" if root else None
     found = checked(inputs, folder, problems, is_removal=is_removal) if len(problems) == before else None
-    if found is None or root is None or instance is None or problems:
+    if found is None or folder is None or instance is None or problems:
         raise SettingsInvalid(tuple(problems))
     reference = StateReference(MODULE, instance)
     return Order(

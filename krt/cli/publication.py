@@ -1,6 +1,7 @@
 """One run of publishing or unpublishing, as the inputs ask for it: everything that can be checked without a cluster."""
 
 import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +17,16 @@ from krt.files import FileUnusable, read_file
 
 T = TypeVar("T")
 
+MISSING, IS_DIRECTORY = "does not exist", "is a directory"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """One run. `command` is its name, as in `krt apply`.
 
     `kubeconfig` is the path, or several with `os.pathsep` between them; None: the pod's own account. `given_as` is the
-    input that gave it. `has_cluster` is False if the kubeconfig is gone, and with it the cluster. Without `state` no
-    record is read or written.
+    input that gave it. `has_cluster` is False if the kubeconfig is gone, and with it the cluster. `ensuring` is that of
+    `Publishing`. Without `state` no record is read or written.
     """
 
     command: str
@@ -34,6 +37,7 @@ class Order:
     is_dry_run: bool = False
     has_cluster: bool = True
     ensure_namespace: bool = True
+    ensuring: str = "set inputs.ensure_namespace: true"
     timeout_seconds: float = 300.0
     state: StateFile | None = None
     reference: StateReference = StateReference(MODULE)
@@ -61,10 +65,9 @@ def expanded(path: str) -> Path:
 def read_bundle(key: str, path: str) -> Bundle:
     """The file's content under this key. Raises ValueError with a sentence of the module's."""
     file = expanded(path)
-    if not file.exists():
-        raise ValueError(NO_FILE.format(path=file))
-    if file.is_dir():
-        raise ValueError(A_DIRECTORY.format(path=file))
+    problem = _why_unusable(file)
+    if problem in {MISSING, IS_DIRECTORY}:
+        raise ValueError((NO_FILE if problem == MISSING else A_DIRECTORY).format(path=file))
     try:
         size = file.stat().st_size
         if size > MOST_BYTES:
@@ -88,6 +91,20 @@ def kubeconfig_of(inputs: ModuleInputs, state_folder: Path) -> Path:
     return expanded(state_record.kubeconfig_path_of(reference, record, problem))
 
 
-def is_there(kubeconfig: Path) -> bool:
-    """Whether the kubeconfig exists: of several files, one suffices."""
-    return any(Path(each).is_file() for each in str(kubeconfig).split(os.pathsep) if each)
+def why_unusable(kubeconfig: Path) -> str:
+    """Why no file is at the kubeconfig's path: MISSING, IS_DIRECTORY or another predicate; "" if one is there.
+
+    Of several files, one suffices.
+    """
+    problems = [_why_unusable(Path(each)) for each in str(kubeconfig).split(os.pathsep) if each]
+    return "" if "" in problems else next((each for each in problems if each != MISSING), MISSING)
+
+
+def _why_unusable(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return MISSING
+    except OSError as error:  # a folder on the way that is closed to this user: the file may be there
+        return f"cannot be read ({error.strerror})"
+    return IS_DIRECTORY if stat.S_ISDIR(mode) else ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from krt.cli.publication import collect, is_there, kubeconfig_of, read_bundle
+from krt.cli.publication import MISSING, collect, kubeconfig_of, read_bundle, why_unusable
 from krt.core.delivery.module_inputs import NO_KUBECONFIG, ModuleInputs, read_inputs
 from krt.core.delivery.secret_bundle import Bundle, Publication
 from krt.errors import SettingsInvalid
@@ -25,7 +25,7 @@ class Checked:
 
 def checked(
     given: object,
-    state_folder: Path,
+    state_folder: Path | None,
     problems: list[str],
     *,
     is_removal: bool = False,
@@ -33,7 +33,8 @@ def checked(
 ) -> Checked | None:
     """The checked inputs; None if there are problems, which are added to `problems`.
 
-    For a removal the file may be missing, and so may the kubeconfig: then the cluster is gone.
+    For a removal the file may be missing, and so may the kubeconfig: then the cluster is gone. Without `state_folder`
+    no state of another module is read: why it is unknown is a problem that was told already.
     """
     before = len(problems)
     try:
@@ -43,16 +44,16 @@ def checked(
         if isinstance(given, Mapping) and not is_removal:
             _check_file_too(given, problems)
         return None
-    kubeconfig = collect(problems, lambda: kubeconfig_of(inputs, state_folder))
-    has_cluster = not looks_for_kubeconfig or (kubeconfig is not None and is_there(kubeconfig))
-    if kubeconfig and not has_cluster and not is_removal:
-        problems.append(NO_KUBECONFIG.format(path=kubeconfig))
+    kubeconfig = collect(problems, lambda: kubeconfig_of(inputs, state_folder)) if state_folder else None
+    unusable = why_unusable(kubeconfig) if kubeconfig and looks_for_kubeconfig else ""
+    if unusable and not (is_removal and unusable == MISSING):
+        problems.append(NO_KUBECONFIG.format(why=unusable, path=kubeconfig))
     key, path = inputs.bundle_key, inputs.bundle_source_path
     bundle = Bundle(key, b"") if is_removal else collect(problems, lambda: read_bundle(key, path))
     if bundle is None or kubeconfig is None or len(problems) > before:
         return None
     publication = Publication(inputs.namespace, inputs.secret_name, bundle, inputs.restart_targets)
-    return Checked(inputs, publication, kubeconfig, has_cluster)
+    return Checked(inputs, publication, kubeconfig, has_cluster=not unusable)
 
 
 def _check_file_too(given: Mapping[Any, Any], problems: list[str]) -> None:

@@ -139,6 +139,7 @@ def _publishing(
         progress,
         timeout_seconds=order.timeout_seconds,
         ensure_namespace=order.ensure_namespace,
+        ensuring=order.ensuring,
         before_write=begin,
         note=display.note,
     )

@@ -36,7 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     secret = parser.add_argument_group("Secret")
     if name == "publish":
         secret.add_argument("file", metavar="FILE", help="the file, of 1 MiB at most")
-    secret.add_argument("--namespace", metavar="NAME", required=True, help="the Secret's namespace")
+    secret.add_argument("-n", "--namespace", metavar="NAME", required=True, help="the Secret's namespace")
     secret.add_argument("--secret", metavar="NAME", required=True, help="the Secret's name")
     if name == "publish":
         _add_publishing(parser, secret)
@@ -99,6 +99,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
         is_removal=is_removal,
         is_dry_run=args.dry_run,
         ensure_namespace=not (is_removal or args.no_create_namespace),
+        ensuring="leave out --no-create-namespace",
         timeout_seconds=seconds or math.inf,
         state=StateFile(expanded(args.state).absolute()) if args.state else None,
     )
@@ -123,14 +124,17 @@ def _seconds(text: str) -> float:
 
 
 def _kubeconfig(args: argparse.Namespace, environ: Mapping[str, str]) -> Path | None:
-    """The kubeconfig as kubectl finds it. Raises ValueError if the one that is named does not exist."""
-    from krt.cli.publication import expanded, is_there
+    """The kubeconfig as kubectl finds it. Raises ValueError if there is no such file."""
+    from krt.cli.publication import MISSING, expanded, why_unusable
 
     for name, given in (("--kubeconfig", args.kubeconfig), ("KUBECONFIG", environ.get("KUBECONFIG"))):
         if given:
             path = Path(os.pathsep.join(str(expanded(each)) for each in given.split(os.pathsep) if each))
-            if not is_there(path):
-                raise ValueError(f"{name}: {path} does not exist")
+            if problem := why_unusable(path):
+                raise ValueError(f"{name}: {path} {problem}")
             return path
     path = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
-    return path if path.is_file() else None
+    problem = why_unusable(path)
+    if problem not in {"", MISSING}:
+        raise ValueError(f"{path} {problem}")
+    return None if problem else path

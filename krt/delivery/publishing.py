@@ -40,7 +40,8 @@ class Publishing:
 
     `timeout_seconds` bounds the wait for each target's rollout. `before_write` is awaited once, before the first write
     to the cluster; if it raises DeliveryFailed, nothing is written. `note` gets lines for people; it must not block or
-    raise. `change` is the id of the change, if the run makes one.
+    raise. `change` is the id of the change, if the run makes one. `ensuring` tells people how krt comes to create the
+    namespace, as the rest of a sentence.
     """
 
     publication: Publication
@@ -48,6 +49,7 @@ class Publishing:
     progress: Progress
     timeout_seconds: float = 300.0
     ensure_namespace: bool = True
+    ensuring: str = "set ensure_namespace: true"
     before_write: Callable[[], Awaitable[None]] = _nothing
     note: Callable[[str], None] = _unheard
     change: str = field(default_factory=lambda: token_hex(8))

@@ -44,10 +44,10 @@ async def write_secret(run: Publishing, live: Body | None) -> Body:
     raise DeliveryFailed(f"{run.publication} was changed by others {MOST_CONFLICTS} times in a row while krt wrote it")
 
 
-def namespace_missing(run: Publishing) -> DeliveryFailed:
+def namespace_missing(run: Publishing) -> DeliveryRefused | DeliveryFailed:
     """The error for a namespace that does not exist and that krt is not to create."""
-    hint = "create it, or let krt create it (ensure_namespace)"
-    return DeliveryFailed(f"the namespace {run.key.namespace} does not exist: {hint}")
+    sentence = f"the namespace {run.key.namespace} does not exist: create it, or {run.ensuring}"
+    return DeliveryFailed(sentence) if run.has_written else DeliveryRefused(sentence)
 
 
 async def _write(run: Publishing, manifest: Manifest, live: Body | None) -> Body:

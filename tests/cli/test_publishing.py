@@ -79,6 +79,30 @@ def test_the_state_of_another_module_is_looked_for_where_the_runtime_is(
     assert f"state is unavailable: {place}/modules/a__b/instances/c.json: No such file or directory." in problems[0]
 
 
+def test_without_a_place_of_the_state_no_word_about_a_state_in_the_working_folder(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seen to fail with a second sentence, about `state/modules/…` in the working folder."""
+    inputs = home / "inputs.yml"
+    inputs.write_text(
+        f"{{kubeconfig_state_ref: 'a/b#c', namespace: shop, secret_name: site, bundle_source_path: {inputs}}}"
+    )
+    [problem] = refused(capsys, "apply", "--module", MODULE, "--inputs", str(inputs))
+    assert problem.startswith("apply requires explicit runtime selection.")
+
+
+@pytest.mark.parametrize("command", ["apply", "destroy"])
+def test_a_folder_or_a_closed_one_is_no_missing_kubeconfig(
+    command: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seen to fail with `does not exist`, and `krt destroy` ended well without a call."""
+    inputs = home / "inputs.yml"
+    for path, problem in ((home, "is a directory"), (home / ("x" * 300), "cannot be read (File name too long)")):
+        inputs.write_text(f"{{kubeconfig_path: {path}, namespace: a, secret_name: b, bundle_source_path: {inputs}}}")
+        argv = (command, "--env", "dev", "--module", MODULE, "--inputs", str(inputs))
+        assert refused(capsys, *argv) == [f"Resolved kubeconfig_path {problem}: {path}"]
+
+
 def test_another_module_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     problems = refused(capsys, "apply", "--env", "dev", "--module", "platform/x", "--inputs", "/nowhere")
     assert problems[0] == f"--module: krt has the module {MODULE} only (found 'platform/x')"
@@ -112,6 +136,17 @@ def test_publish_names_its_own_flags_and_all_problems(home: Path, capsys: pytest
         "--restart must be KIND/NAME with the kind deployment, statefulset or daemonset (found 'web')",
         "FILE must point to an existing file: /nowhere",
     ]
+
+
+@pytest.mark.parametrize("named", ["--kubeconfig", "KUBECONFIG", ""])
+def test_a_folder_is_no_kubeconfig(named: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Seen to fail with `does not exist`."""
+    folder = home / ".kube" / "config"
+    folder.mkdir(parents=True)
+    flags = (named, str(folder)) if named.startswith("--") else ()
+    environ = {"HOME": str(home), **({named: str(folder)} if named.isupper() else {})}
+    [told] = refused(capsys, "unpublish", "-n", "shop", "--secret", "site", *flags, **environ)
+    assert told == f"{named}{': ' if named else ''}{folder} is a directory"
 
 
 def test_a_kubeconfig_that_cannot_be_used_is_told_without_its_token(

@@ -318,6 +318,20 @@ async def test_in_a_github_job_lines_are_folded_and_the_step_has_outputs(
     assert base64.b64decode((await desk.secret())["data"]["k"]) == b"one"
 
 
+@pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
+async def test_a_namespace_that_is_missing_is_told_by_the_flag_and_nothing_is_written(
+    desk: Desk, dry_run: tuple[str, ...]
+) -> None:
+    """Seen to fail with the input's name of the other command, and with exit code 1."""
+    where = ("-n", "no-such-namespace", "--secret", SECRET, "--kubeconfig", desk.inputs["kubeconfig_path"])
+    refused = await finished("publish", str(desk.bundle), *where, "--no-create-namespace", *dry_run)
+    assert refused.returncode == 2
+    hint = "the namespace no-such-namespace does not exist: create it, or leave out --no-create-namespace"
+    assert refused.stderr.splitlines()[-1] == f"krt publish: {hint}"
+    by_inputs = await desk.run("apply", *dry_run, namespace="no-such-namespace", ensure_namespace=False)
+    assert (by_inputs.code, "or set inputs.ensure_namespace: true" in by_inputs.err) == (2, True)
+
+
 async def test_publish_takes_the_files_name_as_key_and_writes_a_record_where_it_is_told(desk: Desk) -> None:
     state = desk.home / "state.json"
     where = ("--namespace", desk.namespace, "--secret", SECRET, "--state", str(state))

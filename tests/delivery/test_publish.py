@@ -111,7 +111,7 @@ async def test_a_secret_of_another_type_is_refused_and_left(runs: Runs) -> None:
 
 async def test_a_missing_namespace_is_made_unless_that_is_not_wanted(apiserver: ApiServer) -> None:
     runs = Runs(apiserver, "made-by-krt", apiserver.control_plane.kubeconfig)
-    with pytest.raises(DeliveryFailed, match=r"^the namespace made-by-krt does not exist: create it"):
+    with pytest.raises(DeliveryRefused, match=r"^the namespace made-by-krt does not exist: create it"):
         await runs.publish(b"one", ensure_namespace=False)
     await runs.publish(b"one")
     assert content_of(await runs.secret()) == b"one"

@@ -18,7 +18,7 @@ MODULE = "platform/k8s/runtime-bundle-secret"
 
 NO_FILE = "inputs.bundle_source_path must point to an existing file on the controller: {path}"
 A_DIRECTORY = "inputs.bundle_source_path must point to a file, not a directory: {path}"
-NO_KUBECONFIG = "Resolved kubeconfig_path does not exist: {path}"
+NO_KUBECONFIG = "Resolved kubeconfig_path {why}: {path}"
 
 _MOST_SECONDS = 24 * 60 * 60
 _KNOWN = (
