@@ -1,8 +1,8 @@
 """Waits between retries: exponential, with full jitter, without an end, on Trio's clock.
 
-Ours and not tenacity's or stamina's: both run on Trio, but their loops end with the first success. krt's loops lose
-and regain a connection for months and start anew after each good one. stamina also adds its jitter to the wait
-instead of spreading it over the whole wait. Only one line of arithmetic would be left to take from them.
+krt does not use tenacity or stamina: both run on Trio, but their loops end with the first success. krt's loops lose
+and regain a connection for months and start anew after each success. stamina also adds its jitter to the wait
+instead of spreading it over the whole wait. krt could take only one line of arithmetic from them.
 """
 
 import random
@@ -17,7 +17,7 @@ class Backoff:
 
     The n-th wait is random between 0 and the smaller of `most_seconds` and `first_seconds` · 2^(n-1): "full jitter"
     of https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    It is an iterator, not an async generator: after `break` nothing needs to be closed.
+    A Backoff is an iterator, not an async generator: after `break` nothing needs to be closed.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Backoff:
         self._ceiling_seconds = first_seconds
 
     def reset(self) -> None:
-        """Forget earlier failures: the next wait has the bound of the first."""
+        """Forget earlier failures: the next wait has the bound of the first one. The attempts are counted on."""
         self._ceiling_seconds = self._first_seconds
 
     def __aiter__(self) -> Self:

@@ -1,7 +1,7 @@
 """Errors that cross from one package to a sibling package. Each docstring says when the error is raised.
 
-The errors carry data; `krt/web/answers.py` alone writes the HTTP answers. If only one package and the packages above
-it meet an error, that package defines it. A bug is never a KrtError: it ends the process with its traceback.
+The errors carry data; `krt/web/answers.py` makes the answers of krt web from them. If only one package and the packages
+above it meet an error, that package defines it. A bug is never a KrtError: it ends the process with its traceback.
 """
 
 
@@ -29,11 +29,11 @@ class TokenRejected(KrtError):
 
 
 class KeysUnavailable(KrtError):
-    """krt holds no usable key set of the issuer and can verify no token. Unlike after TokenRejected, a retry helps."""
+    """krt has no usable key set of the issuer, so it can verify no token. A retry helps, unlike after TokenRejected."""
 
 
 class MediaTypeUnsupported(KrtError):
-    """The request headers of a known caller do not announce plain, unencoded JSON. The body was not read."""
+    """A known caller announces a body that is not JSON, or that has a content encoding. The body was not read."""
 
 
 class EventInvalid(KrtError):
@@ -48,8 +48,8 @@ class EventInvalid(KrtError):
 class NotAllowed(KrtError):
     """No rule lets this caller announce this image.
 
-    `field` is one of core.caller.policy.FIELDS, in whose order a rule is checked: the field at which the rule that got
-    furthest failed.
+    Each rule is checked in the order of core.caller.policy.FIELDS, up to the first field that does not hold. `field` is
+    the field at which the rule failed that came furthest.
     """
 
     def __init__(self, field: str) -> None:
@@ -92,7 +92,7 @@ class BrokerUnavailable(KrtError):
 class BrokerRefused(BrokerUnavailable):
     """Valkey answered with an error: credentials, permission, memory, not a primary. The command did nothing.
 
-    A script stopped at the error; its earlier steps took effect.
+    If the command was a script, it stopped at the error; its earlier steps took effect.
 
     `code` is the first word of Valkey's answer: NOPERM, OOM, NOGROUP, BUSYGROUP, READONLY, ERR…
     """
@@ -107,7 +107,7 @@ class JournalFull(BrokerUnavailable):
 
 
 class ClusterError(KrtError):
-    """The API server did not do what krt asked; the base of the errors below.
+    """The API server did not do what krt asked; the base of the errors from ClusterUnavailable to VersionExpired.
 
     `retry_after_seconds` is the server's Retry-After; 0 if the server sent none.
     """
@@ -118,19 +118,25 @@ class ClusterError(KrtError):
 
 
 class ClusterUnavailable(ClusterError):
-    """The call may succeed later: the connection failed, the deadline passed, or the answer was 429 or 5xx."""
+    """The call may succeed later. No answer came in time, it was 429 or 5xx, or krt could not read it.
+
+    krt also raises this error if it has no credentials to call with.
+    """
 
 
 class ClusterDenied(ClusterError):
-    """401, or a 403 by an authorizer. It may pass: a starting API server answers 403 to everybody for a moment."""
+    """401, or a 403 by an authorizer. The denial may pass: a starting API server answers 403 to everybody at first."""
 
 
 class ClusterRefused(ClusterError):
-    """The API server refuses for good: 422, a denial by an admission plugin, or a malformed request. No retry helps."""
+    """The API server refuses for good: 422, a denial by an admission plugin, or another 4xx. No retry helps.
+
+    krt also raises this error for a request that it does not send, because no API server would accept it.
+    """
 
 
 class Conflict(ClusterError):
-    """409: the object has changed since krt read its resource version."""
+    """409: the object has changed since krt read its resource version, or a subclass names another conflict."""
 
 
 class NotThere(ClusterError):
@@ -138,11 +144,14 @@ class NotThere(ClusterError):
 
 
 class VersionExpired(ClusterError):
-    """410: the resource version or the continue token is too old. The caller must list again."""
+    """The caller must list again: the resource version or the continue token is too old (410).
+
+    krt also raises this error for a watch that is silent, and if the API server goes back to an older version.
+    """
 
 
 class BindFailed(KrtError):
-    """A server cannot listen at `address`. `reason` says why: it does not resolve, is in use, or is not allowed."""
+    """krt cannot listen at `address`. `reason` says why: the address does not resolve, is in use, or is not allowed."""
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(f"cannot listen on {address}: {reason}")
@@ -151,4 +160,4 @@ class BindFailed(KrtError):
 
 
 class OutputLost(KrtError):
-    """Standard output or error took no more of a command's text. The error's text is the system's reason."""
+    """Standard output or standard error took no more of a command's text. The error's text is the system's reason."""

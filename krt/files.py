@@ -1,6 +1,6 @@
-"""Reads files that people, plugins and the kubelet write. Each read is bounded in bytes, whatever the path names.
+"""Reads files that people and the kubelet write. Each read is bounded in bytes, whatever the path names.
 
-Everything here blocks, though never on a pipe or a device: call it in a thread, or before Trio runs.
+The functions block, though never on a pipe or a device: call them in a thread, or before Trio runs.
 """
 
 import os
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 class FileUnusable(ValueError):
-    """The path cannot be read as a regular file. The text is one sentence: the path, then the reason, and no content.
+    """No regular file can be read at the path, or the file is too long. The error's text is `PATH: REASON`.
 
-    `reason` is the sentence without the path.
+    It quotes no content. `reason` is the part after the path.
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -31,7 +31,7 @@ def read_file(path: Path, *, most_bytes: int) -> bytes:
 
 
 def check_file(path: Path, *, most_bytes: int) -> None:
-    """Raises FileUnusable if `read_file` would raise it now. For files that a library reads by itself."""
+    """Raise FileUnusable if `read_file` would raise it now. For files that a library reads by itself."""
     with _opened(path) as descriptor:
         if os.fstat(descriptor).st_size > most_bytes:
             raise FileUnusable(path, _too_large(most_bytes))
@@ -61,7 +61,7 @@ def _no_file(mode: int) -> str | None:
         return "Is a directory"
     if stat.S_ISFIFO(mode):
         return "a pipe cannot be read again"
-    return "a device or socket, and no file"
+    return "a device or a socket, not a file"
 
 
 def _too_large(most_bytes: int) -> str:

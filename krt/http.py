@@ -1,4 +1,4 @@
-"""Parts that all HTTP clients of krt share: proxies chosen for each request, and bodies with a bound."""
+"""Parts that all HTTP clients of krt share: a proxy chosen for each request, and bodies that are read up to a bound."""
 
 import ssl
 from collections.abc import Callable
@@ -13,7 +13,8 @@ ProxyOf = Callable[[httpx.URL], str | None]  # a request's URL -> its proxy's UR
 class Outgoing(httpx.AsyncByteStream):
     """The body of a request. `on_sending` is called when the connection is open and the body is about to be sent.
 
-    It is an iterator, not a generator as in httpx: if a call stops halfway, an async generator would need closing.
+    An empty body never calls it. The body is an iterator, not a generator as in httpx: if a call stopped halfway,
+    somebody would have to close an async generator.
     """
 
     def __init__(self, content: bytes, on_sending: Callable[[], None] = lambda: None) -> None:
@@ -31,10 +32,10 @@ class Outgoing(httpx.AsyncByteStream):
 
 
 class Routed(httpx.AsyncBaseTransport):
-    """Sends each request through the proxy that `route` names for its URL.
+    """Sends each request through the proxy that `route` names for the request's URL, or directly if it names none.
 
-    `verify` is the TLS context for servers, `to_proxies` the one for https:// proxies. `limits` apply to each proxy,
-    and to direct connections, separately.
+    `verify` is the TLS context for servers, `to_proxies` the context for https:// proxies. `limits` apply to each proxy
+    separately, and to all direct connections together.
     """
 
     def __init__(
@@ -47,13 +48,13 @@ class Routed(httpx.AsyncBaseTransport):
         self._ways: dict[str | None, httpx.AsyncHTTPTransport] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request. Raises httpx.ProxyError if its proxy cannot be used."""
+        """Send the request. Raises httpx.ProxyError if `route` raises ValueError, and the errors of httpx."""
         if not isinstance(request.stream, Outgoing):
             request.stream = Outgoing(request.content)
         try:
             proxy = self._route(request.url)
         except ValueError as error:
-            raise httpx.ProxyError(f"the proxy on the way {error}", request=request) from error
+            raise httpx.ProxyError(f"the proxy's setting {error}", request=request) from error
         if proxy not in self._ways:
             self._ways[proxy] = self._way(proxy)
         return await self._ways[proxy].handle_async_request(request)
@@ -74,7 +75,10 @@ class Routed(httpx.AsyncBaseTransport):
 
 
 def cause_of(error: BaseException) -> str:
-    """The system's or TLS's message, for each address of the host. httpx itself only says that connecting failed."""
+    """The message of the system or of TLS, one for each address of the host; the error's own text if there is none.
+
+    httpx itself says only that connecting failed.
+    """
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
@@ -84,9 +88,9 @@ def cause_of(error: BaseException) -> str:
 
 
 async def bounded_body(response: httpx.Response, most_bytes: int) -> tuple[bytes, bool]:
-    """The undecoded body, cut at `most_bytes`, and whether it is complete. No chunk is read beyond the cut."""
+    """The undecoded body, cut at `most_bytes`, and whether it is complete. After the cut no chunk is read."""
     body = bytearray()
-    # Cancelled instead of left by `break`: on Trio, the generators of httpx must be unwound from the inside.
+    # A cancellation and not `break`: on Trio, the generators of httpx must be unwound from the inside.
     with trio.CancelScope() as reading:
         async for chunk in response.aiter_raw():
             body += chunk

@@ -1,10 +1,10 @@
-"""One line of JSON per log event: a stable name in the past tense, and its fields.
+"""Writes one line of JSON for each log event: a stable name, and its fields. For people it can also write text.
 
-Each line is ASCII, and each value is bounded, whatever a field holds: user agents, image names and token ids of unknown
-callers are logged. Request headers and bodies never are.
+Each line of JSON is ASCII. Each text in it is cut after 200 characters, unless it is a traceback: user agents, image
+names and token ids of unknown callers are logged. Request headers and bodies never are.
 
-Ours, on the standard library's `logging`, and not structlog or python-json-logger: both leave bounds on values to
-processors of ours, and only the formatter below would be saved. `logging` also takes the libraries' own lines.
+krt uses the standard library's `logging`, which also takes the lines of libraries. structlog and python-json-logger
+would replace only the formatter below: both leave the bounds on values to krt.
 """
 
 import json
@@ -12,7 +12,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-_MOST_CHARACTERS = 200  # of one value; tracebacks are exempt
+_MOST_CHARACTERS = 200  # of one text; tracebacks are exempt
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -65,8 +65,8 @@ def configure(level: str, *, readable: bool = False) -> None:
 def shown(value: object) -> object:
     """The value in a form that a log line may hold.
 
-    Numbers, booleans and None stay; text is cut after 200 characters; lists and dicts are converted item by item;
-    anything else becomes its text.
+    Numbers, booleans and None stay as they are. A text is cut after 200 characters. Lists, sets and dicts are converted
+    item by item. Anything else becomes its text, which is cut as well.
     """
     if type(value) is str and len(value) <= _MOST_CHARACTERS:  # the usual case first
         return value

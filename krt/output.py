@@ -1,4 +1,4 @@
-"""Prints the output of commands. If nobody reads the stream any longer, one error is raised instead of a crash."""
+"""Prints the output of commands. If a stream takes no more, one error that commands expect is raised: OutputLost."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ def say(stream: TextIO, *lines: str) -> None:
 
 
 def _mute(stream: TextIO) -> None:
-    """Point the stream at /dev/null. Otherwise Python would write its buffer again at exit, and print a warning."""
+    """Point the stream at /dev/null. Otherwise Python would try to write its buffer at exit, and print a warning."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -1,8 +1,8 @@
 """Chooses the proxy for a URL from the environment: one rule for every HTTP client of krt.
 
-The variables are those of curl and of Go's golang.org/x/net/http/httpproxy, which kubectl uses: `https_proxy` or
-`http_proxy` by the URL's scheme, else `all_proxy`. A lower-case variable wins over an upper-case one, as in curl.
-NO_PROXY is a list; commas or blanks separate its entries:
+The variables are those of curl and of Go's golang.org/x/net/http/httpproxy, which kubectl uses: `https_proxy` for
+https:// URLs and `http_proxy` for http:// URLs. If the variable of a scheme is not set, `all_proxy` counts. A
+lower-case variable wins over an upper-case one, as in curl. NO_PROXY is a list; commas or blanks separate its entries:
 
 - `example.com` matches that name and all names below it; `.example.com` and `*.example.com` match only the names below
   it, as in Go
@@ -12,10 +12,10 @@ NO_PROXY is a list; commas or blanks separate its entries:
   without a port restricts nothing, as in Go
 - `*` matches everything
 
-krt connects to loopback addresses and `localhost` directly. An entry of any other form is ignored.
+An entry of any other form is ignored. To loopback addresses and `localhost` krt connects directly in any case.
 
-Ours and not httpx's `trust_env` or urllib's `getproxies`: neither understands networks in NO_PROXY, as curl and kubectl
-do, so krt would use a proxy where they connect directly.
+krt does not use httpx's `trust_env` or urllib's `getproxies`: neither understands networks in NO_PROXY. curl and
+kubectl do, so krt would use a proxy where they connect directly.
 """
 
 import ipaddress
@@ -30,7 +30,7 @@ from krt.errors import SettingsInvalid
 
 IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
-Exempts = Callable[[str, IpAddress | None, int], bool]  # (lower-case host name, its address if it is one, port)
+Exempts = Callable[[str, IpAddress | None, int], bool]  # (lower-case host, the same as an address if it is one, port)
 
 _PORTS = {"http": 80, "https": 443}
 _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{0,5})")
@@ -40,7 +40,8 @@ _WITH_PORT = re.compile(r"(\[[^\]]*\]|[^:]*):([0-9]{0,5})")
 class Proxies:
     """The proxies of one environment. `http` and `https` are proxy URLs as written there; empty means no proxy.
 
-    If `always` is true, no host is exempt, not even loopback: kubeconfig's `proxy-url` belongs to one server.
+    If `always` is true, no host is exempt, not even loopback. A kubeconfig's `proxy-url` needs this: it belongs to one
+    server.
     """
 
     http: str
@@ -76,7 +77,7 @@ def proxies_of(environ: Mapping[str, str]) -> Proxies:
 
 
 def check_way(proxies: Proxies, url: str) -> None:
-    """Raises SettingsInvalid if the environment names an unusable proxy for `url`."""
+    """Raise SettingsInvalid if the environment names an unusable proxy for `url`."""
     try:
         proxies.of(httpx.URL(url))
     except ValueError as error:
@@ -84,26 +85,26 @@ def check_way(proxies: Proxies, url: str) -> None:
 
 
 def variables(scheme: str) -> str:
-    """The names of the variables that choose the proxy for URLs of that scheme, for error sentences."""
+    """The names of the variables that choose the proxy for URLs of this scheme, as error sentences show them."""
     return f"{scheme.upper()}_PROXY (or ALL_PROXY)"
 
 
 def proxy_url(text: str) -> str:
-    """The URL of an HTTP proxy; `http://` is added if `text` has no scheme.
+    """The URL of an HTTP proxy, without path, query and fragment. `http://` is added if `text` has no scheme.
 
     Raises ValueError with the end of a sentence; the caller puts the variable's name in front. The sentence does not
     quote the URL, which may hold a password.
     """
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("is no http:// or https:// URL of a proxy")
+        raise ValueError("is not the http:// or https:// URL of a proxy")
     try:
         url = httpx.URL(text if "://" in text else f"http://{text}")
     except httpx.InvalidURL:
-        raise ValueError("is no http:// or https:// URL of a proxy") from None
+        raise ValueError("is not the http:// or https:// URL of a proxy") from None
     if url.scheme.startswith("socks"):
         raise ValueError("names a SOCKS proxy, and krt knows http:// and https:// proxies only")
     if url.scheme not in _PORTS or not url.host:
-        raise ValueError("is no http:// or https:// URL of a proxy")
+        raise ValueError("is not the http:// or https:// URL of a proxy")
     return str(url.copy_with(path="/", query=None, fragment=None))
 
 
@@ -130,7 +131,7 @@ def _network(entry: str) -> Iterator[Exempts]:
 
 
 def _of_ipv4(network: IpNetwork) -> IpNetwork:
-    """An IPv4-mapped IPv6 network as the IPv4 network, because `_address` converts hosts in the same way."""
+    """The network. An IPv4-mapped IPv6 network becomes the IPv4 network, because `_address` converts hosts so, too."""
     bits = network.prefixlen - 96
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     return network if mapped is None or bits < 0 else ipaddress.ip_network(f"{mapped}/{bits}")
@@ -151,13 +152,13 @@ def _host(entry: str) -> Iterator[Exempts]:
 
 
 def _address(text: str) -> IpAddress | None:
-    """The address that `text` spells, or None. An IPv4-mapped IPv6 address becomes the IPv4 address, as in Go."""
+    """The address that `text` spells; None if it spells none. An IPv4-mapped IPv6 address becomes IPv4, as in Go."""
     address = _plain(text)
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def _plain(text: str) -> IpAddress | None:
-    """The address that `text` spells, with or without brackets, or None."""
+    """The address that `text` spells, with or without brackets and without its zone; None if it spells none."""
     try:
         return ipaddress.ip_address(text.removeprefix("[").removesuffix("]").partition("%")[0])
     except ValueError:

@@ -10,7 +10,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself. Use it only to build the message for the server that requires it."""
+        """The text itself. Use it only to build the message for the server that requires the secret."""
         return self._text
 
     def __repr__(self) -> str:

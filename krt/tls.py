@@ -19,7 +19,7 @@ def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path 
     for file in (ca_file, cert_file, key_file):
         _check_readable(file)
     context = _trusting(ca_file)
-    # These are the defaults of `create_default_context`, written out because all of krt's trust depends on them.
+    # These are the defaults of `create_default_context`. They are written out because all of the trust rests on them.
     context.check_hostname = True
     context.verify_mode = ssl.CERT_REQUIRED
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -28,9 +28,10 @@ def client_context(ca_file: Path | None, cert_file: Path | None, key_file: Path 
 
 
 def adding_context(ca_file: Path | None) -> ssl.SSLContext:
-    """A client context that trusts the usual authorities, or those of SSL_CERT_FILE and SSL_CERT_DIR, and `ca_file`.
+    """A client context that trusts the authorities in `ca_file`, if there is one, in addition to the usual ones.
 
-    Blocks, because it reads the files. Raises ValueError with one sentence that names the faulty file.
+    The usual ones are the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR. Blocks, because it reads the files.
+    Raises ValueError with one sentence that names the faulty file.
     """
     usual = os.environ.get("SSL_CERT_FILE")
     for file in (Path(usual) if usual else None, ca_file):
@@ -76,9 +77,9 @@ def _why_not_loaded(error: ssl.SSLError, cert_file: Path, key_file: Path) -> str
         return f"the key in {key_file} does not belong to the certificate in {cert_file}"
     if key_file == cert_file:
         return f"{cert_file} holds no certificate with its unencrypted key in PEM form"
-    return f"{cert_file} holds no certificate, or {key_file} no unencrypted key, in PEM form"
+    return f"{cert_file} holds no certificate, or {key_file} holds no unencrypted key, in PEM form"
 
 
 def _no_passphrase() -> str:
-    """An empty passphrase. Without one, OpenSSL would ask for it on the terminal and wait."""
+    """An empty passphrase. Without this callback, OpenSSL would ask for a passphrase on the terminal and wait."""
     return ""

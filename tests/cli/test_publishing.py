@@ -167,7 +167,7 @@ def test_json_is_one_object_whatever_is_wrong(home: Path, capsys: pytest.Capture
 
 def test_a_pipe_is_no_file_to_publish(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ("publish", "/dev/zero", "--namespace", "shop", "--secret", "site")
-    assert refused(capsys, *argv) == ["FILE: /dev/zero: a device or socket, and no file"]
+    assert refused(capsys, *argv) == ["FILE: /dev/zero: a device or a socket, not a file"]
 
 
 def test_the_example_of_a_job_gives_flags_that_publish_takes_and_stores_no_secret() -> None:
