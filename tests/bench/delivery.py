@@ -127,10 +127,6 @@ def _namespace(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def _ratio(took: dict[str, list[float]], one: str, other: str) -> float:
-    return median(a / b for a, b in zip(took[one], took[other], strict=True))
-
-
 def _objects(namespace: str, count: int) -> Objects:
     return [_object(namespace, number) for number in range(count)]
 
