@@ -1,6 +1,6 @@
-"""`krt notify`, the side of the CI job: gets a token, announces the event, follows its rollout, writes the job's log.
+"""Implements `krt notify`, which a CI job runs: it gets a token, announces the event, follows its rollout and logs it.
 
-It must start fast and install small, so it imports neither a web server nor Kubernetes, Valkey or cryptography. It
-verifies no token: it reads its own only to explain a refusal.
+It must start fast and install small, so it imports no web server, no client of Kubernetes or Valkey, no cryptography.
+It verifies no token: it reads the job's own token to learn when that expires, and to explain a refusal.
 Start reading in `command.py`; then `call.py` (the announcement), `follow.py` (the report), `verdict.py` (the output).
 """

@@ -44,7 +44,7 @@ def parse_server(text: str) -> KrtServer:
 
 
 def parse(text: str) -> httpx.URL:
-    """The URL, if a token may be sent there: https, or http to loopback. Raises ValueError, which never quotes it."""
+    """The URL, if a token may be sent there: https, or http to loopback. No sentence of a ValueError quotes `text`."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
@@ -55,12 +55,12 @@ def parse(text: str) -> httpx.URL:
     if url.userinfo:
         raise ValueError("it holds a user or a password")
     if url.scheme == "http" and not _is_loopback(host):
-        raise ValueError("plain http would show the token to others: use https, or an address of this machine")
+        raise ValueError("plain http would show the token to others: use https, or an address of loopback")
     return url
 
 
 def shown(url: str) -> str:
-    """Scheme, host and path of a server's Location. User, query and fragment are left out: they may hold a secret."""
+    """The URL of a Location header without user, parameters, query and fragment, which may hold a secret."""
     try:
         its = urlsplit(url)
     except ValueError:

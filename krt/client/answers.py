@@ -31,7 +31,7 @@ def read(answer: Answer, server: KrtServer, claims: Claims) -> Accepted | Refuse
             return Refused(sentence, status=401, claims=claims, date=answer.date)
         case 408 | 429:
             return _not_yet(answer, not_taken=True)
-        case status if status >= 500:  # also an accepted event may get 503, or a proxy's 502 or 504
+        case status if status >= 500:  # an accepted event may also get 503, or a proxy's 502 or 504
             return _not_yet(answer, not_taken=False)
         case status if status < 400 or status == 404:
             return Refused(_not_krt(answer), status=status)
@@ -49,7 +49,8 @@ def read_report(answer: Answer, claims: Claims) -> ReceivedReport | NotYet | Ref
                 "krt web does not know this caller any more (401)", status=401, claims=claims, date=answer.date
             )
         case 404:
-            return Lost(f"{answer.url} answered 404: krt web keeps no report of this event, or another one is there")
+            said = "krt web keeps no report of this event, or another krt web is there"
+            return Lost(f"{answer.url} answered 404: {said}")
         case status if status in (408, 429) or status >= 500:
             return _not_yet(answer, not_taken=False)
         case status if status < 400:

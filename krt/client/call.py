@@ -62,7 +62,7 @@ class AnnouncingCall:
         self._key = str(uuid.uuid4())
 
     async def send(self, http: httpx.AsyncClient) -> Accepted | Refused | Unanswered:
-        """Repeat until an answer is final. Returns Unanswered after `timeout_seconds`."""
+        """Repeat the call until an answer is final. Returns Unanswered after `timeout_seconds`."""
         patience = self._patience
         last = NotYet("the time was over before the first answer")
         with trio.move_on_after(patience.timeout_seconds):

@@ -34,7 +34,8 @@ class Causes:
 def of(claims: Claims, date: str, now: float) -> Causes:
     """The causes of a 401 for a token with these claims.
 
-    `date` is the answer's Date header; `now` is this machine's clock, in seconds since the epoch.
+    The token's times are judged at `date`, the answer's Date header. If nobody can read it, they are judged at `now`:
+    this machine's clock, in seconds since the epoch.
     """
     shown = _seconds(date)
     said = msgspec.to_builtins(claims)
@@ -74,7 +75,7 @@ def _difference(shown: float | None, now: float) -> list[str]:
 
 
 def _possible(claims: Claims, shown: float | None) -> list[str]:
-    its_clock = () if shown is not None else ("krt web's clock is wrong: it showed none",)
+    its_clock = () if shown is not None else ("krt web's clock is wrong: its answer has no valid Date header",)
     issuer = "" if claims.iss == GITHUB else ", and its KRT_OIDC_ISSUER must be this token's issuer"
     return [
         f"krt web expects another audience than {claims.aud} (its GITHUB_OIDC_AUDIENCE){issuer}",

@@ -47,7 +47,7 @@ def read(token: str) -> Claims:
 
 
 def lifetime_seconds(claims: Claims, now: float) -> float:
-    """How many seconds the token stays valid, at most. `now` is in seconds since the epoch.
+    """How many seconds the token stays valid, at most; 0 without `exp`. `now` is in seconds since the epoch.
 
     A runner's clock may be wrong by minutes, so the result is never more than exp - iat.
     """

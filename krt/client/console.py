@@ -24,8 +24,8 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The same of a text of any length, whole."""
-    text = text.replace("…", "...")  # krt's own mark of a cut
+    """`text` as `plain` writes it, but never cut."""
+    text = text.replace("…", "...")  # the mark that krt writes for a cut
     escaped = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
     return escaped.encode("ascii", "backslashreplace").decode("ascii").replace("##[", "# #[")
 
@@ -62,11 +62,11 @@ class Console:
         self.line(f"{self.command}: {plain(text)}")
 
     def warn(self, text: str) -> None:
-        """Print one line that a person should look at, though the command does not fail by it. GitHub annotates it."""
+        """Print a line that a person should look at, on GitHub as an annotation. It does not make the command fail."""
         self._annotate("warning", plain(text))
 
     def flag(self, text: str) -> None:
-        """Annotate a line of the result as a warning. A terminal shows that line beside the others."""
+        """Annotate a line of the result as a warning, on GitHub. Elsewhere print nothing: the result has this line."""
         if self.github:
             self._annotate("warning", plain(text))
 
@@ -91,25 +91,25 @@ class Console:
         self.line(f"  {name:<12} {plain(value)}")
 
     def line(self, text: str) -> None:
-        """Print `text`, whose quoted parts must have gone through `plain`. A closed stream is ignored."""
+        """Print `text`, whose quoted parts must have gone through `plain`. A closed stream or full disk is ignored."""
         with suppress(OutputLost):
             say(self.err, text)
 
     def fail(self, *sentences: str, **facts: object) -> None:
-        """Print why the command fails: an annotation for each sentence on GitHub, and the document with `facts`."""
+        """Print why the command fails: a line, on GitHub an annotation, for each sentence. `facts` go into the JSON."""
         for sentence in sentences:
             self._annotate("error", plain(sentence))
         self.result({"error": plain("; ".join(sentences)), **facts})
 
     def result(self, document: Mapping[str, object], *lines: str) -> None:
-        """Print the outcome on stdout: `document` if `as_json`, else `lines`. A closed stdout raises nothing."""
+        """Print the outcome on stdout: `document` if `as_json`, else `lines`. If stdout fails, stderr says so."""
         try:
             say(self.out, *((to_json(document),) if self.as_json else lines))
         except OutputLost as error:
             self.note(f"the result could not be written to standard output: {error}")
 
     def output(self, **values: str) -> None:
-        """What later steps of the job read as the outputs of this one; the last value of each name counts."""
+        """Set outputs of this step, which later steps of the job can read. The last value of each name counts."""
         if self.outputs is None:
             return
         try:

@@ -30,7 +30,7 @@ class Display(Protocol):
 def open_display(console: Console, title: str, *, subject: str = "event") -> Iterator[Display]:
     """The live picture on an animated console if rich, the extra `terminal`, is installed; else lines.
 
-    `subject` is the word for the whole, whose state is told after those of its parts.
+    `subject` is the word for the whole event or delivery. Its state is printed after the states of its parts.
     """
     if console.animated and find_spec("rich"):
         from krt.client import live

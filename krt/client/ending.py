@@ -12,7 +12,7 @@ from krt.core.report.target import TargetState
 from krt.core.restart.matching import GOING, SkipReason
 
 MOST_ANNOTATIONS = 9  # GitHub shows ten errors and ten warnings of a step; the sentence is one of them
-# Reasons that hold at every event until a person writes something else: a warning of each would hide the others.
+# These reasons hold at every event until a person changes something. Warnings about them would hide the others.
 _CHOSEN = frozenset(SkipReason) - GOING
 NO_WORKER = "no cluster has reported: no krt worker reads the channel of this krt web"
 
@@ -60,7 +60,7 @@ def _followed(report: ReceivedReport) -> Ending:
             return _failure(f"the event ended as {state}: {counts}", report, _unsettled(report))
         case _:
             silent = ", ".join(cluster.name for cluster in report.absent)
-            forget = "if it is retired, the operator of krt can drop it (`krt cluster forget`)"
+            forget = "the operator of krt can drop a retired cluster (`krt cluster forget`)"
             return _failure(
                 f"no krt worker of {silent} is there any more: {counts}; {forget}", report, _unsettled(report)
             )
@@ -113,12 +113,12 @@ def _warnings(report: ReceivedReport) -> tuple[str, ...]:
 
 
 def _left(report: ReceivedReport) -> tuple[str, ...]:
-    """The clusters that have left, in which nothing was restarted. They are named first, also beside a success."""
+    """The clusters that have left, in which nothing was restarted. They are listed first, also after a success."""
     return tuple(wording.cluster(cluster) for cluster in report.clusters if cluster.has_left)
 
 
 def _is_notable(target: ListedTarget) -> bool:
-    """A workload that was skipped is, unless people wrote beforehand that it should be."""
+    """Whether a person should look at a target that did not fail, for its warnings or an unchosen reason to skip it."""
     if target.state == TargetState.SKIPPED and target.reason:
         return bool(target.warnings) or target.reason not in _CHOSEN
     return bool(target.warnings) and target.state != TargetState.FAILED

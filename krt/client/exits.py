@@ -8,7 +8,7 @@ MEANINGS = {
     FAILED: "with --wait: accepted, but the rollout did not become ready in time",
     REFUSED: "refused, or bad input",
     NO_ANSWER: "not accepted in time",
-    129: "its terminal closed (SIGHUP); what was accepted goes on",
-    130: "interrupted (SIGINT); what was accepted goes on",
-    143: "ended by SIGTERM; what was accepted goes on",
+    129: "its terminal closed (SIGHUP); an accepted event goes on",
+    130: "interrupted (SIGINT); an accepted event goes on",
+    143: "ended by SIGTERM; an accepted event goes on",
 }

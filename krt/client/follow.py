@@ -53,8 +53,8 @@ class Follow:
     async def to_end(self, http: httpx.AsyncClient) -> Followed | Lost | Refused:
         """Show every report until the last one.
 
-        Returns Followed if it is final, or if only clusters without workers are missing; Lost or Refused if krt web
-        shows no report.
+        Returns Followed if the last report is final, or waits only for clusters without workers; Lost or Refused if
+        krt web shows no report.
         """
         self._say_nobody_at = trio.current_time() + self._pace.nobody_seconds
         while True:
@@ -112,7 +112,7 @@ class Follow:
         return f"?wait={math.ceil(min(self._pace.hold_seconds, left_seconds))}"
 
     def _tell(self, problem: str) -> None:
-        if problem != self.problem:  # once for each outage
+        if problem != self.problem:  # a problem that repeats is shown once
             self._display.note(f"{problem}; trying again")
         self.problem = problem
 

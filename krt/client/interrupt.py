@@ -1,4 +1,4 @@
-"""Ends a command by the signals that end a process, at a point at which its connections can be closed."""
+"""Makes the signals that end a process end a command at a checkpoint of Trio, where connections can be closed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

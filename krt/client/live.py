@@ -1,4 +1,4 @@
-"""Draws the live picture of a rollout on a terminal. It alone imports rich, which is an optional extra."""
+"""Draws the live picture of a rollout on a terminal. Only this module imports rich, which is an optional extra."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,9 +20,9 @@ from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import TargetState
 
 MOST_ROWS = 20
-MOST_SILENT = 5  # clusters that are told one by one
+MOST_SILENT = 5  # clusters without a worker that are listed one by one
 _STATE_WIDTH = len(TargetState.PROGRESSING)  # reserved, so that no column moves when a state changes
-_REMARK_WIDTH = 16  # a window with less room than that for the remarks is narrow
+_REMARK_WIDTH = 16  # a window that leaves fewer columns for remarks is narrow
 _GAP = 2  # between two columns
 _STYLES = {"ready": "green", "failed": "red", "progressing": "cyan", "waiting": "dim", "skipped": "dim"}
 
@@ -105,7 +105,7 @@ class Picture:
         table.add_column(no_wrap=True, max_width=max(_STATE_WIDTH, self._console.width - beside - 1))
         table.add_column(no_wrap=True, min_width=_STATE_WIDTH)
         table.add_column(no_wrap=True)
-        table.add_column()  # the remarks give way
+        table.add_column()  # remarks are cut before any other column
         for target in rows:
             state = _text(wording.state(target), _STYLES.get(target.state, ""))
             table.add_row(self._line(name(target)), state, _text(pods(target)), self._line(_remark(target)))

@@ -8,7 +8,7 @@ from krt.client.report import ReceivedReport
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """krt web answered 202: the event is journaled. The Go peer gives no id; both fields are then None."""
+    """The answer was 202: krt web has journaled the event. The Go peer gives no id: then both fields are None."""
 
     event_id: str | None
     status_url: str | None

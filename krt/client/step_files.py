@@ -1,4 +1,4 @@
-"""The files by which a step tells GitHub's runner more than its log: the step's outputs, the job's summary page."""
+"""Writes the files that GitHub's runner reads after a step: the step's outputs, and the job's summary page."""
 
 import os
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ def append(path: Path, text: str) -> None:
 def outputs(values: Mapping[str, str]) -> str:
     """The lines for GITHUB_OUTPUT; no value holds a line end (docs.github.com, "Workflow commands").
 
-    The runner takes the last line of each name, and the lines of a step that fails too.
+    The runner takes the last line of each name, even if the step fails.
     """
     return "".join(f"{name}={value}\n" for name, value in values.items())
 

@@ -14,7 +14,7 @@ HEAD = "| workload | state | pods | remarks |\n|---|---|---|---|\n"
 
 
 def markdown(ending: Ending, title: str) -> str:
-    """The section about what `title` names. Text from outside is escaped, so it adds no Markdown or HTML."""
+    """The section about the event or delivery `title`. Text from outside is escaped, so it adds no Markdown or HTML."""
     result = "done" if ending.code == exits.DONE else "not done"
     reasons = "".join(f"- {cell(reason)}\n" for reason in ending.reasons)
     return f"### krt: {cell(title)}: {result}\n\n{cell(ending.sentence)}\n\n{reasons}\n{_table(ending)}\n"

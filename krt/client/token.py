@@ -40,7 +40,7 @@ class Token:
 
 
 class Tokens:
-    """The current token. `on_token` is called with each new token before its use. A request takes `seconds` at most."""
+    """Keeps a token of the job. `on_token` is called with each new one before its use. `seconds` bounds a request."""
 
     def __init__(self, service: TokenService, *, seconds: float, on_token: Callable[[str], None]) -> None:
         self._service = service
@@ -49,7 +49,7 @@ class Tokens:
         self._token: Token | None = None
 
     async def fresh(self, http: httpx.AsyncClient) -> Token | NotYet | Refused:
-        """The current token, or a new one if it expires soon."""
+        """The kept token, or a new one if it expires soon. NotYet or Refused if the token service gives none."""
         if self._token is not None and trio.current_time() < self._token.stale_at:
             return self._token
         answer = await _ask(http, self._service, seconds=self._seconds)
@@ -84,9 +84,9 @@ async def _ask(http: httpx.AsyncClient, service: TokenService, *, seconds: float
 
 
 def _else(status: int) -> str:
-    """Further causes of the status, as the rest of a sentence."""
+    """Other conditions that the job may not meet, as the rest of a sentence."""
     if status in {401, 403}:
-        return ", and to be running still"
+        return ", and must still be running"
     return ", and ACTIONS_ID_TOKEN_REQUEST_URL as GitHub sets it; or the service takes no such audience"
 
 

@@ -82,7 +82,7 @@ def open_http(*, ca_file: Path | None, connect_seconds: float, urls: Iterable[st
 async def exchange(
     http: httpx.AsyncClient, request: httpx.Request, *, seconds: float, most_bytes: int = LONGEST_ANSWER_BYTES
 ) -> Answer | NotYet:
-    """Send one request and read its answer, within `seconds`. Returns NotYet if the connection fails."""
+    """Send one request and read its answer. Returns NotYet if no whole answer comes within `seconds`."""
     try:
         with trio.fail_after(seconds):
             response = await http.send(request, stream=True)
@@ -113,7 +113,7 @@ def _answer(response: httpx.Response, body: bytes) -> Answer:
 def retry_after_seconds(value: str, now: datetime) -> float:
     """The seconds of a Retry-After header, which is a number or a date (RFC 9110, section 10.2.3); 0 if unreadable.
 
-    At most _MOST_WAIT_SECONDS, so that a job tries at least once more before its time is over.
+    At most _MOST_WAIT_SECONDS, so that a job tries more than once within the default time limit.
     """
     if value.isascii() and value.isdigit():
         return min(float(value[:9]), _MOST_WAIT_SECONDS)
@@ -140,9 +140,9 @@ def _problem(error: httpx.TransportError, host: str) -> str:
 def _causes(error: httpx.TransportError) -> str:
     """Possible causes of an error without a certificate or proxy in it, as the rest of a sentence; empty if unknown."""
     if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-        return ": what listens there closed the connection, or speaks no HTTP; is krt web at this port?"
+        return ": the server there closed the connection, or speaks no HTTP; is krt web at this port?"
     if any(sign in cause_of(error) for sign in _NO_TLS):
-        return ": what listens there speaks no TLS, or closed the connection; is krt web's TLS at this port?"
+        return ": the server there speaks no TLS, or closed the connection; is krt web's TLS at this port?"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Explains an answer without a body: one of krt web's own, or one of a server between krt web and the job.
+"""Explains an answer that does not say why: one of krt web without a body, or one of a server in front of krt web.
 
 krt web marks each answer with an X-Request-Id of 16 hexadecimal digits. The refusals of its app have a body, except
 401, 404 and 503.
@@ -42,7 +42,7 @@ def who(answer: Answer) -> str:
 
 
 def causes(answer: Answer) -> str:
-    """Possible causes of an answer without a body, as the rest of a sentence; empty if none is known."""
+    """Possible causes of an answer that does not say why, as the rest of a sentence; empty if none is known."""
     if is_own(answer):
         known = _OWN.get(answer.status, "").format(id=answer.request_id)
         return f": {known}" if known else ""

@@ -35,7 +35,7 @@ def tell(outcome: Accepted | Refused | Unanswered, message: Announcement, consol
 
 
 def tell_accepted(accepted: Accepted, message: Announcement, console: Console) -> None:
-    """Print that the event is journaled, before its rollout is followed."""
+    """Print that the event was accepted, before its rollout is followed."""
     _put_out(accepted, console)
     for line in _acceptance(accepted, message):
         console.note(line)

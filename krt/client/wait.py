@@ -1,4 +1,4 @@
-"""Implements `--wait`: follows the accepted event, and writes its end to the log and to the job's summary page."""
+"""Implements `--wait`: follows the accepted event, and writes its last state to the log and the job's summary page."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -37,7 +37,7 @@ def pods(its: ListedTarget) -> str:
 
 
 def few_pods(its: ListedTarget) -> str:
-    """The same for a narrow window: how many are new."""
+    """The number of updated pods, for a narrow window. Empty if there is nothing to count."""
     return f"{its.updated or 0} of {its.desired or 0}" if pods(its) else ""
 
 
@@ -55,7 +55,7 @@ def counts(report: ReceivedReport) -> str:
 
 
 def state(its: ListedTarget) -> str:
-    """The state; of an object that was applied or deleted, its change says more than `ready`."""
+    """The state as a word for people. A delivery's object shows its change, such as `created`, instead of `ready`."""
     if its.state == TargetState.PLANNED:
         return f"would be {its.change}" if its.change else "would be restarted"
     return str(its.change) if its.state == TargetState.READY and its.change else its.state

@@ -188,4 +188,4 @@ async def test_what_answers_without_http_is_named_with_what_it_may_be(sent: byte
         nursery.cancel_scope.cancel()
     assert isinstance(told, NotYet)
     assert "127.0.0.1" in told.problem
-    assert "what listens there" in told.causes
+    assert "the server there" in told.causes
