@@ -35,8 +35,8 @@ PUSHED, FAILED = 0, 1
 
 _SUMMARY = "check a folder of Kubernetes manifests, and push it into a registry as a plain bundle"
 _DESCRIPTION = (
-    "Check the Kubernetes manifests in DIR/manifests, pack them as a container image, the same bytes for the same "
-    "files, and push the image to REFERENCE with the credentials of `docker login`."
+    "Check the Kubernetes manifests in DIR/manifests, pack them as a container image (the same files give the "
+    "same bytes), and push the image to REFERENCE with the credentials of `docker login`."
 )
 _EPILOG = (
     "DOCKER_CONFIG names the folder of docker's config.json (default: ~/.docker). HTTPS_PROXY, ALL_PROXY, NO_PROXY, "
@@ -47,7 +47,7 @@ _EPILOG = (
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """Everything that is known before the first call. `note` ends the sentence about a login that is missing."""
+    """Everything that is known before the first call. `note` explains a missing login, as the end of a refusal."""
 
     reference: RegistryReference
     tree: FileTree
@@ -61,7 +61,8 @@ class _Task:
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `artifact` to the commands of krt."""
-    parser = subparsers.add_parser(name, help=summary, description="Bundles of Kubernetes manifests in registries.")
+    description = "Push bundles of Kubernetes manifests into registries."
+    parser = subparsers.add_parser(name, help=summary, description=description)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     pushing = actions.add_parser("push", help=_SUMMARY, description=_DESCRIPTION, epilog=_EPILOG)
     pushing.add_argument("folder", metavar="DIR", help="the folder that has the manifests in its folder `manifests`")
@@ -70,7 +71,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "-o", "--output", metavar="FORMAT", choices=("text", "json"), default="text", help="text (default) or json"
     )
     pushing.add_argument("--ca-file", metavar="FILE", help="a PEM file of further authorities to trust")
-    pushing.add_argument("--timeout", metavar="DURATION", default="5m", help="such as 90s or 5m (default: 5m)")
+    pushing.add_argument(
+        "--timeout", metavar="DURATION", default="5m", help="how long the push may take, such as 90s (default: 5m)"
+    )
     pushing.set_defaults(run=run_push)
 
 
@@ -91,7 +94,7 @@ def run_push(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 async def _pushed(task: _Task, proxies: Proxies) -> str:
-    """Push the image. Returns why it was not pushed, in a sentence; "" if it was."""
+    """Push the image. Returns a sentence that says why the push failed, or "" if it succeeded."""
     try:
         with trio.fail_after(task.timeout_seconds):
             async with open_registry(task.reference, task.login, verify=task.verify, proxies=proxies) as registry:
@@ -138,12 +141,12 @@ def _bundle(folder: Path) -> tuple[FileTree, int]:
 def _reference(text: str) -> RegistryReference:
     found = parse_reference(text)
     if found.digest:
-        raise ValueError("a push needs a tag and no digest, which only the pushed bytes can tell")
+        raise ValueError("a push needs a tag and no digest: krt computes the digest")
     return found
 
 
 def _login(environ: Mapping[str, str], host: str) -> tuple[RegistryLogin | None, str]:
-    """The login for the registry, and the rest of a sentence for a registry that asks for one in vain."""
+    """The login for the registry if there is one, and the end of a refusal, which explains a missing login."""
     folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker")
     file = folder / "config.json"
     if not file.exists():
@@ -154,7 +157,7 @@ def _login(environ: Mapping[str, str], host: str) -> tuple[RegistryLogin | None,
     except DockerConfigInvalid as error:
         raise ValueError(f"{file} {error}") from None
     helper = config.helper_of(host)
-    return login, f"; {file} keeps them in {helper}, which krt does not run" if helper and not login else ""
+    return login, f"; {file} keeps credentials in {helper}, which krt does not run" if helper and not login else ""
 
 
 def _collect(problems: list[str], read: Callable[[], T]) -> T | None:

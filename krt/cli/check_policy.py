@@ -36,7 +36,7 @@ _MORE_TIMES = ("iat", "nbf")  # claims that are required and not in Identity
 _DESCRIPTION = (
     "Say which rule of krt web's policy admits an event, or which field of which rule refuses it. "
     "krt notify prints the claims of a refused token; the file may hold any token's payload. "
-    "The token's times are checked, at --at; its signature is not."
+    "The token's times are checked at --at; its signature is not checked."
 )
 _EPILOG = "exit codes: 0 admitted; 1 refused; 2 bad input"
 
@@ -113,7 +113,7 @@ def _claims(path: Path) -> Mapping[str, object]:
     except FileUnusable as error:
         raise ValueError(f"cannot be read ({error.reason})") from error
     except StrictJsonError as error:
-        raise ValueError(f"is no JSON that krt reads: {error.problem}") from error
+        raise ValueError(f"is not JSON that krt reads: {error.problem}") from error
     if not isinstance(claims, dict):
         raise ValueError('holds no JSON object such as {"repository": …}')  # noqa: TRY004 - a file's, not an argument's
     _check_form(claims)
@@ -123,11 +123,11 @@ def _claims(path: Path) -> Mapping[str, object]:
 def _check_form(claims: Mapping[str, object]) -> None:
     odd = ", ".join(_odd(claims))
     if odd:
-        raise ValueError(f"holds no claims of GitHub's: look at {odd}")
+        raise ValueError(f"does not hold claims of GitHub: look at {odd}")
     try:
         from_claims(VerifiedClaims(claims))
     except TokenRejected as error:
-        raise ValueError("holds no claims of GitHub's: look at their form") from error
+        raise ValueError("does not hold claims of GitHub: look at their form") from error
 
 
 def _odd(claims: Mapping[str, object]) -> Iterator[str]:
@@ -160,7 +160,7 @@ def _unknown(judge: Judge, claims: Mapping[str, object], at: float) -> Iterator[
 
 def _outcome(rule: Rule, identity: Identity, event: Event) -> str:
     if not names(rule.who, identity):
-        return "names another"
+        return "names another caller"
     at_fault = field_at_fault(rule, identity, event)
     if at_fault is None:
         return "admits it" + (", by ids: the names in the rule are old" if has_drifted(rule.who, identity) else "")
@@ -193,7 +193,7 @@ def _shown(value: object) -> str:
 
 def _verdict(judge: Judge, identity: Identity, event: Event, *, is_known: bool) -> tuple[str, int]:
     if not is_known:
-        return "refused: krt web answers 401, as it does to everybody it does not know", REFUSED
+        return "refused: krt web answers 401, as to every unknown caller", REFUSED
     try:
         rule = check(rules_for(judge.rules(), identity), identity, event)
     except NotAllowed as error:

@@ -107,7 +107,7 @@ async def _forget(valkey: ValkeySettings, name: str) -> Forgotten:
 
 
 def _refused(error: BrokerRefused) -> str:
-    """The sentence for a refusal. The error's own text would propose more rights for a daemon's user: wrong here."""
+    """The sentence for a refusal. The error's own text would propose more rights for the user, as a daemon needs."""
     match error.code:
         case "NOPERM":
             return _DENIED

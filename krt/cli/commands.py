@@ -1,4 +1,4 @@
-"""The table of krt's commands, and the parser that is made of it. A command's module is imported where it is needed."""
+"""The table of krt's commands, and the parser made from it. A command's module is imported only if it is needed."""
 
 import argparse
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from krt.output import tell
 COMMANDS = {
     "web": ("krt.cli.roles", "accept events over HTTP"),
     "worker": ("krt.cli.roles", "restart the workloads that events name"),
-    "all": ("krt.cli.roles", "both in one process; with --dev, everything they need as well"),
+    "all": ("krt.cli.roles", "web and worker in one process; with --dev, also everything that they need"),
     "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
     "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),
     "artifact": ("krt.cli.artifact", "push a folder of Kubernetes manifests into a registry as a bundle"),
     "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
-    "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or what refuses it"),
+    "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or why all refuse it"),
     "config": ("krt.cli.config", "show every setting, its value and its source"),
     "apply": ("krt.cli.apply", "publish a file as a Secret, by the inputs of HybridOps' module"),
     "destroy": ("krt.cli.apply", "delete the Secret that krt apply published"),
@@ -28,7 +28,7 @@ COMMANDS = {
 
 
 def parser_for(command: str | None) -> Parser:
-    """The parser with the arguments of this command, and the names of the others."""
+    """The parser with the arguments of this command, and only the names of the others."""
     return _parser({command} if command else frozenset())
 
 

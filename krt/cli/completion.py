@@ -14,7 +14,7 @@ from krt.output import tell
 
 SHELLS = ("bash", "zsh", "tcsh", "fish")
 _MISSING = "completion needs the package shtab, which is not installed: install krt with its extra `completion`"
-_ANY_TEXT = {"zsh": "{false}"}  # of IMAGE, say: where zsh has a message about it, it completes no flag in its place
+_ANY_TEXT = {"zsh": "{false}"}  # of IMAGE, say: if zsh prints a message for it, zsh completes no flag there
 _EPILOG = (
     "bash: source <(krt completion bash). zsh: krt completion zsh > _krt, in a folder of $fpath. "
     "Exit codes: 0 printed; 2 bad input, or no shtab."
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
 def _script(shell: str) -> str:
     import shtab
 
-    from krt.cli.commands import whole_parser  # which imports this module for `whole_parser` and `krt help completion`
+    from krt.cli.commands import whole_parser  # that module imports this one
 
     whole = whole_parser()
     for action in _actions(whole):

@@ -20,7 +20,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.set_defaults(run=run)
     roles = parser.add_subparsers(title="roles", metavar="ROLE", dest="role", required=True)
     for role in ROLES:
-        add_settings(roles.add_parser(role, help=f"as krt {role} would start", description=description), role)
+        summary = f"the settings with which krt {role} would start"
+        add_settings(roles.add_parser(role, help=summary, description=description), role)
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

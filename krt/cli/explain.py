@@ -1,4 +1,4 @@
-"""krt explain: says which workloads an event would restart, which not, and why, by the operator's own kubeconfig."""
+"""krt explain: says which workloads an event would restart, which not, and why. It uses the user's own kubeconfig."""
 
 import argparse
 import json
@@ -84,6 +84,6 @@ def _event(text: str) -> Event:
 
 
 def _users_own(environ: Mapping[str, str]) -> Path | None:
-    """kubectl's default kubeconfig, or None, the pod's service account, if that file does not exist."""
+    """kubectl's default kubeconfig. None, which means the pod's service account, if that file does not exist."""
     path = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
     return path if path.is_file() else None

@@ -14,7 +14,7 @@ LOST, INTERRUPTED = 1, 130
 
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
-    """Run the command that `argv` names. Returns the exit code. Raises SystemExit(2) for bad arguments."""
+    """Run the command that `argv` names. Returns the exit code. Raises SystemExit: 2 for bad arguments, 0 at --help."""
     _fill_streams()
     if not logging.getLogger().handlers:
         logging.getLogger().addHandler(logging.NullHandler())  # else Python prints log lines without fields

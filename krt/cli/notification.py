@@ -54,7 +54,7 @@ def _named(name: str, parse: Callable[[str], T], text: str) -> T:
 
 def _server(url: str) -> KrtServer:
     if not url:
-        raise ValueError("KRT_URL (or --url) is required: where krt web is, such as https://krt.example.com")
+        raise ValueError("KRT_URL (or --url) is required: the URL of krt web, such as https://krt.example.com")
     return _named("KRT_URL (or --url)", parse_server, url)  # the URL is not quoted: it may hold a password
 
 
@@ -62,13 +62,13 @@ def _page(url: str) -> str:
     if not url:
         return ""
     if not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", url) or not url.isprintable() or not url.isascii():
-        raise ValueError("KRT_PAGE_URL: write where people see krt's live page, such as https://krt-page.example.com")
+        raise ValueError("KRT_PAGE_URL: write the URL of krt's live page, such as https://krt-page.example.com")
     return url.rstrip("/")
 
 
 def _wait(args: argparse.Namespace, environ: Mapping[str, str], seconds: float) -> Wait | None:
     if not args.wait and args.allow_no_match:
-        raise ValueError("--allow-no-match: it means something with --wait only")
+        raise ValueError("--allow-no-match needs --wait")
     page = environ.get("GITHUB_STEP_SUMMARY") if environ.get("GITHUB_ACTIONS") else None
     return Wait(seconds, args.allow_no_match, Path(page) if page else None) if args.wait else None
 
@@ -80,12 +80,12 @@ def _token_service(environ: Mapping[str, str], audience: str) -> TokenService:
     )
     if not url or not secret:
         here = f"{PERMISSION}, which a pull request from a fork never has"
-        elsewhere = f"this is no job of GitHub Actions, which sets them where {PERMISSION}"
+        elsewhere = f"GitHub Actions sets them in a job, and {PERMISSION}"
         raise ValueError(
             "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set: "
             f"{here if environ.get('GITHUB_ACTIONS') else elsewhere}"
         )
     _named("ACTIONS_ID_TOKEN_REQUEST_URL", parse, url)
     if not re.fullmatch(r"[!-~]+", secret):
-        raise ValueError("ACTIONS_ID_TOKEN_REQUEST_TOKEN is no token")
+        raise ValueError("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not a token")
     return TokenService(url, secret, audience)

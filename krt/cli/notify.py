@@ -1,4 +1,4 @@
-"""krt notify: declares the arguments and their help."""
+"""krt notify: declares the arguments and their help, and starts the command."""
 
 import argparse
 import sys
@@ -67,7 +67,7 @@ def _add_event(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--tags",
         metavar="TAG,TAG",
-        help="the pushed tags, if IMAGE has none: separated by commas or lines; also as whole references of IMAGE",
+        help="the pushed tags or whole references, if IMAGE has no tag, separated by commas or line ends",
     )
     group.add_argument("--dry-run", action="store_true", help="only record what would be restarted")
 
@@ -79,7 +79,7 @@ def _add_server(group: "argparse._ArgumentGroup") -> None:
     group.add_argument(
         "--audience",
         metavar="TEXT",
-        help="the audience krt web expects (or the variable KRT_AUDIENCE; default: the URL's origin)",
+        help="the audience that krt web expects (or the variable KRT_AUDIENCE; default: the URL's origin)",
     )
     group.add_argument(
         "--ca-file",

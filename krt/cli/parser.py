@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse. Raises SystemExit(2) for unknown arguments, also in the parser of a command.
 
-        argparse would pass them up to the main parser, which does not know the command's flags to propose one.
+        argparse would pass them up to the main parser, which does not know the command's flags and could propose none.
         """
         self._refuse_unknown_flags(sys.argv[1:] if args is None else args)
         found, unknown = super().parse_known_args(args, namespace)

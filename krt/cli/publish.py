@@ -1,4 +1,4 @@
-"""krt publish, krt unpublish: publish a file as a Secret by flags."""
+"""krt publish and krt unpublish: publish a file as a Secret, and delete that Secret. Flags give the inputs."""
 
 import argparse
 import math
@@ -12,12 +12,12 @@ from krt.errors import SettingsInvalid
 
 _DESCRIPTIONS = {
     "publish": (
-        "Publish FILE as a Secret, and restart the named workloads if that changed it. A run that was killed or failed "
-        "is continued by the same command."
+        "Publish FILE as a Secret, and restart the named workloads if that changed it. The same command continues a "
+        "run that was killed or failed."
     ),
     "unpublish": "Delete a Secret that `krt publish` made. The namespace and the workloads stay as they are.",
 }
-# The names of the inputs, as the sentences about them have them, and the flags that give them here.
+# The names that sentences about inputs have, and the flags that give these inputs here.
 _FLAGS = {
     "namespace": "--namespace",
     "secret_name": "--secret",

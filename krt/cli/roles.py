@@ -25,7 +25,7 @@ _DESCRIPTIONS = {
 _ADDRESSES = "WEB_LISTEN_ADDR (or --listen-addr) and KRT_ADMIN_ADDR (or --admin-addr) say where krt listens"
 _EPILOG = (
     "Each setting is read from its variable, in brackets; the flag wins. "
-    "Exit codes: 0 stopped in time, 1 cut off at the end of the grace time, 2 bad settings."
+    "Exit codes: 0 stopped in time, 1 cut off at the end of the grace time, 2 bad settings or an unusable address."
 )
 
 
@@ -55,7 +55,7 @@ def _run(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> boo
     if role == "all" and _is_dev(flags, environ):
         from krt.cli import dev
 
-        release()  # it starts programs, which would inherit the blocked signals
+        release()  # --dev starts programs, which would inherit the blocked signals
         return trio.run(dev.run, flags, environ)
     from krt.daemon import root  # most imports happen here
 
@@ -86,7 +86,7 @@ def _is_dev(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
 def bad_input(*errors: BaseException) -> int:
     """Print the problems on standard error, one line each. Returns the exit code."""
     for problem in (problem for error in errors for problem in _problems(error)):
-        print(f"krt: {' '.join(problem.split())}", file=sys.stderr)  # some quote texts of several lines
+        print(f"krt: {' '.join(problem.split())}", file=sys.stderr)  # a problem may quote a text of several lines
     return BAD_INPUT
 
 

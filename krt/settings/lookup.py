@@ -16,12 +16,15 @@ from krt.settings.table import SettingsReader, row_of, settings_of
 class Lookup:
     """The settings of a worker's view.
 
-    If `kubeconfig` is None: kubectl's own file, or the pod's service account. If `policy` and `images` are both None,
-    the worker's policy is unknown, and the explanation leaves it out.
+    If `kubeconfig` is None, kubectl's own file counts, else the pod's service account. If `policy` and `images` are
+    both None, the worker's policy is unknown, and the explanation leaves it out.
     """
 
     kubeconfig: Path | None = row_of(
-        ClusterSettings, "kubeconfig", help="a kubeconfig file, or several as kubectl takes them; empty: ~/.kube/config"
+        ClusterSettings,
+        "kubeconfig",
+        help="a kubeconfig file, or several as kubectl takes them; empty: ~/.kube/config, "
+        "else the pod's service account",
     )
     namespaces: tuple[str, ...] = row_of(ClusterSettings, "namespaces")
     kinds: tuple[str, ...] = row_of(ClusterSettings, "kinds")

@@ -48,7 +48,7 @@ class Process:
         "KRT_GRACE",
         "--grace",
         duration,
-        "how long running requests and restarts may take to finish after SIGTERM",
+        "the time in which running requests and restarts may finish after SIGTERM",
         default="25s",
         metavar="DURATION",
     )
@@ -152,7 +152,7 @@ class ValkeySettings:
     )
 
     def endpoint(self) -> Endpoint:
-        """The address, TLS and credentials of Valkey. User and password of their own settings win over the URL's."""
+        """The address, TLS and credentials of Valkey. The user and password settings win over those in the URL."""
         tls = Tls(self.ca_file, self.cert_file, self.key_file) if self.tls or self.addr.tls else None
         username = FromFile(self.username_file) if self.username_file else self.username
         password = FromFile(self.password_file) if self.password_file else self.password
@@ -204,7 +204,7 @@ class Web:
         "KRT_TRUSTED_PROXIES",
         "--trusted-proxies",
         Listed(network),
-        "networks of trusted proxies in front: krt believes their X-Forwarded-For and does not limit their connections",
+        "networks of trusted proxies: krt believes their X-Forwarded-For and does not limit their connections",
         metavar="CIDRS",
     )
     max_waiting: int = setting(

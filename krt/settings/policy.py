@@ -52,8 +52,8 @@ def problems_of_worker(given: frozenset[str], policy: Setting, images: Setting) 
 def _content(path: Path) -> bytes:
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode):
-        raise SettingsInvalid(("is no file",))  # opening a FIFO would block the start
+        raise SettingsInvalid(("is not a file",))  # opening a FIFO would block the start
     if mode & stat.S_IWOTH and os.name == "posix":
-        raise SettingsInvalid(("everybody on this machine may write it: chmod o-w",))
+        raise SettingsInvalid(("everybody on this machine may write to it: chmod o-w",))
     with path.open("rb") as file:
         return file.read(MOST_BYTES + 1)

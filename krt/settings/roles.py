@@ -23,7 +23,7 @@ PARTS_OF: Mapping[str, tuple[type[SettingsPart], ...]] = {
     "worker": (Process, ValkeySettings, Admission, ClusterSettings, Admin),
     "all": (Process, ValkeySettings, Admission, Web, ClusterSettings, Admin),
 }
-_DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # so that both fit in one pod
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # both fit in one pod
 
 
 def rows(role: str) -> dict[type[SettingsPart], dict[str, Setting]]:

@@ -1,6 +1,6 @@
 """Declares and reads settings: each has one environment variable, and one flag that wins over it.
 
-All problems of a start are collected and reported at once. No sentence quotes a value, which may be a secret.
+All problems of a start are collected and reported at once. No sentence quotes a value that may be a secret.
 
 Ours and not pydantic-settings, environs or dynaconf: none does all three, that is, read one flag for each variable,
 report unknown variables with a proposal, and generate --help and the documentation from the same row.
@@ -158,11 +158,11 @@ def _unknown_variables(environ: Mapping[str, str], known: frozenset[str], own: s
         if name.startswith(_PREFIX) and name not in known and not _INJECTED.fullmatch(name):
             # One environment may serve several roles, so another role's setting is proposed if it is nearly the same.
             meant = _named_by(name, own) or _nearest(name, own, 0.7) or _nearest(name, known - OF_OTHERS, 0.9)
-            yield f"{name} is no setting of krt{f'; did you mean {meant}?' if meant else ''}"
+            yield f"{name} is not a setting of krt{f'; did you mean {meant}?' if meant else ''}"
 
 
 def _named_by(name: str, variables: AbstractSet[str]) -> str | None:
-    """The variable with exactly the words of `name`, or the only one with all of them; synonyms count as equal."""
+    """The only variable that has exactly the words of `name`, else the only one that has them all or synonyms."""
     words = _words(name)
     for wanted in (words, {_SYNONYMS.get(word, word) for word in words}):
         found = [variable for variable in variables if wanted == _words(variable)]

@@ -79,7 +79,7 @@ def channel_name(text: str) -> str:
 
 
 def kubernetes_name(text: str) -> str:
-    """A name of up to 63 characters as Kubernetes allows it for labels, in lower case only."""
+    """A name of Kubernetes, of up to 63 characters: its rule for labels, but in lower case and without `_`."""
     if not _NAME.fullmatch(text):
         raise ValueError(
             "write up to 63 lower-case letters, digits, '-' and '.', starting and ending with a letter or digit"
@@ -111,13 +111,13 @@ def kubeconfig_files(text: str) -> Path:
         return readable_file(names[0] if len(names) == 1 else text)
     found = [readable_file(name) for name in names if Path(name).exists()]
     if not found:
-        raise ValueError("none of these files is there")
+        raise ValueError("none of these files exists")
     return Path(text)
 
 
 def authorities_file(text: str) -> Path:
     """The path of a PEM file with certificates of authorities, which is loaded once to check it. Blocks."""
-    from krt.tls import client_context  # it imports ssl, which `krt notify` needs only once it calls
+    from krt.tls import client_context  # krt.tls imports ssl, which `krt notify` needs only once it calls
 
     path = readable_file(text)
     client_context(path, None, None)

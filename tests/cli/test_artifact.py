@@ -140,7 +140,7 @@ def test_a_helper_is_named(folder: Path, registry: RegistryServer, tmp_path: Pat
     with registry_server(tmp_path / "registry", with_users=True) as server:
         ended = pushed(folder, f"{server.host}/acme/bundle:main", DOCKER_CONFIG=str(tmp_path))
     assert ended.code == 1
-    helper = f"{tmp_path}/config.json keeps them in docker-credential-desktop, which krt does not run"
+    helper = f"{tmp_path}/config.json keeps credentials in docker-credential-desktop, which krt does not run"
     assert ended.err.endswith(f"; {helper}\n")
 
 
@@ -170,7 +170,7 @@ def test_bad_input_is_told_at_once_and_altogether(folder: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("reference", "said"),
     [
-        (f"ghcr.io/acme/x@sha256:{'0' * 64}", "a push needs a tag and no digest, which only the pushed bytes can tell"),
+        (f"ghcr.io/acme/x@sha256:{'0' * 64}", "a push needs a tag and no digest: krt computes the digest"),
         ("my-bundle@sha256:xyz123", "could not parse reference: the text after @ is not a digest"),
     ],
 )

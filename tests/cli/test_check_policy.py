@@ -83,7 +83,7 @@ def test_the_rule_that_admits_is_named_and_why_the_others_do_not(asked: Asked, p
         "caller: acme@65/shop@74",
         "rule 1 (acme@65/*): admits it",
         "rule 2 (acme@65/shop@74): refuses by environment: none, not dev",
-        "rule 3 (emca@66/*): names another",
+        "rule 3 (emca@66/*): names another caller",
         f"warning: rule 3: {OPEN_TO_OWNER}",
         "admitted by rule 1",
     ]
@@ -152,7 +152,7 @@ def test_whom_no_rule_names_is_told_apart(asked: Asked, policy: str, changes: di
     code, out, _ = asked(claims(**changes), "--policy", policy)
     assert code == 1
     assert "no rule names this caller by the ids of its owner and repository" in out
-    assert out.endswith("refused: krt web answers 401, as it does to everybody it does not know\n")
+    assert out.endswith("refused: krt web answers 401, as to every unknown caller\n")
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ def test_the_simple_settings_are_a_policy_too(asked: Asked) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("", "is no JSON that krt reads"),
-        ("{", "is no JSON that krt reads"),
+        ("", "is not JSON that krt reads"),
+        ("{", "is not JSON that krt reads"),
         ("[]", "holds no JSON object"),
         ("{}", "look at iss, jti, exp, repository, repository_id, repository_owner, repository_owner_id, ref, sha"),
         (claims(repository_id=74), "look at repository_id"),
@@ -276,7 +276,7 @@ def test_times_that_do_not_hold_are_a_401_whatever_the_rules_say(
     assert code == 1
     assert line in out
     assert "rule 1 (acme@65/*): admits it" in out
-    assert out.endswith("refused: krt web answers 401, as it does to everybody it does not know\n")
+    assert out.endswith("refused: krt web answers 401, as to every unknown caller\n")
 
 
 @pytest.mark.parametrize("changes", [{}, {"iat": 9, "exp": 9}, {"iat": -305, "exp": -305}, {"nbf": 605}])
@@ -296,7 +296,7 @@ def test_a_claim_that_every_token_of_githubs_has_is_missed_in_one_way(
     """Seen to fail for iat and nbf: they were a 401 and exit code 1, as if a token of GitHub's could lack them."""
     code, out, err = asked(claims(**{name: value}), "--policy", policy)
     assert (code, out) == (2, "")
-    assert err.endswith(f"holds no claims of GitHub's: look at {name}\n")
+    assert err.endswith(f"does not hold claims of GitHub: look at {name}\n")
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ async def test_each_installation_on_one_valkey_has_its_own_clusters(client, clus
     ("environ", "problem"),
     [
         ({}, "VALKEY_ADDR (or --valkey-addr) is required"),
-        ({"VALKEY_ADDR": "valkey:6379", "KRT_CLUSTERS": "x"}, "KRT_CLUSTERS is no setting of krt"),
+        ({"VALKEY_ADDR": "valkey:6379", "KRT_CLUSTERS": "x"}, "KRT_CLUSTERS is not a setting of krt"),
         (
             {"VALKEY_ADDR": "valkey:6379", "VALKEY_PASSWORD": "x", "VALKEY_PASSWORD_FILE": __file__},
             "VALKEY_PASSWORD and VALKEY_PASSWORD_FILE are both given",

@@ -124,7 +124,7 @@ def test_a_dry_run_is_posted_to_its_own_path(actions: Actions) -> None:
         (("shop:dev", "--timeout", "soon"), "--timeout: write a duration"),
         (("shop:dev", "--timeout", "0"), "--timeout: write a duration"),
         (("shop:dev", "--wait", "--timeout", ""), "--timeout: write a duration"),
-        (("shop:dev", "--allow-no-match"), "--allow-no-match: it means something with --wait only"),
+        (("shop:dev", "--allow-no-match"), "--allow-no-match needs --wait"),
         (("shop:dev", "--ca-file", "/nonexistent/ca.pem"), "--ca-file: the file cannot be read"),
         (("shop:dev", "--url", "http://krt.example.com"), "KRT_URL (or --url): plain http"),
         (("shop:dev", "--url", "https://eve:secret@krt.example.com"), "KRT_URL (or --url): it holds a user"),
@@ -360,4 +360,4 @@ def test_with_the_page_s_url_its_link_is_printed(
 )
 def test_a_page_s_url_that_is_none_is_said(page: str, actions: Actions, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("shop:dev", environ={**actions.environ, "KRT_PAGE_URL": page}) == 2
-    assert "KRT_PAGE_URL: write where people see krt's live page" in capsys.readouterr().err
+    assert "KRT_PAGE_URL: write the URL of krt's live page" in capsys.readouterr().err

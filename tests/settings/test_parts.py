@@ -212,7 +212,7 @@ def test_settings_of_the_other_role_are_no_mistake() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_a_misspelt_variable_is_a_mistake(role: str) -> None:
     (problem,) = problems(role, {**OF_ROLE[role], "KRT_MIN_INTERVALL": "1s"})
-    assert problem == "KRT_MIN_INTERVALL is no setting of krt; did you mean KRT_MIN_INTERVAL?"
+    assert problem == "KRT_MIN_INTERVALL is not a setting of krt; did you mean KRT_MIN_INTERVAL?"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_misspelt_variable_is_a_mistake(role: str) -> None:
 def test_the_setting_that_is_meant_by_another_word_is_proposed_or_none(role: str, name: str, meant: str) -> None:
     """Seen to fail by the letters alone: KRT_ADMIN_LISTEN was KRT_ADMIN_HOSTS, KRT_LISTEN of a worker KRT_CLUSTER."""
     proposed = f"; did you mean {meant}?" if meant else ""
-    assert f"{name} is no setting of krt{proposed}" in problems(role, {**OF_ROLE[role], name: "x"})
+    assert f"{name} is not a setting of krt{proposed}" in problems(role, {**OF_ROLE[role], name: "x"})
 
 
 @pytest.mark.parametrize(

@@ -92,15 +92,15 @@ def test_a_worker_needs_one_of_them_and_obeys_all_it_has(policy: Path) -> None:
 def test_a_file_that_everybody_may_write_is_refused(policy: Path) -> None:
     policy.chmod(policy.stat().st_mode | stat.S_IWOTH)
     [problem] = problems_of("web", KRT_POLICY=str(policy))
-    assert problem == f"KRT_POLICY (or --policy): {policy}: everybody on this machine may write it: chmod o-w"
+    assert problem == f"KRT_POLICY (or --policy): {policy}: everybody on this machine may write to it: chmod o-w"
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path, problem in [
         (tmp_path / "none", "cannot be read (No such file or directory)"),
-        (tmp_path, "is no file"),
-        (tmp_path / "fifo", "is no file"),
+        (tmp_path, "is not a file"),
+        (tmp_path / "fifo", "is not a file"),
     ]:
         [found] = problems_of("web", KRT_POLICY=str(path))
         assert found.endswith(problem)

@@ -117,18 +117,18 @@ def test_a_secret_is_shown_as_stars_and_nothing_as_nothing() -> None:
 )
 def test_a_variable_of_krts_that_is_none_is_a_problem_naming_the_nearest(name: str, nearest: str) -> None:
     (problem,) = problems(KRT_NAME="x", **{name: "hunter2"})
-    assert problem.startswith(f"{name} is no setting of krt; did you mean {nearest}")
+    assert problem.startswith(f"{name} is not a setting of krt; did you mean {nearest}")
     assert "hunter2" not in problem
 
 
 @pytest.mark.parametrize("name", ["KRT_ZZZ", "KRT_BOGUS", "KRT_", "KRT_URLS", "KRT_AUDIENCES", "KRT_X"])
 def test_where_no_setting_of_the_role_is_near_none_is_proposed(name: str) -> None:
     """Seen to fail with the nearest of all variables proposed, however far: KRT_BOGUS was KRT_URL."""
-    assert problems(KRT_NAME="x", **{name: "hunter2"}) == [f"{name} is no setting of krt"]
+    assert problems(KRT_NAME="x", **{name: "hunter2"}) == [f"{name} is not a setting of krt"]
 
 
 def test_an_unknown_variable_is_told_even_if_it_is_empty() -> None:
-    assert problems(KRT_NAME="x", KRT_NAMES="") == ["KRT_NAMES is no setting of krt; did you mean KRT_NAME?"]
+    assert problems(KRT_NAME="x", KRT_NAMES="") == ["KRT_NAMES is not a setting of krt; did you mean KRT_NAME?"]
 
 
 @pytest.mark.parametrize("name", ["NAME", "krt_name", "XKRT_NAME", "KRTNAME", "KUBECONFIG", "PATH"])
