@@ -1,4 +1,4 @@
-"""ASGI helpers for the stand-ins, besides krt.serving.asgi: bounded bodies, whole answers, and the lifespan."""
+"""ASGI helpers for the stand-ins, in addition to krt.serving.asgi: bounded bodies, whole answers, and the lifespan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class StandInAnswer:
 
 
 async def read_body(receive: Receive) -> bytes:
-    """The whole body; if the client hangs up, the part that it had sent. Raises BodyTooLarge."""
+    """The whole body; if the client hangs up, the part that it sent. Raises BodyTooLarge."""
     body = bytearray()
     while True:
         message = await receive()

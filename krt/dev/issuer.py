@@ -26,9 +26,7 @@ DISCOVERY_PATH = "/.well-known/openid-configuration"
 TOKEN_PATH = "/idtoken"  # noqa: S105  a path, not a secret
 MOVED_PATH = "/moved/jwks"
 CHUNK_BYTES, HUGE_BYTES = 65_536, 80_000_000
-RUN_SECONDS = (
-    60.0  # without a token, after which the next one is of another run: `krt notify` repeats a call for so long
-)
+RUN_SECONDS = 60.0  # a token after a longer pause is of another run; by default `krt notify` repeats a call for 60 s
 
 
 class KeysFault(StrEnum):
@@ -154,7 +152,7 @@ class StandInIssuer:
         return StandInAnswer(200, msgspec.json.encode({"count": len(value), "value": value}))
 
     def _run_id(self) -> str:
-        """As people try krt out: who announces again after a while is another run, as at GitHub."""
+        """The id of the job's run. A token after a pause is of another run, as if the workflow had started again."""
         now = self._now()
         self._runs_before += self._asked_at is not None and now - self._asked_at > RUN_SECONDS
         self._asked_at = now

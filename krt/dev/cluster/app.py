@@ -21,7 +21,7 @@ from krt.serving.asgi import HTTPScope, Receive, Scope, Send, while_connected
 
 
 class StandInCluster:
-    """Serve it as an ASGI app, and run `roll_out` beside it or call `step_rollouts`.
+    """The cluster. Serve it as an ASGI app, and also run `roll_out` in a task, or call `step_rollouts`.
 
     `requests` counts the calls by (verb, resource). `tokens` are the accepted bearer tokens; each may do everything,
     and None accepts every caller. Change the set to rotate tokens.

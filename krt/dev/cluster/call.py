@@ -28,7 +28,7 @@ class ApiCall:
 
     @property
     def limit(self) -> int:
-        """The page size; 0 means all. Ignored for resourceVersion 0, as on the real server, which uses its cache."""
+        """The page size; 0 means all. Ignored for resourceVersion 0: the real server then answers from its cache."""
         return 0 if self.query.get("resourceVersion") == "0" else max(0, self._integer("limit"))
 
     @property

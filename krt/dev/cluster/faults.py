@@ -72,8 +72,8 @@ class Fault:
 class Faults:
     """The active faults.
 
-    `silent_watches`: open watches send nothing more, not even at their timeout. A watch that has fallen silent stays so
-    after a reset of the flag, until `end_watches`.
+    `silent_watches`: open watches send nothing more, not even at their timeout. A watch that has fallen silent stays
+    silent until `end_watches`, even if the flag is reset.
     `cut_watches`: each watch breaks in the middle of the next object that it sends.
     """
 
@@ -83,7 +83,7 @@ class Faults:
         self._pending: list[tuple[Fault, int | None]] = []
 
     def add(self, fault: Fault, *, times: int | None = 1) -> None:
-        """Apply the fault to the next `times` matching calls; None: until `clear`. Of several, the oldest applies."""
+        """Apply the fault to the next `times` matching calls; None: until `clear`. The oldest matching fault wins."""
         self._pending.append((fault, times))
 
     def clear(self) -> None:

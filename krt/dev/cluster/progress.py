@@ -15,7 +15,7 @@ NODES = 2  # a DaemonSet wants one pod on each
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """Numbers of pods. All `old` ones are ready; `ready` counts the ready `new` ones. `terminating` are in neither."""
+    """All `old` pods are ready; `ready` counts the ready `new` ones. `terminating` pods are neither old nor new."""
 
     old: int
     new: int
@@ -82,7 +82,7 @@ def advance(pods: Pods, desired: int, *, surge: bool, fails: bool) -> Pods:
 
 
 def deployment_status(moment: Moment) -> Json:
-    """A Deployment's status. The real server leaves out counts that are 0."""
+    """A Deployment's status. Like the real server, it leaves out counts of 0, except `terminatingReplicas`."""
     pods = moment.pods
     counts = {
         "observedGeneration": moment.document["metadata"]["generation"],

@@ -1,4 +1,4 @@
-"""The workload controllers: after a change of spec they advance the status. Each step is a watch event."""
+"""Acts as the workload controllers: after a change of a spec, it advances the status. Each change is a watch event."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -56,7 +56,7 @@ class StandInRollouts:
         store.observers.append(self._observe)
 
     async def run(self) -> None:
-        """Advance the rollouts, for ever. Sleeps while there are none."""
+        """Advance the rollouts, for ever. Sleeps while none can advance."""
         while True:
             if all(rolling.resting for rolling in self._rolling.values()):
                 self._wake = trio.Event()

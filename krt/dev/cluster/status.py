@@ -1,4 +1,4 @@
-"""Refusals in the API server's words, one `Status` each. The texts were recorded from kube-apiserver 1.36.3."""
+"""Refusals in the API server's words, each a `Status`. The texts were recorded from kube-apiserver 1.36.3."""
 
 import msgspec
 
@@ -78,7 +78,7 @@ def unauthorized() -> ApiRefusal:
 
 
 def forbidden(kind: Kind, name: str, message: str) -> ApiRefusal:
-    """403: `message` is the authorizer's or the admission plugin's."""
+    """403: the authorizer denies the call. `message` is its text."""
     return ApiRefusal(403, "Forbidden", message, details=about(kind, name), headers=dict(NOT_SNIFFED))
 
 
@@ -151,7 +151,7 @@ def _reason(message: str) -> str:
 
 
 def internal_error(message: str) -> ApiRefusal:
-    """A 500 without a reason: the real server's answer to a malformed number in an object."""
+    """A 500 without a reason: the real server's answer to a malformed resource version, in a watch or in an object."""
     return ApiRefusal(500, "", message)
 
 

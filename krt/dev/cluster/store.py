@@ -28,7 +28,7 @@ class StoredPage:
 
 
 class ObjectStore:
-    """The store. It keeps the last `history` changes of each kind for watches, and `snapshots` unfinished lists."""
+    """All objects. It keeps the last `history` changes of each kind for watches, and `snapshots` unfinished lists."""
 
     def __init__(self, *, history: int = 10_000, snapshots: int = 32) -> None:
         self.number = 1
@@ -92,7 +92,7 @@ class ObjectStore:
         return version
 
     def page(self, kind: Kind, namespace: str, *, limit: int, number: int, start: str) -> StoredPage:
-        """The objects from key `start` on, of snapshot `number`; 0: the present. Raises KeyError if it is gone."""
+        """The objects of snapshot `number` (0, -1: the present) from key `start` on. Raises KeyError if it is gone."""
         snapshot = (kind.name, namespace, number)
         versions = self._snapshots[snapshot] if number > 0 else self.table(kind).ordered(namespace)
         first = bisect_left(versions, start, key=attrgetter("key")) if start else 0
