@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import trio
 
+from tests.apiserver import bundles
 from tests.apiserver.binaries import FILL_COMMAND, missing_programs
 from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.kubelet import Kubelet, open_kubelet
@@ -53,6 +54,15 @@ async def kubelet(apiserver: ApiServer, namespace: str) -> AsyncIterator[Kubelet
     """Of this namespace; its pods become ready at once unless the test decides otherwise."""
     async with open_kubelet(apiserver.client, namespace) as tests_own:
         yield tests_own
+
+
+@pytest.fixture
+async def bundle_server(apiserver: ApiServer) -> AsyncIterator[ApiServer]:
+    """The API server with the kinds Bundle and BundleDeployment, and no object of theirs before and after the test."""
+    await bundles.serve(apiserver, *bundles.crds())
+    yield apiserver
+    await apiserver.control_plane.heal()
+    await bundles.remove_all(apiserver)
 
 
 @pytest.fixture
