@@ -1,5 +1,6 @@
 """Parses the command line and runs the command. Only the module of that command is imported."""
 
+import io
 import logging
 import os
 import sys
@@ -46,7 +47,14 @@ def _signals_held(command: str | None) -> AbstractContextManager[None]:
 
 
 def _fill_streams() -> None:
-    """Open /dev/null for each closed standard stream. Python has None for it, and a socket would get its descriptor."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - stays open
+    """Open /dev/null for each closed standard stream. Python has None for it, and a socket would get its descriptor.
+
+    Standard output is opened for reading, so that a write fails: a result that nobody gets is no success.
+    """
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - stays open
+    if sys.stdout is None:
+        nowhere = io.FileIO(os.open(os.devnull, os.O_RDONLY), "w", closefd=False)  # no buffer to flush at exit
+        sys.stdout = io.TextIOWrapper(nowhere, encoding="utf-8", write_through=True)
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - stays open

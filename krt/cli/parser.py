@@ -5,12 +5,15 @@ No error quotes the value of a flag that takes free text, because it may be secr
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any, NoReturn
 
 BAD_INPUT = 2
+
+# Gets the words that cannot be parsed, and the reason.
+OnRefusal = Callable[[Sequence[str], str], None]
 
 _NEAR = 0.55  # similarity from 0 to 1: --verbose is near --version, --bogus is near nothing
 
@@ -18,15 +21,20 @@ _NEAR = 0.55  # similarity from 0 to 1: --verbose is near --version, --bogus is 
 class Parser(argparse.ArgumentParser):
     """A parser that accepts no abbreviated flags."""
 
-    def __init__(self, *, missing: str = "", **more: Any) -> None:
-        """`missing` is added to the error about a missing argument."""
+    def __init__(self, *, missing: str = "", refused: OnRefusal | None = None, **more: Any) -> None:
+        """`missing` is added to the error about a missing argument. `refused` is called after each printed error."""
         super().__init__(allow_abbrev=False, **more)
         self._missing = missing
+        self._refused = refused
+        self._words: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
         """Print the message and a hint at --help. Raises SystemExit(2)."""
         more = self._missing if message.startswith("the following arguments are required") else ""
-        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help){more}\n")
+        self._print_message(f"{self.prog}: {message} (see {self.prog} --help){more}\n", sys.stderr)
+        if self._refused:
+            self._refused(self._words, message)
+        self.exit(BAD_INPUT)
 
     # The overloads of the inherited method are for other namespace types, which krt does not use.
     def parse_known_args(  # type: ignore[override]
@@ -36,7 +44,8 @@ class Parser(argparse.ArgumentParser):
 
         argparse would pass them up to the main parser, which does not know the command's flags and could propose none.
         """
-        self._refuse_unknown_flags(sys.argv[1:] if args is None else args)
+        self._words = sys.argv[1:] if args is None else tuple(args)
+        self._refuse_unknown_flags(self._words)
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(self._not_taken(unknown))

@@ -1,5 +1,6 @@
 """The end of a publication: its state record, the sentence for people, the JSON document, the job's summary."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 
 from krt.cli.publication import Order
 from krt.client import exits, step_files, summary
-from krt.client.console import Console
+from krt.client.console import Console, plain
 from krt.client.ending import Ending
 from krt.client.report import ReceivedReport
 from krt.client.wording import target as worded
@@ -57,11 +58,25 @@ class PublicationOutcome:
         """Note that the run has failed."""
         self.code, self.problems = FAILED, problems
 
+    def note_unrecorded(self, order: Order, problem: str) -> None:
+        """Note that the state record could not be written after the run. A run that ended well then has failed."""
+        if self.code == DONE:
+            self.fail(f"{problem}; the run itself has ended well: {self.sentence(order)}")
+        else:
+            self.problems = (*self.problems, problem)
+
     def interrupt(self, by: Signals, order: Order) -> None:
         """Note that this signal has ended the run."""
+        self.code, self.problems = exits.BY_SIGNAL + by, (f"interrupted by {by.name}: {self._left(order)}",)
+
+    def _left(self, order: Order) -> str:
+        """How an interrupted run leaves the cluster."""
+        if not self.has_written:
+            return "nothing was written"
+        if order.is_removal:
+            return f"the deletion of {order.publication} may have begun, and the same command waits for its end"
         left = f"the restarts that it still owes stay noted on {order.publication}, and the same command makes them"
-        state = f"{order.publication} may be written; {left}" if self.has_written else "nothing was written"
-        self.code, self.problems = exits.BY_SIGNAL + by, (f"interrupted by {by.name}: {state}",)
+        return f"{order.publication} may be written; {left}"
 
     def note_skipped(self, order: Order) -> None:
         """Note that there is no cluster to delete from."""
@@ -124,11 +139,20 @@ def tell(order: Order, outcome: PublicationOutcome, console: Console, page: Path
     if page:
         _summarise(order, outcome, console, page)
     console.output(**_step_outputs(order, outcome))
-    if outcome.code == DONE:
-        console.result(document, sentence)
-    else:
+    if outcome.code != DONE:
         console.fail(*outcome.problems, **document)
-    return outcome.code
+        return outcome.code
+    return DONE if console.result(document, sentence) else FAILED
+
+
+def tell_refusal(console: Console, *problems: str) -> None:
+    """Print why the run did not begin."""
+    console.fail(*problems, **refusal(*problems))
+
+
+def refusal(*problems: str) -> dict[str, Any]:
+    """The JSON document of a run that did not begin."""
+    return _shaped(state_record.ERROR, problems, {}, None)
 
 
 def received(report: Document | None) -> ReceivedReport | None:
@@ -137,12 +161,16 @@ def received(report: Document | None) -> ReceivedReport | None:
 
 
 def _document(order: Order, outcome: PublicationOutcome) -> dict[str, Any]:
-    """The JSON document: `status` and `outputs` as the state record has them, and the report."""
+    """The JSON document: `status` and `outputs` as the state record has them, the problems, and the report."""
     is_done = outcome.code == DONE
     status = (state_record.DESTROYED if order.is_removal else state_record.OK) if is_done else state_record.ERROR
     outputs = outcome.outputs(order) if is_done and not order.is_dry_run else {}
     report = msgspec.to_builtins(outcome.report) if outcome.report else None
-    return {"status": "planned" if is_done and order.is_dry_run else status, "outputs": outputs, "report": report}
+    return _shaped("planned" if is_done and order.is_dry_run else status, outcome.problems, outputs, report)
+
+
+def _shaped(status: str, problems: Sequence[str], outputs: Mapping[str, Any], report: Any) -> dict[str, Any]:
+    return {"status": status, "problems": [*map(plain, problems)], "outputs": outputs, "report": report}
 
 
 def _step_outputs(order: Order, outcome: PublicationOutcome) -> dict[str, str]:

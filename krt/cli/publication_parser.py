@@ -1,13 +1,16 @@
 """The arguments that the commands which publish a file share."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from krt.errors import OutputLost
 
 EPILOG = (
     "exit codes: 0 the Secret is as wanted, and the rollout of every restarted workload has ended well; 1 the API "
-    "server refused or did not answer, a rollout failed or took too long, or another run is under way; 2 bad input, or "
-    "krt refuses: nothing was written; 130 interrupted (SIGINT), 143 by SIGTERM, 129 by SIGHUP. After any of them the "
-    "same command continues."
+    "server refused or did not answer, a rollout failed or took too long, another run is under way, or the result "
+    "could not be written; 2 bad input, or krt refuses: nothing was written; 130 interrupted (SIGINT), 143 by "
+    "SIGTERM, 129 by SIGHUP. After any of them the same command continues."
 )
 
 
@@ -19,7 +22,7 @@ def add_command(
     run: Callable[[argparse.Namespace, Mapping[str, str]], int],
 ) -> argparse.ArgumentParser:
     """Add a command that `run` carries out. Returns its parser."""
-    parser = subparsers.add_parser(name, help=summary, description=description, epilog=EPILOG)
+    parser = subparsers.add_parser(name, help=summary, description=description, epilog=EPILOG, refused=_tell_refusal)
     parser.set_defaults(run=run)
     return parser
 
@@ -39,3 +42,24 @@ def add_output(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
         help="text, or json: one object on stdout, whatever the outcome (default: text)",
     )
     return group
+
+
+def _tell_refusal(words: Sequence[str], message: str) -> None:
+    """Print the JSON document about arguments that cannot be parsed, if the words ask for JSON."""
+    if not _asks_for_json(words):
+        return
+    from krt.cli.publication_end import refusal
+    from krt.client.console import plain, to_json
+    from krt.output import tell
+
+    with suppress(OutputLost):  # the sentence is on standard error already
+        tell(to_json({"error": plain(message), **refusal(message)}))
+
+
+def _asks_for_json(words: Sequence[str]) -> bool:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("-o", "--output")
+    try:
+        return bool(parser.parse_known_args(words)[0].output == "json")
+    except argparse.ArgumentError:
+        return False

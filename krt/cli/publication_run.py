@@ -10,7 +10,7 @@ from pathlib import Path
 import trio
 
 from krt.cli.publication import Order
-from krt.cli.publication_end import FAILED, REFUSED, PublicationOutcome, received, tell
+from krt.cli.publication_end import FAILED, REFUSED, PublicationOutcome, received, tell, tell_refusal
 from krt.client.console import Console
 from krt.client.display import Display, open_display
 from krt.client.interrupt import Interrupt, heard
@@ -41,10 +41,10 @@ def run(read: Callable[[], Order], args: argparse.Namespace, environ: Mapping[st
         with order.state.held() if order.state and not order.is_dry_run else nullcontext():
             return _carry_out(order, console, _summary(environ))
     except SettingsInvalid as error:
-        console.fail(*error.problems)
+        tell_refusal(console, *error.problems)
         return REFUSED
     except (StateHeld, StateUnusable) as error:
-        console.fail(str(error))
+        tell_refusal(console, str(error))
         return FAILED if isinstance(error, StateHeld) else REFUSED
 
 
@@ -161,7 +161,7 @@ def _recorded(order: Order, previous: StateRecord | None, outcome: PublicationOu
         elif outcome.is_marked:
             order.state.restore()
     except StateUnusable as error:
-        outcome.fail(*filter(None, (outcome.sentence(order), str(error))))
+        outcome.note_unrecorded(order, str(error))
     return outcome
 
 

@@ -1,7 +1,6 @@
 """krt publish and krt unpublish: publish a file as a Secret, and delete that Secret. Flags give the inputs."""
 
 import argparse
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -38,8 +37,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         secret.add_argument("file", metavar="FILE", help="the file, of 1 MiB at most")
     secret.add_argument("-n", "--namespace", metavar="NAME", required=True, help="the Secret's namespace")
     secret.add_argument("--secret", metavar="NAME", required=True, help="the Secret's name")
+    rollout = parser.add_argument_group("rollout" if name == "publish" else "deletion")
     if name == "publish":
-        _add_publishing(parser, secret)
+        _add_publishing(secret, rollout)
+    taking = "each rollout" if name == "publish" else "the deletion"
+    rollout.add_argument(
+        "--timeout", metavar="DURATION", default="5m", help=f"how long {taking} may take (default: 5m)"
+    )
     cluster = parser.add_argument_group("cluster")
     cluster.add_argument(
         "--kubeconfig",
@@ -58,21 +62,17 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return publication_run.run(lambda: _read(args, environ), args, environ)
 
 
-def _add_publishing(parser: argparse.ArgumentParser, secret: "argparse._ArgumentGroup") -> None:
+def _add_publishing(secret: "argparse._ArgumentGroup", rollout: "argparse._ArgumentGroup") -> None:
     secret.add_argument("--key", metavar="KEY", help="the key that holds the file (default: the file's name)")
     secret.add_argument(
         "--no-create-namespace", action="store_true", help="fail if the namespace does not exist (default: create it)"
     )
-    rollout = parser.add_argument_group("rollout")
     rollout.add_argument(
         "--restart",
         metavar="KIND/NAME",
         action="append",
         default=[],
         help="a workload of the namespace to restart if the Secret changed, such as deployment/web; may be repeated",
-    )
-    rollout.add_argument(
-        "--timeout", metavar="DURATION", default="5m", help="how long each rollout may take (default: 5m)"
     )
 
 
@@ -84,13 +84,13 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
 
     problems: list[str] = []
     is_removal = args.command == "unpublish"
-    seconds = None if is_removal else collect(problems, lambda: _seconds(args.timeout))
+    seconds = collect(problems, lambda: _seconds(args.timeout))
     kubeconfig = collect(problems, lambda: _kubeconfig(args, environ))
     wrong: list[str] = []
     given = {**_inputs(args), "kubeconfig_path": str(kubeconfig or os.devnull)}
     found = checked(given, Path(), wrong, is_removal=is_removal, looks_for_kubeconfig=False)
     problems += [_INPUT.sub(lambda name: _FLAGS[name[1]], text).replace(" on the controller", "") for text in wrong]
-    if found is None or problems:
+    if found is None or seconds is None or problems:
         raise SettingsInvalid(tuple(problems))
     return Order(
         command=f"krt {args.command}",
@@ -100,7 +100,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
         is_dry_run=args.dry_run,
         ensure_namespace=not (is_removal or args.no_create_namespace),
         ensuring="leave out --no-create-namespace",
-        timeout_seconds=seconds or math.inf,
+        timeout_seconds=seconds,
         state=StateFile(expanded(args.state).absolute()) if args.state else None,
     )
 

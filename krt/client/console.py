@@ -101,12 +101,17 @@ class Console:
             self._annotate("error", plain(sentence))
         self.result({"error": plain("; ".join(sentences)), **facts})
 
-    def result(self, document: Mapping[str, object], *lines: str) -> None:
-        """Print the outcome on stdout: `document` if `as_json`, else `lines`. If stdout fails, stderr says so."""
+    def result(self, document: Mapping[str, object], *lines: str) -> bool:
+        """Print the outcome on stdout: `document` if `as_json`, else `lines`. Returns whether stdout has taken it.
+
+        If not, stderr says so.
+        """
         try:
             say(self.out, *((to_json(document),) if self.as_json else lines))
         except OutputLost as error:
             self.note(f"the result could not be written to standard output: {error}")
+            return False
+        return True
 
     def output(self, **values: str) -> None:
         """Set outputs of this step, which later steps of the job can read. The last value of each name counts."""

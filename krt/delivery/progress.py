@@ -81,6 +81,11 @@ class Progress:
         target = self._targets.get(Place(key, action))
         return target is not None and target.state is TargetState.READY
 
+    def reason_of(self, key: ObjectKey, action: Action) -> str:
+        """The reason of the target's state, as it was said last; "" if there is none."""
+        target = self._targets.get(Place(key, action))
+        return target.reason if target else ""
+
     def has_failed(self) -> bool:
         """Whether any target has failed."""
         return any(target.state is TargetState.FAILED for target in self._targets.values())

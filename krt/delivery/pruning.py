@@ -40,7 +40,7 @@ class Pruning:
         for stage in in_deletion_order(self._entries):
             self._leaving = []
             await each(stage, self._prune)
-            await until_gone(self._run, self._leaving)
+            await until_gone(self._run.transport, self._run.progress, self._leaving, self._run.progress.tell)
             self.gone |= {awaited.key for awaited in self._leaving if self._is_deleted(awaited.key)}
             if self._run.progress.has_failed():
                 self._run.progress.skip_unbegun("not deleted, because an object before it has failed")

@@ -1,21 +1,23 @@
 """Waits until objects are current, or gone, by watches: none is read again and again.
 
 A watch has one kind in one namespace. If krt waits for a single object there, the watch names it, so that a role that
-names its objects (`resourceNames`) suffices.
+names its objects (`resourceNames`) suffices. Only if krt may not watch objects, it asks for them every two seconds.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import trio
 
 from krt.cluster import objects
-from krt.cluster.metadata import ObjectVersion, whole_reader
+from krt.cluster.metadata import ObjectVersion, bare_reader, whole_reader
 from krt.cluster.objects import Body
 from krt.cluster.reflect import reflect
 from krt.cluster.scope import Scope
 from krt.cluster.selection import EVERYTHING, Selection
+from krt.cluster.transport import Transport
+from krt.core.kube.builtin import SECRET
 from krt.core.kube.fields import text_at
 from krt.core.kube.kstatus import status_of
 from krt.core.kube.object_key import ObjectKey
@@ -25,12 +27,13 @@ from krt.core.report.action import Action, ObjectChange
 from krt.core.report.target import TargetState
 from krt.delivery.progress import Progress
 from krt.delivery.run import Run
-from krt.errors import ClusterError
+from krt.errors import ClusterError, ClusterUnavailable, NotThere
 from krt.logs import Log
 
 log = Log("delivery")
 
 MOST_WATCHES = 16  # at a time, each on a connection of its own
+_ASKING_SECONDS = 2.0  # between two rounds, where krt may not watch
 _CLAIM = ("", "PersistentVolumeClaim")
 
 
@@ -136,6 +139,23 @@ class UntilGone(_Waiting):
         self.drop(key)
 
 
+@dataclass(slots=True)
+class _Watching:
+    """What the watches of one wait share. `note` gets one line for people if krt may not watch something."""
+
+    transport: Transport
+    waiting: _Waiting
+    note: Callable[[str], None]
+    limiter: trio.CapacityLimiter
+    has_noted: bool = False
+
+    def note_denied(self, scope: Scope[ObjectVersion]) -> None:
+        if not self.has_noted:
+            rest = f"it asks every {_ASKING_SECONDS:g} s instead"
+            self.note(f"krt may not watch {scope}: {scope.state.problem}; {rest}")
+        self.has_noted = True
+
+
 def say(progress: Progress, key: ObjectKey, status: ObjectStatus) -> None:
     """Put the status of an applied object into the report."""
     states = {ObjectState.CURRENT: TargetState.READY, ObjectState.FAILED: TargetState.FAILED}
@@ -147,25 +167,27 @@ async def until_current(run: Run, awaited: list[Awaited]) -> bool:
     waiting = UntilCurrent(awaited, run.progress, await _storage_classes(run, awaited))
     for each in awaited:
         waiting.judge(each.key, each.body)
-    await _watch(run, waiting)
+    await _watch(run.transport, waiting, run.progress.tell)
     return not waiting.failed.is_set()
 
 
-async def until_gone(run: Run, awaited: list[Awaited]) -> None:
-    """Wait until all are gone."""
-    await _watch(run, UntilGone(awaited, run.progress))
+async def until_gone(
+    transport: Transport, progress: Progress, awaited: list[Awaited], note: Callable[[str], None]
+) -> None:
+    """Wait until all are gone. `note` gets a line if krt may not watch them."""
+    await _watch(transport, UntilGone(awaited, progress), note)
 
 
-async def _watch(run: Run, waiting: _Waiting) -> None:
+async def _watch(transport: Transport, waiting: _Waiting, note: Callable[[str], None]) -> None:
     groups: dict[tuple[Resource, str | None], list[ObjectKey]] = {}
     for key, resource in waiting.left.items():
         groups.setdefault((resource, key.namespace or None), []).append(key)
-    limiter = trio.CapacityLimiter(MOST_WATCHES)
+    watching = _Watching(transport, waiting, note, trio.CapacityLimiter(MOST_WATCHES))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_cancel_at, waiting.failed, nursery.cancel_scope)
         async with trio.open_nursery() as watches:
             for (resource, namespace), keys in groups.items():
-                watches.start_soon(_watch_group, run, waiting, limiter, resource, namespace, keys)
+                watches.start_soon(_watch_group, watching, resource, namespace, keys)
         nursery.cancel_scope.cancel()
 
 
@@ -174,30 +196,40 @@ async def _cancel_at(event: trio.Event, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _watch_group(
-    run: Run,
-    waiting: _Waiting,
-    limiter: trio.CapacityLimiter,
-    resource: Resource,
-    namespace: str | None,
-    keys: list[ObjectKey],
-) -> None:
-    """Watch until none of `keys` is awaited any more, or until krt is told that it may not watch them."""
+async def _watch_group(watching: _Watching, resource: Resource, namespace: str | None, keys: list[ObjectKey]) -> None:
+    """Watch until none of `keys` is awaited any more; ask for them if krt may not watch them."""
     selection = Selection(name=keys[0].name) if len(keys) == 1 else EVERYTHING
-    scope = Scope(whole_reader(resource), namespace, selection=selection)
-    async with limiter, trio.open_nursery() as nursery:
-        nursery.start_soon(partial(reflect, scope, run.transport, waiting))
-        nursery.start_soon(_deny_at, scope, waiting, keys, scope.state.denied)
+    reader = bare_reader if resource == SECRET else whole_reader  # a Secret's values are of no use here
+    scope, waiting = Scope(reader(resource), namespace, selection=selection), watching.waiting
+    async with watching.limiter, trio.open_nursery() as nursery:
+        nursery.start_soon(partial(reflect, scope, watching.transport, waiting))
+        nursery.start_soon(_ask_once_denied, watching, scope, keys)
         while any(key in waiting for key in keys):
             await waiting.changed.wait()
         nursery.cancel_scope.cancel()
 
 
-async def _deny_at(scope: Scope[ObjectVersion], waiting: _Waiting, keys: list[ObjectKey], denied: trio.Event) -> None:
-    await denied.wait()
-    for key in keys:
-        if key in waiting:
-            waiting.deny(key, f"krt may not watch {scope}: {scope.state.problem}")
+async def _ask_once_denied(watching: _Watching, scope: Scope[ObjectVersion], keys: list[ObjectKey]) -> None:
+    await scope.state.denied.wait()
+    watching.note_denied(scope)
+    while True:
+        for key in keys:
+            if key in watching.waiting:
+                await _ask(watching, scope, key)
+        await trio.sleep(_ASKING_SECONDS)
+
+
+async def _ask(watching: _Watching, scope: Scope[ObjectVersion], key: ObjectKey) -> None:
+    try:
+        body = await objects.read(watching.transport, scope.resource, key)
+    except NotThere:
+        watching.waiting.vanish(key)
+    except ClusterUnavailable:
+        return  # it is asked for again
+    except ClusterError as error:
+        watching.waiting.deny(key, f"krt may neither watch nor read it: {error}")
+    else:
+        watching.waiting.judge(key, body)
 
 
 async def _storage_classes(run: Run, awaited: list[Awaited]) -> dict[str, Body]:

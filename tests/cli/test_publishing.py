@@ -1,14 +1,21 @@
 """krt apply, destroy, publish and unpublish with bad input: no cluster is there, and none is asked."""
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
+from signal import SIGINT
 
 import pytest
 import yaml
 
 from krt.cli.commands import parser_for
 from krt.cli.main import main
+from krt.cli.publication import Order
+from krt.cli.publication_end import PublicationOutcome
+from krt.core.delivery.secret_bundle import Bundle, Publication
 from tests.pages import ROOT
 
 MODULE = "platform/k8s/runtime-bundle-secret"
@@ -160,9 +167,76 @@ def test_a_kubeconfig_that_cannot_be_used_is_told_without_its_token(
     assert "hunter2" not in told
 
 
+SHAPE = {"status": "error", "outputs": {}, "report": None}
+
+
 def test_json_is_one_object_whatever_is_wrong(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(("publish", "/nowhere", "--namespace", "shop", "--secret", "site", "-o", "json"), {}) == 2
-    assert "FILE must point to an existing file: /nowhere" in json.loads(capsys.readouterr().out)["error"]
+    """Seen to fail without status, problems, outputs and report."""
+    assert main(("publish", "/nowhere", "--namespace", "Shop", "--secret", "site", "-o", "json"), {}) == 2
+    document = json.loads(capsys.readouterr().out)
+    name, file = document.pop("problems")
+    assert name.startswith("--namespace must be a name of at most 63 small letters")
+    assert file == "FILE must point to an existing file: /nowhere"
+    assert document == {"error": f"{name}; {file}", **SHAPE}
+
+
+@pytest.mark.parametrize(
+    ("argv", "problem"),
+    [
+        (("publish", "-o", "json"), "the following arguments are required: FILE, -n/--namespace, --secret"),
+        (("unpublish", "--output=json", "-n", "a", "--sceret", "b"), "there is no --sceret, did you mean --secret?"),
+        (("apply", "-ojson", "--inputs", "x"), "the following arguments are required: --module"),
+        (("destroy", "-o", "text", "-o", "json", "x"), "the following arguments are required: --module, --inputs"),
+    ],
+)
+def test_json_is_one_object_also_where_arguments_are_wrong(
+    argv: tuple[str, ...], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seen to fail with nothing on standard output."""
+    with pytest.raises(SystemExit, match="2"):
+        main(argv, {})
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {"error": problem, "problems": [problem], **SHAPE}
+    assert printed.err == f"krt {argv[0]}: {problem} (see krt {argv[0]} --help)\n"
+
+
+@pytest.mark.parametrize("argv", [("publish", "-o", "yaml"), ("publish", "-o"), ("publish", "--", "-o", "json")])
+def test_without_json_wrong_arguments_print_nothing_on_standard_output(
+    argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(argv, {})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's own way to close a stream")
+@pytest.mark.parametrize("stdout", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("flags", ["", "-o json"])
+def test_a_result_that_cannot_be_written_is_no_success(stdout: str, flags: str, home: Path) -> None:
+    """Seen to fail with exit code 0. Without its kubeconfig `krt destroy` ends well and calls nobody."""
+    inputs = home / "inputs.yml"
+    inputs.write_text("{kubeconfig_path: /nowhere, namespace: shop, secret_name: site}")
+    command = f'exec "$0" -W error -m krt destroy --root {home} --module {MODULE} --inputs {inputs} {flags} {stdout}'
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        ["sh", "-c", command, sys.executable], env=environ, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    [told] = ended.stderr.splitlines()
+    assert told.startswith("krt destroy: the result could not be written to standard output: ")
+
+
+def test_a_record_that_cannot_be_written_at_the_end_hides_neither_code_nor_reason(tmp_path: Path) -> None:
+    """Seen to fail with code 1 after SIGINT, and without the first sentence."""
+    publication = Publication("shop", "site", Bundle("dist.tgz", b""))
+    order, outcome = Order("krt publish", publication, None), PublicationOutcome()
+    outcome.interrupt(SIGINT, order)
+    outcome.note_unrecorded(order, "the state record cannot be written: full")
+    assert outcome.code == 130
+    assert outcome.problems == (
+        "interrupted by SIGINT: nothing was written",
+        "the state record cannot be written: full",
+    )
 
 
 def test_a_pipe_is_no_file_to_publish(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,8 +44,8 @@ class Runs:
         async with self._run(content, targets, key, is_dry_run=True, **more) as run:
             await plan(run)
 
-    async def unpublish(self, *, is_dry_run: bool = False) -> None:
-        async with self._run(b"", (), "dist.tgz", is_dry_run=is_dry_run) as run:
+    async def unpublish(self, *, is_dry_run: bool = False, **more: Any) -> None:
+        async with self._run(b"", (), "dist.tgz", is_dry_run=is_dry_run, **more) as run:
             await unpublish(run, is_dry_run=is_dry_run)
 
     async def secret(self) -> dict[str, Any]:

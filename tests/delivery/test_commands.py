@@ -123,6 +123,24 @@ async def test_a_rollout_that_takes_too_long_ends_with_how_far_it_came(desk: Des
     assert desk.record()["status"] == "error"
 
 
+async def test_a_record_that_cannot_be_written_at_the_end_says_how_the_run_has_ended(
+    desk: Desk, kubelet: Kubelet
+) -> None:
+    """Seen to fail with the bare sentence about the record: the guide said that nothing was written then."""
+    await desk.server.apply(a_deployment(namespace=desk.namespace))
+    kubelet.decide(Unready())
+    async with desk.running("apply", restart_targets=WEB) as run:
+        await until_on_trio_clock(lambda: "progressing" in run.err)
+        shutil.rmtree(desk.record_file().parent)
+        kubelet.decide(Ready())
+        assert await run.ended() == 1
+    assert (
+        f"cannot be written: No such file or directory; the run itself has ended well: Secret {desk.namespace}"
+        in run.err
+    )
+    assert await desk.secret()
+
+
 REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"kubeconfig_path": "/nowhere"}, "Resolved kubeconfig_path does not exist: /nowhere"),
     ({"bundle_source_path": "/nowhere"}, "inputs.bundle_source_path must point to an existing file on the controller"),
@@ -293,6 +311,30 @@ async def test_destroy_without_its_kubeconfig_deletes_nothing_and_ends_well(desk
     assert (gone.code, gone.out) == (0, "/nowhere does not exist, so nothing was deleted from its cluster\n")
     assert desk.record()["status"] == "destroyed"
     assert await desk.secret()
+
+
+async def test_destroy_fails_while_a_finalizer_holds_the_secret_and_keeps_the_outputs(desk: Desk) -> None:
+    """Seen to fail: it ended with 0, and the record said `destroyed`."""
+    assert (await desk.run("apply")).code == 0
+    outputs = desk.record()["outputs"]
+    patch = ("-n", desk.namespace, "patch", "secret", SECRET, "-p")
+    await desk.server.kubectl(*patch, '{"metadata": {"finalizers": ["acme.com/hold"]}}')
+    held = await desk.run("destroy", rollout_timeout_s=1)
+    assert (held.code, held.out) == (1, "")
+    assert "not gone within 1 s; its deletion has begun; finalizers: acme.com/hold" in held.err
+    record = desk.record()
+    assert (record["status"], record["failed_command"], record["outputs"]) == ("error", "destroy", outputs)
+    async with desk.running("destroy") as run:
+        await until_on_trio_clock(lambda: "finalizers: acme.com/hold" in run.err)
+        run.signal(SIGTERM)
+        assert await run.ended() == 143
+    assert f"the deletion of Secret {desk.namespace}/{SECRET} may have begun, and the same command" in run.err
+    async with desk.running("destroy") as run:
+        await until_on_trio_clock(lambda: "finalizers: acme.com/hold" in run.err)
+        await desk.server.kubectl(*patch, '{"metadata": {"finalizers": null}}')
+        assert await run.ended() == 0
+    assert run.out == f"Secret {desk.namespace}/{SECRET}: deleted\n"
+    assert desk.record()["status"] == "destroyed"
 
 
 async def test_in_a_github_job_lines_are_folded_and_the_step_has_outputs(

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+import trio
 
 from krt.core.delivery.pending_restarts import RESTART_PENDING
 from krt.core.kube.workload import RESTARTED_AT
@@ -14,6 +15,7 @@ from tests.apiserver.objects import a_daemon_set, a_deployment, a_stateful_set
 from tests.apiserver.pods import Ready, Unready
 from tests.apiserver.server import ApiServer
 from tests.delivery.runs import SECRET, Runs
+from tests.fakes.polling import until_on_trio_clock
 
 pytestmark = pytest.mark.apiserver
 
@@ -129,6 +131,38 @@ async def test_unpublish_deletes_the_secret_and_again_is_well_and_a_foreign_one_
     with pytest.raises(DeliveryRefused, match="was not published by krt"):
         await runs.unpublish()
     assert await runs.secret()
+
+
+HOLD = '{"metadata": {"finalizers": ["acme.com/hold"]}}'
+LET_GO = '{"metadata": {"finalizers": null}}'
+
+
+async def test_unpublish_waits_for_finalizers_and_names_them_if_they_take_too_long(runs: Runs) -> None:
+    """Seen to fail: it said `deleted` while the Secret was there."""
+    await runs.publish(b"one")
+    patch = ("-n", runs.namespace, "patch", "secret", SECRET, "-p")
+    assert (await runs.server.kubectl(*patch, HOLD)).code == 0
+    with pytest.raises(DeliveryFailed, match=r"^Secret .*: not gone within 1 s; its .*; finalizers: acme\.com/hold$"):
+        await runs.unpublish(timeout_seconds=1)
+    assert runs.told()[f"delete Secret/{SECRET}"][0] == "failed"
+    await runs.server.kubectl(*patch, LET_GO)
+
+
+async def test_unpublish_asks_where_it_may_not_watch_and_says_so_once(runs: Runs) -> None:
+    await runs.publish(b"one")
+    account = await runs.server.account(
+        runs.namespace, "deleter", [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "delete"]}]
+    )
+    patch = ("-n", runs.namespace, "patch", "secret", SECRET, "-p")
+    assert (await runs.server.kubectl(*patch, HOLD)).code == 0
+    others = Runs(runs.server, runs.namespace, account.kubeconfig)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(others.unpublish)
+        await until_on_trio_clock(lambda: bool(others.notes))
+        await runs.server.kubectl(*patch, LET_GO)
+    [note] = others.notes
+    assert note.startswith("krt may not watch secrets")
+    assert note.endswith("; it asks every 2 s instead")
 
 
 async def test_a_secret_that_is_deleted_while_it_is_written_is_made_anew(runs: Runs) -> None:
