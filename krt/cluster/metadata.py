@@ -3,7 +3,7 @@
 `reflect(Scope(metadata_reader(resource), namespace), transport, store)` keeps a store up to date with them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from krt.cluster.wire import METADATA_ALONE, Reader
+from krt.core.kube.fields import text_at
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
 
@@ -35,6 +36,21 @@ class ObjectVersion:
     key: ObjectKey
     resource_version: str
     body: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedObject:
+    """An object of a BundleDeployment: which fields its owner's apply still owns (`krt.core.delivery.owned_fields`).
+
+    `owner_name` is the name of its owner, "" if it has no label of one.
+    """
+
+    key: ObjectKey
+    resource_version: str
+    uid: str
+    owner_name: str
+    fields: str
+    is_terminating: bool
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -65,6 +81,21 @@ def bare_reader(resource: Resource) -> Reader[ObjectVersion]:
 def whole_reader(resource: Resource) -> Reader[ObjectVersion]:
     """A reader that asks the server for whole objects."""
     return Reader(resource, dict[str, Any], partial(_to_version, resource))
+
+
+def owned_reader(
+    resource: Resource, owner_of: Callable[[Mapping[str, object]], tuple[str, str]]
+) -> Reader[OwnedObject]:
+    """A reader that asks for metadata alone, and keeps little of them. `owner_of` gives the owner's name and fields."""
+    return Reader(resource, dict[str, Any], partial(_to_owned, resource, owner_of), METADATA_ALONE)
+
+
+def _to_owned(
+    resource: Resource, owner_of: Callable[[Mapping[str, object]], tuple[str, str]], body: dict[str, Any]
+) -> OwnedObject:
+    version, (owner_name, fields) = _to_version(resource, body), owner_of(body)
+    uid, is_terminating = text_at(body, "metadata", "uid"), bool(text_at(body, "metadata", "deletionTimestamp"))
+    return OwnedObject(version.key, version.resource_version, uid, owner_name, fields, is_terminating)
 
 
 def _to_metadata(resource: Resource, fields: _Fields) -> ObjectMetadata:

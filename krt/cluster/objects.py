@@ -118,6 +118,14 @@ async def merge(
     return (await _patch(transport, resource, key, fields, "merge-patch+json", params)).body
 
 
+async def merge_status(
+    transport: Transport, resource: Resource, key: ObjectKey, fields: Mapping[str, Any], *, manager: str
+) -> Body:
+    """As `merge`, of the subresource `status`."""
+    params = {"fieldManager": manager}
+    return (await _patch(transport, resource, key, fields, "merge-patch+json", params, subresource="/status")).body
+
+
 async def delete(
     transport: Transport,
     resource: Resource,
@@ -145,13 +153,21 @@ async def delete(
 
 
 async def _patch(
-    transport: Transport, resource: Resource, key: ObjectKey, content: Any, media_type: str, params: Mapping[str, str]
+    transport: Transport,
+    resource: Resource,
+    key: ObjectKey,
+    content: Any,
+    media_type: str,
+    params: Mapping[str, str],
+    *,
+    subresource: str = "",
 ) -> Applied:
     status, body = await _ask(
         transport,
         "PATCH",
         resource,
         key,
+        subresource=subresource,
         params=params,
         content=_encoded(key, content),
         headers={"Content-Type": f"application/{media_type}"},
@@ -167,12 +183,14 @@ def _encoded(key: ObjectKey, content: Any) -> bytes:
     return sent
 
 
-async def _ask(transport: Transport, method: str, resource: Resource, key: ObjectKey, **more: Any) -> tuple[int, bytes]:
+async def _ask(
+    transport: Transport, method: str, resource: Resource, key: ObjectKey, *, subresource: str = "", **more: Any
+) -> tuple[int, bytes]:
     try:
         is_new = method == "POST"
         namespace = key.namespace or None
         path = resource.collection_path(namespace) if is_new else resource.object_path(key.namespace, key.name)
-        return await transport.ask(method, path, seconds=_SECONDS, **more)
+        return await transport.ask(method, path + subresource, seconds=_SECONDS, **more)
     except Unaddressable as error:
         raise ClusterRefused(f"{key}: {error}") from error
     except NotServed as error:

@@ -6,14 +6,14 @@ leaves client keys in temporary files; lightkube's asynchronous watch needs asyn
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import trio
 
 from krt.cluster import wire
-from krt.cluster.credentials import Credentials
 from krt.cluster.refusal import refusal
+from krt.cluster.source import Header
 from krt.cluster.unpack import Unpacker, UnpackError
 from krt.errors import ClusterDenied, ClusterUnavailable
 from krt.http import bounded_body, cause_of
@@ -33,6 +33,26 @@ def as_sent(status: wire.Status) -> wire.Status:
     return status
 
 
+class Authenticator(Protocol):
+    """Gives the headers that say who asks, and hears how the API server took them."""
+
+    async def headers(self) -> tuple[Header, ...]:
+        """The headers for a request. Raises ClusterUnavailable if there are none."""
+        ...
+
+    def accept(self) -> None:
+        """Note that the API server accepted them."""
+        ...
+
+    def refuse(self) -> None:
+        """Note that it refused them."""
+        ...
+
+    def doubt(self) -> None:
+        """Note that no connection could be made."""
+        ...
+
+
 class AnswerTooLarge(ClusterUnavailable):
     """The API server sent more bytes than any answer to this call has. The rest was not read."""
 
@@ -43,7 +63,7 @@ class Transport:
     Each call may raise ClusterUnavailable, ClusterDenied, ClusterRefused, NotThere, Conflict, VersionExpired.
     """
 
-    def __init__(self, client: httpx.AsyncClient, credentials: Credentials) -> None:
+    def __init__(self, client: httpx.AsyncClient, credentials: Authenticator) -> None:
         self._client = client
         self._credentials = credentials
 

@@ -67,8 +67,15 @@ class Applying:
         self._end_if_failed()
         if any(step.is_new and step.key[:2] in _CONTAINERS for step in steps):
             await self.note()  # later nobody can tell that krt has created them, and may delete them
-        awaited = [await self._awaited(step) for step in steps if not _is_current(step)]
-        if awaited and not await until_current(self._run, awaited):
+        if self._order.waits:
+            await self._wait([await self._awaited(step) for step in steps if not _is_current(step)])
+
+    async def _wait(self, awaited: list[Awaited]) -> None:
+        if not awaited:
+            return
+        async with self._order.waiting():
+            is_current = await until_current(self._run, awaited)
+        if not is_current:
             self._end_if_failed()
 
     async def _apply(self, step: Step) -> bool:

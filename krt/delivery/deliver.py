@@ -1,5 +1,6 @@
 """Delivers the objects of one owner: look, apply in stages, wait, prune. One function, one report."""
 
+from dataclasses import replace
 from functools import partial
 
 import trio
@@ -22,17 +23,23 @@ from krt.delivery.stored_inventory import StoredInventory
 _NOTE_SECONDS = 10.0  # for the last note into the inventory, after a failure
 
 
-async def deliver(transport: Transport, order: Delivery, show: Show) -> DeliveryResult:
+async def deliver(
+    transport: Transport, order: Delivery, show: Show, *, records: Transport | None = None
+) -> DeliveryResult:
     """Make the cluster hold the owner's objects as `order` says.
 
+    `records` reads and writes the inventory, if that is not for the account that applies the objects.
     Needs an HTTP client with at least MOST_AT_ONCE + MOST_WATCHES connections. Raises no error of the cluster: the
     report tells each. If it is cancelled, the inventory has every object that may have been written.
     """
     progress = Progress(order.owner, show, is_dry_run=order.is_dry_run)
-    inventory = StoredInventory(transport, order.owner, order.inventory_namespace)
+    inventory = StoredInventory(records or transport, order.owner, order.inventory_namespace)
     ensured = {each.name: each for each in order.ensured}
     run = Run(transport, order.owner, progress, inventory, Discovery(transport), ensured)
-    return await reported(progress, partial(_deliver, run, order))
+    result = await reported(progress, partial(_deliver, run, order))
+    applied = {step.key: step.version for step in run.steps if step.applied}
+    is_applied = progress.has_begun and len(applied) == len(run.steps)
+    return replace(result, inventory=inventory.now, versions=applied, is_applied=is_applied)
 
 
 async def _deliver(run: Run, order: Delivery) -> End:
@@ -58,9 +65,9 @@ def _check(order: Delivery) -> None:
 
 async def _looked_at(run: Run, order: Delivery) -> tuple[Step, ...]:
     await patiently(run.inventory.load, partial(run.progress.tell, "the inventory cannot be read yet"))
-    steps = steps_of(order, run.inventory.now)
-    await Looking(run, order).look(steps)
-    return steps
+    run.steps[:] = steps_of(order, run.inventory.now)
+    await Looking(run, order).look(tuple(run.steps))
+    return tuple(run.steps)
 
 
 async def _apply(run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
@@ -90,6 +97,8 @@ def _late(run: Run, seconds: float) -> NotDelivered:
 
 
 async def _finish(run: Run, order: Delivery) -> End:
+    if not order.prunes:
+        return End.READY
     if problem := await order.before_pruning(run.progress):
         raise NotDelivered(End.FAILED, problem)
     await _prune(run, order)

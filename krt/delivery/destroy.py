@@ -16,10 +16,15 @@ from krt.delivery.run import Run
 from krt.delivery.stored_inventory import StoredInventory
 
 
-async def destroy(transport: Transport, order: Removal, show: Show) -> DeliveryResult:
-    """Delete the owner's objects. The end is READY also if there is none, and if some stay: the report says why."""
+async def destroy(
+    transport: Transport, order: Removal, show: Show, *, records: Transport | None = None
+) -> DeliveryResult:
+    """Delete the owner's objects. The end is READY also if there is none, and if some stay: the report says why.
+
+    `records` as in `deliver`.
+    """
     progress = Progress(order.owner, show, is_dry_run=order.is_dry_run)
-    inventory = StoredInventory(transport, order.owner, order.inventory_namespace)
+    inventory = StoredInventory(records or transport, order.owner, order.inventory_namespace)
     run = Run(transport, order.owner, progress, inventory, Discovery(transport))
     return await reported(progress, partial(_destroy, run, order))
 

@@ -1,13 +1,16 @@
 """The order for a delivery or a removal, and how it ended."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from krt.core.delivery.inventory import Inventory
 from krt.core.delivery.ownership import Owner
 from krt.core.delivery.pruning import Extent
 from krt.core.kube.fields import text_at
 from krt.core.kube.manifest import Manifest
+from krt.core.kube.object_key import ObjectKey
 from krt.core.report.report_document import Document
 from krt.delivery.progress import Progress
 
@@ -31,8 +34,11 @@ class Delivery:
 
     The inventory is a Secret in `inventory_namespace`. `timeout_seconds` bounds everything but the pruning.
     `ensured` are Namespaces that krt creates if they are missing; it neither changes nor owns nor deletes them.
-    `is_forced`: take fields over from other field managers. `is_living` says of the id of another owner whether that
-    owner still exists: if not, its objects are taken over. `own_namespace` is the one that krt runs in, "" if none.
+    `is_forced`: take fields over from other field managers. `forces_own`: take them over in objects of the inventory.
+    `is_living` says of the id of another owner whether that owner still exists: if not, its objects are taken over.
+    `own_namespace` is the one that krt runs in, "" if none.
+    Without `waits` no stage waits for the one before; without `prunes` the manifests are only some of the owner's.
+    `waiting` is entered while krt waits for objects to become ready: another delivery may use the time.
     """
 
     owner: Owner
@@ -41,12 +47,16 @@ class Delivery:
     timeout_seconds: float = 300.0
     ensured: tuple[Manifest, ...] = ()
     is_forced: bool = False
+    forces_own: bool = False
     is_dry_run: bool = False
     is_living: Callable[[str], bool] = _is_living
     before_pruning: Steps = _no_steps
     extent: Extent = Extent.ORDINARY
     prunes_on_failure: bool = False
     own_namespace: str = ""
+    waits: bool = True
+    prunes: bool = True
+    waiting: Callable[[], AbstractAsyncContextManager[object]] = nullcontext
 
     def forces(self, manifest: Manifest) -> bool:
         """Whether the manifest takes fields over from other managers."""
@@ -80,10 +90,17 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """The end, and the last report, which has the reason of each failure."""
+    """The end, and the last report, which has the reason of each failure.
+
+    `inventory` is as it was last written. `versions` are the resource versions of the objects that were applied.
+    `is_applied`: every object was, whether it became ready or not.
+    """
 
     end: End
     report: Document
+    inventory: Inventory = Inventory()
+    versions: Mapping[ObjectKey, str] = field(default_factory=dict)
+    is_applied: bool = False
 
 
 class NotDelivered(Exception):

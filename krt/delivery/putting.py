@@ -46,8 +46,8 @@ async def _despite(
     *,
     dry_run: bool,
 ) -> Applied:
-    await _live(run, step, resource, is_living)
-    if not step.may_force:
+    live = await _live(run, step, resource, is_living)
+    if not (step.may_force or step.own_uid == text_at(live, "metadata", "uid")):
         raise conflict
     step.takes_over = True
     if dry_run:

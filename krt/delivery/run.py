@@ -10,13 +10,14 @@ from krt.core.delivery.ownership import Owner
 from krt.core.kube.manifest import Manifest
 from krt.core.kube.resource import NAMESPACE
 from krt.delivery.progress import Progress
+from krt.delivery.step import Step
 from krt.delivery.stored_inventory import StoredInventory
 from krt.errors import ClusterDenied
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`ensured` has the Namespaces that krt creates if they are missing, by name."""
+    """`ensured` has the Namespaces that krt creates if they are missing, by name; `steps` those of a delivery."""
 
     transport: Transport
     owner: Owner
@@ -24,6 +25,7 @@ class Run:
     inventory: StoredInventory
     discovery: Discovery
     ensured: dict[str, Manifest] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
 
     async def ensure(self, namespace: str) -> bool:
         """Create the Namespace if it is one of `ensured`. Returns whether it is worth trying again what needs it."""

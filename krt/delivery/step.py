@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from krt.cluster.objects import Applied, Body
 from krt.core.delivery.checksum import applied_at, checksum_of
 from krt.core.delivery.inventory import Inventory, InventoryEntry, entry_of
+from krt.core.delivery.owned_fields import owned_fields
 from krt.core.delivery.ownership import Owner, owned
 from krt.core.kube.fields import text_at
 from krt.core.kube.manifest import Manifest
@@ -18,15 +19,17 @@ from krt.delivery.order import Delivery
 class Step:
     """`manifest` has the owner's label. `known` is the inventory's entry; None if krt has never applied the object.
 
-    `may_force`: fields may be taken over from other managers. `takes_over`: other managers have such fields, or kubectl
-    made the object. `is_new`: the dry-run found no such object. `seen` is the resource version that the dry-run has
-    answered, which is that of the live object. `applied` is the object after the apply.
+    `may_force`: fields may be taken over from other managers; `own_uid`: in the object with this uid they may, too.
+    `takes_over`: other managers have such fields, or kubectl made the object. `is_new`: the dry-run found no such
+    object. `seen` is the resource version that the dry-run has answered, which is that of the live object. `applied` is
+    the object after the apply.
     """
 
     manifest: Manifest
     checksum: str
     known: InventoryEntry | None
     may_force: bool
+    own_uid: str = ""
     takes_over: bool = False
     is_new: bool = False
     seen: str = ""
@@ -42,6 +45,11 @@ class Step:
         """Whether the manifest was applied before, so that the API server need not be asked whether it takes it."""
         guarded = text_at(self.manifest.body, "metadata", "resourceVersion")
         return self.known is not None and self.known.checksum == self.checksum and not guarded
+
+    @property
+    def version(self) -> str:
+        """The resource version of the object once it was applied; "" before."""
+        return text_at(self.applied, "metadata", "resourceVersion")
 
     def before(self) -> InventoryEntry:
         """The entry for the inventory that is written before the first apply."""
@@ -65,6 +73,7 @@ class Step:
             created=self.is_new or bool(is_same and self.known and self.known.created),
             checksum=self.checksum,
             applied=applied_at(self.applied, owner),
+            fields=owned_fields(self.applied, owner),
         )
 
     def note(self, applied: Applied, owner: Owner) -> ObjectChange:
@@ -91,7 +100,8 @@ def steps_of(order: Delivery, inventory: Inventory) -> tuple[Step, ...]:
 
 def _step(order: Delivery, manifest: Manifest, known: InventoryEntry | None) -> Step:
     body = owned(manifest.body, order.owner)
-    return Step(replace(manifest, body=body), checksum_of(body), known, order.forces(manifest))
+    own_uid = known.uid if order.forces_own and known else ""
+    return Step(replace(manifest, body=body), checksum_of(body), known, order.forces(manifest), own_uid)
 
 
 def inventory_before(now: Inventory, steps: Iterable[Step]) -> Inventory:

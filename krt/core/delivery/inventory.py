@@ -35,6 +35,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     `checksum` is that of the manifest that krt has applied, "" until then. `applied` is the time that the API server
     noted for krt's fields of the object, as RFC 3339 writes it: an apply that changes nothing leaves it as it is.
+    `fields` are the fields that krt owned after its apply (`owned_fields`).
     """
 
     group: str = ""
@@ -45,6 +46,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     created: bool = False
     checksum: str = ""
     applied: str = ""
+    fields: str = ""
 
     @property
     def key(self) -> ObjectKey:

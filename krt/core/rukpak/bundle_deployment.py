@@ -67,7 +67,15 @@ class BundleDeployment:
     @property
     def wish(self) -> tuple[object, ...]:
         """Everything that decides what is installed: another wish ends a delivery that is under way."""
-        return (self.uid, self.generation, self.announced, self.unpack, self.is_forced, self.is_terminating)
+        return (
+            self.uid,
+            self.generation,
+            self.announced,
+            self.unpack,
+            self.is_forced,
+            self.deletes_everything,
+            self.is_terminating,
+        )
 
 
 def read_bundle_deployment(body: Mapping[str, object]) -> BundleDeployment:

@@ -1,0 +1,192 @@
+"""Reconciles a BundleDeployment: its Bundle, the pivot to new content, and in between the repair of what is installed.
+
+Only three things make krt ask a tag or branch again: a new template, an announcement, and the annotation krt/unpack.
+At any other time krt takes the content that a status names (R5), however often it is restarted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from krt.cluster import objects
+from krt.cluster.object_errors import AlreadyThere
+from krt.cluster.transport import Transport
+from krt.controller.documents import Documents
+from krt.controller.installing import Installation, InstallEnd, Installing
+from krt.controller.loops import Next
+from krt.controller.settled import Settled
+from krt.controller.statuses import MANAGER, write_status
+from krt.controller.unpacking import Content, Now, UnpackFailed, Unpacking, wall_clock
+from krt.core.kube.fields import text_at
+from krt.core.rukpak import deployment_status
+from krt.core.rukpak.bundle import RukpakBundle
+from krt.core.rukpak.bundle_deployment import BundleDeployment
+from krt.core.rukpak.conditions import INSTALLED, resolved_source, with_conditions
+from krt.core.rukpak.names import BUNDLE, BUNDLE_DEPLOYMENT, FINALIZER
+from krt.core.rukpak.template import bundle_name, bundle_of
+from krt.delivery.progress import Progress
+from krt.errors import Conflict, NotThere
+from krt.logs import Log
+from krt.sources.errors import SourceUnavailable
+
+log = Log("controller")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployments:
+    """The BundleDeployments of a cluster. `transport` writes them, their status, and their Bundles."""
+
+    transport: Transport
+    deployments: Documents[BundleDeployment]
+    bundles: Documents[RukpakBundle]
+    unpacking: Unpacking
+    installing: Installing
+    settled: Settled
+    now: Now = wall_clock
+
+    async def reconcile(self, name: str) -> Next:
+        """Bring the deployment one run further. Raises ClusterError and SourceUnavailable."""
+        deployment = self.deployments.get(name)
+        if deployment and deployment.is_terminating and deployment.has_finalizer:
+            return await self._remove(deployment)
+        if deployment is None or deployment.is_terminating or not deployment.is_ours:
+            self.settled.forget(name)
+            return Next.END
+        if not deployment.has_finalizer:
+            deployment = await self._patch(deployment, finalizers=(*deployment.finalizers, FINALIZER))
+        bundle = await self._bundle(deployment)
+        if bundle.owner != deployment.uid:
+            problem = f"Bundle {bundle.name} exists, and is not that of this BundleDeployment"
+            await self._say(deployment, (*deployment_status.unpack_failed(bundle.name, problem),))
+            return Next.RETRY
+        if self._is_settled(deployment, bundle):
+            return await self.settled.keep(deployment)
+        return await self._pivot(deployment, bundle)
+
+    async def _pivot(self, deployment: BundleDeployment, bundle: RukpakBundle) -> Next:
+        try:
+            content = await self.unpacking.unpack(bundle, self._pinned(deployment, bundle))
+        except UnpackFailed as error:
+            await self._say(deployment, deployment_status.unpack_failed(bundle.name, str(error)), **_ended(deployment))
+            await self.settled.repair(deployment)
+            return Next.RETRY if not self._is_settled(self._newest(deployment), bundle) else Next.LOOK
+        except SourceUnavailable as error:
+            await self._say(deployment, deployment_status.unpack_pending(bundle.name, str(error)))
+            raise
+        if self._has(deployment, bundle, content) and not self._old_bundles(deployment, bundle):
+            await self._say(deployment, deployment_status.valid(bundle.name), **_ended(deployment))
+            return await self.settled.keep(self._newest(deployment))
+        return await self._install(deployment, bundle, content)
+
+    async def _install(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> Next:
+        active = {"activeBundle": bundle.name, "resolvedSource": resolved_source(bundle.source, content.resolved)}
+
+        async def activate(_: Progress) -> str:
+            await self._say(deployment, deployment_status.installed_well(bundle.name), **active)
+            return ""
+
+        ended = await self.installing.install(deployment, content.manifests, activate)
+        log.info(
+            "bundle_installed", name=deployment.name, bundle=bundle.name, end=ended.end.name, problem=ended.problem
+        )
+        if ended.end is InstallEnd.READY:
+            await self._delete_old_bundles(deployment, bundle)
+            await self._say(deployment, deployment_status.installed_well(bundle.name), **active, **_ended(deployment))
+            return Next.LOOK
+        await self._say(deployment, _conditions(deployment, bundle, ended), **_ended(deployment))
+        if ended.end is InstallEnd.UNTOUCHED:
+            await self.settled.repair(deployment)
+        return Next.RETRY
+
+    async def _remove(self, deployment: BundleDeployment) -> Next:
+        ended = await self.installing.remove(deployment)
+        if ended.end is not InstallEnd.READY:
+            await self._say(deployment, deployment_status.not_removed(ended.problem))
+            return Next.RETRY
+        self.settled.forget(deployment.name)
+        await self._delete_old_bundles(deployment, None)
+        left = tuple(each for each in deployment.finalizers if each != FINALIZER)
+        await self._patch(self._newest(deployment), finalizers=left)
+        log.info("objects_removed", name=deployment.name)
+        return Next.END
+
+    def _is_settled(self, deployment: BundleDeployment, bundle: RukpakBundle) -> bool:
+        """Whether the wanted content is installed, and nothing of an earlier pivot is left to do."""
+        is_asked = deployment.is_asked or self._old_bundles(deployment, bundle)
+        return not is_asked and self._is_installed(deployment) and self._is_active(deployment, bundle)
+
+    def _is_installed(self, deployment: BundleDeployment) -> bool:
+        conditions = deployment.status.get("conditions")
+        listed = conditions if isinstance(conditions, list) else []
+        return any(text_at(each, "type") == INSTALLED and text_at(each, "status") == "True" for each in listed)
+
+    def _is_active(self, deployment: BundleDeployment, bundle: RukpakBundle) -> bool:
+        return deployment.active_bundle == bundle.name and bundle.pinned == deployment.active_content
+
+    def _has(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> bool:
+        """Whether exactly this content is installed."""
+        is_same = (deployment.active_bundle, deployment.active_content) == (bundle.name, content.resolved)
+        return is_same and self._is_installed(deployment)
+
+    def _pinned(self, deployment: BundleDeployment, bundle: RukpakBundle) -> str:
+        """The content to fetch; "" asks the source. A Bundle that was made anew has no content in its status."""
+        if deployment.is_asked:
+            return ""
+        of_active = deployment.active_content if deployment.active_bundle == bundle.name else ""
+        return bundle.pinned or of_active
+
+    async def _bundle(self, deployment: BundleDeployment) -> RukpakBundle:
+        """The Bundle of the template, created if it is missing. It may be somebody else's."""
+        found = self.bundles.get(bundle_name(deployment))
+        if found is None or found.is_terminating:
+            manifest = bundle_of(deployment)
+            try:
+                body = await objects.create(self.transport, BUNDLE, manifest.key, manifest.body, manager=MANAGER)
+            except AlreadyThere:
+                body = await objects.read(self.transport, BUNDLE, manifest.key)
+            found = self.bundles.take(body)
+        return found
+
+    def _old_bundles(self, deployment: BundleDeployment, bundle: RukpakBundle | None) -> tuple[RukpakBundle, ...]:
+        own = (each for each in self.bundles if each.owner == deployment.uid and not each.is_terminating)
+        return tuple(each for each in own if bundle is None or each.name != bundle.name)
+
+    async def _delete_old_bundles(self, deployment: BundleDeployment, bundle: RukpakBundle | None) -> None:
+        for each in self._old_bundles(deployment, bundle):
+            key = BUNDLE.key("", each.name)
+            try:
+                await objects.delete(self.transport, BUNDLE, key, uid=each.uid)
+            except (NotThere, Conflict):
+                log.info("bundle_gone_already", bundle=each.name)
+            self.bundles.remove(key)
+
+    def _newest(self, deployment: BundleDeployment) -> BundleDeployment:
+        return self.deployments.get(deployment.name) or deployment
+
+    async def _patch(self, deployment: BundleDeployment, *, finalizers: tuple[str, ...]) -> BundleDeployment:
+        metadata = {"resourceVersion": deployment.version, "uid": deployment.uid, "finalizers": list(finalizers)}
+        key = BUNDLE_DEPLOYMENT.key("", deployment.name)
+        try:
+            body = await objects.merge(self.transport, BUNDLE_DEPLOYMENT, key, {"metadata": metadata}, manager=MANAGER)
+        except NotThere:
+            return deployment  # it went with its last finalizer
+        return self.deployments.take(body)
+
+    async def _say(self, deployment: BundleDeployment, stated: deployment_status.Stated, **fields: Any) -> None:
+        """Write the conditions, and these fields of the status."""
+        newest = self._newest(deployment)
+        conditions = with_conditions(newest.status, stated, deployment.generation, self.now())
+        status: Mapping[str, Any] = {**newest.status, **fields, "conditions": conditions}
+        await write_status(self.transport, self.deployments, newest, status)
+
+
+def _ended(deployment: BundleDeployment) -> dict[str, str]:
+    """The fields that say which announcement and which wish were handled: those that the run began with."""
+    said = {"handled": deployment.announced, "unpacked": deployment.unpack}
+    return {name: value for name, value in said.items() if value}
+
+
+def _conditions(deployment: BundleDeployment, bundle: RukpakBundle, ended: Installation) -> deployment_status.Stated:
+    if ended.end is InstallEnd.UNHEALTHY:
+        return deployment_status.installed_but_unhealthy(bundle.name, ended.problem)
+    return deployment_status.not_installed(deployment, bundle.name, ended.problem)

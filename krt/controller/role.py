@@ -1,0 +1,131 @@
+"""The controller's parts, put together: standbys watch, the leader also works."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import trio
+
+from krt.cluster.reflect import reflect
+from krt.cluster.transport import Transport
+from krt.controller.bundles import Bundles
+from krt.controller.deployments import Deployments
+from krt.controller.documents import Documents, RukpakDocument
+from krt.controller.drift import DriftWatch
+from krt.controller.installing import Installing
+from krt.controller.lease import Leadership
+from krt.controller.loops import Loops, Turns
+from krt.controller.settled import Settled
+from krt.controller.stored import StoredSecrets
+from krt.controller.unpacking import Fetches, Unpacking
+from krt.core.rukpak.bundle import RukpakBundle, read_bundle
+from krt.core.rukpak.bundle_deployment import BundleDeployment, read_bundle_deployment
+from krt.core.rukpak.names import BUNDLE, BUNDLE_DEPLOYMENT
+
+T = TypeVar("T", bound=RukpakDocument)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How the controller reaches the cluster: `own` with its own rights, `deployer` in the name of the account that may
+    install. `namespace` is the one that krt runs in.
+    """
+
+    own: Transport
+    deployer: Transport
+    namespace: str
+
+
+class Controller:
+    """The documents of a cluster, and the work of the leader on them."""
+
+    def __init__(self, reach: Reach, fetches: Fetches, identity: str, *, deadline_seconds: float) -> None:
+        self.bundles = Documents(BUNDLE, read_bundle)
+        self.deployments = Documents(BUNDLE_DEPLOYMENT, read_bundle_deployment)
+        self.leadership = Leadership(reach.own, reach.namespace, identity)
+        self.deployment_loops: Loops | None = None
+        self.drift: DriftWatch | None = None
+        self._reach, self._fetches, self._deadline_seconds = reach, fetches, deadline_seconds
+
+    async def run(self) -> None:
+        """Watch, and work while this process leads. Never returns."""
+        async with trio.open_nursery() as nursery:
+            for documents in (self.bundles, self.deployments):
+                nursery.start_soon(reflect, documents.scope, self._reach.own, documents)
+            for documents in (self.bundles, self.deployments):
+                await documents.scope.state.listed.wait()
+            await self.leadership.lead(self._work)
+
+    def problems(self) -> tuple[str, ...]:
+        """Why the controller cannot do all of its work at present, a sentence each."""
+        scopes = (self.bundles.scope, self.deployments.scope)
+        unseen = (f"{scope}: {scope.state.problem}" for scope in scopes if scope.state.problem)
+        lease = (f"Lease: {self.leadership.problem}",) if self.leadership.problem else ()
+        return (*unseen, *lease, *(self.drift.problems() if self.drift else ()))
+
+    async def _work(self) -> None:
+        async with trio.open_nursery() as nursery:
+            turns, reach = Turns(), self._reach
+            self.drift = drift = DriftWatch(reach.deployer, self._stir)
+            unpacking = Unpacking(self._fetches, StoredSecrets(reach.own, reach.namespace), reach.own, self.bundles)
+            installing = Installing(
+                reach.deployer, reach.own, reach.namespace, self._deadline_seconds, drift, turns, self._is_living
+            )
+            settled = Settled(
+                reach.own,
+                reach.deployer,
+                reach.namespace,
+                self.deployments,
+                self.bundles,
+                unpacking,
+                installing,
+                drift,
+            )
+            deployments = Deployments(reach.own, self.deployments, self.bundles, unpacking, installing, settled)
+            bundles = Bundles(self.bundles, unpacking)
+            self.deployment_loops = loops = Loops("BundleDeployment", nursery, turns, deployments.reconcile)
+            bundle_loops = Loops("Bundle", nursery, turns, bundles.reconcile)
+            await nursery.start(drift.watch)
+            stop = (
+                self.deployments.listen(partial(_wake, loops, _wish_of_deployment)),
+                self.bundles.listen(partial(_wake, bundle_loops, _wish_of_bundle)),
+                self.bundles.listen(self._bundle_gone),
+            )
+            try:
+                for name in self.deployments.names():
+                    loops.wake(name)
+                for name in self.bundles.names():
+                    bundle_loops.wake(name)
+                await trio.sleep_forever()
+            finally:
+                self.drift = self.deployment_loops = None
+                for each in stop:
+                    each()
+
+    def _stir(self, name: str) -> None:
+        if self.deployment_loops:
+            self.deployment_loops.stir(name)
+
+    def _bundle_gone(self, _: str, before: RukpakBundle | None, after: RukpakBundle | None) -> None:
+        """The Bundle of a deployment that somebody has deleted is made anew."""
+        if before and after is None and before.owner_name:
+            self._stir(before.owner_name)
+
+    def _is_living(self, owner_id: str) -> bool:
+        """Whether the owner may exist. krt cannot tell a BundleDeployment that is gone from another kind of owner."""
+        return bool(owner_id)
+
+
+def _wake(loops: Loops, wish: Callable[[T], object], name: str, before: T | None, after: T | None) -> None:
+    """Wake the loop of an object that wants something else now: a new status is krt's own, and no news."""
+    if before is None or after is None or wish(before) != wish(after):
+        loops.wake(name)
+
+
+def _wish_of_deployment(deployment: BundleDeployment) -> object:
+    return deployment.wish
+
+
+def _wish_of_bundle(bundle: RukpakBundle) -> object:
+    return (bundle.uid, bundle.generation, bundle.is_terminating)

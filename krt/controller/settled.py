@@ -1,0 +1,138 @@
+"""Keeps a BundleDeployment whose wanted content is installed: repairs drift, and tells whether its objects are healthy.
+
+It sends nothing while nothing changes.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from krt.cluster import objects
+from krt.cluster.discovery import Discovery
+from krt.cluster.transport import Transport
+from krt.controller.documents import Documents
+from krt.controller.drift import DriftWatch
+from krt.controller.installing import InstallEnd, Installing
+from krt.controller.loops import Next
+from krt.controller.statuses import write_status
+from krt.controller.unpacking import Now, UnpackFailed, Unpacking, wall_clock
+from krt.core.kube.kstatus import status_of
+from krt.core.kube.manifest import Manifest
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.object_status import ObjectState, ObjectStatus
+from krt.core.rukpak import deployment_status
+from krt.core.rukpak.bundle import RukpakBundle
+from krt.core.rukpak.bundle_deployment import BundleDeployment
+from krt.core.rukpak.conditions import StatedCondition, with_conditions
+from krt.core.rukpak.owner import owner_of
+from krt.delivery.at_once import MOST_AT_ONCE, each
+from krt.delivery.order import NotDelivered
+from krt.delivery.stored_inventory import StoredInventory
+from krt.errors import NotThere
+from krt.logs import Log
+
+log = Log("controller")
+
+# Kinds without a status that could be anything but ready: krt does not read them to judge their health.
+_STATIC = {
+    ("", "ConfigMap"),
+    ("", "Secret"),
+    ("", "ServiceAccount"),
+    ("rbac.authorization.k8s.io", "Role"),
+    ("rbac.authorization.k8s.io", "RoleBinding"),
+    ("rbac.authorization.k8s.io", "ClusterRole"),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+    ("networking.k8s.io", "NetworkPolicy"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`transport` reads inventories and writes status; `deployer` reads the installed objects."""
+
+    transport: Transport
+    deployer: Transport
+    namespace: str
+    deployments: Documents[BundleDeployment]
+    bundles: Documents[RukpakBundle]
+    unpacking: Unpacking
+    installing: Installing
+    drift: DriftWatch
+    now: Now = wall_clock
+    _health: dict[str, dict[ObjectKey, ObjectStatus]] = field(default_factory=dict)
+
+    async def keep(self, deployment: BundleDeployment) -> Next:
+        """Put right what has changed, and say whether the objects are ready."""
+        following = await self.repair(deployment)
+        await self._judge(deployment)
+        return following
+
+    async def repair(self, deployment: BundleDeployment) -> Next:
+        """Apply the drifted objects of the active content again."""
+        await self._load(deployment)
+        if not deployment.active_bundle or not (keys := self.drift.drifted(deployment.name)):
+            return Next.LOOK
+        log.info("drift_found", name=deployment.name, objects=len(keys), first=keys[0])
+        try:
+            content = await self._active_content(deployment)
+        except UnpackFailed as error:
+            await self._say(deployment, deployment_status.unpack_failed(deployment.active_bundle, str(error)))
+            return Next.RETRY
+        ended = await self.installing.repair(deployment, content, keys)
+        if ended.end is InstallEnd.READY:
+            return Next.LOOK
+        await self._say(
+            deployment, deployment_status.not_installed(deployment, deployment.active_bundle, ended.problem)
+        )
+        return Next.RETRY
+
+    def forget(self, name: str) -> None:
+        """The BundleDeployment is gone, or none of krt's."""
+        self.drift.forget(name)
+        self._health.pop(name, None)
+
+    async def _load(self, deployment: BundleDeployment) -> None:
+        if self.drift.knows(deployment.name):
+            return
+        inventory = StoredInventory(self.transport, owner_of(deployment.name), self.namespace)
+        try:
+            await inventory.load()
+        except NotDelivered as error:
+            log.warning("inventory_unreadable", name=deployment.name, problem=error.problem)
+            return
+        self.drift.note(deployment.name, inventory.now, {})
+
+    async def _active_content(self, deployment: BundleDeployment) -> tuple[Manifest, ...]:
+        active = self.bundles.get(deployment.active_bundle)
+        provisioner = active.provisioner if active else deployment.provisioner
+        source = deployment.status.get("resolvedSource")
+        return (await self.unpacking.read(source, provisioner, deployment.active_content)).manifests
+
+    async def _judge(self, deployment: BundleDeployment) -> None:
+        health = self._health.setdefault(deployment.name, {})
+        changed = {key for key in self.drift.take_changed(deployment.name) if key[:2] not in _STATIC}
+        await each(sorted(changed), partial(self._look, health), most=MOST_AT_ONCE)
+        keys = {entry.key for entry in self.drift.inventory(deployment.name).entries} if changed else set()
+        for key in [key for key in health if changed and key not in keys]:
+            del health[key]
+        sick = [f"{key}: {said.reason or said.state}" for key, said in sorted(health.items()) if _is_sick(said)]
+        more = f"; {len(sick) - 1} more objects are not ready" if len(sick) > 1 else ""
+        await self._say(
+            deployment, (deployment_status.unhealthy(sick[0] + more) if sick else deployment_status.healthy(),)
+        )
+
+    async def _look(self, health: dict[ObjectKey, ObjectStatus], key: ObjectKey) -> bool:
+        try:
+            resource = await Discovery(self.deployer).find(key.group, key.kind)
+            health[key] = status_of(await objects.read(self.deployer, resource, key))
+        except NotThere:
+            health.pop(key, None)  # the watch tells, and it is put right
+        return True
+
+    async def _say(self, deployment: BundleDeployment, stated: tuple[StatedCondition, ...]) -> None:
+        newest = self.deployments.get(deployment.name) or deployment
+        conditions = with_conditions(newest.status, stated, deployment.generation, self.now())
+        await write_status(self.transport, self.deployments, newest, {**newest.status, "conditions": conditions})
+
+
+def _is_sick(status: ObjectStatus) -> bool:
+    return status.state is not ObjectState.CURRENT

@@ -1,0 +1,55 @@
+"""The status of a Bundle: its phase, the condition Unpacked, and the content that was unpacked. Pure.
+
+Phases and reasons are RukPak's (operator-framework/rukpak v0.12, api/v1alpha1).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from krt.core.kube.fields import text_at
+from krt.core.rukpak.bundle import RukpakBundle
+from krt.core.rukpak.conditions import UNPACKED, StatedCondition, resolved_source, with_conditions
+
+
+class Phase(StrEnum):
+    """How far a Bundle is: PENDING waits for its source, FAILING will not succeed as it is."""
+
+    PENDING = "Pending"
+    UNPACKING = "Unpacking"
+    UNPACKED = "Unpacked"
+    FAILING = "Failing"
+
+
+def phase_of(bundle: RukpakBundle) -> str:
+    """The phase in the status; "" before the first."""
+    return text_at(bundle.status, "phase")
+
+
+def pending(bundle: RukpakBundle, problem: str, now: datetime) -> dict[str, object]:
+    """The source cannot be asked at present."""
+    return _status(bundle, Phase.PENDING, StatedCondition(UNPACKED, False, "UnpackPending", problem), now)  # noqa: FBT003
+
+
+def unpacking(bundle: RukpakBundle, now: datetime) -> dict[str, object]:
+    """The source is being read."""
+    said = StatedCondition(UNPACKED, False, "Unpacking", "krt reads the source")  # noqa: FBT003
+    return _status(bundle, Phase.UNPACKING, said, now)
+
+
+def failing(bundle: RukpakBundle, problem: str, now: datetime) -> dict[str, object]:
+    """The source has no such content, or none that is a bundle. The content that was unpacked before stays named."""
+    return _status(bundle, Phase.FAILING, StatedCondition(UNPACKED, False, "UnpackFailed", problem), now)  # noqa: FBT003
+
+
+def unpacked(bundle: RukpakBundle, resolved: str, content_url: str, now: datetime) -> dict[str, object]:
+    """The content was read, and it is a bundle."""
+    said = StatedCondition(UNPACKED, True, "UnpackSuccessful", f"Successfully unpacked {content_url}")  # noqa: FBT003
+    status = _status(bundle, Phase.UNPACKED, said, now)
+    return status | {"resolvedSource": resolved_source(bundle.source, resolved), "contentURL": content_url}
+
+
+def _status(bundle: RukpakBundle, phase: Phase, said: StatedCondition, now: datetime) -> dict[str, object]:
+    kept: Mapping[str, object] = bundle.status
+    conditions = with_conditions(kept, [said], bundle.generation, now)
+    return {**kept, "phase": phase.value, "conditions": conditions, "observedGeneration": bundle.generation}

@@ -1,0 +1,64 @@
+"""The conditions of a BundleDeployment for each way in which a delivery can go on or end. Pure.
+
+Reasons and sentences are RukPak's, as far as it has them (operator-framework/rukpak v0.12, internal/provisioner).
+"""
+
+from krt.core.rukpak.bundle_deployment import BundleDeployment
+from krt.core.rukpak.conditions import HAS_VALID_BUNDLE, HEALTHY, INSTALLED, StatedCondition
+
+Stated = tuple[StatedCondition, ...]
+
+
+def unpack_failed(bundle: str, problem: str) -> Stated:
+    """The source has no valid bundle: what is installed stays (R13)."""
+    message = f"Failed to unpack the {bundle} Bundle: {problem}"
+    return (StatedCondition(HAS_VALID_BUNDLE, False, "UnpackFailed", message),)  # noqa: FBT003
+
+
+def unpack_pending(bundle: str, problem: str) -> Stated:
+    """The source cannot be asked at present."""
+    message = f"Waiting to unpack the {bundle} Bundle: {problem}"
+    return (StatedCondition(HAS_VALID_BUNDLE, False, "UnpackPending", message),)  # noqa: FBT003
+
+
+def valid(bundle: str) -> Stated:
+    """The Bundle was unpacked."""
+    message = f"Successfully unpacked the {bundle} Bundle"
+    return (StatedCondition(HAS_VALID_BUNDLE, True, "UnpackSuccessful", message),)  # noqa: FBT003
+
+
+def not_installed(deployment: BundleDeployment, bundle: str, problem: str) -> Stated:
+    """The API server took not all of the objects, or krt refused them."""
+    reason = "UpgradeFailed" if deployment.active_bundle else "InstallFailed"
+    return (*valid(bundle), StatedCondition(INSTALLED, False, reason, problem))  # noqa: FBT003
+
+
+def installed_but_unhealthy(bundle: str, problem: str) -> Stated:
+    """All objects were applied, and one is not ready."""
+    return (*installed_without_health(bundle), unhealthy(problem))
+
+
+def installed_well(bundle: str) -> Stated:
+    """All objects were applied, and all are ready."""
+    return (*installed_without_health(bundle), healthy())
+
+
+def installed_without_health(bundle: str) -> Stated:
+    """All objects were applied."""
+    message = f"Instantiated bundle {bundle} successfully"
+    return (*valid(bundle), StatedCondition(INSTALLED, True, "InstallationSucceeded", message))  # noqa: FBT003
+
+
+def healthy() -> StatedCondition:
+    """All objects are ready."""
+    return StatedCondition(HEALTHY, True, "Healthy", "All objects are ready")  # noqa: FBT003
+
+
+def unhealthy(problem: str) -> StatedCondition:
+    """An object is not ready."""
+    return StatedCondition(HEALTHY, False, "Unhealthy", problem)  # noqa: FBT003
+
+
+def not_removed(problem: str) -> Stated:
+    """The deployment is to be deleted, and an object of it cannot be."""
+    return (StatedCondition(INSTALLED, False, "ReconcileFailed", problem),)  # noqa: FBT003
