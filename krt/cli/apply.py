@@ -118,7 +118,7 @@ def _inputs(path: str) -> Any:
 
     file = expanded(path)
     try:
-        return load_yaml(read_file(file, most_bytes=MOST_BYTES))
+        return load_yaml(read_file(file, most_bytes=MOST_BYTES), distinct=True)
     except FileUnusable as error:
         raise ValueError(f"--inputs: {error}") from error
     except YamlRefused as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import yaml
-from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
+from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, MappingStartEvent, NodeEvent, ScalarEvent
 
 MOST_BYTES = 4 * 1024 * 1024  # enough for a kubeconfig of a thousand clusters with their certificates
 MOST_DEPTH = 64
@@ -23,14 +23,17 @@ class YamlRefused(ValueError):
     """The content is no YAML, or exceeds a bound. The message is a clause that quotes nothing of it."""
 
 
-def load_yaml(content: bytes) -> Any:
-    """The one document in `content`; None if it is empty. Raises YamlRefused."""
+def load_yaml(content: bytes, *, distinct: bool = False) -> Any:
+    """The one document in `content`; None if it is empty. Raises YamlRefused.
+
+    `distinct`: no mapping may have a key twice. Without it the last one counts, as for kubectl in a kubeconfig.
+    """
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise YamlRefused("it is no text in UTF-8") from error
     try:
-        _judge(yaml.parse(text, Loader=_Loader))
+        _judge(yaml.parse(text, Loader=_Loader), distinct=distinct)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:  # not its own text, whose snippet may be a token
         raise YamlRefused(f"it is no YAML{_where(error)}") from error
@@ -42,11 +45,29 @@ def load_yaml(content: bytes) -> Any:
 
 @dataclass(slots=True)
 class _Open:
-    """A collection that is not complete yet: the number of values in it, aliases expanded, and their depth."""
+    """A collection that is not complete yet: the number of values in it, aliases expanded, and their depth.
+
+    `keys` has the line of each key of a mapping; None: the collection is a list, or keys may stand twice.
+    `has_key`: the last node was a key.
+    """
 
     anchor: str | None
     values: int = 1
     depth: int = 1
+    keys: dict[str, int] | None = None
+    has_key: bool = False
+
+    def note_key(self, event: Any) -> None:
+        """Note the key that this node is, unless it is the value of one. Raises YamlRefused if it is there already."""
+        if self.keys is None:
+            return
+        self.has_key = not self.has_key
+        if not self.has_key or not isinstance(event, ScalarEvent):
+            return
+        line = event.start_mark.line + 1
+        if event.value in self.keys:
+            raise YamlRefused(f"a key stands in it twice, in line {self.keys[event.value]} and in line {line}")
+        self.keys[event.value] = line
 
     def take(self, values: int, depth: int) -> None:
         self.values += values
@@ -57,11 +78,13 @@ class _Open:
             raise YamlRefused(f"it is nested deeper than {MOST_DEPTH} levels")
 
 
-def _judge(events: Iterator[Any]) -> None:
+def _judge(events: Iterator[Any], *, distinct: bool) -> None:
     stack, sizes = [_Open(None)], dict[str, tuple[int, int]]()
     for event in events:
+        if isinstance(event, NodeEvent):
+            stack[-1].note_key(event)
         if isinstance(event, CollectionStartEvent):
-            stack.append(_Open(event.anchor))
+            stack.append(_Open(event.anchor, keys={} if distinct and isinstance(event, MappingStartEvent) else None))
             if len(stack) > MOST_DEPTH:
                 raise YamlRefused(f"it is nested deeper than {MOST_DEPTH} levels")
         elif isinstance(event, CollectionEndEvent):

@@ -70,6 +70,28 @@ def test_anchors_aliases_and_merges_within_bounds_are_what_they_are():
     assert load_yaml(text) == {"a": {"x": 1}, "b": {"x": 1}, "c": {"x": 1, "y": 2}}
 
 
+DOUBLES = {
+    "a: 1\nb: 2\na: 3\n": (1, 3),
+    "a: 1\n'a': 3\n": (1, 2),
+    "{a: 1, a: 1}": (1, 1),
+    "x:\n- y:\n    k: [1]\n    l: {k: 1}\n    k: 1\n": (3, 5),
+}
+
+
+@pytest.mark.parametrize("text", DOUBLES)
+def test_a_key_that_stands_twice_is_refused_with_both_lines_where_keys_must_be_distinct(text):
+    """Seen to fail: the last one counted."""
+    first, second = DOUBLES[text]
+    with pytest.raises(YamlRefused, match=rf"^a key stands in it twice, in line {first} and in line {second}$"):
+        load_yaml(text.encode(), distinct=True)
+    load_yaml(text.encode())
+
+
+def test_equal_values_and_equal_keys_of_two_mappings_are_distinct():
+    text = b"a: a\nb: a\nc: {a: b, b: a}\nd: [a, a, {a: 1}, {a: 1}]\n&x e: *x\n"
+    assert load_yaml(text, distinct=True) == load_yaml(text)
+
+
 @pytest.mark.parametrize("depth", [1, MOST_DEPTH - 2])
 def test_depth_within_the_bound_is_read(depth):
     assert load_yaml(b"[" * depth + b"]" * depth) is not None

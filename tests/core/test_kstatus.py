@@ -105,6 +105,11 @@ NO_NODE = ("PodScheduled", "False", "Unschedulable", "0/3 nodes are available")
         (stateful_set(updatedReplicas=2), IN_PROGRESS, "2 of 3 pods updated"),
         (stateful_set({"updateStrategy": {"type": "OnDelete"}}, updatedReplicas=0), CURRENT, "(OnDelete)"),
         (
+            stateful_set({"updateStrategy": {"type": "OnDelete"}}, updatedReplicas=0, availableReplicas=0),
+            IN_PROGRESS,
+            "0 of 3 pods updated, 0 available",
+        ),
+        (
             stateful_set({"updateStrategy": {"rollingUpdate": {"partition": 2}}}, updatedReplicas=1),
             CURRENT,
             "partition 2 keeps 2 of its 3 pods as they were",
@@ -115,6 +120,7 @@ NO_NODE = ("PodScheduled", "False", "Unschedulable", "0/3 nodes are available")
     ],
 )
 def test_workloads_go_by_the_rules_of_krt_notify(body: Mapping[str, Any], state: ObjectState, reason: str) -> None:
+    """Seen to fail with a StatefulSet of OnDelete that was current before it had a pod."""
     found = status_of(body)
     assert (found.state, reason in found.reason) == (state, True), found
 

@@ -54,6 +54,19 @@ def test_a_record_of_a_newer_program_is_put_back_as_it_was(state: StateFile) -> 
     assert state.path.read_bytes() == content
 
 
+def test_a_symbolic_link_stays_and_the_file_that_it_names_is_written(tmp_path: Path) -> None:
+    """Seen to fail: the link was replaced, and two links to one file had two locks."""
+    there, links = tmp_path / "there" / "one.json", [tmp_path / "a.json", tmp_path / "b.json"]
+    for link in links:
+        link.symlink_to(there)
+    with StateFile(links[0]).held():
+        StateFile(links[0]).write(OK)
+        with pytest.raises(StateHeld), StateFile(links[1]).held():
+            pass
+    assert all(link.is_symlink() for link in links)
+    assert StateFile(links[1]).read() == StateFile(there).read() == OK
+
+
 @pytest.mark.parametrize("content", [b"{", b"[]", b"x" * (1024 * 1024 + 1)])
 def test_what_is_no_record_is_told_and_kept(state: StateFile, content: bytes) -> None:
     state.path.parent.mkdir(parents=True)

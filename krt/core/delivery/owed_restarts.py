@@ -127,9 +127,16 @@ def _wait(sight: _Sight, _: Collection[RestartTarget]) -> RestartStep | None:
         case Progressing(counts, reason):
             pods = f"{counts.updated} of {counts.desired} pods updated, {counts.available} available"
             return AwaitTarget(sight.target, readable(pods, reason))
-        case Stuck(_, reason) | Untracked(_, reason):
+        case Stuck(_, reason):
             return TargetFailed(sight.target, readable(reason))
+        case Untracked(_, reason):
+            return TargetFailed(sight.target, readable(f"{reason}: {_remedy(sight)}, then run the same command again"))
     return TargetFailed(sight.target, TAKEN_BACK)
+
+
+def _remedy(sight: _Sight) -> str:
+    is_on_delete = sight.workload is not None and sight.workload.on_delete
+    return "delete its old pods" if is_on_delete else "lower the partition"
 
 
 def _superseded(publication: Publication, secret: Mapping[str, object] | None) -> BundleSuperseded | None:

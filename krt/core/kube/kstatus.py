@@ -21,7 +21,7 @@ from krt.core.kube.builtin_status import BUILTIN, claim
 from krt.core.kube.fields import conditions_of, field_at, number_at, text_at
 from krt.core.kube.object_status import CURRENT, ObjectStatus, current, failed, in_progress, terminating
 from krt.core.kube.restartable import DEPLOYMENT, RESTARTABLE
-from krt.core.kube.rollout import Counts, Progressing, Ready, Stuck, stage_of
+from krt.core.kube.rollout import Counts, Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.kube.workload_fields import WorkloadFields, to_workload
 
 _TERMINATING = "its deletion has begun"
@@ -75,7 +75,10 @@ def _remaining(body: Mapping[str, object]) -> Iterator[str]:
 
 
 def _workload(kind: str, body: Mapping[str, object]) -> ObjectStatus:
-    """The status by the rules of `krt notify --wait`. If only a person can replace the old pods, it is current."""
+    """The status by the rules of `krt notify --wait`.
+
+    If only a person can replace the old pods, it is current once all its pods are available, old or new.
+    """
     try:
         workload = to_workload(RESTARTABLE[kind], msgspec.convert(body, WorkloadFields))
     except (msgspec.ValidationError, RecursionError):
@@ -87,8 +90,10 @@ def _workload(kind: str, body: Mapping[str, object]) -> ObjectStatus:
             return failed(reason)
         case Progressing(counts, reason):
             return in_progress(_counted(counts), reason)
-        case untracked:
-            return current(untracked.reason)
+        case Untracked(counts, reason) if counts.available < counts.desired:
+            return in_progress(_counted(counts), reason)
+        case Untracked(_, reason):
+            return current(reason)
 
 
 def _counted(counts: Counts) -> str:

@@ -294,7 +294,7 @@ def changed(*, spec: Any = None, status: Any = None, **metadata: Any) -> dict[st
         (
             changed(spec={"updateStrategy": {"type": "OnDelete"}}, status={"updatedReplicas": 0}),
             True,
-            TargetFailed(A, ON_DELETE),
+            TargetFailed(A, f"{ON_DELETE}: delete its old pods, then run the same command again"),
         ),
         (changed(generation="2"), False, TargetFailed(A, "its fields are not those of its kind")),
     ],
