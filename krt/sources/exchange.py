@@ -1,4 +1,4 @@
-"""One HTTP exchange with a registry or its token service, within bounds. Errors are those of a source."""
+"""One HTTP exchange with the server of a source, within bounds. Errors are those of a source."""
 
 import ssl
 from collections.abc import Mapping
@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 import httpx
 import trio
 
-from krt.http import bounded_body, cause_of
+import krt
+from krt.http import Routed, bounded_body, cause_of
+from krt.proxies import Proxies
 from krt.sources.errors import SourceRefused, SourceUnavailable, SourceUntrusted
 from krt.sources.way import watched
 
@@ -16,7 +18,7 @@ MOST_REFUSAL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryAnswer:
+class SourceAnswer:
     """An answer with its whole body, which was within its bound."""
 
     status: int
@@ -34,12 +36,16 @@ async def exchange(
     most_bytes: int,
     headers: Mapping[str, str] = {},
     content: bytes = b"",
-) -> RegistryAnswer:
-    """One request and its answer, without redirects. Raises SourceRefused and SourceUnavailable."""
+    head_seconds: float = SECONDS,
+) -> SourceAnswer:
+    """One request and its answer, without redirects. Raises SourceRefused and SourceUnavailable.
+
+    The answer may begin after `head_seconds` at the latest.
+    """
     request = http.build_request(method, url, headers=headers, content=content, extensions={"trace": watched})
     try:
         with trio.fail_after(SECONDS):
-            response = await http.send(request, stream=True)
+            response = await _begun(http, request, head_seconds)
             most = most_bytes if response.is_success else MOST_REFUSAL_BYTES
             try:
                 body, is_whole = await bounded_body(response, most)
@@ -53,7 +59,47 @@ async def exchange(
         raise _unreachable(error, url) from None
     if response.is_success and not is_whole:
         raise SourceRefused(f"{url.host} sends more than the {most_bytes} bytes that were asked for")
-    return RegistryAnswer(response.status_code, response.headers, response.extensions["location"], body, url)
+    return SourceAnswer(response.status_code, response.headers, response.extensions["location"], body, url)
+
+
+async def _begun(http: httpx.AsyncClient, request: httpx.Request, seconds: float) -> httpx.Response:
+    with trio.move_on_after(seconds):
+        return await http.send(request, stream=True)
+    raise SourceUnavailable(f"{request.url.host} did not answer within {seconds:g} s")
+
+
+def check_busy(answer: SourceAnswer, name: str) -> None:
+    """Raises SourceUnavailable for 429 and 5xx, with the server's Retry-After in seconds. `name` is the server's."""
+    if answer.status == 429 or answer.status >= 500:
+        wait = answer.headers.get("Retry-After", "")
+        seconds = float(wait[:9]) if wait.isascii() and wait.isdigit() else 0.0
+        raise SourceUnavailable(f"{name} answers with status {answer.status}", retry_after_seconds=seconds)
+
+
+def client_for(verify: ssl.SSLContext, proxies: Proxies, *, insecure: bool = False) -> httpx.AsyncClient:
+    """The HTTP client for servers of sources. Close it. `insecure`: a server, not a proxy, may have any certificate."""
+    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2)
+    servers = _unverified() if insecure else verify
+    return httpx.AsyncClient(
+        transport=Routed(proxies.of, verify=servers, to_proxies=verify, limits=limits),
+        trust_env=False,
+        follow_redirects=False,  # a redirect would carry the token to another server
+        timeout=httpx.Timeout(None, connect=15),
+        event_hooks={"response": [keep_location]},
+        headers={"User-Agent": f"krt/{krt.__version__}", "Accept-Encoding": "identity"},
+    )
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
+    """Whether both URLs lead to one server, which may see what the other sees."""
+    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
 
 
 def _unreachable(error: httpx.TransportError, url: httpx.URL) -> SourceRefused | SourceUnavailable:

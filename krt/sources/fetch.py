@@ -2,7 +2,7 @@
 
 import trio
 
-from krt.core.rukpak.source import BundleSource, ImageSource
+from krt.core.rukpak.source import BundleSource, GitSource, ImageSource
 from krt.sources.access import SourceAccess
 from krt.sources.cache import BundleCache
 from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
@@ -45,4 +45,8 @@ class Fetcher:
     async def _fetched(self, source: BundleSource, pinned: str, access: SourceAccess) -> FetchedBundle:
         if isinstance(source, ImageSource):
             return await fetch_image(source, pinned, access, self._way, self._cache)
-        raise SourceRefused("this krt fetches images only")
+        if isinstance(source, GitSource):
+            from krt.sources.git_source import fetch_git  # dulwich takes 13 MB, and most have images only
+
+            return await fetch_git(source, pinned, access, self._way, self._cache)
+        raise SourceRefused("this krt fetches images and git only")

@@ -5,7 +5,7 @@ The calls are those of the OCI distribution specification: a POST that opens an 
 
 from krt.core.bundle.pack import MANIFEST_TYPE, PackedImage
 from krt.sources.errors import SourceRefused
-from krt.sources.exchange import RegistryAnswer
+from krt.sources.exchange import SourceAnswer
 from krt.sources.reference import RegistryReference
 from krt.sources.registry import Registry
 
@@ -51,5 +51,5 @@ async def _push_blob(registry: Registry, reference: RegistryReference, digest: s
         raise SourceRefused(_refusal(reference, "a part of the image", done))
 
 
-def _refusal(reference: RegistryReference, what: str, answer: RegistryAnswer) -> str:
+def _refusal(reference: RegistryReference, what: str, answer: SourceAnswer) -> str:
     return f"{reference.host} does not take {what} for {reference} (status {answer.status})"

@@ -10,13 +10,11 @@ from contextlib import asynccontextmanager
 import httpx
 import trio
 
-import krt
-from krt.http import Routed
 from krt.proxies import Proxies
 from krt.sources.challenge import Challenge, parse_challenge
 from krt.sources.docker_config import RegistryLogin
 from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
-from krt.sources.exchange import MOST_REFUSAL_BYTES, RegistryAnswer, exchange, keep_location
+from krt.sources.exchange import MOST_REFUSAL_BYTES, SourceAnswer, check_busy, client_for, exchange, same_origin
 from krt.sources.reference import RegistryReference, is_link_local, is_loopback
 from krt.sources.registry_tokens import RegistryToken, TokenQuestion, basic, fetch_token
 from krt.sources.way import check_url
@@ -57,7 +55,7 @@ class Registry:
         actions: str = "pull",
         headers: Mapping[str, str] = {},
         content: bytes = b"",
-    ) -> RegistryAnswer:
+    ) -> SourceAnswer:
         """One call; `path` is below the repository, or a URL that the registry itself gave.
 
         `actions` is the scope of the token. 429, 5xx and lost connections are tried
@@ -73,20 +71,20 @@ class Registry:
                 await trio.sleep(error.retry_after_seconds or _PAUSE_SECONDS * attempt)
         raise AssertionError("the last attempt returns or raises")
 
-    def upload_url(self, opened: RegistryAnswer, digest: str) -> str:
+    def upload_url(self, opened: SourceAnswer, digest: str) -> str:
         """The URL that takes the blob, out of the answer that opened its upload. Raises SourceRefused."""
         return str(self._location(opened).copy_merge_params({"digest": digest}))
 
     async def _attempt(
         self, method: str, url: httpx.URL, most_bytes: int, actions: str, headers: Mapping[str, str], content: bytes
-    ) -> RegistryAnswer:
+    ) -> SourceAnswer:
         answer = await self._follow(method, url, most_bytes, headers, content)
         if answer.status == 401:
             await self._authorize(answer, actions)
             answer = await self._follow(method, url, most_bytes, headers, content)
         return self._judged(answer)
 
-    async def _authorize(self, answer: RegistryAnswer, actions: str) -> None:
+    async def _authorize(self, answer: SourceAnswer, actions: str) -> None:
         challenge = parse_challenge(answer.headers.get("WWW-Authenticate", ""))
         if challenge is None:
             raise SourceDenied(f"{self._reference.host} asks for credentials in a way that krt does not know")
@@ -103,7 +101,7 @@ class Registry:
 
     async def _follow(
         self, method: str, url: httpx.URL, most_bytes: int, headers: Mapping[str, str], content: bytes
-    ) -> RegistryAnswer:
+    ) -> SourceAnswer:
         """The answer after redirects. Only GET and HEAD follow them, and only the registry itself gets the token."""
         for _ in range(_MOST_REDIRECTS):
             answer = await self._exchange(method, url, most_bytes, headers, content)
@@ -112,7 +110,7 @@ class Registry:
             url = self._location(answer)
         raise SourceRefused(f"{self._reference.host} redirects more than {_MOST_REDIRECTS} times")
 
-    def _location(self, answer: RegistryAnswer) -> httpx.URL:
+    def _location(self, answer: SourceAnswer) -> httpx.URL:
         try:
             url = answer.url.join(answer.location)
         except httpx.InvalidURL:
@@ -122,37 +120,20 @@ class Registry:
 
     async def _exchange(
         self, method: str, url: httpx.URL, most_bytes: int, headers: Mapping[str, str], content: bytes
-    ) -> RegistryAnswer:
+    ) -> SourceAnswer:
         check_url(url, may_be_plain=self._base.scheme == "http")
         own = dict(headers)
-        if self._authorization and _origin(url) == _origin(self._base):
+        if self._authorization and same_origin(url, self._base):
             own["Authorization"] = self._authorization.header.reveal()
         return await exchange(self._http, method, url, most_bytes=most_bytes, headers=own, content=content)
 
-    def _judged(self, answer: RegistryAnswer) -> RegistryAnswer:
+    def _judged(self, answer: SourceAnswer) -> SourceAnswer:
         where, status = self._reference.name, answer.status
         if status in {401, 403}:
             note = "" if self._login else "; there are no credentials for it"
             raise SourceDenied(f"{self._reference.host} does not allow this for {where} (status {status}){note}")
-        if status == 429 or status >= 500:
-            raise SourceUnavailable(
-                f"{self._reference.host} answers with status {status}",
-                retry_after_seconds=_retry_after(answer.headers.get("Retry-After", "")),
-            )
+        check_busy(answer, self._reference.host)
         return answer
-
-
-def client_for(verify: ssl.SSLContext, proxies: Proxies) -> httpx.AsyncClient:
-    """The HTTP client for registries. Close it."""
-    limits = httpx.Limits(max_connections=4, max_keepalive_connections=2)
-    return httpx.AsyncClient(
-        transport=Routed(proxies.of, verify=verify, to_proxies=verify, limits=limits),
-        trust_env=False,
-        follow_redirects=False,  # a redirect would carry the token to another server
-        timeout=httpx.Timeout(None, connect=15),
-        event_hooks={"response": [keep_location]},
-        headers={"User-Agent": f"krt/{krt.__version__}", "Accept-Encoding": "identity"},
-    )
 
 
 @asynccontextmanager
@@ -191,11 +172,3 @@ async def _speaks_no_tls(http: httpx.AsyncClient, url: httpx.URL) -> bool:
     except SourceRefused:
         return False
     return False
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
-    return url.scheme, url.host, url.port
-
-
-def _retry_after(value: str) -> float:
-    return float(value[:9]) if value.isascii() and value.isdigit() else 0.0

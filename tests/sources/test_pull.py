@@ -13,9 +13,10 @@ from krt.secret import Secret
 from krt.sources import exchange, registry
 from krt.sources.docker_config import RegistryLogin
 from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
+from krt.sources.exchange import client_for
 from krt.sources.image_manifest import own_platform
 from krt.sources.reference import parse_reference
-from krt.sources.registry import base_of, client_for
+from krt.sources.registry import base_of
 from tests.fakes.pace import slack
 from tests.sources.hostile import ENDLESS, Asked, HostileRegistry, Reply, hostile_registry
 from tests.sources.images import WEB, a_layer, descriptor, gzipped, index_of, manifest_of, special, tar_of
