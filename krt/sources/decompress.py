@@ -29,7 +29,7 @@ class LayerReader:
     def read(self, size: int) -> bytes:
         """The next `size` bytes, or those that are left. Raises BundleInvalid."""
         if size > self.left + len(self._held):
-            raise BundleInvalid("the image has more than 64 MiB, unpacked")
+            raise BundleInvalid("it has more than 64 MiB, unpacked")
         while len(self._held) < size and (piece := next(self._pieces, b"")):
             self._take(piece)
         found = bytes(self._held[:size])
@@ -48,9 +48,11 @@ class LayerReader:
         self._read += len(piece)
         self.left -= len(piece)
         if self.left < 0:
-            raise BundleInvalid("the image has more than 64 MiB, unpacked")
+            raise BundleInvalid("it has more than 64 MiB, unpacked")
         if self._read > self._most_by_ratio:
-            raise BundleInvalid(f"a layer grows to more than {MOST_RATIO} times its size when it is decompressed")
+            raise BundleInvalid(
+                f"an archive in it grows to more than {MOST_RATIO} times its size when it is decompressed"
+            )
 
 
 def _pieces(layer: bytes) -> Iterator[bytes]:
@@ -69,10 +71,10 @@ def _gunzipped(layer: bytes) -> Iterator[bytes]:
             try:
                 piece = member.decompress(layer, _PIECE)
             except zlib.error:
-                raise BundleInvalid("a layer is no whole gzip") from None
+                raise BundleInvalid("an archive in it is no whole gzip") from None
             layer = member.unconsumed_tail
             if not piece and not layer and not member.eof:
-                raise BundleInvalid("a layer ends in the middle of its gzip")
+                raise BundleInvalid("an archive in it ends in the middle of its gzip")
             yield piece
         layer = member.unused_data
 
@@ -84,4 +86,4 @@ def _from_zstd(layer: bytes) -> Iterator[bytes]:
         while piece := reader.read(_PIECE):
             yield piece
     except zstandard.ZstdError:
-        raise BundleInvalid("a layer is no whole zstd, or needs a window of more than 8 MiB") from None
+        raise BundleInvalid("an archive in it is no whole zstd, or needs a window of more than 8 MiB") from None

@@ -69,11 +69,16 @@ async def _begun(http: httpx.AsyncClient, request: httpx.Request, seconds: float
 
 
 def check_busy(answer: SourceAnswer, name: str) -> None:
-    """Raises SourceUnavailable for 429 and 5xx, with the server's Retry-After in seconds. `name` is the server's."""
+    """Raises SourceUnavailable for 429 and 5xx, with the server's Retry-After. `name` is the server's."""
     if answer.status == 429 or answer.status >= 500:
-        wait = answer.headers.get("Retry-After", "")
-        seconds = float(wait[:9]) if wait.isascii() and wait.isdigit() else 0.0
-        raise SourceUnavailable(f"{name} answers with status {answer.status}", retry_after_seconds=seconds)
+        problem = f"{name} answers with status {answer.status}"
+        raise SourceUnavailable(problem, retry_after_seconds=retry_after(answer))
+
+
+def retry_after(answer: SourceAnswer) -> float:
+    """The seconds that the server's Retry-After names; 0 if it names none, or a date."""
+    wait = answer.headers.get("Retry-After", "")
+    return float(wait[:9]) if wait.isascii() and wait.isdigit() else 0.0
 
 
 def client_for(verify: ssl.SSLContext, proxies: Proxies, *, insecure: bool = False) -> httpx.AsyncClient:

@@ -2,11 +2,13 @@
 
 import trio
 
-from krt.core.rukpak.source import BundleSource, GitSource, ImageSource
+from krt.core.rukpak.source import BundleSource, ConfigMapsSource, GitSource, HttpSource, ImageSource
 from krt.sources.access import SourceAccess
 from krt.sources.cache import BundleCache
+from krt.sources.config_maps import fetch_config_maps
 from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
 from krt.sources.fetched import FetchedBundle
+from krt.sources.http_source import fetch_archive
 from krt.sources.image_source import fetch_image
 from krt.sources.way import Way
 
@@ -39,7 +41,8 @@ class Fetcher:
                 raise SourceUnavailable(f"the source has not sent the bundle within {SECONDS:g} s") from None
             except SourceDenied as error:
                 raise SourceRefused(str(error)) from None
-        self._cache.put(found)
+        if not isinstance(source, ConfigMapsSource):  # they are read from the cluster each time, as Secrets are
+            self._cache.put(found)
         return found
 
     async def _fetched(self, source: BundleSource, pinned: str, access: SourceAccess) -> FetchedBundle:
@@ -49,4 +52,6 @@ class Fetcher:
             from krt.sources.git_source import fetch_git  # dulwich takes 13 MB, and most have images only
 
             return await fetch_git(source, pinned, access, self._way, self._cache)
-        raise SourceRefused("this krt fetches images and git only")
+        if isinstance(source, HttpSource):
+            return await fetch_archive(source, pinned, access, self._way, self._cache)
+        return await fetch_config_maps(source, pinned, access)

@@ -32,7 +32,7 @@ def _entries(reader: LayerReader, most: int) -> list[TarEntry]:
     found: list[TarEntry] = []
     for entry in read_tar(reader.read):
         if len(found) == most:
-            raise BundleInvalid(f"the image has more than {MOST_FILES} files")
+            raise BundleInvalid(f"it has more than {MOST_FILES} files")
         found.append(entry)
     return found
 

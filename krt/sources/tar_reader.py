@@ -38,7 +38,7 @@ class TarEntry:
 def read_tar(read: ReadExactly) -> Iterator[TarEntry]:
     """The entries in their order. Raises BundleInvalid for everything that is no regular file or folder."""
     extended: dict[str, str] = {}
-    broken = "a layer is no tar archive, and so no part of an image"
+    broken = "an archive in it is no tar"
     while (header := read(_BLOCK)).strip(b"\0"):
         _check(header, broken)
         broken = _DAMAGED

@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import trio
+
 from krt.core.bundle.pack import digest_of
 from tests.fakes.served import served
 
@@ -13,12 +15,13 @@ ENDLESS = b"x" * 65536
 
 @dataclass(slots=True)
 class Reply:
-    """An answer; an endless one repeats its body until the client has gone."""
+    """An answer; an endless one repeats its body until the client has gone, a silent one never begins."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     is_endless: bool = False
+    is_silent: bool = False
 
 
 @dataclass(slots=True)
@@ -60,6 +63,8 @@ class HostileRegistry:
         asked = await _asked(scope, receive)
         self.asked.append(asked)
         reply = self._reply(asked)
+        if reply.is_silent:
+            await trio.sleep_forever()
         headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         while reply.is_endless:

@@ -68,7 +68,7 @@ def test_a_bomb_is_stopped_by_its_ratio_and_its_memory_is_bounded(packed: Callab
     """Seen to fail without the ratio: 60 MiB of zeros are no more than a bundle may have."""
     layer = packed(tar_of(("a", bytes(60 * MIB))))
     tracemalloc.start()
-    assert problem(layer) == "a layer grows to more than 100 times its size when it is decompressed"
+    assert problem(layer) == "an archive in it grows to more than 100 times its size when it is decompressed"
     assert tracemalloc.get_traced_memory()[1] < 16 * MIB
     tracemalloc.stop()
 
@@ -77,29 +77,29 @@ def test_all_layers_together_have_64_mib(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "MOST_BYTES", 100_000)
     layer = tar_of(("a", b"x" * 30_000))
     assert tree_of([layer] * 2)
-    assert problem(layer, layer, layer) == "the image has more than 64 MiB, unpacked"
-    assert problem(tar_of(("a", b"x" * 110_000))) == "the image has more than 64 MiB, unpacked"
+    assert problem(layer, layer, layer) == "it has more than 64 MiB, unpacked"
+    assert problem(tar_of(("a", b"x" * 110_000))) == "it has more than 64 MiB, unpacked"
 
 
 def test_what_follows_the_archive_counts_too() -> None:
-    assert problem(gzipped(tar_of(("a", b"")) + bytes(65 * MIB))).startswith("a layer grows")
+    assert problem(gzipped(tar_of(("a", b"")) + bytes(65 * MIB))).startswith("an archive in it grows")
 
 
 def test_all_layers_together_have_10_000_files() -> None:
     layer = tar_of(*((f"d/{number}", b"") for number in range(5000)))
     more = tar_of(*((f"e/{number}", b"") for number in range(5000)))
     assert len(tree_of([layer, more]).files) == 10_000
-    assert problem(layer, more, tar_of(("one-more", b""))) == "the image has more than 10000 files"
+    assert problem(layer, more, tar_of(("one-more", b""))) == "it has more than 10000 files"
 
 
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        (gzipped(tar_of(("a", b"x")))[:-9], "a layer ends in the middle of its gzip"),
-        (gzipped(tar_of(("a", b"x")))[:-8] + bytes(8), "a layer is no whole gzip"),
-        (b"\x1f\x8b" + bytes(30), "a layer is no whole gzip"),
-        (b"\x28\xb5\x2f\xfd" + b"\xff" * 30, "a layer is no whole zstd, or needs a window of more than 8 MiB"),
-        (b"PK\x03\x04", "a layer is no tar archive, and so no part of an image"),
+        (gzipped(tar_of(("a", b"x")))[:-9], "an archive in it ends in the middle of its gzip"),
+        (gzipped(tar_of(("a", b"x")))[:-8] + bytes(8), "an archive in it is no whole gzip"),
+        (b"\x1f\x8b" + bytes(30), "an archive in it is no whole gzip"),
+        (b"\x28\xb5\x2f\xfd" + b"\xff" * 30, "an archive in it is no whole zstd, or needs a window of more than 8 MiB"),
+        (b"PK\x03\x04", "an archive in it is no tar"),
     ],
 )
 def test_a_damaged_layer_is_told_as_that(layer: bytes, said: str) -> None:
