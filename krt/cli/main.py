@@ -38,12 +38,16 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 
 def _signals_held(command: str | None) -> AbstractContextManager[None]:
-    """For a daemon: let signals wait until the daemon hears them. Its imports take about half a second."""
-    if command not in {"web", "worker", "all"}:
-        return nullcontext()
-    from krt.daemon.held import held
+    """Let signals wait until the daemon or command hears them. The imports take up to half a second."""
+    if command in {"web", "worker", "all"}:
+        from krt.daemon.held import held
 
-    return held()
+        return held()
+    if command in {"notify", "apply", "destroy", "publish", "unpublish"}:
+        from krt.daemon.held import held_for_command
+
+        return held_for_command()
+    return nullcontext()
 
 
 def _fill_streams() -> None:

@@ -1,6 +1,8 @@
 """Makes the signals that end a process end a command at a checkpoint of Trio, where connections can be closed."""
 
-from collections.abc import Iterator
+import signal as signals
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from signal import SIG_IGN, SIGINT, SIGTERM, Signals, getsignal, signal
@@ -26,6 +28,8 @@ class Interrupt:
 def heard(interrupt: Interrupt) -> Iterator[None]:
     """Within the block, SIGINT, SIGTERM and SIGHUP cancel `interrupt.scope`. SIGHUP is left alone under nohup.
 
+    Those that were blocked while the command started (`krt.daemon.held`) come at the beginning of the block.
+
     A cancelled request ends at a checkpoint. A KeyboardInterrupt could be raised anywhere in httpx; its generators
     would then outlive the run and print warnings.
     """
@@ -34,7 +38,20 @@ def heard(interrupt: Interrupt) -> Iterator[None]:
     ending = [SIGINT, SIGTERM, *(each for each in hangup if getsignal(each) is not SIG_IGN)]
     before = {each: signal(each, lambda number, _: token.run_sync_soon(interrupt.come, number)) for each in ending}
     try:
-        yield
+        with _unblocked(ending):
+            yield
     finally:
         for each, handler in before.items():
             signal(each, handler)
+
+
+@contextmanager
+def _unblocked(ending: Iterable[Signals]) -> Iterator[None]:
+    if sys.platform == "win32":
+        yield
+        return
+    before = signals.pthread_sigmask(signals.SIG_UNBLOCK, ending)
+    try:
+        yield
+    finally:
+        signals.pthread_sigmask(signals.SIG_SETMASK, before)

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from signal import Signals
@@ -20,10 +21,11 @@ IGNORED = _there_are(
     ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGSTKFLT", "SIGEMT"]
 ).union(_REAL_TIME)
 HEARD = STOPPING | IGNORED
+_OF_COMMANDS = _there_are(["SIGINT", "SIGTERM", "SIGHUP"])  # krt/client/interrupt.py hears them
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def held(signals: frozenset[int] = HEARD) -> Iterator[None]:
     """Within the block, signals are blocked until `release`, so none is lost while krt imports and reads its settings.
 
     Signals that still wait at the end of the block are discarded: by then the process is about to end.
@@ -32,13 +34,31 @@ def held() -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
     finally:
-        while waiting := signal.sigpending() & HEARD:  # krt has said why it ends: its own code counts
+        while waiting := signal.sigpending() & signals:  # krt has said why it ends: its own code counts
             signal.sigwait(waiting)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def held_for_command() -> Iterator[None]:
+    """The same for a command that hears signals while it calls others. Once it has its result, they change nothing."""
+    if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.getsignal(each) for each in _OF_COMMANDS}
+    try:
+        with held(_OF_COMMANDS):
+            for each, handler in before.items():
+                # Not SIG_IGN, which child processes would inherit. A thread of Trio's may still take signals.
+                signal.signal(each, handler if handler is signal.SIG_IGN else lambda *_: None)
+            yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def release() -> None:

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGHUP, SIGINT, SIGTERM, Signals
 
 import pytest
 import yaml
@@ -224,6 +224,53 @@ def test_a_result_that_cannot_be_written_is_no_success(stdout: str, flags: str, 
     assert ended.returncode == 1
     [told] = ended.stderr.splitlines()
     assert told.startswith("krt destroy: the result could not be written to standard output: ")
+
+
+DURING = """
+import os, sys
+from krt.cli import {module}
+from krt.cli.main import main
+original = {module}.{name}
+def with_signal(*given, **named):
+    os.kill(os.getpid(), {signal})
+    return original(*given, **named)
+{module}.{name} = with_signal
+sys.exit(main())
+"""
+
+
+def during(module: str, name: str, signal: Signals, *argv: str) -> "subprocess.CompletedProcess[str]":
+    """Run krt with these arguments. The signal comes as the function `name` of this module is called."""
+    code = DURING.format(module=module, name=name, signal=int(signal))
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-c", code, *argv], env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("signal", [SIGINT, SIGTERM, SIGHUP])
+@pytest.mark.parametrize(("module", "name"), [("publish", "_read"), ("publication_run", "_carry_out")])
+def test_a_signal_before_the_first_line_ends_the_run_with_a_sentence(
+    signal: Signals, module: str, name: str, home: Path
+) -> None:
+    """Seen to fail: SIGTERM and SIGHUP killed the process without a word, and SIGINT ended it without one."""
+    kubeconfig = home / "config"
+    kubeconfig.write_text(
+        "{current-context: a, contexts: [{name: a, context: {cluster: a, user: a}}], users: [{name: a, user: {}}],"
+        " clusters: [{name: a, cluster: {server: 'http://127.0.0.1:9'}}]}"
+    )
+    argv = ("publish", str(kubeconfig), "-n", "shop", "--secret", "site", "--kubeconfig", str(kubeconfig))
+    ended = during(module, name, signal, *argv)
+    assert (ended.returncode, ended.stdout) == (128 + signal, "")
+    assert ended.stderr == f"krt publish: interrupted by {signal.name}: nothing was written\n"
+
+
+def test_a_signal_after_the_run_changes_nothing(home: Path) -> None:
+    """Seen to fail: SIGTERM killed the process before it had told the result. No cluster is called here."""
+    inputs = home / "inputs.yml"
+    inputs.write_text("{kubeconfig_path: /nowhere, namespace: shop, secret_name: site}")
+    argv = ("destroy", "--root", str(home), "--module", MODULE, "--inputs", str(inputs))
+    ended = during("publication_run", "tell", SIGTERM, *argv)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "/nowhere does not exist, so nothing was deleted from its cluster\n"
 
 
 def test_a_record_that_cannot_be_written_at_the_end_hides_neither_code_nor_reason(tmp_path: Path) -> None:
