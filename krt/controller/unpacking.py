@@ -12,11 +12,12 @@ from krt.cluster.transport import Transport
 from krt.controller.documents import Documents
 from krt.controller.statuses import write_status
 from krt.core.bundle.plain import objects_of
+from krt.core.bundle.registry import registry_objects_of
 from krt.core.bundle.tree import BundleInvalid, FileTree
 from krt.core.kube.manifest import Manifest
 from krt.core.rukpak import bundle_status
 from krt.core.rukpak.bundle import RukpakBundle
-from krt.core.rukpak.names import PLAIN
+from krt.core.rukpak.names import REGISTRY
 from krt.core.rukpak.source import BundleSource, SourceInvalid, read_source
 from krt.errors import KrtError
 from krt.sources.access import SourceAccess
@@ -97,6 +98,4 @@ class Unpacking:
 
 
 def _objects_of(files: FileTree, provisioner: str) -> tuple[Manifest, ...]:
-    if provisioner != PLAIN:
-        raise BundleInvalid(f"this krt reads bundles of the class {PLAIN} only")
-    return objects_of(files)
+    return registry_objects_of(files) if provisioner == REGISTRY else objects_of(files)

@@ -20,13 +20,18 @@ def objects_of(tree: FileTree) -> tuple[Manifest, ...]:
 
     Files beside the folder `manifests` mean nothing.
     """
+    found = objects_in_folder(tree)
+    if not found:
+        raise BundleInvalid(_NOTHING)
+    return found
+
+
+def objects_in_folder(tree: FileTree) -> tuple[Manifest, ...]:
+    """The objects in the folder `manifests`, which has no folders. Raises BundleInvalid."""
     if not tree.has_folder(FOLDER):
         raise BundleInvalid(_NO_FOLDER)
     paths = [f"{FOLDER}/{name}" for name in tree.names_in(FOLDER)]
     for path in paths:
         if tree.is_folder(path):
             raise BundleInvalid(f'{_SUBFOLDER}: found "{path}"')
-    found = manifests_of((path, tree.files[path]) for path in paths)
-    if not found:
-        raise BundleInvalid(_NOTHING)
-    return found
+    return manifests_of((path, tree.files[path]) for path in paths)
