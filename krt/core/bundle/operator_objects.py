@@ -18,7 +18,7 @@ _TARGETS = "olm.targetNamespaces"
 _ALL_NAMESPACES = ""
 _SEE_NAMESPACES = {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]}
 
-Fields = Mapping[str, object]
+_Object = Mapping[str, object]
 
 
 def operator_objects(operator: Manifest, namespace: str) -> Iterator[Manifest]:
@@ -33,7 +33,7 @@ def operator_objects(operator: Manifest, namespace: str) -> Iterator[Manifest]:
         yield read_manifest(_deployment(operator, deployment, namespace))
 
 
-def _deployments(operator: Manifest) -> tuple[Fields, ...]:
+def _deployments(operator: Manifest) -> tuple[_Object, ...]:
     return items_at(operator.body, "spec", "install", "spec", "deployments")
 
 
@@ -43,14 +43,14 @@ def _accounts(operator: Manifest) -> list[str]:
     return [name for name in dict.fromkeys((*used, *granted)) if name not in {"", _DEFAULT}]
 
 
-def _rights(operator: Manifest) -> Iterator[tuple[str, list[Fields]]]:
+def _rights(operator: Manifest) -> Iterator[tuple[str, list[_Object]]]:
     """Accounts with their rules. In all namespaces, rights in one namespace become rights in each, and to see each."""
     for field, more in (("clusterPermissions", ()), ("permissions", (_SEE_NAMESPACES,))):
         for each in items_at(operator.body, "spec", "install", "spec", field):
             yield text_at(each, "serviceAccountName") or _DEFAULT, [*items_at(each, "rules"), *more]
 
 
-def _granted(operator: str, account: str, rules: list[Fields], namespace: str) -> Iterator[Manifest]:
+def _granted(operator: str, account: str, rules: list[_Object], namespace: str) -> Iterator[Manifest]:
     name = _name(operator, account, rules)
     yield read_manifest(
         {"apiVersion": f"{_RBAC}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
@@ -66,13 +66,13 @@ def _granted(operator: str, account: str, rules: list[Fields], namespace: str) -
     )
 
 
-def _name(operator: str, account: str, rules: list[Fields]) -> str:
+def _name(operator: str, account: str, rules: list[_Object]) -> str:
     """The same name for the same rights, in each version of the bundle; within the length of a label."""
     digest = hashlib.sha256(json.dumps([account, rules], sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
     return f"{f'{operator}-{account}'[: _MOST_NAME - _HASH_DIGITS - 1]}-{digest}"
 
 
-def _deployment(operator: Manifest, deployment: Fields, namespace: str) -> Fields:
+def _deployment(operator: Manifest, deployment: _Object, namespace: str) -> _Object:
     targets = {_TARGETS: _ALL_NAMESPACES}
     template = mapping_at(deployment, "spec", "template")
     of_pods = texts_at(template, "metadata", "annotations")
