@@ -1,4 +1,4 @@
-"""Access to the API server: its address, TLS and credentials, by a kubeconfig or the pod's account; and the client."""
+"""Access to the API server by a kubeconfig or the pod's account: address, TLS, credentials and the HTTP client."""
 
 import os
 import ssl
@@ -28,7 +28,7 @@ class ApiServer:
     """Where the API server is, and how krt connects to it."""
 
     url: str
-    authorities: tuple[str, ...]  # the SHA-256 of each authority's public key; empty: the operating system's
+    authorities: tuple[str, ...]  # the SHA-256 of each authority's public key; empty for the operating system's
     secured: Secured
     proxies: Proxies
 
@@ -53,9 +53,9 @@ def load_access(kubeconfig: Path | None, *, named: str = "") -> tuple[ApiServer,
 
 
 def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:
-    """A client of the API server, without deadlines but for connecting: callers set theirs as cancel scopes.
+    """A client of the API server. It has a deadline for connecting; callers set all others as cancel scopes.
 
-    If a cancel scope ends during a TLS handshake, httpcore leaves its socket open; httpcore's own timeout closes it.
+    If a cancel scope ended a TLS handshake, httpcore would leave the socket open; httpcore's own timeout closes it.
     """
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
     return httpx.AsyncClient(
@@ -71,11 +71,11 @@ def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:
 def _where(kubeconfig: Path | None, named: str) -> str:
     if kubeconfig:
         return f"{named or 'KUBECONFIG (or --kubeconfig)'} {str(kubeconfig)!r}"
-    return "KUBECONFIG (or --kubeconfig) is not given, and this is no pod with a service account"
+    return "KUBECONFIG (or --kubeconfig) is not given, and this is not a pod with a service account"
 
 
 def _authorities(tls: ssl.SSLContext) -> tuple[str, ...]:
-    # The keys and not the bundle's text: a renewed certificate has the same key, and comments do not matter.
+    # krt compares keys, not the bundle's text: a renewed certificate has the same key, and comments do not matter.
     return tuple(sorted({key for der in tls.get_ca_certs(binary_form=True) if (key := _key_digest(der))}))[:_MOST_KEYS]
 
 

@@ -1,9 +1,10 @@
 """Finds out whether a store is up to date while nothing changes: a bookmark takes up to a minute, this takes seconds.
 
-A list of one object returns the newest version, and makes the server's cache catch up with it. If that version is older
-than the store's, the server has gone back, and all is listed anew. If the store holds that version, nothing is missing.
-Otherwise a second, short watch from the store's version settles it: in the last two seconds of a watch the server sends
-a bookmark, provided that there is something newer than where the watch began. Nothing of this changes the store.
+A list of one object returns the newest version, and makes the server's cache catch up with that version. If it is older
+than the store's version, the server has gone back, and `reflect` lists everything anew. If the store has reached it,
+nothing is missing. Otherwise a second, short watch from the store's version answers the question: in the last two
+seconds of a watch the server sends a bookmark, if anything has changed since the version at which the watch began.
+Neither call changes the store.
 """
 
 from collections.abc import AsyncIterator
@@ -58,13 +59,16 @@ async def _ask(scope: Scope[T], transport: Transport) -> None:
                 async with watch(transport, scope, scope.state.version, _WATCH_SECONDS) as lines:
                     await _hear(scope, newest, lines, began)
     except (ClusterError, ValueError) as error:
-        # A ValueError comes from an answer that no API server sends: no JSON, or a version that is no number.
+        # A ValueError comes from an answer that no API server sends: it is not JSON, or its version is not a number.
         # `reflect`, which follows the scope as well, logs the problem.
         log.debug("freshness_unknown", scope=scope, problem=error)
 
 
 async def _hear(scope: Scope[T], newest: int, lines: AsyncIterator[bytes], began: float) -> None:
-    """Read the watch until it shows that the store holds everything up to version `newest`, and note that."""
+    """Read the watch until it ends, or until it shows that the store holds everything up to version `newest`.
+
+    In the second case note in `heard_at` when the question was asked.
+    """
     seen = 0
     async for line in lines:
         change = read_line(line)
@@ -80,5 +84,5 @@ async def _hear(scope: Scope[T], newest: int, lines: AsyncIterator[bytes], began
 
 
 def _is_at(scope: Scope[T], version: int) -> bool:
-    """Whether the store holds every change of its scope up to that version."""
+    """Whether the store holds every change of the scope up to this version."""
     return scope.state.version is not None and int(scope.state.version) >= version

@@ -13,7 +13,7 @@ from krt.http import ProxyOf, Routed
 
 @dataclass(slots=True, eq=False)
 class _Generation:
-    """The connections of one TLS context, and the number of answers that are being read on them."""
+    """The connections of one TLS context, and the number of requests on them whose answers are not closed yet."""
 
     context: ssl.SSLContext
     transport: Routed
@@ -23,7 +23,7 @@ class _Generation:
 class ApiConnections(httpx.AsyncBaseTransport):
     """Sends each request with the present TLS context of `secured`. Older connections close after their last answer.
 
-    The API server authenticates a connection by the certificate that it was opened with, even after that has expired.
+    The API server authenticates a connection by the certificate that opened it, even after the certificate has expired.
     """
 
     def __init__(self, secured: Secured, route: ProxyOf, limits: httpx.Limits) -> None:
@@ -42,7 +42,7 @@ class ApiConnections(httpx.AsyncBaseTransport):
         except BaseException:
             await self._release(generation)
             raise
-        assert isinstance(response.stream, httpx.AsyncByteStream), "httpx's own, of an asynchronous transport"
+        assert isinstance(response.stream, httpx.AsyncByteStream), "an asynchronous transport of httpx returns no other"
         response.stream = _Counted(response.stream, lambda: self._release(generation))
         return response
 
@@ -60,7 +60,7 @@ class ApiConnections(httpx.AsyncBaseTransport):
 
     def _made(self) -> _Generation:
         context = self._secured.context
-        proxied = ssl.create_default_context()  # a proxy gets neither the cluster's authorities nor krt's certificate
+        proxied = ssl.create_default_context()  # the cluster's authorities and krt's certificate are not for proxies
         return _Generation(context, Routed(self._route, verify=context, to_proxies=proxied, limits=self._limits))
 
     async def _release(self, generation: _Generation) -> None:

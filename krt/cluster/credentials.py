@@ -1,4 +1,4 @@
-"""The credentials for the API server, and when they are read again."""
+"""Keeps the credentials for the API server, and decides when they are read again."""
 
 import math
 from dataclasses import replace
@@ -17,16 +17,16 @@ from krt.logs import Log
 
 log = Log("cluster")
 
-_READ_AGAIN_SECONDS = 60.0  # the kubelet replaces a service account's token well before it ends
+_READ_AGAIN_SECONDS = 60.0  # the kubelet replaces a service account's token long before the token ends
 _TRY_AGAIN_SECONDS = 5.0  # after a refusal or a failure, so that an exec plugin does not run in a loop
 _READ_SECONDS = 30.0  # files may be on a network file system
-# A plugin runs again before its credentials end: by a fifth of their life, and by 300 s at most, because clocks differ.
+# A plugin runs again before its credentials end, because clocks differ: a fifth of their life earlier, 300 s at most.
 _EARLIER_SECONDS = 300.0
 _EARLIER_PART = 0.2
 
 
 class Credentials:
-    """krt's present credentials, read again every minute, before they end, and after the API server refused them.
+    """krt's present credentials. A request reads them again after a minute, before they end, and after a refusal.
 
     If a certificate or an authority has changed, `secured` gets a new TLS context. If reading fails, the last
     credentials stay in use until the API server refuses them.
@@ -49,7 +49,10 @@ class Credentials:
         self._lock = trio.Lock()
 
     async def headers(self) -> tuple[Header, ...]:
-        """The headers for a request. Raises ClusterUnavailable if no credentials could be read."""
+        """The headers for a request. Raises ClusterUnavailable if there are no credentials that can be used.
+
+        None were read yet, or the API server has refused the last ones, and reading has failed.
+        """
         async with self._lock:
             pause_over = trio.current_time() - self._tried_at >= _TRY_AGAIN_SECONDS
             if pause_over and (not self._usable or trio.current_time() >= self._read_at):
@@ -59,16 +62,19 @@ class Credentials:
         return self._headers
 
     def refuse(self) -> None:
-        """Note that the API server refused the credentials (401): everything is read anew, soon."""
+        """Note that the API server refused the credentials (401). A request reads all of them anew, once in 5 s."""
         self._usable, self._is_refused = False, True
         self._refusal = f"the API server refuses krt's credentials (401){ended(self._material)}"
 
     def doubt(self) -> None:
-        """Note that no connection could be made. Changed certificates may be the cause, so they are read again soon."""
+        """Note that krt could not connect. A changed certificate may be the cause, so a request reads them again soon.
+
+        It does so at the earliest 5 s after the last reading.
+        """
         self._read_at = min(self._read_at, self._tried_at + _TRY_AGAIN_SECONDS)
 
     def accept(self) -> None:
-        """Note that the API server accepted the credentials."""
+        """Note that the API server did not answer 401."""
         self._refusal = ""
 
     @property

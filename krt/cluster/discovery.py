@@ -72,7 +72,7 @@ _one_version = msgspec.json.Decoder(_OneVersion)
 
 
 class Discovery:
-    """The resources of one API server. `find` asks it only if a kind is neither built in nor in an earlier answer."""
+    """The resources of one API server. `find` asks it only if a kind is neither built in nor in its last answer."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -99,14 +99,14 @@ class Discovery:
     async def namespaced(self) -> tuple[Resource, ...]:
         """One resource for each namespaced kind. Asks the server anew. Raises as `find`, but never NotServed.
 
-        Of a server before 1.27: the built-in kinds, and those of the groups that `find` has asked about.
+        For a server before 1.27 these are the built-in kinds, and those of the groups that `find` has asked about.
         """
         await self._ask_once("", self._asks)
         found = {(each.group, each.plural): each for each in reversed((*BUILT_IN, *self._heard)) if each.namespaced}
         return tuple(found.values())
 
     async def _ask_once(self, group: str, asks: int) -> None:
-        """Ask about the group, unless another task has begun to ask about it since `asks` questions had been asked."""
+        """Ask about the group, unless a question with a number above `asks` was about it already."""
         async with self._lock:
             if self._asked.get(group, 0) <= asks:
                 self._asks += 1

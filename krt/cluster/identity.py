@@ -1,7 +1,7 @@
-"""Finds out which cluster this is: by the uids that krt may read, otherwise by the server's address and keys.
+"""Finds out which cluster this is: by the uids that krt may read, otherwise by the server's address and authorities.
 
-The rights that each call needs, as seen on Kubernetes 1.36: `get` on the namespace kube-system (a ClusterRole with its
-name in `resourceNames`, or a role within kube-system); `get` on namespaces, in a role of the watched namespace. Every
+The calls need these rights, as seen on Kubernetes 1.36: `get` on the namespace kube-system (a ClusterRole with this
+name in `resourceNames`, or a Role within kube-system); `get` on namespaces, in a Role of each watched namespace. Every
 account may ask who it is (the ClusterRole system:basic-user).
 """
 
@@ -23,7 +23,7 @@ from krt.logs import Log
 log = Log("cluster")
 T = TypeVar("T")
 
-_CLUSTERS_OWN = "kube-system"  # created with the cluster, and nobody can delete it
+_CLUSTERS_OWN = "kube-system"  # the API server creates this namespace, and nobody can delete it
 _REVIEW = Resource("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False)
 _MOST_NAMESPACES = 8
 # Only a service account's uid belongs to one cluster. An AWS user, for example, has the same uid in every cluster.
@@ -62,12 +62,15 @@ async def identify(transport: Transport, server: ApiServer, namespaces: Iterable
 
 
 async def namespace_uid(transport: Transport, name: str) -> str:
-    """The uid of a namespace. Raises NotThere."""
+    """The uid of a namespace. Raises the errors of Transport.call."""
     return decoded(read_uid, await transport.call("GET", NAMESPACE.object_path("", name)))
 
 
 async def who_am_i(transport: Transport) -> Account:
-    """The account that the API server authenticates krt as. Raises NotThere before Kubernetes 1.28."""
+    """The account that the API server authenticates krt as. Raises the errors of Transport.call.
+
+    Before Kubernetes 1.28 this is NotThere.
+    """
     question = json.dumps({"apiVersion": _REVIEW.api_version, "kind": _REVIEW.kind}).encode()
     headers = {"Content-Type": "application/json"}
     body = await transport.call("POST", _REVIEW.collection_path(None), content=question, headers=headers)
@@ -86,7 +89,7 @@ async def _look(transport: Transport, server: ApiServer, namespaces: Iterable[st
 
 
 async def _allowed(answer: Awaitable[T]) -> T | None:
-    """The awaited result; None if the call is denied or its object does not exist."""
+    """The awaited result; None if the call is denied or refused, or if its object does not exist."""
     try:
         return await answer
     except (ClusterDenied, ClusterRefused, NotThere, VersionExpired):

@@ -1,8 +1,9 @@
-"""Kubeconfig files as kubectl reads and merges them (client-go, tools/clientcmd). Everything here blocks.
+"""Reads kubeconfig files and merges them, both as kubectl does (client-go, tools/clientcmd). Everything here blocks.
 
-Ours and not the `kubernetes` package's or kr8s's: docs/decisions/0004 says why.
-Every field of the user and of the cluster in use is declared here. An undeclared field is refused by its name, because
-to ignore it could mean other access than kubectl's. No sentence quotes a field's value: it may be a token or a key.
+docs/decisions/0004 says why krt does this itself.
+Every field of the user and of the cluster in use is declared here. An undeclared field is refused by its name: if krt
+ignored the field, krt's access could differ from kubectl's. Sentences quote names, and no other value of a field: it
+may be a token or a key.
 """
 
 import os
@@ -85,7 +86,7 @@ class ClusterEntry(_Fields, frozen=True):
 
 
 class _Context(msgspec.Struct):
-    """`contexts[].context`, without its namespace: krt's are a setting."""
+    """`contexts[].context`, without its namespace: a setting names the namespaces for krt."""
 
     cluster: str = ""
     user: str = ""
@@ -114,9 +115,9 @@ _NOBODY = _Entry(None, Path(), "")
 def read_kubeconfig(path: Path) -> Kubeconfig:
     """Read one file, or several with `os.pathsep` between them. Raises Unusable.
 
-    If two files have a cluster, user or context of the same name, the first one's counts, as in kubectl. A context
-    without a user stands for calls without credentials (for example through `kubectl proxy`), as in kubectl. A user
-    that is missing does not, though it does in kubectl: nobody asks for that on purpose.
+    If two files have a cluster, user or context of the same name, that of the first file counts, as in kubectl. A
+    context without a user means calls without credentials (for example through `kubectl proxy`), as in kubectl. A
+    context whose user is missing is refused. kubectl calls without credentials then, but nobody wants that.
     """
     merged = _merged(_files(path))
     name = merged["current-context"].get("", _Entry("", Path(), "")).fields
@@ -131,7 +132,8 @@ def read_kubeconfig(path: Path) -> Kubeconfig:
 def without_nulls(fields: Any, *, but: str = "") -> Any:
     """The fields without null ones, at any depth: in kubectl, null means not set. Extensions stay as they are.
 
-    If the field `but` is null, it stays: a null token comes from a template whose variable was not set, and is refused.
+    A field with the name `but` stays even if it is null. krt refuses a null token, because it comes from a template
+    whose variable was not set.
     """
     if isinstance(fields, list):
         return [without_nulls(each, but=but) for each in fields]
@@ -180,14 +182,14 @@ def _document(file: Path, where: str) -> Mapping[str, Any]:
     if document is None:
         return {}  # one of several files may be empty
     if not isinstance(document, dict):
-        raise Unusable(f"{where}it is no kubeconfig, but a YAML {_kind(document)}")
+        raise Unusable(f"{where}it is not a kubeconfig, but a YAML {_kind(document)}")
     return document
 
 
 def _entries(file: Path, part: str, each: str, listed: Any) -> dict[str, _Entry]:
     entries: dict[str, _Entry] = {}
     if not isinstance(listed or [], list):
-        raise Unusable(f"{file}: its {part} are no list")
+        raise Unusable(f"{file}: its {part} are not a list")
     for entry in listed or ():
         name = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(name, str):
@@ -199,7 +201,7 @@ def _entries(file: Path, part: str, each: str, listed: Any) -> dict[str, _Entry]
 
 
 def _named(merged: Mapping[str, Mapping[str, _Entry]], part: str, name: object, who: str) -> _Entry:
-    """The entry that `who` names."""
+    """The entry with this name in `part`. `who` is the part of an error sentence that names the entry."""
     each = _NAMED[part]
     if not name:
         raise Unusable(f"{who} names no {each}: write the name of one of its {part} there")

@@ -12,10 +12,11 @@ T = TypeVar("T")
 
 PAGE_ITEMS = 250  # decoding a page in one piece blocks the loop for 2 to 4 ms
 MOST_OBJECTS = 100_000  # asked for in all pages together
-_PAGE_SECONDS = 60.0  # for a page, from a busy server
+_PAGE_SECONDS = 60.0  # for a page: a busy server may need long
 _MOST_PAGE_BYTES = 16 * 1024 * 1024  # uncompressed; 250 Deployments have 2 MiB
-_MOST_PAGE_METADATA = 20 * PAGE_ITEMS  # an object has two or a few; decoding 16 MiB of empty objects takes 400 MB
-_MOST_TOKEN_CHARACTERS = 16 * 1024  # an API server's token has some hundred, and travels in a URL
+# Occurrences of the field `metadata`: an object has two or a few. Decoding 16 MiB of empty objects takes 400 MB.
+_MOST_PAGE_METADATA = 20 * PAGE_ITEMS
+_MOST_TOKEN_CHARACTERS = 16 * 1024  # an API server's token has some hundred characters, and travels in a URL
 
 
 async def list_page(
@@ -27,9 +28,9 @@ async def list_page(
     selection: Selection = EVERYTHING,
     at_once: int = PAGE_ITEMS,
 ) -> ListPage[T]:
-    """One page of a list, of `at_once` objects at most. Raises the errors of Transport.call.
+    """One page of a list, for which `at_once` objects are asked for. Raises the errors of Transport.call.
 
-    Among them are VersionExpired, if the token is too old, and AnswerTooLarge.
+    Among them are VersionExpired if the token is too old, and AnswerTooLarge, also if there are too many objects.
     """
     params = {"limit": str(at_once)} | ({"continue": continue_token} if continue_token else {}) | selection.params()
     # The API server compresses answers above 128 KiB, and no watch.
@@ -44,7 +45,10 @@ async def list_page(
 
 
 async def newest_version(transport: Transport, resource: Resource, namespace: str | None) -> str:
-    """The resource version of a list made now. No change from before the call has a later version."""
+    """The resource version of a list that is made now. A change from before the call never has a later version.
+
+    Raises the errors of Transport.call.
+    """
     body = await transport.call("GET", resource.collection_path(namespace), params={"limit": "1"})
     return decoded(read_version, body)
 
@@ -54,10 +58,10 @@ class ListTooLong(ClusterUnavailable):
 
 
 class Pages(Generic[T]):
-    """`async for page in Pages(…)`: all pages of a list. Raises the errors of `list_page`, and ListTooLong.
+    """`async for page in Pages(…)` gives all pages of a list. Raises the errors of `list_page`, and ListTooLong.
 
-    If a page is too large, it is asked for again with fewer objects. An iterator and not an async generator, because an
-    error in the consumer's loop would leave a generator unclosed.
+    If a page is too large, krt asks for fewer objects. This is an iterator and not an async generator, because an error
+    in the consumer's loop would leave a generator unclosed.
     """
 
     def __init__(

@@ -14,9 +14,9 @@ from krt.cluster.wire import Cause, Status
 
 STARS = "***"
 
-# Characters. A longer sentence is not searched, because a Secret may have 1 MiB in very many lines.
+# Characters. A longer sentence is left out, because searching it takes long: a Secret may have 1 MiB in many lines.
 _MOST_WORDS = 4096
-_SHORT = 4  # characters; a shorter line of a value (`{`, `---`) is no secret, and masking it would garble words
+_SHORT = 4  # characters; a shorter line of a value (`{`, `---`) is not secret, and masking it would garble words
 _DATA = ("data", "stringData")
 _PATHS = ("/data", "/stringData")
 # The forms in which the API server itself repeats a value. Sources: pkg/util/validation/field/errors.go of
@@ -50,9 +50,9 @@ class Mask:
         return msgspec.structs.replace(status, message=self.text(status.message), details=details)
 
     def text(self, text: str) -> str:
-        """The text with *** in the place of each value of the Secret."""
+        """The text with *** in the place of each value of the Secret; of a very long text only its length."""
         if len(text) > _MOST_WORDS:
-            return f"({len(text)} characters, which may repeat what the Secret holds, are left out)"
+            return f"({len(text)} characters are left out: they may repeat values of the Secret)"
         text = _REPEATED.sub(lambda found: f"{found[1] or found[2]}{STARS}", text)
         for form in self._hidden:
             text = text.replace(form, STARS) if len(form) >= _SHORT else _without_word(text, form)
@@ -81,7 +81,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def _forms(leaf: str) -> Iterator[str]:
-    """The forms of a value in a sentence: whole, as base64 or decoded, quoted as by JSON or Go, and line by line."""
+    """The forms of a value in a sentence: whole, as base64 or decoded, as JSON or Go quotes it, and line by line."""
     for text in (leaf, _unpacked(leaf), base64.b64encode(leaf.encode(errors="replace")).decode()):
         yield from (each for each in (text, text.strip(), json.dumps(text, ensure_ascii=False)[1:-1]) if each)
         for line in text.splitlines():

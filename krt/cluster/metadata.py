@@ -1,6 +1,6 @@
-"""Readers for lists and watches of any resource: of an object's metadata alone, parsed or as sent; of the whole object.
+"""Readers for lists and watches of any resource. They read the metadata alone, parsed or as sent, or whole objects.
 
-`reflect(Scope(metadata_reader(resource), namespace), transport, store)` keeps a store up to date with them.
+`reflect(Scope(metadata_reader(resource), namespace), transport, store)` keeps a store up to date through such a reader.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ class ObjectMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ObjectVersion:
-    """An object as it was sent, at one resource version. Read whole, a Secret's `body` has its values."""
+    """An object as it was sent, at one resource version. The `body` of a Secret that was read whole has its values."""
 
     key: ObjectKey
     resource_version: str
@@ -74,7 +74,10 @@ def metadata_reader(resource: Resource) -> Reader[ObjectMetadata]:
 
 
 def bare_reader(resource: Resource) -> Reader[ObjectVersion]:
-    """A reader that asks the server for metadata alone and keeps them as they were sent: no Secret's value is read."""
+    """A reader that asks the server for metadata alone and keeps them as they were sent.
+
+    An API server then sends no value of a Secret.
+    """
     return Reader(resource, dict[str, Any], partial(_to_version, resource), METADATA_ALONE)
 
 

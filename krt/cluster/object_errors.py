@@ -1,6 +1,6 @@
 """The errors of the calls in krt.cluster.objects, in addition to those in krt/errors.py that every call may raise.
 
-The message of each is the API server's own sentence.
+Their messages have the API server's own sentence. NotServed and ObjectTooLarge have a sentence of krt's.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class OwnedField(NamedTuple):
 
 
 class InvalidField(NamedTuple):
-    """A field that breaks a rule, and how. `field` is such as `spec.ports[0].port`, or "" if the server names none."""
+    """A field that breaks a rule, and how. `field` is a path such as `spec.ports[0].port`, or "" if unnamed."""
 
     field: str
     problem: str
@@ -35,7 +35,7 @@ class AlreadyThere(Conflict):
 
 
 class PreconditionFailed(Conflict):
-    """409: the object has another uid or version than the call named, so it was recreated or changed."""
+    """409: the object does not have the uid or version that the call named, so it was recreated or changed."""
 
 
 class NotServed(NotThere):
@@ -43,7 +43,10 @@ class NotServed(NotThere):
 
 
 class ObjectInvalid(ClusterRefused):
-    """422: the object breaks rules of its kind. `fields` are the server's causes, in its order, and may be empty."""
+    """422: the object breaks rules of its kind; or 500: an apply has a field that the kind does not know.
+
+    `fields` are the causes that the server names, in its order, and may be empty.
+    """
 
     def __init__(self, problem: str, fields: tuple[InvalidField, ...]) -> None:
         super().__init__(problem)
@@ -55,4 +58,4 @@ class ObjectTooLarge(ClusterRefused):
 
 
 class TooManyRequests(ClusterUnavailable):
-    """429: the API server has too much to do. `retry_after_seconds`: when to ask again; 0 if the server did not say."""
+    """429: the API server has too much to do. `retry_after_seconds` is 0 if it does not say when to ask again."""

@@ -1,8 +1,9 @@
 """The calls that read and write an object of any kind, as JSON.
 
-Each may raise ClusterUnavailable, TooManyRequests, ClusterDenied (401, 403), ClusterRefused (an admission's denial, and
-an object whose key gives no path), NotThere and NotServed (404), and the errors that it names. They are defined in
-krt.errors and krt.cluster.object_errors. No call is repeated here. The caller bounds the number of calls at a time.
+Each may raise ClusterUnavailable, TooManyRequests, ClusterDenied (401, 403), ClusterRefused (an admission's denial,
+another 4xx, a key that gives no path), NotThere and NotServed (404), and the errors that its docstring names. The
+errors are defined in krt.errors and krt.cluster.object_errors. No call is repeated here. The caller bounds the number
+of calls at a time.
 """
 
 import json
@@ -32,7 +33,7 @@ _json = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The object after an apply. A Secret's `body` has its values. `is_new`: the apply has created the object."""
+    """The object after an apply. A Secret's `body` has its values. `is_new` is true if the apply created the object."""
 
     body: Body = field(repr=False)
     is_new: bool
@@ -47,8 +48,10 @@ async def read(transport: Transport, resource: Resource, key: ObjectKey) -> Body
 async def create(
     transport: Transport, resource: Resource, key: ObjectKey, body: Mapping[str, Any], *, manager: str
 ) -> Body:
-    """Create the object. Raises AlreadyThere if one has the name, ObjectInvalid, ObjectTooLarge, and NotThere if the
-    namespace is missing.
+    """Create the object, and return it as the API server stored it.
+
+    Raises AlreadyThere if an object has the name, ObjectInvalid, ObjectTooLarge, and NotThere if the namespace is
+    missing.
     """
     _, answer = await _ask(
         transport,
@@ -73,10 +76,11 @@ async def apply(
     force: bool = False,
     dry_run: bool = False,
 ) -> Applied:
-    """Server-side apply: `manager` then owns the fields in `body`. Fields that it owned and now leaves out are removed.
+    """Server-side apply: `manager` then owns the fields in `body`. A field that it owned and now leaves out is removed.
 
-    If the body has `metadata.resourceVersion`, the object must have that version. Raises Conflict if it has another
-    one, FieldConflict unless `force`, ObjectInvalid, ObjectTooLarge, and NotThere if the namespace is missing.
+    If the body has `metadata.resourceVersion`, the object must have this version. Raises Conflict if it has another
+    one, FieldConflict if others own fields that would change (never with `force`), ObjectInvalid, ObjectTooLarge, and
+    NotThere if the namespace is missing.
     """
     params = {"fieldManager": manager, "force": "true" if force else "false", **_dry(dry_run)}
     return await _patch(transport, resource, key, body, "apply-patch+yaml", params)
@@ -93,8 +97,8 @@ async def patch(
 ) -> Body:
     """Apply a JSON Patch (RFC 6902) and return the object.
 
-    If an operation sets `/metadata/resourceVersion`, the object must have that version. Raises Conflict if it has
-    another one, ObjectInvalid (also if a `test` failed), ObjectTooLarge.
+    If an operation sets `/metadata/resourceVersion`, the object must have this version. Raises Conflict if it has
+    another one, ObjectInvalid (also if a `test` fails), ObjectTooLarge.
     """
     params = {"fieldManager": manager, **_dry(dry_run)}
     return (await _patch(transport, resource, key, operations, "json-patch+json", params)).body
@@ -111,7 +115,7 @@ async def merge(
 ) -> Body:
     """Apply a JSON merge patch (RFC 7396), in which null removes a field, and return the object.
 
-    If `fields` has `metadata.resourceVersion`, the object must have that version. Raises Conflict if it has another
+    If `fields` has `metadata.resourceVersion`, the object must have this version. Raises Conflict if it has another
     one, ObjectInvalid, ObjectTooLarge.
     """
     params = {"fieldManager": manager, **_dry(dry_run)}
@@ -135,12 +139,13 @@ async def delete(
     propagation: Propagation = "Background",
     dry_run: bool = False,
 ) -> bool:
-    """Delete the object with this uid. Returns True if it is gone, False if it goes once its finalizers have run.
+    """Delete the object with this uid. Returns True if it is gone, False if it goes later.
 
-    Raises PreconditionFailed if another object has the name now.
+    It goes later if it has finalizers, or if it is a Pod that may take time to end. Raises PreconditionFailed if
+    another object has the name now.
     """
     options: Body = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
-    options |= {"dryRun": ["All"]} if dry_run else {}  # in the body: the API server ignores the query if there is one
+    options |= {"dryRun": ["All"]} if dry_run else {}  # the API server ignores the query of a call that has a body
     _, body = await _ask(
         transport,
         "DELETE",
@@ -194,7 +199,8 @@ async def _ask(
     except Unaddressable as error:
         raise ClusterRefused(f"{key}: {error}") from error
     except NotServed as error:
-        # Of a group that is not there the server says no word. Where Kubernetes' own is missing, it is none at all.
+        # For a group that does not exist, the server's 404 gives no reason, and the error needs none. If a built-in
+        # resource is missing, something other than an API server answers: `error` says so.
         reason = f": {error}" if resource in BUILT_IN else ""
         raise NotServed(f"the API server serves no {resource.kind} of {resource.api_version}{reason}") from error
 
@@ -206,5 +212,5 @@ def _dry(dry_run: bool) -> dict[str, str]:  # noqa: FBT001 - as its callers have
 def _object(body: bytes) -> Body:
     found = _json.decode(body)
     if not isinstance(found.get("metadata"), dict):
-        raise msgspec.ValidationError("it is no object")
+        raise msgspec.ValidationError("it is not an object")
     return found

@@ -33,7 +33,7 @@ class Given(msgspec.Struct, rename="camel", frozen=True):
     expiration_timestamp: datetime | None = None
 
     def left_seconds(self) -> float | None:
-        """For how long the credentials are still valid; None if the plugin did not say."""
+        """The seconds until the credentials end, negative if they have ended; None if the plugin gave no end."""
         ends = self.expiration_timestamp
         if ends is None:
             return None
@@ -85,8 +85,8 @@ def _can_be_given(text: str) -> bool:
 async def run(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> Given:
     """Run the plugin and return its credentials. Raises Unusable.
 
-    If the command has a slash and is relative, it is relative to `folder`. `cluster` goes to the plugin if it asks for
-    it.
+    A relative command with a slash is relative to `folder`. The plugin gets `cluster` if its entry in the kubeconfig
+    asks for that (provideClusterInfo).
     """
     name = plugin.command
     try:
@@ -95,9 +95,9 @@ async def run(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> Given:
     except OSError as error:
         raise Unusable(f"its exec plugin {name!r} cannot be run ({error.strerror}).{_hint(plugin)}") from error
     except trio.TooSlowError as error:
-        raise Unusable(f"its exec plugin {name!r} gave nothing within {SECONDS:g} s, and was ended") from error
+        raise Unusable(f"its exec plugin {name!r} did not end within {SECONDS:g} s, and was killed") from error
     if printed.is_too_much or said.is_too_much:
-        raise Unusable(f"its exec plugin {name!r} printed more than {MOST_BYTES // 1024} KiB, and was ended")
+        raise Unusable(f"its exec plugin {name!r} printed more than {MOST_BYTES // 1024} KiB, and was killed")
     if code:
         raise Unusable(f"its exec plugin {name!r} failed with exit code {code}{_quoted(said.kept)}")
     return _given(plugin, bytes(printed.kept))
@@ -142,7 +142,7 @@ async def _ran(plugin: Exec, folder: Path, cluster: Mapping[str, Any]) -> tuple[
             nursery.start_soon(printed.take, process.stdout, nursery.cancel_scope)
             nursery.start_soon(said.take, process.stderr, nursery.cancel_scope)
             await process.wait()
-            # A process that it has started in the background may hold its pipes open for ever.
+            # A process that the plugin has started in the background may hold the pipes open for ever.
             nursery.cancel_scope.deadline = trio.current_time() + 1
     finally:
         await _end(process)
@@ -157,10 +157,10 @@ async def _end(process: trio.Process) -> None:
 
 
 async def _program(plugin: Exec, folder: Path) -> str:
-    """The path of the program. Raises Unusable if it is on no PATH.
+    """The path of the program. Raises Unusable if the program is not on krt's PATH.
 
-    A command without a slash is looked up on krt's own PATH, not on a PATH in the plugin's `env`, and a program that is
-    found there by a relative folder does not count (Go's os/exec, which kubectl runs plugins by).
+    A command without a slash is looked up on krt's own PATH, not on a PATH in the plugin's `env`. A program in a
+    relative folder of the PATH does not count. Both are so in Go's os/exec, with which kubectl runs plugins.
     """
     if os.sep in plugin.command:
         return str(folder / plugin.command)
@@ -185,7 +185,7 @@ def _given(plugin: Exec, printed: bytes) -> Given:
     try:
         credential = msgspec.convert(without_nulls(msgspec.json.decode(printed)), _Credential)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Unusable(f"its exec plugin {name!r} printed something that is no ExecCredential") from error
+        raise Unusable(f"its exec plugin {name!r} printed something that is not an ExecCredential") from error
     if credential.kind != "ExecCredential" or credential.status is None:
         raise Unusable(f"its exec plugin {name!r} printed no ExecCredential with a status")
     if credential.api_version != plugin.api_version:

@@ -1,6 +1,6 @@
 """Asks every minute whether the API server still accepts krt's credentials, for readiness.
 
-A watch goes on for minutes after the credentials that began it have ended, and while no event comes krt makes no other
+A watch goes on for minutes after the credentials that began it have ended, and while no event comes, krt makes no other
 call.
 """
 

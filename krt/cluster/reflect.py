@@ -1,6 +1,7 @@
 """Keeps a store up to date with one scope: lists all objects, then watches for changes, as long as the process lives.
 
-Only a complete list or a DELETED line removes an object, so an API server that refuses or fails empties no store.
+An object is removed by a complete list, by a DELETED line, or by a change that krt cannot read. So an API server that
+refuses or fails empties no store.
 """
 
 import random
@@ -24,13 +25,13 @@ from krt.logs import Log
 log = Log("cluster")
 
 # The server sends a bookmark every minute. After a restore of etcd, a watch from a version that etcd has not reached
-# again is silent for ever, without an error. So silence ends a watch.
+# again yet is silent, without an error and without an end. So krt cuts a silent watch.
 _SILENCE_SECONDS = 130.0
 _WATCH_SECONDS = (240.0, 360.0)
-_PUT_AT_ONCE = 50  # objects between two checkpoints, which take half a millisecond
+_PUT_AT_ONCE = 50  # objects between two checkpoints: storing them takes half a millisecond
 
 
-# Called after each page of a list that had objects which the store did not know. Must not block or raise.
+# Called after each page of a list with objects that the store did not have. It must not block or raise.
 OnGrowth = Callable[[], None]
 
 
@@ -68,14 +69,15 @@ class Store(Protocol[T_contra]):
         ...
 
     def retain(self, resource: Resource, namespace: str | None, keys: Container[ObjectKey]) -> None:
-        """Remove all objects of one scope but those in `keys`. `namespace` None: the scope is the whole cluster."""
+        """Remove all objects of one scope but those in `keys`. If `namespace` is None, it is the whole cluster."""
         ...
 
 
 async def reflect(scope: Scope[T], transport: Transport, store: Store[T], on_growth: OnGrowth = lambda: None) -> None:
     """List and watch the scope, and write every change into `store`. Never returns.
 
-    After an error it tries again, with a backoff. After a 410 and after silence it lists anew.
+    Between two watches, and after an error, it waits with a backoff. It lists anew after a 410, after silence, and if
+    the server has gone back to an older version.
     """
     state, backoff = scope.state, Backoff(first_seconds=0.5, most_seconds=30.0)
     async for _ in backoff:
@@ -110,7 +112,7 @@ async def _list(scope: Scope[T], transport: Transport, store: Store[T], on_growt
             if len(new) > known:
                 on_growth()
     except ListTooLong:
-        for key in new:  # otherwise each attempt would leave up to MOST_OBJECTS in the store
+        for key in new:  # otherwise each attempt would leave up to MOST_OBJECTS objects in the store
             store.remove(key)
         raise
     store.retain(scope.resource, scope.namespace, listed)

@@ -25,27 +25,27 @@ from krt.errors import (
 
 _MOST_RETRY_AFTER_SECONDS = 300
 
-# An admission's denial, told by its message: a webhook may answer with any code, a ValidatingAdmissionPolicy with 401,
-# 403, 413 or 422, and the API server itself uses 401, 404, 409 and 410 for other things. Sources: k8s.io/apiserver,
-# pkg/admission/plugin/webhook/errors/statuserror.go and pkg/admission/plugin/policy/validating/plugin.go.
+# An admission's denial. Only its message shows it: a webhook may answer with any code, a ValidatingAdmissionPolicy with
+# 401, 403, 413 or 422, and the API server itself uses 401, 404, 409 and 410 for other things. Sources:
+# k8s.io/apiserver, pkg/admission/plugin: webhook/errors/statuserror.go and policy/validating/plugin.go.
 _ADMISSION = re.compile(
     r'admission webhook ".*?" denied the request|[^"]*"[^"]*" is forbidden: \w*AdmissionPolicy .* denied', re.DOTALL
 )
 # A denial by RBAC or another authorizer. Source: k8s.io/apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
 _AUTHORIZER = re.compile(r'(?:^| is forbidden: )User "[^"]*" cannot ')
 
-# The refusals of a server-side apply with an unknown field or a field of the wrong type, and with a value that is no
+# How the refusal of a server-side apply begins if a field is unknown or has the wrong type, and if a value is not
 # base64. The API server answers 500 without a reason, but a retry cannot help: the object is invalid.
 _NO_SCHEMA = ("failed to create typed patch object ", "failed to convert new object ")
-# Source of both: k8s.io/apimachinery, pkg/util/managedfields (the name is quoted as Go quotes it).
+# The owner of a field, quoted as Go quotes. Source of these sentences: k8s.io/apimachinery, pkg/util/managedfields.
 _OWNER = re.compile(r'conflict with "((?:[^"\\]|\\.)*)"')
 
 
 def refusal(code: int, status: Status, retry_after: str | None = None, *, path: str = "/") -> ClusterError:
     """The error for an answer's status code, the Status in its body and its Retry-After header.
 
-    `path` is the path of the server's URL, which the sentence names if it may be wrong. Rule R5 in docs/correctness.md
-    says which error is final.
+    `path` is the path of the server's URL: the sentence names the path if it may be wrong. Rule R5 in
+    docs/correctness.md says which error is final.
     """
     problem = _problem(code, status, path.rstrip("/"))
     if by_words := _by_words(code, status.message, problem):
@@ -81,7 +81,7 @@ def _by_words(code: int, message: str, problem: str) -> ClusterError | None:
 def _problem(code: int, status: Status, path: str) -> str:
     if not status.reason and not status.message:
         or_path = f", or the path {path} in the kubeconfig's server is wrong" if path else ""
-        return f"{code}, with no word of an API server's: something else answers at its URL{or_path}"
+        return f"{code} without an API server's Status object: something else answers at its URL{or_path}"
     is_right = f" (is the path {path} in the kubeconfig's server right?)" if path and not status.reason else ""
     return f"{code} {status.reason or 'without a reason'}: {status.message or 'no message'}{is_right}"
 
@@ -112,7 +112,7 @@ def _owner(message: str) -> str:
 
 
 def _pause(retry_after: str | None, status: Status) -> float:
-    """The seconds to wait, by the header Retry-After, or by the Status: a watch's refusal has no header."""
+    """The seconds to wait, by the header Retry-After. Without the header the Status counts: a watch sends no header."""
     if retry_after is None:
         seconds = status.details.retry_after_seconds if status.details else 0
     elif retry_after.isascii() and retry_after.isdecimal():

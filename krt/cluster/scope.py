@@ -15,7 +15,7 @@ from krt.errors import ClusterError, VersionExpired
 
 T = TypeVar("T")
 
-_DENIED_SECONDS = 60.0  # for which a starting API server may deny everything to everybody
+_DENIED_SECONDS = 60.0  # a starting API server denies everything to everybody, but not longer than this
 
 
 @dataclass(slots=True, eq=False)
@@ -27,22 +27,22 @@ class State:
     followed: trio.Event = field(default_factory=trio.Event)  # set when the first watch is open, and stays set
     denied: trio.Event = field(default_factory=trio.Event)  # set at the next denial, and then replaced by a new event
     problem: str | None = "not listed yet"  # why the store may be behind in this scope
-    denied_since: float | None = None  # None: krt may list and watch the scope
-    heard_at: float = -math.inf  # the store holds every change up to then: the last list, bookmark or change
+    denied_since: float | None = None  # None if the last call was not denied
+    heard_at: float = -math.inf  # the store holds every change up to this time: of the last list, watch line or answer
     watch_ends: Counter[str] = field(default_factory=Counter)  # by reason
     wanted_at: AsyncValue[float] = field(default_factory=lambda: AsyncValue(-math.inf))  # `heard_at` should reach this
     watching: trio.CancelScope = field(default_factory=trio.CancelScope)  # of the open watch
 
     @property
     def is_closed(self) -> bool:
-        """Whether the scope has been denied for so long that the API server cannot be just starting."""
+        """Whether the scope has been denied longer than a starting API server denies it."""
         return self.denied_since is not None and trio.current_time() - self.denied_since >= _DENIED_SECONDS
 
     def check_order(self, known: str | None, version: str) -> None:
-        """Raise VersionExpired if `version`, which the server gave out now, is older than `known`, given out before.
+        """Raise VersionExpired if `version`, which the server gives out now, is older than `known`, given out before.
 
-        Then etcd was restored from a copy, and the store may hold changes that the restored etcd has lost. The open
-        watch is cancelled, and the scope does not count as fresh until all is listed anew.
+        In that case etcd was restored from a copy, and the store may hold changes that the restored etcd has lost. The
+        open watch is cancelled, and the scope does not count as fresh until everything is listed anew.
         """
         if known and known.isdecimal() and version.isdecimal() and int(version) < int(known):
             self.version, self.heard_at = None, -math.inf
@@ -50,7 +50,7 @@ class State:
             raise VersionExpired(f"the server went back from version {known} to {version}")
 
     def note_denial(self, *, denied: bool) -> None:
-        """Note whether the last call was denied. `denied_since` keeps the first denial of a series."""
+        """Note whether the last call was denied. `denied_since` keeps the time of the first denial of a series."""
         self.denied_since = (self.denied_since or trio.current_time()) if denied else None
         if denied:
             self.denied.set()
@@ -67,7 +67,7 @@ class State:
 class Scope(Generic[T]):
     """A resource in one namespace, or in the whole cluster if `namespace` is None.
 
-    A scope with a selection needs a store of its own: a complete list removes from the store what it did not contain.
+    A scope with a selection needs a store of its own: a complete list removes all objects that it does not contain.
     """
 
     reader: Reader[T]
@@ -77,7 +77,7 @@ class Scope(Generic[T]):
 
     @property
     def resource(self) -> Resource:
-        """The resource that the scope's objects are of."""
+        """The resource of the scope's objects."""
         return self.reader.resource
 
     def __str__(self) -> str:

@@ -28,14 +28,14 @@ class Material:
     verify: bool = True
 
     def certificate_ends(self) -> datetime | None:
-        """When krt's own certificate ends; None if it has none."""
+        """When krt's own certificate ends; None if there is none."""
         return load_pem_x509_certificate(self.certificate).not_valid_after_utc if self.certificate else None
 
 
 class Context(ssl.SSLContext):
     """An SSLContext that verifies `server_name`, if that is set, instead of the URL's host.
 
-    httpx has a request extension for this (`sni_hostname`), but ignores it on the way through a proxy (httpcore 1.0.9).
+    httpx has a request extension for this (`sni_hostname`), but httpcore 1.0.9 ignores it if a proxy is used.
     """
 
     server_name: str | None = None
@@ -48,13 +48,13 @@ class Context(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
-        """The method of ssl.SSLContext, with `server_name` in the place of the host."""
+        """The method of ssl.SSLContext, with `server_name` in the place of `server_hostname`."""
         return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
 
 
 @dataclass(slots=True)
 class Secured:
-    """The present TLS context, for new connections. Connections of an earlier one are closed."""
+    """The present TLS context, for new connections. `ApiConnections` closes the connections of an earlier context."""
 
     context: ssl.SSLContext
 
@@ -95,13 +95,13 @@ def _identify(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
             raise Unusable("its client key does not belong to its client certificate") from error
         raise Unusable(
-            "its client certificate is no certificate, or its key no unencrypted key, in PEM form"
+            "its client certificate holds no certificate, or its client key no unencrypted key, in PEM form"
         ) from error
 
 
 @contextmanager
 def _file_of(content: bytes) -> Iterator[str]:
-    """The path of a file with `content`, during the block, because OpenSSL reads certificates and keys from files only.
+    """The path of a file that has `content` during the block: OpenSSL reads certificates and keys from files only.
 
     On Linux the file is in memory and in no file system.
     """
@@ -123,7 +123,7 @@ def _no_passphrase() -> str:
 
 
 def ended(material: Material) -> str:
-    """A clause to add to the sentence about a refusal, if krt's certificate has ended; otherwise ""."""
+    """A clause for the end of a sentence about a refusal, if krt's certificate has ended; otherwise ""."""
     ends = material.certificate_ends()
     if ends is None or ends > datetime.now(UTC):
         return ""

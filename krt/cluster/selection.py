@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The object with the name, or the objects that the label selector matches (as in `kubectl -l`); without both, all.
+    """One object by its name, or the objects that a label selector matches (as in `kubectl -l`); without both, all.
 
     A role that names objects (`resourceNames`) allows a list or watch of one name at a time.
     """

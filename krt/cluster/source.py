@@ -1,6 +1,7 @@
 """Builds the access to an API server (address, TLS, credentials) from a kubeconfig, or from the pod's own account.
 
-Everything here blocks. No sentence quotes a value of the kubeconfig, which may be a token or a key.
+Everything here blocks. Sentences quote paths of files, and no other value of the kubeconfig: it may be a token or a
+key.
 """
 
 import base64
@@ -24,7 +25,7 @@ from krt.proxies import proxy_url
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 _MOST_BYTES = 1024 * 1024  # of a token, a key, a bundle of authorities
-_CLUSTER_CONFIG = "client.authentication.k8s.io/exec"  # the one extension of a cluster that is given to the plugin
+_CLUSTER_CONFIG = "client.authentication.k8s.io/exec"  # the one extension of a cluster that the plugin gets
 _WORD = re.compile(r"[!-~]+")
 _LINE = re.compile(r"[^\x00-\x1f\x7f]+")
 
@@ -33,7 +34,10 @@ Header = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Plugin:
-    """The program that prints krt's credentials, its folder, and the `cluster` entry to give it if it asks for that."""
+    """The program that prints krt's credentials. If it asks for a `cluster` entry, it gets `cluster`.
+
+    `folder` is the kubeconfig's: a relative command is relative to it.
+    """
 
     exec: Exec
     folder: Path
@@ -44,8 +48,8 @@ class Plugin:
 class Access:
     """The access as it was just read.
 
-    `token` is the unchecked text of its file; `basic` the value of an Authorization header; `as_whom` the headers for
-    impersonation.
+    `token` is the unchecked text of a file or a field; `basic` the value of an Authorization header; `as_whom` the
+    headers for impersonation.
     """
 
     url: str
@@ -57,19 +61,22 @@ class Access:
     plugin: Plugin | None = None
 
     def headers(self, token: str | None) -> tuple[Header, ...]:
-        """The headers for a request, with `token`, which is a plugin's or the access's own. Raises Unusable."""
+        """The headers for a request. `token` is a plugin's or the access's own; None if there is none.
+
+        Raises Unusable if no header can hold the token.
+        """
         if token is None:
             return ((("Authorization", self.basic),) if self.basic else ()) + self.as_whom
         word = token.strip()  # a token file ends with a line end, which kubectl removes, too
         if not word:
-            raise Unusable("its user has no token: what should hold it is empty")
+            raise Unusable("its token is empty")
         if not _WORD.fullmatch(word):
-            raise Unusable("its token holds something that no token holds")
+            raise Unusable("its token has a character that no token has")
         return (("Authorization", f"Bearer {word}"), *self.as_whom)
 
 
 def read_access(path: Path | None) -> Access:
-    """The access by one or several kubeconfigs, or by the pod's account if `path` is None. Raises Unusable."""
+    """The access by one kubeconfig or several, or by the pod's account if `path` is None. Raises Unusable."""
     try:
         return _of_kubeconfig(kubeconfigs.read_kubeconfig(path)) if path else _of_pod()
     except FileUnusable as error:
@@ -119,7 +126,7 @@ def _of_kubeconfig(config: Kubeconfig) -> Access:
 
 def _check_user(user: User) -> None:
     if user.auth_provider is not None:
-        raise Unusable("its user has an auth-provider, which krt runs none of: use an exec plugin")
+        raise Unusable("its user has an auth-provider, and krt runs none: use an exec plugin")
     if (user.as_uid or user.as_groups or user.as_user_extra) and not user.as_:
         raise Unusable("its user has as-uid, as-groups or as-user-extra without as")
     if user.exec:
@@ -127,7 +134,10 @@ def _check_user(user: User) -> None:
 
 
 def _token(user: User, folder: Path) -> str | None:
-    """The token of the user's token file; if that cannot be read, the kubeconfig's own; None if there is neither."""
+    """The token of the user's token file; the kubeconfig's own if no file is named or it cannot be read; or None.
+
+    Raises FileUnusable if the file cannot be read and the kubeconfig has no token of its own.
+    """
     if not user.token_file:
         return user.token or None
     try:
@@ -167,7 +177,7 @@ def _line(field: str, text: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """A key of as-user-extra as part of a header's name: bytes that RFC 9110 forbids there as %XX, as in client-go."""
+    """A key of as-user-extra for a header's name: bytes that RFC 9110 forbids there become %XX, as in client-go."""
     return re.sub(rb"[^0-9A-Za-z!#$&'*+.^_`|~-]", lambda found: b"%%%02X" % found[0][0], name.encode()).decode()
 
 
@@ -188,7 +198,7 @@ def _handed_over(cluster: ClusterEntry, authorities: bytes | None) -> dict[str, 
     }
     extensions = (each for each in cluster.extensions or () if each.get("name") == _CLUSTER_CONFIG)
     config = next((each.get("extension") for each in extensions), None)
-    return {name: value for name, value in whole.items() if value} | {"config": config}  # null is sent, too, as by Go
+    return {name: value for name, value in whole.items() if value} | {"config": config}  # Go sends it even if it is nil
 
 
 def _bytes_of(field: str, file: str, data: str, folder: Path) -> bytes | None:
@@ -201,7 +211,7 @@ def _bytes_of(field: str, file: str, data: str, folder: Path) -> bytes | None:
     try:
         return base64.b64decode("".join(data.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Unusable(f"its {field}-data is no base64") from error
+        raise Unusable(f"its {field}-data is not base64") from error
 
 
 def _checked_url(text: str) -> str:
@@ -210,7 +220,7 @@ def _checked_url(text: str) -> str:
     except (httpx.InvalidURL, ValueError):
         url = httpx.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
-        raise Unusable("its server is no http:// or https:// URL")
+        raise Unusable("its server is not an http:// or https:// URL")
     if url.userinfo or url.query or url.fragment:
         raise Unusable("its server has a user, a query or a fragment in its URL")
     return text.rstrip("/")

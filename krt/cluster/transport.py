@@ -1,7 +1,8 @@
 """Calls of the API server: paths and bytes, with a deadline and a bound on each answer.
 
-Ours, on httpx, and not a client library. kr8s runs on Trio, but reads answers without a bound, keeps whole objects and
-leaves client keys in temporary files; lightkube's asynchronous watch needs asyncio; docs/decisions/0004 has kubernetes.
+krt makes these calls with httpx and not with a client library. kr8s runs on Trio, but reads answers without a bound,
+keeps whole objects and leaves client keys in temporary files. lightkube's asynchronous watch needs asyncio. The calls
+of `kubernetes` are synchronous (docs/decisions/0004).
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -54,7 +55,7 @@ class Authenticator(Protocol):
 
 
 class AnswerTooLarge(ClusterUnavailable):
-    """The API server sent more bytes than any answer to this call has. The rest was not read."""
+    """The API server sent more bytes or objects than the caller takes. krt uses nothing of the answer."""
 
 
 class Transport:
@@ -78,7 +79,7 @@ class Transport:
     ) -> bytes:
         """The uncompressed body of the answer. Raises AnswerTooLarge if it has more than `most_bytes`.
 
-        `seconds` bounds the call without reading credentials. `more` goes to httpx's `build_request`.
+        `seconds` bounds the call, but not the reading of credentials before it. `more` goes to httpx's `build_request`.
         """
         _, body = await self.ask(method, path, seconds=seconds, most_bytes=most_bytes, **more)
         return body
@@ -93,7 +94,7 @@ class Transport:
         conceal: Conceal = as_sent,
         **more: Any,
     ) -> tuple[int, bytes]:
-        """The status code (200 to 202) and the body, as `call`. `conceal` edits the Status of a refusal."""
+        """The status code (200 to 202), and the body that `call` returns. `conceal` edits the Status of a refusal."""
         request = await self._prepared(method, path, **more)
         with _translated(), _deadline(seconds):
             async with self._answered(request, conceal) as response:
@@ -103,7 +104,7 @@ class Transport:
     async def stream(
         self, path: str, params: Mapping[str, str], *, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The lines of an answer that the server ends when it likes. Only the answer's head has a deadline."""
+        """The lines of an answer without a bound on its length or time. Only the answer's head has a deadline."""
         request = await self._prepared("GET", path, params=params, headers=headers)
         with _translated():
             async with AsyncExitStack() as stack:
@@ -119,13 +120,13 @@ class Transport:
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **more: Any
     ) -> httpx.Request:
         own = await self._credentials.headers()  # has its own deadline, because it may run a plugin
-        # As bytes: the name to impersonate may have letters outside of ASCII, and is sent in UTF-8, as by kubectl.
+        # As bytes: the name to impersonate may have letters outside of ASCII, and kubectl sends it in UTF-8.
         every = [(name.encode(), value.encode()) for name, value in (*(headers or {}).items(), *own)]
         return self._client.build_request(method, path, headers=every, **more)
 
     @asynccontextmanager
     async def _answered(self, request: httpx.Request, conceal: Conceal) -> AsyncIterator[httpx.Response]:
-        """The answer, with its body unread. Raises the error of a refusal. Frees the connection at the end."""
+        """The answer, with its body unread. Raises `refusal` for any other answer. Frees the connection at the end."""
         try:
             response = await self._client.send(request, stream=True)
         except httpx.ConnectError:
@@ -207,7 +208,7 @@ async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def _exhaust(pieces: AsyncIterator[bytes]) -> None:
-    # Runs httpx's generators to their end. Otherwise the garbage collector would find them open, and cannot close them.
+    # Unwinds a generator by a cancellation. The garbage collector cannot close an asynchronous generator on Trio.
     with trio.CancelScope() as scope:
         scope.cancel()
         async for _ in pieces:

@@ -1,7 +1,7 @@
 """Decodes the JSON of the API server: pages of a list, lines of a watch, refusals.
 
-A `Reader`, one for each resource, says which fields of an object are decoded and what is made of them. If an object of
-a page cannot be decoded, the page is decoded object by object, and only that one is left out.
+A `Reader`, one for each resource, decodes some fields of an object and makes a value of krt's from them. If an object
+of a page cannot be decoded, the page is decoded object by object, and only this object is left out.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -88,7 +88,7 @@ class _Odd(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class ListPage(Generic[T]):
-    """One page of a list. `continue_token` asks for the next page; None: this is the last.
+    """One page of a list. `continue_token` asks for the next page, and is None on the last one.
 
     An object is made when it is taken from `objects`, so the iterator can be used once.
     """
@@ -100,7 +100,7 @@ class ListPage(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An object that could not be decoded, but for its key and version."""
+    """An object of which only the key and the version could be decoded."""
 
     key: ObjectKey
     resource_version: str
@@ -116,7 +116,7 @@ _odd = msgspec.json.Decoder(_Odd)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The form in which objects are asked for: the Accept header for a list, and for a watch or a single object."""
+    """The Accept headers with which krt asks for objects: `page` for a list, `one` for a watch or a single object."""
 
     page: str = "application/json"
     one: str = "application/json"
@@ -131,7 +131,7 @@ METADATA_ALONE = Form(
 
 
 class Reader(Generic[T]):
-    """Reads objects of one resource: decodes each into the Struct `fields`, and makes krt's value of that by `make`."""
+    """Reads objects of one resource: decodes each into the type `fields`, and makes krt's value from it with `make`."""
 
     def __init__(self, resource: Resource, fields: type[F], make: Callable[[F], T], form: Form = WHOLE) -> None:
         self.resource = resource
@@ -141,7 +141,7 @@ class Reader(Generic[T]):
         self._page: msgspec.json.Decoder[_Page[Any]] = msgspec.json.Decoder(_Page[fields])  # type: ignore[valid-type]
 
     def page(self, body: bytes) -> ListPage[T]:
-        """A page of objects. Raises one of UNREADABLE if the body is no list."""
+        """A page of the objects that can be decoded. Raises one of UNREADABLE if the body is not a list."""
         try:
             page = self._page.decode(body)
             items: Iterable[Any] = page.items or []
@@ -155,7 +155,7 @@ class Reader(Generic[T]):
         return self._make(self._object.decode(body))
 
     def changed(self, body: msgspec.Raw) -> T | Unreadable:
-        """One object of a watch. Raises one of UNREADABLE if not even the object's name can be read."""
+        """One object of a watch. Raises one of UNREADABLE if not even the object's metadata can be read."""
         try:
             return self.one(body)
         except UNREADABLE as error:
@@ -185,7 +185,7 @@ def read_version(body: bytes | msgspec.Raw) -> str:
 
 
 def read_uid(body: bytes) -> str:
-    """The uid of any object. Raises one of UNREADABLE."""
+    """The uid of any object; "" if it has none. Raises one of UNREADABLE."""
     return _odd.decode(body).metadata.uid
 
 

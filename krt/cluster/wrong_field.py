@@ -29,7 +29,7 @@ _FOUND = {
 
 
 def sentence(error: msgspec.ValidationError) -> str:
-    """A clause that says where in the entry the error is, what is wrong, and what to write."""
+    """A clause for the author of the kubeconfig's entry: the field in it, the fault, and the remedy."""
     text = str(error)
     place = _PATH.search(text)
     path = place["path"] if place else ""

@@ -1,6 +1,7 @@
-"""Loads YAML within bounds: depth and number of values, aliases expanded, are checked before anything is built.
+"""Loads YAML within bounds: the depth and the number of values are checked before anything is built.
 
-PyYAML does the parsing; it has no bounds of its own, and a few lines of aliases can expand to gigabytes.
+PyYAML does the parsing. It has no bounds of its own, and a few lines of aliases can expand to gigabytes: so each alias
+counts as all values that it stands for.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ _Loader: Any = getattr(
 
 
 class YamlRefused(ValueError):
-    """The content is no YAML, or exceeds a bound. The message is a clause that quotes nothing of it."""
+    """The content is not one document of YAML, or exceeds a bound. The message is a clause that quotes no content."""
 
 
 def load_yaml(content: bytes, *, distinct: bool = False) -> Any:
@@ -31,24 +32,24 @@ def load_yaml(content: bytes, *, distinct: bool = False) -> Any:
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
-        raise YamlRefused("it is no text in UTF-8") from error
+        raise YamlRefused("it is not text in UTF-8") from error
     try:
         _judge(yaml.parse(text, Loader=_Loader), distinct=distinct)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:  # not its own text, whose snippet may be a token
-        raise YamlRefused(f"it is no YAML{_where(error)}") from error
+        raise YamlRefused(f"it is not YAML{_where(error)}") from error
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         if isinstance(error, YamlRefused):
             raise
-        raise YamlRefused("it is no YAML") from error  # such as an impossible date, or a list as a key
+        raise YamlRefused("it is not YAML") from error  # such as an impossible date, or a NUL byte
 
 
 @dataclass(slots=True)
 class _Open:
-    """A collection that is not complete yet: the number of values in it, aliases expanded, and their depth.
+    """A collection that is not complete yet. `values` counts it and all values in it, with aliases expanded.
 
-    `keys` has the line of each key of a mapping; None: the collection is a list, or keys may stand twice.
-    `has_key`: the last node was a key.
+    `keys` has the line of each key of a mapping; None if the collection is a list, or if keys may stand twice.
+    `has_key` is true if the last node was a key.
     """
 
     anchor: str | None
@@ -73,7 +74,7 @@ class _Open:
         self.values += values
         self.depth = max(self.depth, 1 + depth)
         if self.values > MOST_VALUES:
-            raise YamlRefused(f"it holds more than {MOST_VALUES} values, aliases expanded")
+            raise YamlRefused(f"it holds more than {MOST_VALUES} values, with its aliases expanded")
         if self.depth > MOST_DEPTH:
             raise YamlRefused(f"it is nested deeper than {MOST_DEPTH} levels")
 
@@ -104,7 +105,7 @@ def _note(anchor: str | None, size: tuple[int, int], stack: list[_Open], sizes: 
 
 def _size_of(anchor: str, sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
     if anchor not in sizes:
-        raise YamlRefused("an alias in it stands for nothing before it, or for what it is part of")
+        raise YamlRefused("an alias in it stands for a value that is not complete before the alias")
     return sizes[anchor]
 
 

@@ -143,7 +143,7 @@ async def test_who_may_not_list_namespaces_is_told_so(stand_in: StandIn, explain
     done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
     assert done.code == 0
     assert "namespaces were not looked at" in done.out
-    assert "one that is opted out is not known" in done.out
+    assert "so krt does not know which of them are opted out" in done.out
 
 
 async def test_the_cluster_is_listed_once_and_not_watched(stand_in: StandIn, explained):
@@ -343,7 +343,7 @@ async def test_a_server_that_refuses_is_a_sentence(stand_in: StandIn, explained,
         (["GHCR.io/acme/shop"], {}, "a registry host is written in lower case"),
         ([SHOP, "--kubeconfig", "/nowhere"], {}, "KUBECONFIG (or --kubeconfig): the file cannot be read"),
         ([SHOP], {"KUBECONFIG": "/a:/b"}, "none of these files exists"),
-        ([SHOP], {"HOME": "/nowhere"}, "this is no pod with a service account"),
+        ([SHOP], {"HOME": "/nowhere"}, "this is not a pod with a service account"),
         ([SHOP, "--kinds", "Pod"], {}, "KRT_KINDS (or --kinds)"),
         ([SHOP, "--policy", "/nowhere.toml"], {}, "KRT_POLICY (or --policy): /nowhere.toml cannot be read"),
         ([SHOP], {"KRT_POLICY": "/"}, "KRT_POLICY (or --policy): /: is not a file"),

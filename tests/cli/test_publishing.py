@@ -120,8 +120,8 @@ def test_another_module_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (b"", "the inputs must be a mapping of names to values"),
         (b"- a", "the inputs must be a mapping of names to values"),
-        (b"a: [", "it is no YAML"),
-        (b"\xff", "it is no text in UTF-8"),
+        (b"a: [", "it is not YAML"),
+        (b"\xff", "it is not text in UTF-8"),
     ],
 )
 def test_inputs_that_are_no_mapping_are_refused(

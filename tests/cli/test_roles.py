@@ -80,7 +80,7 @@ def test_a_kubeconfig_that_is_none_is_one_line(
 
 def test_a_worker_that_is_in_no_pod_and_has_no_kubeconfig_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["worker"], {**OF_ROLE["worker"], **NOWHERE}) == 2
-    assert "KUBECONFIG (or --kubeconfig) is not given, and this is no pod" in capsys.readouterr().err
+    assert "KUBECONFIG (or --kubeconfig) is not given, and this is not a pod" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

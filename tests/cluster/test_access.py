@@ -106,7 +106,7 @@ async def test_the_line_end_of_a_token_file_is_no_part_of_the_token(stand_in):
 async def test_a_token_that_is_none_is_neither_sent_nor_shown(stand_in, caplog, token):
     stand_in.token_file.write_text(token, newline="")
     async with api_of(stand_in.kubeconfig) as api:
-        with pytest.raises(ClusterUnavailable, match="its token holds something that no token holds") as refused:
+        with pytest.raises(ClusterUnavailable, match="its token has a character that no token has") as refused:
             await api.read(key("web"))
     assert stand_in.seen == []
     assert token not in str(refused.value) + caplog.text
@@ -133,7 +133,7 @@ async def test_a_token_file_that_is_away_for_a_while_leaves_the_token_in_force(s
 async def test_an_empty_token_file_does_not_make_krt_a_stranger(stand_in):
     stand_in.token_file.write_text("")
     async with api_of(stand_in.kubeconfig) as api:
-        with pytest.raises(ClusterUnavailable, match="its user has no token: what should hold it is empty"):
+        with pytest.raises(ClusterUnavailable, match="its token is empty"):
             await api.read(key("web"))
     assert stand_in.seen == []
 

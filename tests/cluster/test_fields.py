@@ -47,7 +47,7 @@ REFUSED_USERS = {
     "a key alone": ({"client-key-data": "QUJD"}, "without its key, or a key alone"),
     "a certificate alone": ({"client-certificate-data": "QUJD"}, "without its key, or a key alone"),
     "file and data": ({"client-certificate": "x", "client-certificate-data": "QUJD"}, "client-certificate-data"),
-    "no base64": ({"client-certificate-data": "s3cret!", "client-key-data": "QUJD"}, "is no base64"),
+    "no base64": ({"client-certificate-data": "s3cret!", "client-key-data": "QUJD"}, "is not base64"),
     "a number for a token": ({"token": 12345}, "the field token is a number: write text, in quotes"),
     "a field of the future": ({"token": "s3cret", "as-tenant": "x"}, "krt knows no field as-tenant: correct its name"),
     "a misspelt field": ({"token-file": "s3cret"}, "krt knows no field token-file: correct its name"),
@@ -235,7 +235,7 @@ async def test_files_are_merged_and_the_first_to_name_a_thing_is_believed(tmp_pa
 def test_of_several_files_the_one_at_fault_is_named(tmp_path):
     good = write_kubeconfig(tmp_path, {"server": URL}, {"token": "t"})
     (tmp_path / "bad").write_text("users: {")
-    assert f"{tmp_path / 'bad'}: it is no YAML" in problem_of(merged(good, tmp_path / "bad"))
+    assert f"{tmp_path / 'bad'}: it is not YAML" in problem_of(merged(good, tmp_path / "bad"))
     part(tmp_path / "twice", users=[{"name": "u"}, {"name": "u"}])
     assert "two of its users have the name 'u'" in problem_of(tmp_path / "twice")
     assert "none of these files is there" in problem_of(merged(tmp_path / "x", tmp_path / "y"))
@@ -269,9 +269,9 @@ BROKEN = {
     "loud": ("head -c 500000 /dev/zero >&2; exit 1", "failed with exit code 1 and said nothing"),
     "loud for ever": ("yes complaint >&2", "printed more than 1024 KiB"),
     "escapes": (r"printf '\033[31mred\n\n\tline\033[0m' >&2; exit 1", r"exit code 1: \[31mred line \[0m$"),
-    "silence": ("true", "printed something that is no ExecCredential"),
-    "garbage": ("head -c 1000 /dev/zero", "printed something that is no ExecCredential"),
-    "deep": ("printf '%0200000d' | tr 0 '['", "printed something that is no ExecCredential"),
+    "silence": ("true", "printed something that is not an ExecCredential"),
+    "garbage": ("head -c 1000 /dev/zero", "printed something that is not an ExecCredential"),
+    "deep": ("printf '%0200000d' | tr 0 '['", "printed something that is not an ExecCredential"),
     "endless": ("cat /dev/zero", "printed more than 1024 KiB"),
     "another version": (printing(token="t").replace("/v1", "/v1beta1"), "another apiVersion"),
     "another kind": (printing(token="t").replace("ExecCredential", "Secret"), "no ExecCredential with a status"),
@@ -280,9 +280,9 @@ BROKEN = {
     "a key alone": (printing(clientKeyData="x"), "a certificate without its key"),
     "no certificate": (
         printing(clientKeyData="x", clientCertificateData="y"),
-        "is no certificate, or its key no unencrypted key",
+        "holds no certificate, or its client key no unencrypted key",
     ),
-    "two lines for a token": (printing(token="a b"), "its token holds something"),
+    "two lines for a token": (printing(token="a b"), "its token has a character"),
 }
 
 
@@ -308,7 +308,7 @@ async def test_a_plugin_that_hangs_is_ended_with_all_that_it_started(tmp_path, m
     _, credentials = load_access(write_kubeconfig(tmp_path, {"server": URL}, user))
 
     async def hear():
-        with pytest.raises(ClusterUnavailable, match="gave nothing within 30 s, and was ended"):
+        with pytest.raises(ClusterUnavailable, match="did not end within 30 s, and was killed"):
             await credentials.headers()
 
     async with trio.open_nursery() as nursery:
@@ -369,7 +369,7 @@ NULL_STATUSES = [
 
 @pytest.mark.parametrize("status", NULL_STATUSES)
 async def test_what_a_plugin_gives_as_null_it_does_not_give(tmp_path, status):
-    """As in kubectl. Seen to fail with null for no text: "printed something that is no ExecCredential"."""
+    """As in kubectl. Seen to fail with null for no text: "printed something that is not an ExecCredential"."""
     headers = await headers_of(tmp_path, plugin(tmp_path, printing(token="t", **status)))
     assert headers == (("Authorization", "Bearer t"),)
 

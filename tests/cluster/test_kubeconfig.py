@@ -22,12 +22,12 @@ contexts: [{name: test, context: {cluster: c, user: u}}]
 NO_CLUSTER = "its context 'test' names no cluster: write the name of one of its clusters there"
 GARBLED = {
     "empty": ("", "the file is empty"),
-    "a word": ("hello", "is no kubeconfig"),
-    "a list": ("[]", "is no kubeconfig"),
-    "no YAML": ("clusters: [", "is no YAML"),
-    "a tab": ("a:\n\t- b", "is no YAML"),
-    "two documents": ("a: b\n---\nc: d", "is no YAML"),
-    "binary": ("\x00\x01", "is no YAML"),
+    "a word": ("hello", "is not a kubeconfig"),
+    "a list": ("[]", "is not a kubeconfig"),
+    "no YAML": ("clusters: [", "is not YAML"),
+    "a tab": ("a:\n\t- b", "is not YAML"),
+    "two documents": ("a: b\n---\nc: d", "is not YAML"),
+    "binary": ("\x00\x01", "is not YAML"),
     "not UTF-8": (b"\xff\xfe\x00", "no text in UTF-8"),
     "no context": ("apiVersion: v1", "no current-context is set"),
     "an unknown context": (
@@ -58,7 +58,7 @@ GARBLED = {
         GOOD.replace("user: u}", "user: [s3cret]}"),
         "'test': the field user is a list: write text, in",
     ),
-    "no server": (GOOD.replace('server: "https://127.0.0.1:1"', ""), "its server is no http:// or https:// URL"),
+    "no server": (GOOD.replace('server: "https://127.0.0.1:1"', ""), "its server is not an http:// or https:// URL"),
     "a field that nobody knows": (
         GOOD.replace("server:", "sever:"),
         "its cluster 'c': krt knows no field sever: correct its name, or take it out",
@@ -105,9 +105,9 @@ GARBLED = {
         GOOD.replace("token: s3cret", "as-user-extra: {5: [s3cret]}"),
         "'u': a name in as-user-",
     ),
-    "no scheme": (GOOD.replace("https://", ""), "its server is no http:// or https:// URL"),
-    "another scheme": (GOOD.replace("https://", "ftp://"), "its server is no http:// or https:// URL"),
-    "half an address": (GOOD.replace("127.0.0.1:1", "[::1"), "its server is no http:// or https:// URL"),
+    "no scheme": (GOOD.replace("https://", ""), "its server is not an http:// or https:// URL"),
+    "another scheme": (GOOD.replace("https://", "ftp://"), "its server is not an http:// or https:// URL"),
+    "half an address": (GOOD.replace("127.0.0.1:1", "[::1"), "its server is not an http:// or https:// URL"),
     "a proxy that is none": (GOOD.replace('1:1"', '1:1", proxy-url: "socks:x"'), "the proxy-url of its cluster"),
     "no token file": (GOOD.replace("token: s3cret", "tokenFile: /nonexistent/token"), "/nonexistent/token: No such"),
     "no authority": (GOOD.replace('1:1"', '1:1", certificate-authority: /nonexistent/ca'), "/nonexistent/ca"),
@@ -183,4 +183,4 @@ def test_outside_a_pod_a_kubeconfig_is_asked_for(pod, monkeypatch, missing):
     else:
         (pod / missing).unlink()
     (problem,) = problems_of(None)
-    assert problem.startswith("KUBECONFIG (or --kubeconfig) is not given, and this is no pod with a service account: ")
+    assert problem.startswith("KUBECONFIG (or --kubeconfig) is not given, and this is not a pod with a service account")

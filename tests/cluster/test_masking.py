@@ -86,7 +86,7 @@ def test_every_part_of_an_account_is_covered() -> None:
 def test_a_long_account_is_left_out_whole() -> None:
     """Seen to fail with the whole text."""
     said = MASK.text("x" * 5000)
-    assert said == "(5000 characters, which may repeat what the Secret holds, are left out)"
+    assert said == "(5000 characters are left out: they may repeat values of the Secret)"
 
 
 @pytest.mark.parametrize("odd", [None, [], "text", 5, {"a": {"b": ["secret-1"]}}, True])

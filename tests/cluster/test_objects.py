@@ -70,10 +70,10 @@ def answering(status: int, body: bytes):
     [
         (200, b"<html>", "not the expected JSON"),
         (200, b"[]", "not the expected JSON"),
-        (200, b"{}", "not the expected JSON: it is no object"),
-        (200, b'{"metadata": 5}', "it is no object"),
+        (200, b"{}", "not the expected JSON: it is not an object"),
+        (200, b'{"metadata": 5}', "it is not an object"),
         (200, b'{"metadata": {"name": "\xff"}}', "not the expected JSON"),
-        (502, b"<html>canary", "502, with no word of an API server's"),
+        (502, b"<html>canary", "502 without an API server's Status object"),
     ],
 )
 async def test_an_answer_that_is_none_is_said_to_be_none(stand_in, status: int, body: bytes, error: str):
@@ -85,7 +85,7 @@ async def test_an_answer_that_is_none_is_said_to_be_none(stand_in, status: int, 
 
 async def test_what_is_no_api_server_is_not_called_one_that_lacks_secrets(stand_in):
     async with served(answering(404, b"404 page not found")) as url:
-        with pytest.raises(NotServed, match="no Secret of v1: 404, with no word of an API server's"):
+        with pytest.raises(NotServed, match="no Secret of v1: 404 without an API server's Status object"):
             await _read(stand_in, url)
 
 

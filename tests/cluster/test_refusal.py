@@ -91,17 +91,17 @@ def test_a_body_that_is_no_status_says_nothing(body):
 @pytest.mark.parametrize(
     ("code", "status", "path", "problem"),
     [
-        (404, Status(), "/", "404, with no word of an API server's: something else answers at its URL"),
+        (404, Status(), "/", "404 without an API server's Status object: something else answers at its URL"),
         (
             404,
             Status(),
             "/k8s/clusters/c-1/",
-            "404, with no word of an API server's: something else answers at its URL, or the path /k8s/clusters/c-1 in",
+            "404 without an API server's Status object: something else answers at its URL, or the path /k8s/clusters",
         ),
         (404, Status("none"), "/x/", "404 without a reason: none (is the path /x in the kubeconfig's server right?)"),
-        (301, Status(), "/x/", "301, with no word of an API server's: something else answers at its URL, or the path"),
-        (403, Status(), "/x/", "403, with no word of an API server's: something else answers at its URL, or the path"),
-        (503, Status(), "/", "503, with no word of an API server's: something else answers at its URL"),
+        (301, Status(), "/x/", "301 without an API server's Status object: something else answers at its URL, or the"),
+        (403, Status(), "/x/", "403 without an API server's Status object: something else answers at its URL, or the"),
+        (503, Status(), "/", "503 without an API server's Status object: something else answers at its URL"),
         (404, Status("gone", "NotFound"), "/x/", "404 NotFound: gone"),
         (404, Status("", "NotFound"), "/x/", "404 NotFound: no message"),
         (422, Status("too long"), "/", "422 without a reason: too long"),

@@ -201,14 +201,14 @@ async def test_a_kubeconfig_that_cannot_be_used_is_one_sentence(around: Around, 
     done = await finished("worker", environ={**around.of("worker"), "KUBECONFIG": str(garbled)})
     assert done.returncode == 2
     (said,) = [line for line in done.stderr.splitlines() if not line.startswith('{"time"')]
-    assert said.startswith(f"krt: KUBECONFIG (or --kubeconfig) '{garbled}': it is no YAML, ")
+    assert said.startswith(f"krt: KUBECONFIG (or --kubeconfig) '{garbled}': it is not YAML, ")
 
 
 async def test_a_worker_that_is_in_no_cluster_says_so(around: Around):
     done = await finished("worker", environ={**around.of("worker"), "KUBECONFIG": ""})
     assert done.returncode == 2
     (said,) = [line for line in done.stderr.splitlines() if not line.startswith('{"time"')]
-    assert said.startswith("krt: KUBECONFIG (or --kubeconfig) is not given, and this is no pod")
+    assert said.startswith("krt: KUBECONFIG (or --kubeconfig) is not given, and this is not a pod")
 
 
 async def test_everything_that_is_missing_is_said_at_once():

@@ -1,6 +1,6 @@
-"""The part of the cluster side that concerns workloads: their index, the calls that read and restart them, namespaces.
+"""The part of `krt.cluster` that concerns workloads: their index, the calls that read and restart them, namespaces.
 
-Responsible for decoding workloads and for the one patch that krt makes. Transport, credentials, list and watch belong
+Responsible for decoding workloads and for the patch that restarts one. Transport, credentials, list and watch belong
 to `krt.cluster`, which does not know this package. Start with `open.py` (the parts together), then `wire.py` (which
 fields are read) and `calls.py` (the patch).
 """

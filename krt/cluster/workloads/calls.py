@@ -1,6 +1,7 @@
 """The calls that read and restart one workload.
 
-Each raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, and the errors that it names.
+Each may raise ClusterUnavailable, ClusterDenied, ClusterRefused, VersionExpired, and the errors that its docstring
+names.
 """
 
 import json
@@ -25,7 +26,7 @@ async def restart(transport: Transport, workload: Workload, stamp: Stamp) -> Wor
     """Patch the workload with `stamp` and return the patched one. Raises NotThere.
 
     Raises Conflict if its resource version is not that of `workload` any more. The patch is a merge patch of three
-    annotations: no other field is sent, so no other field can change.
+    annotations and this version, so nothing else of the workload can change.
     """
     body = await transport.call(
         "PATCH",
@@ -42,8 +43,8 @@ def _path(key: ObjectKey) -> str:
 
 
 def _restart_patch(resource_version: str, stamp: Stamp) -> dict[str, Any]:
-    # All that krt ever changes, as a JSON merge patch (RFC 7396). Because it has the resource version, the API server
-    # answers 409 if the object is newer.
+    # Everything that a restart changes, as a JSON merge patch (RFC 7396). The patch has the resource version, so the
+    # API server answers 409 if the object is newer.
     return {
         "metadata": {
             "resourceVersion": resource_version,

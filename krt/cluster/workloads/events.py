@@ -1,6 +1,6 @@
 """Writes a Kubernetes Event for each restart if KRT_KUBERNETES_EVENTS is set. `kubectl describe` shows the Event.
 
-An Event is for people only. So no restart waits for one, and an Event that cannot be written soon is left out.
+An Event is for people only. So no restart waits for an Event, and krt tries to write each only once.
 """
 
 import json
@@ -30,7 +30,7 @@ _MOST_INSTANCE = 128  # characters; the API server refuses more
 
 
 class EventWriter:
-    """Writes one Event after another. While MOST_WAITING Events wait, further restarts get none."""
+    """Writes one Event after another. While MOST_WAITING Events wait, a further restart gets none."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -45,7 +45,10 @@ class EventWriter:
             self._say(f"{MOST_WAITING} Events are waiting already")
 
     async def write(self) -> None:
-        """Write an Event for each noted restart, for ever. Logs a problem once until it changes or a write succeeds."""
+        """Write an Event for each noted restart. Never returns.
+
+        A problem is logged once, and again if another one or a success came between.
+        """
         async for workload, cause, at in self._restarts_out:
             try:
                 await create_event(self._transport, workload.key.namespace, event_of(workload, cause, at))

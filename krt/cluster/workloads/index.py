@@ -21,7 +21,7 @@ class WorkloadIndex:
         self._listeners: list[Changed] = []
 
     def listen(self, changed: Changed) -> None:
-        """Call `changed` with every change from now on: with the workload before and after it."""
+        """Call `changed` after each `put` and `remove` from now on, with the workload before and after it."""
         self._listeners.append(changed)
 
     def __contains__(self, key: ObjectKey) -> bool:
@@ -70,7 +70,7 @@ class WorkloadIndex:
         return workload
 
     def retain(self, resource: Resource, namespace: str | None, keys: Container[ObjectKey]) -> None:
-        """Remove all workloads of one scope but those in `keys`. `namespace` None: the scope is the whole cluster."""
+        """Remove all workloads of one scope but those in `keys`. If `namespace` is None, it is the whole cluster."""
         for key in [key for key in self._workloads if _within(key, resource, namespace) and key not in keys]:
             self.remove(key)
 

@@ -1,6 +1,6 @@
-"""The fields of Namespaces that concern all their workloads: opted out or in, or being deleted.
+"""The fields of a Namespace that concern all its workloads: whether they are opted out or in, and its deletion.
 
-List and watch keep them, as they keep workloads, but only if krt watches the whole cluster. If krt may not list
+A list and a watch keep these fields up to date, but only if krt watches the whole cluster. If krt may not list
 Namespaces, no workload is opted in or out by its Namespace.
 """
 
@@ -19,7 +19,7 @@ from krt.core.kube.workload import OPT, Workload
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A Namespace at one resource version. `opt` is its annotation krt/restart, `deleted_at` an RFC 3339 time."""
+    """A Namespace at one resource version. `opt` is the annotation krt/restart, `deleted_at` the deletionTimestamp."""
 
     key: ObjectKey
     resource_version: str
@@ -28,7 +28,7 @@ class Namespace:
 
 
 class Namespaces:
-    """A store of Namespaces for `scope`. If a Namespace's fields change, its workloads in `workloads` are renewed."""
+    """A store of Namespaces for `scope`. If the fields of one change, `workloads` annotates its workloads again."""
 
     def __init__(self) -> None:
         self.scope = Scope(READER, None)

@@ -1,4 +1,4 @@
-"""The cluster as the worker uses it: calls, an index, and the tasks that keep the index up to date."""
+"""Opens a cluster for the worker: calls, an index, and the tasks that keep the index up to date."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -37,10 +37,10 @@ class Cluster:
     index: WorkloadIndex
     scopes: tuple[Scope[Workload], ...]
     credentials: Credentials
-    namespaces: Namespaces | None = None  # None: the operator has named the namespaces to watch
+    namespaces: Namespaces | None = None  # None if the operator has named the namespaces to watch
 
     async def wait_listed(self) -> None:
-        """Return when each scope has been listed once, or is denied."""
+        """Return when one scope of workloads has been listed, and each other scope is listed or denied."""
         # A starting API server denies everything to everybody. So no denial counts until one scope was listed.
         await wait_any(*(scope.state.listed.wait for scope in self.scopes))
         more = (self.namespaces.scope,) if self.namespaces else ()
@@ -55,7 +55,10 @@ class Cluster:
         )
 
     def fresh_at(self) -> float:
-        """The latest time, on Trio's clock, up to which the index shows every change of all open scopes."""
+        """The latest time, on Trio's clock, up to which the index shows every change of the scopes that are not closed.
+
+        A scope is closed if it has been denied for a minute. If all scopes are, all of them count.
+        """
         return min(scope.state.heard_at for scope in self._open_scopes())
 
     def want_fresh(self, at: float) -> None:
@@ -64,7 +67,7 @@ class Cluster:
             scope.state.wanted_at.value = max(scope.state.wanted_at.value, at)
 
     def _open_scopes(self) -> tuple[Scope[Workload], ...]:
-        # A namespace that krt may not list must not delay the others. But if all are closed, nothing is known at all.
+        # A namespace that krt may not list must not delay the others. If all are closed, the index is not fresh at all.
         return tuple(scope for scope in self.scopes if not scope.state.is_closed) or self.scopes
 
     async def read(self, key: ObjectKey) -> Workload:
@@ -91,15 +94,15 @@ class Cluster:
         return self.index.running(repository)
 
     def listen(self, changed: Changed) -> None:
-        """Call `changed` with every change of the index from now on."""
+        """Call `changed` as `WorkloadIndex.listen` does."""
         self.index.listen(changed)
 
     def watch_ends(self) -> Counter[str]:
-        """How often a watch, or the list before it, has ended, by reason."""
+        """How often a watch has ended, or the list before a watch has failed, by reason."""
         return sum((scope.state.watch_ends for scope in self.scopes), start=Counter())
 
     def problems(self) -> tuple[str, ...]:
-        """The reasons why the index may be behind, a sentence each; empty while it follows the cluster."""
+        """The reasons why the index may be behind the cluster, a sentence each; empty if there is none."""
         of_scopes = (f"{scope}: {scope.state.problem}" for scope in self.scopes if scope.state.problem)
         return (*filter(None, (self.credentials.problem,)), *of_scopes)
 
@@ -116,8 +119,8 @@ async def open_cluster(
     """The cluster of a kubeconfig, or the pod's own if that is None. The index fills while the block runs.
 
     If `namespaces` is empty, the workloads of the whole cluster and its Namespaces are listed and watched; otherwise
-    only workloads in these namespaces. `calls_at_once` bounds the calls that are no lists or watches. `on_growth` is
-    called after each page of a list that had new objects. Raises SettingsInvalid.
+    only workloads in these namespaces. There are connections for `calls_at_once` calls in addition to the lists and
+    watches. `on_growth` is called after each page of a list with new workloads. Raises SettingsInvalid.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
     scopes = tuple(Scope(READERS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))

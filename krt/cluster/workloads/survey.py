@@ -19,12 +19,12 @@ from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, VersionE
 T = TypeVar("T")
 
 _CONNECTIONS = 4
-_TIMES = 3  # attempts; during a list of many pages, etcd may compact the version that it reads
+_TIMES = 3  # attempts; etcd may compact the version that a list of many pages reads
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The workloads found at the API server `url`, and a sentence for each part that could not be listed."""
+    """The workloads found at the API server `url`; `unseen` has a sentence for each part that could not be listed."""
 
     url: str
     workloads: tuple[Workload, ...]
@@ -32,10 +32,10 @@ class Survey:
 
 
 async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces: Collection[str]) -> Survey:
-    """All workloads of the cluster that may be listed.
+    """All workloads of the cluster that the caller may list.
 
-    `kinds` in `namespaces` (empty: in all of them) have to be listed, everything else may be denied. Raises
-    SettingsInvalid for the kubeconfig, and ClusterUnavailable if a necessary list is denied or fails.
+    The lists of `kinds` in `namespaces` (in all namespaces if it is empty) are necessary; any other may be denied.
+    Raises SettingsInvalid for the kubeconfig, and ClusterUnavailable if a necessary list is denied or any list fails.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig)
     async with http_client(server, connections=_CONNECTIONS) as client:
@@ -50,16 +50,16 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
                 listed, problem = await _look(transport, known.scope.reader, None)
                 for namespace in listed:
                     known.put(namespace)
-                unseen += [f"{problem}; one that is opted out is not known"] if problem else []
+                unseen += [f"{problem}; so krt does not know which of them are opted out"] if problem else []
         except ClusterError as error:
             raise ClusterUnavailable(f"{server.url}: {error}") from error
     return Survey(server.url, tuple(map(known.annotate, workloads)), tuple(unseen))
 
 
 async def _look(transport: Transport, reader: Reader[T], needed: Collection[str] | None) -> tuple[list[T], str | None]:
-    """All objects of a resource. If that is denied, those in the `needed` namespaces, and a sentence on the others.
+    """All objects of a resource, and None. If that list is denied: those in `needed` namespaces, and a sentence why.
 
-    `needed` None: nothing is needed; empty: everything, so that the denial is raised.
+    If `needed` is None, no namespace is necessary. If it is empty, all are, so the denial is raised.
     """
     try:
         return await _list(transport, reader, None), None

@@ -1,4 +1,4 @@
-"""How the objects that krt can restart are read from what the API server sends."""
+"""The readers for the kinds that krt can restart: each makes a Workload from an answer of the API server."""
 
 from functools import partial
 
