@@ -1,7 +1,7 @@
-"""Values and decisions: what krt knows of events, callers, workloads and reports, and what it concludes from them.
+"""Values and decisions: events, callers, workloads, deliveries, reports, and every conclusion that krt draws from them.
 
 Everything here is pure: no network, no clock, no Trio, no log. Of krt's other packages only `krt.errors` is imported:
-callers hand in bytes, times and values. Start with `announce/event.py` (what a job says), `caller/policy.py` (whether
-it may), `restart/decide.py` (what happens to a workload) and `report/target.py` (what the job is told); `ports.py` has
-the protocols by which the roles use broker and cluster.
+callers hand in bytes, times and values. Start with `announce/event.py` (the message of a job), `caller/policy.py`
+(whether the job may send it), `restart/decide.py` (whether a workload is restarted) and `report/target.py` (the states
+that the job sees). `ports.py` has the protocols through which the roles use broker and cluster.
 """

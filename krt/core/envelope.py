@@ -10,12 +10,12 @@ from krt.core.caller.identity import Identity
 from krt.core.strict_json import StrictJsonError, loads
 from krt.errors import EventInvalid, KrtError
 
-SCHEMA = 1  # version of a journal entry's fields; a worker leaves an entry of a higher one for a newer worker
+SCHEMA = 1  # the version of a journal entry's fields; a worker leaves an entry of a higher version for a newer worker
 _SCHEMA_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class EntryUnreadable(KrtError):
-    """A journal entry has fields that no version of krt writes."""
+    """A journal entry has no fields, or fields that no version of krt writes."""
 
 
 class EntryFromTheFuture(KrtError):
@@ -24,7 +24,7 @@ class EntryFromTheFuture(KrtError):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who announced an event: verified claims of the token, as far as people ask for them afterwards.
+    """Who announced an event: those verified claims of the token that people may ask for afterwards.
 
     A claim that the token lacked is "".
     """
@@ -45,7 +45,7 @@ class Origin:
         return cls(**{field.name: getattr(identity, field.name) or "" for field in fields(cls)})
 
     def named(self) -> dict[str, str]:
-        """The claims that people ask for, by the names that logs and reports give them; a missing one is left out."""
+        """Four claims and the run's URL, by the names that logs and reports give them; a missing one is left out."""
         run = {"run": self.run_url} if self.run_url else {}
         names = ("repository", "ref", "sha", "actor")
         return {name: value for name in names if (value := getattr(self, name))} | run
@@ -53,7 +53,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An event as it is stored. `origin` is None if the event came from the channel: then it is not verified."""
+    """An event as it is stored. `origin` is None if the event came from the channel, where nobody has verified it."""
 
     event: Event
     origin: Origin | None
@@ -78,10 +78,10 @@ def to_fields(envelope: Envelope) -> dict[str, str]:
 def from_fields(entry: Mapping[str, str]) -> Envelope:
     """The envelope that a journal entry's fields hold. Raises EntryUnreadable and EntryFromTheFuture."""
     if not entry:
-        raise EntryUnreadable("it has no fields, or is larger than any entry of krt's")
+        raise EntryUnreadable("it has no fields, or is larger than any entry that krt writes")
     schema = entry.get("schema", "")
     if not _SCHEMA_NUMBER.fullmatch(schema):
-        raise EntryUnreadable("its schema is no number")
+        raise EntryUnreadable("its schema is not a number")
     if int(schema) > SCHEMA:
         raise EntryFromTheFuture(schema)
     try:

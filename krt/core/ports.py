@@ -1,4 +1,4 @@
-"""The protocols by which the roles use broker and cluster. The adapters satisfy them, and so do the tests' fakes.
+"""The protocols through which the roles use broker and cluster. `krt/daemon` hands in the implementations.
 
 Every call of the broker is one or more exchanges with Valkey, and each exchange has a deadline of its own. A time is in
 seconds since the epoch by Valkey's clock, unless its docstring says otherwise.
@@ -24,8 +24,8 @@ from krt.core.restart.mark import JournalPosition
 class Acceptance:
     """The answer to an accepted call.
 
-    `again`: this call repeats one that was accepted before, and `id` is the first one's event. `receivers` counts the
-    subscribers that Valkey gave the message to, and is None if publishing it failed.
+    `again` is true if the call repeats one that was accepted before; `id` is then the event of the first call.
+    `receivers` is the number of subscribers to which Valkey gave the message: 0 if `again`, None if publishing failed.
     """
 
     id: EventId
@@ -43,9 +43,9 @@ class ReadReport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The newest events' reports, newest first; the `others` that were asked for; when each group was last seen.
+    """The reports of the newest events, newest first, and of the `others` that were asked for.
 
-    `has_older` says whether the journal holds older events than the `newest`.
+    `seen` says when each group was last seen, `has_older` whether the journal holds older events than the `newest`.
     """
 
     newest: tuple[Report, ...]
@@ -109,7 +109,7 @@ class Workloads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A journal entry as read, not yet parsed. `deliveries` counts how often Valkey gave it out, this time included.
+    """A journal entry as read, not yet parsed. `deliveries` counts how often Valkey gave it to a worker, now included.
 
     `fields` is None if the entry was trimmed while a worker held it, and empty if the entry is too large to read.
     """
@@ -123,7 +123,7 @@ class Delivered:
 class Claimed:
     """The entries that were taken over from workers that are gone. Pass `cursor` to the next call.
 
-    `deleted` are entries that a worker held and that the journal no longer contains.
+    `deleted` has the ids of entries that a worker held and that the journal no longer contains.
     """
 
     entries: tuple[Delivered, ...]
@@ -162,11 +162,14 @@ class Journal(Protocol):
         ...
 
     async def renew(self, most: int) -> frozenset[EventId]:
-        """Renew this worker's claims, so that no other worker takes its entries over. Returns their ids."""
+        """Renew this worker's claims on at most `most` entries, so that no other worker takes them over.
+
+        Returns the ids of the entries that this worker still holds.
+        """
         ...
 
     async def release(self, most: int) -> None:
-        """Let other workers claim at once the entries that this worker holds."""
+        """Let other workers claim at once the entries that this worker holds, at most `most` of them."""
         ...
 
     async def leave(self, entry: EventId) -> None:
@@ -225,7 +228,7 @@ class Rollouts(Protocol):
     async def record(
         self, event: EventId, group: Group, targets: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
-        """Write into the report what the group is about to do for an event, and follow workloads for the event.
+        """Write into the report which workloads the group is about to restart, and follow workloads for the event.
 
         `follow` maps each workload to follow to its uid.
         """
@@ -242,7 +245,7 @@ class Rollouts(Protocol):
     async def settle(
         self, event: EventId, group: Group, done: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
-        """Write the outcome into the report and acknowledge the entry: no worker of the group gets it again.
+        """Write the outcome into the report and acknowledge the entry, so that no worker of the group gets it again.
 
         `done` and `follow` are complete, because a failover of Valkey may have lost what `record` wrote.
         """
@@ -271,7 +274,7 @@ class Rollouts(Protocol):
         ...
 
     async def say_alive(self) -> None:
-        """Write that the group is alive now, so that events wait for what the group reports."""
+        """Write that the group is alive now, so that events wait for the group."""
         ...
 
     async def leave(self) -> bool:
@@ -298,7 +301,7 @@ class ChannelMessage:
 class Unsubscribed:
     """There is no subscription, so no message arrives; `problem` says why.
 
-    Sent once for each reason until the next Subscribed. The adapter keeps trying to subscribe.
+    It is sent once for each problem until the next Subscribed. The implementation keeps trying to subscribe.
     """
 
     problem: str
@@ -329,7 +332,10 @@ class Index(Protocol):
         ...
 
     def fresh_at(self) -> float:
-        """The latest time, on Trio's clock, up to which the index shows every change (by bookmarks, lists, changes)."""
+        """The latest time, on Trio's clock, up to which the index shows every change.
+
+        Lists, changes and bookmarks show it, and calls that `want_fresh` causes.
+        """
         ...
 
     def want_fresh(self, at: float) -> None:
@@ -337,7 +343,7 @@ class Index(Protocol):
         ...
 
     def listen(self, changed: Changed) -> None:
-        """Call `changed` with every change from now on."""
+        """Call `changed` with every change from now on, also if the workload is the same before and after it."""
         ...
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:

@@ -1,4 +1,4 @@
-"""Makes a reason from the cluster fit for a job's log, which quotes it: one short line without secrets. Pure.
+"""Makes a reason from the cluster fit for a job's log, which quotes the reason: one short line without secrets. Pure.
 
 The API server and admission webhooks write such reasons. They quote the refused value, which may be a password in a
 container's environment.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 MOST_REASON = 300  # characters; an API server's refusal may be a page long
-_MOST_READ = 8 * MOST_REASON  # characters of each part that are read at all
+_MOST_READ = 8 * MOST_REASON  # characters of each part; the rest is not read
 
 _QUOTED = r'"(?:[^"\\]|\\.)*(?:"|$)'
 _HIDDEN = (
@@ -22,7 +22,10 @@ _HIDDEN = (
 
 
 def readable(*parts: str) -> str:
-    """The parts as one line of at most MOST_REASON characters. Each value that may be a secret is replaced by …"""
+    """The parts that are not empty, as one line of at most MOST_REASON characters.
+
+    Each value that looks like a secret, or that the API server has refused, is replaced by …
+    """
     line = "; ".join(filter(None, map(_clean, parts)))
     return line if len(line) <= MOST_REASON else f"{line[: MOST_REASON - 1]}…"
 
@@ -35,5 +38,5 @@ def _clean(text: str) -> str:
 
 
 def _shown(text: str) -> Iterable[str]:
-    """The characters, with a blank for each control character, line end and mark of writing direction."""
+    """The characters, with a blank for each that cannot be printed, such as a line end or a writing direction."""
     return (character if character.isprintable() else " " for character in text)

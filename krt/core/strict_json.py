@@ -1,16 +1,17 @@
-"""JSON from senders that krt does not trust: a text has one reading for every parser, or it is refused.
+"""Reads JSON from senders that krt does not trust.
 
 A text is refused if another parser might read it differently or not at all: a key twice in an object, NaN, UTF-16.
 
 krt adds these checks to the standard library's json. msgspec has no setting for them: it keeps the last of two equal
-keys silently, and without a given type, as for a token's claims, it accepts thousands of levels and of digits.
+keys silently. If no type is given, as for a token's claims, it accepts thousands of levels and numbers of a thousand
+digits.
 """
 
 import json
 import math
 from typing import NoReturn
 
-DEEPEST = 32  # levels; a key set has 4. Comparing or printing a thousand levels may raise RecursionError
+DEEPEST = 32  # levels; a set of keys has 4. Comparing or printing a thousand levels may raise RecursionError
 MOST_DIGITS = 20  # of an integer: enough for 64 bits
 
 

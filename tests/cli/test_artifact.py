@@ -158,7 +158,7 @@ def test_bad_input_is_told_at_once_and_altogether(folder: Path, tmp_path: Path) 
     assert (ended.code, ended.out) == (2, "")
     lines = ended.err.splitlines()
     assert lines[0] == (
-        f"krt: {folder}: manifests/README.md, the document at line 1: it is no mapping with apiVersion, kind and "
+        f"krt: {folder}: manifests/README.md, the document at line 1: it is not a mapping with apiVersion, kind and "
         "metadata (json: cannot unmarshal string into Go value)"
     )
     assert lines[1].startswith("krt: 'ghcr.io/Acme': could not parse reference: ")

@@ -339,7 +339,7 @@ async def test_a_server_that_refuses_is_a_sentence(stand_in: StandIn, explained,
     ("words", "environ", "problem"),
     [
         (["x y"], {}, "'x y': "),
-        (["ghcr.io/acme/shop@sha256:" + "a" * 64], {}, "an event names tags, no digest"),
+        (["ghcr.io/acme/shop@sha256:" + "a" * 64], {}, "an event names tags, not a digest"),
         (["GHCR.io/acme/shop"], {}, "a registry host is written in lower case"),
         ([SHOP, "--kubeconfig", "/nowhere"], {}, "KUBECONFIG (or --kubeconfig): the file cannot be read"),
         ([SHOP], {"KUBECONFIG": "/a:/b"}, "none of these files exists"),

@@ -118,7 +118,7 @@ def test_a_dry_run_is_posted_to_its_own_path(actions: Actions) -> None:
         (("shop", "--tags", "a b"), "tags: "),
         (("shop", "--tags", "a,a"), "tags: "),
         (("shop", "--tags", ",".join(map(str, range(17)))), "tags: "),
-        (("shop@sha256:" + "0" * 64,), "image: an event names tags, no digest"),
+        (("shop@sha256:" + "0" * 64,), "image: an event names tags, not a digest"),
         (("shop:dev\n::error::x",), "image: "),
         (("\ud800",), "image: "),
         (("shop:dev", "--timeout", "soon"), "--timeout: write a duration"),

@@ -31,7 +31,7 @@ def causes(date: float | None = NOW + 1, now: float = NOW + 1, **changes: object
         (causes(nbf=NOW + 60), ["it is valid only in 59 s (nbf)"]),
         (causes(exp=NOW + 3600), ["it lives 3600 s"]),
         (causes(exp=NOW), ["it lives 0 s"]),
-        (causes(iat=float(NOW) + 0.5), ["iat is no whole number"]),
+        (causes(iat=float(NOW) + 0.5), ["iat is not a whole number"]),
         (causes(nbf=...), ["the token has no nbf"]),
         (causes(jti=..., repository_id=...), ["the token has no jti, repository_id"]),
         (causes(aud=["https://krt.example.com"]), ["several audiences"]),

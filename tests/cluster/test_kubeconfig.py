@@ -28,7 +28,7 @@ GARBLED = {
     "a tab": ("a:\n\t- b", "is not YAML"),
     "two documents": ("a: b\n---\nc: d", "is not YAML"),
     "binary": ("\x00\x01", "is not YAML"),
-    "not UTF-8": (b"\xff\xfe\x00", "no text in UTF-8"),
+    "not UTF-8": (b"\xff\xfe\x00", "not text in UTF-8"),
     "no context": ("apiVersion: v1", "no current-context is set"),
     "an unknown context": (
         GOOD.replace("current-context: test", "current-context: other"),

@@ -69,7 +69,7 @@ def test_tags_that_are_none_are_refused_by_name(tags: object) -> None:
 
 
 def test_a_digest_is_refused_as_such() -> None:
-    with pytest.raises(EventInvalid, match="image: an event names tags, no digest"):
+    with pytest.raises(EventInvalid, match="image: an event names tags, not a digest"):
         parse(body(image="ghcr.io/acme/shop:dev@sha256:" + "0" * 64))
 
 

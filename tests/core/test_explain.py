@@ -13,6 +13,7 @@ from tests.fakes.values import a_container, a_workload, an_event
 
 ALL = WorkerView(namespaces=(), kinds=("Deployment", "StatefulSet", "DaemonSet"), require_opt_in=False)
 RULE = Rule(parse_who("acme@65/*"), parse_prefix("ghcr.io/acme"), tags=(parse_tag_pattern("dev"),))
+NO_REFERENCE = "not an image reference: its pods get InvalidImageName"
 SHOP, DIGEST = "ghcr.io/acme/shop", "sha256:" + "a" * 64
 
 
@@ -41,8 +42,8 @@ def look(workload: Workload, view: WorkerView = ALL) -> tuple[str, tuple[str, ..
         (a_workload("quay.io/acme/shop:dev"), ("nearly", ("another registry or path",))),
         (a_workload("ghcr.io/other/shop:v9"), ("nearly", ("another registry or path",))),
         (a_workload("shop"), ("nearly", ("another registry or path",))),
-        (a_workload("GHCR.io/acme/Shop:dev"), ("nearly", ("no image reference: its pods get InvalidImageName",))),
-        (a_workload("ghcr.io/acme/shop:dev@what"), ("nearly", ("no image reference: its pods get InvalidImageName",))),
+        (a_workload("GHCR.io/acme/Shop:dev"), ("nearly", (NO_REFERENCE,))),
+        (a_workload("ghcr.io/acme/shop:dev@what"), ("nearly", (NO_REFERENCE,))),
         (a_workload("ghcr.io/acme/shopping:dev"), None),
         (a_workload("ghcr.io/acme/shop/web:dev"), None),
         (a_workload("busybox"), None),

@@ -1,7 +1,7 @@
-"""An image and its tags as people and other tools write them on a command line: lenient in form, strict in meaning.
+"""Reads an image and its tags from a command line: lenient in form, strict in meaning.
 
-Lenient, because docker/metadata-action prints whole references, one on each line. The body of a call to krt web is not
-read here: `krt.core.announce.event` reads it, and is strict in form as well.
+The form is lenient because docker/metadata-action prints whole references, one on each line. `krt.core.announce.event`
+reads the body of a call to krt web, and is strict in form as well.
 """
 
 from collections.abc import Iterator
@@ -43,12 +43,12 @@ def _tag(word: str, image: str) -> str:
         return word
     shown = f"{word[:_MOST_SHOWN]!a}"
     if any(map(str.isspace, word)):
-        raise EventInvalid("tags", f"{shown} holds a blank: tags are separated by commas, or stand one a line")
+        raise EventInvalid("tags", f"{shown} holds a blank: put commas between tags, or each tag on a line")
     if "@" in word:
         raise EventInvalid("tags", f"{shown} names a digest: an event names tags")
     name, tag = split_tag(word)
     if "/" not in word and ":" not in word:
-        raise EventInvalid("tags", f"{shown} is no tag: {TAG_FORM}")
+        raise EventInvalid("tags", f"{shown} is not a tag: {TAG_FORM}")
     try:
         is_same = complete(name) == complete(image)
     except ValueError as error:

@@ -19,7 +19,10 @@ JOURNALED = b"\n \n"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`image` as the caller wrote it, without a tag; `repository` its canonical name; `tags` one to 16, none twice."""
+    """`image` is the name as the caller wrote it, without a tag, `repository` its canonical form.
+
+    There are one to MOST_TAGS `tags`, none of them twice.
+    """
 
     image: str
     repository: images.Repository
@@ -45,7 +48,7 @@ def build(image: object, tags: object) -> Event:
     if not isinstance(image, str) or not image:
         raise EventInvalid("image", "a non-empty string is required")
     if "@" in image:
-        raise EventInvalid("image", "an event names tags, no digest")
+        raise EventInvalid("image", "an event names tags, not a digest")
     name, tag = images.split_tag(image)
     if tag is not None and tags is not None:
         raise EventInvalid("image", 'write the tag in "image" or in "tags", not in both')
@@ -84,5 +87,5 @@ def _tags(value: object) -> tuple[str, ...]:
         whole = any(isinstance(tag, str) and set(tag) & set("/:@") for tag in value)
         raise EventInvalid("tags", f"{'write the tag alone, not the whole reference: ' if whole else ''}{TAG_FORM}")
     if len(set(tags)) != len(tags):
-        raise EventInvalid("tags", "a tag stands there twice")
+        raise EventInvalid("tags", "a tag is listed twice")
     return tags

@@ -1,8 +1,9 @@
-"""Image references as Kubernetes resolves them: parse, refuse, compare.
+"""Parses, refuses and compares image references as Kubernetes resolves them.
 
-An event and a policy must spell registry and path canonically; another spelling is refused and never repaired. The
-image of a workload may have every spelling that the kubelet accepts, and is compared by its canonical one. In all of
-them Docker's short forms are completed (`nginx` is `docker.io/library/nginx:latest`), because the kubelet does so.
+An event and a policy must spell registry and path canonically. Any other spelling is refused and never repaired, except
+`index.docker.io`. The image of a workload may have every spelling that the kubelet accepts, and is compared by the
+canonical one. In all of them Docker's short forms are completed (`nginx` is `docker.io/library/nginx:latest`), because
+the kubelet does so.
 """
 
 import re
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import NewType
 
-# `host/path`, complete. Two spellings of one image have the same Repository; policy and matching compare nothing else.
+# `host/path`, complete. All spellings of an image's name have the same Repository: policy and matching compare names by
+# nothing else.
 Repository = NewType("Repository", str)
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -22,7 +24,8 @@ _ANY_HOST = re.compile(rf"({_ANY_LABEL}(?:\.{_ANY_LABEL})*|\[[0-9A-Fa-f:]+\])(?:
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST = re.compile(r"[A-Za-z0-9]+(?:[+._-][A-Za-z0-9]+)*:[0-9a-zA-Z=_-]{32,256}")
-_MOST_CHARACTERS = 255  # of an event's image name (OCI distribution specification); of a running image's host; its path
+# Of an event's whole image name (OCI distribution specification); of the host and of the path of a running image.
+_MOST_CHARACTERS = 255
 _DOCKER_HUB = "docker.io"
 _DOCKER_HUB_OF_OLD = "index.docker.io"  # another name of the same registry
 _TOO_LONG = f"an image name has at most {_MOST_CHARACTERS} characters"
@@ -31,7 +34,7 @@ _NO_HOST = "the part before the first slash is not a registry host"
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """`name` as written, without tag and digest. `tag` is None only if the reference has a digest and no tag."""
+    """`name` is as written, without tag and digest. `tag` is None only if the reference has a digest and no tag."""
 
     name: str
     repository: Repository
@@ -114,7 +117,7 @@ def _host_and_path(name: str, *, alone: bool) -> tuple[str, tuple[str, ...]]:
 
 
 def _looks_like_host(first: str) -> bool:
-    # Docker's rule for telling `ghcr.io/x` from `library/x`. Upper case means a host, because a path never has any.
+    # Docker's rule to tell `ghcr.io/x` from `library/x`. Upper case means a host, because a path is in lower case.
     return "." in first or ":" in first or first == "localhost" or first != first.lower()
 
 

@@ -8,7 +8,7 @@ from krt.core.caller.policy import Rule, admits, admits_image
 
 
 class Refusal(StrEnum):
-    """Why a worker restarts nothing for an event, whatever the cluster runs: for the report and for `krt explain`."""
+    """Why a worker's policy refuses an event, so that it restarts nothing; for the report and for `krt explain`."""
 
     NONE_SET = "the worker's policy admits no such image: neither KRT_POLICY nor ALLOWED_IMAGE_PREFIX is set"
     PREFIX = "the worker's policy admits no such image: it is outside of ALLOWED_IMAGE_PREFIX"

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from krt.errors import TokenRejected
 
-# The claims of a token after its signature, issuer, audience and times were checked. Only krt.oidc.token makes them,
-# which checks all of these, and `krt check-policy`, whose operator vouches for the file.
+# The claims of a token after its signature, issuer, audience and times were checked. krt.oidc.token checks all of them.
+# `krt check-policy` and `krt notify` do not: they explain a token to a person who has it, and admit nobody.
 VerifiedClaims = NewType("VerifiedClaims", Mapping[str, object])
 
 _ID = re.compile(r"[1-9][0-9]{0,19}", re.ASCII)
@@ -38,15 +38,15 @@ class Rejection(StrEnum):
     BAD_TIMES = "bad_times"
     BAD_CLAIMS = "bad_claims"
     INTERNAL = "internal"
-    NO_RULE = "no_rule"  # a genuine token, but no rule of the policy names its owner
+    NO_RULE = "no_rule"  # a genuine token, but no rule of the policy names the caller
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A job of GitHub Actions, as the token's issuer describes it. Only `from_claims` builds one.
 
-    Names of repository and owner are for people: GitHub can give a name to somebody else, but never an id. A field is
-    None if the token lacks the claim. Source: https://docs.github.com/en/actions/reference/security/oidc
+    GitHub can give the name of a repository or owner to somebody else, but never an id. An optional field is None if
+    the token lacks the claim. Source: https://docs.github.com/en/actions/reference/security/oidc
     """
 
     issuer: str
@@ -81,7 +81,7 @@ class Identity:
 def from_claims(payload: VerifiedClaims) -> Identity:
     """The identity that these claims describe; unknown claims are ignored. Raises TokenRejected ("bad_claims")."""
     expires_at = payload.get("exp")
-    if type(expires_at) is not int:  # not isinstance: a bool is one
+    if type(expires_at) is not int:  # not isinstance(): a bool is an instance of int
         raise TokenRejected(Rejection.BAD_CLAIMS)
     issuer, repository = _text(payload, "iss"), _text(payload, "repository", _REPOSITORY)
     run_id, run_attempt = _text(payload, "run_id", _ID), _text(payload, "run_attempt", _ID)
@@ -128,10 +128,10 @@ def _optional(payload: VerifiedClaims, claim: str) -> str | None:
 
 
 def _server_url(issuer: str) -> str:
-    """The URL under which people see this issuer's repositories. No claim holds it, so it is made of the issuer's.
+    """The URL under which people see this issuer's repositories. No claim has it, so it is made from the issuer's URL.
 
-    The issuer of github.com and ghe.com has the host `token.actions.…`; that of a GitHub Enterprise Server is a path
-    on the server's own host.
+    The issuer of github.com and of ghe.com has the host `token.actions.…`. The issuer of a GitHub Enterprise Server is
+    a path on the server's own host.
     """
     url = urlsplit(issuer)
     if url.hostname == "token.actions.githubusercontent.com":

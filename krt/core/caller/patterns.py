@@ -1,8 +1,8 @@
-"""The patterns of a policy: exact, or with a star at the end. No regular expressions for users to get wrong.
+"""The patterns of a policy: exact texts, or texts with a star at the end, and `{repo}`; no regular expressions.
 
-Ours and not fnmatch's, wcmatch's or pathspec's: fnmatch's star crosses slashes, and in all of them `?`, brackets or
+krt uses none of fnmatch, wcmatch and pathspec. The star of fnmatch crosses slashes, and in all of them `?`, brackets or
 negations have a meaning, while a policy should refuse a pattern that its author may have meant differently. None of
-them knows canonical image names or `{repo}`, so patterns would have to be rewritten before each match.
+them knows canonical image names or `{repo}`, so krt would have to rewrite patterns before each match.
 """
 
 import re
@@ -12,8 +12,8 @@ from krt.core.announce.image import Repository, below, complete, is_component, i
 
 REPO = "{repo}"  # in an image pattern: the verified name of the caller's repository, in lower case
 
-# Characters that are wildcards in other tools are refused, even in a file's name, where they are legal: taken literally
-# the pattern would never match. git allows no ref with ? * [ \ ^ ~ or a colon (git-check-ref-format).
+# Characters that are wildcards in other tools are refused, even in a file's name, where they are legal: the author may
+# have meant wildcards. git allows no ref with ? * [ \ ^ ~ or a colon (git-check-ref-format).
 _WORKFLOW = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+/\.github/workflows/[^/\s*?{}]+\.ya?ml")
 _REF = re.compile(r"refs/[^\x00-\x20\x7f*?\[\\^~:{}]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -23,8 +23,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 class ImagePattern:
     """Images by the path components of their canonical repository.
 
-    The component `*` matches any one component, `**` at the end one or more, `{repo}` the name of the caller's
-    repository.
+    The component `*` matches any one component. `**` at the end matches one or more. `{repo}` matches the name of the
+    caller's repository.
     """
 
     components: tuple[str, ...]
@@ -34,11 +34,11 @@ class ImagePattern:
 
     @property
     def is_registry(self) -> bool:
-        """Whether the pattern names a registry alone: on a public one, everybody's images match."""
+        """Whether the pattern names a registry alone: on a public registry, the images of everybody match."""
         return len(self.components) == 2 and self.components[-1] in {"*", "**"}
 
     def matches(self, repository: Repository, repo: str | None) -> bool:
-        """Whether the pattern matches the image. `repo` stands in for `{repo}`; with None `{repo}` matches any name."""
+        """Whether the pattern matches the image. `repo` is the value of `{repo}`; None matches any name."""
         wanted, given = self.components, tuple(repository.split("/"))
         if wanted[-1] == "**" and len(given) >= len(wanted):
             wanted, given = wanted[:-1], given[: len(wanted) - 1]
@@ -75,12 +75,15 @@ class WorkflowPattern:
         return self.path if self.ref is None else f"{self.path}@{self.ref}"
 
     def matches(self, job_workflow_ref: str, *, repository: str, at: tuple[str, ...]) -> bool:
-        """Whether the pattern matches a run's claim `job_workflow_ref`. `at` are the run's ref and commit."""
+        """Whether the pattern matches a run's claim `job_workflow_ref`.
+
+        `repository` is that of the run, and `at` has the run's ref and commit.
+        """
         path, ref = split_workflow(job_workflow_ref)
         its_repository, its_file = _repository_and_file(path)
         if not ref or (its_repository, its_file) != _repository_and_file(self.path):
             return False
-        # Without a pin the run's ref tells the file's version, but only if run and file are of one repository.
+        # Without a pin, the file has to be the run's own: in its repository, at its ref or commit.
         return ref in at and its_repository == repository.lower() if self.ref is None else ref == self.ref
 
 
@@ -125,7 +128,7 @@ def parse_image_pattern(text: str) -> ImagePattern:
 
 
 def parse_ref_pattern(text: str) -> TextPattern:
-    """The pattern for a git ref in full, or for the beginning of refs and a star. Raises ValueError with a sentence."""
+    """The pattern for a full git ref, or for the beginning of refs before a star. Raises ValueError with a sentence."""
     pattern = _text_pattern(text)
     if not _REF.fullmatch(pattern.literal):
         raise ValueError(
@@ -136,7 +139,7 @@ def parse_ref_pattern(text: str) -> TextPattern:
 
 
 def parse_tag_pattern(text: str) -> TextPattern:
-    """The pattern for an image tag, or for the beginning of tags and a star. Raises ValueError with a sentence."""
+    """The pattern for an image tag, or for the beginning of tags before a star. Raises ValueError with a sentence."""
     pattern = _text_pattern(text)
     if not is_tag(pattern.literal):
         raise ValueError("write tags such as dev, or their beginning and a star: pr-*")
@@ -160,7 +163,10 @@ def parse_workflow_pattern(text: str) -> WorkflowPattern:
 
 
 def split_workflow(text: str) -> tuple[str, str | None]:
-    """Path and ref of a `job_workflow_ref`. Both may hold an @, so that they are split behind the last file ending."""
+    """Path and ref of a `job_workflow_ref`; the ref is None if there is none.
+
+    Both may hold an @, so the text is split after the last ending of a file's name.
+    """
     ending = max(text.rfind(".yml@"), text.rfind(".yaml@"))
     if ending < 0:
         return text, None

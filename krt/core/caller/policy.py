@@ -1,6 +1,6 @@
 """Who may announce which image. An event is admitted if every field of at least one rule holds, and refused otherwise.
 
-docs/policy.md says what each field of a rule means, and from what it does not protect.
+docs/policy.md explains each field of a rule, and the limits of its protection.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from krt.core.caller.patterns import ImagePattern, TextPattern, WorkflowPattern
 from krt.core.caller.who import Who, names
 from krt.errors import NotAllowed
 
-# The default of a rule: only people with write access to the repository cause these events of GitHub's.
+# The default of a rule: only people with write access to the repository can cause these events of GitHub.
 EVENTS = ("push", "workflow_dispatch", "release", "schedule")
 
 
@@ -48,7 +48,7 @@ def rules_for(rules: Iterable[Rule], identity: Identity) -> tuple[Rule, ...]:
 def check(rules: Iterable[Rule], identity: Identity, event: Event) -> Rule:
     """The first of the caller's rules that holds entirely.
 
-    Raises NotAllowed with the field at fault of the rule that came furthest in the order of FIELDS.
+    Raises NotAllowed with the field at which the rule failed that came furthest in the order of FIELDS.
     """
     furthest = 0
     for rule in rules:
@@ -65,20 +65,21 @@ def field_at_fault(rule: Rule, identity: Identity, event: Event) -> str | None:
 
 
 def admits(rules: Iterable[Rule], event: Event) -> bool:
-    """Whether any caller could announce this event. For the worker, which does not know the caller."""
+    """Whether some caller could announce this event. For the worker, which does not know the caller."""
     return any(admits_image(rule.images, event.repository) and _tags_hold(rule, event) for rule in rules)
 
 
 def admits_image(patterns: Iterable[ImagePattern], repository: Repository) -> bool:
-    """Whether any caller could announce this image."""
+    """Whether some caller could announce this image."""
     return any(pattern.matches(repository, None) for pattern in patterns)
 
 
 def leaves_branches_open(rule: Rule) -> bool:
     """Whether the rule admits everybody who may push any branch, protected or not, to a repository that `who` names.
 
-    A `workflow` without a pin does not limit that: the pushed branch brings its own file. `schedule` alone does, for it
-    runs on the default branch. If the rule names one repository, a `ref` that matches all branches counts as intended.
+    A `workflow` without a pin does not keep branches out: the pushed branch brings its own file. `schedule` alone does,
+    for it runs on the default branch. If the rule names one repository, a `ref` that matches all branches counts as
+    intended.
     """
     pinned = rule.environment is not None or (rule.workflow is not None and rule.workflow.ref is not None)
     refs_open = not rule.ref or (

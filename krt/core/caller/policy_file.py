@@ -1,4 +1,4 @@
-"""Parses a policy file (TOML): bytes in, rules out, or else every problem with them at once."""
+"""Parses a policy file (TOML): the rules in its bytes, or every problem with them at once."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def parse_policy(data: bytes) -> tuple[Rule, ...]:
 def _document(data: bytes) -> dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise SettingsInvalid((f"longer than {MOST_BYTES} bytes",))
-    # tomllib takes time by the square of the parts of a dotted key: 40 minutes for a key of 1 MiB.
+    # The time of tomllib grows with the square of the parts of a dotted key: a key of 1 MiB takes 40 minutes.
     if any(line.count(b".") > _MOST_DOTS for line in data.splitlines()):
         raise SettingsInvalid((f"a line of it has more than {_MOST_DOTS} dots: write one value to a line",))
     try:
@@ -53,7 +53,7 @@ def _document(data: bytes) -> dict[str, Any]:
     except RecursionError:
         raise SettingsInvalid(("nested too deep",)) from None
     except ValueError as error:  # tomllib's own, and int() of very long numbers
-        raise SettingsInvalid((f"no TOML: {error}",)) from error
+        raise SettingsInvalid((f"not TOML: {error}",)) from error
 
 
 def _rule(number: int, table: Mapping[str, object], problems: list[str]) -> Rule | None:

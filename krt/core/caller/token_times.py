@@ -1,7 +1,7 @@
-"""Whether a token is valid at a given time, and if not, which claim is at fault and by how much.
+"""Whether a token is valid at a given time; if it is not, which claim is at fault, and by how much.
 
-Three callers share the rule: krt web refuses a token by it and does not tell the caller why; `krt check-policy`
-explains a token; `krt notify` judges its own token after krt web has refused it.
+Three commands share the rule. krt web refuses a token by it, and does not tell the job why. `krt check-policy` explains
+a token. `krt notify` judges its own token after krt web has refused it.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import cast
 
 from krt.core.caller.identity import Rejection
 
-LEEWAY_SECONDS = 10  # by which the clocks of issuer and krt may differ
+LEEWAY_SECONDS = 10  # the clocks of issuer and krt may differ by so much
 LONGEST_LIFE_SECONDS = 900  # GitHub's tokens live 300 s
 
 _NAMES = ("exp", "iat", "nbf")
@@ -18,7 +18,7 @@ _NAMES = ("exp", "iat", "nbf")
 
 @dataclass(frozen=True, slots=True)
 class TimeProblem:
-    """`sentence` is for people who have the token anyway: krt web never answers it, `krt notify` prints it."""
+    """`sentence` is for people who have the token: krt web never sends it; `krt notify` and `check-policy` print it."""
 
     reason: Rejection
     sentence: str
@@ -30,7 +30,7 @@ def problem_of(claims: Mapping[str, object], now: float) -> TimeProblem | None:
         if type(claims.get(name)) is not int:  # not isinstance(): a bool is an instance of int
             missing = claims.get(name) is None
             reason = Rejection.BAD_CLAIMS if missing else Rejection.BAD_TIMES
-            return TimeProblem(reason, f"{name} is {'missing' if missing else 'no whole number of seconds'}")
+            return TimeProblem(reason, f"{name} is {'missing' if missing else 'not a whole number of seconds'}")
     expires, issued, not_before = (cast("int", claims[name]) for name in _NAMES)
     return _life(expires, issued) or _end(expires, issued, now) or _beginning(issued, not_before, now)
 

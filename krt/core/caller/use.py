@@ -12,7 +12,7 @@ class Use:
     """SHA-256 digests in hex, so that no key in Valkey holds anything that a caller sent.
 
     `token` and `retry` are parts of the keys of two records. `retry` is None without an Idempotency-Key. `fingerprint`
-    is the records' value: a later call that finds another fingerprint is refused, because it is no retry.
+    is the records' value: a later call that finds another fingerprint is refused, because it is not a retry.
     """
 
     token: str
@@ -25,7 +25,7 @@ def use_of(identity: Identity, path: str, event: Event, idempotency_key: str | N
     fingerprint = _digest(path, to_json(event).decode())
     run = (identity.repository_id, identity.run_id, identity.run_attempt)
     retry = _digest(*run, idempotency_key) if idempotency_key is not None else None
-    # With the repository's id: an issuer may give two repositories one `jti`, and neither may get the other's event.
+    # It has the repository's id: an issuer may give two repositories one `jti`, and neither may get the other's event.
     token = _digest(identity.issuer, identity.repository_id, identity.jti)
     return Use(token=token, fingerprint=fingerprint, retry=retry)
 

@@ -1,11 +1,11 @@
-"""The callers that a rule names by id, which nobody can take over. GITHUB_ALLOWED_ORG may name an owner by name."""
+"""The callers that a rule names: by ids, which nobody can take over. Only GITHUB_ALLOWED_ORG may give a name alone."""
 
 import re
 from dataclasses import dataclass
 
 from krt.core.caller.identity import Identity
 
-_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # all that a GitHub Enterprise Server allows; github.com: less
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")  # as GitHub Enterprise Server allows; github.com allows less
 _REPOSITORY = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _ID = re.compile(r"[1-9][0-9]{0,19}")
 
@@ -14,11 +14,11 @@ _ID = re.compile(r"[1-9][0-9]{0,19}")
 class Who:
     """One repository; if `repository` is None, all repositories of the owner. GitHub never changes an id.
 
-    A name is compared only if its id is None. The name beside an id is for people.
+    A name is compared only if its id is None. If there is an id, the name is for people.
     """
 
     owner: str
-    owner_id: str | None  # None: known by name alone, which somebody else can take after a rename
+    owner_id: str | None  # None if the owner is known by name alone, which somebody else can take after a rename
     repository: str | None = None
     repository_id: str | None = None
 
@@ -45,7 +45,7 @@ def has_drifted(who: Who, identity: Identity) -> bool:
 
 
 def parse_owner(text: str) -> Who:
-    """Parses GITHUB_ALLOWED_ORG: `acme`, or `acme@65` with the immutable id. Raises ValueError with a sentence."""
+    """Parse GITHUB_ALLOWED_ORG: `acme`, or `acme@65` with the immutable id. Raises ValueError with a sentence."""
     owner, at, number = text.partition("@")
     if not _OWNER.fullmatch(owner) or (at and not _ID.fullmatch(number)):
         raise ValueError("write a GitHub organisation or user, best with its id: acme@65")
@@ -53,7 +53,7 @@ def parse_owner(text: str) -> Who:
 
 
 def parse_who(text: str) -> Who:
-    """Parses a rule's `who`: OWNER@OWNER_ID/REPO@REPO_ID or OWNER@OWNER_ID/*. Raises ValueError with a sentence."""
+    """Parse a rule's `who`: OWNER@OWNER_ID/REPO@REPO_ID or OWNER@OWNER_ID/*. Raises ValueError with a sentence."""
     owner_text, slash, repository_text = text.partition("/")
     owner, owner_id = _name_and_id(owner_text, _OWNER)
     if not slash:

@@ -78,7 +78,7 @@ def _definition(body: Mapping[str, object]) -> ObjectStatus:
 
 
 def _api_service(body: Mapping[str, object]) -> ObjectStatus:
-    """An APIService is current once it is available: before, every list of its kinds fails (kstatus: no rule)."""
+    """An APIService is current once it is available: before that, each list of its kinds fails (kstatus: no rule)."""
     available = conditions_of(body).get("Available")
     if available and available.status == "True":
         return CURRENT

@@ -1,9 +1,9 @@
 """Whether two workers mean the same cluster (docs/correctness.md, C1). Pure.
 
-A cluster outlives its certificates, authorities and addresses. The uid of its namespace `kube-system` is created and
-deleted with the cluster. If both identities have that uid, it decides alone. Otherwise uids of other objects of the
-cluster are compared, and one that is equal in both is enough. Only if no uid can be compared, address and public keys
-of the certificate authorities are compared.
+A cluster outlives its certificates, authorities and addresses. The namespace `kube-system` lives as long as the
+cluster. If both identities have the uid of this namespace, it decides alone. Otherwise the uids of other objects of the
+cluster are compared, and one that is equal in both is enough. If no uid can be compared, the addresses and the public
+keys of the certificate authorities are compared.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class Likeness(Enum):
 
     SAME = auto()
     ANOTHER = auto()
-    UNKNOWN = auto()  # nothing that outlives an address is in both identities, and the addresses differ
+    UNKNOWN = auto()  # no uid is in both identities, and the addresses or the authorities differ
 
 
 class ClusterIdentity(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -27,7 +27,7 @@ class ClusterIdentity(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `cluster`: the uid of the namespace kube-system. `parts`: uids of other objects, by a name for each kind of object.
     `server`: the API server's URL. `authorities`: the SHA-256 of the public key of each authority that may sign the
-    API server's certificate; empty if that may be any authority of the operating system's.
+    API server's certificate; empty if it may be any authority of the operating system.
     """
 
     cluster: str = ""
@@ -60,7 +60,8 @@ def compare(known: ClusterIdentity, own: ClusterIdentity) -> Likeness:
 def merge(known: ClusterIdentity, own: ClusterIdentity) -> ClusterIdentity:
     """One identity with the evidence of both, which are of the same cluster.
 
-    So a worker with other rights can later compare the evidence that it may read. `own` comes first where both differ.
+    So a worker with other rights can later compare the evidence that it may read. If both differ in something, `own`
+    counts. Of more than 64 parts the newest stay.
     """
     parts = {**{name: uid for name, uid in known.parts.items() if name not in own.parts}, **own.parts}
     newest = dict(list(parts.items())[-_MOST_PARTS:])
@@ -72,7 +73,7 @@ def _like(*, same: bool) -> Likeness:
 
 
 def _is_same_server(known: ClusterIdentity, own: ClusterIdentity) -> bool:
-    # An equal address alone is no evidence: seen from a pod, it is 10.96.0.1 in nearly every cluster.
+    # An equal address alone is not evidence: seen from a pod, it is 10.96.0.1 in nearly every cluster.
     if known.server != own.server:
         return False
     return bool(set(known.authorities) & set(own.authorities)) or not (known.authorities or own.authorities)

@@ -54,20 +54,20 @@ def number_at(body: object, *path: str) -> int | None:
 
 
 def texts_at(body: object, *path: str) -> Mapping[str, str]:
-    """The mapping of texts at the path, such as labels or the data of a Secret; empty if there is none."""
+    """The texts of the mapping at the path, such as labels or the data of a Secret; empty if there is none."""
     found = field_at(body, *path)
     pairs = found.items() if isinstance(found, Mapping) else ()
     return {name: text for name, text in pairs if isinstance(name, str) and isinstance(text, str)}
 
 
 def items_at(body: object, *path: str) -> tuple[Mapping[str, object], ...]:
-    """The objects of the list at the path; empty if there is none."""
+    """The mappings in the list at the path; empty if there is none."""
     found = field_at(body, *path)
     return tuple(item for item in found if isinstance(item, Mapping)) if isinstance(found, list | tuple) else ()
 
 
 def conditions_of(body: object) -> dict[str, Condition]:
-    """The object's conditions by type, in their order. If two have the same type, the first counts."""
+    """The first 200 conditions of the object by type, in their order. If two have the same type, the first counts."""
     found: dict[str, Condition] = {}
     for condition in _conditions(body):
         found.setdefault(condition.type, condition)

@@ -1,16 +1,17 @@
-"""The status of any object, from its own fields: a body as the API server sent it in, a state out. Pure.
+"""The status of any object, by the fields of its body as the API server sent it. Pure.
 
-Source: sigs.k8s.io/cli-utils, pkg/kstatus/status (generic.go, core.go, status.go). First come the rules for every kind:
-a deletion that has begun; a generation that the controller has not observed yet; the conditions Reconciling and
-Stalled. Then the rules of the built-in kinds (`builtin_status.py`); Deployments, StatefulSets and DaemonSets go by
-those of `rollout.py`. Last the condition Ready of any other kind that has one. An object that says nothing is current.
+Source: sigs.k8s.io/cli-utils, pkg/kstatus/status (generic.go, core.go, status.go). The rules for every kind come first:
+a deletion that has begun; a generation that the controller has not observed yet; the conditions Stalled and
+Reconciling. The rules of the built-in kinds follow (`builtin_status.py`). The condition Ready comes last, for any other
+kind that has one. An object without any of these is current. Deployments, StatefulSets and DaemonSets have
+only the rule about deletion and those of `rollout.py`.
 
 krt departs from kstatus where the wait for an object would end too early, or too late:
 
-- Stalled comes before Reconciling, wherever the two stand: a controller that has given up may try again later.
-- A Job is current once it is complete, not once it has started; a Pod or a claim that is lost has failed.
+- Stalled counts before Reconciling, in whatever order the two stand: a controller may try again after it has given up.
+- A Job is current once it is complete, not once it has started. A failed Pod and a lost claim have failed.
 - A Pod that cannot be scheduled is in progress, not failed: a node may be added for it.
-- Ready=True that was said of an older generation (meta/v1, Condition, observedGeneration) does not count.
+- Ready=True for an older generation (meta/v1, Condition, observedGeneration) does not count.
 """
 
 from collections.abc import Iterator, Mapping
@@ -77,7 +78,7 @@ def _remaining(body: Mapping[str, object]) -> Iterator[str]:
 def _workload(kind: str, body: Mapping[str, object]) -> ObjectStatus:
     """The status by the rules of `krt notify --wait`.
 
-    If only a person can replace the old pods, it is current once all its pods are available, old or new.
+    If only a person can replace the old pods, the workload is current once all its pods are available, old or new.
     """
     try:
         workload = to_workload(RESTARTABLE[kind], msgspec.convert(body, WorkloadFields))

@@ -15,7 +15,7 @@ _NO_SEGMENT = re.compile(r"[/%\x00-\x20\x7f]")  # characters that no path of the
 
 
 class ManifestInvalid(ValueError):
-    """The mapping is no object that could be applied. The message is a clause that says why and quotes no content."""
+    """krt cannot apply the mapping as an object. The message is a clause that says why and quotes no content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Manifest:
 
     @property
     def key(self) -> ObjectKey:
-        """Its key in the cluster: the version is no part of it."""
+        """The object's key in the cluster. The version is not part of the key."""
         return ObjectKey(self.group, self.kind, self.namespace, self.name)
 
     @property
@@ -46,15 +46,16 @@ class Manifest:
 def read_manifest(body: object) -> Manifest:
     """The manifest for a mapping. Raises ManifestInvalid.
 
-    Names are checked only for characters that a URL path cannot have (k8s.io/apimachinery, api/validation/path),
-    because some kinds, such as RBAC's, allow more than a DNS label. The API server checks the rest.
+    The object's own name is checked only for its length, and for characters that a URL path cannot have
+    (k8s.io/apimachinery, api/validation/path), because some kinds, such as RBAC's, allow more than a DNS label. The API
+    server checks the rest.
     """
     if not isinstance(body, Mapping):
-        raise ManifestInvalid("it is no mapping with apiVersion, kind and metadata")
+        raise ManifestInvalid("it is not a mapping with apiVersion, kind and metadata")
     group, version = _group_version(text_at(body, "apiVersion"))
     kind = text_at(body, "kind")
     if not _KIND.fullmatch(kind) or len(kind) > _MOST_LABEL:
-        raise ManifestInvalid("it has no kind" if not kind else "its kind is no name of a kind")
+        raise ManifestInvalid("it has no kind" if not kind else "its kind is not the name of a kind")
     return Manifest(group, version, kind, _namespace(body), _name(body), body)
 
 
@@ -72,7 +73,7 @@ def _group_version(api_version: str) -> tuple[str, str]:
 def _namespace(body: Mapping[str, object]) -> str:
     namespace = text_at(body, "metadata", "namespace")
     if namespace and (len(namespace) > _MOST_LABEL or not _LABEL.fullmatch(namespace)):
-        raise ManifestInvalid("its metadata.namespace is no name of a namespace")
+        raise ManifestInvalid("its metadata.namespace is not the name of a namespace")
     return namespace
 
 
@@ -83,5 +84,5 @@ def _name(body: Mapping[str, object]) -> str:
     if not name:
         raise ManifestInvalid("it has no metadata.name")
     if len(name) > _MOST_NAME or name in {".", ".."} or _NO_SEGMENT.search(name) or not name.isprintable():
-        raise ManifestInvalid("its metadata.name can stand in no path of the API server")
+        raise ManifestInvalid("its metadata.name cannot stand in a path of the API server")
     return name

@@ -7,7 +7,7 @@ from krt.core.reason import readable
 
 
 class ObjectState(StrEnum):
-    """CURRENT: the cluster is as the object says, or will not change any more. FAILED: it will not become so."""
+    """CURRENT: the cluster is as the object says, or krt has nothing to wait for. FAILED: it will not become so."""
 
     CURRENT = "Current"
     IN_PROGRESS = "InProgress"

@@ -7,7 +7,7 @@ from krt.core.kube.object_key import ObjectKey
 
 
 class Unaddressable(ValueError):
-    """No path leads to such an object: its name is no name, or its kind wants a namespace, or none."""
+    """No path leads to the object: a name cannot stand in a path, or a namespace is missing, or the kind has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class Resource:
 
 
 def _segment(name: str) -> str:
-    """A name within a path: that of a ClusterRole may hold a colon, and anything else that is no slash.
+    """A name as a segment of a path, quoted: the name of a ClusterRole may hold a colon, for example.
 
-    Some names would lead elsewhere: `..` in a namespace to the namespace itself. Kubernetes allows none of those
-    (k8s.io/apimachinery, pkg/api/validation/path/name.go), and krt nothing that cannot be printed.
+    Some names would lead elsewhere: `..` would lead to the namespace itself. Kubernetes does not allow these names
+    (k8s.io/apimachinery, pkg/api/validation/path/name.go), and krt none with characters that cannot be printed.
     """
     if name in {"", ".", ".."} or "/" in name or "%" in name or not name.isprintable():
         raise Unaddressable(f"no object has the name {name!r}")

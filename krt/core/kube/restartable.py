@@ -1,7 +1,7 @@
 """The table of the kinds that krt can restart.
 
-`rollout.py` has a rule for each on when its rollout is complete, `workload_fields.py` on which numbers of its status
-count its pods. All three tables go by the kind alone, as KRT_KINDS does. So no two of the kinds may have one name.
+For each kind `rollout.py` says when a rollout is complete, and `workload_fields.py` which numbers of the status count
+pods. All three tables go by the kind alone, as KRT_KINDS does. So no two of the kinds may have the same name.
 """
 
 from krt.core.kube.resource import Resource

@@ -1,4 +1,4 @@
-"""How far a rollout is, by the workload's own status: a workload in, a stage out. Pure.
+"""The stage of a rollout, by the workload's own status. Pure.
 
 Source: k8s.io/kubectl, pkg/polymorphichelpers/rollout_status.go. krt is stricter in three cases, in which kubectl says
 "successfully rolled out" while an old pod still runs: below a StatefulSet's partition, during minReadySeconds, and on
@@ -74,8 +74,8 @@ def stage_of(workload: Workload) -> Stage:
     counts = Counts(status.updated, status.available, rules.desired(workload))
     reason = _said(PAUSED if workload.paused else "", *status.problems, rules.awaited(workload))
     if status.observed_generation < workload.generation:
-        # The counts still describe the template before. A Deployment whose new ReplicaSet the API server refuses stays
-        # in this state, and its conditions say why.
+        # The counts still describe the previous template. A Deployment whose new ReplicaSet the API server refuses
+        # stays in this state, and its conditions say why.
         return Progressing(replace(counts, updated=0), _said(PAUSED if workload.paused else "", *status.problems))
     if status.deadline_exceeded is not None and not workload.paused:
         return Stuck(counts, _said(status.deadline_exceeded, *status.problems, status.unavailable))
@@ -90,7 +90,7 @@ def stage_of(workload: Workload) -> Stage:
 
 def has_no_pods(workload: Workload) -> bool:
     """Whether no pods are wanted, so that a rollout has nothing to do."""
-    # Before its controller has seen a new DaemonSet, its status does not say on how many nodes it is to run.
+    # Before the controller has seen a new DaemonSet, the status does not say on how many nodes it is to run.
     is_known = workload.key.kind != DAEMON_SET.kind or workload.status.observed_generation > 0
     return is_known and _RULES[workload.key.kind].desired(workload) == 0
 

@@ -7,8 +7,8 @@ from krt.core.announce.image import ImageReference, Repository, parse
 from krt.core.kube.object_key import ObjectKey
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # on the pod template, as `kubectl rollout restart` writes it
-MARK = "krt/event"  # on the workload's own metadata: up to which event its last restart by krt covers events
-CAUSE = "krt/cause"  # on the workload's own metadata: who asked for that restart, for people
+MARK = "krt/event"  # on the workload's own metadata: the newest event that the last restart for an event covers
+CAUSE = "krt/cause"  # on the workload's own metadata: the cause of the last restart by krt, for people
 OPT = (
     "krt/restart"  # on the workload's own metadata or its Namespace's: "disabled", or "enabled" if krt requires opt-in
 )
@@ -29,7 +29,7 @@ class RolloutStatus:
     """The workload's status as its controller writes it. A number that the kind does not have is 0.
 
     `problems` has a sentence for each condition that reports a problem. `unavailable` is the message of the condition
-    Available=False. That condition is normal while pods are replaced, so it is no problem by itself.
+    Available=False. This condition is normal while pods are replaced, so it is not a problem by itself.
     """
 
     observed_generation: int = 0
@@ -39,7 +39,7 @@ class RolloutStatus:
     available: int = 0
     scheduled: int = 0  # DaemonSet: how many nodes should run it
     misscheduled: int = 0  # DaemonSet: how many nodes run it and should not
-    deadline_exceeded: str | None = None  # Deployment: the message of Progressing=False
+    deadline_exceeded: str | None = None  # Deployment: the message of the condition ProgressDeadlineExceeded
     problems: tuple[str, ...] = ()
     unavailable: str = ""
 

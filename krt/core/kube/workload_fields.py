@@ -1,4 +1,4 @@
-"""The few JSON fields of a workload that krt reads, and the `Workload` that is made of them. Pure.
+"""The few JSON fields of a workload that krt reads, and the `Workload` that krt makes from them. Pure.
 
 Only declared fields are decoded. So krt never keeps the last applied configuration, the environment of containers, or
 more than three fields of each entry in managedFields.
@@ -195,9 +195,9 @@ def _is_problem(condition: _Condition) -> bool:
 
 
 def _last_manager(metadata: _Metadata) -> tuple[str, str]:
-    """The field manager that wrote last, and when, if it wrote later than krt. The name is "" if krt cannot be sure.
+    """The field manager that wrote last, and the time, if that is later than krt's last write; otherwise twice "".
 
-    The controllers of workloads do not count.
+    The name is "" if krt cannot be sure who it was. The controllers of workloads do not count.
     """
     # The last entry alone is not enough: removing a field leaves no trace in managedFields, so krt would blame a
     # bystander. Only writers newer than krt count. Timestamps have whole seconds, so a writer in krt's own second does

@@ -1,10 +1,10 @@
-"""The action on an object of a report, and the change that the action makes. How far it has come is its state."""
+"""The action on an object of a report, and the change that the action makes. The object's state says how far it is."""
 
 from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What krt does to the object. An event only restarts workloads; a delivery applies and deletes objects, too."""
+    """The action of krt on the object. Events only restart workloads; a delivery applies and deletes objects, too."""
 
     RESTART = "restart"
     APPLY = "apply"
@@ -12,7 +12,7 @@ class Action(StrEnum):
 
 
 class ObjectChange(StrEnum):
-    """What an apply or a delete has changed, or would change in a dry-run. The first three are kubectl's words."""
+    """The change by an apply or a delete, in a dry-run the one that it would make. The words are kubectl's."""
 
     CREATED = "created"
     CONFIGURED = "configured"

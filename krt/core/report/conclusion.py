@@ -1,10 +1,10 @@
-"""The state of an event, concluded from the reports of all groups of workers that the event waits for. Pure."""
+"""The state of an event, concluded from the states of all groups of workers that the event waits for. Pure."""
 
 from krt.core.report.presence import Seen, cluster_of, left_before, waited_for
 from krt.core.report.report import FINAL, EventState, GroupState, Report
 from krt.core.report.target import ROLLING, SUCCESS, TargetState
 
-_EVENT_AGE_SECONDS = 3600.0  # KRT_MAX_EVENT_AGE of a group that never said its own
+_EVENT_AGE_SECONDS = 3600.0  # KRT_MAX_EVENT_AGE of a group that has not written its own
 
 
 def state_of(report: Report, seen: Seen) -> EventState:
@@ -18,7 +18,7 @@ def counted(report: Report, seen: Seen) -> frozenset[str]:
 
 
 def left(report: Report, seen: Seen) -> frozenset[str]:
-    """The groups that the document shows as left: their workers were stopped, and until one is back nothing happens.
+    """The groups that the document shows as left: their workers were stopped, and nothing happens until one is back.
 
     A group is not shown if the event waits for another group of the same cluster: then only the scope has changed.
     """
@@ -38,10 +38,10 @@ def is_absent(report: Report, seen: Seen, group: str) -> bool:
 
 
 def is_over_for(report: Report, seen: Seen, group: str) -> bool:
-    """Whether the event has ended for a group that was created after it, and need not act on it (C2).
+    """Whether the event has ended for a group that was created after the event, so that the group need not act (C2).
 
-    If the group has already begun the event, its own state decides. If no worker ever took the event up, the event has
-    ended only if krt web has told a job so.
+    If the group has already begun the event, the group's own state decides. If no worker ever took the event up, the
+    event has ended only if krt web has told a job so.
     """
     if own := report.groups.get(group):
         return own.final

@@ -1,4 +1,4 @@
-"""Makes the document of a report, which the job, the log and the live page show alike. Pure."""
+"""Makes the document of a report: the job and the live page show the report by it. Pure."""
 
 import json
 from collections import Counter
@@ -22,7 +22,7 @@ K = TypeVar("K", bound=tuple[Any, ...])
 
 
 def document(report: Report, seen: Seen) -> Document:
-    """The document of `report`, at the time and with the groups that `seen` gives."""
+    """The document of `report`. `seen` gives the time and the groups of workers."""
     event, state, waited = report.event, state_of(report, seen), counted(report, seen)
     chosen = _chosen(report, waited)
     listed = most_urgent(chosen)
@@ -46,7 +46,10 @@ def _origin(event: Mapping[str, str]) -> DocumentOrigin:
 
 
 def _chosen(report: Report, waited: frozenset[str]) -> dict[_Place, Target]:
-    """One target for each workload of each cluster. If two groups report it: the waited-for one's, the most urgent."""
+    """One target for each workload of each cluster.
+
+    If two groups report the workload, the target of a group that the event waits for counts, then the more urgent one.
+    """
     found: dict[_Place, tuple[tuple[bool, int], Target]] = {}
     for (group, key), target in report.targets.items():
         place, rank = (cluster_of(group), key), (group not in waited, URGENCY[target.state])
@@ -109,9 +112,9 @@ def _tags(text: str) -> tuple[str, ...]:
 
 
 def rfc3339(seconds: float) -> str:
-    """The time, in seconds since the epoch, as the document has it; "" if it is no date."""
+    """The time, given in seconds since the epoch, in RFC 3339 with milliseconds; "" if it is not a date."""
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # an id that somebody wrote by hand may be no date
+    except (ValueError, OverflowError, OSError):  # an id that somebody wrote by hand may not be a date
         return ""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,16 +11,16 @@ from hashlib import sha256
 
 import msgspec
 
-ABSENT_SECONDS = 60.0  # twice the 30 s at which a worker writes that it is alive
+ABSENT_SECONDS = 60.0  # twice the interval of 30 s in which a worker writes that it is alive
 DAY_SECONDS = 24 * 3600.0
 
 _SIGHTING = re.compile(r"([0-9]{1,11}) ([0-9]{1,11}) ([0-9]{1,11}) (\{.*\})")
 
 
 class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The scope and settings of a group of workers. If `namespaces` is empty, the group sees all of them.
+    """The scope and settings of a group of workers. If `namespaces` is empty, the group sees all namespaces.
 
-    `left`: the group's last worker was stopped in an orderly way, and no worker has come back since.
+    `left` is true if the group's last worker was stopped in an orderly way, and no worker has come back since.
     """
 
     namespaces: tuple[str, ...] = ()
@@ -60,18 +60,18 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """When each group was alive, without those that `krt cluster forget` deleted; and Valkey's time now."""
+    """When each group was alive, and Valkey's time `now`. Groups that `krt cluster forget` deleted are not in it."""
 
     groups: Mapping[str, Sighting]
     now: float
 
     def is_silent(self, group: str) -> bool:
-        """Whether the group was not alive in the last ABSENT_SECONDS, so that at present it does nothing."""
+        """Whether the group is not known to have been alive in the last ABSENT_SECONDS: it does nothing at present."""
         sighting = self.groups.get(group)
         return sighting is None or self.now - sighting.last > ABSENT_SECONDS
 
     def has_left(self, group: str) -> bool:
-        """Whether the group's last worker was stopped, and after a minute none is back (a rolling update is faster)."""
+        """Whether the group's last worker was stopped, and none is back after a minute (a rolling update is faster)."""
         return self.is_silent(group) and group in self.groups and self.groups[group].presence.left
 
     def and_now(self, group: str, presence: Presence) -> "Seen":
@@ -87,8 +87,8 @@ class Seen:
 def group_name(cluster: str, presence: Presence) -> str:
     """The name of the consumer group for the workers of a cluster that have the scope of `presence`.
 
-    Workers of another scope need another group: Valkey gives each entry to one worker of a group, so that in a shared
-    one the workloads of the other scope would not be restarted.
+    Workers of another scope need another group. Valkey gives each entry to one worker of a group: in a shared group,
+    the workloads that this worker does not see would not be restarted.
     """
     scope = [sorted(presence.namespaces), sorted(presence.kinds), presence.require_opt_in]
     return f"{cluster}:{sha256(repr(scope).encode()).hexdigest()[:8]}"
@@ -112,11 +112,11 @@ def parse_sighting(text: str) -> Sighting | None:
 def waited_for(
     accepted_at: float, seen: Seen, reported: Collection[str], is_finished: Callable[[str], bool]
 ) -> frozenset[str]:
-    """The groups that an event waits for, which was accepted at `accepted_at` and begun by the groups `reported`.
+    """The groups that an event waits for. It was accepted at `accepted_at`; the groups `reported` have begun it.
 
-    These are the groups that were alive in the day before the event and had not left; if there is none, `reported`.
-    A silent group that has not finished is replaced by the living groups of its cluster that may see the same
-    workloads: a changed KRT_NAMESPACES looks like this. A group that had left counts again once it is back.
+    The event waits for the groups that were alive in the day before it and had not left; if there is none, for
+    `reported`. A silent group that has not finished is replaced by the living groups of its cluster that may see the
+    same workloads: a changed KRT_NAMESPACES looks like this. A group that had left counts again once it is back.
     """
     left = left_before(accepted_at, seen)
     alive = [name for name in _alive_before(accepted_at, seen) if name not in left]

@@ -1,10 +1,11 @@
 """The document of a report: krt web sends it, the page shows it, and `krt notify` reads it. Pure.
 
-A delivery's report is such a document, too (`krt.core.delivery.delivery_report`). It has no image, tags and origin.
+A delivery's report is such a document, too (`krt.core.delivery.delivery_report`). It has no image, no tags and no
+origin.
 
 A reader may meet the document of an older or newer krt web. So most fields have a default, and a state may be a word
-that the reader does not know. `final` beside a state says whether the state can still change; if it is missing, the
-states known here decide. A field that is UNSET is left out of the JSON.
+that the reader does not know. The field `final` says whether the state is final; if the field is missing, the states
+known here decide. A field that is UNSET is left out of the JSON.
 """
 
 import msgspec
@@ -20,7 +21,7 @@ ABSENT, LEFT = "absent", "left"  # states of a cluster in addition to those of G
 
 
 class ListedTarget(msgspec.Struct, frozen=True):
-    """One object, and what krt does to it.
+    """One object, and the action of krt on it.
 
     `action` is one of Action, `change` one of ObjectChange: each may be a word that the reader does not know. Events
     have no `change`, and no `group`, because all their objects are workloads. `updated`, `available` and `desired` are
@@ -55,7 +56,7 @@ class ListedTarget(msgspec.Struct, frozen=True):
 
 
 def list_target(cluster: str, key: ObjectKey, target: Target) -> ListedTarget:
-    """The workload `key` as the document of an event lists it."""
+    """The target of the object `key` as the document of an event lists it."""
     return ListedTarget(
         cluster,
         kind=key.kind,
@@ -73,7 +74,10 @@ def list_target(cluster: str, key: ObjectKey, target: Target) -> ListedTarget:
 
 
 class ListedCluster(msgspec.Struct, frozen=True):
-    """One cluster. `more` counts its workloads that the document does not list; `seen_at` is an RFC 3339 time."""
+    """One cluster. `more` is the number of its workloads that the document does not list.
+
+    `seen_at` is the RFC 3339 time at which its workers last said that they are alive.
+    """
 
     name: str = ""
     state: str = ""
@@ -84,7 +88,7 @@ class ListedCluster(msgspec.Struct, frozen=True):
 
     @property
     def is_absent(self) -> bool:
-        """Whether the event waits for the cluster's workers, and they are silent."""
+        """Whether the event waits for the cluster's workers, and the workers are silent."""
         return self.state == ABSENT
 
     @property
@@ -128,6 +132,6 @@ class Document(msgspec.Struct, frozen=True):
         return self.state in FINAL if self.final is None else self.final
 
     def without_sightings(self) -> "Document":
-        """A copy without the `seen_at` of living clusters, which changes all the time: to compare two documents."""
+        """A copy without the `seen_at` of living clusters. To compare two documents: `seen_at` changes all the time."""
         clusters = (each if each.is_absent or each.has_left else replace(each, seen_at=UNSET) for each in self.clusters)
         return replace(self, clusters=tuple(clusters))

@@ -17,7 +17,7 @@ from krt.core.report.target import Target, TargetState
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-_UNREADABLE = "what is stored of it cannot be read"
+_UNREADABLE = "its record in Valkey cannot be read"
 ODD_TARGET = Target(TargetState.WAITING, reason=_UNREADABLE)
 ODD_GROUP = Group(GroupState.WAITING, reason=_UNREADABLE)
 
@@ -66,7 +66,7 @@ def parse_target(text: str) -> Target:
 def to_json(said: Group | Target) -> str:
     """The text that is stored for a group or a target.
 
-    It contains `final` if that is true, because the scripts of an older krt do not know all states.
+    It contains `final` if the state is final, because the scripts of an older krt do not know all states.
     """
     fields = msgspec.to_builtins(said)
     return msgspec.json.encode({**fields, "final": True} if said.final else fields).decode()

@@ -1,12 +1,12 @@
 """The target: one object of a report, the states that it can be in, and all rules that depend on the state. Pure.
 
 A matched workload goes from `waiting` through `progressing` to `ready`, `failed` or `skipped`. In a dry-run its only
-state is `would_restart`. Of the final states only `skipped` can be followed by another: the workload may come to match
+state is `would_restart`. Only one final state can be followed by another: `skipped`, if the workload comes to match
 after all.
 
-The objects of a delivery have the same states. What krt does to them is not their state but their action (`action.py`),
-so a dry-run has one state for all actions: `planned`. Events keep `would_restart`: a krt web that is older than its
-worker would take the report of an event with another state for one that never ends.
+The objects of a delivery have the same states. The action of krt on them is not a state (`action.py` has the actions),
+so a dry-run has one state for all actions: `planned`. Events keep `would_restart`: a krt web that is older than the
+worker does not know `planned`, and would take the event for one that never ends.
 
 All rules about states are in TABLE. The scripts in Valkey, the conclusion about the event, the order of listing and
 the document that a job reads are derived from it. For events, two modules choose the state: krt.worker.record when a
@@ -19,7 +19,7 @@ from enum import StrEnum
 
 import msgspec
 
-LAST = 2**53  # above every resource version: no late report of an older version of the object replaces a final state
+LAST = 2**53  # a version above every resource version: no late report by an older version replaces such a target
 
 
 class TargetState(StrEnum):
@@ -42,7 +42,7 @@ _NONE: frozenset[TargetState] = frozenset()
 class StateRule:
     """The rules of one state.
 
-    `final`: the state does not change any more. `may_become`: the states that may replace it. `is_rolling`: an
+    `final`: krt waits for no other state. `may_become`: the states that may replace this one. `is_rolling`: an
     unfinished event with a workload in this state is `rolling`. `is_success`: the action has succeeded (or, in a
     dry-run, would be taken). `is_folded`: if a report has too many workloads, those in this state are only counted.
     """
@@ -72,11 +72,11 @@ FINAL_TARGETS: frozenset[str] = frozenset(state for state, rule in TABLE.items()
 
 
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One workload of a report. `updated`, `available` and `desired` are numbers of pods; `seconds` since the restart.
+    """One object of a report. `updated`, `available` and `desired` are numbers of pods; `seconds` is since the action.
 
-    `version` is the object's resource version: of two targets with the same `uid` the higher one is newer. A final
-    state stays, whatever its version. If others have restarted or created the workload (docs/correctness.md, C2),
-    `served_since` is the RFC 3339 time since when that rollout is followed; otherwise "".
+    `version` is the object's resource version: of two targets with the same `uid`, the one with the higher version is
+    newer. A final state stays, whatever its version. If others have restarted or created the workload
+    (docs/correctness.md, C2), krt has followed that rollout since `served_since`, an RFC 3339 time; otherwise it is "".
     """
 
     state: TargetState

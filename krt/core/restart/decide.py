@@ -45,8 +45,8 @@ def decide(
 ) -> Decision:
     """The decision for `event`, which `workload` matches. `now` is an aware datetime in UTC.
 
-    `interval_seconds` is the least time between two restarts of a workload. Pass the workload's `restarted_at` as
-    `waited_out` once the seconds of a RestartLater for it are over: the same `restarted_at` then delays nothing again.
+    `interval_seconds` is the least time between two restarts of a workload. Once the seconds of a RestartLater are
+    over, pass the workload's `restarted_at` as `waited_out`: the same `restarted_at` then delays the restart no more.
     So a `restarted_at` in the future, from a clock that is ahead, delays a restart once and never prevents it.
     """
     mark = valid_mark(workload, position, now)
@@ -57,11 +57,11 @@ def decide(
 
 
 def is_anew(workload: Workload, event: EventId, *, age_seconds: float) -> bool:
-    """Whether somebody other than krt has created or restarted the workload since the event (docs/correctness.md, C2).
+    """Whether anybody but a worker has created or restarted the workload since the event (docs/correctness.md, C2).
 
-    `age_seconds` is the event's age. The times compared come from several clocks: if they leave a doubt, as a time in
+    `age_seconds` is the event's age. The compared times come from several clocks: if they leave a doubt, as a time in
     the future does, the answer is no. A restart counts only if the API server's clock, too, shows a write since the
-    event. A restart by krt never counts here, because its mark says which events it covers.
+    event. A restart by a worker never counts here, because its mark says which events it covers.
     """
     mark = parse_mark(workload.mark)
     is_own = mark is not None and mark.restarted_at == workload.restarted_at

@@ -1,6 +1,6 @@
-"""What an event would do in a cluster, for `krt explain`: a finding for each workload that runs its image. Pure.
+"""The effect that an event would have in a cluster, for `krt explain`: a finding for each workload it concerns. Pure.
 
-A workload with an image of the same last name from another registry or path is reported, too, as a near miss.
+A workload is also reported, as a near miss, if its image has the same last path component in another registry or path.
 """
 
 from collections.abc import Iterable
@@ -21,15 +21,15 @@ class Expectation(StrEnum):
 
     YES = "yes"
     NO = "no"
-    NEARLY = "nearly"  # no, but it runs an image of the same last name from another registry or path
+    NEARLY = "nearly"  # no, but its image has the same last path component, in another registry or path
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """The settings of the worker in question. If `namespaces` is empty, it sees all of them.
+    """The settings of the worker in question. If `namespaces` is empty, it sees all namespaces.
 
-    If both `policy` and `images` are None, the worker's policy is not known, and nothing is refused by it. (A worker
-    does not start without either.)
+    If both `policy` and `images` are None, the worker's policy is not known, so no event is refused here. (A worker
+    that has neither does not start.)
     """
 
     namespaces: tuple[str, ...]
@@ -50,7 +50,7 @@ class WorkerView:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One workload: whether it would be restarted, the images that concern the event, and all reasons and warnings."""
+    """One workload: whether it would be restarted, its images that concern the event, all reasons and warnings."""
 
     workload: Workload
     answer: Expectation
@@ -59,7 +59,7 @@ class Finding:
 
     @property
     def is_failing(self) -> bool:
-        """Whether it would be restarted, and its rollout would fail unless somebody intervenes."""
+        """Whether the workload would be restarted, and its rollout would fail unless somebody intervenes."""
         return self.answer is Expectation.YES and not FAILING.isdisjoint(self.why)
 
 
@@ -100,7 +100,7 @@ def _near_miss(event: Event, workload: Workload) -> Finding | None:
     if not near:
         return None
     unreadable = any(container.reference is None for container in near)
-    why = "no image reference: its pods get InvalidImageName" if unreadable else "another registry or path"
+    why = "not an image reference: its pods get InvalidImageName" if unreadable else "another registry or path"
     return Finding(workload, Expectation.NEARLY, tuple(container.image for container in near), (why,))
 
 

@@ -1,4 +1,4 @@
-"""The reason for restarting workloads, independent of its kind: an announced image today, a changed Secret later."""
+"""The reason for which a worker restarts workloads. At present it is always an announced image."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from krt.core.restart.matching import Verdict, judge
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """`judge` gives the verdict on a workload as it was just read; None if the workload is not concerned.
+    """The reason for a restart. `judge` gives the verdict on a workload as just read; None if it is not concerned.
 
     `cause` is for people: it goes into the annotation `krt/cause` and into the Kubernetes Event.
     """

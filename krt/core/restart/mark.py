@@ -1,6 +1,7 @@
 """The mark: the annotation `krt/event`, by which a workload itself shows for which events krt has restarted it.
 
-Each restart by krt writes one, in the same patch as `restartedAt`. So no worker has to remember what another one did.
+Each restart for an event writes a mark, in the same patch as `restartedAt`. So no worker has to remember the restarts
+of another.
 """
 
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class JournalPosition:
 
 
 def valid_mark(workload: Workload, position: JournalPosition, now: datetime) -> Mark | None:
-    """The workload's mark, if it is of this journal, not from the journal's future, and its restart is in force."""
+    """The workload's mark, if it is of this journal and not from its future, and the restart is in force; else None."""
     mark = parse_mark(workload.mark)
     if mark is None or mark.journal != position.name or mark.covers > position.newest:
         return None
@@ -68,14 +69,14 @@ def is_in_force(made_at: str, workload: Workload, now: datetime) -> bool:
 def next_restart(workload: Workload, now: datetime) -> str:
     """The `restartedAt` for a restart at `now`: later than the template's present one, whatever clock wrote that.
 
-    If somebody reverts the template afterwards, an earlier time comes back, by which `undone_mark` sees it.
+    If somebody reverts the template afterwards, an earlier time comes back: so `undone_mark` notices the revert.
     """
     in_force = parse_time(workload.restarted_at)
     return format_time(max(now, in_force + _LATER) if in_force else now)
 
 
 def seconds_since_restart(workload: Workload, now: datetime) -> float:
-    """How long ago the mark's restart was made; 0 if the workload has no mark.
+    """How many seconds ago the mark's restart was made; 0 if the workload has no mark.
 
     If the mark's time is in the future, `next_restart` moved it there. Then the seconds are counted from the newest
     event that the mark covers.

@@ -76,14 +76,17 @@ def judge(event: Event, workload: Workload, *, require_opt_in: bool) -> Verdict 
 
 
 def going(workload: Workload) -> SkipReason | None:
-    """The reason to expect nothing more of the workload, whose deletion (or its Namespace's) has begun; None if not."""
+    """The reason in GOING, if the deletion of the workload or of its Namespace has begun; otherwise None."""
     if workload.deleted_at:
         return SkipReason.BEING_DELETED
     return SkipReason.NAMESPACE_BEING_DELETED if workload.namespace_deleted_at else None
 
 
 def _opted_out(workload: Workload, *, require_opt_in: bool) -> SkipReason | None:
-    """`disabled` on the workload or its Namespace wins. `enabled` on the Namespace is the default of its workloads."""
+    """The reason if krt/restart forbids the restart. `disabled` on workload or Namespace wins.
+
+    `enabled` on the Namespace is the default of its workloads.
+    """
     if workload.opt == "disabled":
         return SkipReason.OPTED_OUT
     if workload.namespace_opt == "disabled":

@@ -23,8 +23,8 @@ class Restarted:
 class Covered:
     """The workload was restarted after the event was accepted. That restart covers every event up to `by`.
 
-    If not krt restarted the workload but others did, or created it (docs/correctness.md, C2), `served_since` is the
-    RFC 3339 time from which its rollout is followed; otherwise "".
+    If others than krt restarted or created the workload (docs/correctness.md, C2), krt follows the rollout from
+    `served_since` on, an RFC 3339 time; otherwise it is "".
     """
 
     label: ClassVar = "covered"
@@ -51,7 +51,7 @@ class Unmatched:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The workload was not restarted, and will not be for this event."""
+    """The workload was not restarted for this event, and will not be."""
 
     label: ClassVar = "failed"
     reason: str

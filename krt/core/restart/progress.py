@@ -26,7 +26,7 @@ from krt.core.restart.times import is_after, parse_time
 DELETED = "it was deleted"
 GONE = "deleted and recreated without the restart"
 TAKEN_BACK = "the restart was taken back"
-NOT_MADE = "not restarted, and nobody is about to"
+NOT_MADE = "not restarted, and no worker is about to restart it"
 
 
 def covers(workload: Workload, position: JournalPosition, now: datetime) -> EventId | None:
@@ -53,7 +53,7 @@ def serves(workload: Workload, standings: Mapping[EventId, Standing]) -> tuple[E
 def say(workload: Workload, *, now: datetime, deadline_seconds: float, served_since: str = "") -> Target:
     """The state of the rollout that the restart in force began.
 
-    Without `served_since` that is krt's restart; otherwise the one by others, which is followed since that time.
+    Without `served_since` that is krt's restart; otherwise it is one by others, which krt has followed since that time.
     """
     seconds = _seconds_since(served_since, now) if served_since else seconds_since_restart(workload, now)
     target = _say(workload, seconds, deadline_seconds)
@@ -84,9 +84,10 @@ def say_end(
     now: datetime,
     is_recreated: bool = False,
 ) -> Mapping[EventId, Target]:
-    """The final states for events that no restart in force covers; none while a worker still works on one of them.
+    """The final states for events that no restart in force covers.
 
-    `workload` is None if it no longer exists; `is_recreated` if another object has its name by now.
+    There are none while a worker still works on one of the events, or while a report shows this version of the workload
+    or a newer one. `workload` is None if it no longer exists; `is_recreated` is true if another object has its name.
     """
     if not all(standing.settled for standing in standings.values()):
         return {}  # the worker that still has an unsettled event may restart the workload, for all of these events
@@ -106,7 +107,10 @@ def is_behind(workload: Workload, standings: Mapping[EventId, Standing]) -> bool
 def say_unheard(
     standings: Mapping[EventId, Standing], *, now: datetime, deadline_seconds: float
 ) -> Mapping[EventId, Target]:
-    """The final states for events older than the deadline. Call it if the workload was not seen for as long."""
+    """The final states for the events that are older than the deadline; none while a worker works on one of them.
+
+    Call it if nothing was heard of the workload for the time of the deadline.
+    """
     late = {event: each for event, each in standings.items() if _age_seconds(event, now) > deadline_seconds}
     if not all(standing.settled for standing in late.values()):
         return {}

@@ -18,7 +18,7 @@ CLOCKS_SECONDS = 10.0  # synchronised clocks differ by less
 def parse_time(text: str | None) -> datetime | None:
     """The RFC 3339 time in UTC, cut to microseconds; None if `text` is None or anything else.
 
-    A time in the year 9999 counts as none, because no datetime could be later by `next_restart`.
+    A time in the year 9999 counts as none, because `next_restart` could not make a later datetime.
     """
     if not text or not _TIME.fullmatch(text):
         return None

@@ -114,14 +114,14 @@ def test_two_that_differ_are_refused_with_both_files() -> None:
         (
             tree(README_md=b"Our shop\n"),
             (
-                "manifests/README.md, the document at line 1: it is no mapping with apiVersion, kind and metadata "
+                "manifests/README.md, the document at line 1: it is not a mapping with apiVersion, kind and metadata "
                 "(json: cannot unmarshal string into Go value)"
             ),
         ),
         (
             tree(a_yaml=WEB + b"---\n- 1\n"),
             (
-                "manifests/a.yaml, the document at line 5: it is no mapping with apiVersion, kind and metadata "
+                "manifests/a.yaml, the document at line 5: it is not a mapping with apiVersion, kind and metadata "
                 "(json: cannot unmarshal array into Go value)"
             ),
         ),
