@@ -153,7 +153,7 @@ def _files(path: Path) -> list[Path]:
         return [path]
     found = [name for name in names if name.exists()]
     if not found:
-        raise Unusable("none of these files is there")
+        raise Unusable("none of these files exists")
     return found
 
 

@@ -49,7 +49,7 @@ class Plugin:
 
 
 def write_plugin(directory: Path) -> Plugin:
-    """A plugin that fails until it is told what to give."""
+    """A plugin that fails until a test has set its answer."""
     assert sys.platform != "win32", "it is a shell script"
     directory.mkdir()
     program = directory / "plugin"

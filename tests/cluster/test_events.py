@@ -1,4 +1,4 @@
-"""Kubernetes Events are told of restarts, and hold none up."""
+"""krt writes Kubernetes Events for restarts, and no restart waits for one."""
 
 import json
 from datetime import UTC, datetime

@@ -76,8 +76,8 @@ def folder(tmp_path, monkeypatch) -> Path:
 
 
 def written(folder: Path, entry: dict[str, Any], **cluster: Any) -> Path:
-    told = {"apiVersion": V1, "interactiveMode": "Never", "installHint": "brew install it", **entry}
-    plugin = json.loads(json.dumps(told).replace("{}", str(folder)))
+    given = {"apiVersion": V1, "interactiveMode": "Never", "installHint": "brew install it", **entry}
+    plugin = json.loads(json.dumps(given).replace("{}", str(folder)))
     return write_kubeconfig(folder / "conf", {"server": URL, **cluster}, {"exec": plugin})
 
 
@@ -145,7 +145,7 @@ async def test_kubectl_finds_the_same(folder, monkeypatch, name):
     assert heard(folder) == its
 
 
-TOLD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+RECEIVED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "no cluster": ({}, {}),
     "the cluster": ({"provideClusterInfo": True}, {}),
     "its name and its bytes": ({"provideClusterInfo": True}, {"tls-server-name": "a", "disable-compression": True}),
@@ -166,22 +166,22 @@ TOLD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @kubectl_is_built
-@pytest.mark.parametrize("name", TOLD)
-async def test_kubectl_tells_the_plugin_the_same(folder, monkeypatch, name):
+@pytest.mark.parametrize("name", RECEIVED)
+async def test_kubectl_gives_the_plugin_the_same(folder, monkeypatch, name):
     """Variables, and the cluster if it asks for it."""
-    entry, cluster = TOLD[name]
+    entry, cluster = RECEIVED[name]
     trustme.CA().cert_pem.write_to_path(folder / "conf" / "ca.pem")
     kubeconfig = written(folder, {"command": "./beside", **entry}, **cluster)
     await run_by_kubectl(kubeconfig, RUNS, folder)
-    its = told(folder)
+    its = received_by_plugin(folder)
     for variable in os.environ.keys() - {"PATH", "HOME"}:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("PATH", RUNS)
     assert await run_by_krt(kubeconfig) == ""
-    assert told(folder) == its
+    assert received_by_plugin(folder) == its
 
 
-def told(folder: Path) -> tuple[str, object]:
+def received_by_plugin(folder: Path) -> tuple[str, object]:
     info, variables = folder / "heard.info", folder / "heard.env"
     found = variables.read_text(), json.loads(info.read_text())
     info.unlink()

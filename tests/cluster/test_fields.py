@@ -156,7 +156,7 @@ IMPERSONATED = [
 
 
 @pytest.mark.parametrize(("fields", "headers"), IMPERSONATED)
-async def test_krt_asks_as_whom_it_is_told(tmp_path, fields, headers):
+async def test_krt_asks_as_the_user_that_the_kubeconfig_names(tmp_path, fields, headers):
     assert await headers_of(tmp_path, {"token": "t", **fields}) == (("Authorization", "Bearer t"), *headers)
     basic = await headers_of(tmp_path, {"username": "u", "password": "p", **fields})
     assert basic == (("Authorization", "Basic dTpw"), *headers)
@@ -238,7 +238,7 @@ def test_of_several_files_the_one_at_fault_is_named(tmp_path):
     assert f"{tmp_path / 'bad'}: it is not YAML" in problem_of(merged(good, tmp_path / "bad"))
     part(tmp_path / "twice", users=[{"name": "u"}, {"name": "u"}])
     assert "two of its users have the name 'u'" in problem_of(tmp_path / "twice")
-    assert "none of these files is there" in problem_of(merged(tmp_path / "x", tmp_path / "y"))
+    assert "none of these files exists" in problem_of(merged(tmp_path / "x", tmp_path / "y"))
 
 
 def test_a_file_with_a_colon_in_its_name_is_one_file(tmp_path):
@@ -253,8 +253,8 @@ def plugin(tmp_path, script, **fields):
     program = tmp_path / "plugin"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o700)
-    told = {"apiVersion": V1, "command": "./plugin", "installHint": "brew install it", **fields}
-    return {"exec": {name: value for name, value in told.items() if value is not None}}
+    entry = {"apiVersion": V1, "command": "./plugin", "installHint": "brew install it", **fields}
+    return {"exec": {name: value for name, value in entry.items() if value is not None}}
 
 
 def printing(**status):
@@ -333,7 +333,7 @@ async def test_what_a_plugin_leaves_behind_does_not_hold_its_token_up(tmp_path):
         assert await headers_of(tmp_path, user) == (("Authorization", "Bearer t"),)
 
 
-async def test_a_plugin_is_told_what_kubectl_tells_it(tmp_path):
+async def test_a_plugin_gets_the_information_that_kubectl_gives_it(tmp_path):
     user = plugin(
         tmp_path,
         f'printf "%s %s" "$1" "$OWN" > {tmp_path}/heard; printf "%s" "$KUBERNETES_EXEC_INFO" > {tmp_path}/info; '

@@ -76,10 +76,10 @@ def test_the_servers_own_words_stay_but_for_what_it_repeats(said: str, left: str
 
 def test_every_part_of_an_account_is_covered() -> None:
     causes = (Cause("", "it is correct horse", "data[a]"), Cause("", 'Invalid value: "x": no', "data[b]"))
-    told = MASK.status(Status("no correct horse", "Invalid", 422, StatusDetails("bundle", "Secret", causes)))
-    assert told.message == "no ***"
-    assert told.causes == (Cause("", "it is ***", "data[a]"), Cause("", "Invalid value: ***: no", "data[b]"))
-    assert (told.reason, told.code) == ("Invalid", 422)
+    masked = MASK.status(Status("no correct horse", "Invalid", 422, StatusDetails("bundle", "Secret", causes)))
+    assert masked.message == "no ***"
+    assert masked.causes == (Cause("", "it is ***", "data[a]"), Cause("", "Invalid value: ***: no", "data[b]"))
+    assert (masked.reason, masked.code) == ("Invalid", 422)
     assert MASK.status(Status("no correct horse")) == Status("no ***")
 
 

@@ -45,7 +45,7 @@ def opts(cluster: Cluster) -> dict[str, str | None]:
     return {each.key.namespace: each.namespace_opt for each in cluster.running(complete(SHOP))}
 
 
-async def test_its_workloads_are_told_so(shop: StandIn) -> None:
+async def test_the_workloads_of_an_opted_out_namespace_show_it(shop: StandIn) -> None:
     annotate(shop, "disabled")
     async with opened(shop) as cluster:
         await cluster.wait_listed()
@@ -53,19 +53,19 @@ async def test_its_workloads_are_told_so(shop: StandIn) -> None:
         assert (await cluster.read(WEB)).namespace_opt == "disabled"
 
 
-async def test_a_change_counts_at_once_and_is_told_as_one_of_the_workloads(shop: StandIn) -> None:
+async def test_a_change_counts_at_once_and_is_a_change_of_the_workloads(shop: StandIn) -> None:
     async with opened(shop) as cluster:
         await cluster.wait_listed()
-        told: list[str | None] = []
-        cluster.listen(lambda _, after: told.append(after and after.namespace_opt))
+        seen: list[str | None] = []
+        cluster.listen(lambda _, after: seen.append(after and after.namespace_opt))
         annotate(shop, "disabled")
         await until_on_wall_clock(lambda: opts(cluster)["shop"] == "disabled")
         annotate(shop, None)
         await until_on_wall_clock(lambda: opts(cluster)["shop"] is None)
-        assert told == ["disabled", None]
+        assert seen == ["disabled", None]
 
 
-async def test_a_workload_that_is_made_later_is_told_too(shop: StandIn) -> None:
+async def test_a_workload_that_is_made_later_shows_it_too(shop: StandIn) -> None:
     annotate(shop, "disabled")
     async with opened(shop) as cluster:
         await cluster.wait_listed()
@@ -104,7 +104,7 @@ def delete(stand_in: StandIn) -> None:
 
 
 @pytest.mark.parametrize("opt", [None, "enabled", "disabled"])
-async def test_that_it_is_being_deleted_is_told_of_its_workloads_at_once_and_of_no_others(
+async def test_the_workloads_of_a_namespace_that_is_being_deleted_show_it_at_once_and_no_others(
     shop: StandIn, opt: str | None
 ) -> None:
     """Seen to fail with its deletionTimestamp not read."""

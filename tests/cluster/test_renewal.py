@@ -61,7 +61,7 @@ def port_of(stand_in):
     return int(stand_in.url.rpartition(":")[2])
 
 
-def told(tmp_path, port):
+def kubeconfig_for(tmp_path, port):
     CA.cert_pem.write_to_path(tmp_path / "ca.crt")
     cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": "ca.crt"}
     return write_kubeconfig(tmp_path, cluster, {"client-certificate": "krt.crt", "client-key": "krt.key"})
@@ -69,7 +69,10 @@ def told(tmp_path, port):
 
 async def test_a_certificate_that_is_renewed_is_shown_within_a_minute(stand_in, tmp_path, clock: MockClock):
     write_certificate(tmp_path, "old")
-    async with tls_front(port_of(stand_in), server_context()) as port, api_of(told(tmp_path, port)) as (api, _, server):
+    async with (
+        tls_front(port_of(stand_in), server_context()) as port,
+        api_of(kubeconfig_for(tmp_path, port)) as (api, _, server),
+    ):
         await api.read(key("web"))
         before = server.secured.context
         clock.jump(61)
@@ -87,7 +90,7 @@ async def test_a_pair_that_is_half_replaced_is_read_again_and_the_old_one_kept(s
     write_certificate(tmp_path, "old")
     async with (
         tls_front(port_of(stand_in), server_context()) as port,
-        api_of(told(tmp_path, port)) as (api, told_by, _),
+        api_of(kubeconfig_for(tmp_path, port)) as (api, credentials, _),
     ):
         await api.read(key("web"))
         old_key = (tmp_path / "krt.key").read_bytes()
@@ -96,7 +99,7 @@ async def test_a_pair_that_is_half_replaced_is_read_again_and_the_old_one_kept(s
         (tmp_path / "krt.key").write_bytes(old_key)
         clock.jump(61)
         await api.read(key("web"))
-        assert told_by.problem is None
+        assert credentials.problem is None
         (tmp_path / "krt.key").write_bytes(new_key)
         clock.jump(61)
         await api.read(key("web"))
@@ -106,7 +109,10 @@ async def test_a_pair_that_is_half_replaced_is_read_again_and_the_old_one_kept(s
 async def test_an_authority_that_is_rotated_is_trusted_soon(stand_in, tmp_path, clock: MockClock):
     other = trustme.CA(key_type=trustme.KeyType.ECDSA)
     write_certificate(tmp_path, "krt")
-    async with tls_front(port_of(stand_in), server_context(other)) as port, api_of(told(tmp_path, port)) as (api, _, _):
+    async with (
+        tls_front(port_of(stand_in), server_context(other)) as port,
+        api_of(kubeconfig_for(tmp_path, port)) as (api, _, _),
+    ):
         with pytest.raises(ClusterUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
             await api.read(key("web"))
         (tmp_path / "ca.crt").write_bytes(CA.cert_pem.bytes() + b"# a comment\n" + other.cert_pem.bytes())
@@ -151,7 +157,7 @@ async def test_a_plugins_certificate_is_renewed_before_it_ends(stand_in, tmp_pat
 
     give(100)
     async with tls_front(port_of(stand_in), server_context()) as port:
-        path = told(tmp_path, port)
+        path = kubeconfig_for(tmp_path, port)
         cluster = {"server": f"https://127.0.0.1:{port}", "certificate-authority": str(tmp_path / "ca.crt")}
         path = write_kubeconfig(tmp_path, cluster, plugin.user)
         async with api_of(path) as (api, _, _):
@@ -168,7 +174,10 @@ async def test_a_plugins_certificate_is_renewed_before_it_ends(stand_in, tmp_pat
 
 async def test_an_answer_that_is_being_read_ends_on_its_own_connection(stand_in, tmp_path, clock: MockClock):
     write_certificate(tmp_path, "old")
-    async with tls_front(port_of(stand_in), server_context()) as port, api_of(told(tmp_path, port)) as (api, _, _):
+    async with (
+        tls_front(port_of(stand_in), server_context()) as port,
+        api_of(kubeconfig_for(tmp_path, port)) as (api, _, _),
+    ):
         version = await api.newest_version(RESTARTABLE["Deployment"], "shop")
         async with api.watch(RESTARTABLE["Deployment"], "shop", version, 240) as lines:
             write_certificate(tmp_path, "new")

@@ -74,7 +74,7 @@ def test_tags_alone_or_in_references_of_the_image_are_taken(
         (SHOP, ",".join(f"v{number}" for number in range(17)), "tags", "at most 16 tags"),
     ],
 )
-def test_what_is_none_of_them_is_told_with_its_own_cause(
+def test_a_word_that_cannot_be_read_is_refused_with_its_own_cause(
     image: str, tags: str | None, field: str, sentence: str
 ) -> None:
     with pytest.raises(EventInvalid) as caught:

@@ -206,11 +206,11 @@ def test_a_dry_run_does_not_wait_for_ever_for_a_silent_cluster() -> None:
     assert state_of(a_report(dry_run=True, here=SETTLED), seen(after=3601, here=1, there=3601)) is EventState.EXPIRED
 
 
-@pytest.mark.parametrize("told", [EventState.EXPIRED, EventState.FAILED, EventState.READY])
-def test_T1_a_final_state_that_was_told_stays(told: EventState) -> None:
-    """A cluster that comes back may still bring its restarts about. Seen to fail with what was told passed over."""
+@pytest.mark.parametrize("ended", [EventState.EXPIRED, EventState.FAILED, EventState.READY])
+def test_T1_a_final_state_that_krt_web_has_answered_stays(ended: EventState) -> None:
+    """A cluster that comes back may still bring its restarts about. Seen to fail with that state passed over."""
     report = a_report(TargetState.PROGRESSING, here=MATCHED)
-    assert state_of(replace(report, event={**report.event, ENDED: told}), seen(here=1)) is told
+    assert state_of(replace(report, event={**report.event, ENDED: ended}), seen(here=1)) is ended
 
 
 def test_a_cluster_that_is_waited_for_and_silent_for_a_minute_is_absent() -> None:
@@ -244,8 +244,8 @@ def test_an_event_is_over_for_a_group_with_nothing_left_to_do(report: Report, kn
     assert is_over_for(report, known, THERE) is over
 
 
-@pytest.mark.parametrize("told", [EventState.EXPIRED, EventState.FAILED, EventState.READY])
-def test_what_a_job_was_told_is_over_for_a_group_that_has_not_begun(told: EventState) -> None:
-    report = replace(a_report(TargetState.PROGRESSING, here=MATCHED), event={ENDED: told})
+@pytest.mark.parametrize("ended", [EventState.EXPIRED, EventState.FAILED, EventState.READY])
+def test_an_event_whose_end_krt_web_has_answered_is_over_for_a_group_that_has_not_begun(ended: EventState) -> None:
+    report = replace(a_report(TargetState.PROGRESSING, here=MATCHED), event={ENDED: ended})
     assert is_over_for(report, seen(here=1), THERE)
     assert not is_over_for(report, seen(here=1), HERE)

@@ -28,8 +28,8 @@ SETTLED = Group(GroupState.SETTLED, final=True)
 
 def document(report: Report, seen: Seen) -> dict[str, Any]:
     """As it goes over the wire."""
-    told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(building.document(report, seen)))
-    return told
+    sent: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(building.document(report, seen)))
+    return sent
 
 
 def a_report(groups: dict[str, Group], targets: dict[tuple[str, ObjectKey], Target]) -> Report:
@@ -43,8 +43,8 @@ def seen(after: float = 5.0, **last: float) -> Seen:
 
 
 @pytest.mark.parametrize("count", [MOST_TARGETS, MOST_TARGETS + 1, MOST_TARGETS + 5, 2 * MOST_TARGETS, 7000])
-def test_T1_of_more_than_a_thousand_targets_those_are_told_that_failed_or_are_not_finished(count: int) -> None:
-    """The others are counted. Seen to fail with the first thousand told, by name."""
+def test_T1_of_more_than_a_thousand_targets_the_failed_and_the_unfinished_are_listed(count: int) -> None:
+    """The others are counted. Seen to fail with the first thousand listed, by name."""
     ready = Target(TargetState.READY)
     telling = {
         a_key("Deployment", "shop", "zz-1"): Target(TargetState.FAILED, "no"),
@@ -54,22 +54,22 @@ def test_T1_of_more_than_a_thousand_targets_those_are_told_that_failed_or_are_no
     good = {a_key("Deployment", "shop", f"web-{number}"): ready for number in range(count - len(telling))}
     targets = {(HERE, key): target for key, target in (good | telling).items()}
     report = a_report({HERE: Group(GroupState.SETTLED, workloads=count + 10, final=True)}, targets)
-    told = document(report, seen(here=ACCEPTED_AT + 4))
-    assert len(told["targets"]) == MOST_TARGETS
-    assert [target["name"] for target in told["targets"] if target["state"] != "ready"] == ["zz-1", "zz-2", "zz-3"]
-    assert told["clusters"][0]["more"] == count + 10 - MOST_TARGETS
+    shown = document(report, seen(here=ACCEPTED_AT + 4))
+    assert len(shown["targets"]) == MOST_TARGETS
+    assert [target["name"] for target in shown["targets"] if target["state"] != "ready"] == ["zz-1", "zz-2", "zz-3"]
+    assert shown["clusters"][0]["more"] == count + 10 - MOST_TARGETS
 
 
 def test_T4_a_cluster_that_had_left_is_named_beside_those_that_are_waited_for() -> None:
-    """Seen to fail with those alone told that are waited for: a silent success."""
+    """Seen to fail with only those listed that are waited for: a silent success."""
     report = a_report({HERE: SETTLED}, {(HERE, WEB): Target(TargetState.READY)})
     known = Seen(
         {HERE: a_sighting(ACCEPTED_AT + 90), THERE: a_sighting(ACCEPTED_AT - 600, left=True)}, ACCEPTED_AT + 90
     )
-    told = document(report, known)
-    assert told["state"] == "ready"
-    assert [(one["name"], one["state"]) for one in told["clusters"]] == [("default", "settled"), ("eu", "left")]
-    assert told["clusters"][1] == {
+    shown = document(report, known)
+    assert shown["state"] == "ready"
+    assert [(one["name"], one["state"]) for one in shown["clusters"]] == [("default", "settled"), ("eu", "left")]
+    assert shown["clusters"][1] == {
         "name": "eu",
         "state": "left",
         "reason": "its last worker was stopped before the event: nothing is restarted there until one is back",
@@ -162,7 +162,7 @@ def test_a_cluster_that_is_not_waited_for_is_not_listed_and_its_workloads_are() 
     ],
 )
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_workload_that_two_scopes_of_a_cluster_see_is_told_once(
+def test_a_workload_that_two_scopes_of_a_cluster_see_is_listed_once(
     one: TargetState, other: TargetState, shown: str, turned: bool
 ) -> None:
     first, second = (other, one) if turned else (one, other)

@@ -129,7 +129,7 @@ def test_what_would_be_restarted_comes_first_and_then_all_by_name() -> None:
     assert [finding.workload.key.name for finding in found] == ["a", "c", "b", "d"]
 
 
-def test_the_images_that_it_is_about_are_told_and_no_others() -> None:
+def test_a_finding_has_the_images_that_the_event_concerns_and_no_others() -> None:
     workload = a_workload(a_container("busybox"), a_container(f"{SHOP}:v1"), a_container(f"{SHOP}:dev"))
     assert explain(an_event(), [workload], ALL) == (
         Finding(workload, Expectation.YES, (f"{SHOP}:v1", f"{SHOP}:dev"), ()),

@@ -24,9 +24,9 @@ def of(
 ) -> dict[str, Any]:
     """An object as the API server sends it; conditions are (type, status, reason, message)."""
     listed = [dict(zip(("type", "status", "reason", "message"), each, strict=False)) for each in conditions or []]
-    told = {**(status or {}), **({"conditions": listed} if conditions else {})}
+    status_now = {**(status or {}), **({"conditions": listed} if conditions else {})}
     named = {"name": "web", "namespace": "shop", "generation": 2, **(metadata or {})}
-    return {"apiVersion": api, "kind": kind, "metadata": named, "spec": spec or {}, "status": told}
+    return {"apiVersion": api, "kind": kind, "metadata": named, "spec": spec or {}, "status": status_now}
 
 
 def deployment(*conditions: tuple[str, ...], **status: int) -> dict[str, Any]:
@@ -262,7 +262,7 @@ def test_what_is_being_deleted_is_terminating_whatever_else_it_says(body: dict[s
     )
 
 
-def test_what_holds_a_namespace_is_told() -> None:
+def test_the_reason_names_the_objects_that_hold_a_namespace() -> None:
     left = ("NamespaceContentRemaining", "True", "SomeResourcesRemain", "widgets.example.com has 2 resource instances")
     done = ("NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", "all discovered")
     found = status_of(of("Namespace", metadata=GONE, status={"phase": "Terminating"}, conditions=[done, left]))

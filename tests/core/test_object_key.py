@@ -26,7 +26,7 @@ def test_a_workload_is_spelled_as_the_versions_before_spelled_it_and_others_by_t
 ) -> None:
     """Seen to fail with the group of workloads spelled out: what a version before has said is not found.
 
-    Events in flight, reports half told and rollouts that are followed are in Valkey by this name.
+    Events in flight, unfinished reports and rollouts that are followed are in Valkey by this name.
     """
     assert spell_key(key) == spelled
     assert read_key(*spelled.split("/")) == key

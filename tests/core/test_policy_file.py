@@ -96,7 +96,7 @@ def test_the_documented_example_is_read_as_it_says() -> None:
         ("protected = 2020-01-01", "rule 1, protected: write true, or leave it out"),
     ],
 )
-def test_a_mistake_is_told_with_rule_and_field(added: str, problem: str) -> None:
+def test_a_problem_names_rule_and_field(added: str, problem: str) -> None:
     [found] = problems_of(f"[[allow]]\n{LEAST}{added}\n")
     assert found.startswith(problem)
 
@@ -206,7 +206,7 @@ def test_the_most_rules_are_read() -> None:
     assert len(parse_policy(f"[[allow]]\n{LEAST}".encode() * MOST_RULES)) == MOST_RULES
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_problems_come_at_once() -> None:
     wrong = '[[allow]]\nwho = "acme"\nimages = ["*"]\nx = 1\n'
     found = problems_of(f"audience = 1\n{wrong}{wrong}")
     assert [re.split("[:']", problem)[0].strip() for problem in found] == [

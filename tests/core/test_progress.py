@@ -46,8 +46,8 @@ def said(workload: Workload) -> Target:
     return say(workload, now=NOW, deadline_seconds=DEADLINE_SECONDS)
 
 
-def told(version: int = 1000) -> Standing:
-    """Its entry is acknowledged, and a restart was told, at that version of the object."""
+def restarted_at_version(version: int = 1000) -> Standing:
+    """The entry is acknowledged, and the report has a restart at this version of the object."""
     return Standing(settled=True, target=Target(TargetState.PROGRESSING, version=version))
 
 
@@ -93,14 +93,14 @@ def test_zero_replicas_are_ready_with_a_warning(key: str) -> None:
 
 
 def test_T3_old_pods_that_nobody_will_replace_are_no_success() -> None:
-    """Seen to fail with Untracked told as restarted: OnDelete was `ready`, with every pod as old as before."""
+    """Seen to fail with Untracked reported as restarted: OnDelete was `ready`, with every pod as old as before."""
     found = said(restarted(on_delete=True, status=ON_ITS_WAY))
     assert (found.state, found.reason, found.final) == (TargetState.FAILED, ON_DELETE, True)
 
 
 @pytest.mark.parametrize("seconds", [10, 901])
 def test_T3_a_paused_rollout_is_waited_for_and_then_fails_by_that_name(seconds: float) -> None:
-    """It may be resumed, and kubectl waits as well. Seen to fail with a paused rollout told as restarted."""
+    """It may be resumed, and kubectl waits as well. Seen to fail with a paused rollout reported as restarted."""
     found = said(restarted(seconds, paused=True, status=ON_ITS_WAY))
     assert (found.state, PAUSED in found.reason) == (
         TargetState.FAILED if seconds > 900 else TargetState.PROGRESSING,
@@ -161,7 +161,7 @@ def test_a_mark_that_may_not_be_believed_speaks_for_none(workload: Workload) -> 
 
 
 @pytest.mark.parametrize(
-    "standings", [{FIRST: IN_HAND}, {FIRST: told(), SECOND: IN_HAND}, {FIRST: LEFT, SECOND: IN_HAND}]
+    "standings", [{FIRST: IN_HAND}, {FIRST: restarted_at_version(), SECOND: IN_HAND}, {FIRST: LEFT, SECOND: IN_HAND}]
 )
 @pytest.mark.parametrize("workload", [a_workload(resource_version="2000"), None])
 def test_R1_while_a_worker_has_an_event_in_hand_nothing_is_said_to_be_over(
@@ -177,8 +177,10 @@ def test_R1_while_a_worker_has_an_event_in_hand_nothing_is_said_to_be_over(
 def test_T3_of_a_workload_that_was_deleted_nothing_old_is_left_and_one_in_its_place_has_no_restart(
     is_recreated: bool, end: tuple[str, str]
 ) -> None:
-    """Seen to fail with None passed over, and with both told alike."""
-    found = say_end(None, {FIRST: told(), SECOND: LEFT}, a_position(), now=NOW, is_recreated=is_recreated)
+    """Seen to fail with None passed over, and with both reported alike."""
+    found = say_end(
+        None, {FIRST: restarted_at_version(), SECOND: LEFT}, a_position(), now=NOW, is_recreated=is_recreated
+    )
     assert {event: (target.state, target.reason) for event, target in found.items()} == {FIRST: end, SECOND: end}
 
 
@@ -187,7 +189,7 @@ def test_T3_a_restart_that_was_taken_back_has_failed() -> None:
     and with `superseded` said of it: the job was told `ready`, and the pods were old."""
     before = restarted(600, covers=EventId(0, 1), resource_version="1001")
     for undone in (before, a_workload(resource_version="1001")):
-        assert ends(undone, {FIRST: told(1000)}) == {FIRST: ("failed", TAKEN_BACK)}
+        assert ends(undone, {FIRST: restarted_at_version(1000)}) == {FIRST: ("failed", TAKEN_BACK)}
 
 
 @pytest.mark.parametrize(
@@ -206,13 +208,13 @@ def test_T3_who_took_a_restart_back_is_named_if_it_can_have_been_them(manager: s
     """Seen to fail with whoever wrote last named, also from before the event."""
     event = EventId(int(NOW.timestamp() * 1000), 0)
     workload = a_workload(resource_version="1001", last_manager=manager, last_managed_at=at)
-    found = say_end(workload, {event: told(1000)}, a_position(), now=NOW)
+    found = say_end(workload, {event: restarted_at_version(1000)}, a_position(), now=NOW)
     assert found[event].reason == f"{TAKEN_BACK}{by}"
 
 
 def test_T3_an_event_that_left_its_workload_to_a_newer_one_shares_that_ones_end() -> None:
     """Seen to fail with each event judged by its own standing alone."""
-    found = ends(a_workload(resource_version="1001"), {FIRST: LEFT, SECOND: told(1000)})
+    found = ends(a_workload(resource_version="1001"), {FIRST: LEFT, SECOND: restarted_at_version(1000)})
     assert found == {FIRST: ("failed", TAKEN_BACK), SECOND: ("failed", TAKEN_BACK)}
 
 
@@ -241,7 +243,7 @@ def found(version: int = 1000, since: str = "then") -> Standing:
         (a_workload(restarted_at=ago(-1)), {FIRST: LEFT, SECOND: found()}, (SECOND, "then")),
         (a_workload(restarted_at=ago(-1)), {FIRST: found(), SECOND: IN_HAND}, (FIRST, "then")),
         (a_workload(restarted_at=ago(-1)), {FIRST: found(1001)}, None),
-        (a_workload(restarted_at=ago(-1)), {FIRST: told()}, None),
+        (a_workload(restarted_at=ago(-1)), {FIRST: restarted_at_version()}, None),
         (a_workload(restarted_at=ago(-1)), {FIRST: Standing(settled=True, target=None)}, None),
         (a_workload(restarted_at=ago(1)), {FIRST: found()}, None),
         (a_workload(), {FIRST: found(999)}, None),
@@ -266,12 +268,12 @@ def test_C2_what_others_made_is_given_the_deadline_from_when_it_was_found(
 
 
 @pytest.mark.parametrize("version", ["999", "1000"])
-def test_an_index_that_is_behind_what_was_told_says_nothing(version: str) -> None:
-    """Another worker has told of a version that this one has yet to hear of."""
-    assert ends(a_workload(resource_version=version), {FIRST: LEFT, SECOND: told(1000)}) == {}
+def test_an_index_that_is_behind_a_report_says_nothing(version: str) -> None:
+    """Another worker has reported a version of which this one has not heard yet."""
+    assert ends(a_workload(resource_version=version), {FIRST: LEFT, SECOND: restarted_at_version(1000)}) == {}
 
 
-@pytest.mark.parametrize(("standing", "state"), [(told(), "failed"), (LEFT, "failed"), (IN_HAND, None)])
+@pytest.mark.parametrize(("standing", "state"), [(restarted_at_version(), "failed"), (LEFT, "failed"), (IN_HAND, None)])
 def test_T3_an_event_of_before_the_deadline_whose_workload_is_not_heard_of_has_failed(
     standing: Standing, state: str | None
 ) -> None:
@@ -283,7 +285,7 @@ def test_T3_an_event_of_before_the_deadline_whose_workload_is_not_heard_of_has_f
 
 
 @pytest.mark.parametrize(("manager", "reason"), [("", "restart undone"), ("argocd", "restart undone by argocd")])
-@pytest.mark.parametrize("standing", [told(999), LEFT])
+@pytest.mark.parametrize("standing", [restarted_at_version(999), LEFT])
 def test_R1_a_restart_that_somebody_undid_has_failed_when_nobody_makes_it_again(
     manager: str, reason: str, standing: Standing
 ) -> None:
@@ -301,7 +303,7 @@ def test_R1_a_restart_that_somebody_undid_has_failed_when_nobody_makes_it_again(
     ],
 )
 def test_an_undone_restart_of_others_is_not_theirs(mark: str) -> None:
-    assert ends(a_workload(mark=mark), {FIRST: told(999)}) == {FIRST: ("failed", TAKEN_BACK)}
+    assert ends(a_workload(mark=mark), {FIRST: restarted_at_version(999)}) == {FIRST: ("failed", TAKEN_BACK)}
 
 
 @pytest.mark.parametrize(
@@ -333,6 +335,6 @@ def test_an_undone_restart_of_others_is_not_theirs(mark: str) -> None:
         (Superseded(NEWEST), None),
     ],
 )
-def test_T1_the_outcome_is_told_with_the_acknowledgement(outcome: Outcome, target: Target | None) -> None:
-    """Seen to fail with Restarted and Covered left for the follower to tell."""
+def test_T1_the_outcome_comes_with_the_acknowledgement(outcome: Outcome, target: Target | None) -> None:
+    """Seen to fail with Restarted and Covered left to the follower."""
     assert of_outcome(outcome) == target

@@ -45,7 +45,7 @@ def test_a_token_is_left_out_wherever_it_stands() -> None:
         'secrets "web-token" not found',
     ],
 )
-def test_what_is_no_secret_is_told_as_it_is(text: str) -> None:
+def test_a_reason_without_secrets_stays_as_it_is(text: str) -> None:
     assert readable(text) == text
 
 

@@ -91,9 +91,9 @@ def test_every_state_but_two_is_the_last() -> None:
     assert set(EventState) - FINAL == {EventState.ACCEPTED, EventState.ROLLING}
 
 
-@pytest.mark.parametrize("told", [*EventState, "", "another"])
-def test_the_final_state_that_somebody_was_told_is_the_reports(told: str) -> None:
-    assert Report(EVENT, {ENDED: told}).ended == (told if told in FINAL else None)
+@pytest.mark.parametrize("state", [*EventState, "", "another"])
+def test_the_final_state_that_krt_web_has_answered_is_that_of_the_report(state: str) -> None:
+    assert Report(EVENT, {ENDED: state}).ended == (state if state in FINAL else None)
     assert Report(EVENT, {}).ended is None
 
 

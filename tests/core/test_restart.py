@@ -263,7 +263,7 @@ def test_without_a_mark_nothing_was_undone(mark: str | None) -> None:
         (a_mark(NEWER), f"it covers {NEWER}, the journal's newest is {NEWEST}"),
     ],
 )
-def test_a_mark_that_no_worker_of_this_journal_wrote_is_told(mark: str | None, said: str | None) -> None:
+def test_a_mark_that_no_worker_of_this_journal_wrote_is_odd(mark: str | None, said: str | None) -> None:
     assert odd_mark(a_workload(mark=mark), a_position()) == said
 
 

@@ -132,7 +132,7 @@ UNKNOWN = "1 of 3 pods are not available; a broken one is replaced once it is de
         ({"current": 1, "updated": 1, "available": 3}, {}, ""),
     ],
 )
-def test_which_pod_a_stateful_set_waits_for_is_told_and_what_to_do(
+def test_the_reason_names_the_pod_that_a_stateful_set_waits_for_and_the_remedy(
     status: dict[str, int], changes: dict[str, object], reason: str
 ) -> None:
     """Seen to fail with no word on it: it ended by the time limit."""
@@ -158,7 +158,7 @@ QUOTA = 'FailedCreate: pods "web-7d4b-x2x" is forbidden: exceeded quota: compute
         (a_daemon_set(updated=2, misscheduled=2), "pods on 2 nodes that should not run them are not gone yet"),
     ],
 )
-def test_what_a_rollout_waits_for_is_told_while_it_waits(workload: Workload, reason: str) -> None:
+def test_a_rollout_that_waits_names_the_obstacle(workload: Workload, reason: str) -> None:
     """Seen to fail with the reason left out until the time is over."""
     stage = stage_of(workload)
     assert isinstance(stage, Progressing)

@@ -38,7 +38,7 @@ def test_only_what_has_ended_and_not_failed_is_left_to_a_number(state: TargetSta
     assert rule.final or not rule.is_success
 
 
-def test_what_is_wrong_is_told_first_then_what_is_to_come() -> None:
+def test_failed_states_are_listed_first_and_unfinished_ones_next() -> None:
     order = [state for state in STATES if not TABLE[state].final]
     assert URGENCY["failed"] < min(URGENCY[state] for state in order)
     assert max(URGENCY[state] for state in order) < min(URGENCY[one] for one in ("ready", "would_restart", "skipped"))

@@ -50,7 +50,7 @@ def test_another_path_or_event_with_the_same_token_is_another_use_of_it(changes:
         {"repository_id": "740"},
     ],
 )
-def test_a_token_is_told_by_issuer_repository_and_id_together(changes: dict[str, object]) -> None:
+def test_a_token_is_identified_by_issuer_repository_and_id_together(changes: dict[str, object]) -> None:
     assert use(**changes).token != use().token
     assert use(**changes).fingerprint == use().fingerprint
 

@@ -70,7 +70,7 @@ _OF_PROGRESS = of(
         "    if False:",
     ),
     (
-        "test_T1_the_outcome_is_told_with_the_acknowledgement",
+        "test_T1_the_outcome_comes_with_the_acknowledgement",
         _PROGRESS,
         "        case Restarted(workload=workload):\n            return _on_its_way(workload, stage_of(workload))",
         "        case Restarted():\n            return None",
@@ -125,7 +125,7 @@ _OF_CONCLUSION = of(
         "    groups = counted(report, seen) | report.groups.keys()\n",
     ),
     (
-        "test_T1_a_final_state_that_was_told_stays",
+        "test_T1_a_final_state_that_krt_web_has_answered_stays",
         _CONCLUSION,
         "    return report.ended or _state_now(report, seen)",
         "    return _state_now(report, seen)",

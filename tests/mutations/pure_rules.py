@@ -53,7 +53,7 @@ _OF_CONCLUSIONS = of(
 _OF_DOCUMENTS = of(
     "core/test_document.py",
     (
-        "test_T1_of_more_than_a_thousand_targets_those_are_told_that_failed_or_are_not_finished",
+        "test_T1_of_more_than_a_thousand_targets_the_failed_and_the_unfinished_are_listed",
         "core/report/document.py",
         "key=lambda item: (URGENCY[item[1].state], item[0]))",
         "key=lambda item: item[0])",
@@ -163,13 +163,13 @@ _OF_ROLLOUTS = of(
         "        return Ready(counts)\n",
     ),
     (
-        "test_which_pod_a_stateful_set_waits_for_is_told_and_what_to_do",
+        "test_the_reason_names_the_pod_that_a_stateful_set_waits_for_and_the_remedy",
         _ROLLOUT,
         "_Rules(lambda w: w.replicas, _stateful_set, _awaited_pod)",
         "_Rules(lambda w: w.replicas, _stateful_set, _nothing)",
     ),
     (
-        "test_what_a_rollout_waits_for_is_told_while_it_waits",
+        "test_a_rollout_that_waits_names_the_obstacle",
         _ROLLOUT,
         "    return Progressing(counts, reason)\n",
         "    return Progressing(counts)\n",

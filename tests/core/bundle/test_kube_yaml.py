@@ -201,7 +201,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
         (b"\xff\xfea\0", "it is no text in UTF-8"),
     ],
 )
-def test_what_is_refused_is_told_with_its_line_and_without_its_content(text: str | bytes, said: str) -> None:
+def test_a_refusal_names_the_line_and_quotes_no_content(text: str | bytes, said: str) -> None:
     assert problem(text) == said
 
 

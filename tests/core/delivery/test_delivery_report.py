@@ -26,15 +26,15 @@ def received(report: DeliveryReport, targets: dict[Place, Target]) -> ReceivedRe
 
 
 def test_each_target_tells_action_change_and_state() -> None:
-    told = received(REPORT, TARGETS)
-    assert [(one.name, one.action, one.change, one.state, one.group) for one in told.targets] == [
+    shown = received(REPORT, TARGETS)
+    assert [(one.name, one.action, one.change, one.state, one.group) for one in shown.targets] == [
         ("site", "apply", "created", "ready", msgspec.UNSET),
         ("web", "apply", "unchanged", "ready", "apps"),
         ("web", "restart", msgspec.UNSET, "progressing", "apps"),
     ]
-    assert len({one.key for one in told.targets}) == 3
-    assert told.accepted_at == "2026-11-20T12:00:00.000Z"
-    assert not told.is_final
+    assert len({one.key for one in shown.targets}) == 3
+    assert shown.accepted_at == "2026-11-20T12:00:00.000Z"
+    assert not shown.is_final
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ def test_each_target_tells_action_change_and_state() -> None:
     ],
 )
 def test_the_cluster_tells_how_far_the_delivery_has_come(state: EventState, cluster: str, is_final: bool) -> None:
-    told = received(DeliveryReport("Bundle shop", 0, state, "why"), {})
-    assert (told.clusters[0].state, told.clusters[0].reason) == (cluster, "why")
-    assert (told.is_final, told.clusters[0].is_settled) == (is_final, is_final)
+    shown = received(DeliveryReport("Bundle shop", 0, state, "why"), {})
+    assert (shown.clusters[0].state, shown.clusters[0].reason) == (cluster, "why")
+    assert (shown.is_final, shown.clusters[0].is_settled) == (is_final, is_final)
 
 
 def test_of_more_than_a_thousand_objects_the_failed_ones_are_listed_and_the_others_counted() -> None:
@@ -58,15 +58,15 @@ def test_of_more_than_a_thousand_objects_the_failed_ones_are_listed_and_the_othe
         Place(ObjectKey("", "ConfigMap", "shop", f"a{n}"), Action.APPLY): Target(TargetState.READY)
         for n in range(MOST_TARGETS)
     }
-    told = received(
+    shown = received(
         REPORT, {**many, Place(ObjectKey("", "Secret", "shop", "z"), Action.APPLY): Target(TargetState.FAILED)}
     )
-    assert (len(told.targets), told.clusters[0].more) == (MOST_TARGETS, 1)
-    assert [one.name for one in told.targets if one.state == "failed"] == ["z"]
+    assert (len(shown.targets), shown.clusters[0].more) == (MOST_TARGETS, 1)
+    assert [one.name for one in shown.targets if one.state == "failed"] == ["z"]
 
 
 def test_a_target_without_an_action_is_a_restart_as_in_reports_of_earlier_versions() -> None:
-    told = msgspec.json.decode(
+    shown = msgspec.json.decode(
         b'{"id": "1-0", "state": "done", "targets": [{"state": "would_restart"}]}', type=ReceivedReport
     )
-    assert [(one.action, one.state, one.is_settled) for one in told.targets] == [("restart", "would_restart", True)]
+    assert [(one.action, one.state, one.is_settled) for one in shown.targets] == [("restart", "would_restart", True)]

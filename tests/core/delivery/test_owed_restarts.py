@@ -299,7 +299,7 @@ def changed(*, spec: Any = None, status: Any = None, **metadata: Any) -> dict[st
         (changed(generation="2"), False, TargetFailed(A, "its fields are not those of its kind")),
     ],
 )
-def test_what_is_done_about_a_target_is_told_by_its_own_status(
+def test_the_next_step_follows_from_the_targets_own_status(
     target: dict[str, Any] | None, restarted: bool, step: object
 ) -> None:
     assert step_for(target, restarted=restarted) == step
