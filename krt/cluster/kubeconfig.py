@@ -201,7 +201,7 @@ def _entries(file: Path, part: str, each: str, listed: Any) -> dict[str, _Entry]
 
 
 def _named(merged: Mapping[str, Mapping[str, _Entry]], part: str, name: object, who: str) -> _Entry:
-    """The entry with this name in `part`. `who` is the part of an error sentence that names the entry."""
+    """The entry with this name in `part`. An error sentence begins with `who`, which names the entry."""
     each = _NAMED[part]
     if not name:
         raise Unusable(f"{who} names no {each}: write the name of one of its {part} there")

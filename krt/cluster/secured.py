@@ -95,7 +95,7 @@ def _identify(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
             raise Unusable("its client key does not belong to its client certificate") from error
         raise Unusable(
-            "its client certificate holds no certificate, or its client key no unencrypted key, in PEM form"
+            "its client certificate holds no certificate, or its client key holds no unencrypted key, in PEM form"
         ) from error
 
 

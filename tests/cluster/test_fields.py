@@ -280,7 +280,7 @@ BROKEN = {
     "a key alone": (printing(clientKeyData="x"), "a certificate without its key"),
     "no certificate": (
         printing(clientKeyData="x", clientCertificateData="y"),
-        "holds no certificate, or its client key no unencrypted key",
+        "holds no certificate, or its client key holds no unencrypted key",
     ),
     "two lines for a token": (printing(token="a b"), "its token has a character"),
 }

@@ -52,7 +52,7 @@ def test_tags_alone_or_in_references_of_the_image_are_taken(
         (SHOP, "https://ghcr.io/acme/shop:dev", "tags", "is neither a tag nor a reference"),
         (SHOP, ":dev", "tags", "is neither a tag nor a reference"),
         (SHOP, "de+v", "tags", "'de+v' is not a tag: a tag is up to 128 letters"),
-        (SHOP, "dev v1", "tags", "'dev v1' holds a blank: put commas between tags, or each tag on a line"),
+        (SHOP, "dev v1", "tags", "'dev v1' holds a blank: put commas between tags, or each tag on"),
         (SHOP, f"{SHOP}:dev {SHOP}:v1", "tags", "holds a blank"),
         (SHOP, f"{SHOP}:dev\tv1", "tags", "holds a blank"),
         (SHOP, "dev, v1 v2", "tags", "'v1 v2' holds a blank"),

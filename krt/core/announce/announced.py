@@ -43,7 +43,7 @@ def _tag(word: str, image: str) -> str:
         return word
     shown = f"{word[:_MOST_SHOWN]!a}"
     if any(map(str.isspace, word)):
-        raise EventInvalid("tags", f"{shown} holds a blank: put commas between tags, or each tag on a line")
+        raise EventInvalid("tags", f"{shown} holds a blank: put commas between tags, or each tag on a line of its own")
     if "@" in word:
         raise EventInvalid("tags", f"{shown} names a digest: an event names tags")
     name, tag = split_tag(word)

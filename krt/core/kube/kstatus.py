@@ -3,8 +3,8 @@
 Source: sigs.k8s.io/cli-utils, pkg/kstatus/status (generic.go, core.go, status.go). The rules for every kind come first:
 a deletion that has begun; a generation that the controller has not observed yet; the conditions Stalled and
 Reconciling. The rules of the built-in kinds follow (`builtin_status.py`). The condition Ready comes last, for any other
-kind that has one. An object without any of these is current. Deployments, StatefulSets and DaemonSets have
-only the rule about deletion and those of `rollout.py`.
+kind that has one. An object without any of these is current. For Deployments, StatefulSets and DaemonSets only the rule
+about deletion holds, and those of `rollout.py`.
 
 krt departs from kstatus where the wait for an object would end too early, or too late:
 

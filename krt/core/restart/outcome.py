@@ -24,7 +24,7 @@ class Covered:
     """The workload was restarted after the event was accepted. That restart covers every event up to `by`.
 
     If others than krt restarted or created the workload (docs/correctness.md, C2), krt follows the rollout from
-    `served_since` on, an RFC 3339 time; otherwise it is "".
+    `served_since` on, an RFC 3339 time; otherwise `served_since` is "".
     """
 
     label: ClassVar = "covered"
