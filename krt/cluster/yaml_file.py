@@ -27,7 +27,8 @@ class YamlRefused(ValueError):
 def load_yaml(content: bytes, *, distinct: bool = False) -> Any:
     """The one document in `content`; None if it is empty. Raises YamlRefused.
 
-    `distinct`: no mapping may have a key twice. Without it the last one counts, as for kubectl in a kubeconfig.
+    If `distinct`, no mapping may have a key twice. Otherwise the last of two equal keys counts, as in kubectl's reading
+    of a kubeconfig.
     """
     try:
         text = content.decode()
@@ -59,7 +60,7 @@ class _Open:
     has_key: bool = False
 
     def note_key(self, event: Any) -> None:
-        """Note the key that this node is, unless it is the value of one. Raises YamlRefused if it is there already."""
+        """Note the node as a key, unless it is a value. Raises YamlRefused if the mapping has this key already."""
         if self.keys is None:
             return
         self.has_key = not self.has_key
