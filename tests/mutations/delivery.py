@@ -96,8 +96,8 @@ MUTATIONS = (
         (
             "test_a_bundle_that_follows_a_killed_run_is_restarted_for_once_also_when_it_is_an_old_one",
             _SECRET,
-            "Pending(publication.bundle.digest, change, publication.targets)",
-            "Pending(publication.bundle.digest, publication.bundle.digest, publication.targets)",
+            "Pending(publication.bundle.digest, change, _to_restart(publication, live))",
+            "Pending(publication.bundle.digest, publication.bundle.digest, _to_restart(publication, live))",
         ),
         (
             "test_equal_bytes_restart_nothing_and_write_nothing",
