@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The content of the page at one moment. `problem` says why the events are older; None if they are not."""
+    """The content of the page at one moment. `problem` says why the events are out of date, or is None."""
 
     events: Mapping[EventId, Item] = field(default_factory=dict)  # newest first
     others: Mapping[EventId, Document] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Look:
 
 
 class Board:
-    """Reads at most once in LOOK_SECONDS, and only when a page asks. Pages that ask together share one read."""
+    """Reads when a page asks, at most once in LOOK_SECONDS unless an event is new to it. All pages share one read."""
 
     def __init__(
         self, read_recent: ReadRecent, health: Health, refusals: Refusals, templates: Templates, *, process: str
@@ -109,7 +109,7 @@ class Board:
         current, before = document(report, seen).without_sightings(), self._last.events.get(report.id)
         if before and current == before.document:
             return before
-        await trio.lowlevel.checkpoint()  # rendering a hundred of them takes a while
+        await trio.lowlevel.checkpoint()  # rendering a hundred events takes a while
         choice = shown(current, most_targets=MOST_TARGETS)
         card = await self._templates.render("event", event=current, shown=choice, full=False)
         return Item(current, card, await self._templates.render("row", event=current, shown=choice))

@@ -30,7 +30,7 @@ class Burst:
 
 
 def bursts(documents: _Documents) -> tuple[Burst, ...]:
-    """One for each card, the card with the newest event first. `documents` are newest first.
+    """One burst for each card, the card with the newest event first. `documents` are newest first.
 
     A run comes before an image: a job that pushes ten images is one card, even if other jobs push the same images.
     """
@@ -46,7 +46,7 @@ def bursts(documents: _Documents) -> tuple[Burst, ...]:
 def _close(
     events: Iterable[EventId], documents: _Documents, common: Callable[[Document], str]
 ) -> list[tuple[EventId, ...]]:
-    """The groups of FEWEST events or more that have this in common and follow each other within BURST_SECONDS."""
+    """The groups of FEWEST events or more with the same `common`, each within BURST_SECONDS of the next."""
     groups: list[list[EventId]] = []
     newest_of: dict[str, list[EventId]] = {}
     for event in events:
@@ -69,11 +69,11 @@ def _image(document: Document) -> str:
 
 
 def _lead_of_run(events: tuple[EventId, ...], documents: _Documents) -> EventId:
-    """The newest one that failed; else the newest one that restarts something. Its images are different workloads."""
+    """The newest event that failed, else as for an image: the images of a run are for different workloads."""
     failed = (event for event in events if documents[event].state in {EventState.FAILED, EventState.EXPIRED})
     return next(failed, None) or _lead_of_image(events, documents)
 
 
 def _lead_of_image(events: tuple[EventId, ...], documents: _Documents) -> EventId:
-    """The newest one that restarts something: an older failure is over when a newer restart is ready."""
+    """The newest event that restarts something, else the newest. A newer ready restart ends an older failure."""
     return next((event for event in events if documents[event].state not in _QUIET), events[0])

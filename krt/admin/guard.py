@@ -21,8 +21,8 @@ def refusal(headers: RawHeaders, hosts: Collection[str]) -> str | None:
     named = dict(headers)
     if not _is_internal(_name(named.get(b"host", b"").decode("latin-1")), hosts):
         return (
-            "The live page is shown under an address, localhost, the name of a Service, "
-            "and names in KRT_ADMIN_HOSTS (or --admin-hosts) only.\n"
+            "The live page is shown only under an address, localhost, the name of a Service, "
+            "or a name in KRT_ADMIN_HOSTS (or --admin-hosts).\n"
         )
     return None
 

@@ -29,7 +29,7 @@ class Streams:
         self.count = 0
 
     async def answer(self, view: PageView, receive: Receive, send: Send, *, headers: list[tuple[bytes, bytes]]) -> None:
-        """Stream the view's changes while its page is open. Answers 503 if there are MOST_STREAMS already."""
+        """Stream the view's changes while its page is open. Answers 503 at MOST_STREAMS or after `stopping`."""
         with self._admitted() as admitted:
             if not admitted:
                 await send_answer(send, 503, headers)

@@ -19,7 +19,7 @@ _UNDER_WAY = frozenset({EventState.ACCEPTED, EventState.ROLLING})
 class LastHour:
     """`restarted` counts workloads: one restart serves several events, and the reports do not say which ones.
 
-    `is_whole` is false if there were more events in the hour, or more workloads, than the page has read.
+    `is_whole` is false if the page has not read all events of the hour, or not all their workloads.
     """
 
     events: int = 0

@@ -1,4 +1,4 @@
-"""Counts this process's refusals, by reason and by minute over the last hour, from its own metrics."""
+"""Counts this process's refusals and failures by reason, for each minute of the last hour, from its metrics."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ _Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RefusalCount:
-    """One reason: its subject, its counts for each of the last 60 minutes, oldest first, and since the start."""
+    """One reason: its subject, its counts of the last 60 minutes, oldest first, and its total since the start."""
 
     reason: str
     what: str

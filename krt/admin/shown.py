@@ -12,7 +12,7 @@ from krt.core.report.target import URGENCY, TargetState
 
 MOST_FILTER_CHARACTERS = 200
 _SHA = re.compile(r"[0-9a-f]{40,64}")
-# Where a row stands. The others have 1, so that a row keeps its place while its rollout goes on.
+# The place of a row. Other states have 1, so that a row keeps its place while its rollout goes on.
 _ROWS: Mapping[str, int] = {TargetState.FAILED: 0, TargetState.SKIPPED: 2}
 _MOST_PARAMETERS = 10
 

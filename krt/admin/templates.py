@@ -13,7 +13,7 @@ from krt.core.report.report_document import ListedTarget
 from krt.core.report.target import TargetState
 
 _BAR_HEIGHT = 12.0
-_MOST_CHARACTERS = 100  # of what a token claims, on a card
+_MOST_CHARACTERS = 100  # of one claim of a token, on a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Templates:
 
 
 def prepare(app: QuartTrio) -> Templates:
-    """The app's templates, strict about names and with krt's own filters. Call it before any other use of them."""
+    """The app's templates, strict about names and with krt's own filters. Call it before a template is used."""
     app.jinja_options = {
         "autoescape": True,
         "undefined": StrictUndefined,

@@ -1,4 +1,4 @@
-"""Starts the listener for probes, metrics and the live page, which runs beside every role."""
+"""Starts the listener for probes, metrics and the live page, which every role has."""
 
 from socket import gethostname
 

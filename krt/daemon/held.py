@@ -1,4 +1,4 @@
-"""Which signals krt hears, and how they wait while it starts. Imports nothing that takes time."""
+"""Names the signals that krt hears, and lets them wait while krt starts. Imports nothing that takes time."""
 
 import signal
 import sys
@@ -38,7 +38,7 @@ def held(signals: frozenset[int] = HEARD) -> Iterator[None]:
     try:
         yield
     finally:
-        while waiting := signal.sigpending() & signals:  # krt has said why it ends: its own code counts
+        while waiting := signal.sigpending() & signals:  # krt has said why it ends: its own exit code counts
             signal.sigwait(waiting)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -32,7 +32,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
     """Run the roles that the settings name until a signal stops them.
 
     Returns whether all running work was finished within the grace time. `task_status.started` gives the bound
-    addresses by role. Raises SettingsInvalid and BindFailed, within exception groups, if the process cannot start.
+    addresses by role. If the process cannot start, raises SettingsInvalid or BindFailed, alone or in exception groups.
 
     There are two nurseries: `root` has the roles; `support` has the parts that serve the roles and end after them.
     """
@@ -133,5 +133,5 @@ def _warn_of_registries(patterns: Iterable[ImagePattern]) -> None:
         log.warning(
             "policy_admits_a_registry",
             registry=registry,
-            problem="every image of it is admitted, whoever owns it: name an organisation, too, as in ghcr.io/acme/",
+            problem="every image of every owner there is admitted: name an organisation, too, as in ghcr.io/acme/",
         )

@@ -15,14 +15,14 @@ from krt.logs import Log
 log = Log("daemon")
 
 _QUIET_SECONDS = 60.0
-_STARTED_ONCE = "krt reads its settings and its policy at the start only: restart it to take in what has changed"
+_STARTED_ONCE = "krt reads its settings and its policy at the start only: restart it to apply changes"
 _STOPPING_ALREADY = "krt is stopping already, within KRT_GRACE; SIGKILL ends it at once"
 
 
 @contextmanager
 def heard() -> Iterator[AsyncIterator[int]]:
     """Yield an iterator over the numbers of arriving signals that would end the process. Blocked signals come first."""
-    before = {each: signal.signal(each, _pass) for each in HEARD}  # Trio re-raises a signal that arrives as it closes
+    before = {each: signal.signal(each, _pass) for each in HEARD}  # for signals that Trio raises again at the end
     try:
         with trio.open_signal_receiver(*HEARD) as signals:
             release()
@@ -33,7 +33,7 @@ def heard() -> Iterator[AsyncIterator[int]]:
 
 
 def stopping_signals() -> frozenset[int]:
-    """STOPPING, and SIGHUP if krt runs in a terminal: then SIGHUP means that the terminal was closed."""
+    """STOPPING, and SIGHUP if krt runs in a terminal without nohup: then SIGHUP means that the terminal was closed."""
     if "SIGHUP" not in Signals.__members__ or signal.getsignal(signal.SIGHUP) is SIG_IGN or not sys.stderr.isatty():
         return STOPPING
     return STOPPING | {signal.SIGHUP}

@@ -71,7 +71,7 @@ class _Keys(Collector):
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("krt_keys", "Usable keys of the issuer", value=self._count())
         yield GaugeMetricFamily(
-            "krt_keys_age_seconds", "Time since the keys were last fetched; +Inf before", value=self._age_seconds()
+            "krt_keys_age_seconds", "Time since the keys were last fetched; +Inf if never", value=self._age_seconds()
         )
         fetches = CounterMetricFamily("krt_key_fetches", "Fetches of the issuer's keys", labels=["outcome"])
         for outcome, times in self._fetches.items():

@@ -105,7 +105,7 @@ class WorkerMetrics:
         self._registry.register(_Held(in_hand, waiting, stalled))
 
     def watch_index(self, *, workloads: Callable[[], int], watch_ends: Callable[[], Mapping[str, int]]) -> None:
-        """Add the metrics of the index: its size, and the ended watches by reason. Called at each scrape."""
+        """Add the metrics of the index: size, and ended watches by reason. The functions are called at each scrape."""
         self._registry.register(_Index(workloads, watch_ends))
 
 
@@ -122,7 +122,7 @@ class _Held(Collector):
         )
         yield GaugeMetricFamily(
             "krt_stalled_seconds",
-            "How long the slowest part of the worker has been in one step; 0: no part is",
+            "How long the slowest part of the worker has been in one step; 0 if no part is in a step",
             value=self._stalled(),
         )
 

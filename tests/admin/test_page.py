@@ -281,7 +281,7 @@ async def test_a_filter_is_a_form_that_needs_no_script(admin, around):
     around.reports.newest = [a_report(1, image="ghcr.io/acme/blog"), ended(a_report(0))]
     assert "1 of the 2 newest events." in await shown(admin, "/?q=blog&state=")
     assert "ghcr.io/acme/blog" not in await shown(admin, "/?q=acme&state=ready")
-    assert "None of the 2 newest events is like that." in await shown(admin, "/?q=nothing")
+    assert "None of the 2 newest events matches the filter." in await shown(admin, "/?q=nothing")
     page = Text((await admin.get('/?q="><b>&state=ready')).text)
     fields = {attributes.get("name"): attributes for _, attributes in page.tags}
     assert fields["q"]["value"] == '"><b>'
@@ -344,7 +344,7 @@ async def test_what_was_read_before_valkey_went_away_stays(admin, around, clock:
     around.reports.problem = "away"
     clock.jump(LOOK_SECONDS)
     text = await shown(admin)
-    assert "Events cannot be read now: away What is shown is older." in text
+    assert "Events cannot be read now: away The events below are older." in text
     assert "ghcr.io/acme/shop" in text
 
 

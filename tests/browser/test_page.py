@@ -62,7 +62,7 @@ async def test_without_scripts_it_is_complete_after_a_reload(krt: Dev, browser: 
     event, other = await krt.notify(), await krt.notify("ghcr.io/acme/nothing")
     await browser.run_no_scripts()
     await browser.open(krt.page)
-    await says(browser, "Reload the page to see what is new.")
+    await says(browser, "Reload the page to see new events.")
 
     async def reloaded() -> bool:
         await browser.reload()

@@ -34,8 +34,7 @@ function watch() {
       say("The connection is lost; trying again.", false);
       return;
     }
-    // The server has refused the stream: too many pages are open, or it is stopping.
-    say("The page does not update by itself now: too many are open. Reload it to see what is new.", false);
+    say("The page does not update by itself now: too many pages are open, or krt stops. Reload it to see new events.", false);
     again = setTimeout(watch, AGAIN_MILLISECONDS);
   };
 }
