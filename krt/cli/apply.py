@@ -1,4 +1,4 @@
-"""krt apply, krt destroy: publish a file as a Secret by the inputs of a module, as HybridOps' commands do."""
+"""krt apply and krt destroy: publish a file as a Secret, and delete it, by a module's inputs, as in HybridOps."""
 
 import argparse
 import re
@@ -10,7 +10,7 @@ from krt.errors import SettingsInvalid
 
 MODULE = "platform/k8s/runtime-bundle-secret"
 _DESCRIPTIONS = {
-    "apply": "Publish a file as a Secret, and restart the named workloads if that changed it, as the inputs say.",
+    "apply": "Publish a file as a Secret as the inputs say, and restart the named workloads if the Secret changed.",
     "destroy": "Delete the Secret that `krt apply` published. The namespace and the workloads stay as they are.",
 }
 _NO_ROOT = (

@@ -63,7 +63,7 @@ def expanded(path: str) -> Path:
 
 
 def read_bundle(key: str, path: str) -> Bundle:
-    """The file's content under this key. Raises ValueError with a sentence of the module's."""
+    """The file's content under this key. Raises ValueError with the module's sentence."""
     file = expanded(path)
     problem = _why_unusable(file)
     if problem in {MISSING, IS_DIRECTORY}:

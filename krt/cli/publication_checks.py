@@ -34,7 +34,7 @@ def checked(
     """The checked inputs; None if there are problems, which are added to `problems`.
 
     For a removal the file may be missing, and so may the kubeconfig: then the cluster is gone. Without `state_folder`
-    no state of another module is read: why it is unknown is a problem that was told already.
+    no state of another module is read: the reason is one of the caller's problems already.
     """
     before = len(problems)
     try:

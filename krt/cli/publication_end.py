@@ -122,7 +122,7 @@ class PublicationOutcome:
         return f"{order.publication}: {change}, {holds}; {f'restarted: {names}' if names else 'nothing restarted'}"
 
     def warnings(self) -> tuple[str, ...]:
-        """The targets that a person should look at: those that were named and not restarted, or not wholly."""
+        """The targets that a person should look at: those that were skipped, or have warnings."""
         restarts = (its for its in self._targets() if its.action == Action.RESTART)
         return tuple(worded(its) for its in restarts if its.state == TargetState.SKIPPED or its.warnings)
 

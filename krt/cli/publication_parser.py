@@ -31,7 +31,7 @@ def add_output(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     """Add the arguments about the run and its output. Returns their group."""
     group = parser.add_argument_group("run")
     group.add_argument(
-        "--dry-run", action="store_true", help="let the API server judge it, say what would change, and write nothing"
+        "--dry-run", action="store_true", help="let the API server judge the change, print it, and write nothing"
     )
     group.add_argument(
         "-o",

@@ -11,7 +11,7 @@ from krt.errors import SettingsInvalid
 
 _DESCRIPTIONS = {
     "publish": (
-        "Publish FILE as a Secret, and restart the named workloads if that changed it. The same command continues a "
+        "Publish FILE as a Secret, and restart the named workloads if the Secret changed. The same command continues a "
         "run that was killed or failed."
     ),
     "unpublish": "Delete a Secret that `krt publish` made. The namespace and the workloads stay as they are.",

@@ -1,4 +1,4 @@
-"""Delivery: puts objects on a cluster, restarts what uses them, waits for it, prunes, and reports.
+"""Delivers: puts objects on a cluster, restarts the workloads that use them, waits for both, prunes, and reports.
 
 Responsible for the calls of a delivery, for their order and their deadlines, and for the inventory of an owner's
 objects. Every decision about an object is in `krt.core.delivery`; the calls themselves are in `krt.cluster`. Start with

@@ -45,7 +45,7 @@ class Applying:
             await inventory.save(inventory_after(inventory.now, self._steps, self._run.owner))
 
     async def _note_before(self, steps: list[Step]) -> None:
-        """Write the union into the inventory, unless the inventory's namespace comes with this very stage."""
+        """Write the union into the inventory, unless the inventory's namespace comes with this stage."""
         if self._is_noted:
             return
         run = self._run
@@ -66,7 +66,7 @@ class Applying:
         await each(steps, self._apply)
         self._end_if_failed()
         if any(step.is_new and step.key[:2] in _CONTAINERS for step in steps):
-            await self.note()  # later nobody can tell that krt has created them, and may delete them
+            await self.note()  # later nobody could tell that krt created them and may delete them
         if self._order.waits:
             await self._wait([await self._awaited(step) for step in steps if not _is_current(step)])
 

@@ -1,4 +1,4 @@
-"""Makes a call of a delivery: again while the API server does not answer, and with a sentence if it refuses."""
+"""Makes a call of a delivery: repeats it while the API server does not answer, and turns a refusal into a sentence."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from krt.errors import ClusterError, ClusterUnavailable, Conflict, NotThere
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 30.0  # for which the API server may not answer: it restarts in less
+PATIENCE_SECONDS = 30.0  # how long the API server may be silent: a restart of it takes less
 
 
 async def ask(doing: str, call: Callable[[], Awaitable[T]], note: Callable[[str], None]) -> T:
     """The answer of the call. Raises Conflict, NotThere, and DeliveryFailed with the reason; `doing` names the call.
 
-    A call that was not answered is made again for 30 s: it must be one that may be repeated. `note` gets a line about
-    that, once.
+    A call that was not answered is made again for 30 s: it must be one that may be repeated. `note` gets one line about
+    the repetition.
     """
     began, noted = trio.current_time(), False
     with _failing(doing):

@@ -1,4 +1,4 @@
-"""The namespaces and API groups that a delivery brings along: until they are there, a 404 for them is no refusal."""
+"""The namespaces and API groups that a delivery brings along: until they are there, a 404 for them is not a refusal."""
 
 from dataclasses import dataclass
 
@@ -27,7 +27,7 @@ class Brought:
 
 
 def brought_by(order: Delivery) -> Brought:
-    """What the delivery brings along."""
+    """The namespaces and groups that the delivery brings along."""
     spaces = {each.name for each in (*order.manifests, *order.ensured) if is_namespace(each.key)}
     definers = [each for each in order.manifests if each.key[:2] in _DEFINERS]
     return Brought(frozenset(spaces), frozenset(_group_of(each) for each in definers))

@@ -20,7 +20,7 @@ from krt.delivery.run import Run
 from krt.delivery.step import Step, steps_of
 from krt.delivery.stored_inventory import StoredInventory
 
-_NOTE_SECONDS = 10.0  # for the last note into the inventory, after a failure
+_NOTE_SECONDS = 10.0  # for the inventory after the applies, also after a failure or a cancellation
 
 
 async def deliver(
@@ -30,7 +30,7 @@ async def deliver(
 
     `records` reads and writes the inventory, if that is not for the account that applies the objects.
     Needs an HTTP client with at least MOST_AT_ONCE + MOST_WATCHES connections. Raises no error of the cluster: the
-    report tells each. If it is cancelled, the inventory has every object that may have been written.
+    report names each. If it is cancelled, the inventory has every object that may have been written.
     """
     progress = Progress(order.owner, show, is_dry_run=order.is_dry_run)
     inventory = StoredInventory(records or transport, order.owner, order.inventory_namespace)

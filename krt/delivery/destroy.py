@@ -19,7 +19,7 @@ from krt.delivery.stored_inventory import StoredInventory
 async def destroy(
     transport: Transport, order: Removal, show: Show, *, records: Transport | None = None
 ) -> DeliveryResult:
-    """Delete the owner's objects. The end is READY also if there is none, and if some stay: the report says why.
+    """Delete the owner's objects. The end is also READY if there is none, or if krt keeps some: the report says why.
 
     `records` as in `deliver`.
     """

@@ -1,4 +1,4 @@
-"""The objects in a Namespace, or of a definition's kind, that are not the owner's: for them krt keeps the container."""
+"""Finds objects of others in a Namespace, or of a definition's kind: because of them krt keeps what they depend on."""
 
 from krt.cluster.listing import Pages
 from krt.cluster.metadata import ObjectVersion, bare_reader
@@ -12,13 +12,13 @@ from krt.errors import ClusterDenied, ClusterRefused, NotThere
 
 _MOST = 20  # more are not counted
 
-# Kubernetes makes these in each namespace by itself, or for objects that are looked at themselves.
+# Kubernetes makes these in each namespace by itself, or for other objects, which are looked at anyway.
 _GIVEN = {("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "default")}
 _DERIVED = {"ControllerRevision", "Endpoints", "EndpointSlice", "Event", "PodMetrics"}
 
 
 async def foreign_in(run: Run, key: ObjectKey, live: Body) -> tuple[str, ...]:
-    """The names of foreign objects, _MOST at most; empty if the object is no Namespace and no definition."""
+    """The names of foreign objects, _MOST at most; empty if the object is neither a Namespace nor a definition."""
     match (key.group, key.kind):
         case ("", "Namespace"):
             resources = [each for each in await run.discovery.namespaced() if each.kind not in _DERIVED]
@@ -53,7 +53,7 @@ async def _foreign_of(run: Run, resource: Resource, namespace: str | None) -> li
 
 
 def _is_own(run: Run, found: ObjectVersion) -> bool:
-    """Whether the object is the owner's, has an owning object that is looked at itself, or is Kubernetes' own."""
+    """Whether the object is the owner's, has an owning object, which is looked at anyway, or is Kubernetes' own."""
     is_given = (found.key.kind, found.key.name) in _GIVEN
     is_derived = bool(items_at(found.body, "metadata", "ownerReferences"))
     return is_given or is_derived or text_at(found.body, "metadata", "labels", OWNER) == run.owner.id

@@ -21,7 +21,7 @@ from krt.delivery.step import Step
 from krt.errors import ClusterError
 
 _NOTHING_WRITTEN = "nothing was written"
-# A webhook may run in a workload of this very delivery; and one that knows no dry-run is asked at the apply.
+# A webhook may run in a workload of this delivery. One that does not support dry-runs is called at the apply only.
 # Sources: k8s.io/apiserver, pkg/admission/plugin/webhook: validating/dispatcher.go and errors/statuserror.go.
 _UNKNOWABLE = ("failed calling webhook", "does not support dry run")
 
@@ -35,7 +35,7 @@ class Looking:
         self._missing: set[str] = set()  # namespaces that come with the delivery and are not there yet
 
     async def look(self, steps: tuple[Step, ...]) -> None:
-        """Dry-run each step whose manifest is new or changed; in a dry-run each one. Raises NotDelivered if refused."""
+        """Dry-run each step whose manifest is new or changed, or all if the order is a dry-run. Raises NotDelivered."""
         wanted = [step for step in steps if self._order.is_dry_run or not step.is_unchanged]
         spaces = [step for step in wanted if is_namespace(step.key)]
         await each(spaces, self._look, most=MOST_LOOKS_AT_ONCE)
@@ -61,7 +61,7 @@ class Looking:
         return True
 
     async def _change(self, step: Step) -> ObjectChange | None:
-        """The change that the apply would be; None if only the apply can tell."""
+        """The change that the apply would make; None if only the apply can tell."""
         if step.key.namespace in self._missing:
             return ObjectChange.CREATED
         try:
@@ -89,6 +89,6 @@ class Looking:
 
 
 def _fields(body: objects.Body) -> objects.Body:
-    """The object without the notes about who manages its fields, which have times in them."""
+    """The object without managedFields, which have times in them."""
     metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
     return {**body, "metadata": metadata}

@@ -32,7 +32,8 @@ async def _no_steps(_: Progress) -> str:
 class Delivery:
     """The objects that `owner` shall have from now on: those of `manifests`, and no others.
 
-    The inventory is a Secret in `inventory_namespace`. `timeout_seconds` bounds everything but the pruning.
+    The inventory is a Secret in `inventory_namespace`. `timeout_seconds` bounds looks, applies and waits
+    together, and then the pruning; `before_pruning` bounds itself.
     `ensured` are Namespaces that krt creates if they are missing; it neither changes nor owns nor deletes them.
     `is_forced`: take fields over from other field managers. `forces_own`: take them over in objects of the inventory.
     `is_living` says of the id of another owner whether that owner still exists: if not, its objects are taken over.

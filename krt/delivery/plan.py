@@ -84,7 +84,7 @@ def _changes(run: Publishing, live: Body | None) -> Iterator[str]:
     before = f", instead of {readable(was)[:_SHOWN_DIGITS]}..." if was and was != bundle.sha256 else ""
     yield f"key {bundle.key}: {len(bundle.content)} bytes, SHA-256 {bundle.sha256[:_SHOWN_DIGITS]}...{before}"
     for key in _removed(run, live):
-        yield f"key {readable(key)} goes"
+        yield f"key {readable(key)} is removed"
 
 
 def _removed(run: Publishing, live: Body | None) -> Iterator[str]:

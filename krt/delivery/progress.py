@@ -40,7 +40,7 @@ class Progress:
     def say(
         self, key: ObjectKey, action: Action, state: TargetState, *reason: str, change: ObjectChange | None = None
     ) -> None:
-        """The state of an object that krt applies or deletes, with the seconds since it was first progressing."""
+        """Report the state of an object that krt applies or deletes, with the seconds since it began to progress."""
         place = Place(key, action)
         if state is TargetState.PROGRESSING:
             self._began.setdefault(place, trio.current_time())
@@ -48,16 +48,16 @@ class Progress:
         self.put(place, Target(state, readable(*reason), seconds=round(seconds, 1)), change)
 
     def tell(self, *problem: str) -> None:
-        """What the whole delivery waits for at present."""
+        """Report the problem for which the whole delivery waits at present."""
         self._move(self._report.state, "; ".join(problem))
 
     def expect(self, keys: Iterable[ObjectKey], action: Action) -> None:
-        """The objects wait for this action."""
+        """Report that the objects wait for this action."""
         for key in keys:
             self.put(Place(key, action), Target(TargetState.WAITING))
 
     def fail_unsettled(self, problem: str) -> None:
-        """Each target that is progressing has failed for this reason, and its own."""
+        """Report each progressing target as failed, for this reason and its own."""
         for place, target in self._targets.items():
             if target.state is TargetState.PROGRESSING:
                 reason = readable(problem, target.reason)
@@ -65,7 +65,7 @@ class Progress:
         self._is_news.set()
 
     def skip_unbegun(self, reason: str) -> None:
-        """Each target that still waits is skipped for this reason, and its own."""
+        """Report each waiting target as skipped, for this reason and its own."""
         for place, target in self._targets.items():
             if target.state is TargetState.WAITING:
                 self._targets[place] = Target(TargetState.SKIPPED, readable(reason, target.reason))
@@ -91,11 +91,11 @@ class Progress:
         return any(target.state is TargetState.FAILED for target in self._targets.values())
 
     def begin(self) -> None:
-        """From now on krt writes."""
+        """Report that krt writes from now on."""
         self._move(EventState.ROLLING, "")
 
     def end(self, state: EventState, problem: str = "") -> Document:
-        """The last document, after it was shown."""
+        """Show the last document. Returns it."""
         self._move(state, problem)
         document = self._document()
         self._show(document)

@@ -32,9 +32,9 @@ class Pruning:
         self._leaving: list[Awaited] = []
 
     async def prune(self) -> None:
-        """Delete them. An object that cannot be deleted has failed in the report; the others are deleted all the same.
+        """Delete them. An object that cannot be deleted is failed in the report.
 
-        A later stage is not begun if an object of an earlier one has failed.
+        The other objects of its stage are deleted all the same, but no later stage begins.
         """
         self._run.progress.expect(self._entries, Action.DELETE)
         for stage in in_deletion_order(self._entries):

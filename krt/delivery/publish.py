@@ -1,4 +1,4 @@
-"""Publishes a file as a Secret, and restarts what uses it: the one function behind `krt apply` and `krt publish`."""
+"""Publishes a file as a Secret, and restarts the workloads that use it, for `krt apply` and `krt publish`."""
 
 from krt.core.delivery.owed_restarts import owed
 from krt.core.delivery.restart_target import RestartTarget
@@ -9,10 +9,10 @@ from krt.delivery.secret_write import decide, write_secret
 
 
 async def publish(run: Publishing) -> tuple[RestartTarget, ...]:
-    """Put the file into the Secret, and restart the named targets if that changed it, or if a restart is still owed.
+    """Put the file into the Secret, and restart the named targets if it changed, or if a restart is still owed.
 
-    Returns the restarted targets, whose rollouts have ended well. Raises DeliveryRefused, and DeliveryFailed; what is
-    still owed stays on the Secret, and the next run continues.
+    Returns the restarted targets, whose rollouts have ended well. Raises DeliveryRefused, and DeliveryFailed; the list
+    of owed restarts then stays on the Secret, and the next run continues.
     """
     with run.reported():
         return await _publish(run)

@@ -1,4 +1,4 @@
-"""What one run of publishing needs: the wanted Secret, the way to the API server, and the report as it grows."""
+"""The parts of one run of publishing: the wanted Secret, the way to the API server, and the report as it grows."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -54,7 +54,7 @@ class Publishing:
     note: Callable[[str], None] = _unheard
     change: str = field(default_factory=lambda: token_hex(8))
     has_begun: bool = False
-    has_written: bool = False  # also if a write was not answered; False if the API server has refused every one
+    has_written: bool = False  # also if a write was not answered; False if the API server has refused each write
 
     @property
     def key(self) -> ObjectKey:
@@ -74,7 +74,7 @@ class Publishing:
                 answer = await call()
             except (ClusterDenied, ClusterRefused, Conflict, NotThere):
                 raise
-            except BaseException:  # among them Cancelled: the API server may have done it
+            except BaseException:  # also Cancelled: the API server may have done the write
                 self.has_written = True
                 raise
             self.has_written = True

@@ -76,14 +76,14 @@ async def _live(run: Run, step: Step, resource: Resource, is_living: Callable[[s
 
 
 async def _without_kubectl(run: Run, step: Step, resource: Resource, live: Body) -> Body:
-    """The object once kubectl's entries in its managedFields are krt's."""
+    """The object, after kubectl's entries in its managedFields have become krt's."""
     if (patch := take_over(live, run.owner)) is None:
         return live
     return await objects.merge(run.transport, resource, step.key, patch, manager=run.owner.field_manager)
 
 
 def _at_version(body: Any, live: Body, taken: Body) -> Body:
-    """The body, guarded by the version that krt has seen. A guard of the manifest's own stays, unless it was right."""
+    """The body, guarded by the version that krt has seen. If the manifest has another resourceVersion, that stays."""
     metadata = body["metadata"]
     own = text_at(metadata, "resourceVersion")
     if own and own != text_at(live, "metadata", "resourceVersion"):

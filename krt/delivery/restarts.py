@@ -52,7 +52,7 @@ class Restarts:
     secret: Sight
     targets: dict[RestartTarget, Sight]
     wake: "Wake"
-    tried: dict[RestartTarget, float] = field(default_factory=dict)  # and when, on Trio's clock
+    tried: dict[RestartTarget, float] = field(default_factory=dict)  # when each was restarted, on Trio's clock
     restarted: list[RestartTarget] = field(default_factory=list)
     conflicts: int = 0
     awaited: RestartTarget | None = None
@@ -69,7 +69,7 @@ class Restarts:
         return tuple(target for target in self.run.publication.targets if target in self.restarted)
 
     async def _step(self) -> RestartStep:
-        """The next step. One that rests on the absence of an object is only believed after a look at the API server."""
+        """The next step. A step that rests on an object's absence counts only after a look at the API server."""
         step = self._decide()
         if isinstance(step, BundleSuperseded):
             await self._look(self.secret)

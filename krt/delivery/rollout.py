@@ -21,7 +21,7 @@ def rolling(target: RestartTarget, body: Mapping[str, object] | None) -> Target:
 
 
 def settled(step: TakeOffList, body: Mapping[str, object] | None, seconds: float) -> Target:
-    """The state of a target that has left the list, `seconds` after its restart."""
+    """The state of a target that has left the list of owed restarts, `seconds` after its restart."""
     workload = workload_of(step.target, body)
     if step.warning or workload is None:
         return Target(TargetState.SKIPPED, reason=step.warning, warnings=(step.warning,) if step.is_restarted else ())

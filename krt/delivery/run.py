@@ -28,7 +28,7 @@ class Run:
     steps: list[Step] = field(default_factory=list)
 
     async def ensure(self, namespace: str) -> bool:
-        """Create the Namespace if it is one of `ensured`. Returns whether it is worth trying again what needs it."""
+        """Create the Namespace if it is one of `ensured`. Returns whether a call that needs it may succeed now."""
         manifest = self.ensured.pop(namespace, None)
         if manifest is None:
             return False
@@ -37,6 +37,6 @@ class Run:
             await objects.create(self.transport, NAMESPACE, manifest.key, manifest.body, manager=manager)
         except AlreadyThere:
             return True
-        except ClusterDenied:  # with rights in the namespace alone krt cannot know: the next call will say
+        except ClusterDenied:  # krt may have rights only inside it: the next call shows whether it exists
             return True
         return True

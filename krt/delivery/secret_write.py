@@ -27,7 +27,7 @@ def decide(run: Publishing, live: Body | None) -> Apply | AsItIs:
 
 
 async def write_secret(run: Publishing, live: Body | None) -> Body:
-    """The Secret, once it holds the bundle; `live` is it as it was just read.
+    """The Secret, once it holds the bundle; `live` is the Secret as it was just read.
 
     Raises DeliveryRefused, and DeliveryFailed.
     """

@@ -24,7 +24,7 @@ class StateHeld(KrtError):
 
 
 class StateFile:
-    """The record of one instance. Its folder is made if it is missing.
+    """The record of one instance. `held` makes its folder if that is missing.
 
     If the path is a symbolic link, krt replaces the file that the link names, and the link stays: a tool that opens the
     path and writes does the same. Two links to one file are one record, with one lock.

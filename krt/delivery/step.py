@@ -77,7 +77,7 @@ class Step:
         )
 
     def note(self, applied: Applied, owner: Owner) -> ObjectChange:
-        """Keep the object as it was applied. Returns the change that this was."""
+        """Keep the object as it was applied. Returns the change."""
         self.applied, self.is_new = applied.body, applied.is_new
         if applied.is_new:
             return ObjectChange.CREATED
@@ -86,7 +86,7 @@ class Step:
         return ObjectChange.UNCHANGED if self._is_as_before(applied.body, owner) else ObjectChange.CONFIGURED
 
     def _is_as_before(self, body: Body, owner: Owner) -> bool:
-        """By the version if a dry-run has seen it, else by the time of the last change, which is exact to a second."""
+        """Compares the version that a dry-run has seen, else the time of the last change, exact to a second."""
         if self.seen:
             return self.seen == text_at(body, "metadata", "resourceVersion")
         return self.known is not None and self.known.applied == applied_at(body, owner)

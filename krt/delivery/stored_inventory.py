@@ -35,7 +35,7 @@ class StoredInventory:
         return bool(self._version)
 
     async def load(self) -> None:
-        """Read it. Raises NotDelivered if it cannot be understood, and the errors of `objects.read`."""
+        """Read the inventory. Raises NotDelivered if it cannot be understood, and the errors of `objects.read`."""
         try:
             body = await objects.read(self._transport, SECRET, self._key)
         except NotThere:
@@ -48,7 +48,7 @@ class StoredInventory:
             raise NotDelivered(End.REFUSED, sentence) from error
 
     async def save(self, inventory: Inventory) -> None:
-        """Write it, unless it is as it was. Raises NotDelivered if another run has written in the meantime."""
+        """Write the inventory, unless it is as it was. Raises NotDelivered if another run has written meanwhile."""
         if self.exists and inventory == self.now:
             return
         if not self.exists and not inventory.entries:
@@ -70,7 +70,7 @@ class StoredInventory:
         self.now = inventory
 
     async def delete(self) -> None:
-        """Delete it, if nothing is left in it."""
+        """Delete the Secret, if there is one. The caller has seen that nothing is left in it."""
         if not self.exists:
             return
         with suppress(NotThere):  # it went with its namespace

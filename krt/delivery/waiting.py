@@ -1,4 +1,4 @@
-"""Waits until objects are current, or gone, by watches: none is read again and again.
+"""Waits until objects are current, or gone, by watches: no object is read again and again.
 
 A watch has one kind in one namespace. If krt waits for a single object there, the watch names it, so that a role that
 names its objects (`resourceNames`) suffices. Only if krt may not watch objects, it asks for them every two seconds.
@@ -239,6 +239,6 @@ async def _storage_classes(run: Run, awaited: list[Awaited]) -> dict[str, Body]:
     for name in names - {""}:
         try:
             found[name] = await objects.read(run.transport, resource, resource.key("", name))
-        except ClusterError as error:  # then a claim that waits for its first consumer is waited for
+        except ClusterError as error:  # then krt also waits for a claim whose class waits for a consumer
             log.info("storage_class_unread", name=name, problem=error)
     return found

@@ -129,8 +129,8 @@ def test_inputs_that_are_no_mapping_are_refused(
 ) -> None:
     file = tmp_path / "inputs.yml"
     file.write_bytes(content)
-    [told] = refused(capsys, "apply", "--env", "dev", "--module", MODULE, "--inputs", str(file))
-    assert problem in told
+    [sentence] = refused(capsys, "apply", "--env", "dev", "--module", MODULE, "--inputs", str(file))
+    assert problem in sentence
 
 
 def test_publish_names_its_own_flags_and_all_problems(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,19 +152,19 @@ def test_a_folder_is_no_kubeconfig(named: str, home: Path, capsys: pytest.Captur
     folder.mkdir(parents=True)
     flags = (named, str(folder)) if named.startswith("--") else ()
     environ = {"HOME": str(home), **({named: str(folder)} if named.isupper() else {})}
-    [told] = refused(capsys, "unpublish", "-n", "shop", "--secret", "site", *flags, **environ)
-    assert told == f"{named}{': ' if named else ''}{folder} is a directory"
+    [sentence] = refused(capsys, "unpublish", "-n", "shop", "--secret", "site", *flags, **environ)
+    assert sentence == f"{named}{': ' if named else ''}{folder} is a directory"
 
 
-def test_a_kubeconfig_that_cannot_be_used_is_told_without_its_token(
+def test_a_kubeconfig_that_cannot_be_used_is_named_without_its_token(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kubeconfig = home / "config"
     kubeconfig.write_text("{current-context: a, users: [{name: u, user: {token: hunter2, what: 1}}]}")
     argv = ("publish", str(kubeconfig), "--namespace", "shop", "--secret", "site", "--kubeconfig", str(kubeconfig))
-    [told] = refused(capsys, *argv)
-    assert told.startswith(f"KUBECONFIG (or --kubeconfig) '{kubeconfig}': ")
-    assert "hunter2" not in told
+    [sentence] = refused(capsys, *argv)
+    assert sentence.startswith(f"KUBECONFIG (or --kubeconfig) '{kubeconfig}': ")
+    assert "hunter2" not in sentence
 
 
 SHAPE = {"status": "error", "outputs": {}, "report": None}

@@ -302,7 +302,7 @@ async def test_a_dry_run_lets_the_server_judge_and_writes_nothing(desk: Desk, ku
     planned = await desk.run("apply", "--dry-run", "-o", "json")
     [target] = json.loads(planned.out)["report"]["targets"]
     assert (target["change"], target["state"]) == ("configured", "planned")
-    assert target["reason"].endswith("; key a goes")
+    assert target["reason"].endswith("; key a is removed")
 
 
 async def test_destroy_without_its_kubeconfig_deletes_nothing_and_ends_well(desk: Desk) -> None:
