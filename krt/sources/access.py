@@ -12,7 +12,7 @@ class StoredConfigMap(NamedTuple):
 
 
 class SourceAccess(Protocol):
-    """Reads by name. Both raise SourceRefused if there is no such object, SourceUnavailable if none can be read now."""
+    """Reads by name. Both raise SourceRefused if there is no such object, SourceUnavailable if krt cannot read now."""
 
     async def secret(self, name: str) -> Mapping[str, bytes]:
         """The data of a Secret, decoded from base64, by key."""

@@ -1,14 +1,14 @@
-"""Bundles that were fetched, in memory: 64 MiB of them, and the one that was used longest ago goes first."""
+"""Keeps fetched bundles in memory, 64 MiB at most: the one that was used longest ago is forgotten first."""
 
 from krt.core.bundle.tree import FileTree
 from krt.sources.fetched import FetchedBundle
 
 MOST_BYTES = 64 * 1024 * 1024
-_BYTES_OF_AN_ENTRY = 128  # what Python keeps for a path and a content, besides their bytes; measured: about 95
+_BYTES_OF_AN_ENTRY = 128  # of Python for a path and a content, in addition to their own; measured: about 95
 
 
 class BundleCache:
-    """Keeps bundles by `content_url`, which names the digest: what was kept is never another content."""
+    """Keeps bundles by `content_url`, which names the digest: one key never has two contents."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes

@@ -12,7 +12,7 @@ _PARAMETER = re.compile(r'\s*([A-Za-z_-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """How a registry wants to be asked. `scheme` is in lower case; `realm` and `service` are "" if absent."""
+    """How to authenticate at a registry. `scheme` is in lower case; `realm` and `service` are "" if absent."""
 
     scheme: str
     realm: str = ""
@@ -20,7 +20,7 @@ class Challenge:
 
 
 def parse_challenge(header: str) -> Challenge | None:
-    """The first challenge in the header's value; None if there is none that krt can read."""
+    """The first challenge in the header's value; None if it is neither Bearer nor Basic."""
     scheme, _, rest = header[:_MOST].strip().partition(" ")
     if scheme.lower() not in {"bearer", "basic"}:
         return None

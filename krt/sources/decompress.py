@@ -17,7 +17,7 @@ _MOST_WINDOW = 8 * 1024 * 1024  # RFC 8878, section 3.1.1.1.2: a decoder should 
 
 
 class LayerReader:
-    """Reads the archive in a layer. `left` is how many bytes it may still have."""
+    """Reads the archive in a layer. `left` is how many bytes it may still give."""
 
     def __init__(self, layer: bytes, left: int) -> None:
         self._pieces = _pieces(layer)
@@ -37,7 +37,7 @@ class LayerReader:
         return found
 
     def drain(self) -> None:
-        """Read to the end. What follows the archive counts, too. Raises BundleInvalid."""
+        """Read to the end. Bytes after the archive count, too. Raises BundleInvalid."""
         self._held.clear()
         for piece in self._pieces:
             self._take(piece)

@@ -18,7 +18,7 @@ _NAMES_OF_HUB = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", 
 
 
 class DockerConfigInvalid(ValueError):
-    """The content is no docker config. The message is a clause that quotes nothing of it."""
+    """The content is not a docker config. The message is a clause that quotes nothing of the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class DockerConfig:
         try:
             self._config = msgspec.json.decode(content or b"{}", type=_Config)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise DockerConfigInvalid("is no docker config, which is JSON with `auths`") from None
+            raise DockerConfigInvalid("is not a docker config, which is JSON with `auths`") from None
 
     def login_of(self, host: str) -> RegistryLogin | None:
         """The login for a registry, such as `ghcr.io`; None if there is none. Raises DockerConfigInvalid."""
@@ -78,8 +78,8 @@ def _login(host: str, auth: _Auth) -> RegistryLogin | None:
         try:
             user, colon, password = base64.b64decode(auth.auth, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeError):
-            raise DockerConfigInvalid(f"has an `auth` for {host} that is no base64 of USER:PASSWORD") from None
+            raise DockerConfigInvalid(f"has an `auth` for {host} that is not base64 of USER:PASSWORD") from None
         if not colon:
-            raise DockerConfigInvalid(f"has an `auth` for {host} that is no base64 of USER:PASSWORD")
+            raise DockerConfigInvalid(f"has an `auth` for {host} that is not base64 of USER:PASSWORD")
     token = Secret(auth.identitytoken) if auth.identitytoken else None
     return RegistryLogin(user, Secret(password.rstrip("\0")), token) if user or token else None

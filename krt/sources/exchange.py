@@ -54,7 +54,7 @@ async def exchange(
     except trio.TooSlowError:
         raise SourceUnavailable(f"{url.host} did not answer within {SECONDS:g} s") from None
     except UnicodeError:
-        raise SourceRefused(f"{url.host} is no name of a host") from None
+        raise SourceRefused(f"{url.host} is not the name of a host") from None
     except httpx.TransportError as error:
         raise _unreachable(error, url) from None
     if response.is_success and not is_whole:

@@ -27,8 +27,8 @@ class Fetcher:
     async def fetch(self, source: BundleSource, pinned: str, access: SourceAccess) -> FetchedBundle:
         """The files of the source.
 
-        `pinned` is what `FetchedBundle.resolved` was before, or its digest or commit alone: exactly that content is
-        fetched, whatever tag or branch the source names. "" takes what the source has now.
+        `pinned` is the earlier `FetchedBundle.resolved`, or only its digest or commit: exactly that content is fetched,
+        whatever tag or branch the source names. "" takes the present content of the source.
 
         Raises SourceRefused, whose sentence is for the Bundle's condition, and SourceUnavailable, if a retry may help:
         not before its `retry_after_seconds`.

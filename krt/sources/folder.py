@@ -10,9 +10,9 @@ from krt.files import FileUnusable, read_file
 
 
 def read_folder(root: Path) -> FileTree:
-    """The files in the folder `manifests` of `root`, and the folders in it, which are not read.
+    """The files in the folder `manifests` of `root`, and its folders, which are not read; empty if it does not exist.
 
-    Raises BundleInvalid, also for links: what a link leads to may be another file tomorrow, and no part of the bundle.
+    Raises BundleInvalid, also for links: the target of a link may be another file tomorrow.
     """
     files: dict[str, bytes] = {}
     folders = {FOLDER}
@@ -36,12 +36,12 @@ def read_folder(root: Path) -> FileTree:
 
 def _check_root(root: Path) -> None:
     if not root.is_dir():
-        raise BundleInvalid(f"{root} is no folder")
+        raise BundleInvalid(f"{root} is not a folder")
 
 
 def _content(file: Path, path: str, left: int) -> bytes:
     if not path.isprintable():
-        raise BundleInvalid(f"{path!a} is no name that krt packs: it is not printable")
+        raise BundleInvalid(f"{path!a} is a name that krt does not pack: it is not printable")
     if stat.S_ISLNK(file.lstat().st_mode):
         raise BundleInvalid(f"{path} is a symbolic link: a bundle has regular files only")
     try:

@@ -70,7 +70,7 @@ class _Calls:
         try:
             url = answer.url.join(answer.location)
         except httpx.InvalidURL:
-            raise SourceRefused(f"{self._address.host} redirects to something that is no URL") from None
+            raise SourceRefused(f"{self._address.host} redirects to something that is not a URL") from None
         check_url(url, may_be_plain=answer.url.scheme == "http")
         if not str(url).endswith(f"/{_REFS}") or url.userinfo:
             raise SourceRefused(f"{self._address.host} redirects to something that is no repository")

@@ -78,7 +78,7 @@ def _location(answer: SourceAnswer) -> httpx.URL:
     try:
         url = answer.url.join(answer.location)
     except httpx.InvalidURL:
-        raise SourceRefused(f"{answer.url.host} redirects to something that is no URL") from None
+        raise SourceRefused(f"{answer.url.host} redirects to something that is not a URL") from None
     check_url(url, may_be_plain=True)
     if url.scheme != answer.url.scheme or url.userinfo:
         raise SourceRefused(f"{answer.url.host} redirects to another scheme, or to a URL with a password in it")

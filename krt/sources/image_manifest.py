@@ -1,4 +1,4 @@
-"""What a registry's manifest says: of an image its layers, of an index which image is meant. Pure.
+"""Reads a registry's manifest: the layers of an image, or the image that an index means. Pure.
 
 The forms are those of the OCI image specification (manifest.md, image-index.md) and of Docker's schema 2.
 """
@@ -27,7 +27,7 @@ _MOST_LAYERS = 127
 _MOST_IMAGES = 1000
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
-_OTHERS = (  # by the beginning of a media type: what is no image, and how it is called
+_OTHERS = (  # beginnings of media types that are not images', and a name for each
     ("application/vnd.cncf.helm.", "a Helm chart"),
     ("application/vnd.dev.cosign.", "a signature of cosign"),
     ("application/vnd.dev.sigstore.", "a signature of Sigstore"),
@@ -38,7 +38,7 @@ _OTHERS = (  # by the beginning of a media type: what is no image, and how it is
 
 
 class Platform(msgspec.Struct, frozen=True):
-    """For which system an image of an index was made."""
+    """The system for which an image of an index was made."""
 
     os: str = ""
     architecture: str = ""
@@ -78,7 +78,7 @@ class Layers:
 
 
 def read_manifest_document(content: bytes) -> Choice | Layers:
-    """What the manifest says. Raises SourceRefused with a clause about the image."""
+    """The layers of an image, or the image that an index means. Raises SourceRefused with a clause about it."""
     document = _decoded(content)
     if document.manifests is not None:
         return Choice(_chosen(document.manifests))
@@ -92,7 +92,7 @@ def _decoded(content: bytes) -> _Document:
     try:
         document = msgspec.json.decode(content, type=_Document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise SourceRefused("its manifest is no manifest of OCI or Docker") from None
+        raise SourceRefused("its manifest is not one of OCI or Docker") from None
     if document.schema_version != 2:
         raise SourceRefused(f"its manifest is of schema {document.schema_version}: push it again with a newer tool")
     return document
@@ -105,7 +105,7 @@ def _check_kind(document: _Document) -> None:
     for media_type in types:
         for start, name in _OTHERS:
             if media_type.startswith(start):
-                raise SourceRefused(f"it is {name}, and no image with a bundle")
+                raise SourceRefused(f"it is {name}, not an image with a bundle")
 
 
 def _checked(layers: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
@@ -121,7 +121,7 @@ def _checked(layers: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
 
 
 def check_descriptor(descriptor: Descriptor) -> None:
-    """Raises SourceRefused if the digest is none by which krt can verify, or the size is none."""
+    """Raises SourceRefused if the digest is not a SHA-256, or the size is negative."""
     if not _DIGEST.fullmatch(descriptor.digest):
         raise SourceRefused("its manifest names content by another digest than sha256")
     if descriptor.size < 0:
@@ -129,7 +129,7 @@ def check_descriptor(descriptor: Descriptor) -> None:
 
 
 def _chosen(images: Sequence[Descriptor]) -> Descriptor:
-    """The own platform's image, else the only one, else that of linux/amd64. Attestations are passed over."""
+    """The only image, else that of the own platform, else that of linux/amd64. Attestations are passed over."""
     if len(images) > _MOST_IMAGES:
         raise SourceRefused(f"its index names more than {_MOST_IMAGES} images")
     real = [image for image in images if _is_image(image)]

@@ -1,4 +1,4 @@
-"""The image of a bundle: which digest is meant, and its files, with the pull secret that the bundle names."""
+"""Fetches the image of a bundle: its digest and its files, with the pull secret that the bundle names."""
 
 from krt.core.rukpak.source import ImageSource
 from krt.sources.access import SourceAccess
@@ -17,7 +17,7 @@ _KEY = ".dockerconfigjson"
 async def fetch_image(
     source: ImageSource, pinned: str, access: SourceAccess, way: Way, cache: BundleCache
 ) -> FetchedBundle:
-    """The image's files. `pinned` is `sha256:…` or `name@sha256:…`, or "" for what the reference says.
+    """The image's files. `pinned` is `sha256:…` or `name@sha256:…`, or "" to take the reference as it is.
 
     Raises SourceRefused, SourceDenied and SourceUnavailable.
     """

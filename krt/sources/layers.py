@@ -1,7 +1,7 @@
 """The files of an image: its layers, read in memory and laid over one another. Pure.
 
 The rules are those of the OCI image specification, layer.md: a whiteout `.wh.NAME` removes NAME, and `.wh..wh..opq` in
-a folder removes everything in it, of the layers below only.
+a folder removes everything that lower layers have in it.
 """
 
 from collections.abc import Iterable

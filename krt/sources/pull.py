@@ -17,7 +17,7 @@ MOST_MANIFEST_BYTES = 4 * 1024 * 1024  # a registry must take that much (distrib
 
 @dataclass(frozen=True, slots=True)
 class PulledBundle:
-    """The files of an image, and the digest of what the reference names: of an index, if it names one."""
+    """The files of an image, and the digest of the manifest or index that the reference names."""
 
     digest: str
     tree: FileTree

@@ -20,7 +20,7 @@ from krt.sources.registry_tokens import RegistryToken, TokenQuestion, basic, fet
 from krt.sources.way import check_url
 
 _MOST_REDIRECTS = 5
-_MOST_WAIT_SECONDS = 300.0  # of Retry-After that is obeyed
+_MOST_WAIT_SECONDS = 300.0  # the longest Retry-After that krt obeys
 MOST_ATTEMPTS = 4
 _PAUSE_SECONDS = 1.0
 
@@ -58,8 +58,8 @@ class Registry:
     ) -> SourceAnswer:
         """One call; `path` is below the repository, or a URL that the registry itself gave.
 
-        `actions` is the scope of the token. 429, 5xx and lost connections are tried
-        again as often as the registry was opened for, each time after Retry-After.
+        `actions` is the scope of the token. After 429, 5xx and lost connections, the call is tried
+        again until it was made `attempts` times (see `open_registry`), each time after Retry-After or a short pause.
         """
         url = self._base.join(path)
         for attempt in range(1, self._attempts + 1):
@@ -114,7 +114,7 @@ class Registry:
         try:
             url = answer.url.join(answer.location)
         except httpx.InvalidURL:
-            raise SourceRefused(f"{self._reference.host} redirects to something that is no URL") from None
+            raise SourceRefused(f"{self._reference.host} redirects to something that is not a URL") from None
         check_url(url, may_be_plain=is_loopback(answer.url))
         return url
 

@@ -38,7 +38,7 @@ def basic(login: RegistryLogin) -> RegistryToken:
 
 @dataclass(frozen=True, slots=True)
 class TokenQuestion:
-    """What a registry's challenge leads to. `may_be_plain` allows a token service of this machine without TLS."""
+    """The request for a token. `may_be_plain` allows a token service of this machine without TLS."""
 
     host: str
     challenge: Challenge
@@ -66,7 +66,7 @@ def _realm(asked: TokenQuestion) -> httpx.URL:
     try:
         realm = httpx.URL(asked.challenge.realm)
     except httpx.InvalidURL:
-        raise SourceRefused(f"{asked.host} names a token service that is no URL") from None
+        raise SourceRefused(f"{asked.host} names a token service that is not a URL") from None
     check_url(realm, may_be_plain=asked.may_be_plain)
     return realm
 
@@ -80,8 +80,8 @@ def _token(status: int, body: bytes, host: str, *, has_login: bool) -> RegistryT
     try:
         found = msgspec.json.decode(body, type=_Answer)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise SourceRefused(f"the token service of {host} answers with something that is no token") from None
+        raise SourceRefused(f"the token service of {host} answers with something that is not a token") from None
     token = found.token or found.access_token
     if not token or len(token) > _MOST_TOKEN or not (token.isascii() and token.isprintable()):
-        raise SourceRefused(f"the token service of {host} answers with something that is no token")
+        raise SourceRefused(f"the token service of {host} answers with something that is not a token")
     return RegistryToken(Secret(f"Bearer {token}"))

@@ -36,7 +36,7 @@ class TarEntry:
 
 
 def read_tar(read: ReadExactly) -> Iterator[TarEntry]:
-    """The entries in their order. Raises BundleInvalid for everything that is no regular file or folder."""
+    """The entries in their order. Raises BundleInvalid, also for an entry that is no regular file or folder."""
     extended: dict[str, str] = {}
     broken = "an archive in it is no tar"
     while (header := read(_BLOCK)).strip(b"\0"):
@@ -80,7 +80,7 @@ def _check(header: bytes, broken: str) -> None:
 
 
 def _check_end(header: bytes, read: ReadExactly) -> None:
-    """Two blocks of zeros, or the end of the archive. More zeros may follow."""
+    """The archive ends with two blocks of zeros, which more may follow, or without any."""
     if header and (len(header) < _BLOCK or read(_BLOCK).strip(b"\0")):
         raise BundleInvalid("a tar archive has a damaged end")
 
@@ -139,7 +139,7 @@ def _text(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise BundleInvalid("a tar archive has a name that is no text in UTF-8") from None
+        raise BundleInvalid("a tar archive has a name that is not UTF-8") from None
 
 
 def _size(fieldtext: bytes) -> int:

@@ -1,6 +1,6 @@
 """How sources are reached, and which URLs krt calls for them: https, or plain http on this machine.
 
-No link-local address is called, whatever name it is behind.
+krt calls no link-local address, even if a name leads to it.
 """
 
 import ssl
@@ -33,7 +33,7 @@ def check_url(url: httpx.URL, *, may_be_plain: bool) -> None:
 async def watched(event: str, info: dict[str, object]) -> None:
     """httpcore's trace: looks at the address of a new connection before anything is sent on it.
 
-    A name can lead anywhere, and only this moment tells where. Raises SourceRefused.
+    The address of a name is known only now. Raises SourceRefused for a link-local one.
     """
     if event != "connection.connect_tcp.complete":
         return

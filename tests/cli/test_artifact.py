@@ -144,14 +144,14 @@ def test_a_helper_is_named(folder: Path, registry: RegistryServer, tmp_path: Pat
     assert ended.err.endswith(f"; {helper}\n")
 
 
-def test_a_registry_that_is_not_there_is_told(folder: Path) -> None:
+def test_a_registry_that_is_not_there_is_named(folder: Path) -> None:
     ended = pushed(folder, "127.0.0.1:9/acme/bundle:main", "--timeout", "300ms")
     assert ended.code in {1, 2}
     assert ended.err.startswith("krt: ")
     assert "Traceback" not in ended.err
 
 
-def test_bad_input_is_told_at_once_and_altogether(folder: Path, tmp_path: Path) -> None:
+def test_all_bad_input_is_reported_at_once(folder: Path, tmp_path: Path) -> None:
     (folder / "manifests" / "README.md").write_text("Our shop")
     (tmp_path / "config.json").write_text("[]")
     ended = pushed(folder, "ghcr.io/Acme", "--timeout", "soon", "--ca-file", "/nowhere")
@@ -164,7 +164,7 @@ def test_bad_input_is_told_at_once_and_altogether(folder: Path, tmp_path: Path) 
     assert lines[1].startswith("krt: 'ghcr.io/Acme': could not parse reference: ")
     assert [line.split()[1] for line in lines[2:]] == ["--timeout:", "/nowhere"]
     ended = pushed(folder, "ghcr.io/acme/x", DOCKER_CONFIG=str(tmp_path))
-    assert f"krt: {tmp_path}/config.json is no docker config, which is JSON with `auths`" in ended.err.splitlines()
+    assert f"krt: {tmp_path}/config.json is not a docker config, which is JSON with `auths`" in ended.err.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_reference_that_cannot_be_pushed_to(folder: Path, reference: str, said
 
 def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     assert pushed(tmp_path, "x").err == f"krt: {tmp_path}: readdir manifests: file does not exist\n"
-    assert pushed(tmp_path / "nowhere", "x").err == f"krt: {tmp_path / 'nowhere'} is no folder\n"
+    assert pushed(tmp_path / "nowhere", "x").err == f"krt: {tmp_path / 'nowhere'} is not a folder\n"
     (tmp_path / "manifests").mkdir()
     (tmp_path / "manifests" / "a.yaml").symlink_to("/etc/passwd")
     assert "manifests/a.yaml is a symbolic link: a bundle has regular files only" in pushed(tmp_path, "x").err

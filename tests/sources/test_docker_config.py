@@ -57,13 +57,13 @@ def test_a_helper_is_known_by_name() -> None:
 
 @pytest.mark.parametrize("content", [b"[]", b'{"auths": []}', b'{"auths": {"a": {"auth": 7}}}', b"\xff", b"[" * 9999])
 def test_another_file_is_refused(content: bytes) -> None:
-    with pytest.raises(DockerConfigInvalid, match="is no docker config"):
+    with pytest.raises(DockerConfigInvalid, match="is not a docker config"):
         DockerConfig(content)
 
 
 @pytest.mark.parametrize("auth", ["???", "YWJj", "/w=="])
 def test_a_damaged_login_is_refused_without_being_quoted(auth: str) -> None:
-    with pytest.raises(DockerConfigInvalid, match="that is no base64 of USER:PASSWORD") as caught:
+    with pytest.raises(DockerConfigInvalid, match="that is not base64 of USER:PASSWORD") as caught:
         login("a.io", **{"a.io": {"auth": auth}})
     assert auth not in str(caught.value)
 

@@ -121,7 +121,7 @@ async def test_a_private_image_needs_the_pull_secret(tmp_path: Path, registry: R
             {"password": b"hunter2"},
             "Secret pull has no key .dockerconfigjson: a pull secret is of the type kubernetes.io/dockerconfigjson",
         ),
-        ({".dockerconfigjson": b"hunter2"}, "Secret pull is no docker config, which is JSON with `auths`"),
+        ({".dockerconfigjson": b"hunter2"}, "Secret pull is not a docker config, which is JSON with `auths`"),
     ],
 )
 async def test_another_secret_is_refused_and_not_quoted(data: dict[str, bytes], said: str) -> None:

@@ -87,7 +87,7 @@ def test_paths_are_read_as_one_writes_them(name: str) -> None:
         (tar_of(("a", b"x"))[:1536] + b"\1" * 512, "a tar archive has a damaged end"),
         (with_field(124, b"\xff" * 12), "a tar archive has a damaged header"),
         (with_field(124, b"-0000000001\0"), "a tar archive has a damaged header"),
-        (with_field(0, b"\xff\xfe"), "a tar archive has a name that is no text in UTF-8"),
+        (with_field(0, b"\xff\xfe"), "a tar archive has a name that is not UTF-8"),
         (with_field(0, b"\0"), "a file in a tar archive has no name"),
         (with_field(156, b"5"), "a tar archive has an extended header that is too large, or a folder with content"),
         (
