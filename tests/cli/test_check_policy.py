@@ -148,7 +148,7 @@ def test_the_field_at_fault_is_named_with_what_it_is_and_should_be(
 @pytest.mark.parametrize(
     "changes", [{"repository_owner_id": "67"}, {"repository_id": "75", "repository_owner_id": "67"}]
 )
-def test_whom_no_rule_names_is_told_apart(asked: Asked, policy: str, changes: dict[str, object]) -> None:
+def test_a_caller_that_no_rule_names_gets_its_own_line(asked: Asked, policy: str, changes: dict[str, object]) -> None:
     code, out, _ = asked(claims(**changes), "--policy", policy)
     assert code == 1
     assert "no rule names this caller by the ids of its owner and repository" in out
@@ -215,7 +215,7 @@ def test_claims_that_are_none_are_bad_input(asked: Asked, policy: str, given: ob
     assert sentence in err
 
 
-def test_all_bad_input_is_told_at_once(asked: Asked, tmp_path: Path) -> None:
+def test_all_bad_input_is_reported_at_once(asked: Asked, tmp_path: Path) -> None:
     code, _, err = asked("[]", "--policy", str(tmp_path / "none"), image="GHCR.io/x", tags="a,a")
     assert code == 2
     assert [line.split(" ")[1] for line in err.splitlines()] == ["KRT_POLICY", "--claims:", "image:"]

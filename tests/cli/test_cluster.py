@@ -34,8 +34,8 @@ def cluster(valkey, capsys: pytest.CaptureFixture[str]) -> Any:
     """Runs `krt cluster` to its end."""
 
     async def run(*words: str, environ: Mapping[str, str] | None = None) -> Ended:
-        told = {"VALKEY_ADDR": valkey.address} if environ is None else environ
-        code = await trio.to_thread.run_sync(partial(main, ["cluster", *words], told))
+        variables = {"VALKEY_ADDR": valkey.address} if environ is None else environ
+        code = await trio.to_thread.run_sync(partial(main, ["cluster", *words], variables))
         said = capsys.readouterr()
         return Ended(code, said.out, said.err)
 
@@ -109,12 +109,12 @@ async def test_a_living_cluster_is_not_forgotten(client, cluster):
 async def test_a_cluster_that_has_left_is_shown_so_and_can_be_forgotten_at_once(client, cluster):
     await lived(client, "eu:1", ago=5, presence=Presence(left=True))
     assert "eu       left" in (await cluster("list")).out
-    [told] = json.loads((await cluster("list", "--json")).out)
-    assert (told["alive"], told["left"]) == (False, True)
+    [entry] = json.loads((await cluster("list", "--json")).out)
+    assert (entry["alive"], entry["left"]) == (False, True)
     assert (await cluster("forget", "eu")).out == "forgotten: eu\n"
 
 
-async def test_a_user_who_may_not_forget_is_told_who_may(client, cluster, valkey):
+async def test_a_refusal_to_forget_names_the_user_who_may(client, cluster, valkey):
     """Not to grant a daemon's user more, as the refusal of any other command proposes."""
     for line in deployed_users():
         _, user, *rules = line.split()

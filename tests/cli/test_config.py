@@ -54,14 +54,14 @@ def test_no_secret_is_shown(argv: list[str], environ: dict[str, str], capsys: py
     assert "***" in " ".join(said.values())
 
 
-def test_a_start_that_would_fail_is_told_as_it_would_be(capsys: pytest.CaptureFixture[str]) -> None:
+def test_config_reports_the_problems_that_the_start_would(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "web"], {"VALKEY_PASSWORD": "hunter2", "KRT_TYPO": "hunter2"}) == 2
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert main(["web"], {"VALKEY_PASSWORD": "hunter2", "KRT_TYPO": "hunter2"}) == 2
-    assert told == capsys.readouterr()
-    assert told.out == ""
-    assert len(told.err.splitlines()) == 5
-    assert "hunter2" not in told.err
+    assert printed == capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 5
+    assert "hunter2" not in printed.err
 
 
 RULE = '[[allow]]\nwho = "acme@65/*"\nimages = ["ghcr.io/acme/{repo}"]\n'

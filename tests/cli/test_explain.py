@@ -97,9 +97,14 @@ async def test_a_table_says_what_would_be_restarted_what_not_and_why(stand_in: S
 
 async def test_json_says_the_same(stand_in: StandIn, explained):
     done = await explained(f"{SHOP}:dev", "busybox", "--json", "--kubeconfig", str(stand_in.kubeconfig))
-    told = json.loads(done.out)
-    assert (done.code, told["cluster"], told["unseen"], told["policy_asked"]) == (0, stand_in.url, [], False)
-    shop, busybox = told["events"]
+    document = json.loads(done.out)
+    assert (done.code, document["cluster"], document["unseen"], document["policy_asked"]) == (
+        0,
+        stand_in.url,
+        [],
+        False,
+    )
+    shop, busybox = document["events"]
     assert (shop["image"], shop["tag"]) == (SHOP, "dev")
     assert [(w["namespace"], w["name"], w["restart"]) for w in shop["workloads"]] == [
         ("shop", "cached", "yes"),
@@ -138,7 +143,7 @@ async def test_a_namespace_that_is_opted_out_is_said(stand_in: StandIn, explaine
     assert done.out.count("its namespace is opted out by krt/restart") == 2
 
 
-async def test_who_may_not_list_namespaces_is_told_so(stand_in: StandIn, explained):
+async def test_a_user_who_may_not_list_namespaces_learns_it(stand_in: StandIn, explained):
     stand_in.cluster.faults.add(Fault(status=403, resource="namespaces"), times=None)
     done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
     assert done.code == 0
@@ -160,8 +165,8 @@ async def test_it_takes_the_workers_settings(stand_in: StandIn, explained, how: 
         words = ["--namespaces", "ops", "--kinds", "Deployment,StatefulSet", "--require-opt-in"]
         done = await explained(f"{SHOP}:dev", *words, "--kubeconfig", str(stand_in.kubeconfig))
     else:
-        told = {"KRT_NAMESPACES": "ops", "KRT_KINDS": "Deployment,StatefulSet", "KRT_REQUIRE_OPT_IN": "true"}
-        done = await explained(f"{SHOP}:dev", environ={**told, "KUBECONFIG": str(stand_in.kubeconfig)})
+        variables = {"KRT_NAMESPACES": "ops", "KRT_KINDS": "Deployment,StatefulSet", "KRT_REQUIRE_OPT_IN": "true"}
+        done = await explained(f"{SHOP}:dev", environ={**variables, "KUBECONFIG": str(stand_in.kubeconfig)})
     assert "would restart 0 workloads" in done.out
     assert "krt/restart is not enabled; namespace outside of KRT_NAMESPACES" in done.out
 
@@ -199,9 +204,9 @@ async def test_the_workers_policy_is_asked_as_the_worker_asks_it(
     words = [image, "--policy", policy, *(["--allowed-image-prefix", prefix] if prefix else [])]
     done = await explained(*words, "--kubeconfig", str(stand_in.kubeconfig))
     assert (done.code, done.err, NOT_ASKED in done.out) == (0, "", False)
-    told = json.loads((await explained(*words, "--json", "--kubeconfig", str(stand_in.kubeconfig))).out)
-    [event] = told["events"]
-    assert (told["policy_asked"], event["refused"], event["rules"]) == (True, refusal, rules)
+    document = json.loads((await explained(*words, "--json", "--kubeconfig", str(stand_in.kubeconfig))).out)
+    [event] = document["events"]
+    assert (document["policy_asked"], event["refused"], event["rules"]) == (True, refusal, rules)
     said = [*([refusal] if refusal else []), *rules]
     assert done.out.splitlines()[3 : 3 + len(said)] == said
     answers = {each["restart"] for each in event["workloads"]}
@@ -222,8 +227,8 @@ async def test_the_workers_policy_is_asked_as_the_worker_asks_it(
     ],
 )
 async def test_the_workers_prefix_is_asked_as_well(stand_in: StandIn, explained, prefix: str, *, admits: bool):
-    told = {"KUBECONFIG": str(stand_in.kubeconfig), "ALLOWED_IMAGE_PREFIX": prefix}
-    done = await explained(f"{SHOP}:dev", environ=told)
+    variables = {"KUBECONFIG": str(stand_in.kubeconfig), "ALLOWED_IMAGE_PREFIX": prefix}
+    done = await explained(f"{SHOP}:dev", environ=variables)
     assert (done.code, NOT_ASKED in done.out) == (0, False)
     assert f"{SHOP}:dev would restart {2 if admits else 0} workloads" in done.out
     assert done.out.count(Refusal.PREFIX) == (0 if admits else 6)  # of the event, and of each workload
@@ -252,8 +257,8 @@ async def test_a_rollout_that_would_not_end_well_is_said_to_fail(stand_in: Stand
     words = ["ghcr.io/acme/odd:dev", "--kubeconfig", str(stand_in.kubeconfig)]
     words += ["--kinds", ",".join(RESTARTABLE)]
     done = await explained(*words)
-    told = json.loads((await explained(*words, "--json")).out)
-    workloads = told["events"][0]["workloads"]
+    document = json.loads((await explained(*words, "--json")).out)
+    workloads = document["events"][0]["workloads"]
     found = {each["name"]: (each["restart"], each["why"], each["would_fail"]) for each in workloads}
     assert found == {name: ("yes", [why], name != "empty") for name, (_, _, why) in STRANGE.items()}
     assert "ghcr.io/acme/odd:dev would restart 6 workloads, of which 5 would end as failed\n" in done.out
@@ -274,11 +279,11 @@ async def test_what_is_being_deleted_is_not_restarted(stand_in: StandIn, explain
         kind, namespace, name, lambda before: {**before, "metadata": {**before["metadata"], **going}}, manager="kubectl"
     )
     done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
-    told = [line for line in done.out.splitlines() if "is being deleted" in line]
-    assert (len(told), all(line.endswith(said[0]) and line.startswith("no ") for line in told)) == (len(said), True)
+    lines = [line for line in done.out.splitlines() if "is being deleted" in line]
+    assert (len(lines), all(line.endswith(said[0]) and line.startswith("no ") for line in lines)) == (len(said), True)
 
 
-async def test_a_kind_that_the_worker_does_not_look_at_is_told_as_that(stand_in: StandIn, explained):
+async def test_a_kind_that_the_worker_does_not_look_at_is_named_as_one(stand_in: StandIn, explained):
     document = deployment("db", "shop", f"{SHOP}:dev") | {"kind": STATEFULSET.name}
     stand_in.cluster.add(document)
     done = await explained(f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))

@@ -78,9 +78,9 @@ def test_help_and_version_are_words_too(
     words: tuple[str, ...], flags: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Seen to fail with the words left as they are: there is no command help."""
-    told = ended(*words, capsys=capsys)
-    assert told == ended(*flags, capsys=capsys)
-    assert (told[0], told[2]) == (0, "")
+    printed = ended(*words, capsys=capsys)
+    assert printed == ended(*flags, capsys=capsys)
+    assert (printed[0], printed[2]) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("argv", "environ"), BAD, ids=lambda part: " ".join(part) or "nothing")
-def test_bad_input_of_any_command_is_told_on_stderr_and_ends_with_2(
+def test_bad_input_of_any_command_is_reported_on_stderr_and_ends_with_2(
     argv: tuple[str, ...], environ: dict[str, str]
 ) -> None:
     end = run(*argv, environ=environ)
@@ -217,7 +217,7 @@ POLICY = {name: WEB[name] for name in ("GITHUB_ALLOWED_ORG", "ALLOWED_IMAGE_PREF
 
 @pytest.mark.parametrize("words", [("config", "web"), ("check-policy",)])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_an_answer_that_nobody_takes_is_told_in_a_sentence(words: tuple[str, ...], unbuffered: str, tmp_path: Path):
+def test_output_that_nobody_reads_ends_with_a_sentence(words: tuple[str, ...], unbuffered: str, tmp_path: Path):
     environ = {**(POLICY if words == ("check-policy",) else WEB), "PYTHONUNBUFFERED": unbuffered}
     (tmp_path / "claims").write_text(json.dumps(claims()))
     if words == ("check-policy",):

@@ -151,7 +151,7 @@ def test_bad_input_is_an_annotation_and_an_object_where_asked_for(
     assert json.loads(printed.out)["accepted"] is False
 
 
-def test_all_problems_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_problems_are_reported_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("Shop", "--timeout", "soon", environ={}) == 2
     lines = capsys.readouterr().err.splitlines()
     assert [line.removeprefix("krt notify: ").split(" ")[0] for line in lines] == [
@@ -161,7 +161,7 @@ def test_all_problems_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize("missing", ["ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"])
 @pytest.mark.parametrize("empty", [True, False])
-def test_a_job_without_the_permission_is_told_which(
+def test_a_job_without_the_permission_gets_a_sentence_that_names_it(
     missing: str, empty: bool, actions: Actions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environ = {name: value for name, value in actions.environ.items() if name != missing}
@@ -178,7 +178,7 @@ def test_a_job_without_the_permission_is_told_which(
         ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hidden é"),
     ],
 )
-def test_unusable_variables_of_the_job_are_told_without_their_value(
+def test_unusable_variables_of_the_job_are_named_without_their_value(
     name: str, value: str, actions: Actions, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("shop:dev", environ={**actions.environ, name: value}) == 2

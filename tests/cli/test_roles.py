@@ -53,7 +53,7 @@ def test_web_and_worker_refuse_dev_mode(role: str, argv: tuple[str, ...], capsys
     assert f"krt {role} never runs without checking signatures" in capsys.readouterr().err
 
 
-def test_dev_mode_that_is_no_word_is_told_with_everything_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_dev_mode_that_is_not_a_boolean_is_reported_with_all_other_problems(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["all"], {**WEB, "DEV_MODE": "maybe", "KRT_GRACE": "soon"}) == 2
     assert [line.split(" ")[1] for line in capsys.readouterr().err.splitlines()] == ["KRT_GRACE", "DEV_MODE"]
 

@@ -258,7 +258,7 @@ def test_packages_that_do_not_fit_together_announce_nothing(runner: Runner, acti
     assert actions.seen == []
 
 
-def test_a_runner_without_a_new_enough_python_is_told_so(runner: Runner) -> None:
+def test_a_python_that_is_too_old_ends_the_action_with_a_sentence(runner: Runner) -> None:
     for name in ("python3", "python3.13", "python3.12", "python3.11"):
         (runner.bin / name).write_text("#!/bin/sh\nexit 1\n")
         (runner.bin / name).chmod(0o755)

@@ -69,18 +69,18 @@ def test_a_202_of_something_else_is_no_receipt(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 413, 415])
-def test_a_problem_is_told_with_its_field(status: int) -> None:
+def test_a_refusal_quotes_the_problem_and_its_field(status: int) -> None:
     body = json.dumps({"title": "not allowed", "detail": "no rule admits it", "field": "images"}).encode()
     refused = read(status, body)
     assert refused == Refused(f"krt web refused the event ({status}): no rule admits it", status, "images")
 
 
-def test_a_problem_without_a_detail_is_told_by_its_title() -> None:
+def test_a_refusal_without_a_detail_quotes_the_title() -> None:
     assert read(403, b'{"title": "not allowed"}') == Refused("krt web refused the event (403): not allowed", 403)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"title": 1}', b"\xff", b"[]"])
-def test_a_refusal_without_a_readable_problem_is_told_by_its_status(body: bytes) -> None:
+def test_a_refusal_without_a_readable_problem_names_its_status(body: bytes) -> None:
     assert read(403, body) == Refused("krt web refused the event (403)", 403)
 
 
@@ -188,7 +188,7 @@ def test_the_token_is_taken_out_of_what_a_server_calls_itself() -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_told_and_not_followed(status: int) -> None:
+def test_a_redirect_is_named_and_not_followed(status: int) -> None:
     """Seen to fail with the Location as it came: its query was in the log."""
     refused = read(status, location="https://krt:s3cret@elsewhere.example.com/event?ticket=s3cret")
     assert isinstance(refused, Refused)

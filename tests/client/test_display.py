@@ -32,7 +32,7 @@ def said(console: Console) -> list[str]:
     return lines
 
 
-def test_each_change_is_told_once_and_when_it_came() -> None:
+def test_each_change_is_printed_once_with_its_time() -> None:
     console = a_console()
     lines = Lines(console, clock=itertools.count().__next__)
     lines.show(a_report("rolling", a_target("a"), a_target("b", "waiting")))

@@ -39,8 +39,8 @@ def test_each_last_state_has_its_code(state: str, code: int) -> None:
 
 
 @pytest.mark.parametrize("state", ["paused", "rolled_back", "superseded", "READY", "cancelled"])
-def test_an_end_that_only_a_newer_krt_web_knows_is_told_by_its_name_and_is_no_success(state: str) -> None:
-    """Seen to fail with it told as a cluster without a worker."""
+def test_an_end_that_only_a_newer_krt_web_knows_is_named_and_is_a_failure(state: str) -> None:
+    """Seen to fail if it was reported as a cluster without a worker."""
     its = followed(state, a_target("a", "failed", reason="no"), final=True)
     assert (its.code, its.sentence) == (exits.FAILED, f"the event ended as {state}: 1 failed")
     assert its.reasons == ("Deployment shop/a: failed: no",)

@@ -184,8 +184,8 @@ async def test_what_answers_without_http_is_named_with_what_it_may_be(sent: byte
         listeners = await nursery.start(partial(trio.serve_tcp, answer, 0, host="127.0.0.1"))
         port = listeners[0].socket.getsockname()[1]
         async with open_http(ca_file=None, connect_seconds=5) as http:
-            told = await exchange(http, http.build_request("GET", f"{scheme}://127.0.0.1:{port}/"), seconds=5)
+            outcome = await exchange(http, http.build_request("GET", f"{scheme}://127.0.0.1:{port}/"), seconds=5)
         nursery.cancel_scope.cancel()
-    assert isinstance(told, NotYet)
-    assert "127.0.0.1" in told.problem
-    assert "the server there" in told.causes
+    assert isinstance(outcome, NotYet)
+    assert "127.0.0.1" in outcome.problem
+    assert "the server there" in outcome.causes

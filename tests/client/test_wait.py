@@ -58,7 +58,7 @@ def test_a_tag_that_is_none_is_not_sent_back(actions: Actions, tag: str) -> None
     assert not [name for look in actions.looks for name, _ in look.headers if name == "if-none-match"]
 
 
-def test_nothing_new_from_a_server_that_was_told_nothing_is_no_report(actions: Actions) -> None:
+def test_an_answer_not_modified_without_a_question_for_it_is_not_a_report(actions: Actions) -> None:
     assert follow(actions, Reply(304), wait=SOON_BELIEVED).code == 1
 
 
@@ -158,7 +158,7 @@ def test_an_answer_that_is_held_is_waited_for(actions: Actions) -> None:
     assert len(actions.looks) == 1
 
 
-def test_an_outage_is_told_once(actions: Actions) -> None:
+def test_an_outage_is_noted_once(actions: Actions) -> None:
     ended = follow(actions, Reply(503), Reply(503), Reply(503), ROLLING, Reply(503), READY)
     assert ended.err.count("krt web answered 503; trying again") == 2
 

@@ -11,7 +11,7 @@ from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.process import children, finished, is_running, pasted, process
 
 PORTS = ("--listen-addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0")
-linux = pytest.mark.skipif(sys.platform != "linux", reason="the end of its parent is told to a process on Linux only")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
 
 
 def the_line(out: str) -> str:

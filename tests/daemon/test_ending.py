@@ -1,4 +1,4 @@
-"""How krt ends: when it is told to, when it cannot start, and when it has a bug."""
+"""How krt ends: after a signal, if it cannot start, and if it has a bug."""
 
 import os
 import socket

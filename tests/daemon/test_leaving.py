@@ -135,12 +135,12 @@ async def test_T4_an_update_with_one_worker_loses_no_event(around: Around):
             assert (await report(krt, around, at_once))["clusters"][0]["state"] == "waiting"
             await earlier(around, 62)
             later = await post(krt, around)
-            told = await report(krt, around, later)
-            assert (told["state"], [each["state"] for each in told["clusters"]]) == ("accepted", ["left"])
+            seen = await report(krt, around, later)
+            assert (seen["state"], [each["state"] for each in seen["clusters"]]) == ("accepted", ["left"])
             async with a_worker(around):
                 for event in (at_once, later):
-                    told = await wait_state(krt, around, event, "ready")
-                    assert [each["state"] for each in told["clusters"]] == ["settled"]
+                    seen = await wait_state(krt, around, event, "ready")
+                    assert [each["state"] for each in seen["clusters"]] == ["settled"]
         nursery.cancel_scope.cancel()
 
 
@@ -165,8 +165,8 @@ async def test_T4_a_cluster_that_has_left_reddens_no_job_and_gets_its_events_whe
             await until_on_wall_clock(is_known)
             await earlier_first(around)
             event = await post(krt, around)
-            told = await wait_state(krt, around, event, "ready")
-            assert [(each["name"], each["state"]) for each in told["clusters"]] == [
+            seen = await wait_state(krt, around, event, "ready")
+            assert [(each["name"], each["state"]) for each in seen["clusters"]] == [
                 ("default", "settled"),
                 ("eu", "left"),
             ]

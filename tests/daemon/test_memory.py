@@ -1,4 +1,4 @@
-"""What the garbage collector is told: nothing that is garbage, or soon will be, is kept for good."""
+"""The policy of the garbage collector: nothing that is garbage, or soon will be, is kept for good."""
 
 import gc
 import weakref

@@ -26,13 +26,13 @@ def mark(around: Around) -> str | None:
 
 
 def problem(krt: Krt, *, about: str) -> Callable[[], object]:
-    """Whether a problem is told that begins so, and the process lives."""
+    """Whether a problem is reported that begins with `about`, and the process lives."""
 
-    async def is_told() -> bool:
+    async def is_reported() -> bool:
         assert await krt.is_alive()
         return any(one.startswith(about) for one in await krt.problems())
 
-    return is_told
+    return is_reported
 
 
 async def assert_works(around: Around, krt: Krt) -> None:

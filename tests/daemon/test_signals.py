@@ -144,7 +144,7 @@ async def test_a_signal_while_krt_is_imported_is_not_lost_either(around: Around,
             assert running.said("stopping")[0]["signal"] == which.name
 
 
-async def test_bad_settings_are_told_though_a_signal_waits(around: Around):
+async def test_bad_settings_are_reported_though_a_signal_waits(around: Around):
     """Seen to fail with the signal delivered first: the process was gone without a word."""
     words = (str(int(SIGTERM)), "krt.settings.load", "web", "--log-level=s")
     async with program("-c", AT_AN_IMPORT, *words, environ=around.of("web")) as running:

@@ -114,5 +114,5 @@ async def watch_in_process(
     return Seen(tuple(events), ended)
 
 
-def told(event: Any) -> tuple[str, str]:
+def type_and_name(event: Any) -> tuple[str, str]:
     return event["type"], event["object"]["metadata"].get("name", "")

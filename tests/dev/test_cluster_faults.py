@@ -96,7 +96,7 @@ async def test_tokens_can_be_asked_for_and_rotated(cluster, client):
     assert (await client.get(SHOP, headers={"authorization": "Bearer two"})).status_code == 200
 
 
-async def test_nobody_is_told_who_nobody_is(cluster, client):
+async def test_an_anonymous_caller_is_refused_by_that_name(cluster, client):
     cluster.tokens = {"one"}
     message = (await client.get(SHOP)).json()["message"]
     assert message.startswith('deployments.apps is forbidden: User "system:anonymous" cannot list')

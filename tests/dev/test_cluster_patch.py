@@ -128,7 +128,7 @@ def owner(document, *path):
 RESTARTED_AT = ("spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")
 
 
-async def test_who_set_a_field_last_is_told_from_managed_fields(cluster, client):
+async def test_managed_fields_name_the_manager_that_set_a_field_last(cluster, client):
     await patch(client, f"{SHOP}/web", RESTART, fieldManager="krt")
     assert owner(cluster.get(*WEB), *RESTARTED_AT) == ["krt"]
     later = {"kubectl.kubernetes.io/restartedAt": "later"}
@@ -137,7 +137,7 @@ async def test_who_set_a_field_last_is_told_from_managed_fields(cluster, client)
     assert owner(cluster.get(*WEB), "spec", "replicas") == ["kubectl-create"]
 
 
-async def test_without_a_field_manager_the_user_agent_is_told(cluster, client):
+async def test_without_a_field_manager_the_user_agent_names_it(cluster, client):
     await client.patch(f"{SHOP}/web", json=RESTART, headers=MERGE_PATCH | {"user-agent": "krt/1.0 (x)"})
     assert owner(cluster.get(*WEB), *RESTARTED_AT) == ["krt"]
 

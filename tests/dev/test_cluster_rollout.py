@@ -62,10 +62,10 @@ async def test_a_new_template_is_announced_by_a_status_that_is_not_of_its_genera
     versions = cluster.store.number
     cluster.patch(*WEB, RESTART)
     await cluster.step_rollouts()
-    told = [change.version.document() for change in cluster.store.table(DEPLOYMENT).history][-3:]
+    documents = [change.version.document() for change in cluster.store.table(DEPLOYMENT).history][-3:]
     assert cluster.store.number == versions + 3
-    assert [document["status"]["observedGeneration"] for document in told] == [1, 1, 2]
-    assert [condition(document, "Progressing")[1] for document in told] == [
+    assert [document["status"]["observedGeneration"] for document in documents] == [1, 1, 2]
+    assert [condition(document, "Progressing")[1] for document in documents] == [
         "NewReplicaSetAvailable",
         "NewReplicaSetCreated",
         "NewReplicaSetCreated",

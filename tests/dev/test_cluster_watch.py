@@ -14,7 +14,7 @@ from tests.dev.cluster_client import (
     collect,
     connected,
     patch,
-    told,
+    type_and_name,
     version_of,
     watch_in_process,
     watching,
@@ -28,21 +28,21 @@ async def touch(client, name="web", value="1"):
     return await patch(client, f"{SHOP}/{name}", {"metadata": {"annotations": {"touched": value}}})
 
 
-async def test_every_change_after_the_version_is_told_once_and_in_order(cluster, client):
+async def test_every_change_after_the_version_is_sent_once_and_in_order(cluster, client):
     version = await version_of(client)
     await touch(client)
     async with watching(client, resourceVersion=version) as events:
         cluster.add(deployment("new", "shop", "nginx"))
         cluster.delete("Deployment", "blog", "blog")
         seen = await collect(events, 3)
-    assert [told(event) for event in seen] == [("MODIFIED", "web"), ("ADDED", "new"), ("DELETED", "blog")]
+    assert [type_and_name(event) for event in seen] == [("MODIFIED", "web"), ("ADDED", "new"), ("DELETED", "blog")]
     numbers = [int(event["object"]["metadata"]["resourceVersion"]) for event in seen]
     assert numbers == sorted(set(numbers))
     assert numbers[0] > int(version)
     assert all(event["object"]["kind"] == "Deployment" for event in seen)
 
 
-async def test_a_deleted_object_is_told_in_its_last_state_with_a_version_of_its_own(cluster, client):
+async def test_a_deleted_object_is_sent_in_its_last_state_with_a_version_of_its_own(cluster, client):
     last = cluster.get(*WEB)
     async with watching(client, resourceVersion=await version_of(client)) as events:
         cluster.delete(*WEB)
@@ -55,34 +55,34 @@ async def test_a_namespaced_watch_tells_of_that_namespace_only(cluster, client):
     async with watching(client, SHOP, resourceVersion=await version_of(client)) as events:
         cluster.patch("Deployment", "blog", "blog", RESTART)
         cluster.patch(*WEB, RESTART)
-        assert [told(event) for event in await collect(events, 1)] == [("MODIFIED", "web")]
+        assert [type_and_name(event) for event in await collect(events, 1)] == [("MODIFIED", "web")]
 
 
-async def test_another_kinds_changes_are_not_told(cluster, client):
+async def test_another_kinds_changes_are_not_sent(cluster, client):
     async with watching(client, resourceVersion=await version_of(client)) as events:
         cluster.patch("Namespace", "", "shop", {"metadata": {"annotations": {"krt/restart": "disabled"}}})
         cluster.patch(*WEB, RESTART)
-        assert [told(event) for event in await collect(events, 1)] == [("MODIFIED", "web")]
+        assert [type_and_name(event) for event in await collect(events, 1)] == [("MODIFIED", "web")]
 
 
 async def test_namespaces_can_be_watched(cluster, client):
     async with watching(client, "/api/v1/namespaces", resourceVersion=await version_of(client)) as events:
         cluster.patch("Namespace", "", "shop", {"metadata": {"annotations": {"krt/restart": "disabled"}}})
-        assert [told(event) for event in await collect(events, 1)] == [("MODIFIED", "shop")]
+        assert [type_and_name(event) for event in await collect(events, 1)] == [("MODIFIED", "shop")]
 
 
-async def test_a_patch_that_changes_nothing_is_not_told(cluster, client):
+async def test_a_patch_that_changes_nothing_is_not_sent(cluster, client):
     async with watching(client, resourceVersion=await version_of(client)) as events:
         cluster.patch(*WEB, {})
         cluster.patch("Deployment", "shop", "search", RESTART)
-        assert [told(event) for event in await collect(events, 1)] == [("MODIFIED", "search")]
+        assert [type_and_name(event) for event in await collect(events, 1)] == [("MODIFIED", "search")]
 
 
 @pytest.mark.parametrize("version", ["", "0"])
-async def test_without_a_version_every_object_is_told_first_and_then_that_this_was_all(client, version):
+async def test_without_a_version_every_object_is_sent_first_and_then_a_bookmark(client, version):
     async with watching(client, SHOP, resourceVersion=version, **BOOKMARKS) as events:
         seen = await collect(events, 4)
-    assert [told(event) for event in seen[:3]] == [("ADDED", name) for name in ("search", "web", "worker")]
+    assert [type_and_name(event) for event in seen[:3]] == [("ADDED", name) for name in ("search", "web", "worker")]
     assert seen[3]["type"] == "BOOKMARK"
     assert seen[3]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
 
@@ -114,7 +114,7 @@ async def test_the_present_version_survives_a_compaction(cluster, client):
     cluster.store.compact()
     async with watching(client, resourceVersion=await version_of(client)) as events:
         await touch(client)
-        assert [told(event) for event in await collect(events, 1)] == [("MODIFIED", "web")]
+        assert [type_and_name(event) for event in await collect(events, 1)] == [("MODIFIED", "web")]
 
 
 async def test_open_watches_can_be_ended(cluster, client):
@@ -125,7 +125,7 @@ async def test_open_watches_can_be_ended(cluster, client):
     assert cluster.open_watches == 0
 
 
-async def test_what_changes_after_a_watch_was_ended_is_not_told_by_it(cluster, client):
+async def test_a_change_after_a_watch_has_ended_is_not_sent(cluster, client):
     async with watching(client, resourceVersion=await version_of(client)) as events:
         cluster.end_watches()
         cluster.patch(*WEB, RESTART)

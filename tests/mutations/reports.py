@@ -242,7 +242,7 @@ _OF_JOBS = (
     *of(
         "client/test_ending.py",
         (
-            "test_an_end_that_only_a_newer_krt_web_knows_is_told_by_its_name_and_is_no_success",
+            "test_an_end_that_only_a_newer_krt_web_knows_is_named_and_is_a_failure",
             "client/ending.py",
             "        case state if report.is_final:",
             "        case state if False:",

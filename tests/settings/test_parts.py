@@ -175,9 +175,9 @@ def test_flags_alone_are_enough() -> None:
     assert load("web", flags, {}).web == web().web
 
 
-def test_three_that_are_missing_and_one_that_is_wrong_are_told_together() -> None:
-    told = problems("web", {"VALKEY_ADDR": "valkey:6379", "KRT_GRACE": "soon"})
-    assert [problem.split(" ")[0] for problem in told] == [
+def test_three_missing_settings_and_a_wrong_one_are_reported_together() -> None:
+    found = problems("web", {"VALKEY_ADDR": "valkey:6379", "KRT_GRACE": "soon"})
+    assert [problem.split(" ")[0] for problem in found] == [
         "KRT_GRACE",
         "GITHUB_OIDC_AUDIENCE",
         "GITHUB_ALLOWED_ORG",
@@ -187,9 +187,9 @@ def test_three_that_are_missing_and_one_that_is_wrong_are_told_together() -> Non
 
 @pytest.mark.parametrize("role", ROLES)
 def test_without_anything_each_required_setting_is_named(role: str) -> None:
-    told = problems(role, {})
-    assert {problem.split(" ")[0] for problem in told} == set(OF_ROLE[role])
-    assert all(" (or --" in problem and " is required: " in problem for problem in told)
+    found = problems(role, {})
+    assert {problem.split(" ")[0] for problem in found} == set(OF_ROLE[role])
+    assert all(" (or --" in problem and " is required: " in problem for problem in found)
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -276,7 +276,7 @@ def test_the_setting_that_is_meant_by_another_word_is_proposed_or_none(role: str
         ("KRT_ADMIN_ADDR", ":99999", "ports end at 65535"),
     ],
 )
-def test_a_value_that_is_none_is_told_by_variable_and_flag(name: str, value: str, sentence: str) -> None:
+def test_an_unusable_value_is_reported_with_variable_and_flag(name: str, value: str, sentence: str) -> None:
     (problem,) = problems("all", {**WEB, name: value})
     assert problem.startswith(f"{name} (or {EVERY[name].flag}): ")
     assert sentence in problem
@@ -296,9 +296,9 @@ SECRETS = {
 
 
 def test_no_problem_repeats_what_may_be_a_secret() -> None:
-    told = problems("all", {**WEB, **SECRETS})
-    assert len(told) >= len(SECRETS)
-    assert "hunter2" not in " ".join(told)
+    found = problems("all", {**WEB, **SECRETS})
+    assert len(found) >= len(SECRETS)
+    assert "hunter2" not in " ".join(found)
 
 
 def test_no_secret_is_in_what_can_be_printed_of_the_settings() -> None:
@@ -342,8 +342,8 @@ def test_dev_mode_that_is_off_means_nothing(role: str, text: str) -> None:
 
 
 def test_dev_mode_is_refused_together_with_everything_else() -> None:
-    told = problems("worker", {"DEV_MODE": "1", "LOG_LEVEL": "loud"})
-    assert [problem.split(" ")[0] for problem in told] == [
+    found = problems("worker", {"DEV_MODE": "1", "LOG_LEVEL": "loud"})
+    assert [problem.split(" ")[0] for problem in found] == [
         "LOG_LEVEL",
         "DEV_MODE",
         "VALKEY_ADDR",
@@ -376,8 +376,8 @@ def test_name_and_password_may_be_in_mounted_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["VALKEY_USERNAME", "VALKEY_PASSWORD"])
 def test_a_secret_given_twice_is_a_problem_whatever_else_is_wrong(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    told = problems("web", {name: "hunter2", f"{name}_FILE": str(tmp_path / "file")})
-    assert f"{name} and {name}_FILE are both given: one of them is enough" in told
+    found = problems("web", {name: "hunter2", f"{name}_FILE": str(tmp_path / "file")})
+    assert f"{name} and {name}_FILE are both given: one of them is enough" in found
 
 
 def test_tls_has_its_files(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_web_with_neither_or_half_does_not_start(role: str) -> None:
         assert "is required" in problem
 
 
-def test_a_contradiction_is_told_with_the_mistakes_in_the_file(policy: Path) -> None:
+def test_a_contradiction_is_reported_with_the_mistakes_in_the_file(policy: Path) -> None:
     policy.write_text("[[allow]]\n")
     problems = problems_of("web", KRT_POLICY=str(policy), GITHUB_ALLOWED_ORG="-")
     assert len(problems) == 4
@@ -112,7 +112,7 @@ def test_a_link_is_followed_as_a_configmap_has_them(policy: Path, tmp_path: Path
     assert started("web", KRT_POLICY=str(link)).rules()
 
 
-def test_check_policy_is_told_the_same_and_no_more(policy: Path) -> None:
+def test_check_policy_reports_the_same_problems_and_no_more(policy: Path) -> None:
     assert load_judge({"--policy": str(policy)}, {}).rules() == started("web", KRT_POLICY=str(policy)).rules()
     assert load_judge({}, SIMPLE).rules() == started("web", **SIMPLE).rules()
     for environ in ({**SIMPLE, "KRT_POLICY": str(policy)}, {}):

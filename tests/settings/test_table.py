@@ -72,7 +72,7 @@ def test_an_empty_flag_of_any_other_setting_is_a_problem() -> None:
     ]
 
 
-def test_every_problem_is_told_at_once_each_with_variable_and_flag() -> None:
+def test_all_problems_are_reported_at_once_each_with_variable_and_flag() -> None:
     assert problems(KRT_WAIT="soon", KRT_LOUD="very", KRT_MANY="a,a") == [
         "KRT_NAME (or --name) is required: a name",
         "KRT_WAIT (or --wait): write a duration such as 5s, 15m or 1h",
@@ -127,7 +127,7 @@ def test_where_no_setting_of_the_role_is_near_none_is_proposed(name: str) -> Non
     assert problems(KRT_NAME="x", **{name: "hunter2"}) == [f"{name} is not a setting of krt"]
 
 
-def test_an_unknown_variable_is_told_even_if_it_is_empty() -> None:
+def test_an_unknown_variable_is_reported_even_if_it_is_empty() -> None:
     assert problems(KRT_NAME="x", KRT_NAMES="") == ["KRT_NAMES is not a setting of krt; did you mean KRT_NAME?"]
 
 
