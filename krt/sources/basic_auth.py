@@ -20,4 +20,4 @@ def text_in(name: str, data: Mapping[str, bytes], key: str) -> str:
     try:
         return data[key].decode()
     except UnicodeDecodeError:
-        raise SourceRefused(f"Secret {name} has a {key} that is no text in UTF-8") from None
+        raise SourceRefused(f"Secret {name} has a {key} that is not UTF-8") from None

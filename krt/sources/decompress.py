@@ -71,7 +71,7 @@ def _gunzipped(layer: bytes) -> Iterator[bytes]:
             try:
                 piece = member.decompress(layer, _PIECE)
             except zlib.error:
-                raise BundleInvalid("an archive in it is no whole gzip") from None
+                raise BundleInvalid("an archive in it is not a whole gzip") from None
             layer = member.unconsumed_tail
             if not piece and not layer and not member.eof:
                 raise BundleInvalid("an archive in it ends in the middle of its gzip")
@@ -86,4 +86,4 @@ def _from_zstd(layer: bytes) -> Iterator[bytes]:
         while piece := reader.read(_PIECE):
             yield piece
     except zstandard.ZstdError:
-        raise BundleInvalid("an archive in it is no whole zstd, or needs a window of more than 8 MiB") from None
+        raise BundleInvalid("an archive in it is not a whole zstd, or needs a window of more than 8 MiB") from None

@@ -38,7 +38,7 @@ class TarEntry:
 def read_tar(read: ReadExactly) -> Iterator[TarEntry]:
     """The entries in their order. Raises BundleInvalid, also for an entry that is no regular file or folder."""
     extended: dict[str, str] = {}
-    broken = "an archive in it is no tar"
+    broken = "an archive in it is not a tar"
     while (header := read(_BLOCK)).strip(b"\0"):
         _check(header, broken)
         broken = _DAMAGED

@@ -191,7 +191,7 @@ async def test_a_private_repository_needs_the_secret(repository: Repository) -> 
         assert await refused(private, "", basic(username="robot")) == "Secret login has no key password"
         assert await refused(private) == "Secret login not found"
         broken = Namespace(secrets={"login": {"username": b"\xff", "password": b"hunter2"}})
-        assert await refused(private, "", broken) == "Secret login has a username that is no text in UTF-8"
+        assert await refused(private, "", broken) == "Secret login has a username that is not UTF-8"
 
 
 async def test_a_renamed_repository_is_followed_and_another_host_gets_no_login(repository: Repository) -> None:

@@ -144,7 +144,7 @@ async def test_another_url_is_refused_before_any_call(url: str, said: str) -> No
         (gzipped(tar_of(*((f"{number}", b"") for number in range(10_001)))), "it has more than 10000 files"),
         (gzipped(tar_of(("x", bytes(65 * MIB)))), "more than"),
         (BUNDLE[:-9], "an archive in it ends in the middle of its gzip"),
-        (b"<html>", "an archive in it is no tar"),
+        (b"<html>", "an archive in it is not a tar"),
     ],
     ids=range(9),
 )

@@ -96,10 +96,10 @@ def test_all_layers_together_have_10_000_files() -> None:
     ("layer", "said"),
     [
         (gzipped(tar_of(("a", b"x")))[:-9], "an archive in it ends in the middle of its gzip"),
-        (gzipped(tar_of(("a", b"x")))[:-8] + bytes(8), "an archive in it is no whole gzip"),
-        (b"\x1f\x8b" + bytes(30), "an archive in it is no whole gzip"),
-        (b"\x28\xb5\x2f\xfd" + b"\xff" * 30, "an archive in it is no whole zstd, or needs a window of more than 8 MiB"),
-        (b"PK\x03\x04", "an archive in it is no tar"),
+        (gzipped(tar_of(("a", b"x")))[:-8] + bytes(8), "an archive in it is not a whole gzip"),
+        (b"\x1f\x8b" + bytes(30), "an archive in it is not a whole gzip"),
+        (b"\x28\xb5\x2f\xfd" + b"\xff" * 30, "an archive in it is not a whole zstd, or needs a window of more than 8 MiB"),
+        (b"PK\x03\x04", "an archive in it is not a tar"),
     ],
 )
 def test_a_damaged_layer_is_told_as_that(layer: bytes, said: str) -> None:

@@ -151,7 +151,7 @@ async def test_what_is_no_image_is_named(hostile: HostileRegistry, manifest: byt
             gzipped(tar_of(("a", bytes(60 * 2**20)))),
             "HOST/acme/bundle:main: an archive in it grows to more than 100",
         ),
-        (b"a bare file", "HOST/acme/bundle:main: an archive in it is no tar"),
+        (b"a bare file", "HOST/acme/bundle:main: an archive in it is not a tar"),
     ],
 )
 async def test_a_layer_that_no_bundle_has_is_told(hostile: HostileRegistry, layer: bytes, said: str) -> None:

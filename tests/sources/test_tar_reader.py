@@ -94,8 +94,8 @@ def test_paths_are_read_as_one_writes_them(name: str) -> None:
             with_field(124, b"77777777777\0" + b" " * 20 + b"x"),
             "a tar archive has an extended header that is too large, or a folder with content",
         ),
-        (b"just a file, and no archive", "an archive in it is no tar"),
-        (b"kind: Deployment\n" * 100, "an archive in it is no tar"),
+        (b"just a file, and no archive", "an archive in it is not a tar"),
+        (b"kind: Deployment\n" * 100, "an archive in it is not a tar"),
     ],
 )
 def test_what_no_bundle_has_is_refused(archive: bytes, said: str) -> None:
