@@ -98,7 +98,10 @@ def test_all_layers_together_have_10_000_files() -> None:
         (gzipped(tar_of(("a", b"x")))[:-9], "an archive in it ends in the middle of its gzip"),
         (gzipped(tar_of(("a", b"x")))[:-8] + bytes(8), "an archive in it is not a whole gzip"),
         (b"\x1f\x8b" + bytes(30), "an archive in it is not a whole gzip"),
-        (b"\x28\xb5\x2f\xfd" + b"\xff" * 30, "an archive in it is not a whole zstd, or needs a window of more than 8 MiB"),
+        (
+            b"\x28\xb5\x2f\xfd" + b"\xff" * 30,
+            "an archive in it is not a whole zstd, or needs a window of more than 8 MiB",
+        ),
         (b"PK\x03\x04", "an archive in it is not a tar"),
     ],
 )
