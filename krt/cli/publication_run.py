@@ -18,6 +18,7 @@ from krt.cluster.access import ApiServer, http_client, load_access
 from krt.cluster.credentials import Credentials
 from krt.cluster.transport import Transport
 from krt.core.delivery import state_record
+from krt.core.delivery.pending_restarts import MOST_TARGETS
 from krt.core.delivery.state_record import StateRecord
 from krt.core.report.report import EventState
 from krt.core.report.report_document import Document
@@ -30,7 +31,8 @@ from krt.delivery.state_file import StateHeld, StateUnusable
 from krt.delivery.unpublish import unpublish
 from krt.errors import ClusterUnavailable, SettingsInvalid
 
-_CONNECTIONS = 3  # for the watch of the Secret, and for calls; each target's watch has one of its own
+# For the watch of each target, also of one that only the Secret's list names; for that of the Secret; and for calls.
+_CONNECTIONS = MOST_TARGETS + 3
 
 
 def run(read: Callable[[], Order], args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -78,8 +80,7 @@ async def _deliver(
         with interrupt.scope:
             server, credentials = await trio.to_thread.run_sync(_access, order)
             outcome.server_url = server.url
-            connections = len(order.publication.targets) + _CONNECTIONS
-            async with http_client(server, connections=connections) as client, trio.open_nursery() as nursery:
+            async with http_client(server, connections=_CONNECTIONS) as client, trio.open_nursery() as nursery:
                 nursery.start_soon(progress.keep_showing)
                 transport = Transport(client, credentials)
                 await _publish(order, _publishing(order, previous, transport, progress, display, outcome), outcome)

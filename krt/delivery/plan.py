@@ -7,7 +7,7 @@ from krt.cluster import objects
 from krt.cluster.objects import Body
 from krt.core.delivery.owed_restarts import BEING_DELETED, NOT_THERE, owed
 from krt.core.delivery.restart_target import RestartTarget
-from krt.core.delivery.secret_bundle import BUNDLE_SHA256, Apply, AsItIs
+from krt.core.delivery.secret_bundle import BUNDLE_SHA256, Apply, AsItIs, with_owed
 from krt.core.delivery.takeover import take_over
 from krt.core.kube.builtin import SECRET
 from krt.core.kube.fields import field_at, items_at, text_at, texts_at
@@ -42,6 +42,7 @@ def planned(reason: str = "") -> Target:
 async def _plan_secret(run: Publishing) -> Iterable[RestartTarget]:
     """The targets that would be restarted."""
     live = await run.read_secret()
+    run.publication = with_owed(run.publication, live)
     match decide(run, live):
         case AsItIs():
             run.tell(run.key, Action.APPLY, planned(), ObjectChange.UNCHANGED)

@@ -2,14 +2,14 @@
 
 from krt.core.delivery.owed_restarts import owed
 from krt.core.delivery.restart_target import RestartTarget
-from krt.core.delivery.secret_bundle import AsItIs
+from krt.core.delivery.secret_bundle import AsItIs, with_owed
 from krt.delivery.publishing import Publishing
 from krt.delivery.restarts import Restarts, while_watched
 from krt.delivery.secret_write import decide, write_secret
 
 
 async def publish(run: Publishing) -> tuple[RestartTarget, ...]:
-    """Put the file into the Secret, and restart the named targets if it changed, or if a restart is still owed.
+    """Put the file into the Secret, and restart the named targets if it changed, and those still owed a restart.
 
     Returns the restarted targets, whose rollouts have ended well. Raises DeliveryRefused, and DeliveryFailed; the list
     of owed restarts then stays on the Secret, and the next run continues.
@@ -20,6 +20,7 @@ async def publish(run: Publishing) -> tuple[RestartTarget, ...]:
 
 async def _publish(run: Publishing) -> tuple[RestartTarget, ...]:
     live = await run.read_secret()
+    run.publication = with_owed(run.publication, live)
     is_there = isinstance(decide(run, live), AsItIs)
     if not run.publication.targets or (is_there and live is not None and not owed(run.publication, live)):
         await write_secret(run, live)

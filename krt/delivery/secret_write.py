@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from krt.cluster import objects
-from krt.cluster.objects import Body
+from krt.cluster.objects import Applied, Body
 from krt.core.delivery.secret_bundle import Apply, AsItIs, Refuse, decide_write
 from krt.core.delivery.takeover import take_over
 from krt.core.kube.builtin import SECRET
@@ -59,21 +59,20 @@ async def _write(run: Publishing, manifest: Manifest, live: Body | None) -> Body
         )
         manifest = _at_version_of(taken, manifest)
     try:
-        body = await _apply(run, manifest)
+        applied = await _apply(run, manifest)
     except NotThere as error:
         if not run.ensure_namespace:
             raise namespace_missing(run) from error
         await _create_namespace(run)
-        body = await _apply(run, manifest)
-    run.tell(run.key, Action.APPLY, READY, ObjectChange.CREATED if live is None else ObjectChange.CONFIGURED)
-    return body
+        applied = await _apply(run, manifest)
+    run.tell(run.key, Action.APPLY, READY, ObjectChange.CREATED if applied.is_new else ObjectChange.CONFIGURED)
+    return applied.body
 
 
-async def _apply(run: Publishing, manifest: Manifest) -> Body:
-    async def call() -> Body:
+async def _apply(run: Publishing, manifest: Manifest) -> Applied:
+    async def call() -> Applied:
         body = dict(manifest.body)
-        applied = await objects.apply(run.transport, SECRET, run.key, body, manager=run.manager, force=True)
-        return applied.body
+        return await objects.apply(run.transport, SECRET, run.key, body, manager=run.manager, force=True)
 
     return await run.write(f"applying {run.key}", call)
 

@@ -65,6 +65,45 @@ async def test_every_kind_is_restarted_and_a_missing_target_is_skipped(runs: Run
     assert runs.told()["restart Deployment/nobody"] == ("skipped", "it is not there")
 
 
+async def test_two_first_runs_at_one_moment_restart_the_target_once(runs: Runs, kubelet: Kubelet) -> None:
+    """Both find no Secret before one writes it. Seen to fail: each apply was a change of its own, with its restart."""
+    await runs.server.apply(a_deployment(namespace=runs.namespace))
+    before = (await runs.server.get("Deployment", runs.namespace, "web"))["metadata"]["generation"]
+    both, waiting = trio.Event(), list[Runs]()
+
+    async def publish() -> None:
+        one = Runs(runs.server, runs.namespace, runs.kubeconfig)
+
+        async def wait_for_the_other() -> None:
+            waiting.append(one)
+            if len(waiting) == 2:
+                both.set()
+            await both.wait()
+
+        await one.publish(b"one", "deployment/web", before_write=wait_for_the_other)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(publish)
+        nursery.start_soon(publish)
+    assert (await runs.server.get("Deployment", runs.namespace, "web"))["metadata"]["generation"] == before + 1
+    assert RESTART_PENDING not in (await runs.secret())["metadata"]["annotations"]
+
+
+async def test_what_an_earlier_run_still_owes_is_restarted_also_if_nobody_names_it(
+    runs: Runs, kubelet: Kubelet
+) -> None:
+    """Seen to fail: it stayed on the list for ever."""
+    await runs.server.apply(a_deployment(namespace=runs.namespace))
+    kubelet.decide(Unready())
+    with pytest.raises(DeliveryFailed, match="not ready within 1 s"):
+        await runs.publish(b"one", "deployment/web", timeout_seconds=1)
+    await runs.plan(b"one")
+    assert runs.told()["restart Deployment/web"] == ("planned", "")
+    kubelet.decide(Ready())
+    assert await runs.publish(b"one") == ["deployment/web"]
+    assert RESTART_PENDING not in (await runs.secret())["metadata"]["annotations"]
+
+
 async def test_a_rollout_that_fails_says_why_and_the_next_run_restarts_what_is_owed(
     runs: Runs, kubelet: Kubelet
 ) -> None:

@@ -96,8 +96,20 @@ MUTATIONS = (
         (
             "test_a_bundle_that_follows_a_killed_run_is_restarted_for_once_also_when_it_is_an_old_one",
             _SECRET,
-            "Pending(publication.bundle.digest, change, _to_restart(publication, live))",
-            "Pending(publication.bundle.digest, publication.bundle.digest, _to_restart(publication, live))",
+            "Pending(publication.bundle.digest, change, with_owed(publication, live).targets)",
+            "Pending(publication.bundle.digest, publication.bundle.digest, with_owed(publication, live).targets)",
+        ),
+        (
+            "test_two_first_runs_in_every_order_of_their_steps_restart_each_target_once",
+            _SECRET,
+            'text_at(live, "metadata", "resourceVersion") or _OF_NO_OBJECT',
+            'text_at(live, "metadata", "resourceVersion")',
+        ),
+        (
+            "test_a_run_restarts_also_what_the_run_before_named_and_still_owes",
+            _SECRET,
+            "tuple(dict.fromkeys((*publication.targets, *owed)))",
+            "tuple(dict.fromkeys((*publication.targets,)))",
         ),
         (
             "test_equal_bytes_restart_nothing_and_write_nothing",

@@ -39,7 +39,8 @@ _SHOWN_DIGITS = 12
 def owed(publication: Publication, secret: Mapping[str, object]) -> tuple[RestartTarget, ...]:
     """The named targets that are on the Secret's list, in the order in which they are named.
 
-    Targets that are on the list and not named stay on the list, and are not restarted. The Secret's metadata suffice.
+    A publication `secret_bundle.with_owed` names all that are on the list. Those that another run adds meanwhile stay
+    on it for the next run. The Secret's metadata suffice.
     """
     try:
         pending = read_pending(secret)

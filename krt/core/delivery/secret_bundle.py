@@ -9,7 +9,7 @@ change.
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from krt.core.delivery.ownership import Owner
@@ -21,6 +21,10 @@ from krt.core.kube.manifest import Manifest, read_manifest
 BUNDLE_SHA256 = "hyops.bundle-sha256"
 MOST_BYTES = 1024 * 1024  # of all values of a Secret together (k8s.io/api, core/v1, MaxSecretSize)
 _OPAQUE = "Opaque"
+# A version that no object has: etcd counts from 1, and an object's first write is a later one. The API server creates a
+# missing object by an apply with any version, and answers 409 if there is an object of another version (measured on
+# kube-apiserver 1.36.3). So of two runs that both find no Secret, the second one reads it again.
+_OF_NO_OBJECT = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,8 @@ class Refuse:
 class Apply:
     """The Secret is applied, by force.
 
-    The body has the resource version of the live Secret, if there is one. So the API server answers 409 if the Secret
-    has changed since it was read: read it and decide again.
+    The body has the resource version of the live Secret, or one that no object has. So the API server answers 409 if
+    the Secret has changed, or has come, since it was read: read it and decide again.
     """
 
     manifest: Manifest
@@ -99,19 +103,24 @@ def decide_write(publication: Publication, live: Mapping[str, object] | None, *,
         return Refuse(reason)
     if live is not None and _holds(live, publication.bundle):
         return AsItIs()
-    pending = Pending(publication.bundle.digest, change, _to_restart(publication, live))
+    pending = Pending(publication.bundle.digest, change, with_owed(publication, live).targets)
     is_listed = bool(pending.targets) or bool(text_at(live, "metadata", "annotations", RESTART_PENDING))
-    return Apply(_manifest(publication, text_at(live, "metadata", "resourceVersion"), pending if is_listed else None))
+    version = text_at(live, "metadata", "resourceVersion") or _OF_NO_OBJECT
+    return Apply(_manifest(publication, version, pending if is_listed else None))
 
 
-def _to_restart(publication: Publication, live: Mapping[str, object] | None) -> tuple[RestartTarget, ...]:
-    """The named targets; and if only annotations are put right, those that the list still owes a restart."""
+def with_owed(publication: Publication, live: Mapping[str, object] | None) -> Publication:
+    """The publication with the targets that the list of the live Secret still owes a restart for this very bundle.
+
+    The run that changed the Secret has named them, and has not come to its end. If no later run made these restarts,
+    they would be owed for ever, and their pods would keep the old content.
+    """
     try:
         pending = read_pending(live) if live is not None and _has_data(live, publication.bundle) else None
     except ValueError:
         pending = None
     owed = pending.targets if pending and pending.digest == publication.bundle.digest else ()
-    return tuple(dict.fromkeys((*publication.targets, *owed)))[:MOST_TARGETS]
+    return replace(publication, targets=tuple(dict.fromkeys((*publication.targets, *owed)))[:MOST_TARGETS])
 
 
 def _holds(live: Mapping[str, object], bundle: Bundle) -> bool:
@@ -154,7 +163,7 @@ def _manifest(publication: Publication, resource_version: str, pending: Pending 
                 "namespace": publication.namespace,
                 "name": publication.secret,
                 "annotations": annotations,
-                **({"resourceVersion": resource_version} if resource_version else {}),
+                "resourceVersion": resource_version,
             },
             "type": _OPAQUE,
             "data": publication.bundle.data,

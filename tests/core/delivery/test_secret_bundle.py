@@ -54,6 +54,7 @@ def test_the_first_publication_owes_every_restart_in_the_write_that_makes_the_se
                 "hyops.bundle-sha256": "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed",
                 "krt/restart-pending": f"{DIGEST} c1 deployment/a deployment/b",
             },
+            "resourceVersion": "1",  # of no object: a Secret that comes meanwhile is not overwritten
         },
         "type": "Opaque",
         "data": {"dist.tgz": "b25l"},

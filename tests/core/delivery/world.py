@@ -25,6 +25,7 @@ from krt.core.delivery.secret_bundle import (
     Publication,
     Refuse,
     decide_write,
+    with_owed,
 )
 from tests.fakes.values import NOW
 
@@ -67,7 +68,7 @@ class World:
     def apply(self, body: Any) -> None:
         """As server-side apply does it, by one field manager that owns everything."""
         guard = body["metadata"].get("resourceVersion")
-        if guard and (self.secret is None or self.secret["metadata"]["resourceVersion"] != guard):
+        if guard and self.secret is not None and self.secret["metadata"]["resourceVersion"] != guard:
             raise Conflict
         before = (self.secret or {}).get("data")
         self.secret = deepcopy(dict(body))
@@ -145,6 +146,7 @@ class Ended:
 
 def run(world: World, wanted: Publication) -> Iterator[Ended | str]:
     """A run that stops before every write and before it waits; its last word is how it ended."""
+    wanted = with_owed(wanted, world.secret)
     decision = yield from _write(world, wanted)
     if isinstance(decision, Refuse):
         yield Ended(decision, [])
