@@ -24,6 +24,7 @@ from tests.mutations import (
     rules_journal,
     rules_restart,
     served,
+    sources,
     together,
 )
 from tests.mutations.mutation import Mutation
@@ -50,5 +51,6 @@ EVERY: Sequence[Mutation] = (
     *rules_journal.MUTATIONS,
     *rules_restart.MUTATIONS,
     *served.MUTATIONS,
+    *sources.MUTATIONS,
     *together.MUTATIONS,
 )

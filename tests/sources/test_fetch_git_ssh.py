@@ -8,6 +8,7 @@ import trio
 
 from krt.core.rukpak.source import GitSource
 from krt.sources import fetch, git_ssh
+from krt.sources.git_address import SshAddress
 from tests.fakes.pace import slack
 from tests.fakes.ports import free_ports
 from tests.gitserver.repository import Repository
@@ -74,6 +75,7 @@ async def test_a_commit_that_the_server_does_not_give_by_its_name_is_told(
 
 
 async def test_no_host_key_counts_but_the_secrets(repository: Repository, only: SshServer, tmp_path: Path) -> None:
+    """Seen to fail with StrictHostKeyChecking=no."""
     repository.commit(FILES)
     source = GitSource(only.url(repository.folder), branch="main", secret="ssh")
     make_key(tmp_path / "other")
@@ -85,18 +87,22 @@ async def test_no_host_key_counts_but_the_secrets(repository: Repository, only: 
     assert (await fetched(unchecked, "", secret(only, knownhosts=b""))).files.files == FILES
 
 
-async def test_no_key_counts_but_the_secrets(
-    repository: Repository, only: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not even with an agent that has the right one, and a configuration that names it."""
+async def test_no_key_counts_but_the_secrets(repository: Repository, only: SshServer, tmp_path: Path) -> None:
+    """Nor does one with a passphrase, which nobody is there to type."""
     repository.commit(FILES)
-    (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".ssh" / "config").write_text(f"Host *\n  IdentityFile {tmp_path}/sshd/user\n")
-    monkeypatch.setenv("HOME", str(tmp_path))
     source = GitSource(only.url(repository.folder), branch="main", secret="ssh")
     denied = "127.0.0.1 does not let the key in the Secret's ssh-privatekey in"
     for key in (make_key(tmp_path / "other"), make_key(tmp_path / "locked", passphrase="hunter2"), b"no key"):
         assert await refused(source, "", secret(only, privatekey=key)) == denied
+
+
+def test_nothing_of_this_machines_ssh_counts() -> None:
+    """ssh takes the folder of its user's configuration from the system, where no test may write."""
+    words = git_ssh._words(SshAddress("git", "example.com", 0, "/x"), "key", "hosts", is_strict=True)
+    assert words[:2] == ["-F", "none"]
+    for option in ("IdentitiesOnly=yes", "IdentityAgent=none", "GlobalKnownHostsFile=none", "BatchMode=yes"):
+        assert option in words
+    assert words[-3:] == ["--", "example.com", "git-upload-pack '/x'"]
 
 
 @pytest.mark.parametrize("key", ["ssh-privatekey", "ssh-knownhosts"])
@@ -164,7 +170,7 @@ async def test_without_the_program_it_is_told(
 async def test_a_fetch_that_is_cut_leaves_no_process(
     repository: Repository, only: SshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that accepts and never speaks. Seen to fail without the kill: ssh waited on."""
+    """A server that accepts and never speaks. Seen to fail without the kill: ssh went on."""
     begun: list[trio.Process] = []
     open_process = trio.lowlevel.open_process
 
