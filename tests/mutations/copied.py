@@ -1,5 +1,6 @@
 """A copy of the repository, and the process that runs tests in it. The working tree is never changed."""
 
+import compileall
 import json
 import os
 import shutil
@@ -9,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from tests.fakes.pace import pace
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120.0  # a hundred times what a test here takes on an idle machine
 PATIENCE_SECONDS = SECONDS / 4  # of a test that shall be green, and waits that long only on a very slow machine
-_LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", "*.egg-info")
+_LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".*_cache", ".hypothesis", "*.egg-info", "__pycache__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,15 @@ def brief_patience_seconds() -> float:
 
 @contextmanager
 def copied(folder: Path) -> Iterator[Copy]:
-    """Make a copy until the end of the block. No bytecode is written: two mutants may have equal times and sizes."""
+    """Make a copy until the end of the block.
+
+    Its bytecode is written once, with the hash of each source: a mutated file no longer fits and is compiled when it is
+    imported. No run writes bytecode, which would go by time and size, and two mutants may have these in common.
+    """
     root = folder / "repository"
     shutil.copytree(ROOT, root, ignore=_LEFT_OUT, symlinks=True)
+    for package in ("krt", "tests"):
+        compileall.compile_dir(root / package, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
     environ = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
     environ.pop("PYTEST_ADDOPTS", None)
     with subprocess.Popen(

@@ -17,9 +17,13 @@ from typing import Any
 
 import pytest
 
+# Only these plugins of pytest are loaded: a test here needs no other, and each costs a fork time.
+_PLUGINS = ("_hypothesis_pytestplugin", "pytest_trio.plugin")
 _HEAVY = (
+    *_PLUGINS,
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "h11",
+    "httpcore",
     "httpx",
     "hypercorn",
     "hypothesis.strategies",
@@ -27,7 +31,6 @@ _HEAVY = (
     "libvalkey",
     "msgspec",
     "prometheus_client",
-    "pytest_trio.plugin",
     "quart",
     "quart_trio",
     "trio.testing",
@@ -57,8 +60,9 @@ def _run(tests: list[str], output: int) -> dict[str, Any]:
     for stream in (1, 2):
         os.dup2(output, stream)
     verdict = Verdict()
-    options = ["-q", "-x", "-m", "", "--assert=plain", "-p", "no:cacheprovider"]
-    code = pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", *tests], plugins=[verdict])
+    options = ["-q", "-x", "-m", "", "--assert=plain", "-p", "no:cacheprovider", "--disable-plugin-autoload"]
+    plugins = [verdict, *map(importlib.import_module, _PLUGINS)]
+    code = pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", *tests], plugins=plugins)
     krt = sys.modules.get("krt")
     return {"code": int(code), "failed": verdict.failed, "krt": krt and krt.__file__}
 
