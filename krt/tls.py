@@ -2,6 +2,8 @@
 
 import os
 import ssl
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from krt.files import FileUnusable, check_file
@@ -31,19 +33,31 @@ def adding_context(ca_file: Path | None) -> ssl.SSLContext:
     """A client context that trusts the authorities in `ca_file`, if there is one, in addition to the usual ones.
 
     The usual ones are the system's, or those of SSL_CERT_FILE and SSL_CERT_DIR. Blocks, because it reads the files.
-    Raises ValueError with one sentence that names the faulty file.
+    Raises ValueError with one sentence that names the faulty file; `ca_file` is that of the flag --ca-file.
     """
     usual = os.environ.get("SSL_CERT_FILE")
-    for file in (Path(usual) if usual else None, ca_file):
-        _check_readable(file)
-    context = ssl.create_default_context()  # OpenSSL itself reads the two variables
+    files = {name: Path(file) for name, file in (("SSL_CERT_FILE", usual), ("--ca-file", ca_file)) if file}
+    for name, file in files.items():
+        _named(name, partial(_check_readable, file))
+    context = ssl.create_default_context()  # OpenSSL itself reads the two variables, and passes over a faulty file
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        if ca_file is not None:
-            context.load_verify_locations(cafile=ca_file)
-    except ssl.SSLError as error:
-        raise ValueError(f"{ca_file} holds no certificate of an authority in PEM form") from error
+    for name, file in files.items():
+        _named(name, partial(_add, context, file))
     return context
+
+
+def _named(name: str, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _add(context: ssl.SSLContext, file: Path) -> None:
+    try:
+        context.load_verify_locations(cafile=file)
+    except ssl.SSLError as error:
+        raise ValueError(f"{file} holds no certificate of an authority in PEM form") from error
 
 
 def _check_readable(file: Path | None) -> None:

@@ -16,14 +16,13 @@ import trio
 import krt
 from krt.client.outcome import NotYet
 from krt.errors import SettingsInvalid
-from krt.files import FileUnusable, check_file
 from krt.http import Routed, bounded_body, cause_of
 from krt.proxies import check_way, proxies_of
+from krt.tls import adding_context
 
 T = TypeVar("T")
 
 LONGEST_ANSWER_BYTES = 64 * 1024
-_MOST_CA_BYTES = 16 * 1024 * 1024
 _MOST_WAIT_SECONDS = 30.0  # bounds Retry-After: a proxy may ask for years
 _ANY = "https://krt.invalid"  # for checking the proxy of https URLs without a server's name
 _NO_TLS = ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF", "reset by peer")  # handshake errors of servers without TLS
@@ -147,24 +146,7 @@ def _causes(error: httpx.TransportError) -> str:
 
 
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    _check(os.environ.get("SSL_CERT_FILE"), "SSL_CERT_FILE cannot be read: ")
-    _check(ca_file, "--ca-file ")
     try:
-        context = httpx.create_ssl_context()  # reads SSL_CERT_FILE and SSL_CERT_DIR
-    except OSError as error:
-        raise SettingsInvalid((f"SSL_CERT_FILE cannot be read: {error}",)) from error
-    try:
-        if ca_file is not None:
-            context.load_verify_locations(cafile=ca_file)
-    except OSError as error:  # includes ssl.SSLError
-        raise SettingsInvalid((f"--ca-file {ca_file} cannot be read: {error}",)) from error
-    return context
-
-
-def _check(file: Path | str | None, before: str) -> None:
-    try:
-        if file:
-            check_file(Path(file), most_bytes=_MOST_CA_BYTES)
-    except FileUnusable as error:
-        cannot = "" if before.endswith(": ") else f"{file} cannot be read: "
-        raise SettingsInvalid((before + (cannot + error.reason if cannot else str(error)),)) from error
+        return adding_context(ca_file)
+    except ValueError as error:
+        raise SettingsInvalid((str(error),)) from error

@@ -162,7 +162,7 @@ def test_all_bad_input_is_reported_at_once(folder: Path, tmp_path: Path) -> None
         "metadata (json: cannot unmarshal string into Go value)"
     )
     assert lines[1].startswith("krt: 'ghcr.io/Acme': could not parse reference: ")
-    assert [line.split()[1] for line in lines[2:]] == ["--timeout:", "/nowhere"]
+    assert [line.split()[1] for line in lines[2:]] == ["--timeout:", "--ca-file:"]
     ended = pushed(folder, "ghcr.io/acme/x", DOCKER_CONFIG=str(tmp_path))
     assert f"krt: {tmp_path}/config.json is not a docker config, which is JSON with `auths`" in ended.err.splitlines()
 

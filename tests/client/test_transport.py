@@ -93,13 +93,19 @@ def test_an_unusable_ca_file_is_one_problem(tmp_path: Path, content: str | None)
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(SettingsInvalid, match=r"--ca-file .* cannot be read"):
+    with pytest.raises(SettingsInvalid, match=r"^--ca-file: .*/ca\.pem (cannot be read: No|holds no certificate)"):
         open_http(ca_file=path, connect_seconds=1, urls=["https://krt.example.com"])
 
 
-def test_an_unusable_ssl_cert_file_is_one_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
-    with pytest.raises(SettingsInvalid, match="SSL_CERT_FILE cannot be read"):
+@pytest.mark.parametrize(("content", "problem"), [(None, "cannot be read: No"), ("no certificate", "holds no cert")])
+def test_an_unusable_ssl_cert_file_is_one_problem(
+    content: str | None, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    with pytest.raises(SettingsInvalid, match=rf"^SSL_CERT_FILE: .*/ca\.pem {problem}"):
         open_http(ca_file=None, connect_seconds=1, urls=["https://krt.example.com"])
 
 
