@@ -29,7 +29,7 @@ def test_every_setting_of_every_role_is_in_the_guide_once() -> None:
 
 
 def test_a_default_that_differs_by_role_is_told_for_each() -> None:
-    assert "| `:8081`; `krt worker`: `:8082` |" in guide()
+    assert "| `:8081`; `krt worker`: `:8082`; `krt controller`: `:8083` |" in guide()
 
 
 def test_every_reason_of_a_401_is_explained() -> None:

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from krt.core.caller.identity import Rejection
 from krt.core.restart.outcome import Outcome
 from krt.metrics import Metrics
+from krt.metrics.controller import ENDS, STATES
 from krt.metrics.worker import EVENTS, MESSAGES, RESTARTS, RETRIES, WATCH_ENDS
 from krt.serving.denial import Denial
 
@@ -18,11 +19,14 @@ DOCUMENT = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text(enco
 
 
 def a_whole_process() -> Metrics:
-    """One with the figures of both roles."""
+    """One with the figures of all roles."""
     metrics = Metrics()
     metrics.web.watch_keys(count=lambda: 4, age_seconds=lambda: float("inf"), fetches={})
     metrics.worker.watch_worker(in_hand=lambda: 3, waiting=lambda: 2, stalled=lambda: 41.5)
     metrics.worker.watch_index(workloads=lambda: 200, watch_ends=lambda: {"ended": 7})
+    metrics.controller.watch_controller(
+        leads=lambda: True, retrying=lambda: 1, deployments=lambda: {"failing": 2}, bundles=lambda: {"Unpacked": 3}
+    )
     return metrics
 
 
@@ -84,6 +88,8 @@ def test_every_metric_is_documented_with_its_type_and_every_documented_one_is_th
         ("krt_restart_retries_total", "reason", RETRIES),
         ("krt_messages_total", "outcome", MESSAGES),
         ("krt_watch_restarts_total", "reason", WATCH_ENDS),
+        ("krt_bundle_deployments", "state", STATES),
+        ("krt_bundle_installs_total", "end", ENDS),
     ],
 )
 def test_every_value_of_a_workers_labels_is_documented_and_there_from_the_start(

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
 
 def _signals_held(command: str | None) -> AbstractContextManager[None]:
     """Let signals wait until the daemon or command hears them. The imports take up to half a second."""
-    if command in {"web", "worker", "all"}:
+    if command in {"web", "worker", "controller", "all"}:
         from krt.daemon.held import held
 
         return held()

@@ -1,4 +1,4 @@
-"""krt web, krt worker, krt all: reads the settings, runs the daemon, and returns its exit code."""
+"""krt web, krt worker, krt controller, krt all: reads the settings, runs the daemon, and returns its exit code."""
 
 import argparse
 import sys
@@ -20,7 +20,8 @@ CUT = 1
 _DESCRIPTIONS = {
     "web": "Accept events over HTTP: verify the caller's token, journal the event, wake the workers.",
     "worker": "Restart the workloads that run the images of journaled events.",
-    "all": "krt web and krt worker in one process.",
+    "controller": "Keep Bundles and BundleDeployments as they say: unpack, install, repair, remove.",
+    "all": "krt web and krt worker in one process, and krt controller if KRT_CONTROLLERS is set.",
 }
 _ADDRESSES = "WEB_LISTEN_ADDR (or --listen-addr) and KRT_ADMIN_ADDR (or --admin-addr) say where krt listens"
 _EPILOG = (

@@ -27,6 +27,7 @@ from krt.core.rukpak.template import bundle_name, bundle_of
 from krt.delivery.progress import Progress
 from krt.errors import Conflict, NotThere
 from krt.logs import Log
+from krt.metrics import ControllerMetrics
 from krt.sources.errors import SourceUnavailable
 
 log = Log("controller")
@@ -42,6 +43,7 @@ class Deployments:
     unpacking: Unpacking
     installing: Installing
     settled: Settled
+    metrics: ControllerMetrics
     now: Now = wall_clock
 
     async def reconcile(self, name: str) -> Next:
@@ -89,6 +91,7 @@ class Deployments:
         log.info(
             "bundle_installed", name=deployment.name, bundle=bundle.name, end=ended.end.name, problem=ended.problem
         )
+        self.metrics.install_ended(ended.end.name.lower())
         if ended.end is InstallEnd.READY:
             await self._delete_old_bundles(deployment, bundle)
             await self._say(deployment, deployment_status.installed_well(bundle.name), **active, **_ended(deployment))

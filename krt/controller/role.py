@@ -1,12 +1,15 @@
 """The controller's parts, put together: standbys watch, the leader also works."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import trio
+from prometheus_client import CollectorRegistry
 
+from krt.backoff import Backoff
 from krt.cluster.reflect import reflect
 from krt.cluster.transport import Transport
 from krt.controller.bundles import Bundles
@@ -16,12 +19,20 @@ from krt.controller.drift import DriftWatch
 from krt.controller.installing import Installing
 from krt.controller.lease import Leadership
 from krt.controller.loops import Loops, Turns
+from krt.controller.rukpak_active import active_rukpak
 from krt.controller.settled import Settled
 from krt.controller.stored import StoredSecrets
 from krt.controller.unpacking import Fetches, Unpacking
 from krt.core.rukpak.bundle import RukpakBundle, read_bundle
 from krt.core.rukpak.bundle_deployment import BundleDeployment, read_bundle_deployment
+from krt.core.rukpak.bundle_status import phase_of
+from krt.core.rukpak.deployment_status import state_of
 from krt.core.rukpak.names import BUNDLE, BUNDLE_DEPLOYMENT
+from krt.errors import ClusterError, SettingsInvalid
+from krt.logs import Log
+from krt.metrics import ControllerMetrics
+
+log = Log("controller")
 
 T = TypeVar("T", bound=RukpakDocument)
 
@@ -40,7 +51,16 @@ class Reach:
 class Controller:
     """The documents of a cluster, and the work of the leader on them."""
 
-    def __init__(self, reach: Reach, fetches: Fetches, identity: str, *, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        reach: Reach,
+        fetches: Fetches,
+        identity: str,
+        *,
+        deadline_seconds: float,
+        metrics: ControllerMetrics | None = None,
+    ) -> None:
+        self._metrics = metrics or ControllerMetrics(CollectorRegistry())
         self.bundles = Documents(BUNDLE, read_bundle)
         self.deployments = Documents(BUNDLE_DEPLOYMENT, read_bundle_deployment)
         self.leadership = Leadership(reach.own, reach.namespace, identity)
@@ -49,20 +69,59 @@ class Controller:
         self._reach, self._fetches, self._deadline_seconds = reach, fetches, deadline_seconds
 
     async def run(self) -> None:
-        """Watch, and work while this process leads. Never returns."""
+        """Watch, and work while this process leads. Never returns.
+
+        Raises SettingsInvalid if a RukPak is active.
+        """
         async with trio.open_nursery() as nursery:
             for documents in (self.bundles, self.deployments):
                 nursery.start_soon(reflect, documents.scope, self._reach.own, documents)
             for documents in (self.bundles, self.deployments):
                 await documents.scope.state.listed.wait()
+            await self._refuse_rukpak()
             await self.leadership.lead(self._work)
+
+    async def _refuse_rukpak(self) -> None:
+        sign = await self._rukpak()
+        if sign:
+            problem = f"a RukPak is active in this cluster ({sign}): remove it before krt controller takes over"
+            raise SettingsInvalid((problem,))
+
+    async def _rukpak(self) -> str:
+        """The sign of an active RukPak; "" if there is none."""
+        async for _ in Backoff(first_seconds=0.5, most_seconds=30.0):
+            try:
+                return await active_rukpak(self._reach.own)
+            except ClusterError as error:
+                log.warning("rukpak_not_looked_for", problem=error)
+        raise AssertionError("a backoff does not end")
 
     def problems(self) -> tuple[str, ...]:
         """Why the controller cannot do all of its work at present, a sentence each."""
         scopes = (self.bundles.scope, self.deployments.scope)
         unseen = (f"{scope}: {scope.state.problem}" for scope in scopes if scope.state.problem)
         lease = (f"Lease: {self.leadership.problem}",) if self.leadership.problem else ()
-        return (*unseen, *lease, *(self.drift.problems() if self.drift else ()))
+        return (*unseen, *lease)
+
+    def summary(self) -> str:
+        """A few words about the state, for the page."""
+        count = f"{sum(each.is_ours for each in self.deployments)} BundleDeployments"
+        if not self.leadership.leads:
+            return f"{count}; {self.leadership.holder or 'nobody'} leads"
+        unseen = "; ".join(self.drift.problems()) if self.drift else ""
+        return f"{count}; this one leads{f'; drift is not seen of {unseen}' if unseen else ''}"
+
+    def retrying(self) -> int:
+        """How many BundleDeployments wait for another attempt."""
+        return self.deployment_loops.retrying if self.deployment_loops else 0
+
+    def deployments_by_state(self) -> Counter[str]:
+        """The number of BundleDeployments in each state."""
+        return Counter(state_of(each) for each in self.deployments if each.is_ours)
+
+    def bundles_by_phase(self) -> Counter[str]:
+        """The number of Bundles in each phase."""
+        return Counter(phase_of(each) or "Pending" for each in self.bundles if each.is_ours)
 
     async def _work(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -81,8 +140,11 @@ class Controller:
                 unpacking,
                 installing,
                 drift,
+                self._metrics,
             )
-            deployments = Deployments(reach.own, self.deployments, self.bundles, unpacking, installing, settled)
+            deployments = Deployments(
+                reach.own, self.deployments, self.bundles, unpacking, installing, settled, self._metrics
+            )
             bundles = Bundles(self.bundles, unpacking)
             self.deployment_loops = loops = Loops("BundleDeployment", nursery, turns, deployments.reconcile)
             bundle_loops = Loops("Bundle", nursery, turns, bundles.reconcile)

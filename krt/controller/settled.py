@@ -29,6 +29,7 @@ from krt.delivery.order import NotDelivered
 from krt.delivery.stored_inventory import StoredInventory
 from krt.errors import NotThere
 from krt.logs import Log
+from krt.metrics import ControllerMetrics
 
 log = Log("controller")
 
@@ -57,6 +58,7 @@ class Settled:
     unpacking: Unpacking
     installing: Installing
     drift: DriftWatch
+    metrics: ControllerMetrics
     now: Now = wall_clock
     _health: dict[str, dict[ObjectKey, ObjectStatus]] = field(default_factory=dict)
 
@@ -78,6 +80,7 @@ class Settled:
             await self._say(deployment, deployment_status.unpack_failed(deployment.active_bundle, str(error)))
             return Next.RETRY
         ended = await self.installing.repair(deployment, content, keys)
+        self.metrics.repaired(len(keys))
         if ended.end is InstallEnd.READY:
             return Next.LOOK
         await self._say(

@@ -1,5 +1,7 @@
 """Starts the listener for probes, metrics and the live page, which every role has."""
 
+import time
+from collections.abc import Collection
 from socket import gethostname
 
 import trio
@@ -8,6 +10,9 @@ from krt.admin.app import build_admin
 from krt.admin.page import About
 from krt.admin.refusals import Refusals
 from krt.broker.recent import RecentReports
+from krt.core.announce.event_id import EventId
+from krt.core.ports import ReadRecent, Recent
+from krt.core.report.presence import Seen
 from krt.daemon.shared import Daemon
 from krt.serving.address import Address
 from krt.serving.http import serve
@@ -31,7 +36,7 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
     app = build_admin(
         daemon.health,
         daemon.metrics,
-        read_recent=RecentReports(daemon.broker, daemon.keys).read,
+        read_recent=_reads_recent(daemon),
         refusals=refusals,
         about=About(daemon.settings.role, gethostname()),
         hosts=daemon.settings.admin.hosts,
@@ -40,3 +45,12 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
     async with trio.open_nursery() as nursery:
         nursery.start_soon(refusals.keep)
         await serve(app, listener, stopping=trio.Event(), task_status=task_status)
+
+
+def _reads_recent(daemon: Daemon) -> ReadRecent:
+    return RecentReports(daemon.broker, daemon.keys).read if daemon.events else _no_events
+
+
+async def _no_events(others: Collection[EventId] = ()) -> Recent:  # noqa: ARG001 - the port's
+    """A controller alone hears of no event: its page shows its parts."""
+    return Recent((), {}, Seen({}, time.time()))

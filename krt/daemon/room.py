@@ -11,6 +11,8 @@ log = Log("daemon")
 
 LEAST_FILES = 48
 READING_CALLS = 16
+CONTROLLER_CONNECTIONS = 64  # calls, waits, and a watch for each kind of the installed objects
+_SOURCE_FILES = 8
 _OWN_FILES = 32  # standard streams, Trio, listeners, Valkey, short-lived ones; web uses 12, worker 18
 _MOST_PUBLIC, _MOST_ADMIN = 1536, 256
 _LEAST = 4
@@ -49,10 +51,11 @@ def _divided(files: int) -> Room:
 
 def _of_cluster(settings: Settings) -> int:
     """The connections to the API server: concurrent calls, and one watch for each kind in each namespace."""
-    cluster = settings.cluster
-    if cluster is None:
-        return 0
-    return cluster.parallel_patches + READING_CALLS + (len(cluster.kinds) + 1) * max(1, len(cluster.namespaces))
+    files = CONTROLLER_CONNECTIONS + _SOURCE_FILES if settings.controller else 0
+    if cluster := settings.cluster:
+        watches = (len(cluster.kinds) + 1) * max(1, len(cluster.namespaces))
+        files += cluster.parallel_patches + READING_CALLS + watches
+    return files
 
 
 def _limit() -> int | None:

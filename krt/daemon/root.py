@@ -1,6 +1,7 @@
 """Starts the roles of one process in order, and stops them within the grace time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,7 +16,7 @@ from krt.daemon import signals
 from krt.daemon.admin import admin
 from krt.daemon.memory import collect_often, settle
 from krt.daemon.room import room_for
-from krt.daemon.shared import Bound, Daemon, Role
+from krt.daemon.shared import Bound, Daemon, EventStore, Role
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import Metrics
@@ -39,9 +40,8 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
     started, stopping = trio.Event(), trio.Event()
     may_stop, room = signals.stopping_signals(), room_for(settings)
     with signals.heard() as heard:
-        async with open_client(settings.valkey.endpoint()) as broker, trio.open_nursery() as support:
-            daemon = Daemon(settings, broker, Keys(settings.valkey.key_prefix), Health(), Metrics(), stopping, room)
-            _warn_of_registries(settings.admission.patterns)
+        async with _event_store(settings) as events, trio.open_nursery() as support:
+            daemon = Daemon(settings, events, Health(), Metrics(), stopping, room)
             daemon.health.add("process", lambda: _phase(started, stopping), _running_since(datetime.now(UTC)))
             async with trio.open_nursery() as root:
                 with trio.CancelScope() as starting:  # a credential plugin may take long
@@ -50,7 +50,8 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
                     )
                     bound = {"admin": await support.start(_until_stopping, "admin", admin, daemon)}
                     support.start_soon(_say_readiness, daemon.health)
-                    support.start_soon(_watch_durability, broker, daemon.metrics)
+                    if events:
+                        support.start_soon(_watch_durability, events.client, daemon.metrics)
                     for name, role in _roles(settings):
                         bound[name] = await root.start(_until_stopping, name, role, daemon)
                     log.info("started", **{f"{name}_at": where for name, where in bound.items() if where})
@@ -65,6 +66,17 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
     return not root.cancel_scope.cancelled_caught
 
 
+@asynccontextmanager
+async def _event_store(settings: Settings) -> AsyncIterator[EventStore | None]:
+    """The connection to Valkey; None for a controller alone."""
+    if settings.events is None:
+        yield None
+        return
+    _warn_of_registries(settings.admission.patterns)
+    async with open_client(settings.valkey.endpoint()) as client:
+        yield EventStore(client, Keys(settings.valkey.key_prefix))
+
+
 def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
     if settings.web:
         from krt.daemon.web import web
@@ -74,6 +86,10 @@ def _roles(settings: Settings) -> Iterator[tuple[str, Role]]:
         from krt.daemon.worker import worker
 
         yield "worker", worker
+    if settings.controller:
+        from krt.daemon.controller import controller
+
+        yield "controller", controller
 
 
 async def _until_stopping(

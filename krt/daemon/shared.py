@@ -18,16 +18,38 @@ Bound = Mapping[str, tuple[Address, ...]]
 
 
 @dataclass(frozen=True, slots=True)
+class EventStore:
+    """Valkey: its client, and the names of the keys there."""
+
+    client: Client
+    keys: Keys
+
+
+@dataclass(frozen=True, slots=True)
 class Daemon:
-    """The objects that the roles of one process share. `stopping` is set once, when the process must drain."""
+    """The objects that the roles of one process share. `stopping` is set once, when the process must drain.
+
+    `events` is None in a process that runs the controller alone.
+    """
 
     settings: Settings
-    broker: Client
-    keys: Keys
+    events: EventStore | None
     health: Health
     metrics: Metrics
     stopping: trio.Event
     room: Room
+
+    @property
+    def broker(self) -> Client:
+        """Valkey; not in a controller alone."""
+        assert self.events is not None, "a controller alone has no Valkey"
+        return self.events.client
+
+    @property
+    def keys(self) -> Keys:
+        """The names of the keys in Valkey; not in a controller alone."""
+        assert self.events is not None, "a controller alone has no Valkey"
+        return self.events.keys
 
 
 class Role(Protocol):

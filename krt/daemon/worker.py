@@ -29,6 +29,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     """Restart the workloads that journaled events name. The journal is read only after the cluster was listed once."""
     settings, cluster_settings = daemon.settings, daemon.settings.cluster
     assert cluster_settings is not None, "the role runs only with its settings"
+    assert settings.kubernetes is not None, "the role runs only with its settings"
     presence = presence_of(cluster_settings)
     name, group = cluster_settings.name, group_name(cluster_settings.name, presence)
     journal = ValkeyJournal(daemon.broker, daemon.keys, group=group, most_entries=settings.valkey.most_journal_entries)
@@ -42,7 +43,7 @@ async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, 
     calls_at_once = cluster_settings.parallel_patches + READING_CALLS
     async with (
         open_cluster(
-            cluster_settings.kubeconfig,
+            settings.kubernetes.kubeconfig,
             kinds=cluster_settings.kinds,
             namespaces=cluster_settings.namespaces,
             calls_at_once=calls_at_once,

@@ -2,7 +2,7 @@
 
 Every label has a bounded set of values: krt's own codes, never a repository, a key id or a caller's text. No part of
 krt reads a metric to decide anything; the live page shows some. docs/metrics.md explains each metric.
-Start reading in `Metrics` below; `web.py` and `worker.py` hold the metrics of one role each.
+Start reading in `Metrics` below; `web.py`, `worker.py` and `controller.py` hold the metrics of one role each.
 """
 
 import platform
@@ -12,10 +12,11 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from krt import __version__
+from krt.metrics.controller import ControllerMetrics
 from krt.metrics.web import WebMetrics
 from krt.metrics.worker import WorkerMetrics
 
-__all__ = ["CONTENT_TYPE", "Metrics", "WebMetrics", "WorkerMetrics"]
+__all__ = ["CONTENT_TYPE", "ControllerMetrics", "Metrics", "WebMetrics", "WorkerMetrics"]
 
 CONTENT_TYPE = prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4
 
@@ -46,6 +47,11 @@ class Metrics:
     def worker(self) -> WorkerMetrics:
         """The metrics of the worker."""
         return WorkerMetrics(self.registry)
+
+    @cached_property
+    def controller(self) -> ControllerMetrics:
+        """The metrics of the controller."""
+        return ControllerMetrics(self.registry)
 
     def journal_durable(self, durable: bool) -> None:  # noqa: FBT001 - the metric's value
         """Set whether Valkey's settings make the journal survive a crash of Valkey."""

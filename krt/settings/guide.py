@@ -6,7 +6,7 @@ Run `python -m krt.settings.guide > docs/configuration.md`. A test compares the 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
-from krt.settings.parts import Admission, ClusterSettings, ValkeySettings, Web
+from krt.settings.parts import Admission, ClusterSettings, ControllerSettings, ValkeySettings, Web
 from krt.settings.roles import ROLES, TITLES, rows
 from krt.settings.table import Setting, SettingsPart
 
@@ -15,9 +15,9 @@ _INTRODUCTION = """\
 
 <!-- Made from the table in krt/settings/parts.py by `python -m krt.settings.guide > docs/configuration.md`. -->
 
-`krt web`, `krt worker` and `krt all` read their settings from environment variables. `krt all` takes the settings of
-both others. `krt config web` (or `worker`, `all`) prints every setting in force and its source; `krt web --help` lists
-the settings as well.
+`krt web`, `krt worker`, `krt controller` and `krt all` read their settings from environment variables. `krt all` takes
+the settings of all others. `krt config web` (or `worker`, `controller`, `all`) prints every setting in force and its
+source; `krt web --help` lists the settings as well.
 
 - **Precedence.** Each variable has exactly one flag, `--flag value` or `--flag=value`. The flag wins. Flags cannot be
   abbreviated.
@@ -71,6 +71,10 @@ takes over the name `acme` may call. The id is in `https://api.github.com/users/
 krt never restarts a workload annotated `krt/restart: "disabled"`. Without `KRT_NAMESPACES`, the annotation on a
 Namespace holds for all its workloads, if krt may list namespaces. With `KRT_REQUIRE_OPT_IN`, `krt/restart: "enabled"`
 on a Namespace opts in those of its workloads that do not have the annotation themselves.
+""",
+    ControllerSettings: """\
+`krt controller` takes no settings of Valkey and of images: it hears of no event. [Bundles](bundles.md) says what it
+does, and which rights it needs. `krt all` runs it only if `KRT_CONTROLLERS` is set.
 """,
 }
 _END = """\

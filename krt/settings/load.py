@@ -2,34 +2,62 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from krt.broker.endpoint import Unix
 from krt.core.caller.policy import Rule
 from krt.errors import SettingsInvalid
 from krt.oidc.config import Issuer, check_audience
-from krt.settings.parts import Admin, Admission, ClusterSettings, Process, ValkeySettings, Web
+from krt.settings.parts import (
+    Admin,
+    Admission,
+    ClusterSettings,
+    ControllerSettings,
+    Kubernetes,
+    Process,
+    ValkeySettings,
+    Web,
+)
 from krt.settings.policy import problems_of_web, problems_of_worker, rules_of
 from krt.settings.roles import PARTS_OF, known_variables, rows
-from krt.settings.table import SettingsReader, Value, settings_of
+from krt.settings.table import SettingsPart, SettingsReader, Value, settings_of
 from krt.tls import client_context
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of one start. `web` or `cluster` is None if the role that reads it does not run."""
+    """All settings of one start. `web`, `cluster` or `controller` is None if the role that reads it does not run.
+
+    `events` are those of Valkey and of the images, which every role but a controller alone has.
+    """
 
     process: Process
-    valkey: ValkeySettings
-    admission: Admission
     admin: Admin
+    events: tuple[ValkeySettings, Admission] | None
+    kubernetes: Kubernetes | None
     web: Web | None
     cluster: ClusterSettings | None
+    controller: ControllerSettings | None
     values: tuple[Value, ...]
 
     @property
     def role(self) -> str:
-        """The role: all, web or worker."""
-        return "all" if self.web and self.cluster else "web" if self.web else "worker"
+        """The role: all, web, worker or controller."""
+        if self.web:
+            return "all" if self.cluster else "web"
+        return "worker" if self.cluster else "controller"
+
+    @property
+    def valkey(self) -> ValkeySettings:
+        """The settings of Valkey; not of a controller alone."""
+        assert self.events is not None, "a controller alone has no Valkey"
+        return self.events[0]
+
+    @property
+    def admission(self) -> Admission:
+        """The settings that say which images may be named; not of a controller alone."""
+        assert self.events is not None, "a controller alone admits no images"
+        return self.events[1]
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules that say who may announce which images; only with the role web or all."""
@@ -40,18 +68,26 @@ def load(role: str, flags: Mapping[str, str], environ: Mapping[str, str]) -> Set
     """The settings of `krt ROLE`. `flags` maps flag names to values. Raises SettingsInvalid with every problem."""
     own = rows(role)
     reader = SettingsReader(flags, environ, rows=own, known=known_variables())
-    process, valkey, admission = reader.read(Process), reader.read(ValkeySettings), reader.read(Admission)
-    web = reader.read(Web) if Web in own else None
-    cluster = reader.read(ClusterSettings) if ClusterSettings in own else None
-    admin = reader.read(Admin)
-    reader.problems.extend(_policy_problems(role, reader.given()))
-    reader.problems.extend(_given_together(reader.given()))
+    read: dict[type[SettingsPart], Any] = {part: reader.read(part) for part in own}
+    valkey, admission, web = read.get(ValkeySettings), read.get(Admission), read.get(Web)
+    if Admission in own:
+        reader.problems.extend(_policy_problems(role, reader.given()))
+        reader.problems.extend(_given_together(reader.given()))
     reader.problems.extend(problems_of_audience(web.audience, web.issuer) if web else ())
-    if valkey:
-        reader.problems.extend(_contradictions(valkey))
-    if not (process and valkey and admission and admin) or reader.problems:
+    reader.problems.extend(_contradictions(valkey) if valkey else ())
+    if reader.problems:
         raise SettingsInvalid(tuple(reader.problems))
-    return Settings(process, valkey, admission, admin, web, cluster, tuple(reader.values))
+    controller = read.get(ControllerSettings)
+    return Settings(
+        process=read[Process],
+        admin=read[Admin],
+        events=(valkey, admission) if valkey and admission else None,
+        kubernetes=read.get(Kubernetes),
+        web=web,
+        cluster=read.get(ClusterSettings),
+        controller=controller if controller and controller.controllers else None,
+        values=tuple(reader.values),
+    )
 
 
 def load_valkey(flags: Mapping[str, str], environ: Mapping[str, str]) -> ValkeySettings:

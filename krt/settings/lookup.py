@@ -7,7 +7,7 @@ from pathlib import Path
 from krt.core.caller.patterns import ImagePattern
 from krt.core.caller.policy import Rule
 from krt.errors import SettingsInvalid
-from krt.settings.parts import Admission, ClusterSettings
+from krt.settings.parts import Admission, ClusterSettings, Kubernetes
 from krt.settings.roles import known_variables
 from krt.settings.table import SettingsReader, row_of, settings_of
 
@@ -21,7 +21,7 @@ class Lookup:
     """
 
     kubeconfig: Path | None = row_of(
-        ClusterSettings,
+        Kubernetes,
         "kubeconfig",
         help="a kubeconfig file, or several as kubectl takes them; empty: ~/.kube/config, "
         "else the pod's service account",

@@ -258,8 +258,8 @@ class Web:
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterSettings:
-    """Settings of `krt worker`: the cluster, and how it restarts workloads."""
+class Kubernetes:
+    """Settings of the connection to the API server, in the worker and the controller."""
 
     kubeconfig: Path | None = setting(
         "KUBECONFIG",
@@ -268,6 +268,12 @@ class ClusterSettings:
         "a kubeconfig file, or several as kubectl takes them; empty: the pod's own service account",
         metavar="FILE",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """Settings of `krt worker`: the cluster, and how it restarts workloads."""
+
     name: str = setting(
         "KRT_CLUSTER",
         "--cluster",
@@ -365,6 +371,50 @@ class ClusterSettings:
         "how many patches are sent at a time",
         default="16",
         metavar="NUMBER",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerSettings:
+    """Settings of `krt controller`. Without `controllers` the process runs none."""
+
+    controllers: tuple[str, ...] = setting(
+        "KRT_CONTROLLERS",
+        "--controllers",
+        Listed(one_of("bundles")),
+        "the controllers to run: bundles; krt all runs none unless this is set",
+        default="bundles",
+        metavar="NAMES",
+    )
+    namespace: str | None = setting(
+        "KRT_CONTROLLER_NAMESPACE",
+        "--controller-namespace",
+        kubernetes_name,
+        "the namespace of the Lease, the inventories and the Secrets of sources; empty: the pod's own",
+        metavar="NAME",
+    )
+    deployer: str = setting(
+        "KRT_DEPLOYER",
+        "--deployer",
+        kubernetes_name,
+        "the ServiceAccount of that namespace in whose name krt installs the objects of bundles",
+        default="krt-deployer",
+        metavar="NAME",
+    )
+    deadline_seconds: float = setting(
+        "KRT_BUNDLE_DEADLINE",
+        "--bundle-deadline",
+        duration,
+        "the time after which a bundle whose objects are not ready counts as failed",
+        default="5m",
+        metavar="DURATION",
+    )
+    sources_ca_file: Path | None = setting(
+        "KRT_SOURCES_CA_FILE",
+        "--sources-ca-file",
+        authorities_file,
+        "the CA certificates to trust registries and other sources by, instead of the system's",
+        metavar="FILE",
     )
 
 

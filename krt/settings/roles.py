@@ -3,27 +3,43 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from krt.settings.parts import Admin, Admission, ClusterSettings, Process, ValkeySettings, Web
+from krt.settings.parts import (
+    Admin,
+    Admission,
+    ClusterSettings,
+    ControllerSettings,
+    Kubernetes,
+    Process,
+    ValkeySettings,
+    Web,
+)
 from krt.settings.table import OF_OTHERS, Setting, SettingsPart, settings_of
 from krt.settings.values import (
     switch,
 )
 
-ROLES = ("web", "worker", "all")
+ROLES = ("web", "worker", "controller", "all")
 TITLES: Mapping[type[SettingsPart], str] = {
     Process: "Process",
     ValkeySettings: "Valkey",
     Admission: "Images",
     Web: "Web",
+    Kubernetes: "API server",
     ClusterSettings: "Worker",
+    ControllerSettings: "Controller",
     Admin: "Admin listener",
 }
 PARTS_OF: Mapping[str, tuple[type[SettingsPart], ...]] = {
     "web": (Process, ValkeySettings, Admission, Web, Admin),
-    "worker": (Process, ValkeySettings, Admission, ClusterSettings, Admin),
-    "all": (Process, ValkeySettings, Admission, Web, ClusterSettings, Admin),
+    "worker": (Process, ValkeySettings, Admission, Kubernetes, ClusterSettings, Admin),
+    "controller": (Process, Kubernetes, ControllerSettings, Admin),
+    "all": (Process, ValkeySettings, Admission, Web, Kubernetes, ClusterSettings, ControllerSettings, Admin),
 }
-_DEFAULTS: Mapping[str, Mapping[str, str]] = {"worker": {"KRT_ADMIN_ADDR": ":8082"}}  # both fit in one pod
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {  # so that all roles fit in one pod
+    "worker": {"KRT_ADMIN_ADDR": ":8082"},
+    "controller": {"KRT_ADMIN_ADDR": ":8083"},
+    "all": {"KRT_CONTROLLERS": ""},  # no installation needs new rights
+}
 
 
 def rows(role: str) -> dict[type[SettingsPart], dict[str, Setting]]:

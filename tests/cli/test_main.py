@@ -135,7 +135,7 @@ def test_what_help_and_version_do_not_take_is_said_of_them(
         (("help", "serve"), "krt: there is no command serve (see krt --help)"),
         (
             (),
-            "krt: the following arguments are required: COMMAND (see krt --help); the commands are web, worker, all, ",
+            "krt: the following arguments are required: COMMAND (see krt --help); the commands are web, worker, ",
         ),
         (("notify", "a", "b"), "krt notify: there is a word too many; flags begin with -- (see krt notify --help)"),
         (("notify", "a", "--tag", "b"), "krt notify: there is no --tag, did you mean --tags? (see krt notify --help)"),

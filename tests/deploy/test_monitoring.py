@@ -15,6 +15,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from krt.dev.embed import embedded
+from krt.metrics import Metrics
 from krt.serving.denial import Denial
 from tests.deploy.rendered import DEPLOY
 from tests.fault.krt_process import Krt
@@ -70,7 +71,14 @@ async def _exposed(folder: Path) -> dict[str, Metric]:
                 krt.process.reap()
             assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
             found |= {family.name: family for family in text_string_to_metric_families(answer.text)}
-    return found
+    return found | _of_a_controller()
+
+
+def _of_a_controller() -> dict[str, Metric]:
+    """The stand-in serves no kinds of RukPak, so there is no process to ask."""
+    metrics = Metrics()
+    metrics.controller.watch_controller(leads=lambda: True, retrying=lambda: 0, deployments=dict, bundles=dict)
+    return {family.name: family for family in text_string_to_metric_families(metrics.exposition().decode())}
 
 
 def test_every_metric_that_is_asked_for_exists(exposed: dict[str, Metric]) -> None:

@@ -7,4 +7,4 @@ WEB = {
     "GITHUB_ALLOWED_ORG": "acme@65",
 }
 WORKER = {"VALKEY_ADDR": "valkey:6379", "ALLOWED_IMAGE_PREFIX": "ghcr.io/acme/"}
-OF_ROLE = {"web": WEB, "worker": WORKER, "all": WEB}
+OF_ROLE = {"web": WEB, "worker": WORKER, "controller": {}, "all": WEB}

@@ -19,6 +19,8 @@ from tests.settings.environments import OF_ROLE, WEB, WORKER
 
 EVERY: dict[str, Setting] = {row.variable: row for part in rows("all").values() for row in part.values()}
 
+NEEDING = [role for role in ROLES if OF_ROLE[role]]
+
 
 def problems(role: str, environ: dict[str, str], flags: dict[str, str] | None = None) -> tuple[str, ...]:
     with pytest.raises(SettingsInvalid) as caught:
@@ -78,8 +80,13 @@ def test_the_names_of_the_go_peer_are_kept() -> None:
     )
 
 
-def test_all_has_the_settings_of_both_roles() -> None:
-    both = {row.variable for role in ("web", "worker") for part in rows(role).values() for row in part.values()}
+def test_all_has_the_settings_of_all_roles() -> None:
+    both = {
+        row.variable
+        for role in ("web", "worker", "controller")
+        for part in rows(role).values()
+        for row in part.values()
+    }
     assert set(EVERY) == both
 
 
@@ -134,7 +141,8 @@ def test_the_go_peers_variables_start_worker() -> None:
         {"VALKEY_ADDR": "valkey:6379", "ALLOWED_IMAGE_PREFIX": "ghcr.io/unitvectory-labs/", "KUBECONFIG": ""},
     )
     assert settings.cluster is not None
-    assert settings.cluster.kubeconfig is None
+    assert settings.kubernetes is not None
+    assert settings.kubernetes.kubeconfig is None
     assert settings.web is None
 
 
@@ -157,11 +165,31 @@ def test_the_defaults_are_those_of_the_specification() -> None:
     assert settings.cluster.max_event_age_seconds == 3600.0
 
 
-@pytest.mark.parametrize(("role", "port"), [("web", 8081), ("all", 8081), ("worker", 8082)])
-def test_the_admin_listener_of_a_worker_leaves_room_for_that_of_a_web(role: str, port: int) -> None:
+@pytest.mark.parametrize(("role", "port"), [("web", 8081), ("all", 8081), ("worker", 8082), ("controller", 8083)])
+def test_the_admin_listeners_of_all_roles_fit_in_one_pod(role: str, port: int) -> None:
     assert load(role, {}, OF_ROLE[role]).admin.listen == Address("", port)
     (own,) = (row for part in rows(role).values() for row in part.values() if row.variable == "KRT_ADMIN_ADDR")
     assert own.default == f":{port}"
+
+
+def test_a_controller_alone_needs_nothing_and_has_no_valkey() -> None:
+    settings = load("controller", {}, {})
+    assert settings.controller is not None
+    assert settings.controller.controllers == ("bundles",)
+    assert (settings.role, settings.events, settings.web, settings.cluster) == ("controller", None, None, None)
+
+
+def test_all_runs_a_controller_only_if_it_is_told_to() -> None:
+    """So that no installation needs new rights. Seen to fail with the default `bundles` in each role."""
+    assert load("all", {}, WEB).controller is None
+    with_one = load("all", {}, {**WEB, "KRT_CONTROLLERS": "bundles"})
+    assert with_one.controller is not None
+    assert with_one.role == "all"
+
+
+def test_a_controller_that_there_is_not_is_refused() -> None:
+    [problem] = problems("controller", {"KRT_CONTROLLERS": "charts"})
+    assert problem.startswith("KRT_CONTROLLERS (or --controllers): ")
 
 
 def test_flags_win_over_variables() -> None:
@@ -185,14 +213,14 @@ def test_three_missing_settings_and_a_wrong_one_are_reported_together() -> None:
     ]
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", NEEDING)
 def test_without_anything_each_required_setting_is_named(role: str) -> None:
     found = problems(role, {})
     assert {problem.split(" ")[0] for problem in found} == set(OF_ROLE[role])
     assert all(" (or --" in problem and " is required: " in problem for problem in found)
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", NEEDING)
 def test_an_empty_flag_of_a_required_setting_is_a_problem_too(role: str) -> None:
     flags = {EVERY[name].flag: "" for name in OF_ROLE[role]}
     assert len(problems(role, OF_ROLE[role], flags)) == len(flags)

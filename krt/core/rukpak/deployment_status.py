@@ -3,6 +3,7 @@
 Reasons and sentences are RukPak's, as far as it has them (operator-framework/rukpak v0.12, internal/provisioner).
 """
 
+from krt.core.kube.fields import conditions_of
 from krt.core.rukpak.bundle_deployment import BundleDeployment
 from krt.core.rukpak.conditions import HAS_VALID_BUNDLE, HEALTHY, INSTALLED, StatedCondition
 
@@ -62,3 +63,14 @@ def unhealthy(problem: str) -> StatedCondition:
 def not_removed(problem: str) -> Stated:
     """The deployment is to be deleted, and an object of it cannot be."""
     return (StatedCondition(INSTALLED, False, "ReconcileFailed", problem),)  # noqa: FBT003
+
+
+def state_of(deployment: BundleDeployment) -> str:
+    """One word for the metrics: installed, unhealthy, failing, or pending before the first end."""
+    found = conditions_of({"status": deployment.status})
+    states = {kind: found[kind].status for kind in (HAS_VALID_BUNDLE, INSTALLED, HEALTHY) if kind in found}
+    if states.get(HAS_VALID_BUNDLE) == "False" or states.get(INSTALLED) == "False":
+        return "failing"
+    if states.get(HEALTHY) == "False":
+        return "unhealthy"
+    return "installed" if states.get(INSTALLED) == "True" else "pending"

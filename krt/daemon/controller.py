@@ -1,0 +1,74 @@
+"""The role that keeps bundles: wires krt.controller, krt.cluster and krt.sources together."""
+
+import os
+from pathlib import Path
+from secrets import token_hex
+from socket import gethostname
+
+import trio
+
+from krt.cluster.access import http_client, load_access
+from krt.cluster.bounded import BoundedTransport, WriteBounds
+from krt.cluster.impersonation import Impersonating
+from krt.cluster.prove import prove
+from krt.cluster.source import ACCOUNT
+from krt.controller.role import Controller, Reach
+from krt.daemon.room import CONTROLLER_CONNECTIONS
+from krt.daemon.shared import Daemon
+from krt.errors import SettingsInvalid
+from krt.proxies import proxies_of
+from krt.serving.address import Address
+from krt.settings.parts import ControllerSettings
+from krt.sources.fetch import Fetcher
+from krt.sources.way import Way
+from krt.tls import client_context
+
+# 20 writes a second in the long run: a bundle of ordinary size is applied at once, and no fleet floods the API server.
+_WRITES_AT_ONCE, _WRITES_PER_SECOND, _BURST = 8, 20.0, 200
+
+
+async def controller(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
+    """Keep Bundles and BundleDeployments as they say, while this process holds the Lease."""
+    settings, own = daemon.settings.kubernetes, daemon.settings.controller
+    assert settings is not None, "the role runs only with its settings"
+    assert own is not None, "the role runs only with its settings"
+    namespace = await trio.to_thread.run_sync(_namespace, own)
+    server, credentials = await trio.to_thread.run_sync(load_access, settings.kubeconfig, abandon_on_cancel=True)
+    verify = await trio.to_thread.run_sync(client_context, own.sources_ca_file, None, None)
+    fetcher = Fetcher(Way(verify, proxies_of(os.environ)))
+    async with http_client(server, connections=CONTROLLER_CONNECTIONS) as client, trio.open_nursery() as nursery:
+        bounds = WriteBounds(_WRITES_AT_ONCE, _WRITES_PER_SECOND, _BURST)
+        deployer = Impersonating(credentials, namespace, own.deployer)
+        reach = Reach(
+            BoundedTransport(client, credentials, bounds), BoundedTransport(client, deployer, bounds), namespace
+        )
+        identity = f"{gethostname()}_{token_hex(4)}"
+        metrics = daemon.metrics.controller
+        role = Controller(reach, fetcher, identity, deadline_seconds=own.deadline_seconds, metrics=metrics)
+        daemon.health.add("controller", lambda: "; ".join(role.problems()) or None, role.summary)
+        metrics.watch_controller(
+            leads=lambda: role.leadership.leads,
+            retrying=role.retrying,
+            deployments=role.deployments_by_state,
+            bundles=role.bundles_by_phase,
+        )
+        task_status.started(())
+        nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
+        nursery.start_soon(prove, reach.own)
+        await role.run()
+
+
+def _namespace(settings: ControllerSettings) -> str:
+    """The namespace that krt runs in. Blocks. Raises SettingsInvalid."""
+    if settings.namespace:
+        return settings.namespace
+    try:
+        return (ACCOUNT / Path("namespace")).read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        problem = "KRT_CONTROLLER_NAMESPACE (or --controller-namespace) is required outside a pod"
+        raise SettingsInvalid((problem,)) from None
+
+
+async def _cancel_when_stopping(scope: trio.CancelScope, stopping: trio.Event) -> None:
+    await stopping.wait()
+    scope.cancel()
