@@ -215,7 +215,7 @@ def modes(*supported: str) -> Change:
         ),
         (
             bundle(annotations=PACKAGE.replace(b"memcached", b"'a/b'")),
-            "its metadata.name can stand in no path of the API server",
+            "its metadata.name cannot stand in a path of the API server",
         ),
         (
             bundle(change=lambda csv: csv["spec"]["install"]["spec"]["deployments"].append({"name": "manager"})),
