@@ -1,5 +1,7 @@
 """Fetches the content of a Bundle, whatever its source: the port of the controller."""
 
+from collections.abc import Awaitable, Callable
+
 import trio
 
 from krt.core.rukpak.source import BundleSource, ConfigMapsSource, GitSource, HttpSource, ImageSource
@@ -11,6 +13,8 @@ from krt.sources.fetched import FetchedBundle
 from krt.sources.http_source import fetch_archive
 from krt.sources.image_source import fetch_image
 from krt.sources.way import Way
+
+FetchGit = Callable[[GitSource, str, SourceAccess, Way, BundleCache], Awaitable[FetchedBundle]]
 
 AT_ONCE = 2  # a bundle under way has up to 64 MiB packed and 64 MiB unpacked
 SECONDS = 300.0
@@ -49,9 +53,15 @@ class Fetcher:
         if isinstance(source, ImageSource):
             return await fetch_image(source, pinned, access, self._way, self._cache)
         if isinstance(source, GitSource):
-            from krt.sources.git_source import fetch_git  # dulwich takes 13 MB, and most have images only
-
+            fetch_git = await trio.to_thread.run_sync(_loaded)
             return await fetch_git(source, pinned, access, self._way, self._cache)
         if isinstance(source, HttpSource):
             return await fetch_archive(source, pinned, access, self._way, self._cache)
         return await fetch_config_maps(source, pinned, access)
+
+
+def _loaded() -> FetchGit:
+    """What fetches git, imported when a source needs it: dulwich takes 13 MB and half a second."""
+    from krt.sources.git_source import fetch_git
+
+    return fetch_git

@@ -195,7 +195,8 @@ class _Speech:
 
 async def _kill(process: trio.Process) -> None:
     with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
     with trio.CancelScope(shield=True):
         await process.wait()
         for stream in (process.stdin, process.stdout, process.stderr):
