@@ -25,7 +25,7 @@ from krt.core.rukpak.bundle_deployment import BundleDeployment
 from krt.core.rukpak.conditions import StatedCondition, with_conditions
 from krt.core.rukpak.owner import owner_of
 from krt.delivery.at_once import MOST_AT_ONCE, each
-from krt.delivery.order import NotDelivered
+from krt.delivery.errors import NotDelivered
 from krt.delivery.stored_inventory import StoredInventory
 from krt.errors import NotThere
 from krt.logs import Log
@@ -100,7 +100,7 @@ class Settled:
         try:
             await inventory.load()
         except NotDelivered as error:
-            log.warning("inventory_unreadable", name=deployment.name, problem=error.problem)
+            log.warning("inventory_unreadable", name=deployment.name, problem=error)
             return
         self.drift.note(deployment.name, inventory.now, {})
 

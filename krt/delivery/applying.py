@@ -9,9 +9,11 @@ from krt.core.kube.kstatus import status_of
 from krt.core.kube.object_status import ObjectState
 from krt.core.report.action import Action
 from krt.core.report.target import TargetState
-from krt.delivery.at_once import each, patiently
+from krt.delivery.asking import patiently
+from krt.delivery.at_once import each
 from krt.delivery.brought import brought_by, is_namespace
-from krt.delivery.order import Delivery, End, NotDelivered
+from krt.delivery.errors import DeliveryFailed
+from krt.delivery.order import Delivery
 from krt.delivery.putting import OwnedByAnother, put
 from krt.delivery.run import Run
 from krt.delivery.step import Step, inventory_after, inventory_before
@@ -109,7 +111,7 @@ class Applying:
     def _end_if_failed(self) -> None:
         if self._run.progress.has_failed():
             self._run.progress.skip_unbegun("not applied, because an object before it has failed")
-            raise NotDelivered(End.FAILED)
+            raise DeliveryFailed
 
 
 def _is_current(step: Step) -> bool:

@@ -10,9 +10,10 @@ from krt.cluster.transport import Transport
 from krt.core.delivery.delivery_report import Show
 from krt.core.report.action import Action
 from krt.delivery.applying import Applying
-from krt.delivery.at_once import patiently
+from krt.delivery.asking import patiently
+from krt.delivery.errors import DeliveryDenied, DeliveryFailed, DeliveryRefused, NotDelivered
 from krt.delivery.looking import Looking
-from krt.delivery.order import Delivery, DeliveryResult, End, NotDelivered
+from krt.delivery.order import Delivery, DeliveryResult, End
 from krt.delivery.progress import Progress
 from krt.delivery.pruning import Pruning
 from krt.delivery.reporting import reported
@@ -60,7 +61,7 @@ async def _deliver(run: Run, order: Delivery) -> End:
 def _check(order: Delivery) -> None:
     keys = [each.key for each in order.manifests]
     if twice := sorted({str(key) for key in keys if keys.count(key) > 1} if len(set(keys)) < len(keys) else ()):
-        raise NotDelivered(End.REFUSED, f"nothing was written: {', '.join(twice)} stands in the delivery twice")
+        raise DeliveryRefused(f"nothing was written: {', '.join(twice)} stands in the delivery twice")
 
 
 async def _looked_at(run: Run, order: Delivery) -> tuple[Step, ...]:
@@ -87,20 +88,18 @@ async def _apply(run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
 def _late(run: Run, seconds: float) -> NotDelivered:
     if not run.progress.has_begun:
         run.progress.skip_unbegun("nothing was written")
-        return NotDelivered(
-            End.DENIED, f"nothing was written: the API server has not said within {seconds:g} s if it may be"
-        )
+        return DeliveryDenied(f"nothing was written: the API server has not said within {seconds:g} s if it may be")
     late = f"not ready within {seconds:g} s"
     run.progress.fail_unsettled(late)
     run.progress.skip_unbegun("not applied in time")
-    return NotDelivered(End.FAILED, late)
+    return DeliveryFailed(late)
 
 
 async def _finish(run: Run, order: Delivery) -> End:
     if not order.prunes:
         return End.READY
     if problem := await order.before_pruning(run.progress):
-        raise NotDelivered(End.FAILED, problem)
+        raise DeliveryFailed(problem)
     await _prune(run, order)
     return End.FAILED if run.progress.has_failed() else End.READY
 

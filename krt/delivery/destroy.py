@@ -7,8 +7,9 @@ import trio
 from krt.cluster.discovery import Discovery
 from krt.cluster.transport import Transport
 from krt.core.delivery.delivery_report import Show
-from krt.delivery.at_once import patiently
-from krt.delivery.order import DeliveryResult, End, NotDelivered, Removal
+from krt.delivery.asking import patiently
+from krt.delivery.errors import DeliveryFailed
+from krt.delivery.order import DeliveryResult, End, Removal
 from krt.delivery.progress import Progress
 from krt.delivery.pruning import Pruning
 from krt.delivery.reporting import reported
@@ -50,7 +51,7 @@ async def _destroy(run: Run, order: Removal) -> End:
     if deadline.cancelled_caught:
         late = f"not gone within {order.timeout_seconds:g} s"
         run.progress.fail_unsettled(late)
-        raise NotDelivered(End.FAILED, late)
+        raise DeliveryFailed(late)
     return End.FAILED if run.progress.has_failed() else End.READY
 
 

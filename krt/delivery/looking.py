@@ -12,9 +12,11 @@ from krt.core.delivery.takeover import take_over
 from krt.core.kube.fields import text_at
 from krt.core.report.action import Action, ObjectChange
 from krt.core.report.target import TargetState
-from krt.delivery.at_once import MOST_LOOKS_AT_ONCE, each, patiently
+from krt.delivery.asking import patiently
+from krt.delivery.at_once import MOST_LOOKS_AT_ONCE, each
 from krt.delivery.brought import brought_by, is_namespace
-from krt.delivery.order import Delivery, End, NotDelivered
+from krt.delivery.errors import DeliveryDenied, DeliveryRefused, NotDelivered
+from krt.delivery.order import Delivery
 from krt.delivery.putting import OwnedByAnother, put
 from krt.delivery.run import Run
 from krt.delivery.step import Step
@@ -31,7 +33,7 @@ class Looking:
 
     def __init__(self, run: Run, order: Delivery) -> None:
         self._run, self._order, self._brought = run, order, brought_by(order)
-        self._worst: End | None = None
+        self._worst: type[NotDelivered] | None = None
         self._missing: set[str] = set()  # namespaces that come with the delivery and are not there yet
 
     async def look(self, steps: tuple[Step, ...]) -> None:
@@ -43,17 +45,17 @@ class Looking:
         await each([step for step in wanted if not is_namespace(step.key)], self._look, most=MOST_LOOKS_AT_ONCE)
         if self._worst:
             self._run.progress.skip_unbegun(_NOTHING_WRITTEN)
-            raise NotDelivered(self._worst, _NOTHING_WRITTEN)
+            raise self._worst(_NOTHING_WRITTEN)
 
     async def _look(self, step: Step) -> bool:
         say = partial(self._run.progress.say, step.key, Action.APPLY)
         try:
             change = await patiently(partial(self._change, step), partial(say, TargetState.WAITING))
         except OwnedByAnother as error:
-            self._worst = self._worst or End.REFUSED
+            self._worst = self._worst or DeliveryRefused
             say(TargetState.FAILED, f"Conflict: {error}")
         except ClusterError as error:
-            self._worst = End.DENIED
+            self._worst = DeliveryDenied
             say(TargetState.FAILED, str(error))
         else:
             if self._order.is_dry_run:

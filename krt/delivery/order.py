@@ -102,12 +102,3 @@ class DeliveryResult:
     inventory: Inventory = Inventory()
     versions: Mapping[ObjectKey, str] = field(default_factory=dict)
     is_applied: bool = False
-
-
-class NotDelivered(Exception):
-    """The delivery ends here. `problem` is the sentence for the report, "" if the objects' own reasons tell it."""
-
-    def __init__(self, end: End, problem: str = "") -> None:
-        super().__init__(problem)
-        self.end = end
-        self.problem = problem

@@ -13,7 +13,8 @@ from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
 from krt.core.report.action import Action, ObjectChange
 from krt.core.report.target import TargetState
-from krt.delivery.at_once import each, patiently
+from krt.delivery.asking import patiently
+from krt.delivery.at_once import each
 from krt.delivery.foreign import foreign_in
 from krt.delivery.run import Run
 from krt.delivery.waiting import Awaited, until_gone

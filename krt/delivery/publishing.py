@@ -17,7 +17,7 @@ from krt.core.report.action import Action, ObjectChange
 from krt.core.report.report import EventState
 from krt.core.report.target import Target
 from krt.delivery.asking import ask
-from krt.delivery.errors import DeliveryFailed, DeliveryRefused
+from krt.delivery.errors import NotDelivered
 from krt.delivery.progress import Progress
 from krt.errors import ClusterDenied, ClusterRefused, Conflict, NotThere
 
@@ -110,7 +110,7 @@ class Publishing:
         """End the report with the block: in the state `well`, or as failed by the error of the block."""
         try:
             yield
-        except (DeliveryRefused, DeliveryFailed) as error:
+        except NotDelivered as error:
             self.progress.end(EventState.FAILED, str(error))
             raise
         self.progress.end(well)

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from krt.core.report.report import EventState
-from krt.delivery.order import DeliveryResult, End, NotDelivered
+from krt.delivery.errors import NotDelivered
+from krt.delivery.order import DeliveryResult, End
 from krt.delivery.progress import Progress
 from krt.errors import ClusterError
 
@@ -25,6 +26,6 @@ async def _ended(progress: Progress, work: Callable[[], Awaitable[End]]) -> tupl
     try:
         return await work(), ""
     except NotDelivered as ended:
-        return ended.end, ended.problem
+        return ended.end, str(ended)
     except ClusterError as error:
         return (End.FAILED if progress.has_begun else End.DENIED), str(error)

@@ -35,7 +35,7 @@ from krt.core.reason import readable
 from krt.core.report.action import Action
 from krt.core.report.target import Target, TargetState
 from krt.delivery.asking import PATIENCE_SECONDS
-from krt.delivery.errors import DeliveryFailed, DeliveryRefused
+from krt.delivery.errors import DeliveryFailed, NotDelivered
 from krt.delivery.publishing import MOST_CONFLICTS, Publishing
 from krt.delivery.rollout import rolling, settled
 from krt.delivery.sight import Sight, sight_of
@@ -195,7 +195,7 @@ async def while_watched(run: Publishing, work: Callable[[Restarts], Awaitable[T]
             for sight in sights:
                 await _followed(sight)
             result = await work(restarts)
-        except (DeliveryRefused, DeliveryFailed) as error:
+        except NotDelivered as error:
             failure = error  # raised below: a nursery would wrap it in a group
         nursery.cancel_scope.cancel()
     if failure is not None:

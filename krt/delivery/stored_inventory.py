@@ -11,7 +11,7 @@ from krt.core.delivery.inventory import Inventory, InventoryUnreadable, from_byt
 from krt.core.delivery.ownership import OWNED_BY, OWNER, Owner
 from krt.core.kube.builtin import SECRET
 from krt.core.kube.fields import text_at
-from krt.delivery.order import End, NotDelivered
+from krt.delivery.errors import DeliveryFailed, DeliveryRefused
 from krt.errors import Conflict, NotThere
 
 _KEY = "inventory"
@@ -45,7 +45,7 @@ class StoredInventory:
             self.now = from_bytes(base64.b64decode(text_at(body, "data", _KEY), validate=True))
         except (InventoryUnreadable, binascii.Error) as error:
             sentence = f"the inventory, {self._key}, cannot be read: {error}; restore it, or delete it by hand"
-            raise NotDelivered(End.REFUSED, sentence) from error
+            raise DeliveryRefused(sentence) from error
 
     async def save(self, inventory: Inventory) -> None:
         """Write the inventory, unless it is as it was. Raises NotDelivered if another run has written meanwhile."""
@@ -64,7 +64,7 @@ class StoredInventory:
         except Conflict as error:
             await self.load()  # a write whose answer was lost looks like this, too
             if self.now != inventory:
-                raise NotDelivered(End.FAILED, _ANOTHER_RUN) from error
+                raise DeliveryFailed(_ANOTHER_RUN) from error
             return
         self._note(body)
         self.now = inventory

@@ -11,7 +11,8 @@ from krt.core.report.action import Action
 from krt.core.report.report import EventState
 from krt.core.report.report_document import Document
 from krt.core.report.target import TargetState
-from krt.delivery.at_once import MOST_AT_ONCE, each, patiently
+from krt.delivery.asking import patiently
+from krt.delivery.at_once import MOST_AT_ONCE, each
 from krt.delivery.progress import Progress
 from krt.errors import ClusterRefused, ClusterUnavailable, NotThere
 
