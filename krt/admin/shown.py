@@ -117,5 +117,5 @@ def _searched(document: Document) -> str:
     parts = [document.id, image, *(f"{image}:{tag}" for tag in document.tags)]
     parts += [claim or "" for claim in (by.repository, by.run, by.ref, by.sha, by.actor)]
     for target in document.targets:
-        parts += [f"{target.kind} {target.namespace}/{target.name}", target.cluster]
+        parts += [f"{target.kind} {'/'.join(filter(None, (target.namespace, target.name)))}", target.cluster]
     return "\n".join(parts).casefold()

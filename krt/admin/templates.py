@@ -70,12 +70,18 @@ def _progress(target: ListedTarget) -> int:
 
 
 def _notes(target: ListedTarget) -> str:
-    """Pod counts, duration, reason and warnings, as far as there are any."""
+    """Pod counts, duration, reason, delivered digest and warnings, as far as there are any."""
     reason = target.reason or ""
     pods = f"{target.updated} of {target.desired} updated, {target.available} available"
     is_said = not target.desired or pods in reason  # the reason of a deadline has the counts, too
     after = f"after {target.seconds}\u00a0s" if target.seconds else ""
-    return "; ".join(filter(None, ["" if is_said else pods, after, reason, *target.warnings]))
+    digest = f"digest {target.digest}" if target.digest else ""
+    return "; ".join(filter(None, ["" if is_said else pods, after, reason, digest, *target.warnings]))
+
+
+def _placed(target: ListedTarget) -> str:
+    """Namespace and name; only the name of an object that is in no namespace."""
+    return f"{target.namespace}/{target.name}" if target.namespace else target.name
 
 
 def _bars(row: RefusalCount) -> Iterator[tuple[int, float, float]]:
@@ -92,5 +98,6 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "ref": _ref,
     "progress": _progress,
     "notes": _notes,
+    "placed": _placed,
     "bars": _bars,
 }

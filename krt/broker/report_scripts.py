@@ -272,7 +272,8 @@ return {cursor, fields}
 """
 )
 
-# Like PAGE, for the group's followed workloads. A field that does not name a workload and events is deleted.
+# Like PAGE, for the group's followed workloads. A field that does not name a workload and events is deleted. The
+# namespace, between the first two slashes, may be empty.
 FOLLOWED = Script(
     FIELDS + f"""
 local MOST_IDS = {_MOST_IDS_BYTES}
@@ -280,7 +281,7 @@ local MOST_IDS = {_MOST_IDS_BYTES}
     """
 local function is_own(name, ids)
   return #name <= MOST_NAME and #ids <= MOST_IDS
-    and string.find(name, '^[^/]+/[^/]+/[^/]+/[^/]+$') and string.find(ids, '^%d+%-%d[%d %-]*$')
+    and string.find(name, '^[^/]+/[^/]*/[^/]+/[^/]+$') and string.find(ids, '^%d+%-%d[%d %-]*$')
 end
 local fields, cursor, bytes, steps = {}, ARGV[1], 0, 0
 repeat

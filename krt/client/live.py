@@ -137,7 +137,8 @@ def _longest(text: Callable[[ListedTarget], str], rows: list[ListedTarget]) -> i
 
 def _remark(target: ListedTarget) -> str:
     after = f"after {target.seconds:.1f} s" if target.state == TargetState.READY and target.seconds else ""
-    return "; ".join(part for part in (target.reason or after, *wording.warnings(target)) if part)
+    said = (target.reason or after, wording.digest(target), *wording.warnings(target))
+    return "; ".join(part for part in said if part)
 
 
 def _text(words: str, style: str = "") -> Text:

@@ -38,6 +38,7 @@ def _table(ending: Ending) -> str:
 
 def _row(target: ListedTarget) -> str:
     seconds = "" if not target.seconds else f"{target.seconds:.1f} s"
-    remarks = "; ".join(part for part in (target.reason or seconds, *wording.warnings(target)) if part)
+    said = (target.reason or seconds, wording.digest(target), *wording.warnings(target))
+    remarks = "; ".join(part for part in said if part)
     words = (wording.workload(target), wording.state(target), wording.pods(target), remarks)
     return f"| {' | '.join(cell(word) for word in words)} |\n"

@@ -11,8 +11,8 @@ _BESIDE = TargetState.SKIPPED  # listed last, as the least interesting state
 
 
 def target(its: ListedTarget) -> str:
-    """The workload, its state, its reason and its warnings."""
-    return f"{workload(its)}: {'; '.join(part for part in (_state(its), *warnings(its)) if part)}"
+    """The workload, its state, its reason, the digest that was delivered, and its warnings."""
+    return f"{workload(its)}: {'; '.join(part for part in (_state(its), digest(its), *warnings(its)) if part)}"
 
 
 def workload(its: ListedTarget) -> str:
@@ -39,6 +39,11 @@ def pods(its: ListedTarget) -> str:
 def few_pods(its: ListedTarget) -> str:
     """The number of updated pods, for a narrow window. Empty if there is nothing to count."""
     return f"{its.updated or 0} of {its.desired or 0}" if pods(its) else ""
+
+
+def digest(its: ListedTarget) -> str:
+    """The digest of the bundle that was delivered. Empty if none was."""
+    return f"digest {its.digest}" if its.digest else ""
 
 
 def warnings(its: ListedTarget) -> tuple[str, ...]:

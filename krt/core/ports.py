@@ -77,13 +77,15 @@ class Accept(Protocol):
 class Stamp:
     """The values of the three annotations that a restart writes.
 
-    `restarted_at` (RFC 3339) goes on the pod template as `kubectl.kubernetes.io/restartedAt`, `mark` on the workload as
-    `krt/event`, `cause` on the workload as `krt/cause`.
+    `mark` goes on the workload as `krt/event`, `cause` as `krt/cause`. `restarted_at` (RFC 3339) goes on the pod
+    template as `kubectl.kubernetes.io/restartedAt`. A BundleDeployment has no such template: `covers`, the newest event
+    that the mark covers, goes on it as `krt/announced`.
     """
 
     restarted_at: str
     mark: str
     cause: str
+    covers: EventId
 
 
 OnRestart = Callable[[Workload, str], None]  # called with each patched workload and the cause; does not block

@@ -29,8 +29,8 @@ from krt.core.delivery.restart_steps import (
 )
 from krt.core.delivery.restart_target import RestartTarget
 from krt.core.kube.builtin import SECRET
+from krt.core.kube.object_fields import FIELD_MANAGER
 from krt.core.kube.restartable import RESTARTABLE
-from krt.core.kube.workload_fields import FIELD_MANAGER
 from krt.core.reason import readable
 from krt.core.report.action import Action
 from krt.core.report.target import Target, TargetState

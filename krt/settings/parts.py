@@ -10,7 +10,7 @@ from krt.broker.endpoint import Endpoint, FromFile, Tls, parse_endpoint
 from krt.core.caller.patterns import ImagePattern, parse_prefix
 from krt.core.caller.policy import Rule
 from krt.core.caller.who import Who, parse_owner
-from krt.core.kube.restartable import DEPLOYMENT, RESTARTABLE
+from krt.core.kube.restartable import DEPLOYMENT, REACHABLE
 from krt.oidc.config import Issuer, parse_audience, parse_issuer, parse_proxy
 from krt.proxies import IpNetwork
 from krt.secret import Secret
@@ -301,8 +301,8 @@ class ClusterSettings:
     kinds: tuple[str, ...] = setting(
         "KRT_KINDS",
         "--kinds",
-        Listed(one_of(*RESTARTABLE), least=1),
-        f"the kinds of workload to restart: {', '.join(RESTARTABLE)}",
+        Listed(one_of(*REACHABLE), least=1),
+        f"the kinds of objects that events reach: {', '.join(REACHABLE)}",
         default=DEPLOYMENT.kind,
         metavar="KINDS",
     )

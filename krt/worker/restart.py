@@ -173,7 +173,8 @@ class Restarter:
 
     async def _patch(self, case: Case, position: JournalPosition) -> Workload:
         restarted_at = next_restart(case.workload, self._now())
-        stamp = Stamp(restarted_at, str(Mark(position.name, position.newest, restarted_at)), case.intent.cause)
+        mark = Mark(position.name, position.newest, restarted_at)
+        stamp = Stamp(restarted_at, str(mark), case.intent.cause, mark.covers)
         with trio.CancelScope(shield=True):  # a patch that was begun is finished; the call has its own deadline
             restarted = await self._workloads.restart(case.workload, stamp)
             if self._on_restart:

@@ -10,6 +10,7 @@ from krt.broker.keys import Keys
 from krt.broker.rollouts import ValkeyRollouts
 from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
 from krt.core.ports import ChannelMessage, FollowedWorkload, Subscribed
 from krt.core.report.presence import Presence
 from krt.core.report.report import Group, GroupState, Standing
@@ -72,6 +73,18 @@ async def test_T3_every_event_that_waits_for_a_workload_follows_it_oldest_first(
     """Seen to fail with each event in the place of the one before."""
     events = tuple([await recorded(client, rollouts, f"t-{number}") for number in range(12)])
     assert await rollouts.followed() == (FollowedWorkload(WEB, "u1", events),)
+
+
+async def test_T3_an_object_without_a_namespace_is_followed_and_told(client, rollouts):
+    """Seen to fail with the script FOLLOWED as it was when every object had a namespace: it deleted the field."""
+    event = await accept(client, "t-1")
+    key = BUNDLE_DEPLOYMENT.key("", "shop")
+    await rollouts.record(event, MATCHED, {key: WAITING}, {key: "u1"})
+    assert await rollouts.followed() == (FollowedWorkload(key, "u1", (event,)),)
+    done = Target(TargetState.READY, uid="u1", version=7, digest="sha256:1")
+    assert await rollouts.tell(FollowedWorkload(key, "u1", (event,)), done) == 1
+    assert (await read(client, event)).targets == {(GROUP, key): done}
+    assert await rollouts.followed() == ()
 
 
 async def test_T3_a_recreated_workload_is_followed_as_another_one(client, rollouts):

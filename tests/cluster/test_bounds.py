@@ -18,6 +18,7 @@ from krt.cluster.scope import Scope
 from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.survey import survey
 from krt.cluster.workloads.wire import READERS
+from krt.core.announce.event_id import EventId
 from krt.core.kube.restartable import RESTARTABLE
 from krt.core.ports import Stamp
 from krt.dev.cluster import deployment
@@ -104,7 +105,7 @@ ENDLESS = {
 }
 CALLS = {
     "get": lambda api: api.read(key("web")),
-    "patch": lambda api: api.restart(WORKLOAD, Stamp("m", "c", "2026-01-01T00:00:00Z")),
+    "patch": lambda api: api.restart(WORKLOAD, Stamp("m", "c", "2026-01-01T00:00:00Z", EventId(1, 0))),
     "list": lambda api: api.list_page(KIND, None, None),
     "newest version": lambda api: api.newest_version(KIND, None),
     "uid": lambda api: api.namespace_uid("kube-system"),

@@ -3,13 +3,19 @@
 import pytest
 
 from krt.cluster.access import http_client, load_access
+from krt.core.announce.event_id import EventId
 from krt.core.ports import Stamp
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, NotThere
 from tests.fakes.calls import Calls
 from tests.fakes.stand_in import key
 
-STAMP = Stamp("2026-11-21T04:00:00.123456Z", "journal 1763690000123-0 2026-11-21T04:00:00.123456Z", "acme/shop main")
+STAMP = Stamp(
+    "2026-11-21T04:00:00.123456Z",
+    "journal 1763690000123-0 2026-11-21T04:00:00.123456Z",
+    "acme/shop main",
+    EventId(1, 0),
+)
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 
 
@@ -178,4 +184,4 @@ async def test_a_patch_whose_answer_is_lost_has_happened_and_does_not_happen_aga
 async def test_a_refused_mark_says_what_the_server_said(api, web):
     seen = await api.read(web)
     with pytest.raises(ClusterRefused, match="annotations"):
-        await api.restart(seen, Stamp(STAMP.restarted_at, STAMP.mark, "x" * 300_000))
+        await api.restart(seen, Stamp(STAMP.restarted_at, STAMP.mark, "x" * 300_000, EventId(1, 0)))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.restartable import DEPLOYMENT
 from krt.core.kube.workload import Workload
@@ -10,7 +11,7 @@ from krt.errors import ClusterDenied, ClusterRefused
 from tests.contract.subject import ELSEWHERE, Caller, Subject
 from tests.fakes.keys import a_key
 
-STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
+STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop", EventId(1, 0))
 
 
 async def list_(caller: Caller, workload: Workload, namespace: str | None) -> None:

@@ -6,13 +6,18 @@ from typing import Any
 import pytest
 import trio
 
+from krt.core.announce.event_id import EventId
 from krt.core.kube.workload import CAUSE, MARK, RESTARTED_AT
 from krt.core.ports import Stamp
 from krt.errors import Conflict, NotThere
 from tests.contract.subject import Subject
 
-FIRST = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop refs/heads/main")
-SECOND = Stamp("2026-01-01T00:00:05.000002Z", "journal 2-0 2026-01-01T00:00:05.000002Z", "acme/shop refs/heads/main")
+FIRST = Stamp(
+    "2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop refs/heads/main", EventId(1, 0)
+)
+SECOND = Stamp(
+    "2026-01-01T00:00:05.000002Z", "journal 2-0 2026-01-01T00:00:05.000002Z", "acme/shop refs/heads/main", EventId(2, 0)
+)
 FIELD = ("f:spec", "f:template", "f:metadata", "f:annotations", f"f:{RESTARTED_AT}")
 
 

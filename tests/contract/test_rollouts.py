@@ -10,6 +10,7 @@ import trio
 
 from krt.cluster.wire import read_line
 from krt.cluster.workloads.wire import READERS
+from krt.core.announce.event_id import EventId
 from krt.core.kube.resource import Resource
 from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from krt.core.kube.rollout import PAUSED, Counts, Progressing, Ready, Stuck, Untracked, stage_of
@@ -19,8 +20,8 @@ from krt.errors import Conflict
 from tests.contract.subject import Subject
 from tests.fakes.pace import PATIENCE_SECONDS
 
-STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
-LATER = Stamp("2026-01-01T00:01:00.000001Z", "journal 2-0 2026-01-01T00:01:00.000001Z", "acme/shop")
+STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop", EventId(1, 0))
+LATER = Stamp("2026-01-01T00:01:00.000001Z", "journal 2-0 2026-01-01T00:01:00.000001Z", "acme/shop", EventId(2, 0))
 DEADLINE_SECONDS = 2  # the controller counts in whole seconds: one may be over at once
 REVISION = "deployment.kubernetes.io/revision"
 RESOURCES = pytest.mark.parametrize(

@@ -8,13 +8,14 @@ import trio
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import read_line, read_status, read_version
 from krt.cluster.workloads.wire import READERS
+from krt.core.announce.event_id import EventId
 from krt.core.kube.restartable import DEPLOYMENT
 from krt.core.ports import Stamp
 from krt.errors import VersionExpired
 from tests.contract.subject import Subject
 from tests.fakes.pace import PATIENCE_SECONDS, slack
 
-STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop")
+STAMP = Stamp("2026-01-01T00:00:00.000001Z", "journal 1-0 2026-01-01T00:00:00.000001Z", "acme/shop", EventId(1, 0))
 FUTURE = "99999999"
 
 

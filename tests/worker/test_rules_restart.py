@@ -9,6 +9,7 @@ import trio
 from krt.cluster.refusal import refusal
 from krt.cluster.wire import Status
 from krt.cluster.workloads.open import open_cluster
+from krt.core.announce.event_id import EventId
 from krt.core.ports import Stamp
 from krt.core.restart.mark import parse_mark
 from krt.core.restart.times import format_time
@@ -103,7 +104,7 @@ async def test_R1_patches_are_krts_own_in_managed_fields_and_change_nothing_else
         before = stand_in.document("web")
         async with open_cluster(stand_in.kubeconfig, kinds=("Deployment",), namespaces=(), calls_at_once=4) as cluster:
             workload = await cluster.read(WEB)
-            await cluster.restart(workload, Stamp(ago(0), a_mark(), "acme/shop"))
+            await cluster.restart(workload, Stamp(ago(0), a_mark(), "acme/shop", EventId(1, 0)))
         after = stand_in.document("web")
         assert [seen.query for seen in stand_in.seen if seen.method == "PATCH"] == ["fieldManager=krt"]
     assert "krt" in [field["manager"] for field in after["metadata"]["managedFields"]]
@@ -288,7 +289,7 @@ async def test_R4_an_object_that_has_changed_refuses_the_patch(tmp_path):
                 "Deployment", "shop", "web", {"metadata": {"annotations": {"krt/restart": "disabled"}}}
             )
             with pytest.raises(Conflict):
-                await cluster.restart(workload, Stamp(ago(0), a_mark(), "acme/shop"))
+                await cluster.restart(workload, Stamp(ago(0), a_mark(), "acme/shop", EventId(1, 0)))
 
 
 async def test_R4_against_a_writer_who_is_always_faster_there_is_no_backoff(world, autojump_clock):

@@ -9,10 +9,10 @@ from typing import Any
 
 from krt.cluster.transport import Transport, decoded
 from krt.cluster.workloads.wire import READERS
+from krt.core.kube.object_fields import FIELD_MANAGER
 from krt.core.kube.object_key import ObjectKey
-from krt.core.kube.restartable import RESTARTABLE
-from krt.core.kube.workload import CAUSE, MARK, RESTARTED_AT, Workload
-from krt.core.kube.workload_fields import FIELD_MANAGER
+from krt.core.kube.restartable import REACHABLE
+from krt.core.kube.workload import ANNOUNCED, CAUSE, MARK, RESTARTED_AT, Workload
 from krt.core.ports import Stamp
 
 
@@ -26,29 +26,29 @@ async def restart(transport: Transport, workload: Workload, stamp: Stamp) -> Wor
     """Patch the workload with `stamp` and return the patched one. Raises NotThere.
 
     Raises Conflict if its resource version is not that of `workload` any more. The patch is a merge patch of three
-    annotations and this version, so nothing else of the workload can change.
+    annotations and this version, so nothing else can change. For a BundleDeployment all three are its own.
     """
     body = await transport.call(
         "PATCH",
         _path(workload.key),
         params={"fieldManager": FIELD_MANAGER},
-        content=json.dumps(_restart_patch(workload.resource_version, stamp)).encode(),
+        content=json.dumps(_patch(workload, stamp)).encode(),
         headers={"Content-Type": "application/merge-patch+json"},
     )
     return decoded(READERS[workload.key.kind].one, body)
 
 
 def _path(key: ObjectKey) -> str:
-    return RESTARTABLE[key.kind].object_path(key.namespace, key.name)
+    return REACHABLE[key.kind].object_path(key.namespace, key.name)
 
 
-def _restart_patch(resource_version: str, stamp: Stamp) -> dict[str, Any]:
+def _patch(workload: Workload, stamp: Stamp) -> dict[str, Any]:
     # Everything that a restart changes, as a JSON merge patch (RFC 7396). The patch has the resource version, so the
     # API server answers 409 if the object is newer.
-    return {
-        "metadata": {
-            "resourceVersion": resource_version,
-            "annotations": {MARK: stamp.mark, CAUSE: stamp.cause},
-        },
-        "spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: stamp.restarted_at}}}},
-    }
+    annotations = {MARK: stamp.mark, CAUSE: stamp.cause}
+    metadata = {"resourceVersion": workload.resource_version, "annotations": annotations}
+    if workload.bundle:
+        annotations[ANNOUNCED] = str(stamp.covers)
+        return {"metadata": metadata}
+    template = {"metadata": {"annotations": {RESTARTED_AT: stamp.restarted_at}}}
+    return {"metadata": metadata, "spec": {"template": template}}

@@ -13,10 +13,10 @@ from typing import Any
 import trio
 
 from krt.cluster.transport import Transport
+from krt.core.kube.object_fields import FIELD_MANAGER
 from krt.core.kube.resource import Resource
-from krt.core.kube.restartable import RESTARTABLE
+from krt.core.kube.restartable import REACHABLE
 from krt.core.kube.workload import Workload
-from krt.core.kube.workload_fields import FIELD_MANAGER
 from krt.errors import ClusterError
 from krt.logs import Log
 
@@ -25,6 +25,7 @@ _EVENT = Resource("events.k8s.io", "v1", "Event", "events")
 log = Log("cluster")
 
 MOST_WAITING = 256
+_OF_NO_NAMESPACE = "default"  # Kubernetes allows an Event about an object without a namespace only there
 _MOST_NOTE_BYTES = 1024  # the API server refuses more
 _MOST_INSTANCE = 128  # characters; the API server refuses more
 
@@ -51,7 +52,8 @@ class EventWriter:
         """
         async for workload, cause, at in self._restarts_out:
             try:
-                await create_event(self._transport, workload.key.namespace, event_of(workload, cause, at))
+                event = event_of(workload, cause, at)
+                await create_event(self._transport, event["metadata"]["namespace"], event)
                 self._problem = ""
             except ClusterError as error:
                 self._say(str(error))
@@ -76,7 +78,7 @@ def event_of(workload: Workload, cause: str, at: datetime) -> Mapping[str, Any]:
     return {
         "apiVersion": _EVENT.api_version,
         "kind": _EVENT.kind,
-        "metadata": {"name": name, "namespace": key.namespace},
+        "metadata": {"name": name, "namespace": key.namespace or _OF_NO_NAMESPACE},
         "eventTime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": FIELD_MANAGER,
         "reportingInstance": (platform.node() or FIELD_MANAGER)[:_MOST_INSTANCE],
@@ -85,9 +87,9 @@ def event_of(workload: Workload, cause: str, at: datetime) -> Mapping[str, Any]:
         "action": "Restart",
         "note": f"restarted for {cause}".encode()[:_MOST_NOTE_BYTES].decode(errors="ignore"),
         "regarding": {
-            "apiVersion": RESTARTABLE[key.kind].api_version,
+            "apiVersion": REACHABLE[key.kind].api_version,
             "kind": key.kind,
-            "namespace": key.namespace,
+            **({"namespace": key.namespace} if key.namespace else {}),
             "name": key.name,
             "uid": workload.uid,
             "resourceVersion": workload.resource_version,

@@ -17,6 +17,7 @@ from krt.cluster.prove import prove
 from krt.cluster.reflect import OnGrowth, reflect
 from krt.cluster.scope import Scope
 from krt.cluster.transport import Transport
+from krt.cluster.wire import Reader
 from krt.cluster.workloads import calls
 from krt.cluster.workloads.index import WorkloadIndex
 from krt.cluster.workloads.namespaces import Namespaces
@@ -123,7 +124,7 @@ async def open_cluster(
     watches. `on_growth` is called after each page of a list with new workloads. Raises SettingsInvalid.
     """
     server, credentials = await trio.to_thread.run_sync(load_access, kubeconfig, abandon_on_cancel=True)
-    scopes = tuple(Scope(READERS[kind], namespace) for kind in kinds for namespace in namespaces or (None,))
+    scopes = tuple(Scope(READERS[kind], place) for kind in kinds for place in _places(READERS[kind], namespaces))
     namespace_store = None if namespaces else Namespaces()
     async with http_client(server, connections=calls_at_once + len(scopes) + 1 + AT_ONCE) as client:
         index = namespace_store.workloads if namespace_store else WorkloadIndex()
@@ -139,3 +140,8 @@ async def open_cluster(
                 nursery.start_soon(reflect, own, cluster.transport, namespace_store, name=f"reflect {own}")
             yield cluster
             nursery.cancel_scope.cancel()
+
+
+def _places(reader: Reader[Workload], namespaces: tuple[str, ...]) -> tuple[str | None, ...]:
+    """Where objects are listed: in the namespaces that the operator has named, or in the whole cluster (None)."""
+    return (namespaces or (None,)) if reader.resource.namespaced else (None,)

@@ -9,6 +9,7 @@ import trio
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.listing import Pages
+from krt.cluster.object_errors import NotServed
 from krt.cluster.transport import Transport
 from krt.cluster.wire import Reader
 from krt.cluster.workloads.namespaces import Namespaces
@@ -42,7 +43,8 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
         transport, workloads, unseen = Transport(client, credentials), list[Workload](), list[str]()
         try:
             for kind, reader in READERS.items():
-                found, problem = await _look(transport, reader, namespaces if kind in kinds else None)
+                places = namespaces if reader.resource.namespaced else ()
+                found, problem = await _look(transport, reader, places if kind in kinds else None)
                 workloads += found
                 unseen += [problem] if problem else []
             known = Namespaces()
@@ -59,10 +61,15 @@ async def survey(kubeconfig: Path | None, *, kinds: Collection[str], namespaces:
 async def _look(transport: Transport, reader: Reader[T], needed: Collection[str] | None) -> tuple[list[T], str | None]:
     """All objects of a resource, and None. If that list is denied: those in `needed` namespaces, and a sentence why.
 
-    If `needed` is None, no namespace is necessary. If it is empty, all are, so the denial is raised.
+    If `needed` is None, no namespace is necessary, and a cluster that does not serve the resource has no objects of it.
+    If it is empty, all are, so the denial is raised.
     """
     try:
         return await _list(transport, reader, None), None
+    except NotServed:
+        if needed is not None:
+            raise
+        return [], None
     except ClusterDenied as error:
         if needed is not None and not needed:
             raise

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
-from krt.core.kube.workload import RolloutStatus, Workload
+from krt.core.kube.workload import BundleStatus, RolloutStatus, Workload
 
 PAUSED = "the rollout is paused: it goes on after `kubectl rollout resume`"
 ON_DELETE = "its pods are replaced when somebody deletes them (OnDelete)"
 NO_PODS = "zero replicas"
+UNSAID = "the delivery has ended, and its status does not say how"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,14 @@ class Progressing:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Every pod is of the new template and available."""
+    """Every pod is of the new template and available; the objects of a BundleDeployment are installed and healthy."""
 
     counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """The controller has given up: progressDeadlineSeconds went by without progress."""
+    """The controller has given up: progressDeadlineSeconds went by without progress, or the delivery has failed."""
 
     counts: Counts
     reason: str
@@ -55,6 +56,8 @@ class Untracked:
     counts: Counts
     reason: str
 
+
+_UNCOUNTED = Counts(0, 0, 0)  # of a BundleDeployment, which has no pods of its own
 
 Stage = Progressing | Ready | Stuck | Untracked
 
@@ -70,6 +73,16 @@ class _Rules:
 
 def stage_of(workload: Workload) -> Stage:
     """The stage of the workload's rollout, according to the workload's status."""
+    return _bundle_stage(workload.bundle) if workload.bundle else _pods_stage(workload)
+
+
+def _bundle_stage(bundle: BundleStatus) -> Stage:
+    if not bundle.is_handled:
+        return Progressing(_UNCOUNTED, bundle.problem)
+    return Ready(_UNCOUNTED) if bundle.is_ready else Stuck(_UNCOUNTED, bundle.problem or UNSAID)
+
+
+def _pods_stage(workload: Workload) -> Stage:
     rules, status = _RULES[workload.key.kind], workload.status
     counts = Counts(status.updated, status.available, rules.desired(workload))
     reason = _said(PAUSED if workload.paused else "", *status.problems, rules.awaited(workload))
@@ -90,6 +103,8 @@ def stage_of(workload: Workload) -> Stage:
 
 def has_no_pods(workload: Workload) -> bool:
     """Whether no pods are wanted, so that a rollout has nothing to do."""
+    if workload.bundle:
+        return False
     # Before the controller has seen a new DaemonSet, the status does not say on how many nodes it is to run.
     is_known = workload.key.kind != DAEMON_SET.kind or workload.status.observed_generation > 0
     return is_known and _RULES[workload.key.kind].desired(workload) == 0

@@ -1,4 +1,7 @@
-"""A Deployment, StatefulSet or DaemonSet, reduced to the few fields that matching and restarting read."""
+"""An object that an event reaches, reduced to the few fields that matching and restarting read.
+
+It is a Deployment, StatefulSet or DaemonSet, or a BundleDeployment, whose image is that of the bundle.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,6 +11,7 @@ from krt.core.kube.object_key import ObjectKey
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # on the pod template, as `kubectl rollout restart` writes it
 MARK = "krt/event"  # on the workload's own metadata: the newest event that the last restart for an event covers
+ANNOUNCED = "krt/announced"  # on a BundleDeployment's own metadata: the newest event that its controller is to act on
 CAUSE = "krt/cause"  # on the workload's own metadata: the cause of the last restart by krt, for people
 OPT = (
     "krt/restart"  # on the workload's own metadata or its Namespace's: "disabled", or "enabled" if krt requires opt-in
@@ -45,8 +49,25 @@ class RolloutStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleStatus:
+    """A BundleDeployment's status as its controller writes it, with regard to the newest announcement.
+
+    `is_handled`: the delivery for it has ended. `is_ready`: the objects are installed and healthy. `digest` is that of
+    the installed image, "" if it is none. `problem` is the message of a condition that does not hold, or "".
+    """
+
+    is_handled: bool = False
+    is_ready: bool = False
+    digest: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Workload:
-    """One workload at one resource version. An absent annotation is None. Times are unparsed RFC 3339 texts."""
+    """One workload at one resource version. An absent annotation is None. Times are unparsed RFC 3339 texts.
+
+    A BundleDeployment has a `bundle` instead of pods. Its `restarted_at` is the time of krt's last announcement.
+    """
 
     key: ObjectKey
     uid: str
@@ -69,6 +90,8 @@ class Workload:
     namespace_deleted_at: str | None = None  # `deleted_at` of its Namespace; None if krt may not read Namespaces
     first_ordinal: int = 0  # StatefulSet: the number of its first pod
     at_once: bool = False  # StatefulSet: more than one pod may be replaced at a time
+    bundle: BundleStatus | None = None
+    is_foreign: bool = False  # BundleDeployment: of a class that another controller takes care of
 
     @property
     def repositories(self) -> frozenset[Repository]:

@@ -10,39 +10,13 @@ from typing import Any
 
 import msgspec
 
+from krt.core.kube.object_fields import Annotations, Metadata, last_manager
 from krt.core.kube.resource import Resource
 from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
-from krt.core.kube.workload import CAUSE, MARK, OPT, RESTARTED_AT, Container, RolloutStatus, Workload, read_image
+from krt.core.kube.workload import Container, RolloutStatus, Workload, read_image
 from krt.core.reason import readable
 
-FIELD_MANAGER = "krt"  # the name in managedFields under which krt restarts workloads
-_SELVES = {FIELD_MANAGER, "kube-controller-manager", "k3s"}  # the other two write a Deployment's revision number
 _TIMED_OUT = "ProgressDeadlineExceeded"
-
-
-class _Annotations(msgspec.Struct):
-    mark: str | None = msgspec.field(name=MARK, default=None)
-    cause: str | None = msgspec.field(name=CAUSE, default=None)
-    opt: str | None = msgspec.field(name=OPT, default=None)
-    restarted_at: str | None = msgspec.field(name=RESTARTED_AT, default=None)
-
-
-class _ManagedFields(msgspec.Struct):
-    manager: str = ""
-    time: str = ""
-    subresource: str = ""
-
-
-class _Metadata(msgspec.Struct, rename="camel"):
-    name: str = ""
-    namespace: str = ""
-    uid: str = ""
-    resource_version: str = ""
-    generation: int = 0
-    creation_timestamp: str | None = None
-    deletion_timestamp: str | None = None
-    annotations: _Annotations | None = None
-    managed_fields: list[_ManagedFields] | None = None
 
 
 class _Container(msgspec.Struct, rename="camel"):
@@ -57,7 +31,7 @@ class _PodSpec(msgspec.Struct, rename="camel"):
 
 
 class _TemplateMetadata(msgspec.Struct):
-    annotations: _Annotations | None = None
+    annotations: Annotations | None = None
 
 
 class _Template(msgspec.Struct):
@@ -110,7 +84,7 @@ class _Status(msgspec.Struct, rename="camel"):
 class WorkloadFields(msgspec.Struct):
     """The decoded fields of a Deployment, StatefulSet or DaemonSet."""
 
-    metadata: _Metadata
+    metadata: Metadata
     spec: _Spec = msgspec.field(default_factory=_Spec)
     status: _Status = msgspec.field(default_factory=_Status)
 
@@ -118,9 +92,9 @@ class WorkloadFields(msgspec.Struct):
 def to_workload(resource: Resource, item: WorkloadFields) -> Workload:
     """The workload with these fields; `resource` is one of RESTARTABLE."""
     metadata, spec = item.metadata, item.spec
-    own, template = metadata.annotations or _Annotations(), _template_annotations(spec.template)
+    own, template = metadata.annotations or Annotations(), _template_annotations(spec.template)
     rolling = (spec.update_strategy and spec.update_strategy.rolling_update) or _RollingUpdate()
-    manager, managed_at = _last_manager(metadata)
+    manager, managed_at = last_manager(metadata)
     return Workload(
         key=resource.key(intern(metadata.namespace), metadata.name),
         uid=metadata.uid,
@@ -144,8 +118,8 @@ def to_workload(resource: Resource, item: WorkloadFields) -> Workload:
     )
 
 
-def _template_annotations(template: _Template) -> _Annotations:
-    return (template.metadata and template.metadata.annotations) or _Annotations()
+def _template_annotations(template: _Template) -> Annotations:
+    return (template.metadata and template.metadata.annotations) or Annotations()
 
 
 def _containers(spec: _PodSpec | None) -> tuple[Container, ...]:
@@ -192,22 +166,6 @@ def _is_problem(condition: _Condition) -> bool:
     # reason than time: the API server refuses the ReplicaSet itself.
     failed = (condition.type, condition.status) in {("ReplicaFailure", "True"), ("Progressing", "False")}
     return failed and condition.reason != _TIMED_OUT
-
-
-def _last_manager(metadata: _Metadata) -> tuple[str, str]:
-    """The field manager that wrote last, and the time, if that is later than krt's last write; otherwise twice "".
-
-    The name is "" if krt cannot be sure who it was. The controllers of workloads do not count.
-    """
-    # The last entry alone is not enough: removing a field leaves no trace in managedFields, so krt would blame a
-    # bystander. Only writers newer than krt count. Timestamps have whole seconds, so a writer in krt's own second does
-    # not count, and two writers in the last second are unsure.
-    entries = metadata.managed_fields or ()
-    own_time = max((each.time for each in entries if each.manager == FIELD_MANAGER), default="")
-    others = [e for e in entries if e.time > own_time and not (e.subresource or e.manager in _SELVES)]
-    time = max((each.time for each in others), default="")
-    last = {each.manager for each in others if each.time == time}
-    return (intern(last.pop()), time) if len(last) == 1 else ("", time)
 
 
 _COUNTED: Mapping[str, Callable[[_Status], RolloutStatus]] = {

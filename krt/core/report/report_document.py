@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.restartable import RESTARTABLE
 from krt.core.report.action import Action
 from krt.core.report.report import FINAL, FINAL_GROUPS
 from krt.core.report.target import FINAL_TARGETS, Target
@@ -24,8 +25,8 @@ class ListedTarget(msgspec.Struct, frozen=True):
     """One object, and the action of krt on it.
 
     `action` is one of Action, `change` one of ObjectChange: each may be a word that the reader does not know. Events
-    have no `change`, and no `group`, because all their objects are workloads. `updated`, `available` and `desired` are
-    numbers of pods; `seconds` counts since the action.
+    have no `change`, and no `group`. `updated`, `available` and `desired` are numbers of pods; `seconds` counts since
+    the action. `digest` is that of the delivered bundle.
     """
 
     cluster: str = ""
@@ -43,6 +44,7 @@ class ListedTarget(msgspec.Struct, frozen=True):
     action: str = Action.RESTART
     change: str | UnsetType | None = UNSET
     group: str | UnsetType | None = UNSET
+    digest: str | UnsetType | None = UNSET
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -57,19 +59,21 @@ class ListedTarget(msgspec.Struct, frozen=True):
 
 def list_target(cluster: str, key: ObjectKey, target: Target) -> ListedTarget:
     """The target of the object `key` as the document of an event lists it."""
+    has_pods = key.kind in RESTARTABLE
     return ListedTarget(
         cluster,
         kind=key.kind,
         namespace=key.namespace,
         name=key.name,
         state=target.state,
-        updated=target.updated,
-        available=target.available,
-        desired=target.desired,
+        updated=target.updated if has_pods else None,
+        available=target.available if has_pods else None,
+        desired=target.desired if has_pods else None,
         seconds=target.seconds,
         warnings=target.warnings,
         reason=target.reason or UNSET,
         final=target.final,
+        digest=target.digest or UNSET,
     )
 
 

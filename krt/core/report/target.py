@@ -74,10 +74,10 @@ FINAL_TARGETS: frozenset[str] = frozenset(state for state, rule in TABLE.items()
 class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     """One object of a report. `updated`, `available` and `desired` are numbers of pods.
 
-    `seconds` is the time since the action. `version` is the object's resource version: of two targets with the same
-    `uid`, the one with the higher version is newer. A final state stays, whatever its version. If others have restarted
-    or created the workload (docs/correctness.md, C2), krt has followed that rollout since `served_since`, an RFC 3339
-    time; otherwise `served_since` is "".
+    `seconds` is the time since the action. `digest` is that of the delivered bundle, "" for workloads. `version` is the
+    object's resource version: of two targets with the same `uid`, the one with the higher version is newer. A final
+    state stays, whatever its version. If others have restarted or created the workload (docs/correctness.md, C2), krt
+    has followed that rollout since `served_since`, an RFC 3339 time; otherwise `served_since` is "".
     """
 
     state: TargetState
@@ -90,6 +90,7 @@ class Target(msgspec.Struct, frozen=True, omit_defaults=True):
     uid: str = ""
     version: int = 0
     served_since: str = ""
+    digest: str = ""
 
     @property
     def final(self) -> bool:

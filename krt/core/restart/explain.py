@@ -89,7 +89,7 @@ def _refused(finding: Finding, refused: Refusal) -> Finding:
 
 
 def _outside(workload: Workload, view: WorkerView) -> Iterable[str]:
-    if view.namespaces and workload.key.namespace not in view.namespaces:
+    if workload.key.namespace and view.namespaces and workload.key.namespace not in view.namespaces:
         yield "namespace outside of KRT_NAMESPACES"
     if workload.key.kind not in view.kinds:
         yield "kind not among KRT_KINDS"

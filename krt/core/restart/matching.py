@@ -22,6 +22,7 @@ class SkipReason(StrEnum):
     OPTED_OUT = "opted out by krt/restart"
     NAMESPACE_OPTED_OUT = "its namespace is opted out by krt/restart"
     NOT_OPTED_IN = "krt/restart is not enabled"
+    FOREIGN = "its provisioner class is not one of krt's"
 
 
 GOING = frozenset({SkipReason.BEING_DELETED, SkipReason.NAMESPACE_BEING_DELETED})
@@ -71,7 +72,8 @@ def judge(event: Event, workload: Workload, *, require_opt_in: bool) -> Verdict 
     hit = [container for container, reference in same if _names(event, reference)]
     if not hit:
         return Skip(workload, _why_not(event, [reference for _, reference in same]))
-    reason = going(workload) or _opted_out(workload, require_opt_in=require_opt_in)
+    foreign = SkipReason.FOREIGN if workload.is_foreign else None
+    reason = going(workload) or foreign or _opted_out(workload, require_opt_in=require_opt_in)
     return Skip(workload, reason) if reason else Match(workload, _warnings(workload, hit))
 
 

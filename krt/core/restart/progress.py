@@ -13,7 +13,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from krt.core.announce.event_id import EventId
-from krt.core.kube.rollout import NO_PODS, Counts, Progressing, Ready, Stage, stage_of
+from krt.core.kube.rollout import NO_PODS, Counts, Progressing, Ready, Stage, has_no_pods, stage_of
 from krt.core.kube.workload import Workload
 from krt.core.reason import readable
 from krt.core.report.report import Standing
@@ -66,12 +66,12 @@ def _say(workload: Workload, seconds: float, deadline_seconds: float) -> Target:
         return _made(workload, stage, TargetState.SKIPPED, seconds, leaving)
     match stage:
         case Progressing(_, reason) if seconds > deadline_seconds:
-            why = readable(_no_end(stage.counts, deadline_seconds), reason, workload.status.unavailable)
+            why = readable(_no_end(workload, stage.counts, deadline_seconds), reason, workload.status.unavailable)
             return _made(workload, stage, TargetState.FAILED, seconds, why)
         case Progressing():
             return _on_its_way(workload, stage)
-        case Ready(counts):
-            warnings = (NO_PODS,) if counts.desired == 0 else ()
+        case Ready():
+            warnings = (NO_PODS,) if has_no_pods(workload) else ()
             return _made(workload, stage, TargetState.READY, seconds, warnings=warnings)
     return _made(workload, stage, TargetState.FAILED, seconds, stage.reason)
 
@@ -132,7 +132,9 @@ def of_outcome(outcome: Outcome) -> Target | None:
             return None
 
 
-def _no_end(counts: Counts, deadline_seconds: float) -> str:
+def _no_end(workload: Workload, counts: Counts, deadline_seconds: float) -> str:
+    if workload.bundle:
+        return f"no end within {deadline_seconds:g} s"
     # A DaemonSet has no conditions, and a Deployment with enough old pods is Available. The numbers of pods show more.
     pods = f"{counts.updated} of {counts.desired} updated, {counts.available} available"
     return f"no end within {deadline_seconds:g} s: {pods}"
@@ -214,6 +216,7 @@ def _made(
         seconds=round(seconds, 1),
         uid=workload.uid,
         version=_version(workload),
+        digest=workload.bundle.digest if workload.bundle and state is TargetState.READY else "",
     )
 
 

@@ -4,10 +4,11 @@ Source: operator-framework/rukpak v0.12, api/v1alpha1 and internal/util.
 """
 
 from krt.core.kube.resource import Resource
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
+from krt.core.kube.workload import ANNOUNCED
 
-GROUP = "core.rukpak.io"
+GROUP = BUNDLE_DEPLOYMENT.group
 BUNDLE = Resource(GROUP, "v1alpha1", "Bundle", "bundles", namespaced=False)
-BUNDLE_DEPLOYMENT = Resource(GROUP, "v1alpha1", "BundleDeployment", "bundledeployments", namespaced=False)
 
 PLAIN = "core-rukpak-io-plain"
 REGISTRY = "core-rukpak-io-registry"
@@ -17,7 +18,22 @@ OWNER_KIND = f"{GROUP}/owner-kind"  # labels of a Bundle and of every installed 
 OWNER_NAME = f"{GROUP}/owner-name"
 
 FINALIZER = "krt/objects"
-ANNOUNCED = "krt/announced"  # annotations of a BundleDeployment: the id of the newest event that names its image
-UNPACK = "krt/unpack"  # any new text: ask the source again
+UNPACK = "krt/unpack"  # annotation of a BundleDeployment, any new text: ask the source again
 FORCE = "krt/force"  # "true": take fields over from other field managers
 DELETE = "krt/delete"  # "everything": delete Namespaces and definitions even if they hold objects of others
+
+__all__ = [
+    "ANNOUNCED",
+    "BUNDLE",
+    "BUNDLE_DEPLOYMENT",
+    "CLASSES",
+    "DELETE",
+    "FINALIZER",
+    "FORCE",
+    "GROUP",
+    "OWNER_KIND",
+    "OWNER_NAME",
+    "PLAIN",
+    "REGISTRY",
+    "UNPACK",
+]

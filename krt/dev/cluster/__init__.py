@@ -7,7 +7,8 @@
 Start reading in `app.py`. It is a model that we wrote, so tests/contract runs the same tests against the stand-in and
 against a real API server. It differs from the real server in these points:
 
-- **Kinds**: Deployments, StatefulSets, DaemonSets and Namespaces only; no pods, ReplicaSets, discovery or subresources.
+- **Kinds**: Deployments, StatefulSets, DaemonSets, BundleDeployments and Namespaces only; no pods, ReplicaSets,
+  discovery or subresources. A BundleDeployment has a controller that installs nothing (`bundles.py`), and no schema.
 - **Reading**: no selectors, no `resourceVersionMatch`, JSON only. A list always shows the present, whatever version it
   asks for. A version in the future is refused at once, not after three seconds. Continue tokens expire by number and by
   `store.compact()`, never by time.

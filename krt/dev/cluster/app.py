@@ -10,6 +10,7 @@ from krt.dev.asgi import StandInAnswer
 from krt.dev.cluster import call as calls
 from krt.dev.cluster import objects, status
 from krt.dev.cluster.answers import answer
+from krt.dev.cluster.bundles import StandInBundles
 from krt.dev.cluster.call import ApiCall
 from krt.dev.cluster.faults import Fault, Faults, denied
 from krt.dev.cluster.kinds import BY_NAME, NAMESPACE, Json
@@ -42,6 +43,7 @@ class StandInCluster:
         self.requests: Counter[tuple[str, str]] = Counter()
         self._bookmark_seconds = bookmark_seconds
         self._rollouts = StandInRollouts(self.store, step_seconds)
+        self._bundles = StandInBundles(self.store, step_seconds)
         for document in documents:
             self.add(document)
 
@@ -70,12 +72,15 @@ class StandInCluster:
         self.store.delete(BY_NAME[kind], namespace, name)
 
     async def roll_out(self) -> None:
-        """Roll out changed workloads, one step every `step_seconds`, for ever."""
-        await self._rollouts.run()
+        """Roll out changed workloads, and answer for BundleDeployments, one step every `step_seconds`, for ever."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._rollouts.run)
+            nursery.start_soon(self._bundles.run)
 
     async def step_rollouts(self) -> None:
         """Advance every rollout by one step now."""
         await self._rollouts.step()
+        await self._bundles.step()
 
     @property
     def open_watches(self) -> int:

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from krt.dev.cluster import status
-from krt.dev.cluster.kinds import BY_RESOURCE, Kind
+from krt.dev.cluster.kinds import BUNDLE_DEPLOYMENT, BY_RESOURCE, Kind
 
 ON_COLLECTION = {"GET": "list", "POST": "create"}
 ON_OBJECT = {"GET": "get", "PATCH": "patch", "PUT": "update", "DELETE": "delete"}
 PATH = re.compile(
-    r"/(?:api/(?P<core>v1)|apis/(?P<group>apps/v1))"
+    r"/(?:api/(?P<core>v1)|apis/(?P<group>apps/v1|core\.rukpak\.io/v1alpha1))"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/))?/(?P<resource>[a-z]+)(?:/(?P<name>[^/]+))?/?"
 )
+_ROOTS = ("/api/v1/", "/apis/apps/v1/", f"/apis/{BUNDLE_DEPLOYMENT.api_version}/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class ApiCall:
 
 def parse(method: str, path: str, query: bytes, *, agent: str = "") -> ApiCall | None:
     """The call, or None if the path is in no API group of the stand-in. Raises ApiRefusal (404, 405)."""
-    if not path.startswith(("/api/v1/", "/apis/apps/v1/")):
+    if not path.startswith(_ROOTS):
         return None
     match = PATH.fullmatch(path)
     kind = BY_RESOURCE.get((match["core"] or match["group"], match["resource"])) if match else None

@@ -56,8 +56,13 @@ class Kind:
 
     @property
     def is_workload(self) -> bool:
-        """Whether it has a pod template, and a generation that counts its changes."""
+        """Whether it has a pod template."""
         return self.name in restartable.RESTARTABLE
+
+    @property
+    def has_generation(self) -> bool:
+        """Whether its generation counts the changes of its spec."""
+        return self.name in restartable.REACHABLE
 
     def type_fields(self, suffix: str = "") -> bytes:
         """The first bytes of an object, or with the suffix `List` of a list, of this kind."""
@@ -114,6 +119,8 @@ NAMESPACE = Kind(
     empty_spec={},
 )
 
-KINDS = (DEPLOYMENT, STATEFULSET, DAEMONSET, NAMESPACE)
+BUNDLE_DEPLOYMENT = Kind(restartable.BUNDLE_DEPLOYMENT, spec_defaults={}, empty_status={}, empty_spec={})
+
+KINDS = (DEPLOYMENT, STATEFULSET, DAEMONSET, NAMESPACE, BUNDLE_DEPLOYMENT)
 BY_RESOURCE = {(kind.api_version, kind.resource): kind for kind in KINDS}
 BY_NAME = {kind.name: kind for kind in KINDS}

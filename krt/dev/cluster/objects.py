@@ -8,7 +8,7 @@ from copy import deepcopy
 import msgspec
 
 from krt.dev.cluster import status
-from krt.dev.cluster.kinds import Json, Kind
+from krt.dev.cluster.kinds import NAMESPACE, Json, Kind
 
 MAX_ANNOTATIONS_BYTES = 262_144
 NAME_PART = (
@@ -44,10 +44,10 @@ def new(kind: Kind, document: Json, time: str) -> Json:
     given = document["metadata"]
     metadata = {name: given[name] for name in ("name", "namespace") if name in given}
     metadata |= {"uid": str(uuid.uuid4()), "resourceVersion": ""}
-    metadata |= {"generation": 1} if kind.is_workload else {}
+    metadata |= {"generation": 1} if kind.has_generation else {}
     metadata |= {"creationTimestamp": time}
     metadata |= {name: given[name] for name in ("labels", "annotations") if name in given}
-    if not kind.namespaced:
+    if kind is NAMESPACE:
         metadata["labels"] = {**metadata.get("labels", {}), "kubernetes.io/metadata.name": given["name"]}
     parts = {"metadata": metadata, "spec": document.get("spec", {})}
     created = complete(kind, deepcopy(parts | {"status": document.get("status") or kind.empty_status}))
@@ -67,7 +67,7 @@ def admit(kind: Kind, before: Json, after: Json, *, subresource: str = "") -> Js
     document[theirs] = before[theirs]
     document = complete(kind, document)
     check(kind, document, before)
-    if kind.is_workload:
+    if kind.has_generation:
         document["metadata"]["generation"] = old["generation"] + _bumps(kind, before, document, subresource)
     return document
 
