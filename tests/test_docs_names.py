@@ -16,6 +16,7 @@ each_page_of_today = pytest.mark.parametrize("page", OF_TODAY, ids=str)
 
 ANNOTATIONS = {
     "krt/event",
+    "krt/announced",
     "krt/cause",
     "krt/restart",
     "krt/restart-pending",

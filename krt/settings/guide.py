@@ -71,6 +71,9 @@ takes over the name `acme` may call. The id is in `https://api.github.com/users/
 krt never restarts a workload annotated `krt/restart: "disabled"`. Without `KRT_NAMESPACES`, the annotation on a
 Namespace holds for all its workloads, if krt may list namespaces. With `KRT_REQUIRE_OPT_IN`, `krt/restart: "enabled"`
 on a Namespace opts in those of its workloads that do not have the annotation themselves.
+
+A BundleDeployment is in no namespace, so `KRT_NAMESPACES` does not concern it. The cluster must serve the kind before
+`KRT_KINDS` names it ([Bundles](bundles.md#an-event-reaches-a-bundledeployment)).
 """,
     ControllerSettings: """\
 `krt controller` takes no settings of Valkey and of images: it hears of no event. [Bundles](bundles.md) says what it

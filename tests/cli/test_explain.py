@@ -12,7 +12,7 @@ import trio
 
 from krt.cli.main import main
 from krt.core.caller.admission import Refusal
-from krt.core.kube.restartable import RESTARTABLE
+from krt.core.kube.restartable import REACHABLE, RESTARTABLE
 from krt.core.restart.matching import SkipReason, Warning  # noqa: A004
 from krt.dev.cluster import Fault, deployment
 from krt.dev.cluster.kinds import DEPLOYMENT, NAMESPACE, STATEFULSET
@@ -154,9 +154,33 @@ async def test_a_user_who_may_not_list_namespaces_learns_it(stand_in: StandIn, e
 async def test_the_cluster_is_listed_once_and_not_watched(stand_in: StandIn, explained):
     await explained(f"{SHOP}:dev", f"{SHOP}:v1", "--kubeconfig", str(stand_in.kubeconfig))
     asked = [(seen.method, seen.path) for seen in stand_in.seen]
-    workloads = [("GET", each.collection_path(None)) for each in RESTARTABLE.values()]
+    workloads = [("GET", each.collection_path(None)) for each in REACHABLE.values()]
     assert asked == [*workloads, ("GET", "/api/v1/namespaces")]
     assert all("watch" not in seen.query for seen in stand_in.seen)
+
+
+async def test_a_kind_that_the_cluster_does_not_have_is_missed_only_if_the_worker_watches_it(
+    stand_in: StandIn, explained
+):
+    """Seen to fail with NotServed passed on: every cluster without BundleDeployments was called unavailable."""
+    stand_in.cluster.faults.add(Fault(404, resource="bundledeployments"), times=None)
+    words = (f"{SHOP}:dev", "--kubeconfig", str(stand_in.kubeconfig))
+    done, wanted = await explained(*words), await explained(*words, "--kinds", "Deployment,BundleDeployment")
+    assert (done.code, "bundledeployments" in done.out + done.err) == (0, False)
+    assert (wanted.code, "404" in wanted.err) == (2, True)
+
+
+async def test_a_bundle_deployment_is_explained_as_a_workload_is(stand_in: StandIn, explained):
+    source = {"type": "image", "image": {"ref": f"{SHOP}:dev"}}
+    for name, spec in (("shop", "core-rukpak-io-plain"), ("foreign", "core-rukpak-io-helm")):
+        template = {"spec": {"source": source, "provisionerClassName": spec}}
+        whole = {"provisionerClassName": spec, "template": template}
+        stand_in.cluster.add({"kind": "BundleDeployment", "metadata": {"name": name}, "spec": whole})
+    words = ("--kinds", "BundleDeployment", "--namespaces", "shop", "--json")
+    done = await explained(f"{SHOP}:dev", *words, "--kubeconfig", str(stand_in.kubeconfig))
+    found = json.loads(done.out)["events"][0]["workloads"]
+    answers = {each["name"]: (each["restart"], each["why"]) for each in found if each["kind"] == "BundleDeployment"}
+    assert answers == {"shop": ("yes", []), "foreign": ("no", [SkipReason.FOREIGN])}
 
 
 @pytest.mark.parametrize("how", ["flags", "variables"])

@@ -6,7 +6,8 @@ from krt.core.caller.admission import Refusal
 from krt.core.caller.patterns import parse_prefix, parse_tag_pattern
 from krt.core.caller.policy import Rule
 from krt.core.caller.who import parse_who
-from krt.core.kube.workload import Workload
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
+from krt.core.kube.workload import BundleStatus, Workload
 from krt.core.restart.explain import Expectation, Finding, WorkerView, explain
 from krt.core.restart.matching import Match, SkipReason, Warning, judge  # noqa: A004
 from tests.fakes.values import a_container, a_workload, an_event
@@ -53,6 +54,13 @@ def test_each_workload_is_answered_for_with_every_reason(
     workload: Workload, found: tuple[str, tuple[str, ...]] | None
 ) -> None:
     assert look(workload) == found
+
+
+def test_an_object_without_a_namespace_is_outside_of_no_namespaces() -> None:
+    """Seen to fail with an empty namespace compared, too."""
+    view = replace(ALL, namespaces=("other",), kinds=("BundleDeployment",))
+    bundle = replace(a_workload(), key=BUNDLE_DEPLOYMENT.key("", "shop"), bundle=BundleStatus())
+    assert look(bundle, view) == ("yes", ())
 
 
 @pytest.mark.parametrize(

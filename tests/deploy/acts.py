@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from krt.core.kube.restartable import RESTARTABLE
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT, REACHABLE, RESTARTABLE
+from tests.apiserver import bundles
+from tests.apiserver.bundles import a_bundle, a_bundle_deployment, image
 from tests.apiserver.objects import a_deployment
 
 SHOP = "/apis/apps/v1/namespaces/shop"
@@ -16,6 +18,7 @@ SAMPLES = {"Deployment": "web", "StatefulSet": "store", "DaemonSet": "agent"}  #
 SAMPLE_PATHS = {kind: resource.object_path("shop", SAMPLES[kind]) for kind, resource in RESTARTABLE.items()}
 FURTHER = {kind: path for kind, path in SAMPLE_PATHS.items() if kind != "Deployment"}  # what components/kinds adds
 STORE, AGENT = SAMPLE_PATHS["StatefulSet"], SAMPLE_PATHS["DaemonSet"]
+BUNDLE = BUNDLE_DEPLOYMENT.object_path("", "bundle")  # where components/bundles is
 TIME = "2026-11-21T08:00:00.000001Z"
 STAMP = {
     "metadata": {"annotations": {"krt/event": f"journal 1-1 {TIME}", "krt/cause": "{}"}},
@@ -59,7 +62,7 @@ def an_event(name: str, **more: Any) -> Mapping[str, Any]:
 
 
 def _regarding(kind: str) -> Mapping[str, str]:
-    return {"apiVersion": RESTARTABLE[kind].api_version, "kind": kind, "namespace": "shop", "name": SAMPLES[kind]}
+    return {"apiVersion": REACHABLE[kind].api_version, "kind": kind, "namespace": "shop", "name": SAMPLES[kind]}
 
 
 def _event_with(name: str, **metadata: Any) -> Mapping[str, Any]:
@@ -183,6 +186,56 @@ RESTARTS = tuple(
     for path in (WEB, f"{SHOP}/deployments/plain", *FURTHER.values())
 )
 KINDS = RESTARTS[2:]
+ANNOUNCEMENT = {"krt/event": f"journal 1-1 {TIME}", "krt/cause": "{}", "krt/announced": "1-1"}
+ABOUT_A_BUNDLE = {"apiVersion": bundles.API_VERSION, "kind": "BundleDeployment", "name": "bundle"}
+OWN_ANNOUNCEMENTS = (
+    _patch("announce", BUNDLE, metadata={"annotations": ANNOUNCEMENT}),
+    Act(
+        "tell of an announcement",
+        "POST",
+        "/apis/events.k8s.io/v1/namespaces/default/events",
+        an_event("own-bundle", regarding=ABOUT_A_BUNDLE),
+    ),
+)
+
+
+def _announcement(name: str, **metadata: Any) -> Act:
+    """A genuine announcement, and something beside it."""
+    annotations = {**ANNOUNCEMENT, **metadata.pop("annotations", {})}
+    return _patch(name, BUNDLE, metadata={"annotations": annotations, **metadata})
+
+
+# What is installed by whose rights stands in a BundleDeployment: a thief of the worker's token changes none of it.
+OF_BUNDLES = (
+    _patch("another bundle", BUNDLE, spec={"template": {"spec": {"source": {"image": {"ref": "ghcr.io/evil/miner"}}}}}),
+    _patch("another bundle class", BUNDLE, spec={"provisionerClassName": "core-rukpak-io-registry"}),
+    _patch("a bundle's settings", BUNDLE, spec={"config": {"a": "b"}}),
+    _patch("a label of a bundle", BUNDLE, spec={"template": {"metadata": {"labels": {"team": "evil"}}}}),
+    _announcement("an announcement with a label", labels={"team": "evil"}),
+    _announcement("an announcement with a finalizer", finalizers=["example.com/never"]),
+    _announcement(
+        "an announcement with an owner",
+        ownerReferences=[{"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "b"}],
+    ),
+    _announcement("an announcement that takes fields over", annotations={"krt/force": "true"}),
+    _announcement("an announcement that deletes everything", annotations={"krt/delete": "everything"}),
+    _announcement("an announcement without an annotation", annotations={"kept": None}),
+    _announcement("an announcement that changes an annotation", annotations={"kept": "other"}),
+    _announcement("an announcement with a long mark", annotations={"krt/cause": "x" * 1025}),
+    _announcement("an announcement of no event", annotations={"krt/announced": "now"}),
+    _announcement("an announcement of two lines", annotations={"krt/announced": "1-1\n2-2"}),
+    _patch("a bundle's status", f"{BUNDLE}/status", status={"handled": "1-1"}),
+    Act("create a BundleDeployment", "POST", BUNDLE.rpartition("/")[0], a_bundle_deployment(image("a"), "new")),
+    Act("delete a BundleDeployment", "DELETE", BUNDLE),
+    Act("delete all BundleDeployments", "DELETE", BUNDLE.rpartition("/")[0]),
+    Act("create a Bundle", "POST", bundles.collection(a_bundle(image("a"))), a_bundle(image("a"), "new")),
+    Act(
+        "tell of an announcement elsewhere",
+        "POST",
+        EVENTS,
+        an_event("odd-bundle", regarding={**ABOUT_A_BUNDLE, "namespace": "shop"}),
+    ),
+)
 # What no admission policy sees: RBAC alone refuses it.
 READS = (
     Act("read secrets", "GET", f"{CORE}/secrets"),

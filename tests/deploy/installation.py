@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx
 
 from krt.core.kube.restartable import RESTARTABLE
+from tests.apiserver import bundles
 from tests.apiserver.binaries import program
+from tests.apiserver.bundles import a_bundle_deployment, image
 from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.objects import BUILDERS, Object, a_deployment
 from tests.deploy.acts import SAMPLES
@@ -46,6 +48,7 @@ def installed(control_plane: ControlPlane, folder: Path) -> Iterator[Installatio
             assert said.stderr == "", said.stderr
             account = _account_of_worker(rendered)
             _wait_for_policy(client, account)
+            _make_bundle(client, rendered)
             yield Installation(rendered, account, _token(client, account))
         finally:
             _remove(control_plane, client, rendered, folder)
@@ -64,6 +67,16 @@ def _make_shop(client: httpx.Client) -> None:
         if document["metadata"]["name"] != "plain":
             _annotate(document)
         client.post(RESTARTABLE[kind].collection_path(SHOP), json=document).raise_for_status()
+
+
+def _make_bundle(client: httpx.Client, rendered: Rendered) -> None:
+    """If the overlay brings the kind. It is served a moment after it was made."""
+    document = a_bundle_deployment(image("ghcr.io/acme/shop-bundle:main"), "bundle", annotations={"kept": "as it is"})
+    for _ in range(int(_SECONDS / 0.1) if rendered.of("CustomResourceDefinition") else 0):
+        if client.post(bundles.collection(document), json=document).status_code == 201:
+            return
+        time.sleep(0.1)
+    assert not rendered.of("CustomResourceDefinition"), "the kind BundleDeployment is not served"
 
 
 def _annotate(document: Object) -> None:
@@ -110,6 +123,9 @@ def _remove(control_plane: ControlPlane, client: httpx.Client, rendered: Rendere
     own = rendered.one("Deployment", "krt-web")["metadata"]["namespace"]
     _kubectl(control_plane, "delete", "namespace", SHOP, "--wait=false")
     _kubectl(control_plane, "delete", "-k", str(folder), "--ignore-not-found", "--wait=false")
+    for definition in rendered.of("CustomResourceDefinition"):  # another test's would go with them
+        name = f"crd/{definition['metadata']['name']}"
+        _kubectl(control_plane, "wait", "--for=delete", name, f"--timeout={_SECONDS:.0f}s")
     # No controller here takes the finalizer off the volume's claim.
     claim = ("patch", "pvc", "data-valkey-0", "-n", own, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
     _kubectl(control_plane, *claim, check=False)

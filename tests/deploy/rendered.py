@@ -78,7 +78,7 @@ class Variant:
 
 
 PLAIN = tuple(Variant(name) for name in OVERLAYS)
-EVERYTHING = Variant("all-namespaces", components=("kinds", "events"))
+EVERYTHING = Variant("all-namespaces", components=("kinds", "bundles", "events"))
 
 
 def _is_named(document: Object, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trustme
 
-from krt.core.kube.restartable import RESTARTABLE
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT, REACHABLE, RESTARTABLE
 from krt.errors import SettingsInvalid
 from krt.settings.load import load
 from krt.settings.roles import known_variables
@@ -96,10 +96,13 @@ def test_only_the_worker_is_bound_to_anything(rendered: Rendered) -> None:
     bindings = [*rendered.of("RoleBinding"), *rendered.of("ClusterRoleBinding")]
     assert {subject["name"] for binding in bindings for subject in binding["subjects"]} == {"krt-worker"}
     roles = {each["metadata"]["name"]: each for each in rendered.of("ClusterRole")}
+    own = roles.get("krt-worker-bundles", {"rules": []})["rules"]
+    assert [rule["verbs"] for rule in own] == ([["get", "list", "watch", "patch"], ["create"]] if own else [])
     assert sorted(binding["roleRef"]["name"] for binding in bindings) == sorted(roles)
     assert rendered.of("Role") == []
     role = roles.pop("krt-worker")
     assert roles.pop("krt-worker-identity")["rules"] == [IDENTITY]
+    roles.pop("krt-worker-bundles", None)
     assert all(name == "krt-worker-namespaces" for name in roles)
     assert all(each["rules"] == [NAMESPACES] for each in roles.values())
     verbs = [["get", "list", "watch", "patch"], *([["create"]] if len(role["rules"]) > 1 else [])]
@@ -160,9 +163,11 @@ def test_the_components_name_every_kind_that_krt_restarts(tmp_path: Path) -> Non
     """Seen to fail with ReplicaSet as a kind: krt could restart one, and its Event about the restart was refused."""
     rendered = render(EVERYTHING.folder(tmp_path))
     plurals = [each.plural for each in RESTARTABLE.values()]
-    assert rendered.settings("worker")["KRT_KINDS"] == ",".join(RESTARTABLE)
+    assert rendered.settings("worker")["KRT_KINDS"] == ",".join(REACHABLE)
     (role,) = [each for each in rendered.of("ClusterRole") if each["metadata"]["name"] == "krt-worker"]
     assert role["rules"][0]["resources"] == plurals
+    own = rendered.one("ClusterRole", "krt-worker-bundles")["rules"][0]
+    assert (own["apiGroups"], own["resources"]) == ([BUNDLE_DEPLOYMENT.group], [BUNDLE_DEPLOYMENT.plural])
     restarts = rendered.one("ValidatingAdmissionPolicy", "krt-worker-restart-only")["spec"]["variables"]
     assert restarts[0] == {"name": "kinds", "expression": str(plurals)}
     events = rendered.one("ValidatingAdmissionPolicy", "krt-worker-events")["spec"]["validations"]
@@ -170,14 +175,19 @@ def test_the_components_name_every_kind_that_krt_restarts(tmp_path: Path) -> Non
 
 
 def test_the_policy_guards_the_account_that_is_made(tmp_path: Path) -> None:
-    for variant in (Variant("one-namespace", namespace="platform"), Variant("external-valkey", namespace="platform")):
-        rendered = render(variant.folder(tmp_path / variant.overlay))
-        (policy,) = rendered.of("ValidatingAdmissionPolicy")
-        assert spelled(policy) == "system:serviceaccount:platform:krt-worker"
+    for variant in (
+        Variant("one-namespace", namespace="platform"),
+        Variant("one-namespace", components=("bundles",), namespace="platform"),
+        Variant("external-valkey", namespace="platform"),
+    ):
+        rendered = render(variant.folder(tmp_path / str(variant)))
+        policies = rendered.of("ValidatingAdmissionPolicy")
+        assert {spelled(policy) for policy in policies} == {"system:serviceaccount:platform:krt-worker"}
+        assert len(policies) == 1 + ("bundles" in variant.components)
         bindings = [*rendered.of("RoleBinding"), *rendered.of("ClusterRoleBinding")]
         assert {each["subjects"][0]["namespace"] for each in bindings} == {"platform"}
 
 
 def spelled(policy: Object) -> str:
-    (condition,) = policy["spec"]["matchConditions"]
+    condition, *_ = policy["spec"]["matchConditions"]
     return "".join(re.findall(r"'([^']*)'", condition["expression"]))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tests.mutations import (
+    announced,
     cluster,
     collected,
     decisions,
@@ -30,6 +31,7 @@ from tests.mutations import (
 from tests.mutations.mutation import Mutation
 
 EVERY: Sequence[Mutation] = (
+    *announced.MUTATIONS,
     *cluster.MUTATIONS,
     *collected.MUTATIONS,
     *decisions.MUTATIONS,

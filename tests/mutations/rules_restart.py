@@ -8,8 +8,8 @@ _WAITING = "worker/waiting.py"
 _CALLS = "cluster/workloads/calls.py"
 _REFUSAL = "cluster/refusal.py"
 
-_OWN_ID = "str(Mark(position.name, position.newest, restarted_at))"
-_ONLY_ITS_OWN = "str(Mark(position.name, case.intent.id, restarted_at))"
+_OWN_ID = "Mark(position.name, position.newest, restarted_at)"
+_ONLY_ITS_OWN = "Mark(position.name, case.intent.id, restarted_at)"
 _ONE_AFTER_ANOTHER = '                nursery.start_soon(self._settle, key, name=f"restart {key}")'
 
 MUTATIONS = of(
@@ -53,8 +53,8 @@ MUTATIONS = of(
     (
         "test_R1_patches_are_krts_own_in_managed_fields_and_change_nothing_else",
         _CALLS,
-        '"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: stamp.restarted_at}}}},',
-        '"spec": {"paused": True, "template": {"metadata": {"annotations": {RESTARTED_AT: stamp.restarted_at}}}},',
+        '"spec": {"template": template}}',
+        '"spec": {"paused": True, "template": template}}',
     ),
     (
         "test_R2_a_burst_is_two_restarts_however_many_workers_there_are",
@@ -71,8 +71,8 @@ MUTATIONS = of(
     (
         "test_R2_the_cause_is_the_event_that_the_restart_was_made_for",
         _RESTART,
-        "case.intent.cause)",
-        '"")',
+        "case.intent.cause, mark.covers)",
+        '"", mark.covers)',
     ),
     (
         "test_R2_without_valkey_a_restart_covers_what_its_worker_has_seen",
@@ -131,8 +131,8 @@ MUTATIONS = of(
     (
         "test_R4_an_object_that_has_changed_refuses_the_patch",
         _CALLS,
-        '            "resourceVersion": resource_version,\n',
-        "",
+        '{"resourceVersion": workload.resource_version, "annotations": annotations}',
+        '{"annotations": annotations}',
     ),
     (
         "test_R4_against_a_writer_who_is_always_faster_there_is_no_backoff",

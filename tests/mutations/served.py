@@ -43,7 +43,7 @@ _OF_WORKERS = of(
     (
         "test_C2_what_has_no_pods_by_then_is_ready_and_says_so",
         _PROGRESS,
-        "            warnings = (NO_PODS,) if counts.desired == 0 else ()",
+        "            warnings = (NO_PODS,) if has_no_pods(workload) else ()",
         "            warnings = ()",
     ),
     (
