@@ -19,5 +19,5 @@ class SourceAccess(Protocol):
         ...
 
     async def config_map(self, name: str) -> StoredConfigMap:
-        """A ConfigMap."""
+        """The ConfigMap of this name."""
         ...

@@ -9,8 +9,9 @@ from krt.core.bundle.tree import FileTree
 class FetchedBundle:
     """The files of a bundle, and two names of exactly these files.
 
-    `resolved` pins the content: given back as `pinned`, it fetches these files or none. It is `name@sha256:…` of an
-    image. `content_url` names source and content in one line, such as `oci://name@sha256:…`, and holds no credentials.
+    `resolved` pins the content: given back as `pinned`, it fetches these files or none. It is `name@sha256:…` for an
+    image, the commit for git, else the digest. `content_url` names source and content in one line, such as
+    `oci://name@sha256:…`, and holds no credentials.
     """
 
     resolved: str

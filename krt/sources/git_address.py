@@ -13,7 +13,7 @@ from krt.sources.reference import is_link_local
 from krt.sources.way import check_url
 
 _MOST = 2048
-_NO_URL = "the repository is no URL"
+_NO_URL = "the repository is not a URL"
 _HOST = r"(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])"
 _USER = r"(?:(?P<user>[A-Za-z0-9_][A-Za-z0-9_.-]*)@)?"
 _SSH = re.compile(rf"ssh://{_USER}{_HOST}(?::(?P<port>[0-9]{{1,5}}))?(?P<path>/.+)")
@@ -37,7 +37,7 @@ class HttpAddress:
 
 @dataclass(frozen=True, slots=True)
 class SshAddress:
-    """A repository behind ssh. `path` is as the server gets it; `port` 0 is ssh's own."""
+    """A repository behind ssh. `path` is as the server gets it; `port` 0 means ssh's default."""
 
     user: str
     host: str
@@ -78,9 +78,9 @@ def _http(text: str) -> HttpAddress:
 
 
 def check_plain(url: httpx.URL) -> None:
-    """Raises SourceRefused unless krt may call the URL, and it is no place of a password."""
+    """Raises SourceRefused unless krt may call the URL, and it has no password, query or fragment."""
     if url.userinfo:
-        raise SourceRefused(f"the URL of {url.host} has a user or a password in it: they belong into a Secret")
+        raise SourceRefused(f"the URL of {url.host} has a user or a password in it: they belong in a Secret")
     if url.query or url.fragment:
         raise SourceRefused(f"the URL of {url.host} has a query or a fragment in it, which names no repository")
     check_url(url, may_be_plain=True)

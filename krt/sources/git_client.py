@@ -2,7 +2,7 @@
 
 dulwich speaks the protocol, in a thread; every byte that it reads or sends goes through Trio, so deadlines and
 cancellation hold, and every byte is counted. Its own HTTP client, which follows redirects and reads the machine's
-configuration of git, is not used, and neither are its repositories: nothing is checked out, and no hook is there.
+configuration of git, is not used, and neither are its repositories: nothing is checked out, and no hook runs.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,20 +19,21 @@ from dulwich.refs import Ref
 from krt.core.bundle.tree import MOST_BYTES
 from krt.sources.errors import SourceRefused
 
-MOST_REFS_BYTES = 16 * 1024 * 1024  # what a server says before it sends the pack
+MOST_REFS_BYTES = 16 * 1024 * 1024  # that a server sends before the pack
 NOT_OUR_REF = "not our ref"  # of a commit that the server does not have or give (git's upload-pack.c)
 _MOST_SAID = 200  # characters of a server's own sentence
 _SHA1_DIGITS = 40
-_FAULTS = (ValueError, IndexError, KeyError, AssertionError, AttributeError, TypeError)  # of bytes that are no protocol
+# Raised by dulwich for bytes that are not the protocol.
+_FAULTS = (ValueError, IndexError, KeyError, AssertionError, AttributeError, TypeError)
 
 
 class GitHangup(SourceRefused):
-    """The server ended the conversation without a word. The way to it may know why."""
+    """The server ended the connection without an error message. ssh may know why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to fetch: a commit, or what a reference such as `refs/heads/main` leads to. One of the two is ""."""
+    """The commit to fetch, by its name or by a reference such as `refs/heads/main`. One of the two is ""."""
 
     commit: str
     reference: str = ""
@@ -47,7 +48,7 @@ class FetchedPack:
 
 
 def fetch_pack(client: GitClient, host: str, path: str, wanted: Wanted) -> FetchedPack:
-    """Fetch. Blocks: call it in a thread. Raises SourceRefused, and whatever the client's calls raise."""
+    """Fetch. Blocks: call it in a thread. Raises SourceRefused, and the errors of the client's calls."""
     fetched = _Fetch(host, wanted)
     prefix = wanted.reference or "HEAD"
     try:
@@ -67,7 +68,7 @@ def fetch_pack(client: GitClient, host: str, path: str, wanted: Wanted) -> Fetch
 
 
 def said(text: str) -> str:
-    """The first line of what a server says, fit for a sentence of krt's."""
+    """The first line of a server's message, without control characters and cut, to be quoted."""
     line = text.strip().partition("\n")[0]
     return "".join(letter for letter in line if letter.isprintable())[:_MOST_SAID] or "without a reason"
 
@@ -75,7 +76,7 @@ def said(text: str) -> str:
 def _nothing(host: str, wanted: Wanted) -> str:
     if not wanted.commit:
         return f"{host} ended the connection before it had sent {wanted.reference}"
-    return f"{host} does not give commit {wanted.commit}: there is none, or it gives the tips of branches and tags only"
+    return f"{host} does not give commit {wanted.commit}: it has none, or gives only the tips of branches and tags"
 
 
 class _Fetch:
@@ -112,15 +113,15 @@ class _NoHistory:
         return None
 
     def ack(self, sha: bytes) -> None:
-        """The server has a commit that it was asked about; there is none."""
+        """Called if the server has a commit that krt named. krt names none."""
 
     def nak(self) -> None:
-        """The server has none of the commits that it was asked about."""
+        """Called if the server has none of the commits that krt named."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """What dulwich wants to know of an answer. `redirect_location` is "" unless the answer came from another URL."""
+    """The parts of an answer that dulwich reads. `redirect_location` is "" unless the answer came from another URL."""
 
     body: bytes = field(repr=False)
     content_type: str
@@ -130,11 +131,11 @@ class HttpReply:
         """The body was read as a whole."""
 
 
-Ask = Callable[[str, Mapping[str, str], bytes], HttpReply]  # URL, headers and what to send, b"" for a GET -> the answer
+Ask = Callable[[str, Mapping[str, str], bytes], HttpReply]  # URL, headers and body, b"" for a GET -> the answer
 
 
 class HttpPackClient(AbstractHttpGitClient):
-    """Sends what dulwich wants to send by `ask`."""
+    """Sends the requests of dulwich through `ask`."""
 
     def __init__(self, url: str, ask: Ask) -> None:
         super().__init__(url, thin_packs=False, quiet=True)
@@ -153,7 +154,7 @@ class HttpPackClient(AbstractHttpGitClient):
 
 
 class StreamPackClient(TraditionalGitClient):
-    """Speaks with `git upload-pack` by two functions: one gives the next bytes, or b"" at the end, one sends bytes."""
+    """Speaks with `git upload-pack`: `receive` gives the next bytes, or b"" at the end, and `send` sends bytes."""
 
     def __init__(self, receive: Callable[[], bytes], send: Callable[[bytes], None]) -> None:
         super().__init__(thin_packs=False, quiet=True)

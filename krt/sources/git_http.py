@@ -1,4 +1,4 @@
-"""git over https: the calls of one fetch, each bounded, and only to the repository that is meant."""
+"""git over https: the calls of one fetch, each bounded, and only to the repository of the address."""
 
 from collections.abc import Mapping
 
@@ -40,7 +40,7 @@ class _Calls:
         self._base = httpx.URL(f"{address}/")
 
     async def ask(self, url: str, headers: Mapping[str, str], content: bytes) -> HttpReply:
-        """One call of dulwich's. Raises SourceRefused for a URL that is not the repository's."""
+        """One call of dulwich. Raises SourceRefused for a URL that is not the repository's."""
         if url == f"{self._base}{_REFS}" and not content:
             answer = await self._references(headers)
             kind = f"application/x-{_SERVICE}-advertisement"
@@ -73,7 +73,7 @@ class _Calls:
             raise SourceRefused(f"{self._address.host} redirects to something that is not a URL") from None
         check_url(url, may_be_plain=answer.url.scheme == "http")
         if not str(url).endswith(f"/{_REFS}") or url.userinfo:
-            raise SourceRefused(f"{self._address.host} redirects to something that is no repository")
+            raise SourceRefused(f"{self._address.host} redirects to something that is not a repository")
         return url
 
     async def _exchange(

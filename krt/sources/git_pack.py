@@ -109,7 +109,7 @@ def _name(found: GitObject) -> bytes:
 
 
 def _declared(content: bytes, at: int, first_bits: int) -> tuple[int, int]:
-    """A size of variable length, of which the first byte has so many bits, and the place after it."""
+    """A size of variable length, whose first byte has `first_bits` bits of it, and the place after it."""
     size, bits = content[at] & ((1 << first_bits) - 1), first_bits
     while content[at] & 0x80:
         at += 1

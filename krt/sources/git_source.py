@@ -1,4 +1,4 @@
-"""A folder of a git repository as the content of a Bundle: which commit is meant, by which login, and its files."""
+"""Fetches a folder of a git repository as the content of a Bundle: chooses commit and login, reads the files."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 async def fetch_git(
     source: GitSource, pinned: str, access: SourceAccess, way: Way, cache: BundleCache
 ) -> FetchedBundle:
-    """The folder's files at a commit. `pinned` is a commit, or "" for what branch, tag or commit of the source say.
+    """The folder's files at a commit. `pinned` is a commit, or "" for the branch, tag or commit of the source.
 
     Raises SourceRefused, SourceDenied and SourceUnavailable.
     """
@@ -51,7 +51,7 @@ def _wanted(source: GitSource, pinned: str) -> Wanted:
         return Wanted(commit)
     kind, name = ("heads", source.branch) if source.branch else ("tags", source.tag)
     if not name.isprintable():
-        raise SourceRefused("the name of a branch or tag has no control characters")
+        raise SourceRefused("the name of a branch or tag must have no control characters")
     return Wanted("", f"refs/{kind}/{name}")
 
 
@@ -79,5 +79,5 @@ def _read(fetched: FetchedPack, directory: str) -> tuple[str, FileTree]:
 
 
 def _url(address: GitAddress, commit: str, directory: str) -> str:
-    """As docker build writes a folder of a commit."""
+    """The URL in the form in which docker build names a folder of a commit."""
     return f"git+{address}#{commit}" + (f":{directory}" if directory else "")

@@ -1,6 +1,6 @@
-"""git over ssh, by the program `ssh`: with the key and the known hosts of one Secret, and nothing of this machine's.
+"""git over ssh, by the program `ssh`: with the key and known hosts of one Secret, and no other file of this machine.
 
-No configuration of ssh is read, no agent is asked, and no host key counts but those that were given. Key and known
+No configuration of ssh is read, no agent is asked, and only the given host keys count. Key and known
 hosts are files in memory, because ssh takes them by their paths only.
 """
 
@@ -60,7 +60,7 @@ _OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class SshLogin:
-    """A private key and the lines of a known_hosts file; None takes whatever host key the server has."""
+    """A private key and the lines of a known_hosts file; None accepts any host key."""
 
     key: Secret
     known_hosts: str | None
@@ -106,7 +106,7 @@ def _in_memory(text: str) -> Iterator[str]:
     """The path of a file in memory that this process's user alone may read, during the block."""
     with os.fdopen(os.memfd_create("krt"), "wb") as file:
         os.fchmod(file.fileno(), 0o600)
-        file.write(text.rstrip("\n").encode() + b"\n")  # ssh reads no key without its last line's end
+        file.write(text.rstrip("\n").encode() + b"\n")  # ssh reads no key whose last line does not end
         file.flush()
         yield f"/proc/{os.getpid()}/fd/{file.fileno()}"
 
@@ -118,7 +118,7 @@ async def _run(words: list[str], address: SshAddress, wanted: Wanted) -> Fetched
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={"PATH": os.environ.get("PATH", ""), "GIT_PROTOCOL": "version=2"},
-        start_new_session=True,  # so that Ctrl-C does not reach it
+        start_new_session=True,  # so that Ctrl-C does not reach ssh
     )
     speech = _Speech(process)
     try:
@@ -148,7 +148,7 @@ async def _outcome(speech: "_Speech", address: SshAddress, wanted: Wanted) -> Fe
 
 
 class _Speech:
-    """What ssh and krt say to one another. Bytes are counted: few before the pack, and those of a pack after it."""
+    """The bytes between ssh and krt. `receive` takes MOST_REFS_BYTES before the pack, then as many as a pack has."""
 
     def __init__(self, process: trio.Process) -> None:
         assert process.stdin is not None
@@ -162,7 +162,7 @@ class _Speech:
 
     @property
     def last_line(self) -> str:
-        """The last line that ssh, or the server by its means, has complained in; "" if there is none."""
+        """The last line on the standard error of ssh, which has the server's errors, too; "" if there is none."""
         lines = self._errors.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
@@ -212,7 +212,7 @@ def _why(
     if "Host key verification failed" in last_line:
         return SourceRefused(f"{address.host} has no host key that the Secret's ssh-knownhosts names")
     if "Permission denied" in last_line:
-        return SourceDenied(f"{address.host} does not let the key in the Secret's ssh-privatekey in")
+        return SourceDenied(f"{address.host} does not accept the key in the Secret's ssh-privatekey")
     return SourceUnavailable(f"{address.host} cannot be reached by ssh ({said(last_line)})")
 
 

@@ -1,6 +1,6 @@
-"""The files of a commit: only what a bundle's format reads, as the repository has it. Pure.
+"""The files of a commit: only the folders that a bundle's format reads. Pure.
 
-No filter, no `.gitattributes`, no submodule and no link is followed: the bytes are those of the blobs.
+No filter or `.gitattributes` applies, and no submodule or link is followed: the bytes are those of the blobs.
 """
 
 import re
@@ -27,7 +27,7 @@ Objects = Mapping[str, GitObject]
 
 
 def commit_of(objects: Objects, name: str) -> str:
-    """The commit that the name of a commit or of a tag leads to. Raises BundleInvalid."""
+    """The commit to which the name of a commit or of a tag leads. Raises BundleInvalid."""
     for _ in range(_MOST_TAGS):
         found = _object(objects, name)
         if found.kind == COMMIT:
@@ -70,7 +70,7 @@ def _walked(objects: Objects, roots: Mapping[str, tuple[int, str]]) -> FileTree:
 
 
 def _below(objects: Objects, roots: Mapping[str, tuple[int, str]]) -> Iterator[tuple[str, bytes | None]]:
-    """Every path with its content, None for a folder. Lazily: trees that share subtrees can mean endless files."""
+    """Every path with its content, None for a folder. A generator: trees that share subtrees can mean endless files."""
     waiting = sorted(roots.items(), reverse=True)
     while waiting:
         path, (mode, name) = waiting.pop()
@@ -93,10 +93,10 @@ def _entries(objects: Objects, tree: str) -> dict[str, tuple[int, str]]:
         for raw, mode, name in parse_tree(_object(objects, tree, TREE).content, _SHA_BYTES):
             part = raw.decode()
             if part in {"", ".", ".."} or "/" in part or not part.isprintable() or part in found:
-                raise BundleInvalid("the repository has a name that krt takes for no file's")
+                raise BundleInvalid("the repository has a name that krt accepts for no file")
             found[part] = (mode, name.decode())
     except (ObjectFormatException, UnicodeDecodeError):
-        raise BundleInvalid("the repository has a name that krt takes for no file's") from None
+        raise BundleInvalid("the repository has a name that krt accepts for no file") from None
     except ValueError as error:
         if isinstance(error, BundleInvalid):
             raise

@@ -52,17 +52,17 @@ def _parsed(text: str) -> httpx.URL:
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
-        raise SourceRefused("bundle.spec.source.http.url is no URL") from None
+        raise SourceRefused("bundle.spec.source.http.url is not a URL") from None
     if not url.host or len(text) > _MOST_URL:
-        raise SourceRefused("bundle.spec.source.http.url is no URL")
+        raise SourceRefused("bundle.spec.source.http.url is not a URL")
     if url.userinfo:
-        raise SourceRefused(f"the URL of {url.host} has a user or a password in it: they belong into a Secret")
+        raise SourceRefused(f"the URL of {url.host} has a user or a password in it: they belong in a Secret")
     check_url(url, may_be_plain=True)
     return url
 
 
 async def _body(http: httpx.AsyncClient, start: httpx.URL, authorization: Secret | None) -> bytes:
-    """The body that the URL leads to. Only the server of the first URL gets the login."""
+    """The body to which the URL leads. Only the server of the first URL gets the login."""
     url = start
     for _ in range(_MOST_REDIRECTS):
         own = authorization if same_origin(url, start) else None
@@ -98,7 +98,7 @@ def _judged(answer: SourceAnswer, start: httpx.URL) -> bytes:
 
 
 def _bare(url: httpx.URL) -> str:
-    """Without the query, which may hold a signature."""
+    """The URL without its fragment, and without its query, which may hold a signature."""
     return str(url.copy_with(query=None, fragment=None))
 
 

@@ -150,7 +150,7 @@ async def test_what_is_not_there_is_told(repository: Repository, server: GitHttp
     said = await refused(GitSource(f"{server.url}/absent.git", branch="main"))
     assert said == f"127.0.0.1 has no repository {server.url}/absent.git (status 404)"
     for text in (await refused(source(server, commit=NEVER)), await refused(source(server), NEVER)):
-        given = "there is none, or it gives the tips of branches and tags only"
+        given = "it has none, or gives only the tips of branches and tags"
         assert text == f"127.0.0.1 does not give commit {NEVER}: {given}"
     repository.tag("tree", f"{repository.commit(FILES)}^{{tree}}")
     assert await refused(source(server, tag="tree")) == f"{url}: the tag leads to no commit"
@@ -252,7 +252,7 @@ async def test_a_name_that_no_file_has_is_refused(repository: Repository, server
     entries = b"".join(b"100644 %s\0%s" % (each, blob) for each in (name, b"web.yaml"))
     folder = repository.raw("tree", entries)
     repository.commit_tree(repository.raw("tree", b"40000 manifests\0" + bytes.fromhex(folder)))
-    assert "the repository has a name that krt takes for no file's" in await refused(source(server))
+    assert "the repository has a name that krt accepts for no file" in await refused(source(server))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ async def test_a_name_that_no_file_has_is_refused(repository: Repository, server
         ("git://git.example.com/x.git", "krt fetches git from https://HOST/PATH, ssh://USER@HOST/PATH"),
         ("file:///etc", "krt fetches git from"),
         ("/srv/git/x.git", "krt fetches git from"),
-        ("ext::sh -c id", "the repository is no URL"),
+        ("ext::sh -c id", "the repository is not a URL"),
         ("ssh://-oProxyCommand=id/x", "krt fetches git from"),
         ("ssh://git@-oProxyCommand=id/x", "krt fetches git from"),
         ("-oProxyCommand=id:x", "krt fetches git from"),
@@ -273,9 +273,9 @@ async def test_a_name_that_no_file_has_is_refused(repository: Repository, server
         ("ssh://git@169.254.169.254/x", "169.254.169.254 is a link-local address, which krt never calls"),
         ("git@[fe80::1]:x", "[fe80::1] is a link-local address, which krt never calls"),
         ("https://git.example.com/x?y=z", "has a query or a fragment in it, which names no repository"),
-        ("https://git.example.com/x\n", "the repository is no URL"),
-        ("https:///x", "the repository is no URL"),
-        ("x" * 3000, "the repository is no URL"),
+        ("https://git.example.com/x\n", "the repository is not a URL"),
+        ("https:///x", "the repository is not a URL"),
+        ("x" * 3000, "the repository is not a URL"),
     ],
 )
 async def test_another_address_is_refused_before_any_call(repository_url: str, said: str) -> None:

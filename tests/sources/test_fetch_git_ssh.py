@@ -70,7 +70,7 @@ async def test_a_commit_that_the_server_does_not_give_by_its_name_is_told(
     repository.commit({**FILES, "manifests/more.yaml": WEB})
     with ssh_server(tmp_path / "sshd", accepts_v2=False) as server:
         source = GitSource(server.url(repository.folder), commit=old, secret="ssh")
-        given = "there is none, or it gives the tips of branches and tags only"
+        given = "it has none, or gives only the tips of branches and tags"
         assert await refused(source, "", secret(server)) == f"127.0.0.1 does not give commit {old}: {given}"
 
 
@@ -91,7 +91,7 @@ async def test_no_key_counts_but_the_secrets(repository: Repository, only: SshSe
     """Nor does one with a passphrase, which nobody is there to type."""
     repository.commit(FILES)
     source = GitSource(only.url(repository.folder), branch="main", secret="ssh")
-    denied = "127.0.0.1 does not let the key in the Secret's ssh-privatekey in"
+    denied = "127.0.0.1 does not accept the key in the Secret's ssh-privatekey"
     for key in (make_key(tmp_path / "other"), make_key(tmp_path / "locked", passphrase="hunter2"), b"no key"):
         assert await refused(source, "", secret(only, privatekey=key)) == denied
 

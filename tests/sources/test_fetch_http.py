@@ -121,10 +121,10 @@ async def test_a_redirect_that_is_not_followed(server: HostileRegistry, location
         ("https://169.254.169.254/x.tgz", "169.254.169.254 is a link-local address, which krt never calls"),
         ("https://a:hunter2@example.com/x.tgz", "the URL of example.com has a user or a password in it"),
         ("ftp://example.com/x.tgz", "a URL of example.com is not https, and krt does not call it"),
-        ("https:///x.tgz", "bundle.spec.source.http.url is no URL"),
-        ("x.tgz", "bundle.spec.source.http.url is no URL"),
-        ("https://example.com/\n", "bundle.spec.source.http.url is no URL"),
-        ("https://example.com/" + "x" * 2048, "bundle.spec.source.http.url is no URL"),
+        ("https:///x.tgz", "bundle.spec.source.http.url is not a URL"),
+        ("x.tgz", "bundle.spec.source.http.url is not a URL"),
+        ("https://example.com/\n", "bundle.spec.source.http.url is not a URL"),
+        ("https://example.com/" + "x" * 2048, "bundle.spec.source.http.url is not a URL"),
     ],
 )
 async def test_another_url_is_refused_before_any_call(url: str, said: str) -> None:

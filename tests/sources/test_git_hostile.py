@@ -70,9 +70,9 @@ def source(hostile: HostileRegistry, **fields: str) -> GitSource:
         (Reply(403), "127.0.0.1 does not let anybody without credentials read http://127.0.0.1"),
         (Reply(302, headers={"Location": "http://169.254.169.254/info/refs?service=git-upload-pack"}), "link-local"),
         (Reply(302, headers={"Location": "http://example.com/info/refs?service=git-upload-pack"}), "is not https"),
-        (Reply(302, headers={"Location": "/login"}), "127.0.0.1 redirects to something that is no repository"),
+        (Reply(302, headers={"Location": "/login"}), "127.0.0.1 redirects to something that is not a repository"),
         (Reply(302, headers={"Location": "?service=git-upload-pack"}), "127.0.0.1 redirects more than 5 times"),
-        (Reply(302, headers={"Location": "http://a:b@127.0.0.1/info/refs?service=git-upload-pack"}), "no repository"),
+        (Reply(302, headers={"Location": "http://a:b@127.0.0.1/info/refs?service=git-upload-pack"}), "not a repo"),
         (advertisement(ENDLESS * 300), "127.0.0.1 sends more than the 16777216 bytes that were asked for"),
     ],
 )
