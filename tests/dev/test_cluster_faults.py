@@ -4,6 +4,7 @@ import trio
 
 from krt.dev.cluster import Fault, StandInCluster, many_deployments, sample_deployments
 from tests.dev.cluster_client import DEPLOYMENTS, RESTART, SHOP, WEB, connected, patch
+from tests.fakes.polling import until_on_trio_clock
 
 
 @pytest.mark.parametrize(
@@ -78,9 +79,10 @@ async def test_an_answer_can_be_lost_although_the_patch_is_done(cluster, client)
 
 async def test_a_delayed_call_that_is_given_up_is_not_done(cluster, client):
     cluster.faults.add(Fault(delay_seconds=30))
-    with trio.move_on_after(0.1):
-        await patch(client, f"{SHOP}/web", RESTART)
-    assert cluster.requests["patch", "deployments"] == 1
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(patch, client, f"{SHOP}/web", RESTART)
+        await until_on_trio_clock(lambda: cluster.requests["patch", "deployments"] == 1)
+        nursery.cancel_scope.cancel()
     assert cluster.get(*WEB)["metadata"]["generation"] == 1
 
 
