@@ -8,7 +8,7 @@ from krt.core.rukpak.source import BundleSource, ConfigMapsSource, GitSource, Ht
 from krt.sources.access import SourceAccess
 from krt.sources.cache import BundleCache
 from krt.sources.config_maps import fetch_config_maps
-from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
+from krt.sources.errors import SourceDenied, SourceRefused
 from krt.sources.fetched import FetchedBundle
 from krt.sources.http_source import fetch_archive
 from krt.sources.image_source import fetch_image
@@ -16,17 +16,13 @@ from krt.sources.way import Way
 
 FetchGit = Callable[[GitSource, str, SourceAccess, Way, BundleCache], Awaitable[FetchedBundle]]
 
-AT_ONCE = 2  # a bundle under way has up to 64 MiB packed and 64 MiB unpacked
-SECONDS = 300.0
-
 
 class Fetcher:
-    """Fetches bundles, two at a time, and keeps them in memory within a bound."""
+    """Fetches bundles, and keeps them in memory within a bound. What it has kept waits for no source."""
 
     def __init__(self, way: Way) -> None:
         self._way = way
         self._cache = BundleCache()
-        self._turns = trio.CapacityLimiter(AT_ONCE)
 
     async def fetch(self, source: BundleSource, pinned: str, access: SourceAccess) -> FetchedBundle:
         """The files of the source.
@@ -37,14 +33,10 @@ class Fetcher:
         Raises SourceRefused, whose sentence is for the Bundle's condition, and SourceUnavailable, if a retry may help:
         not before its `retry_after_seconds`.
         """
-        async with self._turns:
-            try:
-                with trio.fail_after(SECONDS):
-                    found = await self._fetched(source, pinned, access)
-            except trio.TooSlowError:
-                raise SourceUnavailable(f"the source has not sent the bundle within {SECONDS:g} s") from None
-            except SourceDenied as error:
-                raise SourceRefused(str(error)) from None
+        try:
+            found = await self._fetched(source, pinned, access)
+        except SourceDenied as error:
+            raise SourceRefused(str(error)) from None
         if not isinstance(source, ConfigMapsSource):  # they are read from the cluster each time, as Secrets are
             self._cache.put(found)
         return found

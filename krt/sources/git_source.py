@@ -35,9 +35,10 @@ async def fetch_git(
     wanted = _wanted(source, pinned)
     if wanted.commit and (found := cache.get(_url(address, wanted.commit, source.directory))):
         return found
-    fetched = await _fetched(address, wanted, source, access, way)
     try:
-        commit, files = await trio.to_thread.run_sync(_read, fetched, source.directory)
+        async with way.turn():
+            fetched = await _fetched(address, wanted, source, access, way)
+            commit, files = await trio.to_thread.run_sync(_read, fetched, source.directory)
     except BundleInvalid as error:
         raise SourceRefused(f"{address}: {error}") from None
     return FetchedBundle(commit, _url(address, commit, source.directory), files)

@@ -6,7 +6,7 @@ import httpx
 import trio
 
 from krt.core.bundle.pack import digest_of
-from krt.core.bundle.tree import MOST_BYTES, BundleInvalid
+from krt.core.bundle.tree import MOST_BYTES, BundleInvalid, FileTree
 from krt.core.rukpak.source import HttpSource
 from krt.secret import Secret
 from krt.sources.access import SourceAccess
@@ -35,17 +35,23 @@ async def fetch_archive(
     wanted = pinned.rpartition("#")[2]
     if wanted and (found := cache.get(_named(url, wanted))):
         return found
+    try:
+        async with way.turn():
+            digest, files = await _asked(source, url, access, way)
+    except BundleInvalid as error:
+        raise SourceRefused(f"{_bare(url)}: {error}") from None
+    if wanted and digest != wanted:
+        raise SourceRefused(f"{_bare(url)} no longer has the content that was unpacked, {wanted}")
+    return FetchedBundle(digest, _named(url, digest), files)
+
+
+async def _asked(source: HttpSource, url: httpx.URL, access: SourceAccess, way: Way) -> tuple[str, FileTree]:
+    """The digest of the archive that is there now, and its files."""
     data = await access.secret(source.secret) if source.secret else {}
     authorization = basic_authorization(source.secret, data) if source.secret else None
     async with client_for(way.verify, way.proxies, insecure=source.insecure_skip_verify) as http:
         body = await _body(http, url, authorization)
-    digest = digest_of(body)
-    if wanted and digest != wanted:
-        raise SourceRefused(f"{_bare(url)} no longer has the content that was unpacked, {wanted}")
-    try:
-        return FetchedBundle(digest, _named(url, digest), await trio.to_thread.run_sync(tree_of, [body]))
-    except BundleInvalid as error:
-        raise SourceRefused(f"{_bare(url)}: {error}") from None
+    return digest_of(body), await trio.to_thread.run_sync(tree_of, [body])
 
 
 def _parsed(text: str) -> httpx.URL:

@@ -26,7 +26,11 @@ async def fetch_image(
     if digest and (found := cache.get(_url(named, digest))):
         return found
     wanted = parse_reference(f"{named.name}@{digest}") if digest else named
-    login = await _login(source.pull_secret, wanted.host, access)
+    async with way.turn():
+        return await _asked(wanted, await _login(source.pull_secret, wanted.host, access), way, cache)
+
+
+async def _asked(wanted: RegistryReference, login: RegistryLogin | None, way: Way, cache: BundleCache) -> FetchedBundle:
     async with open_registry(wanted, login, verify=way.verify, proxies=way.proxies, attempts=1) as registry:
         digest, manifest = await resolve(registry, wanted)
         url = _url(wanted, digest)

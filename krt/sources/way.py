@@ -4,13 +4,19 @@ krt calls no link-local address, even if a name leads to it.
 """
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import httpx
+import trio
 
 from krt.proxies import Proxies
-from krt.sources.errors import SourceRefused
+from krt.sources.errors import SourceRefused, SourceUnavailable
 from krt.sources.reference import is_link_local, is_loopback
+
+AT_ONCE = 2  # a bundle under way has up to 64 MiB packed and 64 MiB unpacked
+SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,17 @@ class Way:
 
     verify: ssl.SSLContext
     proxies: Proxies
+    _turns: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(AT_ONCE))
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A block that asks a source: two at a time, the others wait. Raises SourceUnavailable after five minutes."""
+        async with self._turns:
+            try:
+                with trio.fail_after(SECONDS):
+                    yield
+            except trio.TooSlowError:
+                raise SourceUnavailable(f"the source has not sent the bundle within {SECONDS:g} s") from None
 
 
 def check_url(url: httpx.URL, *, may_be_plain: bool) -> None:

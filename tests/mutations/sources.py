@@ -19,6 +19,12 @@ MUTATIONS = (
             "if digest and (found := cache.get(_url(named, digest))):",
             "if digest and (found := cache.get(digest)):",
         ),
+        (
+            "test_two_sources_are_asked_at_a_time_and_what_was_fetched_waits_for_none",
+            "sources/way.py",
+            "AT_ONCE = 2",
+            "AT_ONCE = 3",
+        ),
     ),
     *of(
         "sources/test_cache.py",

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from krt.core.rukpak.source import GitSource
-from krt.sources import fetch, git_ssh
+from krt.sources import git_ssh, way
 from krt.sources.git_address import SshAddress
 from tests.fakes.pace import slack
 from tests.fakes.ports import free_ports
@@ -179,7 +179,7 @@ async def test_a_fetch_that_is_cut_leaves_no_process(
         return begun[-1]
 
     monkeypatch.setattr(trio.lowlevel, "open_process", opened)
-    monkeypatch.setattr(fetch, "SECONDS", slack(0.5))
+    monkeypatch.setattr(way, "SECONDS", slack(0.5))
     listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
     async with listener:
         port = listener.socket.getsockname()[1]

@@ -8,7 +8,7 @@ import pytest
 
 from krt.core.bundle.pack import digest_of
 from krt.core.rukpak.source import HttpSource
-from krt.sources import fetch, http_source
+from krt.sources import http_source, way
 from krt.sources.errors import SourceUnavailable
 from tests.fakes.pace import slack
 from tests.sources.fetching import Namespace, a_fetcher, fetched, refused, unavailable
@@ -169,5 +169,5 @@ async def test_the_answer_begins_within_ten_seconds(server: HostileRegistry, mon
     said = await unavailable(source(server))
     assert said == f"127.0.0.1 did not answer within {slack(0.3):g} s"
     monkeypatch.setattr(http_source, "HEAD_SECONDS", 60.0)
-    monkeypatch.setattr(fetch, "SECONDS", slack(0.3))
+    monkeypatch.setattr(way, "SECONDS", slack(0.3))
     assert (await unavailable(source(server))).startswith("the source has not sent the bundle within ")

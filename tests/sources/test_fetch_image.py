@@ -6,12 +6,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
 from krt.core.bundle.pack import digest_of, pack
 from krt.core.rukpak.source import ImageSource
-from krt.sources import fetch
-from krt.sources.errors import SourceUnavailable
+from krt.sources import way
+from krt.sources.errors import SourceRefused, SourceUnavailable
 from tests.fakes.pace import slack
+from tests.fakes.polling import until_on_trio_clock
 from tests.registry.server import PASSWORD, USER, RegistryServer, registry_server
 from tests.sources.fetching import Namespace, a_fetcher, fetched, refused, unavailable
 from tests.sources.hostile import ENDLESS, HostileRegistry, Reply, hostile_registry
@@ -89,7 +92,7 @@ async def test_another_repository_is_asked_for_a_digest_that_was_fetched_from_th
     fetcher = a_fetcher()
     await fetcher.fetch(ImageSource(f"{hostile.repository}:main"), "", Namespace())
     said = "has no .*/acme/other@sha256:"
-    with pytest.raises(fetch.SourceRefused, match=said):
+    with pytest.raises(SourceRefused, match=said):
         await fetcher.fetch(ImageSource(f"{hostile.host}/acme/other@{digest_of(OLD_IMAGE)}"), "", Namespace())
 
 
@@ -139,7 +142,7 @@ async def test_a_busy_registry_is_the_callers_to_ask_again(hostile: HostileRegis
 
 
 async def test_a_source_that_trickles_is_cut(hostile: HostileRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "SECONDS", slack(0.3))
+    monkeypatch.setattr(way, "SECONDS", slack(0.3))
     monkeypatch.setattr("krt.sources.exchange.MOST_REFUSAL_BYTES", 2**40)
     hostile.replies[MAIN] = Reply(404, body=ENDLESS, is_endless=True)
     said = await unavailable(ImageSource(f"{hostile.repository}:main"))
@@ -151,3 +154,24 @@ async def test_a_bundle_that_krt_does_not_take_is_refused(hostile: HostileRegist
     hostile.has(manifest_of([layer]), layer)
     said = await refused(ImageSource(f"{hostile.repository}:main"))
     assert said == f"{hostile.repository}:main: a tar archive has a path with ..: a bundle's files lie below its root"
+
+
+async def test_two_sources_are_asked_at_a_time_and_what_was_fetched_waits_for_none(hostile: HostileRegistry) -> None:
+    """Seen to fail with three turns."""
+    fetcher, source = a_fetcher(), ImageSource(f"{hostile.repository}:main")
+    found = await fetcher.fetch(source, "", Namespace())
+    for tag in ("a", "b", "c"):
+        hostile.replies[f"GET /v2/acme/bundle/manifests/{tag}"] = Reply(is_silent=True)
+    async with trio.open_nursery() as nursery:
+        for tag in ("a", "b", "c"):
+            nursery.start_soon(fetcher.fetch, ImageSource(f"{hostile.repository}:{tag}"), "", Namespace())
+        await until_on_trio_clock(lambda: len(silent(hostile)) == 2)
+        assert await fetcher.fetch(source, found.resolved, Namespace()) is found
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert len(silent(hostile)) == 2
+        nursery.cancel_scope.cancel()
+
+
+def silent(hostile: HostileRegistry) -> list[str]:
+    """The requests that wait for an answer."""
+    return [asked.path for asked in hostile.asked if asked.path[-2:] in {"/a", "/b", "/c"}]

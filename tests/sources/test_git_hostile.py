@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from krt.core.bundle.tree import BundleInvalid
 from krt.core.rukpak.source import GitSource
-from krt.sources import exchange, fetch, git_pack
+from krt.sources import exchange, git_pack, way
+from krt.sources.errors import SourceRefused, SourceUnavailable
 from krt.sources.git_pack import BLOB, COMMIT, GitObject, read_pack
 from tests.fakes.pace import slack
 from tests.sources.fetching import Namespace, fetched, refused, unavailable
@@ -107,7 +108,7 @@ async def test_packs_that_are_none(hostile: HostileRegistry, reply: Reply, said:
 
 async def test_a_server_that_is_busy_is_asked_later(hostile: HostileRegistry) -> None:
     hostile.replies[REFS] = Reply(503, headers={"Retry-After": "70"})
-    with pytest.raises(fetch.SourceUnavailable) as caught:
+    with pytest.raises(SourceUnavailable) as caught:
         await fetched(source(hostile))
     assert (str(caught.value), caught.value.retry_after_seconds) == ("127.0.0.1 answers with status 503", 70)
     hostile.replies |= {REFS: advertisement(V0), PACK: Reply(429)}
@@ -140,7 +141,7 @@ async def test_silence_is_cut(hostile: HostileRegistry, monkeypatch: pytest.Monk
     hostile.replies[PACK] = Reply(404, body=b"x", is_endless=True)
     assert (await unavailable(source(hostile))).startswith("127.0.0.1 did not answer within ")
     monkeypatch.setattr(exchange, "SECONDS", 60.0)
-    monkeypatch.setattr(fetch, "SECONDS", slack(0.3))
+    monkeypatch.setattr(way, "SECONDS", slack(0.3))
     assert (await unavailable(source(hostile))).startswith("the source has not sent the bundle within ")
 
 
@@ -148,7 +149,7 @@ async def test_a_login_is_in_no_sentence(hostile: HostileRegistry) -> None:
     access = Namespace(secrets={"login": {"username": b"robot", "password": b"hunter2"}})
     for reply in (Reply(401), Reply(403, body=b"hunter2"), Reply(500), advertisement(b"zzzz"), Reply(404)):
         hostile.replies[REFS] = reply
-        with pytest.raises((fetch.SourceRefused, fetch.SourceUnavailable)) as caught:
+        with pytest.raises((SourceRefused, SourceUnavailable)) as caught:
             await fetched(source(hostile, secret="login"), "", access)
         assert "hunter2" not in str(caught.value)
 
