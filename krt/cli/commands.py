@@ -12,7 +12,7 @@ from krt.output import tell
 COMMANDS = {
     "web": ("krt.cli.roles", "accept events over HTTP"),
     "worker": ("krt.cli.roles", "restart the workloads that events name"),
-    "controller": ("krt.cli.roles", "install bundles, and keep their objects as they are"),
+    "controller": ("krt.cli.roles", "install bundles, and repair their objects if somebody changes them"),
     "all": ("krt.cli.roles", "web and worker in one process; with --dev, also everything that they need"),
     "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
     "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),

@@ -20,7 +20,7 @@ CUT = 1
 _DESCRIPTIONS = {
     "web": "Accept events over HTTP: verify the caller's token, journal the event, wake the workers.",
     "worker": "Restart the workloads that run the images of journaled events.",
-    "controller": "Keep Bundles and BundleDeployments as they say: unpack, install, repair, remove.",
+    "controller": "Unpack Bundles, and install, repair and remove the objects of BundleDeployments.",
     "all": "krt web and krt worker in one process, and krt controller if KRT_CONTROLLERS is set.",
 }
 _ADDRESSES = "WEB_LISTEN_ADDR (or --listen-addr) and KRT_ADMIN_ADDR (or --admin-addr) say where krt listens"

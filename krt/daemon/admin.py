@@ -52,5 +52,5 @@ def _reads_recent(daemon: Daemon) -> ReadRecent:
 
 
 async def _no_events(others: Collection[EventId] = ()) -> Recent:  # noqa: ARG001 - the port's
-    """A controller alone hears of no event: its page shows its parts."""
+    """A process that runs only the controller has no events: its page shows only its parts."""
     return Recent((), {}, Seen({}, time.time()))

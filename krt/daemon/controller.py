@@ -1,4 +1,4 @@
-"""The role that keeps bundles: wires krt.controller, krt.cluster and krt.sources together."""
+"""The role that installs bundles: wires krt.controller, krt.cluster and krt.sources together."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ _WRITES_AT_ONCE, _WRITES_PER_SECOND, _BURST = 8, 20.0, 200
 
 
 async def controller(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Keep Bundles and BundleDeployments as they say, while this process holds the Lease."""
+    """Unpack Bundles; install, repair and remove the objects of BundleDeployments; while this process has the Lease."""
     settings, own = daemon.settings.kubernetes, daemon.settings.controller
     assert settings is not None, "the role runs only with its settings"
     assert own is not None, "the role runs only with its settings"

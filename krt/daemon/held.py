@@ -45,7 +45,7 @@ def held(signals: frozenset[int] = HEARD) -> Iterator[None]:
 
 @contextmanager
 def held_for_command() -> Iterator[None]:
-    """The same for a command that hears signals while it calls others. Once it has its result, they change nothing."""
+    """Let signals wait until a command hears them (krt/client/interrupt.py). After its result they change nothing."""
     if sys.platform == "win32" or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -53,7 +53,7 @@ def held_for_command() -> Iterator[None]:
     try:
         with held(_OF_COMMANDS):
             for each, handler in before.items():
-                # Not SIG_IGN, which child processes would inherit. A thread of Trio's may still take signals.
+                # Not SIG_IGN, which child processes would inherit. A thread of Trio may still take signals.
                 signal.signal(each, handler if handler is signal.SIG_IGN else lambda *_: None)
             yield
     finally:

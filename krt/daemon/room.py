@@ -50,7 +50,7 @@ def _divided(files: int) -> Room:
 
 
 def _of_cluster(settings: Settings) -> int:
-    """The connections to the API server: concurrent calls, and one watch for each kind in each namespace."""
+    """The connections to the API server, as many as the worker and the controller may have, and files for sources."""
     files = CONTROLLER_CONNECTIONS + _SOURCE_FILES if settings.controller else 0
     if cluster := settings.cluster:
         watches = (len(cluster.kinds) + 1) * max(1, len(cluster.namespaces))

@@ -68,7 +68,7 @@ async def run(settings: Settings, *, task_status: trio.TaskStatus[Bound] = trio.
 
 @asynccontextmanager
 async def _event_store(settings: Settings) -> AsyncIterator[EventStore | None]:
-    """The connection to Valkey; None for a controller alone."""
+    """The connection to Valkey; None in a process that runs only the controller."""
     if settings.events is None:
         yield None
         return

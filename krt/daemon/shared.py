@@ -29,7 +29,7 @@ class EventStore:
 class Daemon:
     """The objects that the roles of one process share. `stopping` is set once, when the process must drain.
 
-    `events` is None in a process that runs the controller alone.
+    `events` is None in a process that runs only the controller. Then `broker` and `keys` must not be asked for.
     """
 
     settings: Settings
@@ -41,13 +41,13 @@ class Daemon:
 
     @property
     def broker(self) -> Client:
-        """Valkey; not in a controller alone."""
+        """The client of Valkey."""
         assert self.events is not None, "a controller alone has no Valkey"
         return self.events.client
 
     @property
     def keys(self) -> Keys:
-        """The names of the keys in Valkey; not in a controller alone."""
+        """The names of the keys in Valkey."""
         assert self.events is not None, "a controller alone has no Valkey"
         return self.events.keys
 

@@ -1,4 +1,4 @@
-"""Makes a call of a delivery: again while the API server does not answer, and with a sentence if it refuses."""
+"""Makes a call of a delivery: repeats it while the API server does not answer, and turns a refusal into a sentence."""
 
 import math
 from collections.abc import Awaitable, Callable, Iterator

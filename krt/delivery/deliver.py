@@ -29,7 +29,7 @@ async def deliver(
 ) -> DeliveryResult:
     """Make the cluster hold the owner's objects as `order` says.
 
-    `records` reads and writes the inventory, if that is not for the account that applies the objects.
+    `records` reads and writes the inventory, if another account keeps it than the one that applies the objects.
     Needs an HTTP client with at least MOST_AT_ONCE + MOST_WATCHES connections. Raises no error of the cluster: the
     report names each. If it is cancelled, the inventory has every object that may have been written.
     """
@@ -88,7 +88,7 @@ async def _apply(run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
 def _late(run: Run, seconds: float) -> NotDelivered:
     if not run.progress.has_begun:
         run.progress.skip_unbegun("nothing was written")
-        return DeliveryDenied(f"nothing was written: the API server has not said within {seconds:g} s if it may be")
+        return DeliveryDenied(f"nothing was written: the API server has not answered all calls in {seconds:g} s")
     late = f"not ready within {seconds:g} s"
     run.progress.fail_unsettled(late)
     run.progress.skip_unbegun("not applied in time")

@@ -19,7 +19,7 @@ class DeliveryRefused(NotDelivered):
 
 
 class DeliveryDenied(NotDelivered):
-    """The API server refuses the delivery, or has not said in time if it may be. Nothing was written to the cluster."""
+    """The API server refuses the delivery, or has not answered in time. Nothing was written to the cluster."""
 
     end = End.DENIED
 

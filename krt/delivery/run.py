@@ -17,7 +17,7 @@ from krt.errors import ClusterDenied
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`ensured` has the Namespaces that krt creates if they are missing, by name; `steps` those of a delivery."""
+    """`ensured` has the Namespaces that krt creates if missing, by name; `steps` has the steps of a delivery."""
 
     transport: Transport
     owner: Owner

@@ -1,7 +1,7 @@
 """Waits until objects are current, or gone, by watches: no object is read again and again.
 
 A watch has one kind in one namespace. If krt waits for a single object there, the watch names it, so that a role that
-names its objects (`resourceNames`) suffices. Only if krt may not watch objects, it asks for them every two seconds.
+names its objects (`resourceNames`) suffices. Only if krt may not watch objects, it reads them every two seconds.
 """
 
 from collections.abc import Callable, Container, Mapping
@@ -141,7 +141,7 @@ class UntilGone(_Waiting):
 
 @dataclass(slots=True)
 class _Watching:
-    """What the watches of one wait share. `note` gets one line for people if krt may not watch something."""
+    """The parts that the watches of one wait share. `note` gets one line for people if krt may not watch something."""
 
     transport: Transport
     waiting: _Waiting

@@ -76,7 +76,7 @@ A BundleDeployment is in no namespace, so `KRT_NAMESPACES` does not concern it. 
 `KRT_KINDS` names it ([Bundles](bundles.md#an-event-reaches-a-bundledeployment)).
 """,
     ControllerSettings: """\
-`krt controller` takes no settings of Valkey and of images: it hears of no event. [Bundles](bundles.md) says what it
+`krt controller` takes no settings of Valkey or images, because it takes no events. [Bundles](bundles.md) says what it
 does, and which rights it needs. `krt all` runs it only if `KRT_CONTROLLERS` is set.
 """,
 }

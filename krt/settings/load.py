@@ -28,7 +28,7 @@ from krt.tls import client_context
 class Settings:
     """All settings of one start. `web`, `cluster` or `controller` is None if the role that reads it does not run.
 
-    `events` are those of Valkey and of the images, which every role but a controller alone has.
+    `events` are the settings of Valkey and of the images; None if only the controller runs.
     """
 
     process: Process
@@ -49,13 +49,13 @@ class Settings:
 
     @property
     def valkey(self) -> ValkeySettings:
-        """The settings of Valkey; not of a controller alone."""
+        """The settings of Valkey. Only for a process that has `events`."""
         assert self.events is not None, "a controller alone has no Valkey"
         return self.events[0]
 
     @property
     def admission(self) -> Admission:
-        """The settings that say which images may be named; not of a controller alone."""
+        """The settings that say which images may be named. Only for a process that has `events`."""
         assert self.events is not None, "a controller alone admits no images"
         return self.events[1]
 

@@ -53,7 +53,7 @@ class Fetcher:
 
 
 def _loaded() -> FetchGit:
-    """What fetches git, imported when a source needs it: dulwich takes 13 MB and half a second."""
+    """The function that fetches git, imported when a source needs it: dulwich takes 13 MB and half a second."""
     from krt.sources.git_source import fetch_git
 
     return fetch_git

@@ -96,7 +96,7 @@ async def test_a_server_that_does_not_answer_in_time_is_told_and_nothing_was_wri
         order = cluster.order(cluster.config_map("a", v="1"), timeout_seconds=2)
         late = await deliver(Transport(client, credentials), order, cluster.shown.append)
     assert late.end is End.DENIED
-    assert reasons(late)[""] == "nothing was written: the API server has not said within 2 s if it may be"
+    assert reasons(late)[""] == "nothing was written: the API server has not answered all calls in 2 s"
     assert reasons(late)["a"].startswith("nothing was written; 503")
 
 
