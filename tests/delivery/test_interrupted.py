@@ -189,7 +189,7 @@ async def test_an_inventory_that_cannot_be_read_stops_everything(cluster: Cluste
     await cluster.server.request("PUT", path, {**secret, "data": {"inventory": "YWJj"}})
     stopped = await cluster.deliver(cluster.config_map("b", v="1"))
     assert stopped.end is End.REFUSED
-    assert "cannot be read: it is no list of objects as krt writes it; restore it" in reasons(stopped)[""]
+    assert "cannot be read: it is not a list of objects as krt writes it; restore it" in reasons(stopped)[""]
     assert cluster.writes == []
 
 

@@ -68,7 +68,7 @@ async def test_a_namespace_with_foreign_objects_stays_and_says_so(cluster: Clust
     assert made.code == 0, made
     kept = await cluster.destroy()
     assert kept.end is End.READY
-    assert reasons(kept)[namespace] == f"it holds what is not krt's: ConfigMap {namespace}/mine"
+    assert reasons(kept)[namespace] == f"it holds objects of others: ConfigMap {namespace}/mine"
     await cluster.server.kubectl("delete", "configmap", "mine", "-n", namespace)
     assert states(await cluster.destroy())[namespace] == ("delete", "ready", "deleted")
 

@@ -39,7 +39,7 @@ def read_documents(content: bytes) -> Iterator[YamlDocument]:
     try:
         text = content.decode().removeprefix(_BOM)
     except UnicodeDecodeError:
-        raise YamlInvalid("it is no text in UTF-8") from None
+        raise YamlInvalid("it is not text in UTF-8") from None
     for line, part in _parts(text.replace("\r\n", "\n")):
         value = _value(line, part)
         if value is not None:
@@ -80,9 +80,9 @@ def _yaml(line: int, part: str) -> object:
         raise error.after(line) from None
     except yaml.MarkedYAMLError as error:  # its own text quotes the content
         mark = error.problem_mark or error.context_mark
-        raise YamlInvalid("it is no YAML", line + mark.line if mark else line) from None
+        raise YamlInvalid("it is not YAML", line + mark.line if mark else line) from None
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise YamlInvalid("it is no YAML", line) from None
+        raise YamlInvalid("it is not YAML", line) from None
 
 
 def _json(text: str) -> object:
@@ -104,7 +104,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _constant(_: str) -> object:
-    raise YamlInvalid("NaN and Infinity are no JSON")
+    raise YamlInvalid("NaN and Infinity are not JSON")
 
 
 def _float(text: str) -> Scalar:
@@ -118,7 +118,7 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant,
 
 
 def _check(value: object, levels: int, left: list[int]) -> None:
-    """Raises YamlInvalid if the value exceeds a bound of YAML. `left` counts values and characters down."""
+    """Raise YamlInvalid if the value exceeds a bound of YAML. `left` counts down values and characters."""
     left[0] -= 1
     if isinstance(value, str):
         left[1] -= len(value)

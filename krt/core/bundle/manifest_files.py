@@ -1,4 +1,4 @@
-"""Manifests out of files: every document is an object, or a list of objects. Pure."""
+"""Reads manifests from files: every document is an object, or a list of objects. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -18,8 +18,8 @@ _GO_TYPES = {str: "string", bool: "bool", int: "number", float: "number", list: 
 def manifests_of(files: Iterable[tuple[str, bytes]]) -> tuple[Manifest, ...]:
     """The objects of all files, each a path and its content, in their order.
 
-    An object that stands there twice alike is taken once. Raises BundleInvalid for two that differ, and for every file
-    that holds something else than objects.
+    If an object stands there twice with the same content, it is taken once. Raises BundleInvalid if the contents
+    differ, and if a file holds anything but objects.
     """
     found: dict[ObjectKey, tuple[str, Manifest]] = {}
     for path, content in files:
@@ -63,19 +63,19 @@ def _flat(body: object, levels: int) -> Iterator[object]:
         return
     items = body["items"]
     if not isinstance(items, list | None) or not levels:
-        raise ManifestInvalid(f"its items are no list, or nested deeper than {_MOST_NESTED} lists")
+        raise ManifestInvalid(f"its items are not a list, or are nested deeper than {_MOST_NESTED} lists")
     for item in items or ():
         yield from _flat(_completed(item, body, kind), levels - 1)
 
 
 def _completed(item: object, of: Mapping[str, object], kind: str) -> object:
-    """The item of a typed list, which may leave out its kind (k8s.io/apimachinery, unstructured/helpers.go)."""
+    """The item with its kind, which a typed list may leave out (k8s.io/apimachinery, unstructured/helpers.go)."""
     if not isinstance(item, Mapping) or item.get("kind") or kind == "List":
         return item
     return {"apiVersion": of.get("apiVersion"), "kind": kind.removesuffix("List"), **item}
 
 
 def _in_go(value: object) -> str:
-    """What RukPak says of a document that is no mapping, for people who search for its sentence."""
+    """RukPak's sentence about a document that is not a mapping, for people who search for it; "" for a mapping."""
     name = _GO_TYPES.get(type(value))
     return f" (json: cannot unmarshal {name} into Go value)" if name else ""

@@ -1,4 +1,4 @@
-"""What a ClusterServiceVersion stands for: a Namespace, accounts, rights, Deployments. Pure.
+"""The objects that install the operator of a ClusterServiceVersion: a Namespace, accounts, rights, Deployments. Pure.
 
 The rules are RukPak's (operator-framework/rukpak v0.12, internal/convert/registryv1.go) for the mode AllNamespaces.
 """
@@ -22,7 +22,7 @@ _Object = Mapping[str, object]
 
 
 def operator_objects(operator: Manifest, namespace: str) -> Iterator[Manifest]:
-    """The objects, in the order in which they need one another. Raises ManifestInvalid."""
+    """The objects, each after those that it needs. Raises ManifestInvalid."""
     yield read_manifest({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     for account in _accounts(operator):
         metadata = {"name": account, "namespace": namespace}
@@ -44,7 +44,10 @@ def _accounts(operator: Manifest) -> list[str]:
 
 
 def _rights(operator: Manifest) -> Iterator[tuple[str, list[_Object]]]:
-    """Accounts with their rules. In all namespaces, rights in one namespace become rights in each, and to see each."""
+    """Each account with its rules. In the mode AllNamespaces, rights in one namespace count in every namespace.
+
+    An account with such rights may also see the namespaces.
+    """
     for field, more in (("clusterPermissions", ()), ("permissions", (_SEE_NAMESPACES,))):
         for each in items_at(operator.body, "spec", "install", "spec", field):
             yield text_at(each, "serviceAccountName") or _DEFAULT, [*items_at(each, "rules"), *more]
@@ -67,7 +70,7 @@ def _granted(operator: str, account: str, rules: list[_Object], namespace: str) 
 
 
 def _name(operator: str, account: str, rules: list[_Object]) -> str:
-    """The same name for the same rights, in each version of the bundle; within the length of a label."""
+    """A name within the length of a label. The same rights have the same name in each version of the bundle."""
     digest = hashlib.sha256(json.dumps([account, rules], sort_keys=True).encode()).hexdigest()[:_HASH_DIGITS]
     return f"{f'{operator}-{account}'[: _MOST_NAME - _HASH_DIGITS - 1]}-{digest}"
 
@@ -86,6 +89,6 @@ def _deployment(operator: Manifest, deployment: _Object, namespace: str) -> _Obj
             "labels": dict(texts_at(deployment, "label")),
             "annotations": {**texts_at(operator.body, "metadata", "annotations"), **of_pods, **targets},
         },
-        # Operators read the annotation of their pod, by the downward API; RukPak set that of the Deployment alone.
+        # Operators read the annotation of their pod, through the downward API. RukPak sets only that of the Deployment.
         "spec": {**mapping_at(deployment, "spec"), "template": {**template, "metadata": metadata}},
     }

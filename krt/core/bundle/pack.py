@@ -1,7 +1,7 @@
 """A plain bundle as a container image: the same bytes for the same files, on every machine. Pure.
 
-The layer is a tar archive without compression: what gzip makes depends on the version of zlib, and the digest with it.
-Owner, mode and time of the files are left out for the same reason.
+The layer is a tar archive without compression: the output of gzip depends on the version of zlib, and so would the
+digest. For the same reason owner, mode and time are the same for all files.
 """
 
 import hashlib

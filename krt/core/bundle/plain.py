@@ -1,6 +1,6 @@
 """The bundle format plain+v0: static Kubernetes manifests in one flat folder. Pure.
 
-Rules and the sentences of the first three refusals are RukPak's (operator-framework/rukpak v0.12,
+The rules, and the sentences of three refusals, are RukPak's (operator-framework/rukpak v0.12,
 internal/provisioner/plain).
 """
 
@@ -18,7 +18,7 @@ _SUBFOLDER = f'subdirectories are not allowed within the "{FOLDER}" directory of
 def objects_of(tree: FileTree) -> tuple[Manifest, ...]:
     """The objects of a plain bundle, sorted by file. Raises BundleInvalid.
 
-    Files beside the folder `manifests` mean nothing.
+    Files outside of the folder `manifests` are ignored.
     """
     found = objects_in_folder(tree)
     if not found:

@@ -1,7 +1,8 @@
-"""The bundle format registry+v1 of Operator Lifecycle Manager: a ClusterServiceVersion and what belongs to it. Pure.
+"""The bundle format registry+v1 of Operator Lifecycle Manager: a ClusterServiceVersion with its other objects. Pure.
 
-Rules and the sentences of refusals are RukPak's (operator-framework/rukpak v0.12, internal/convert/registryv1.go). The
-table of kinds is that of operator-framework/operator-registry, pkg/lib/bundle/supported_resources.go.
+The rules, and the sentences of refusals, are RukPak's (operator-framework/rukpak v0.12,
+internal/convert/registryv1.go). The table of kinds is that of operator-framework/operator-registry,
+pkg/lib/bundle/supported_resources.go.
 """
 
 from collections.abc import Iterable, Iterator
@@ -41,9 +42,10 @@ _NAMESPACED = {  # the kinds that a bundle may have besides the two above
 
 
 def registry_objects_of(tree: FileTree, install_namespace: str = "") -> tuple[Manifest, ...]:
-    """The objects that install the operator, in all namespaces. Raises BundleInvalid.
+    """The objects that install the operator for all namespaces. Raises BundleInvalid.
 
-    Without an `install_namespace` it is the one that the ClusterServiceVersion suggests, else `<package>-system`.
+    If `install_namespace` is "", the operator runs in the namespace that the ClusterServiceVersion suggests. If it
+    suggests none, this is `<package>-system`.
     """
     package = _package(tree)
     found = objects_in_folder(tree)
@@ -88,7 +90,7 @@ def _check(operator: Manifest) -> None:
 
 
 def _objects(operator: Manifest, found: Iterable[Manifest], namespace: str) -> Iterator[Manifest]:
-    """What the bundle holds, and then what the operator needs: of two ServiceAccounts the bundle's own counts."""
+    """The bundle's own objects first, then those that install the operator. `_once` takes the first of two accounts."""
     for each in found:
         if each.kind == _DEFINITION:
             yield each
@@ -108,7 +110,7 @@ def _placed(manifest: Manifest, namespace: str) -> Manifest:
 
 
 def _once(objects: Iterable[Manifest]) -> tuple[Manifest, ...]:
-    """Each object once. An account that the bundle brings along need not be made; other twins must be alike."""
+    """Each object once, the first of each key. Only of a ServiceAccount a second one may have other content."""
     found: dict[ObjectKey, Manifest] = {}
     for each in objects:
         known = found.setdefault(each.key, each)

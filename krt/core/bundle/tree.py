@@ -8,14 +8,14 @@ MOST_BYTES = 64 * 1024 * 1024  # of all files together
 
 
 class BundleInvalid(ValueError):
-    """The files are no bundle that krt takes. The message is one sentence that names the file and quotes no content."""
+    """krt does not take the files as a bundle. The message is one sentence without content, which names the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileTree:
     """Files by path, such as `manifests/web.yaml`: relative, with slashes, without `.` and `..`.
 
-    `folders` are the folders, of which some may be empty. The repr leaves contents out, because they may be Secrets.
+    `folders` has at least the folders that are empty. The repr leaves out contents, because they may be Secrets.
     """
 
     files: Mapping[str, bytes] = field(repr=False)
@@ -30,7 +30,7 @@ class FileTree:
         return tuple(sorted({path.partition("/")[0] for path in self._below(folder)}))
 
     def is_folder(self, path: str) -> bool:
-        """Whether the path is a folder and no file."""
+        """Whether the path is a folder and not a file."""
         return path not in self.files and self.has_folder(path)
 
     def _below(self, folder: str) -> Iterator[str]:

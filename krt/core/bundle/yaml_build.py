@@ -11,7 +11,7 @@ _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 def value_of_node(node: YamlNode) -> object:
-    """The node's value: of dict, list, str, int, float, bool and None. Raises YamlInvalid."""
+    """The node's value, made of dict, list, str, int, float, bool and None. Raises YamlInvalid."""
     match node.kind:
         case "scalar":
             return _scalar(node)

@@ -27,7 +27,7 @@ _TAG_WITH_COMMA = re.compile(r"(?:&\S+\s+)?!(?!<)\S*?,")  # at the beginning of 
 
 
 class YamlInvalid(ValueError):
-    """The content is no YAML that krt reads. The message is a clause that quotes nothing of it, and names the line."""
+    """krt cannot read the content as YAML. The message is a clause that names the line, if known, and no content."""
 
     def __init__(self, problem: str, line: int | None = None) -> None:
         super().__init__(f"line {line}: {problem}" if line else problem)
@@ -69,9 +69,9 @@ class YamlNode:
         self.characters += part.characters
         self.depth = max(self.depth, 1 + part.depth)
         if self.values > MOST_VALUES:
-            raise YamlInvalid(f"it holds more than {MOST_VALUES} values, aliases expanded", part.line)
+            raise YamlInvalid(f"it holds more than {MOST_VALUES} values, with its aliases expanded", part.line)
         if self.characters > MOST_TEXT:
-            raise YamlInvalid(f"it holds more than {MOST_TEXT} characters, aliases expanded", part.line)
+            raise YamlInvalid(f"it holds more than {MOST_TEXT} characters, with its aliases expanded", part.line)
         if self.depth > MOST_DEPTH:
             raise YamlInvalid(f"it is nested deeper than {MOST_DEPTH} levels", part.line)
 
@@ -79,7 +79,7 @@ class YamlNode:
 def node_of(text: str, events: Iterator[Any]) -> YamlNode | None:
     """The node of the only document of this text; None if there is none.
 
-    Raises YamlInvalid, and what the parser raises.
+    Raises YamlInvalid, and the errors of the parser.
     """
     composed: YamlNode | None = None
     checked = _clear(text, events)
@@ -98,7 +98,7 @@ def _clear(text: str, events: Iterator[Any]) -> Iterator[Any]:
     """
     for event in events:
         if getattr(event, "tag", None) and _TAG_WITH_COMMA.match(text, event.start_mark.index):
-            raise YamlInvalid("a tag touches a comma: put a space between", event.start_mark.line + 1)
+            raise YamlInvalid("a tag touches a comma: put a space between them", event.start_mark.line + 1)
         yield event
 
 
@@ -106,7 +106,7 @@ def _check_end(events: Iterator[Any]) -> None:
     following = next(events)
     if not isinstance(following, StreamEndEvent):
         raise YamlInvalid(
-            "another document begins here, and not after a line that begins with ---", following.start_mark.line + 1
+            "another document begins here without a line that begins with ---", following.start_mark.line + 1
         )
 
 
@@ -152,6 +152,6 @@ def _made(event: Any) -> YamlNode:
 def _meant(event: Any, anchors: dict[str, YamlNode]) -> YamlNode:
     found = anchors.get(event.anchor)
     if found is None or not found.is_complete:
-        problem = "an alias stands for nothing before it, or for what it is part of"
+        problem = "an alias stands for a value that is not complete before the alias"
         raise YamlInvalid(problem, event.start_mark.line + 1)
     return replace(found, line=event.start_mark.line + 1, is_alias=True)

@@ -28,7 +28,7 @@ _BINARY = re.compile(r"0b([-+][01]+)", re.ASCII)  # Go looks at the digits after
 _FRACTION = re.compile(r"\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _LEAST, _MOST, _MOST_UNSIGNED = -(2**63), 2**63 - 1, 2**64 - 1
-_MOST_DIGITS = 1000  # of a number; Python itself would refuse to read some more
+_MOST_DIGITS = 1000  # of a number; Python itself refuses numbers that are some times longer
 
 
 class ScalarRefused(ValueError):
@@ -44,7 +44,7 @@ def value_of(text: str, tag: str | None, *, is_plain: bool) -> Scalar:
 
 
 def key_of(text: str, tag: str | None, *, is_plain: bool) -> str:
-    """The text of a key: what is no text becomes one, as JSON demands it. Raises ScalarRefused."""
+    """The text of a key. A key of another type becomes text, as JSON demands. Raises ScalarRefused."""
     found = _read(text, tag, is_plain=is_plain)
     match found:
         case bool():
@@ -65,7 +65,7 @@ def _read(text: str, tag: str | None, *, is_plain: bool) -> Scalar:
     found = _tagged(text, tag.removeprefix(_OF_YAML)) if tag and tag.startswith(_OF_YAML) else None
     if found is not None:
         return found[0]
-    return _resolved(text) if is_plain and tag is None else text  # with a tag of one's own, such as !secret, a text
+    return _resolved(text) if is_plain and tag is None else text  # with a private tag, such as !secret, it is text
 
 
 def _tagged(text: str, kind: str) -> tuple[Scalar] | None:
@@ -90,7 +90,7 @@ def _as_kind(value: Scalar, kind: str) -> Scalar:
         "null": value is None,
     }
     if not fits[kind]:
-        raise ScalarRefused(f"a value is no !!{kind}, as its tag says")
+        raise ScalarRefused(f"a value is not the !!{kind} that its tag names")
     return float(value) if kind == "float" and isinstance(value, int) else value
 
 
@@ -98,7 +98,7 @@ def _from_base64(text: str) -> str:
     try:
         return base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True).decode()
     except (binascii.Error, UnicodeError):
-        raise ScalarRefused("a value with the tag !!binary is no base64 of a text in UTF-8") from None
+        raise ScalarRefused("a value with the tag !!binary is not base64 of a text in UTF-8") from None
 
 
 def _resolved(text: str) -> Scalar:

@@ -1,4 +1,4 @@
-"""The restart of a target for one change of a published Secret: the patch, and whether it was made. Pure."""
+"""The restart of a target for one change of a published Secret: its patch, and whether it was made. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -35,7 +35,7 @@ def restart_patch(
 
 
 def bundle_annotation(secret: str) -> str:
-    """The annotation of a target that names the change of this Secret it was restarted for, and the time."""
+    """The name of the annotation on a target with the last change of this Secret that restarted it, and the time."""
     return f"krt/bundle-{sha256(secret.encode()).hexdigest()[:8]}"
 
 
@@ -48,7 +48,7 @@ def is_restarted(
 
 
 def workload_of(target: RestartTarget, body: Mapping[str, object] | None) -> Workload | None:
-    """The fields of the target with this body; None if they are not those of its kind."""
+    """The fields of the target with this body; None if there is no body, or if it is not one of the target's kind."""
     try:
         return to_workload(RESTARTABLE[target.kind], msgspec.convert(body, WorkloadFields))
     except (msgspec.ValidationError, RecursionError):

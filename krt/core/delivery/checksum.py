@@ -1,8 +1,8 @@
 """Tells whether a manifest is the one that was applied last, by a checksum of 16 bits in the inventory. Pure.
 
-If the checksums are equal, krt leaves out the dry-run of the object; it never leaves out the apply. So two manifests
-with one checksum cost nothing but an earlier refusal. The checksum is short on purpose: a Secret's manifest may hold a
-password, and whoever reads the inventory can exclude most wrong guesses but never confirm one.
+If the checksums are equal, krt leaves out the dry-run of the object; it never leaves out the apply. So if two manifests
+have the same checksum, only a refusal comes later than it could. The checksum is short on purpose: a Secret's manifest
+may hold a password, and a reader of the inventory can exclude most wrong guesses, but cannot confirm one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _canonical = msgspec.json.Encoder(order="sorted")
 
 
 def checksum_of(body: Mapping[str, object]) -> str:
-    """Four hexadecimal digits."""
+    """The checksum of a manifest: four hexadecimal digits."""
     return sha256(_canonical.encode(body)).hexdigest()[:_DIGITS]
 
 

@@ -1,6 +1,6 @@
 """The report of a delivery, as the same document that events have: every object, its action, its change and its state.
 
-Whoever delivers shows a new document after each change. The last one is final, and tells the end. Pure.
+`krt.delivery` shows a new document after each change. The last document is final. Pure.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ Show = Callable[[Document], None]
 
 
 class Place(NamedTuple):
-    """One target of a delivery: an object that krt restarts has one for the apply, and another for the restart."""
+    """An object and an action. An object that krt applies and restarts has two places, each with a target."""
 
     key: ObjectKey
     action: Action
@@ -32,8 +32,8 @@ class Place(NamedTuple):
 class DeliveryReport:
     """A delivery as it stands. `state` is one of ACCEPTED (krt only looks), ROLLING, READY, FAILED and DONE (dry-run).
 
-    `owner` is the owner's name for people, `began_at` in seconds since the epoch, `cluster` "" if there is but one.
-    `problem` is the reason why the whole delivery failed, if that is not the reason of a single object.
+    `owner` is the owner's name for people, `began_at` in seconds since the epoch, `cluster` "" if there is only one.
+    `problem` is the reason why the whole delivery failed, unless a single object is the reason.
     """
 
     owner: str

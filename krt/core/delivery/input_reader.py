@@ -1,4 +1,4 @@
-"""Reads the inputs of a module one after another and collects every problem with them, a sentence each. Pure.
+"""Reads the inputs of a HybridOps module one by one, and collects every problem with them, a sentence each. Pure.
 
 If HybridOps (validators/common) has a sentence for a problem, krt uses the same one, because people know it.
 """
@@ -24,7 +24,7 @@ class InputReader:
         return self._inputs.get(key) is not None
 
     def text(self, key: str, default: str = "") -> str:
-        """A text without spaces around it. Without a default it is required."""
+        """A text without spaces around it. Without a default the input is required."""
         return self.checked_text(f"inputs.{key}", self._inputs.get(key, default))
 
     def optional_text(self, key: str) -> str:
@@ -40,14 +40,14 @@ class InputReader:
         return text
 
     def truth(self, key: str, *, default: bool) -> bool:
-        """A boolean."""
+        """A boolean; the default if the input is missing."""
         value = self._inputs.get(key) if self.has(key) else default
         if not isinstance(value, bool):
             self.problems.append(f"inputs.{key} must be a boolean")
         return bool(value)
 
     def count(self, key: str, default: int, most: int) -> int:
-        """A whole number from 1 to `most`."""
+        """A whole number from 1 to `most`; the default if the input is missing."""
         value = self._inputs.get(key) if self.has(key) else default
         if not isinstance(value, int) or isinstance(value, bool):
             self.problems.append(f"inputs.{key} must be an integer")
@@ -67,7 +67,7 @@ class InputReader:
         return []
 
     def checked_text(self, place: str, value: object) -> str:
-        """`value` as a text that is one line, not too long and no placeholder; `place` names it in a problem."""
+        """`value` as a text: one line, not too long, without placeholders. `place` names the value in a problem."""
         text = value.strip() if isinstance(value, str) else ""
         if not text:
             self.problems.append(f"{place} must be a non-empty string")
@@ -78,7 +78,7 @@ class InputReader:
         return text
 
     def refuse_unknown(self, known: Sequence[str]) -> None:
-        """Add a problem for each input that is not in `known`, with the known one of a similar name."""
+        """Add a problem for each input that is not in `known`. It names a known input of a similar name, or all."""
         for key in list(self._inputs)[:_MOST_SHOWN]:
             if key not in known:
                 named = ascii(str(key)[:_MOST_SHOWN])[1:-1][:_MOST_SHOWN]  # one character may become ten
@@ -88,6 +88,6 @@ class InputReader:
 
 
 def shown(text: str) -> str:
-    """The text in quotes, cut to 100 characters; one that cannot be printed counts as the several that stand for it."""
+    """The text in quotes, cut to 100 characters, after each that cannot be printed was replaced by its escape."""
     quoted = repr(text[:_MOST_SHOWN])
     return quoted if len(quoted) <= _MOST_SHOWN + 2 else f"{quoted[:_MOST_SHOWN]}…{quoted[-1]}"

@@ -1,6 +1,6 @@
 """The objects that an owner has put on a cluster: exact names and uids, as bytes in a Secret. Pure.
 
-krt writes an inventory before it applies the first object: the union of the objects of before and of the wanted ones.
+krt writes an inventory before it applies the first object: the union of the earlier objects and of the wanted ones.
 The inventory shrinks only after pruning. So krt forgets none of its objects, wherever a run is interrupted.
 """
 
@@ -15,8 +15,8 @@ import msgspec
 from krt.core.delivery.ownership import Owner
 from krt.core.kube.object_key import ObjectKey
 
-MOST_ENTRIES = 10_000  # two bundles of 5,000 objects: the one before and the one to come
-_PLAIN_BYTES = 64 * 1024  # above, it is packed
+MOST_ENTRIES = 10_000  # two bundles of 5,000 objects: the earlier one and the wanted one
+_PLAIN_BYTES = 64 * 1024  # a longer text is packed
 _MOST_PACKED = 1024 * 1024  # the size of a Secret
 _MOST_BYTES = MOST_ENTRIES * 1024  # unpacked: names of 253 characters, in every field, leave room
 _GZIP = b"\x1f\x8b"
@@ -24,18 +24,18 @@ _READABLE_CHARACTERS = 40
 
 
 class InventoryUnreadable(ValueError):
-    """The bytes are no inventory of krt's. The text of the error is a clause that says why.
+    """The bytes are not an inventory that krt wrote. The text of the error is a clause that says why.
 
     If krt took such bytes for an empty inventory, objects would be left behind for ever.
     """
 
 
 class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One object. `uid` is "" until krt has applied the object; `created`: krt has created the object.
+    """One object. `uid` is "" until krt has applied the object. `created` is true if krt has created the object.
 
-    `checksum` is that of the manifest that krt has applied, "" until then. `applied` is the time that the API server
-    noted for krt's fields of the object, as RFC 3339 writes it: an apply that changes nothing leaves it as it is.
-    `fields` are the fields that krt owned after its apply (`owned_fields`).
+    `checksum` is that of the manifest that krt has applied, "" until then. `applied` is the RFC 3339 time that the API
+    server noted for krt's fields of the object: an apply that changes nothing leaves it as it is. `fields` is the
+    digest of the fields that krt owned after its apply (`owned_fields`).
     """
 
     group: str = ""
@@ -68,7 +68,7 @@ class Inventory:
     entries: tuple[InventoryEntry, ...] = ()
 
     def with_entries(self, entries: Iterable[InventoryEntry]) -> "Inventory":
-        """The union with newer entries. `created` stays true as long as the uid shows that it is the same object."""
+        """The union with newer entries. `created` stays true unless the uids show that the object is another one."""
         found = {entry.key: entry for entry in self.entries}
         for entry in entries:
             found[entry.key] = _merged(found.get(entry.key), entry)
@@ -94,7 +94,7 @@ def from_bytes(data: bytes) -> Inventory:
     try:
         entries = msgspec.json.decode(_unpacked(data), type=list[InventoryEntry])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, zlib.error) as error:
-        raise InventoryUnreadable("it is no list of objects as krt writes it") from error
+        raise InventoryUnreadable("it is not a list of objects as krt writes it") from error
     if len(entries) > MOST_ENTRIES:
         raise InventoryUnreadable(f"it has {len(entries)} objects, and krt reads at most {MOST_ENTRIES}")
     found = {entry.key: entry for entry in entries}

@@ -1,7 +1,7 @@
-"""The inputs of `platform/k8s/runtime-bundle-secret`: from a mapping to values, or to every problem at once. Pure.
+"""Reads the inputs of HybridOps' module `platform/k8s/runtime-bundle-secret`: values, or every problem at once. Pure.
 
-The sentences are those of the module (HybridOps, validators, k8s_runtime_bundle_secret), wherever it has one. This
-module looks at no file. The caller that opens the files says NO_FILE, A_DIRECTORY or NO_KUBECONFIG.
+The sentences are those of the module (validators, k8s_runtime_bundle_secret), wherever it has one. The functions here
+look at no file: the code that opens the files raises NO_FILE, A_DIRECTORY or NO_KUBECONFIG.
 """
 
 import re
@@ -43,7 +43,7 @@ _KEY = (re.compile(r"(?!\.\.?$|\.\.)[-._a-zA-Z0-9]+"), 253, "letters, digits, da
 class ModuleInputs:
     """The values of the inputs. One of `kubeconfig_path` and `kubeconfig_state` is set; paths are as written.
 
-    `bundle_source_path` may be "" where the Secret is only to be destroyed.
+    `bundle_source_path` may be "" if the Secret is only to be deleted.
     """
 
     kubeconfig_path: str
@@ -100,7 +100,7 @@ def _kubeconfig(reader: InputReader) -> tuple[str, StateReference | None]:
 
 
 def _targets(reader: InputReader) -> tuple[RestartTarget, ...]:
-    """In their order; one that is named twice counts once."""
+    """The targets in their order. A target that is named twice counts once."""
     items = reader.items("restart_targets", MOST_TARGETS, "KIND/NAME")
     found = [_target(reader, f"inputs.restart_targets[{number}]", item) for number, item in enumerate(items, start=1)]
     return tuple(dict.fromkeys(target for target in found if target))

@@ -1,10 +1,10 @@
 """The restarts that a published bundle owes: the next step, from the Secret and the targets as they are now. Pure.
 
 A run remembers nothing of the run before it. The list on the Secret names the targets that are owed a restart, and an
-annotation of a target says whether the target has been restarted for this very change. So a run may be killed anywhere:
-the next run does the rest, and repeats nothing. The order of the steps: targets that do not exist leave the list; all
-others are restarted; each leaves the list when its rollout has ended well; the run waits for the first of the rest, or
-fails with it.
+annotation of a target says whether the target has been restarted for this change. So a run may be killed anywhere: the
+next run does the rest, and repeats nothing. The order of the steps: targets that do not exist leave the list; all
+others are restarted; each leaves the list when its rollout has ended well, or is paused; the run waits for the first of
+the rest, or fails with it.
 """
 
 from collections.abc import Collection, Mapping
@@ -39,8 +39,8 @@ _SHOWN_DIGITS = 12
 def owed(publication: Publication, secret: Mapping[str, object]) -> tuple[RestartTarget, ...]:
     """The named targets that are on the Secret's list, in the order in which they are named.
 
-    A publication `secret_bundle.with_owed` names all that are on the list. Those that another run adds meanwhile stay
-    on it for the next run. The Secret's metadata suffice.
+    The publication that `secret_bundle.with_owed` returns names all targets on the list. A target that another run adds
+    meanwhile stays on the list for the next run. `secret` needs only its metadata.
     """
     try:
         pending = read_pending(secret)
@@ -59,8 +59,8 @@ def next_step(
 ) -> RestartStep:
     """The next step of a run whose bundle is in the cluster: `decide_write` has answered AsItIs, or Apply was sent.
 
-    `targets` has every target of `owed` as it is now; None: it does not exist. `tried` has the targets that this very
-    run has restarted: a run restarts no target twice. `now` is aware, in UTC. The Secret's metadata suffice.
+    `targets` has every target of `owed` as it is now, or None if it does not exist. `tried` has the targets that this
+    run has restarted: a run restarts no target twice. `now` is aware, in UTC. `secret` needs only its metadata.
     """
     if superseded := _superseded(publication, secret):
         return superseded
@@ -78,7 +78,7 @@ def next_step(
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """A target as it is now. `stage` is how far its restart for this change is; None if there was no such restart."""
+    """A target as it is now. `stage` is that of its restart for this change; None if there was no such restart."""
 
     target: RestartTarget
     change: str
@@ -97,7 +97,7 @@ def _see(
 
 
 def _leave(sight: _Sight, _: Collection[RestartTarget]) -> RestartStep | None:
-    """A target that does not exist, or is being deleted, leaves the list: a Secret may come before its workload."""
+    """A target that does not exist, or is being deleted, leaves the list: a Secret may exist before its workload."""
     if not sight.is_there:
         return TakeOffList(sight.target, is_restarted=False, warning=NOT_THERE)
     if sight.workload and sight.workload.deleted_at:

@@ -1,8 +1,8 @@
-"""Which fields of a live object an owner's apply still owns, as a short text. Pure.
+"""A digest of the fields of a live object that an owner's apply still owns. Pure.
 
-If somebody changes or removes a field that krt has applied, the API server takes that field from krt's entry in
-managedFields. So an object whose entry is as krt's apply left it has every applied field unchanged, and metadata alone
-suffice to see that. Source: kubernetes.io/docs, "Server-Side Apply", "Field management".
+If somebody changes or removes a field that krt has applied, the API server takes that field out of krt's entry in
+managedFields. So if the entry is as krt's apply left it, every applied field is unchanged, and the object's metadata
+alone show that. Source: kubernetes.io/docs, "Server-Side Apply", "Field management".
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _canonical = msgspec.json.Encoder(order="sorted")
 
 
 def owned_fields(live: Mapping[str, object], owner: Owner) -> str:
-    """Twelve hexadecimal digits for the names of the fields; "" if the owner has no entry. No value goes in."""
+    """Twelve hexadecimal digits, a digest of the fields' names and of no value; "" if the owner has no entry."""
     for entry in items_at(live, "metadata", "managedFields"):
         is_apply = text_at(entry, "operation") == "Apply" and not text_at(entry, "subresource")
         if is_apply and text_at(entry, "manager") == owner.field_manager:

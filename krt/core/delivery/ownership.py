@@ -33,7 +33,7 @@ class Owner:
 
     @property
     def field_manager(self) -> str:
-        """The field manager that applies its objects."""
+        """The field manager that applies the owner's objects."""
         return f"krt-{self.id}"
 
 
@@ -54,7 +54,7 @@ def is_owned(live: Mapping[str, object], owner: Owner) -> bool:
 def conflict_of(live: Mapping[str, object], owner: Owner, is_living: Callable[[str], bool]) -> str | None:
     """Why the live object must not be applied or deleted for `owner`; None if it may be.
 
-    The reason is another owner that still exists. `is_living` says of an owner's id whether that owner exists.
+    The reason is another owner that still exists. `is_living` tells whether the owner with an id exists.
     """
     found = text_at(live, "metadata", "labels", OWNER)
     if found in {"", owner.id} or not is_living(found):

@@ -26,7 +26,7 @@ class Pending:
 
 
 def read_pending(secret: Mapping[str, object]) -> Pending | None:
-    """The list on the Secret; None if there is none. Raises ValueError if the annotation is no list of krt's."""
+    """The list on the Secret; None if there is none. Raises ValueError if krt did not write the annotation."""
     text = texts_at(secret, "metadata", "annotations").get(RESTART_PENDING)
     if text is None:
         return None
@@ -40,8 +40,9 @@ def read_pending(secret: Mapping[str, object]) -> Pending | None:
 def take_off(secret: Mapping[str, object], target: RestartTarget) -> dict[str, object]:
     """The merge patch that takes the target off the list of this Secret, which must have a list.
 
-    The API server refuses the patch if the Secret has changed since it was read. The last target takes the annotation
-    with it: the next apply of the same bundle has none, either, and so changes nothing. The Secret's metadata suffice.
+    The API server refuses the patch if the Secret has changed since it was read. For the last target the patch removes
+    the annotation: the next apply of the same bundle has none, either, and so changes nothing. `secret` needs only its
+    metadata.
     """
     pending = read_pending(secret)
     assert pending is not None

@@ -24,9 +24,10 @@ _MOST_NAMED = 5
 
 
 class Extent(Enum):
-    """How far pruning goes. ALL: the owner itself is deleted, or somebody asked for it (`--prune-all`).
+    """How far pruning goes: whether it deletes Namespaces and CustomResourceDefinitions that are no longer wanted.
 
-    EVERYTHING: Namespaces and definitions go even if they hold objects of others (`krt/delete: everything`).
+    ORDINARY: never. ALL: if they hold no objects of others; because their owner is deleted, or by `--prune-all`.
+    EVERYTHING: even if they hold objects of others (`krt/delete: everything`).
     """
 
     ORDINARY = auto()
@@ -72,9 +73,9 @@ def fate_of(
 ) -> Fate:
     """The fate of the object of `entry`, which its owner no longer wants.
 
-    `live` is the object as it was read just now, of which the metadata suffice; None: it does not exist. `foreign`
-    names the objects in it that are not the owner's, if it is a Namespace or a CustomResourceDefinition.
-    `own_namespace` is the one that krt itself runs in.
+    `live` is the object as it was read just now, or only its metadata; None if it does not exist. If it is a Namespace
+    or a CustomResourceDefinition, `foreign` names the objects in it that are not the owner's. `own_namespace` is the
+    namespace in which krt itself runs.
     """
     if live is None:
         return Leave(entry, "")
@@ -112,4 +113,4 @@ def _held(entry: InventoryEntry, live: Mapping[str, object], extent: Extent, for
     if extent is Extent.ORDINARY:
         return f"a {entry.kind} is deleted only together with its owner"
     more = f" and {len(foreign) - _MOST_NAMED} more" if len(foreign) > _MOST_NAMED else ""
-    return f"it holds what is not krt's: {', '.join(foreign[:_MOST_NAMED])}{more}" if foreign else ""
+    return f"it holds objects of others: {', '.join(foreign[:_MOST_NAMED])}{more}" if foreign else ""

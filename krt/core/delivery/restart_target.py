@@ -29,12 +29,15 @@ class RestartTarget(NamedTuple):
         return f"{self.kind.lower()}/{self.name}"
 
     def key(self, namespace: str) -> ObjectKey:
-        """Its key in the cluster."""
+        """The workload's key in the cluster."""
         return RESTARTABLE[self.kind].key(namespace, self.name)
 
 
 def parse_target(text: str) -> RestartTarget:
-    """The target for `KIND/NAME`. KIND may be a short name, a plural or `deployment.apps`. Raises ValueError."""
+    """The target for `KIND/NAME`. KIND may be a short name, a plural or `deployment.apps`.
+
+    Raises ValueError with the end of a sentence; the caller puts the name of the input in front.
+    """
     kind, slash, name = text.strip().partition("/")
     resource = _SPELLED.get(kind.lower().removesuffix(".apps"))
     if not slash or resource is None or len(name) > _MOST_NAME or not _NAME.fullmatch(name):

@@ -1,10 +1,9 @@
 """A file published as a Secret: the write, whether it is a change, and the refusals before it is sent. Pure.
 
 The annotation `hyops.bundle-sha256` has the file's SHA-256. The annotation `krt/restart-pending` lists the restarts
-that are still owed. The write that changes the content sets the list, and the list goes when the last rollout has
-ended: so the next run continues a run that ended anywhere (`owed_restarts.py`). The list names the change by an id of
-its own, and each restarted workload repeats this id: the same bytes may be published again later, which is another
-change.
+that are still owed. The write that changes the content sets the list, and the list is removed when the last rollout has
+ended: so the next run continues a run that ended anywhere (`owed_restarts.py`). The list names the change by an id, and
+each restarted workload repeats this id: the same bytes may be published again later, and that is another change.
 """
 
 from base64 import b64encode
@@ -52,7 +51,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """The wanted Secret, and the workloads of its namespace that are restarted when it changes."""
+    """The wanted Secret, and the workloads of its namespace that krt restarts when the Secret changes."""
 
     namespace: str
     secret: str
@@ -95,7 +94,7 @@ WriteDecision = Refuse | Apply | AsItIs
 
 
 def decide_write(publication: Publication, live: Mapping[str, object] | None, *, change: str) -> WriteDecision:
-    """The decision about the Secret, which is given as it was read just now, with its data; None: it does not exist.
+    """The decision about the Secret. `live` is the Secret as it was just read, with its data; None if there is none.
 
     `change` is a word of digits and small letters that no other run uses: the id of the change, if this is one.
     """
@@ -110,10 +109,10 @@ def decide_write(publication: Publication, live: Mapping[str, object] | None, *,
 
 
 def with_owed(publication: Publication, live: Mapping[str, object] | None) -> Publication:
-    """The publication with the targets that the list of the live Secret still owes a restart for this very bundle.
+    """The publication with the targets that the list of the live Secret still owes a restart for this bundle, too.
 
-    The run that changed the Secret has named them, and has not come to its end. If no later run made these restarts,
-    they would be owed for ever, and their pods would keep the old content.
+    An earlier run that changed the Secret named these targets, and did not come to its end. If no later run restarted
+    them, they would be owed for ever, and their pods would keep the old content.
     """
     try:
         pending = read_pending(live) if live is not None and _has_data(live, publication.bundle) else None
@@ -124,7 +123,7 @@ def with_owed(publication: Publication, live: Mapping[str, object] | None) -> Pu
 
 
 def _holds(live: Mapping[str, object], bundle: Bundle) -> bool:
-    """Whether key, bytes and annotation of the Secret are the bundle's: somebody may have changed any of them."""
+    """Whether key, bytes and annotations of the Secret are those of the bundle: somebody may have changed any."""
     try:
         pending = read_pending(live)
     except ValueError:

@@ -1,17 +1,17 @@
-"""In which order objects are applied, and in which they are deleted: a table. Pure.
+"""The order in which objects are applied, and the order in which they are deleted: a table. Pure.
 
-The objects of a stage are applied at once, and all of them are current (`kstatus`) before the next stage begins. The
+The objects of a stage are applied together, and all of them are current (`kstatus`) before the next stage begins. The
 reasons for the order:
 
 - Namespaces and definitions come before the objects in them.
 - Accounts, quotas, classes, ConfigMaps and Secrets come before workloads: a pod that starts before its Secret has
-  changed keeps the old values. Roles come before their bindings: the API server looks the role up when it is bound.
-  ServiceAccounts come before their token Secrets: without an account Kubernetes deletes them.
-- Webhooks, admission policies and APIServices come when the workloads behind them are ready: until then they would
-  refuse every object.
+  changed keeps the old values. Roles come before their bindings: the API server looks up a role that is to be bound.
+  ServiceAccounts come before their token Secrets: without the account Kubernetes deletes its Secrets.
+- Webhooks, admission policies and APIServices come when the workloads behind them are ready: until then webhooks would
+  refuse objects, and the calls for an APIService's kinds would fail.
 - Custom resources come together with the workloads: a workload may need an object that the custom resource's controller
-  makes. If their definition is among the objects, and a webhook or an APIService among the objects serves them, custom
-  resources come last.
+  makes. They come last if a webhook converts them, if an APIService of the bundle serves them, or if the bundle has
+  their definition together with any webhook, admission policy or APIService.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ _RBAC, _ADMISSION, _CRD = "rbac.authorization.k8s.io", "admissionregistration.k8
 _APISERVICE = ("apiregistration.k8s.io", "APIService")
 _DEFINITION = (_CRD, "CustomResourceDefinition")
 
-# The API groups that kube-apiserver serves itself (k8s.io/kubernetes 1.36, pkg/controlplane). Others hold custom kinds.
+# The API groups that kube-apiserver serves itself (k8s.io/kubernetes 1.36, pkg/controlplane). Others have custom kinds.
 BUILTIN_GROUPS = frozenset(
     {
         "",
@@ -95,8 +95,8 @@ def in_stages(manifests: Iterable[Manifest]) -> tuple[tuple[Manifest, ...], ...]
 def in_deletion_order(keys: Iterable[ObjectKey]) -> tuple[tuple[ObjectKey, ...], ...]:
     """The keys in the order in which their objects are deleted; each stage is gone before the next one begins.
 
-    Webhooks and admission policies go first: without their workload they would refuse the rest. Custom resources follow
-    while the controllers that remove their finalizers still run. Then comes the reverse of the order of applying.
+    Webhooks and admission policies come first: without their workloads they would refuse the rest. Custom resources
+    follow while the controllers that remove their finalizers still run. Then the order of applying is reversed.
     """
     stages: dict[int, list[ObjectKey]] = {}
     for key in sorted(keys):
@@ -122,7 +122,7 @@ def _deletion_stage_of(key: ObjectKey) -> int:
 
 
 def _served_by_their_own(manifests: tuple[Manifest, ...]) -> frozenset[str]:
-    """The groups of those definitions among the manifests whose objects need another of the manifests to be ready."""
+    """The API groups whose objects come last: others of the manifests convert, judge or serve these objects."""
     definitions = [each for each in manifests if (each.group, each.kind) == _DEFINITION]
     converting = {_group_of(each) for each in definitions if _is_converted(each)}
     judged = any(_STAGES.get((each.group, each.kind)) == _ADMITTERS for each in manifests)

@@ -1,7 +1,7 @@
-"""The record of a module's instance: a JSON document that says how the last run ended, and its outputs. Pure.
+"""The record of a HybridOps module's instance: a JSON document with the end of the last run and its outputs. Pure.
 
 The record is not secret: it has neither the bundle's bytes nor the content of a kubeconfig, and of an error only the
-readable sentence. A run that fails keeps the outputs of the run before it.
+sentence without secrets. A run that fails keeps the outputs of the run before it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _MOST_COMMAND = 1000
 
 
 class RecordUnreadable(ValueError):
-    """The bytes are no record. The message is a clause that quotes nothing of them."""
+    """The bytes are not a record. The message is a clause that quotes nothing of them."""
 
 
 class StateNotReady(ValueError):
@@ -47,7 +47,7 @@ class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is true of the cluster."""
+        """Whether the outputs are true of the cluster."""
         return self.status in {OK, DESTROYED}
 
     def to_bytes(self) -> bytes:
@@ -108,13 +108,13 @@ def ended_badly(
 
 
 def read_record(data: bytes) -> StateRecord:
-    """The record of any module. Fields that krt does not know are passed over. Raises RecordUnreadable."""
+    """The record of any module. Fields that krt does not know are ignored. Raises RecordUnreadable."""
     try:
         document = strict_json.loads(data, max_bytes=MOST_BYTES)
     except strict_json.StrictJsonError as error:
         raise RecordUnreadable(f"the record is {error.problem}") from None
     if not isinstance(document, dict):
-        raise RecordUnreadable("the record is no JSON object")
+        raise RecordUnreadable("the record is not a JSON object")
     texts = {name: document[name] for name in _TEXTS if isinstance(document.get(name), str)}
     outputs = document.get("outputs")
     return StateRecord(**{"status": "", **texts}, outputs=outputs if isinstance(outputs, dict) else {})

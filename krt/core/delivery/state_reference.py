@@ -1,4 +1,4 @@
-"""The name of the state of a module's instance, `platform/gcp/gke-kubeconfig#gke_burst`, and the state's file. Pure.
+"""The name of a module's instance, such as `platform/gcp/gke-kubeconfig#gke_burst`, and its state's file. Pure.
 
 The layout is HybridOps' (runtime/module_state.py and refs.py): the folder of a module is its name with two underscores
 for each slash.
@@ -37,7 +37,7 @@ def parse_reference(text: str) -> StateReference:
     parts = [part for part in module.replace(".", "/").split("/") if part]
     name = "/".join(parts)
     if len(text) > _MOST_REFERENCE or not _MODULE.fullmatch(name):
-        raise ValueError("is no MODULE or MODULE#INSTANCE")
+        raise ValueError("is not MODULE or MODULE#INSTANCE")
     return StateReference(name, parse_instance(instance) if has_instance else "")
 
 

@@ -20,8 +20,8 @@ _Entry = Mapping[str, object]
 def take_over(live: Mapping[str, object], owner: Owner) -> dict[str, object] | None:
     """The merge patch that gives kubectl's fields of the live object to `owner`; None if kubectl has none.
 
-    The API server refuses the patch if the object has changed since it was read. Send the patch before the apply. The
-    annotation with the last applied configuration goes: it would repeat the content, and no kubectl reads it any more.
+    The API server refuses the patch if the object has changed since it was read. Send the patch before the apply. It
+    also removes the annotation with the last applied configuration, which would repeat the content.
     """
     entries = items_at(live, "metadata", "managedFields")
     moved = _moved(entries, owner.field_manager)
@@ -37,7 +37,7 @@ def take_over(live: Mapping[str, object], owner: Owner) -> dict[str, object] | N
 
 
 def _moved(entries: Sequence[_Entry], manager: str) -> list[_Entry]:
-    """The entries with kubectl's joined to the one of `manager` that has the same version, or turned into it."""
+    """The entries, without kubectl's: each is joined to the entry of `manager` with the same version, or becomes it."""
     found = list(entries)
     for entry in entries:
         if not _is_kubectls(entry):

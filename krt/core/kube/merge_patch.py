@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 def merge_patch(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, object]:
-    """Only the fields that differ; null for one that goes. A list that differs stands there whole."""
+    """The patch has the fields that differ, and null for a field that is removed. A list that differs is sent whole."""
     patch: dict[str, object] = {name: None for name in before if name not in after}
     for name, value in after.items():
         old = before.get(name)

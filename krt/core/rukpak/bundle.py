@@ -9,7 +9,7 @@ from krt.core.rukpak.names import CLASSES, OWNER_NAME
 
 @dataclass(frozen=True, slots=True)
 class RukpakBundle:
-    """One Bundle. `source` is `spec.source` as it stands there, `owner` the uid of its BundleDeployment, "" if none.
+    """One Bundle. `source` is `spec.source` as sent, `owner` the uid of its controller, a BundleDeployment; "" if none.
 
     `status` is the whole status as it was written last; empty if there is none.
     """
@@ -27,7 +27,7 @@ class RukpakBundle:
 
     @property
     def is_ours(self) -> bool:
-        """Whether krt takes care of it: those of any other class stay untouched."""
+        """Whether krt takes care of this Bundle: its class is one of krt's, and it is not being deleted."""
         return self.provisioner in CLASSES and not self.is_terminating
 
     @property

@@ -10,9 +10,9 @@ from krt.core.rukpak.names import ANNOUNCED, CLASSES, DELETE, FINALIZER, FORCE, 
 
 @dataclass(frozen=True, slots=True)
 class BundleDeployment:
-    """One BundleDeployment. `announced` is the newest event's id, `unpack` a person's wish, "" if there is none.
+    """One BundleDeployment. `announced` and `unpack` are the texts of these annotations (`names.py`), "" if missing.
 
-    `finalizers` are all of them, whoever needs them; `status` is the whole status as it was written last.
+    `finalizers` has those of others, too; `status` is the whole status as it was written last.
     """
 
     name: str
@@ -31,12 +31,12 @@ class BundleDeployment:
 
     @property
     def is_ours(self) -> bool:
-        """Whether krt takes care of it: those of any other class stay untouched."""
+        """Whether krt takes care of this BundleDeployment: krt leaves one of any other class untouched."""
         return self.provisioner in CLASSES
 
     @property
     def has_finalizer(self) -> bool:
-        """Whether its deletion waits for krt."""
+        """Whether the deletion waits for krt."""
         return FINALIZER in self.finalizers
 
     @property
@@ -51,7 +51,7 @@ class BundleDeployment:
 
     @property
     def is_asked(self) -> bool:
-        """Whether the source must be asked again: for an announcement, or because a person wishes it."""
+        """Whether the source must be asked again: for an announcement, or for a new text of krt/unpack."""
         return self.is_announced or self.is_unpacked_anew
 
     @property
@@ -66,7 +66,7 @@ class BundleDeployment:
 
     @property
     def wish(self) -> tuple[object, ...]:
-        """Everything that decides what is installed: another wish ends a delivery that is under way."""
+        """All values that decide about the installation: if one changes, a delivery under way is ended."""
         return (
             self.uid,
             self.generation,

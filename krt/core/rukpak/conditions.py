@@ -33,7 +33,7 @@ class StatedCondition:
 def with_conditions(
     status: Mapping[str, object], stated: Iterable[StatedCondition], generation: int, now: datetime
 ) -> list[Mapping[str, object]]:
-    """The conditions of `status` with these in the place of those of their types, in the order of TYPES.
+    """The conditions of `status`, in which these replace those of the same type, in the order of TYPES.
 
     A condition keeps the time of its last transition as long as its status stays the same.
     """
@@ -45,7 +45,7 @@ def with_conditions(
 
 
 def resolved_source(source: Mapping[str, object], resolved: str) -> dict[str, object]:
-    """`status.resolvedSource`: the source with an image's digest or a commit in the place of a tag or branch (R6)."""
+    """`status.resolvedSource`: the source, with an image's digest or a commit in the place of a tag or branch."""
     kind = text_at(source, "type")
     found = source.get(kind)
     if kind == "image" and isinstance(found, Mapping):

@@ -11,7 +11,7 @@ Stated = tuple[StatedCondition, ...]
 
 
 def unpack_failed(bundle: str, problem: str) -> Stated:
-    """The source has no valid bundle: what is installed stays (R13)."""
+    """The source has no valid bundle. The objects that are installed stay."""
     message = f"Failed to unpack the {bundle} Bundle: {problem}"
     return (StatedCondition(HAS_VALID_BUNDLE, False, "UnpackFailed", message),)  # noqa: FBT003
 
@@ -29,7 +29,7 @@ def valid(bundle: str) -> Stated:
 
 
 def not_installed(deployment: BundleDeployment, bundle: str, problem: str) -> Stated:
-    """The API server took not all of the objects, or krt refused them."""
+    """The API server did not take all of the objects, or krt refused them."""
     reason = "UpgradeFailed" if deployment.active_bundle else "InstallFailed"
     return (*valid(bundle), StatedCondition(INSTALLED, False, reason, problem))  # noqa: FBT003
 
@@ -61,7 +61,7 @@ def unhealthy(problem: str) -> StatedCondition:
 
 
 def not_removed(problem: str) -> Stated:
-    """The deployment is to be deleted, and an object of it cannot be."""
+    """The deployment is to be deleted, and one of its objects cannot be deleted."""
     return (StatedCondition(INSTALLED, False, "ReconcileFailed", problem),)  # noqa: FBT003
 
 

@@ -18,7 +18,8 @@ OWNER_KIND = f"{GROUP}/owner-kind"  # labels of a Bundle and of every installed 
 OWNER_NAME = f"{GROUP}/owner-name"
 
 FINALIZER = "krt/objects"
-UNPACK = "krt/unpack"  # annotation of a BundleDeployment, any new text: ask the source again
+# Annotations of a BundleDeployment.
+UNPACK = "krt/unpack"  # any new text: ask the source again
 FORCE = "krt/force"  # "true": take fields over from other field managers
 DELETE = "krt/delete"  # "everything": delete Namespaces and definitions even if they hold objects of others
 

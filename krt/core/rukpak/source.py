@@ -1,7 +1,7 @@
 """Where the content of a bundle is: `spec.source` of a Bundle, as RukPak writes it. Pure.
 
-Fields: operator-framework/rukpak v0.12, api/v1alpha1, BundleSource. The custom resource definition refuses most of what
-is refused here. krt reads with the same rules all the same, because a document may be older than the definition.
+Fields: operator-framework/rukpak v0.12, api/v1alpha1, BundleSource. The custom resource definition has most of these
+rules, too. krt checks them again, because an object may be older than the definition.
 """
 
 import re
@@ -105,7 +105,7 @@ def _git(source: object) -> GitSource:
 
 
 def _directory(source: object) -> str:
-    """The folder as a relative path without `.` and `..`; "" for the root."""
+    """The folder as a relative path without `.` and `..`; "" for the root. Raises SourceInvalid."""
     directory = text_at(source, "git", "directory")
     parts = [part for part in directory.split("/") if part not in {"", "."}]
     if directory.startswith("/") or ".." in parts:

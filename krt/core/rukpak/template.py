@@ -1,6 +1,6 @@
 """The Bundle that a BundleDeployment generates from its template. Pure.
 
-The name has the hash of the template, so another template is another Bundle, and the same one is the same (R21).
+The name has the hash of the template: another template gives another Bundle, and the same template the same Bundle.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from krt.core.kube.manifest import Manifest, read_manifest
 from krt.core.rukpak.bundle_deployment import BundleDeployment
 from krt.core.rukpak.names import BUNDLE, BUNDLE_DEPLOYMENT, OWNER_KIND, OWNER_NAME
 
-# 45 characters of a BundleDeployment, a hyphen and these make the 52 of a Bundle (R12). 27^6 is 387 million names.
+# A BundleDeployment's name has up to 45 characters, so a Bundle's has up to 52. 27^6 is 387 million hashes.
 _HASH_CHARACTERS = 6
-# Kubernetes' own for such names: no vowels, which make words (k8s.io/apimachinery, pkg/util/rand).
+# The alphabet of Kubernetes for such names: without vowels no words arise (k8s.io/apimachinery, pkg/util/rand).
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _canonical = msgspec.json.Encoder(order="sorted")
 
@@ -52,12 +52,12 @@ def bundle_of(deployment: BundleDeployment) -> Manifest:
 
 
 def owner_labels(name: str) -> dict[str, str]:
-    """The labels that name the BundleDeployment, on its Bundles and on each object that it installs (R24)."""
+    """The labels that name the BundleDeployment, on its Bundles and on each object that it installs."""
     return {OWNER_KIND: BUNDLE_DEPLOYMENT.kind, OWNER_NAME: name}
 
 
 def installed(manifest: Manifest, name: str) -> Manifest:
-    """The manifest with the labels that name the BundleDeployment."""
+    """A copy of the manifest with the labels that name the BundleDeployment `name`."""
     metadata = mapping_at(manifest.body, "metadata")
     labels = {**texts_at(metadata, "labels"), **owner_labels(name)}
     body = {**manifest.body, "metadata": {**metadata, "labels": labels}}

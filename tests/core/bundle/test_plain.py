@@ -142,10 +142,10 @@ def test_two_that_differ_are_refused_with_both_files() -> None:
         ),
         (tree(a_yaml=WEB + b"kind: Secret\n"), "manifests/a.yaml: line 4: a key stands twice in one mapping"),
         (tree(a_yaml=b"{{ .Values.name }}: x"), "manifests/a.yaml: line 1: a key is a mapping or a sequence"),
-        (tree(a_yaml=b"\xff\xfe"), "manifests/a.yaml: it is no text in UTF-8"),
+        (tree(a_yaml=b"\xff\xfe"), "manifests/a.yaml: it is not text in UTF-8"),
         (
             tree(a_yaml=b"{apiVersion: v1, kind: PodList, items: 7}"),
-            "manifests/a.yaml, the document at line 1: its items are no list, or nested deeper than 8 lists",
+            "manifests/a.yaml, the document at line 1: its items are not a list, or are nested deeper than 8 lists",
         ),
     ],
 )

@@ -133,7 +133,7 @@ def test_targets_keep_their_order_and_one_that_is_named_twice_counts_once() -> N
         ),
         (
             {**without("kubeconfig_path"), "kubeconfig_state_ref": "Not A Module"},
-            "inputs.kubeconfig_state_ref is invalid: 'Not A Module' (is no MODULE or MODULE#INSTANCE)",
+            "inputs.kubeconfig_state_ref is invalid: 'Not A Module' (is not MODULE or MODULE#INSTANCE)",
         ),
         (
             {**without("kubeconfig_path"), "kubeconfig_state_ref": "platform/x#../y"},

@@ -104,7 +104,7 @@ NO_PATH = f"{SUBJECT} does not publish required output kubeconfig_path."
     [
         (None, f"{SUBJECT} state is unavailable: no such file. {AGAIN}"),
         (b"", f"{SUBJECT} state is unavailable: the record is not JSON from character 0 on. {AGAIN}"),
-        (b"[]", f"{SUBJECT} state is unavailable: the record is no JSON object. {AGAIN}"),
+        (b"[]", f"{SUBJECT} state is unavailable: the record is not a JSON object. {AGAIN}"),
         (b'{"status": "error"}', f"{SUBJECT} is not ready (status=error). {AGAIN}"),
         (b"{}", f"{SUBJECT} is not ready (status=missing). {AGAIN}"),
         (b'{"status": 7}', f"{SUBJECT} is not ready (status=missing). {AGAIN}"),
@@ -169,7 +169,7 @@ def test_a_reference_leads_to_the_file_that_the_module_writes(text: str, referen
     "text", ["", "#x", "Platform/x", "a b", "a#", "a#-x", "a#x/y", f"a#{'x' * 65}", "é", "a" * 300]
 )
 def test_what_is_no_reference_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no MODULE|must match"):
+    with pytest.raises(ValueError, match=r"is not MODULE|must match"):
         parse_reference(text)
 
 
