@@ -104,7 +104,10 @@ class Transport:
     async def stream(
         self, path: str, params: Mapping[str, str], *, headers: Mapping[str, str] | None = None
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The lines of an answer without a bound on its length or time. Only the answer's head has a deadline."""
+        """The lines of an answer that ends when the server ends it. Only the answer's head has a deadline.
+
+        Reading raises ClusterUnavailable for a line of more than 4 MiB.
+        """
         request = await self._prepared("GET", path, params=params, headers=headers)
         with _translated():
             async with AsyncExitStack() as stack:
@@ -126,7 +129,10 @@ class Transport:
 
     @asynccontextmanager
     async def _answered(self, request: httpx.Request, conceal: Conceal) -> AsyncIterator[httpx.Response]:
-        """The answer, with its body unread. Raises `refusal` for any other answer. Frees the connection at the end."""
+        """The answer, with its body unread. If its status is not 200 to 202, raises the error that `refusal` returns.
+
+        Frees the connection at the end.
+        """
         try:
             response = await self._client.send(request, stream=True)
         except httpx.ConnectError:

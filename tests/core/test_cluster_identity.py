@@ -59,7 +59,7 @@ def test_C1_another_cluster_is_told_apart(known, own):
     assert compare(known, own) is Likeness.ANOTHER
 
 
-UNTOLD = {
+UNDECIDED = {
     "the address alone, as within every cluster": ("https://10.96.0.1:443", ("new",)),
     "the authority alone, as an organisation's": ("https://other", ("old",)),
     "neither": ("https://other", ("new",)),
@@ -67,7 +67,7 @@ UNTOLD = {
 }
 
 
-@pytest.mark.parametrize(("server", "authorities"), UNTOLD.values(), ids=UNTOLD)
+@pytest.mark.parametrize(("server", "authorities"), UNDECIDED.values(), ids=UNDECIDED)
 def test_C1_what_says_nothing_of_a_cluster_is_no_evidence(server, authorities):
     """Seen to fail with either half of the address and its authorities left out."""
     assert compare(HERE, ClusterIdentity("", {}, server, authorities)) is Likeness.UNKNOWN

@@ -20,8 +20,8 @@ from yaml.events import (
 )
 
 MOST_DEPTH = 100  # levels; the schema of a large CRD has about 40
-MOST_VALUES = 200_000  # keys included, aliases expanded
-MOST_TEXT = 8 * 1024 * 1024  # characters, aliases expanded
+MOST_VALUES = 200_000  # with keys, and with aliases expanded
+MOST_TEXT = 8 * 1024 * 1024  # characters, with aliases expanded
 
 _TAG_WITH_COMMA = re.compile(r"(?:&\S+\s+)?!(?!<)\S*?,")  # at the beginning of a node; `!<…>` may hold a comma
 

@@ -1,4 +1,4 @@
-"""The owner of an object: each has a field manager and a label of its own, so that no two owners share an object. Pure.
+"""Owners of objects: each has its own field manager and its own label, so that no two owners share an object. Pure.
 
 If all owners had one field manager, two bundles with the same object would remove each other's fields without a
 conflict.

@@ -11,7 +11,7 @@ DEPLOYMENT = Resource("apps", "v1", "Deployment", "deployments")
 STATEFUL_SET = Resource("apps", "v1", "StatefulSet", "statefulsets")
 DAEMON_SET = Resource("apps", "v1", "DaemonSet", "daemonsets")
 
-# As kubectl has them.
+# The short names are kubectl's.
 SHORT_NAMES = {"deploy": DEPLOYMENT, "sts": STATEFUL_SET, "ds": DAEMON_SET}
 
 RESTARTABLE = {each.kind: each for each in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}

@@ -122,7 +122,7 @@ def waited_for(
     alive = [name for name in _alive_before(accepted_at, seen) if name not in left]
     if not alive:
         return frozenset(reported)
-    return frozenset(word for name in alive for word in ({name} if is_finished(name) else _heirs(name, seen) or {name}))
+    return frozenset(word for name in alive for word in ({name} if is_finished(name) else _peers(name, seen) or {name}))
 
 
 def left_before(accepted_at: float, seen: Seen) -> frozenset[str]:
@@ -135,7 +135,7 @@ def _alive_before(accepted_at: float, seen: Seen) -> list[str]:
     return [name for name, sighting in seen.groups.items() if sighting.was_alive_in_day_before(accepted_at)]
 
 
-def _heirs(name: str, seen: Seen) -> set[str]:
+def _peers(name: str, seen: Seen) -> set[str]:
     if not seen.is_silent(name):
         return set()
     own = seen.groups[name].presence

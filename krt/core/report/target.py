@@ -54,7 +54,7 @@ class StateRule:
     is_folded: bool = False
 
 
-# In order of urgency: failed states first, then unfinished ones, then those that ended well.
+# The rows are in order of urgency: failed states first, then unfinished ones, then those that ended well.
 TABLE: Mapping[TargetState, StateRule] = {
     TargetState.FAILED: StateRule(_NONE),
     TargetState.PROGRESSING: StateRule(_ANY, final=False, is_rolling=True),

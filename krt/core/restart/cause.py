@@ -11,8 +11,8 @@ from krt.core.envelope import Envelope
 
 MOST_BYTES = 1000  # with the words before it in an Event's note, the sum is less than 1,024
 
-# In the order of writing. Names within GitHub's own limits fit. With the fields' names the sum is less than MOST_BYTES,
-# so a long ref takes no room from the fields after it.
+# The fields in the order of writing. Names within GitHub's own limits fit. With the fields' names the sum is less than
+# MOST_BYTES, so a long ref takes no room from the fields after it.
 _MOST_BYTES_EACH = {"image": 220, "actor": 80, "repository": 201, "ref": 160, "sha": 64, "run": 230}
 
 
