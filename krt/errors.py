@@ -107,7 +107,7 @@ class JournalFull(BrokerUnavailable):
 
 
 class ClusterError(KrtError):
-    """The API server did not do what krt asked; the base of the errors from ClusterUnavailable to VersionExpired.
+    """A call of the API server has failed. The base of the errors below, down to VersionExpired.
 
     `retry_after_seconds` is the server's Retry-After; 0 if the server sent none.
     """

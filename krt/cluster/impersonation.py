@@ -1,4 +1,4 @@
-"""Calls in the name of another account: the API server asks what that account may do.
+"""Calls in the name of another account: the API server then checks the rights of that account.
 
 Source: kubernetes.io/docs, "Authenticating", "User impersonation". The API server adds the groups of a ServiceAccount
 itself.
@@ -16,17 +16,17 @@ class Impersonating:
         self._name = f"system:serviceaccount:{namespace}:{account}"
 
     async def headers(self) -> tuple[Header, ...]:
-        """The own headers, and the name. Raises ClusterUnavailable."""
+        """The headers of krt's own credentials, and the name. Raises ClusterUnavailable."""
         return (*await self._own.headers(), ("Impersonate-User", self._name))
 
     def accept(self) -> None:
-        """Note that the API server accepted the own credentials."""
+        """Note that the API server did not answer 401."""
         self._own.accept()
 
     def refuse(self) -> None:
-        """Note that it refused them."""
+        """Note that the API server refused krt's own credentials (401)."""
         self._own.refuse()
 
     def doubt(self) -> None:
-        """Note that no connection could be made."""
+        """Note that krt could not connect."""
         self._own.doubt()

@@ -1,6 +1,6 @@
 """The errors of the calls in krt.cluster.objects, in addition to those in krt/errors.py that every call may raise.
 
-Their messages have the API server's own sentence. NotServed and ObjectTooLarge have a sentence of krt's.
+Their messages have the API server's own sentence. Only NotServed and ObjectTooLarge have a sentence that krt wrote.
 """
 
 from typing import NamedTuple

@@ -22,7 +22,7 @@ _DENIED_SECONDS = 60.0  # a starting API server denies everything to everybody, 
 class State:
     """How far a scope has been followed. Times are on Trio's clock."""
 
-    version: str | None = None  # the resource version from which the next watch goes on; None: list first
+    version: str | None = None  # the resource version from which the next watch goes on; None if a list comes first
     listed: trio.Event = field(default_factory=trio.Event)  # set after the first complete list, and stays set
     followed: trio.Event = field(default_factory=trio.Event)  # set when the first watch is open, and stays set
     denied: trio.Event = field(default_factory=trio.Event)  # set at the next denial, and then replaced by a new event

@@ -35,22 +35,22 @@ def as_sent(status: wire.Status) -> wire.Status:
 
 
 class Authenticator(Protocol):
-    """Gives the headers that say who asks, and hears how the API server took them."""
+    """Gives the headers that authenticate a request, and is notified of the result."""
 
     async def headers(self) -> tuple[Header, ...]:
-        """The headers for a request. Raises ClusterUnavailable if there are none."""
+        """The headers for a request. Raises ClusterUnavailable if there are no credentials that can be used."""
         ...
 
     def accept(self) -> None:
-        """Note that the API server accepted them."""
+        """Note that the API server did not answer 401."""
         ...
 
     def refuse(self) -> None:
-        """Note that it refused them."""
+        """Note that the API server refused the headers (401)."""
         ...
 
     def doubt(self) -> None:
-        """Note that no connection could be made."""
+        """Note that krt could not connect."""
         ...
 
 
@@ -59,7 +59,7 @@ class AnswerTooLarge(ClusterUnavailable):
 
 
 class Transport:
-    """Makes the calls, with the present credentials.
+    """Makes the calls, with the headers that `credentials` gives for each.
 
     Each call may raise ClusterUnavailable, ClusterDenied, ClusterRefused, NotThere, Conflict, VersionExpired.
     """

@@ -1,6 +1,6 @@
 """Decodes the JSON of the API server: pages of a list, lines of a watch, refusals.
 
-A `Reader`, one for each resource, decodes some fields of an object and makes a value of krt's from them. If an object
+A `Reader`, one for each resource, decodes some fields of an object and makes krt's value from them. If an object
 of a page cannot be decoded, the page is decoded object by object, and only this object is left out.
 """
 

@@ -249,7 +249,7 @@ class Rollouts(Protocol):
     ) -> None:
         """Write the outcome into the report and acknowledge the entry, so that no worker of the group gets it again.
 
-        `done` and `follow` are complete, because a failover of Valkey may have lost what `record` wrote.
+        `done` and `follow` are complete, because a failover of Valkey may have lost the writes of `record`.
         """
         ...
 

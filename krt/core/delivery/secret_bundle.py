@@ -69,7 +69,7 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Nothing is written. The sentence says why, and what to do about it."""
+    """Nothing is written. `reason` is a sentence with the cause and the remedy."""
 
     reason: str
 

@@ -67,7 +67,7 @@ def is_in_force(made_at: str, workload: Workload, now: datetime) -> bool:
 
 
 def next_restart(workload: Workload, now: datetime) -> str:
-    """The `restartedAt` for a restart at `now`: later than the template's present one, whatever clock wrote that.
+    """The `restartedAt` for a restart at `now`: later than that of the template, even if this one is in the future.
 
     If somebody reverts the template afterwards, an earlier time comes back: so `undone_mark` notices the revert.
     """

@@ -27,7 +27,7 @@ class RukpakBundle:
 
     @property
     def is_ours(self) -> bool:
-        """Whether krt takes care of this Bundle: its class is one of krt's, and it is not being deleted."""
+        """Whether krt takes care of this Bundle: krt has its class, and it is not being deleted."""
         return self.provisioner in CLASSES and not self.is_terminating
 
     @property
