@@ -28,7 +28,7 @@ _BINARY = re.compile(r"0b([-+][01]+)", re.ASCII)  # Go looks at the digits after
 _FRACTION = re.compile(r"\.[0-9](?:_?[0-9])*(?:[eE][-+]?[0-9](?:_?[0-9])*)?", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _LEAST, _MOST, _MOST_UNSIGNED = -(2**63), 2**63 - 1, 2**64 - 1
-_MOST_DIGITS = 1000  # of a number; Python itself refuses numbers that are some times longer
+_MOST_DIGITS = 1000  # of a number; Python itself reads 4,300 digits
 
 
 class ScalarRefused(ValueError):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 _MOST_TEXT = 4096  # characters; the longest path
-_MOST_SHOWN = 100  # characters of a text that a sentence quotes; also unknown inputs that are named
+_MOST_SHOWN = 100  # characters of a text that a sentence quotes; also the number of unknown inputs that are reported
 _PLACEHOLDER = re.compile(r"<[^<>]*>|CHANGE[_-]?ME", re.IGNORECASE)
 
 

@@ -1,7 +1,7 @@
 """Reads the inputs of HybridOps' module `platform/k8s/runtime-bundle-secret`: values, or every problem at once. Pure.
 
 The sentences are those of the module (validators, k8s_runtime_bundle_secret), wherever it has one. The functions here
-look at no file: the code that opens the files raises NO_FILE, A_DIRECTORY or NO_KUBECONFIG.
+look at no file: NO_FILE, A_DIRECTORY and NO_KUBECONFIG are sentences for the code that opens the files.
 """
 
 import re

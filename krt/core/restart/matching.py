@@ -29,7 +29,7 @@ GOING = frozenset({SkipReason.BEING_DELETED, SkipReason.NAMESPACE_BEING_DELETED}
 
 
 class Warning(StrEnum):  # noqa: A001 - kubectl's word, too; the builtin is not used here
-    """Why a restart may not bring the new image, and how its rollout then ends (docs/correctness.md, T3)."""
+    """Why a restart may fail to bring the new image, and how its rollout then ends (docs/correctness.md, T3)."""
 
     PULL_POLICY = "imagePullPolicy is not Always: a node that has the tag keeps the old image"
     PAUSED = (

@@ -27,23 +27,23 @@ def phase_of(bundle: RukpakBundle) -> str:
 
 
 def pending(bundle: RukpakBundle, problem: str, now: datetime) -> dict[str, object]:
-    """The source cannot be asked at present."""
+    """The status while the source cannot be asked."""
     return _status(bundle, Phase.PENDING, StatedCondition(UNPACKED, False, "UnpackPending", problem), now)  # noqa: FBT003
 
 
 def unpacking(bundle: RukpakBundle, now: datetime) -> dict[str, object]:
-    """The source is being read."""
+    """The status while krt reads the source."""
     said = StatedCondition(UNPACKED, False, "Unpacking", "krt reads the source")  # noqa: FBT003
     return _status(bundle, Phase.UNPACKING, said, now)
 
 
 def failing(bundle: RukpakBundle, problem: str, now: datetime) -> dict[str, object]:
-    """The source has no such content, or none that is a bundle. The content that was unpacked before stays named."""
+    """The status if the source has no such content, or none that is a bundle. It still names the content of before."""
     return _status(bundle, Phase.FAILING, StatedCondition(UNPACKED, False, "UnpackFailed", problem), now)  # noqa: FBT003
 
 
 def unpacked(bundle: RukpakBundle, resolved: str, content_url: str, now: datetime) -> dict[str, object]:
-    """The content was read, and it is a bundle."""
+    """The status if the content was read and is a bundle."""
     said = StatedCondition(UNPACKED, True, "UnpackSuccessful", f"Successfully unpacked {content_url}")  # noqa: FBT003
     status = _status(bundle, Phase.UNPACKED, said, now)
     return status | {"resolvedSource": resolved_source(bundle.source, resolved), "contentURL": content_url}

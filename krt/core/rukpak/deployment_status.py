@@ -1,6 +1,7 @@
 """The conditions of a BundleDeployment for each way in which a delivery can go on or end. Pure.
 
-Reasons and sentences are RukPak's, as far as it has them (operator-framework/rukpak v0.12, internal/provisioner).
+Each docstring names the case for which a function returns the conditions. Reasons and sentences are RukPak's, as far as
+it has them (operator-framework/rukpak v0.12, internal/provisioner).
 """
 
 from krt.core.kube.fields import conditions_of
