@@ -1,4 +1,4 @@
-"""A transport whose writes are few at a time, and not too many a second."""
+"""A transport with bounds on its writes: on their number at a time, and on their number in a second."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ _READS = {"GET", "HEAD"}
 
 
 class WriteBounds:
-    """The bounds that several transports share. Dry-runs count among the writes in parallel, but not by the second.
+    """The bounds that several transports share: `at_once` writes at a time, and `per_second` in the long run.
 
-    `per_second` holds in the long run; as many as `burst` may come at once after a quiet time.
+    After a quiet time `burst` more writes may begin at once. A dry-run of an apply or a patch counts among the writes
+    at a time, and not among those in a second.
     """
 
     def __init__(self, at_once: int, per_second: float, burst: int) -> None:
@@ -21,21 +22,21 @@ class WriteBounds:
         self._free_at = -float("inf")  # when the bucket is full again, on Trio's clock
 
     async def pace(self) -> None:
-        """Wait until one more write fits."""
+        """Wait until one more write may begin."""
         now = trio.current_time()
         self._free_at = max(self._free_at, now) + 1 / self._per_second
         await trio.sleep(max(0.0, self._free_at - now - self._burst / self._per_second))
 
 
 class BoundedTransport(Transport):
-    """A transport within the bounds of writes; reads and watches have none here."""
+    """A transport that keeps `bounds` for its writes. Reads and watches have no bounds here."""
 
     def __init__(self, client: Any, credentials: Authenticator, bounds: WriteBounds) -> None:
         super().__init__(client, credentials)
         self._bounds = bounds
 
     async def ask(self, method: str, path: str, **more: Any) -> tuple[int, bytes]:
-        """As Transport.ask, once it is this call's turn."""
+        """The answer of Transport.ask, which is called as soon as the bounds allow it."""
         if method in _READS:
             return await super().ask(method, path, **more)
         if "dryRun" not in (more.get("params") or {}):
