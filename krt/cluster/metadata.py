@@ -40,9 +40,9 @@ class ObjectVersion:
 
 @dataclass(frozen=True, slots=True)
 class OwnedObject:
-    """An object of a BundleDeployment: which fields its owner's apply still owns (`krt.core.delivery.owned_fields`).
+    """An object that a BundleDeployment may own. `owner_name` is the owner's name, "" if no label names an owner.
 
-    `owner_name` is the name of its owner, "" if it has no label of one.
+    `fields` is the digest of the fields that the owner's apply still owns (`krt.core.delivery.owned_fields`).
     """
 
     key: ObjectKey
@@ -89,7 +89,7 @@ def whole_reader(resource: Resource) -> Reader[ObjectVersion]:
 def owned_reader(
     resource: Resource, owner_of: Callable[[Mapping[str, object]], tuple[str, str]]
 ) -> Reader[OwnedObject]:
-    """A reader that asks for metadata alone, and keeps little of them. `owner_of` gives the owner's name and fields."""
+    """A reader that asks for metadata alone. `owner_of` makes `owner_name` and `fields` from an object's body."""
     return Reader(resource, dict[str, Any], partial(_to_owned, resource, owner_of), METADATA_ALONE)
 
 

@@ -125,7 +125,7 @@ async def merge(
 async def merge_status(
     transport: Transport, resource: Resource, key: ObjectKey, fields: Mapping[str, Any], *, manager: str
 ) -> Body:
-    """As `merge`, of the subresource `status`."""
+    """Apply a JSON merge patch to the subresource `status` and return the object. Raises the errors of `merge`."""
     params = {"fieldManager": manager}
     return (await _patch(transport, resource, key, fields, "merge-patch+json", params, subresource="/status")).body
 
