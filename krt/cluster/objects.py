@@ -78,7 +78,7 @@ async def apply(
 ) -> Applied:
     """Server-side apply: `manager` then owns the fields in `body`. A field that it owned and now leaves out is removed.
 
-    If the body has `metadata.resourceVersion`, the object must have this version. Raises Conflict if it has another
+    If the body has `metadata.resourceVersion`, an object that exists must have it. Raises Conflict if it has another
     one, FieldConflict if others own fields that would change (never with `force`), ObjectInvalid, ObjectTooLarge, and
     NotThere if the namespace is missing.
     """
