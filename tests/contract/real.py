@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.apiserver import bundles
 from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.kubelet import open_kubelet
 from tests.apiserver.objects import WORKER_RULES
@@ -26,6 +27,14 @@ class Real(Subject):
         namespace = await self._server.create_namespace()
         yield namespace
         await self._server.delete_namespace(namespace)
+
+    @asynccontextmanager
+    async def serving_bundles(self) -> AsyncIterator[None]:
+        await bundles.serve(self._server, *bundles.crds())
+        try:
+            yield
+        finally:
+            await bundles.remove_all(self._server)
 
     async def expire_versions(self) -> None:
         await self._server.control_plane.expire_versions()

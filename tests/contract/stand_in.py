@@ -29,6 +29,10 @@ class StandIn(Subject):
         decoded(await self.client.post("/api/v1/namespaces", json={"metadata": {"name": "second"}}))
         yield "second"
 
+    @asynccontextmanager
+    async def serving_bundles(self) -> AsyncIterator[None]:
+        yield
+
     async def expire_versions(self) -> None:
         self._cluster.store.compact()
 

@@ -79,6 +79,10 @@ class Subject(ABC):
         """Another one, as empty."""
 
     @abstractmethod
+    def serving_bundles(self) -> AbstractAsyncContextManager[None]:
+        """Meanwhile it serves BundleDeployments; none is there before and afterwards, and no controller answers."""
+
+    @abstractmethod
     async def expire_versions(self) -> None:
         """Forget every version but the newest."""
 

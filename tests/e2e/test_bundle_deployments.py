@@ -72,7 +72,7 @@ async def test_an_event_is_announced_to_a_bundle_deployment_and_followed_to_its_
 async def test_a_delivery_that_failed_ends_the_job_with_the_reason_of_the_condition(
     bundle_site: Site, bundle_server: ApiServer, controller: BundleController
 ) -> None:
-    controller.problems = {"HasValidBundle": "found zero objects", "Installed": "kept at the version before"}
+    controller.problems = {"HasValidBundle": "found zero objects"}  # what was installed stays, and is healthy
     await bundle_server.apply(a_bundle_deployment(image(REF), "shop"))
     async with bundle_site.web(), bundle_site.worker(*KINDS):
         ended = await bundle_site.job("shop-bundle", *WAIT)

@@ -31,6 +31,12 @@ _OF_STATUS = of(
         "(each for each in conditions.values())",
     ),
     (
+        "test_a_bad_bundle_is_failed_although_the_one_before_stays_installed_and_healthy",
+        _ANNOUNCED,
+        "        is_ready=is_good and not problem,",
+        "        is_ready=is_good,",
+    ),
+    (
         "test_one_of_a_foreign_class_is_left_alone",
         _ANNOUNCED,
         "        is_foreign=item.spec.provisioner_class_name not in CLASSES,\n",

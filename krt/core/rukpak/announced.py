@@ -106,12 +106,14 @@ def _status(status: _Status, own: Annotations, generation: int) -> BundleStatus:
     conditions = {each.type: each for each in status.conditions or ()}
     is_current = all(name in conditions and conditions[name].observed_generation == generation for name in _NEEDED)
     is_handled = status.handled == own.announced if own.announced else is_current
-    is_ready = all(name in conditions and conditions[name].status == "True" for name in _NEEDED)
+    is_good = all(name in conditions and conditions[name].status == "True" for name in _NEEDED)
+    problem = _problem(conditions, None if is_handled else generation)
     return BundleStatus(
         is_handled=is_handled,
-        is_ready=is_ready,
+        is_ready=is_good
+        and not problem,  # what is installed stays installed and healthy if the new bundle is a bad one
         digest=_ref(status.resolved_source).partition("@")[2],
-        problem=_problem(conditions, None if is_handled else generation),
+        problem=problem,
     )
 
 

@@ -136,6 +136,14 @@ def test_handled_otherwise_is_failed_with_the_message_of_the_first_condition(fai
     assert (target.state, target.reason, target.digest) == (TargetState.FAILED, message, "")
 
 
+def test_a_bad_bundle_is_failed_although_the_one_before_stays_installed_and_healthy() -> None:
+    """Seen to fail with Installed and Healthy alone asked."""
+    bad = condition("HasValidBundle", "False", "Failed to unpack the shop-2 Bundle: found zero objects")
+    stage = stage_of(announced([bad, *GOOD[1:]]))
+    assert isinstance(stage, Stuck)
+    assert stage.reason == bad["message"]
+
+
 @pytest.mark.parametrize("conditions", [[], [condition("Installed")], [condition("Installed", "Unknown"), GOOD[2]]])
 def test_handled_without_a_word_on_how_is_failed(conditions: list[dict[str, Any]]) -> None:
     assert stage_of(announced(conditions)) == Stuck(stage_of(announced(GOOD)).counts, UNSAID)
