@@ -22,7 +22,7 @@ _Rendered = tuple[Burst, Sequence[Item], str]
 
 
 class Cards:
-    """Remembers the cards of bursts until one of their events changes: a page is looked at every second."""
+    """Remembers the cards of bursts until one of their events changes: an open page is updated every second."""
 
     def __init__(self, templates: Templates) -> None:
         self._templates = templates

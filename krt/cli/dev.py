@@ -18,8 +18,8 @@ from krt.serving.address import Address
 from krt.settings.load import Settings, load
 
 # --dev ignores the variables of the parts that it embeds: a variable left over in a shell must not lead krt to a real
-# cluster. Only --kubeconfig or --valkey-addr can name an own part. Then the variables of this part count, because a
-# password must not be a flag.
+# cluster. Only --kubeconfig or --valkey-addr replaces an embedded part. Then the variables of that part count, because
+# a password must not be a flag.
 _OF_ISSUER = {"KRT_OIDC_ISSUER", "KRT_OIDC_PROXY", "KRT_OIDC_CA_FILE"}
 _OF_CLUSTER = {"KUBECONFIG", "KRT_NAMESPACES"}
 _OF_VALKEY = {

@@ -53,7 +53,7 @@ def _signals_held(command: str | None) -> AbstractContextManager[None]:
 def _fill_streams() -> None:
     """Open /dev/null for each closed standard stream. Python has None for it, and a socket would get its descriptor.
 
-    Standard output is opened for reading, so that a write fails: a result that nobody gets is no success.
+    Standard output is opened for reading, so that a write fails: a result that nobody gets is not a success.
     """
     if sys.stdin is None:
         sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - stays open

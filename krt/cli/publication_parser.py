@@ -1,4 +1,4 @@
-"""The arguments that the commands which publish a file share."""
+"""The arguments that all commands for publishing a file share."""
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Runs a publication from the inputs to the exit code: holds the state record, calls the cluster, tells the end."""
+"""Runs a publication from the inputs to the exit code: holds the state record, calls the cluster, prints the end."""
 
 import argparse
 import sys

@@ -28,7 +28,7 @@ class Interrupt:
 def heard(interrupt: Interrupt) -> Iterator[None]:
     """Within the block, SIGINT, SIGTERM and SIGHUP cancel `interrupt.scope`. SIGHUP is left alone under nohup.
 
-    Those that were blocked while the command started (`krt.daemon.held`) come at the beginning of the block.
+    Signals that were blocked while the command started (`krt.daemon.held`) come at the beginning of the block.
 
     A cancelled request ends at a checkpoint. A KeyboardInterrupt could be raised anywhere in httpx; its generators
     would then outlive the run and print warnings.

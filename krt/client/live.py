@@ -65,7 +65,7 @@ class Picture:
         self._console.print(_text(f"{self._command}: {text}"))
 
     def end(self) -> None:
-        """The next picture is the last: it has no spinner, and every text is whole."""
+        """Make the next picture the last one: it has no spinner, and every text is whole."""
         self._is_over = True
 
     def render(self) -> RenderableType:

@@ -39,10 +39,10 @@ class Publishing:
     """One run.
 
     `timeout_seconds` bounds the wait for each target's rollout. `before_write` is awaited once, before the first write
-    to the cluster; if it raises DeliveryFailed, nothing is written. `note` gets lines for people; it must not block or
+    to the cluster; if it raises an error, nothing is written. `note` gets lines for people; it must not block or
     raise. `change` is the id of the change, if the run makes one. `ensuring` tells people how krt comes to create the
-    namespace, as the rest of a sentence. `publication` comes to name also the targets that the Secret still owes a
-    restart.
+    namespace, as the rest of a sentence. During the run, `publication` comes to name also the
+    targets that the Secret still owes a restart.
     """
 
     publication: Publication

@@ -1,4 +1,4 @@
-"""Waits until objects are current, or gone, by watches: no object is read again and again.
+"""Waits until objects are current, or gone, by watches.
 
 A watch has one kind in one namespace. If krt waits for a single object there, the watch names it, so that a role that
 names its objects (`resourceNames`) suffices. Only if krt may not watch objects, it reads them every two seconds.

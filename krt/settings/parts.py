@@ -65,7 +65,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class ValkeySettings:
-    """Settings of the connection to Valkey and of the journal there, in every role."""
+    """Settings of the connection to Valkey and of the journal there, in every role except the controller."""
 
     addr: Endpoint = setting(
         "VALKEY_ADDR",
@@ -163,7 +163,7 @@ class ValkeySettings:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Settings that say which images may be announced and restarted, in every role."""
+    """Settings that say which images may be announced and restarted, in every role except the controller."""
 
     policy: tuple[Rule, ...] | None = setting(
         "KRT_POLICY",

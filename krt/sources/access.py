@@ -1,4 +1,4 @@
-"""What a source may read in the cluster: Secrets and ConfigMaps of the controller's own namespace. A port."""
+"""A port to the Secrets and ConfigMaps that a source may read: those of the controller's own namespace."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol

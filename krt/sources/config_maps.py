@@ -11,9 +11,9 @@ _MOST_PATH = 4096
 
 
 async def fetch_config_maps(source: ConfigMapsSource, pinned: str, access: SourceAccess) -> FetchedBundle:
-    """The files. `pinned` is `sha256:…`, or a `content_url`; "" takes what is there now.
+    """The files. `pinned` is `sha256:…`, or a `content_url`; "" takes the present files.
 
-    Raises SourceRefused and SourceUnavailable. The sentences about paths and about what can still change are RukPak's
+    Raises SourceRefused and SourceUnavailable. The sentences about paths and about changeable ConfigMaps are RukPak's
     (operator-framework/rukpak v0.12, internal/source/configmaps.go and internal/webhook/bundle.go).
     """
     files: dict[str, bytes] = {}

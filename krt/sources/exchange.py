@@ -40,7 +40,7 @@ async def exchange(
 ) -> SourceAnswer:
     """One request and its answer, without redirects. Raises SourceRefused and SourceUnavailable.
 
-    The answer may begin after `head_seconds` at the latest.
+    SourceUnavailable is also raised if the answer has not begun after `head_seconds`.
     """
     request = http.build_request(method, url, headers=headers, content=content, extensions={"trace": watched})
     try:
@@ -103,7 +103,7 @@ def _unverified() -> ssl.SSLContext:
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    """Whether both URLs lead to one server, which may see what the other sees."""
+    """Whether both URLs lead to one server, so that a login for one may be sent to the other."""
     return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
 
 

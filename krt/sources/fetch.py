@@ -18,7 +18,7 @@ FetchGit = Callable[[GitSource, str, SourceAccess, Way, BundleCache], Awaitable[
 
 
 class Fetcher:
-    """Fetches bundles, and keeps them in memory within a bound. What it has kept waits for no source."""
+    """Fetches bundles, and keeps them in memory within a bound. A kept bundle is returned at once."""
 
     def __init__(self, way: Way) -> None:
         self._way = way

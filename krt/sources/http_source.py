@@ -27,7 +27,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 async def fetch_archive(
     source: HttpSource, pinned: str, access: SourceAccess, way: Way, cache: BundleCache
 ) -> FetchedBundle:
-    """The archive's files. `pinned` is `sha256:…`, or a `content_url`; "" takes what is there now.
+    """The archive's files. `pinned` is `sha256:…`, or a `content_url`; "" takes the present archive.
 
     Raises SourceRefused, SourceDenied and SourceUnavailable.
     """

@@ -147,7 +147,7 @@ async def open_registry(
 ) -> AsyncIterator[Registry]:
     """The registry of a reference. `verify` is the TLS context, also for https:// proxies. Raises SourceRefused.
 
-    Each call is tried so many times; a caller that tries again by itself gives 1.
+    Each call is tried up to `attempts` times; a caller that tries again by itself gives 1.
     """
     async with client_for(verify, proxies) as http:
         yield Registry(http, reference, login, await base_of(http, reference), attempts)

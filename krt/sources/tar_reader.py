@@ -24,7 +24,7 @@ _OTHERS = {
     b"S": "a sparse file",
 }
 
-ReadExactly = Callable[[int], bytes]  # so many bytes, or as many as are left
+ReadExactly = Callable[[int], bytes]  # the number of bytes -> these bytes, or fewer at the end
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class Way:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """A block that asks a source: two at a time, the others wait. Raises SourceUnavailable after five minutes."""
+        """Two such blocks run at a time, the others wait. Raises SourceUnavailable if one takes five minutes."""
         async with self._turns:
             try:
                 with trio.fail_after(SECONDS):

@@ -1,7 +1,7 @@
-"""Acts as the controller of BundleDeployments: it answers an announcement, or a new template, by a status.
+"""Acts as the controller of BundleDeployments: it answers an announcement, or a new template, with a status.
 
 It delivers nothing. In the first step it says that it works, in the next one how that ended. An annotation of the
-BundleDeployment, `stand-in/rollout`, with the value `fails` makes the bundle a bad one; with `waits` it never ends.
+BundleDeployment, `stand-in/rollout`, with the value `fails` makes the bundle a bad one. With `waits` no delivery ends.
 """
 
 from hashlib import sha256
@@ -115,7 +115,7 @@ def _resolved(source: Json, digest: str) -> Json:
 
 
 def _digest(document: Json) -> str:
-    """Another one for each announcement, as if each were of a new push."""
+    """A new digest for each announcement, as if each were of a new push."""
     return sha256(repr((document["metadata"]["name"], *_wish(document))).encode()).hexdigest()
 
 
