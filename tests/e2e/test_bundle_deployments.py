@@ -92,7 +92,7 @@ async def test_one_that_is_pinned_by_digest_or_foreign_is_said_to_be(
     assert ended.code == 1, ended
     ended.said(
         "BundleDeployment pinned: skipped: pinned by digest",
-        "BundleDeployment foreign: skipped: its provisioner class is not one of krt's",
+        "BundleDeployment foreign: skipped: its provisioner class belongs to another controller",
     )
     assert [await read(bundle_server, each["metadata"]["name"]) for each in before] == before
 

@@ -26,7 +26,8 @@ async def restart(transport: Transport, workload: Workload, stamp: Stamp) -> Wor
     """Patch the workload with `stamp` and return the patched one. Raises NotThere.
 
     Raises Conflict if its resource version is not that of `workload` any more. The patch is a merge patch of three
-    annotations and this version, so nothing else can change. For a BundleDeployment all three are its own.
+    annotations and this version, so nothing else can change. On a BundleDeployment the annotation `krt/announced` takes
+    the place of that on the pod template.
     """
     body = await transport.call(
         "PATCH",

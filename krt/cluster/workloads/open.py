@@ -143,5 +143,5 @@ async def open_cluster(
 
 
 def _places(reader: Reader[Workload], namespaces: tuple[str, ...]) -> tuple[str | None, ...]:
-    """Where objects are listed: in the namespaces that the operator has named, or in the whole cluster (None)."""
+    """The namespaces in which objects are listed; None stands for the whole cluster."""
     return (namespaces or (None,)) if reader.resource.namespaced else (None,)

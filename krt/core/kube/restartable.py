@@ -16,7 +16,7 @@ SHORT_NAMES = {"deploy": DEPLOYMENT, "sts": STATEFUL_SET, "ds": DAEMON_SET}
 
 RESTARTABLE = {each.kind: each for each in (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)}
 
-# An event does not restart it: its controller asks the registry again, and delivers what the tag names by then.
+# An event does not restart it: its controller asks the registry again, and delivers the image that the tag names then.
 BUNDLE_DEPLOYMENT = Resource("core.rukpak.io", "v1alpha1", "BundleDeployment", "bundledeployments", namespaced=False)
 
 REACHABLE = {**RESTARTABLE, BUNDLE_DEPLOYMENT.kind: BUNDLE_DEPLOYMENT}

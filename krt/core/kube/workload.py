@@ -52,8 +52,9 @@ class RolloutStatus:
 class BundleStatus:
     """A BundleDeployment's status as its controller writes it, with regard to the newest announcement.
 
-    `is_handled`: the delivery for it has ended. `is_ready`: the objects are installed and healthy. `digest` is that of
-    the installed image, "" if it is none. `problem` is the message of a condition that does not hold, or "".
+    `is_handled` is true if the delivery for this announcement has ended, `is_ready` if the objects are installed and
+    healthy. `digest` is that of the installed image, "" if there is none. `problem` is the message of a condition that
+    does not hold, or "".
     """
 
     is_handled: bool = False

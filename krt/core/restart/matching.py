@@ -22,7 +22,7 @@ class SkipReason(StrEnum):
     OPTED_OUT = "opted out by krt/restart"
     NAMESPACE_OPTED_OUT = "its namespace is opted out by krt/restart"
     NOT_OPTED_IN = "krt/restart is not enabled"
-    FOREIGN = "its provisioner class is not one of krt's"
+    FOREIGN = "its provisioner class belongs to another controller"
 
 
 GOING = frozenset({SkipReason.BEING_DELETED, SkipReason.NAMESPACE_BEING_DELETED})

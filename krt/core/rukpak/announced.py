@@ -1,7 +1,7 @@
-"""A BundleDeployment as an event reaches it: its image, its marks, and how far its delivery is. Pure.
+"""A BundleDeployment as a workload that an event reaches: its image, its annotations, the stage of its delivery. Pure.
 
-Only declared fields are decoded, as for workloads. The controller sets `status.handled` to the announcement whose
-delivery has ended, well or badly, in the same write as the conditions of that end.
+Only declared fields are decoded, as for other workloads. When the delivery for an announcement has ended, well or
+badly, the controller sets `status.handled` to this announcement, in one write with the conditions of the end.
 """
 
 from sys import intern
@@ -97,7 +97,7 @@ def _containers(spec: _Spec) -> tuple[Container, ...]:
 
 
 def _announced_at(own: Annotations) -> str | None:
-    """The time in the mark, as long as the announcement that the mark was written with stands beside it."""
+    """The time in the mark; None if krt/announced is not the event for which the mark was written."""
     parts = own.mark.split(" ") if own.mark else []
     return parts[2] if len(parts) == 3 and parts[1] == own.announced else None
 
@@ -118,7 +118,7 @@ def _status(status: _Status, own: Annotations, generation: int) -> BundleStatus:
 
 
 def _problem(conditions: dict[str, _Condition], generation: int | None) -> str:
-    """The message of the first condition that does not hold; of one that describes `generation`, if that is given."""
+    """The message of the first condition that is False, or "". If `generation` is given, only its conditions count."""
     found = (conditions[name] for name in _IN_ORDER if name in conditions)
     failed = (each for each in found if each.status == "False" and generation in {None, each.observed_generation})
     return next((readable(each.message or each.reason) for each in failed), "")
