@@ -10,6 +10,7 @@ from trio.testing import MockClock
 from krt.admin.board import LOOK_SECONDS
 from krt.admin.bursts import FEWEST
 from krt.admin.views import MOST_TARGETS
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
 from krt.core.report.report import Group, GroupState, Report
 from krt.core.report.target import Target, TargetState
 from tests.admin.admins import GROUP, READY, WEB, a_report, an_id, browsing, ended
@@ -62,6 +63,13 @@ async def test_events_stand_there_newest_first_with_their_targets(admin, around)
     assert "Deployment shop/web ready 3 of 3 updated, 3 available; after 12.4 s" in text
     assert "by octocat from acme/shop main at 796a6cf" in text
     assert "The 2 newest events." in text
+
+
+async def test_a_bundle_stands_there_without_namespace_and_pods_and_with_the_digest_that_was_delivered(admin, around):
+    done = Target(TargetState.READY, seconds=2.5, digest="sha256:1")
+    around.reports.newest = [a_report(targets={BUNDLE_DEPLOYMENT.key("", "shop"): done})]
+    text = await shown(admin)
+    assert "BundleDeployment shop ready after 2.5 s; digest sha256:1" in text.replace("\u00a0", " ")
 
 
 async def test_what_was_skipped_stands_below_what_was_restarted_and_what_failed_above(admin, around):

@@ -3,6 +3,7 @@
 import pytest
 
 from krt.admin.shown import Filter, parse_filter, shown
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
 from krt.core.report.document import document
 from krt.core.report.presence import Seen
 from krt.core.report.target import Target, TargetState
@@ -34,6 +35,12 @@ ADMITTED = [
 @pytest.mark.parametrize("text", ADMITTED)
 def test_all_words_must_be_somewhere_in_the_event(text):
     assert Filter(text).admits(a_document())
+
+
+@pytest.mark.parametrize(("text", "is_found"), [("bundledeployment bundle-7", True), ("/bundle-7", False)])
+def test_an_object_without_a_namespace_is_found_by_its_name(text, is_found):
+    bundle = BUNDLE_DEPLOYMENT.key("", "bundle-7")
+    assert Filter(text).admits(a_document(targets={bundle: READY})) is is_found
 
 
 @pytest.mark.parametrize("text", ["blog", "shop blog", "dev:shop", "shop\nweb blog"])

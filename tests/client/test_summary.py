@@ -36,6 +36,12 @@ def test_the_page_has_the_sentence_and_a_row_per_target() -> None:
     )
 
 
+def test_the_row_of_a_bundle_has_the_digest_that_was_delivered() -> None:
+    bundle = {"kind": "BundleDeployment", "namespace": "", "updated": None, "available": None, "desired": None}
+    page = shown(a_page("ready", a_target("shop", "ready", digest="sha256:1", **bundle)))
+    assert page.endswith(f"{HEAD}| BundleDeployment shop | ready |  | 2.5 s; digest sha256:1 |\n\n")
+
+
 def test_a_failure_has_its_reasons_and_the_failed_first() -> None:
     page = shown(a_page("failed", a_target("a", "ready"), a_target("b", "failed", reason="no such image")))
     assert ": not done\n\nthe rollout failed: " in page

@@ -6,6 +6,16 @@ from krt.client.report import ReceivedReport
 from krt.core.report.report_document import ListedTarget
 from tests.client.reports import a_cluster, a_document, a_target
 
+# As krt web lists it: without a namespace, and without numbers of pods.
+BUNDLE = {
+    "kind": "BundleDeployment",
+    "namespace": "",
+    "name": "shop",
+    "updated": None,
+    "available": None,
+    "desired": None,
+}
+
 
 @pytest.mark.parametrize(
     ("changes", "text"),
@@ -23,6 +33,10 @@ from tests.client.reports import a_cluster, a_document, a_target
         ({"updated": 0, "desired": 0}, "Deployment shop/web: progressing"),
         ({"updated": None, "desired": None, "available": None}, "Deployment shop/web: progressing"),
         ({"available": None}, "Deployment shop/web: progressing, 1 of 3 updated, 0 available"),
+        (BUNDLE | {"state": "ready", "digest": "sha256:1"},
+         "BundleDeployment shop: ready after 2.5 s; digest sha256:1"),
+        (BUNDLE | {"reason": "the registry answered 503"},
+         "BundleDeployment shop: progressing: the registry answered 503"),
     ],
 )  # fmt: skip
 def test_a_target_is_one_line(changes: dict[str, object], text: str) -> None:

@@ -1,13 +1,16 @@
 """krt writes Kubernetes Events for restarts, and no restart waits for one."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from krt.cluster.workloads.events import MOST_WAITING, EventWriter, event_of
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, KrtError, NotThere, VersionExpired
 from tests.fakes.values import a_workload
 
@@ -41,6 +44,22 @@ async def test_what_it_says(autojump_clock) -> None:
     assert event["eventTime"] == "2026-01-01T12:00:00.000005Z"
     assert event["regarding"]["apiVersion"] == "apps/v1"
     assert (event["type"], event["reason"], event["reportingController"]) == ("Normal", "Restarted", "krt")
+
+
+async def test_one_about_an_object_without_a_namespace_is_in_the_namespace_default(
+    api, nursery, autojump_clock
+) -> None:
+    """Seen to fail with the object's own namespace, "": the path led to all namespaces, and the server refused."""
+    writer = EventWriter(api)
+    nursery.start_soon(writer.write)
+    api.may_answer.set()
+    bundle = replace(a_workload(), key=BUNDLE_DEPLOYMENT.key("", "shop"))
+    writer.restarted(bundle, CAUSE)
+    await trio.testing.wait_all_tasks_blocked()
+    [event] = api.events
+    assert event["metadata"]["namespace"] == "default"
+    assert event["regarding"]["apiVersion"] == "core.rukpak.io/v1alpha1"
+    assert "namespace" not in event["regarding"]
 
 
 @pytest.mark.parametrize("name", ["a" * 253, "a" * 199 + ".b", "a" * 199 + "-b", "web"])

@@ -108,10 +108,10 @@ def _status(status: _Status, own: Annotations, generation: int) -> BundleStatus:
     is_handled = status.handled == own.announced if own.announced else is_current
     is_good = all(name in conditions and conditions[name].status == "True" for name in _NEEDED)
     problem = _problem(conditions, None if is_handled else generation)
+    # What is installed stays installed and healthy if the new bundle is a bad one. So the two alone are no success.
     return BundleStatus(
         is_handled=is_handled,
-        is_ready=is_good
-        and not problem,  # what is installed stays installed and healthy if the new bundle is a bad one
+        is_ready=is_good and not problem,
         digest=_ref(status.resolved_source).partition("@")[2],
         problem=problem,
     )
