@@ -71,8 +71,9 @@ async def _begun(http: httpx.AsyncClient, request: httpx.Request, seconds: float
 def check_busy(answer: SourceAnswer, name: str) -> None:
     """Raises SourceUnavailable for 429 and 5xx, with the server's Retry-After. `name` is the server's."""
     if answer.status == 429 or answer.status >= 500:
-        problem = f"{name} answers with status {answer.status}"
-        raise SourceUnavailable(problem, retry_after_seconds=retry_after(answer))
+        wait = retry_after(answer)
+        pause = f", and asks for a pause of {wait:g} s" if wait else ""
+        raise SourceUnavailable(f"{name} answers with status {answer.status}{pause}", retry_after_seconds=wait)
 
 
 def retry_after(answer: SourceAnswer) -> float:

@@ -9,10 +9,8 @@ from collections.abc import Iterator, Mapping
 from dulwich.errors import ObjectFormatException
 from dulwich.objects import parse_tree
 
-from krt.core.bundle.tree import MOST_BYTES, MOST_FILES, BundleInvalid, FileTree
+from krt.core.bundle.tree import FOLDERS, MOST_BYTES, MOST_FILES, BundleInvalid, FileTree
 from krt.sources.git_pack import BLOB, COMMIT, TAG, TREE, GitObject
-
-FOLDERS = ("manifests", "metadata")  # of the formats plain+v0 and registry+v1
 
 _MOST_TAGS = 20  # tags of tags
 _MOST_PATH = 4096

@@ -51,7 +51,7 @@ async def _asked(source: HttpSource, url: httpx.URL, access: SourceAccess, way: 
     authorization = basic_authorization(source.secret, data) if source.secret else None
     async with client_for(way.verify, way.proxies, insecure=source.insecure_skip_verify) as http:
         body = await _body(http, url, authorization)
-    return digest_of(body), await trio.to_thread.run_sync(tree_of, [body])
+    return digest_of(body), (await trio.to_thread.run_sync(tree_of, [body])).of_bundle()
 
 
 def _parsed(text: str) -> httpx.URL:

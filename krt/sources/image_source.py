@@ -36,7 +36,8 @@ async def _asked(wanted: RegistryReference, login: RegistryLogin | None, way: Wa
         url = _url(wanted, digest)
         if found := cache.get(url):
             return found
-        return FetchedBundle(f"{wanted.name}@{digest}", url, await read_image(registry, wanted, manifest))
+        files = await read_image(registry, wanted, manifest)
+        return FetchedBundle(f"{wanted.name}@{digest}", url, files.of_bundle())
 
 
 def _url(reference: RegistryReference, digest: str) -> str:

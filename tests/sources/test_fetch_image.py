@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from krt.core.bundle.pack import digest_of, pack
-from krt.core.rukpak.source import ImageSource
+from krt.core.rukpak.source import GitSource, HttpSource, ImageSource
 from krt.sources import way
 from krt.sources.errors import SourceRefused, SourceUnavailable
 from tests.fakes.pace import slack
@@ -117,6 +117,24 @@ async def test_a_private_image_needs_the_pull_secret(tmp_path: Path, registry: R
         assert said == f"{server.host} does not allow this for {server.host}/acme/bundle (status 401)"
 
 
+async def test_the_servers_certificate_is_looked_at_unless_the_source_says_no(
+    tmp_path: Path, registry: RegistryServer
+) -> None:
+    """By each source that speaks TLS: the server is a registry, which has neither an archive nor a repository."""
+    with registry_server(tmp_path, with_tls=True) as server:
+        url = f"https://{server.host}"
+        for source in (
+            ImageSource(f"{server.host}/acme/bundle:main"),
+            HttpSource(f"{url}/v2/"),
+            GitSource(f"{url}/x.git", branch="main"),
+        ):
+            assert (await refused(source)).startswith("the certificate of 127.0.0.1 is not trusted: ")
+        unchecked = HttpSource(f"{url}/v2/", insecure_skip_verify=True)
+        assert await refused(unchecked) == f"{url}/v2/: an archive in it is not a tar"
+        unchecked_git = GitSource(f"{url}/x.git", branch="main", insecure_skip_verify=True)
+        assert "has no repository" in await refused(unchecked_git)
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -132,12 +150,24 @@ async def test_another_secret_is_refused_and_not_quoted(data: dict[str, bytes], 
     assert await refused(ImageSource("ghcr.io/a/b:c", "pull")) == "Secret pull not found"
 
 
+async def test_of_an_image_only_the_folders_of_a_bundle_are_kept(hostile: HostileRegistry) -> None:
+    """An image may be a whole system."""
+    layer = gzipped(
+        tar_of(("manifests/web.yaml", WEB), ("usr/bin/sh", b"x" * 5000), ("metadata/a.yaml", b""), ("e", None))
+    )
+    hostile.has(manifest_of([layer]), layer)
+    found = (await fetched(ImageSource(f"{hostile.repository}:main"))).files
+    assert set(found.files) == {"manifests/web.yaml", "metadata/a.yaml"}
+    assert found.folders == {"manifests", "metadata"}
+
+
 async def test_a_busy_registry_is_the_callers_to_ask_again(hostile: HostileRegistry) -> None:
     """The controller's backoff waits, and its condition tells for how long: no call sleeps here meanwhile."""
     hostile.replies[MAIN] = Reply(429, headers={"Retry-After": "70"})
     with pytest.raises(SourceUnavailable) as caught:
         await fetched(ImageSource(f"{hostile.repository}:main"))
     assert caught.value.retry_after_seconds == 70
+    assert str(caught.value) == f"{hostile.host} answers with status 429, and asks for a pause of 70 s"
     assert [str(asked) for asked in hostile.asked].count(MAIN) == 1
 
 

@@ -110,7 +110,8 @@ async def test_a_server_that_is_busy_is_asked_later(hostile: HostileRegistry) ->
     hostile.replies[REFS] = Reply(503, headers={"Retry-After": "70"})
     with pytest.raises(SourceUnavailable) as caught:
         await fetched(source(hostile))
-    assert (str(caught.value), caught.value.retry_after_seconds) == ("127.0.0.1 answers with status 503", 70)
+    said = "127.0.0.1 answers with status 503, and asks for a pause of 70 s"
+    assert (str(caught.value), caught.value.retry_after_seconds) == (said, 70)
     hostile.replies |= {REFS: advertisement(V0), PACK: Reply(429)}
     assert await unavailable(source(hostile)) == "127.0.0.1 answers with status 429"
 

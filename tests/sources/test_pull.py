@@ -319,10 +319,10 @@ async def test_a_busy_registry_is_asked_again_after_the_time_that_it_names(hosti
         assert (await pulled(f"{hostile.repository}:main")).digest == digest_of(IMAGE)
         assert waits == [7, 0.02]
         hostile.replies[BLOB] = busy
-        assert await refusal(hostile) == "HOST answers with status 429"
+        assert await refusal(hostile) == "HOST answers with status 429, and asks for a pause of 7 s"
         hostile.replies[BLOB] = Reply(429, headers={"Retry-After": "301"})
         waits.clear()
-        assert await refusal(hostile) == "HOST answers with status 429"
+        assert await refusal(hostile) == "HOST answers with status 429, and asks for a pause of 301 s"
         assert waits == []
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 MOST_FILES = 10_000  # files and folders
 MOST_BYTES = 64 * 1024 * 1024  # of all files together
+FOLDERS = ("manifests", "metadata")  # what the formats plain+v0 and registry+v1 read
 
 
 class BundleInvalid(ValueError):
@@ -32,6 +33,11 @@ class FileTree:
     def is_folder(self, path: str) -> bool:
         """Whether the path is a folder and not a file."""
         return path not in self.files and self.has_folder(path)
+
+    def of_bundle(self) -> "FileTree":
+        """What is in FOLDERS. The rest of an image may be a whole system, which nobody reads."""
+        files = {path: content for path, content in self.files.items() if path.partition("/")[0] in FOLDERS}
+        return FileTree(files, frozenset(path for path in self.folders if path.partition("/")[0] in FOLDERS))
 
     def _below(self, folder: str) -> Iterator[str]:
         start = f"{folder}/"
