@@ -34,7 +34,7 @@ class Backoff:
         self._ceiling_seconds = first_seconds
 
     def reset(self) -> None:
-        """Forget earlier failures: the next wait has the bound of the first one. The attempts are counted on."""
+        """Forget earlier failures: the next wait has the bound of the first one. The numbers of attempts go on."""
         self._ceiling_seconds = self._first_seconds
 
     def __aiter__(self) -> Self:

@@ -140,7 +140,7 @@ class Conflict(ClusterError):
 
 
 class NotThere(ClusterError):
-    """404: the object does not exist, or no longer exists."""
+    """404: the object does not exist, or no longer exists; or its kind is not served."""
 
 
 class VersionExpired(ClusterError):

@@ -12,7 +12,8 @@ lower-case variable wins over an upper-case one, as in curl. NO_PROXY is a list;
   without a port restricts nothing, as in Go
 - `*` matches everything
 
-An entry of any other form is ignored. To loopback addresses and `localhost` krt connects directly in any case.
+An entry of any other form is ignored. To loopback addresses and `localhost` krt connects directly, unless a kubeconfig
+has a `proxy-url`.
 
 krt does not use httpx's `trust_env` or urllib's `getproxies`: neither understands networks in NO_PROXY. curl and
 kubectl do, so krt would use a proxy where they connect directly.
