@@ -79,7 +79,7 @@ class Apply:
     """The Secret is applied, by force.
 
     The body has the resource version of the live Secret, or one that no object has. So the API server answers 409 if
-    the Secret has changed, or has come, since it was read: read it and decide again.
+    the Secret was changed or created since it was read: read it and decide again.
     """
 
     manifest: Manifest

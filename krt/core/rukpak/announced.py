@@ -108,7 +108,7 @@ def _status(status: _Status, own: Annotations, generation: int) -> BundleStatus:
     is_handled = status.handled == own.announced if own.announced else is_current
     is_good = all(name in conditions and conditions[name].status == "True" for name in _NEEDED)
     problem = _problem(conditions, None if is_handled else generation)
-    # What is installed stays installed and healthy if the new bundle is a bad one. So the two alone are no success.
+    # If the new bundle is bad, the installed objects stay installed and healthy: these two alone are not a success.
     return BundleStatus(
         is_handled=is_handled,
         is_ready=is_good and not problem,
