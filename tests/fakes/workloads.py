@@ -94,7 +94,10 @@ class FakeWorkloads:
         self.patches.append(Patch(workload.key, stamp, trio.current_time()))
         generation = known.generation + 1
         status = replace(known.status, observed_generation=generation) if self.rolls_out else known.status
-        restarted = {"restarted_at": stamp.restarted_at, "mark": stamp.mark}
+        restarted: dict[str, Any] = {"restarted_at": stamp.restarted_at, "mark": stamp.mark}
+        if known.bundle:
+            restarted["bundle"] = replace(known.bundle, is_handled=self.rolls_out)
+            return self.change(workload.key, **restarted)
         return self.change(workload.key, **restarted, generation=generation, status=status)
 
     async def _answer(self, call: str, key: ObjectKey) -> None:
