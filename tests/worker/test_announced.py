@@ -62,7 +62,7 @@ async def test_an_event_is_announced_once_and_followed_until_it_is_handled(
     assert announcements(world) == [entry]
 
 
-async def test_R2_an_event_in_the_meantime_is_announced_anew_with_its_own_id(bundle_world, autojump_clock):
+async def test_an_event_in_the_meantime_is_announced_anew_with_its_own_id(bundle_world, autojump_clock):
     world = bundle_world
     worker = await world.start()
     first = world.accept(ring=worker)
@@ -103,7 +103,7 @@ async def test_R1_an_announcement_that_was_taken_away_is_made_again(bundle_world
     assert len(announcements(world)) == 2
 
 
-async def test_R4_one_that_has_changed_meanwhile_is_read_again(bundle_world, autojump_clock):
+async def test_one_that_has_changed_meanwhile_is_read_again(bundle_world, autojump_clock):
     world = bundle_world
     world.cluster.refuse(SHOP, Conflict("409"))
     entry = world.accept(ring=await world.start())
@@ -112,14 +112,14 @@ async def test_R4_one_that_has_changed_meanwhile_is_read_again(bundle_world, aut
     assert ("read", SHOP) in world.cluster.calls
 
 
-async def test_T3_without_an_answer_until_the_deadline_it_is_failed(bundle_world, autojump_clock):
+async def test_without_an_answer_until_the_deadline_it_is_failed(bundle_world, autojump_clock):
     world = bundle_world
     entry = world.accept(ring=await world.start())
     await trio.sleep(910)
     assert target(world, entry).reason == "no end within 900 s"
 
 
-async def test_T2_another_worker_follows_it_where_the_first_one_died(bundle_world, autojump_clock):
+async def test_another_worker_follows_it_where_the_first_one_died(bundle_world, autojump_clock):
     world = bundle_world
     first = await world.start()
     entry = world.accept(ring=first)
@@ -132,7 +132,7 @@ async def test_T2_another_worker_follows_it_where_the_first_one_died(bundle_worl
     assert announcements(world) == [entry]
 
 
-async def test_I3_one_that_comes_to_name_the_tag_is_announced_to_late(bundle_world, autojump_clock):
+async def test_one_that_comes_to_name_the_tag_is_announced_to_late(bundle_world, autojump_clock):
     world = bundle_world
     world.cluster.put(a_bundle(containers=()))
     entry = world.accept(ring=await world.start())
