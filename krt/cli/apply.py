@@ -30,7 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     module.add_argument(
         "--state-instance",
         metavar="NAME",
-        help="the name of this instance, for its state record; in small letters (default: the record is latest.json)",
+        help="the instance, whose name the state record has (default: latest); capitals count as small letters",
     )
     runtime = parser.add_argument_group("runtime")
     runtime.add_argument(

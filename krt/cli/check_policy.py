@@ -53,7 +53,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="the time of the call, such as 2026-11-29T10:00:00Z or in seconds since 1970 (default: now)",
     )
     question.add_argument("--image", metavar="IMAGE", required=True, help="the image, such as ghcr.io/acme/shop")
-    question.add_argument("--tags", metavar="TAG,TAG", help="its tags, if IMAGE names none")
+    question.add_argument("--tags", metavar="TAG,TAG", help="the tags of IMAGE, if it names none")
     add_part(parser, "policy of krt web", settings_of(Judge).values())
 
 

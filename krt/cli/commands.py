@@ -11,7 +11,7 @@ from krt.output import tell
 
 COMMANDS = {
     "web": ("krt.cli.roles", "accept events over HTTP"),
-    "worker": ("krt.cli.roles", "restart the workloads that events name"),
+    "worker": ("krt.cli.roles", "restart the workloads that run the images of events"),
     "controller": ("krt.cli.roles", "install bundles, and repair their objects if somebody changes them"),
     "all": ("krt.cli.roles", "web and worker in one process; with --dev, also everything that they need"),
     "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
@@ -42,8 +42,8 @@ def _parser(wanted: AbstractSet[str]) -> Parser:
     parser = Parser(
         prog="krt",
         description=(
-            "Restart the Kubernetes workloads that run an image that a GitHub Actions job has just pushed, or that use "
-            "a file that is published as a Secret."
+            "Restart the Kubernetes workloads that run an image just pushed by a GitHub Actions job, or that use a "
+            "file published as a Secret."
         ),
         epilog="krt help COMMAND explains a command; krt version prints the version.",
         missing=f"; the commands are {', '.join(COMMANDS)}",

@@ -26,7 +26,7 @@ from krt.worker.take import Matching
 
 
 async def worker(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Restart the workloads that journaled events name. The journal is read only after the cluster was listed once."""
+    """Restart the workloads that run the images of journaled events. First the cluster is listed once."""
     settings, cluster_settings = daemon.settings, daemon.settings.cluster
     assert cluster_settings is not None, "the role runs only with its settings"
     assert settings.kubernetes is not None, "the role runs only with its settings"

@@ -45,7 +45,7 @@ def bash(scripts: Path, *words: str) -> list[str]:
     [
         ([""], [*COMMANDS]),
         (["no"], ["notify"]),
-        (["c"], ["cluster", "check-policy", "config", "completion"]),
+        (["c"], ["cluster", "check-policy", "config", "completion", "controller"]),
         (["notify", "--wa"], ["--wait"]),
         (["notify", "shop:dev", "--t"], ["--tags", "--timeout"]),
         (["cluster", ""], ["list", "forget"]),
@@ -90,7 +90,7 @@ def test_zsh_completes_at_a_tab(scripts: Path, typed: str, becomes: str, tmp_pat
 
 
 def _wait_until_zsh_has(becomes: str, typed: str, folder: Path) -> None:
-    """Type the words and a tab in a pseudo-terminal of zsh's own (its module zsh/zpty)."""
+    """Type the words and a tab in a pseudo-terminal that zsh opens (module zsh/zpty)."""
     line = f"""
         zmodload zsh/zpty
         zpty shell zsh -f -i

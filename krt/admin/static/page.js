@@ -13,7 +13,7 @@ const html = window.trustedTypes
   ? window.trustedTypes.createPolicy("krt", { createHTML: (text) => text })
   : { createHTML: (text) => text };
 
-const ahead = Date.now() - Number(document.body.dataset.now); // how far this machine's clock is before the server's
+const ahead = Date.now() - Number(document.body.dataset.now); // how far this machine's clock is ahead of the server's
 
 let address = document.body.dataset.live;
 let stream = null;
