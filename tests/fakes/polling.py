@@ -9,7 +9,10 @@ from tests.fakes.pace import PATIENCE_SECONDS
 
 Condition = Callable[[], object] | Callable[[], Awaitable[object]]
 
-_LOOK_SECONDS = 0.001
+# A look may cost a call to an API server. So the pauses between looks grow with the wait: a wait lasts a tenth longer
+# than it must, and the processors are left to what the test waits for.
+_LEAST_PAUSE_SECONDS, _MOST_PAUSE_SECONDS = 0.001, 0.05
+_PAUSE_OF_THE_WAIT = 0.1
 _LOOK_BESIDE_JUMPS_SECONDS = 0.005
 
 
@@ -18,9 +21,11 @@ async def until_on_trio_clock(condition: Condition, *, within_seconds: float = P
 
     Not for tests with an autojump clock: the clock would jump over the time that the other side needs.
     """
+    began = trio.current_time()
     with trio.fail_after(within_seconds):
-        while not await _asked(condition):  # noqa: ASYNC110 - see above
-            await trio.sleep(_LOOK_SECONDS)
+        while not await _asked(condition):
+            waited = trio.current_time() - began
+            await trio.sleep(min(max(_LEAST_PAUSE_SECONDS, waited * _PAUSE_OF_THE_WAIT), _MOST_PAUSE_SECONDS))
 
 
 async def until_on_wall_clock(condition: Condition, *, within_seconds: float = PATIENCE_SECONDS) -> None:
