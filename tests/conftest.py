@@ -21,7 +21,7 @@ _HANDLERS = {
     signal.SIGQUIT: signal.SIG_DFL,
 }
 
-REAL_PARTS = ("apiserver", "browser", "gitserver", "kubeyaml", "registry")
+REAL_PARTS = ("apiserver", "browser", "cuelang", "gitserver", "kubeyaml", "registry")
 pytest_plugins = [*(f"tests.{name}.plugin" for name in REAL_PARTS), "tests.fakes.turns"]
 
 
