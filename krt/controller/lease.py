@@ -23,7 +23,7 @@ from krt.logs import Log
 log = Log("controller")
 
 LEASE = next(each for each in BUILT_IN if each.kind == "Lease")
-NAME = "krt-controller"
+NAME = "krt-bundles"
 SECONDS, RENEW_SECONDS, GIVE_UP_SECONDS = 15, 5.0, 10.0
 _MANAGER = "krt"
 _ASK_SECONDS = (1.5, 2.5)  # between two looks of a standby

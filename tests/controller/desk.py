@@ -97,7 +97,10 @@ class Desk:
         async def is_so() -> bool:
             return await self.is_installed(**wanted)
 
-        await until_on_wall_clock(is_so)
+        try:
+            await until_on_wall_clock(is_so)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: wanted {wanted}, and it is {await self.status()}") from None
 
     async def until_condition(self, kind: str, status: str, text: str, *, name: str = "") -> None:
         async def is_so() -> bool:
