@@ -81,7 +81,8 @@ class Deployments:
         return await self._install(deployment, bundle, content)
 
     async def _install(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> Next:
-        active = {"activeBundle": bundle.name, "resolvedSource": resolved_source(bundle.source, content.resolved)}
+        source = resolved_source(bundle.source, content.resolved)
+        active = {"activeBundle": bundle.name, "resolvedSource": source, "contentURL": content.content_url}
 
         async def activate(_: Progress) -> str:
             await self._say(deployment, deployment_status.installed_well(bundle.name), **active)
@@ -124,11 +125,11 @@ class Deployments:
         return any(text_at(each, "type") == INSTALLED and text_at(each, "status") == "True" for each in listed)
 
     def _is_active(self, deployment: BundleDeployment, bundle: RukpakBundle) -> bool:
-        return deployment.active_bundle == bundle.name and bundle.pinned == deployment.active_content
+        return deployment.active_bundle == bundle.name and bundle.content_url == deployment.content_url != ""
 
     def _has(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> bool:
         """Whether exactly this content is installed."""
-        is_same = (deployment.active_bundle, deployment.active_content) == (bundle.name, content.resolved)
+        is_same = (deployment.active_bundle, deployment.content_url) == (bundle.name, content.content_url)
         return is_same and self._is_installed(deployment)
 
     def _pinned(self, deployment: BundleDeployment, bundle: RukpakBundle) -> str:

@@ -87,6 +87,11 @@ class Loops:
         """How many objects wait for another attempt."""
         return sum(task.failures > 0 for task in self._tasks.values())
 
+    def is_settled(self, name: str) -> bool:
+        """Whether the object's last run has ended well, and nothing has changed since."""
+        task = self._tasks.get(name)
+        return task is not None and task.is_settled and not task.changed.is_set()
+
     def wake(self, name: str) -> None:
         """The object itself has changed: its run begins anew at once."""
         if (task := self._tasks.get(name)) is None:

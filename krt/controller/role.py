@@ -111,6 +111,10 @@ class Controller:
         unseen = "; ".join(self.drift.problems()) if self.drift else ""
         return f"{count}; this one leads{f'; drift is not seen of {unseen}' if unseen else ''}"
 
+    def is_settled(self, name: str) -> bool:
+        """Whether this process leads, and the BundleDeployment is as it shall be, as far as is known."""
+        return self.deployment_loops is not None and self.deployment_loops.is_settled(name)
+
     def retrying(self) -> int:
         """How many BundleDeployments wait for another attempt."""
         return self.deployment_loops.retrying if self.deployment_loops else 0

@@ -15,6 +15,7 @@ from krt.cluster.bounded import BoundedTransport, WriteBounds
 from krt.cluster.impersonation import Impersonating
 from krt.cluster.objects import Body
 from krt.controller.role import Controller, Reach
+from krt.controller.unpacking import Fetches
 from krt.core.kube.fields import conditions_of
 from tests.apiserver.server import ApiServer
 from tests.controller.sources import Images, files_of
@@ -34,6 +35,7 @@ class Desk:
     server: ApiServer
     namespace: str
     images: Images = field(default_factory=Images)
+    fetches: Fetches | None = None  # instead of `images`
     requests: list[str] = field(default_factory=list)
     deadline_seconds: float = 20.0
 
@@ -52,9 +54,11 @@ class Desk:
     def push(self, *objects: Body, ref: str = REF) -> str:
         return self.images.push(ref, files_of(*objects))
 
-    async def deploy(self, ref: str = REF, *, name: str = "", annotations: dict[str, str] | None = None) -> None:
+    async def deploy(
+        self, ref: str = REF, *, name: str = "", source: Body | None = None, annotations: dict[str, str] | None = None
+    ) -> None:
         """Apply the seed's document."""
-        spec = {"source": {"type": "image", "image": {"ref": ref}}, "provisionerClassName": PLAIN}
+        spec = {"source": source or {"type": "image", "image": {"ref": ref}}, "provisionerClassName": PLAIN}
         body = {
             "apiVersion": "core.rukpak.io/v1alpha1",
             "kind": "BundleDeployment",
@@ -136,7 +140,9 @@ class Desk:
             own = BoundedTransport(client, access[1], bounds)
             deployer = BoundedTransport(client, Impersonating(access[1], self.namespace, "krt-deployer"), bounds)
             reach = Reach(own, deployer, self.namespace)
-            controller = Controller(reach, self.images, identity, deadline_seconds=self.deadline_seconds)
+            controller = Controller(
+                reach, self.fetches or self.images, identity, deadline_seconds=self.deadline_seconds
+            )
             nursery.start_soon(controller.run)
             yield controller
             nursery.cancel_scope.cancel()

@@ -1,7 +1,13 @@
 """BundleDeployments on the real API server: installed, moved to new content, kept as they were, and removed."""
 
+import json
+import ssl
+
 import pytest
 
+from krt.proxies import proxies_of
+from krt.sources.fetch import Fetcher
+from krt.sources.way import Way
 from tests.apiserver.objects import a_deployment
 from tests.controller.desk import GROUP, REF, Desk
 from tests.fakes.polling import until_on_wall_clock
@@ -219,6 +225,23 @@ async def test_all_objects_go_with_their_deployment_and_what_was_made_anew_stays
         assert (await desk.data("a"), await desk.data("b"), await desk.bundles()) == (None, None, [])
         secrets = await desk.server.request("GET", f"/api/v1/namespaces/{desk.namespace}/secrets")
         assert [each["metadata"]["name"] for each in secrets["items"]] == []
+
+
+async def test_config_maps_are_a_source_too(desk: Desk) -> None:
+    """R11: a source without a tag, whose content is named by its digest. A new controller writes nothing."""
+    desk.fetches = Fetcher(Way(ssl.create_default_context(), proxies_of({})))
+    source = {"type": "configMaps", "configMaps": [{"configMap": {"name": "shop-v1"}, "path": "manifests"}]}
+    await desk.server.apply(
+        {**desk.config_map("shop-v1", **{"a.yaml": json.dumps(desk.config_map("a", v="1"))}), "immutable": True}
+    )
+    await desk.deploy(source=source)
+    async with desk.running():
+        await desk.until_installed(digest="shop-v1")
+        assert await desk.data("a") == {"v": "1"}
+    desk.requests.clear()
+    async with desk.running("two") as second:
+        await until_on_wall_clock(lambda: second.is_settled(desk.name))
+        assert desk.writes == []
 
 
 async def test_a_deployment_of_another_class_stays_untouched(desk: Desk) -> None:

@@ -50,6 +50,11 @@ class BundleDeployment:
         return pinned_by(self.status)
 
     @property
+    def content_url(self) -> str:
+        """The URL of the content that is installed; "" if none is."""
+        return text_at(self.status, "contentURL")
+
+    @property
     def is_asked(self) -> bool:
         """Whether the source must be asked again: for an announcement, or for a new text of krt/unpack."""
         return self.is_announced or self.is_unpacked_anew
