@@ -24,6 +24,8 @@ ANNOTATIONS = {
     "krt/owned-by",
     "krt/prune",
     "krt/force",
+    "krt/unpack",
+    "krt/delete",
 }
 FOLDERS = r"(?:krt|tests|deploy|docs|\.ci|\.github)"
 # Of GitHub and the shell, and what the guides say of other programs.
