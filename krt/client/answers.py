@@ -82,7 +82,7 @@ def _not_yet(answer: Answer, *, not_taken: bool) -> NotYet:
 
 def _not_krt(answer: Answer) -> str:
     if answer.location:
-        there = f"to {shown(answer.location)}: a token follows no redirect, use the final URL"
+        there = f"to {shown(answer.location)}: krt sends no token to another URL, so use the final one"
         return f"{answer.url} redirects ({answer.status}) {there}"
     portal = " Or is it a proxy's page, or a captive portal's?" if answer.status == 200 else ""
     return f"{answer.url} answered {answer.status}: is krt web there?{portal}"

@@ -192,7 +192,7 @@ def test_a_redirect_is_named_and_not_followed(status: int) -> None:
     """Seen to fail with the Location as it came: its query was in the log."""
     refused = read(status, location="https://krt:s3cret@elsewhere.example.com/event?ticket=s3cret")
     assert isinstance(refused, Refused)
-    assert "to https://elsewhere.example.com/event: a token follows no redirect" in refused.sentence
+    assert "to https://elsewhere.example.com/event: krt sends no token to another URL" in refused.sentence
     assert "s3cret" not in refused.sentence
 
 

@@ -246,7 +246,7 @@ def test_no_redirect_is_followed_with_a_token(actions: Actions, status: int) -> 
         ended = run(actions)
     assert elsewhere.seen == []
     assert ended.code == 2
-    assert "a token follows no redirect" in ended.err
+    assert "krt sends no token to another URL" in ended.err
 
 
 def test_no_redirect_of_the_token_service_is_followed(actions: Actions) -> None:
@@ -367,4 +367,4 @@ def test_no_location_breaks_the_command(actions: Actions, location: bytes) -> No
     actions.events = [Reply(raw=b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n")]
     ended = run(actions)
     assert ended.code == 2
-    assert "a token follows no redirect" in ended.err or len(location) > 500
+    assert "krt sends no token to another URL" in ended.err or len(location) > 500

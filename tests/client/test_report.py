@@ -119,7 +119,11 @@ def test_a_refusal_says_what_krt_web_says(status: int) -> None:
 
 @pytest.mark.parametrize(
     ("status", "location", "words"),
-    [(404, "", "krt web keeps no report"), (302, "/login", "a token follows no redirect"), (204, "", "is krt web")],
+    [
+        (404, "", "krt web keeps no report"),
+        (302, "/login", "krt sends no token to another URL"),
+        (204, "", "is krt web"),
+    ],
 )
 def test_where_no_report_is_nothing_can_be_followed(status: int, location: str, words: str) -> None:
     lost = read(b"", status, location=location)

@@ -1,4 +1,4 @@
-"""The stand-in's controller of BundleDeployments: it answers an announcement, or a new template, by a status."""
+"""The stand-in's controller of BundleDeployments: it answers an announcement, or a new template, with a status."""
 
 from typing import Any
 

@@ -234,7 +234,7 @@ async def test_a_cluster_whose_workers_are_gone_ends_the_wait(site: Site, cluste
     assert ended.code == 1
     ended.said(
         "no krt worker of prod is there any more: 1 ready",
-        "if it is retired, the operator of krt can drop it (`krt cluster forget`)",
+        "the operator of krt can drop a retired cluster (`krt cluster forget`)",
         "cluster prod: absent since",
     )
 
