@@ -11,8 +11,8 @@ from krt.core.ports import Stamp
 from krt.errors import Conflict, NotThere
 from tests.apiserver.bundles import a_bundle_deployment, image
 from tests.apiserver.objects import Object
+from tests.contract.differences import changed
 from tests.contract.subject import MERGE_PATCH, Subject, decoded
-from tests.contract.test_restarts import changed
 
 TIME = "2026-01-01T00:00:00.000001Z"
 STAMP = Stamp(TIME, f"journal 1-0 {TIME}", "image=ghcr.io/acme/shop-bundle:main", EventId(1, 0))

@@ -1,6 +1,5 @@
 """The one change that krt makes: what it changes, what it does not, and when it is refused."""
 
-from itertools import chain
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from krt.core.announce.event_id import EventId
 from krt.core.kube.workload import CAUSE, MARK, RESTARTED_AT
 from krt.core.ports import Stamp
 from krt.errors import Conflict, NotThere
+from tests.contract.differences import changed
 from tests.contract.subject import Subject
 
 FIRST = Stamp(
@@ -19,19 +19,6 @@ SECOND = Stamp(
     "2026-01-01T00:00:05.000002Z", "journal 2-0 2026-01-01T00:00:05.000002Z", "acme/shop refs/heads/main", EventId(2, 0)
 )
 FIELD = ("f:spec", "f:template", "f:metadata", "f:annotations", f"f:{RESTARTED_AT}")
-
-
-def leaves(value: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
-    """What stands at the end of every path."""
-    if isinstance(value, dict) and value:
-        parts = (leaves(inner, (*path, name)) for name, inner in value.items())
-        return dict(chain.from_iterable(part.items() for part in parts))
-    return {path: value}
-
-
-def changed(before: Any, after: Any) -> set[tuple[str, ...]]:
-    old, new = leaves(before), leaves(after)
-    return {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
 
 
 def owners(document: Any, *path: str) -> list[str]:
