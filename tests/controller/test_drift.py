@@ -1,0 +1,149 @@
+"""Installed objects that somebody changes or deletes, on the real API server; and that nothing is sent otherwise."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from krt.cluster.objects import Body
+from krt.controller.role import Controller
+from tests.apiserver.kubelet import Kubelet
+from tests.apiserver.objects import a_deployment
+from tests.controller.desk import GROUP, Desk
+from tests.fakes.pace import slack
+from tests.fakes.polling import until_on_wall_clock
+
+pytestmark = pytest.mark.apiserver
+
+_REPAIRED_SECONDS = 0.5  # and four times as much at most: two seconds
+
+
+@asynccontextmanager
+async def settled(desk: Desk, *objects: Body, identity: str = "one") -> AsyncIterator[Controller]:
+    """A controller, once the objects are installed and it has nothing left to do."""
+    if objects:
+        desk.push(*objects)
+        await desk.deploy()
+    async with desk.running(identity) as controller:
+        await desk.until_installed()
+        await until_on_wall_clock(lambda: controller.is_settled(desk.name))
+        yield controller
+
+
+async def edit(desk: Desk, name: str, patch: str) -> None:
+    done = await desk.server.kubectl("-n", desk.namespace, "patch", "configmap", name, "--type=merge", f"-p={patch}")
+    assert done.code == 0, done
+
+
+async def until_data(desk: Desk, name: str, data: dict[str, str], seconds: float = 0.0) -> None:
+    async def is_so() -> bool:
+        return await desk.data(name) == data
+
+    await until_on_wall_clock(is_so, within_seconds=seconds or slack(_REPAIRED_SECONDS))
+
+
+async def test_an_object_that_is_deleted_is_back_within_two_seconds(desk: Desk) -> None:
+    """R24."""
+    async with settled(desk, desk.config_map("a", v="1"), desk.config_map("b", v="1")):
+        desk.requests.clear()
+        await desk.server.request("DELETE", f"/api/v1/namespaces/{desk.namespace}/configmaps/a")
+        await until_data(desk, "a", {"v": "1"})
+        assert not any("/configmaps/b" in each for each in desk.writes)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        '{"data":{"v":"by hand"}}',
+        '{"data":{"v":null}}',
+        '{"metadata":{"labels":{"core.rukpak.io/owner-name":"other"}}}',
+        '{"metadata":{"labels":{"core.rukpak.io/owner-kind":null}}}',
+        '{"metadata":{"labels":{"krt/owner":null}}}',
+    ],
+)
+async def test_an_edit_by_hand_is_taken_back_within_two_seconds(desk: Desk, patch: str) -> None:
+    async with settled(desk, desk.config_map("a", v="1")):
+        before = await desk.server.get("ConfigMap", desk.namespace, "a", "v1")
+        await edit(desk, "a", patch)
+
+        async def is_as_before() -> bool:
+            now = await desk.server.get("ConfigMap", desk.namespace, "a", "v1")
+            return [now.get("data"), now["metadata"]["labels"]] == [before["data"], before["metadata"]["labels"]]
+
+        await until_on_wall_clock(is_as_before, within_seconds=slack(_REPAIRED_SECONDS))
+
+
+async def test_a_field_that_the_bundle_does_not_name_is_left_alone(desk: Desk) -> None:
+    async with settled(desk, desk.config_map("a", v="1")):
+        desk.requests.clear()
+        await edit(desk, "a", '{"data":{"mine":"2"}}')
+        await trio.sleep(1.0)  # nothing shall happen
+        assert await desk.data("a") == {"v": "1", "mine": "2"}
+        assert desk.writes == []
+
+
+async def test_nothing_is_written_while_nothing_changes_and_by_a_new_controller(desk: Desk, kubelet: Kubelet) -> None:
+    """R27: neither when it begins with an empty memory, nor at a full look."""
+    objects = [desk.config_map(f"a{number}", v="1") for number in range(20)]
+    async with settled(desk, *objects, a_deployment(namespace=desk.namespace)):
+        desk.requests.clear()
+        await trio.sleep(1.0)
+        assert desk.writes == []
+    desk.requests.clear()
+    async with settled(desk, identity="two") as second:
+        assert second.deployment_loops
+        second.deployment_loops.wake(desk.name)  # a full look
+        await trio.sleep(0.5)
+        await until_on_wall_clock(lambda: second.is_settled(desk.name))
+        assert desk.writes == []
+
+
+async def test_what_changed_while_no_controller_ran_is_put_right(desk: Desk) -> None:
+    async with settled(desk, desk.config_map("a", v="1"), desk.config_map("b", v="1")):
+        pass
+    await edit(desk, "a", '{"data":{"v":"by hand"}}')
+    await desk.server.request("DELETE", f"/api/v1/namespaces/{desk.namespace}/configmaps/b")
+    desk.requests.clear()
+    async with desk.running("two"):
+        await until_data(desk, "a", {"v": "1"}, seconds=20)
+        await until_data(desk, "b", {"v": "1"}, seconds=20)
+
+
+async def test_a_workload_that_is_no_longer_ready_makes_the_deployment_unhealthy(desk: Desk, kubelet: Kubelet) -> None:
+    """R29."""
+    async with settled(desk, a_deployment(namespace=desk.namespace, replicas=1)):
+        status = await desk.status()
+        path = f"/apis/apps/v1/namespaces/{desk.namespace}/deployments/web"
+        await desk.server.client.patch(
+            path,
+            json={"spec": {"paused": True, "replicas": 3}},
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
+        await desk.until_condition("Healthy", "False", f"Deployment {desk.namespace}/web: ")
+        assert (await desk.status())["activeBundle"] == status["activeBundle"]
+
+
+async def test_the_objects_of_a_failed_version_are_not_repaired_to_the_old_one_by_half(desk: Desk) -> None:
+    """The old version stays active: its objects, if somebody deletes one, come back."""
+    async with settled(desk, desk.config_map("a", v="1"), desk.config_map("b", v="1")):
+        desk.push(desk.config_map("a", v="2"), desk.config_map("Not-A-Name", v="1"))
+        await desk.annotate(krt_announced="e1")
+        await desk.until_condition("Installed", "False", "Invalid value")
+        await desk.server.request("DELETE", f"/api/v1/namespaces/{desk.namespace}/configmaps/b")
+        await until_data(desk, "b", {"v": "1"}, seconds=20)
+        assert await desk.data("a") == {"v": "1"}
+
+
+async def test_a_bundle_that_somebody_deletes_is_made_anew_with_the_same_content(desk: Desk) -> None:
+    async with settled(desk, desk.config_map("a", v="1")):
+        [bundle] = await desk.bundles()
+        desk.push(desk.config_map("a", v="2"))
+        await desk.server.request("DELETE", f"{GROUP}/bundles/{bundle['metadata']['name']}")
+
+        async def is_back() -> bool:
+            found = await desk.bundles()
+            return [each.get("status", {}).get("phase") for each in found] == ["Unpacked"]
+
+        await until_on_wall_clock(is_back)
+        assert await desk.data("a") == {"v": "1"}
