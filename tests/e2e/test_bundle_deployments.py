@@ -11,12 +11,9 @@ from tests.apiserver.bundle_controller import DIGEST, BundleController, open_bun
 from tests.apiserver.bundles import a_bundle_deployment, image
 from tests.apiserver.objects import Object, a_deployment, grant
 from tests.apiserver.server import Account, ApiServer
+from tests.e2e.bundle_worker import KINDS, RULES
 from tests.e2e.site import Site
 
-RULES: tuple[Object, ...] = (
-    {"apiGroups": [bundles.GROUP], "resources": ["bundledeployments"], "verbs": ["get", "list", "watch", "patch"]},
-)
-KINDS = ("--kinds", "Deployment,BundleDeployment")
 WAIT = ("--wait", "--timeout", "40s")
 REF = "ghcr.io/acme/shop-bundle:dev"
 

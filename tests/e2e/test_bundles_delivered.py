@@ -14,8 +14,8 @@ from tests.apiserver.objects import a_deployment, grant
 from tests.apiserver.pods import Unready
 from tests.apiserver.server import Account, ApiServer
 from tests.controller.desk import Desk, install_definitions
+from tests.e2e.bundle_worker import KINDS, RULES
 from tests.e2e.site import Ended, Site
-from tests.e2e.test_bundle_deployments import KINDS, RULES
 
 REF = "ghcr.io/acme/shop-bundle:dev"
 EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
