@@ -44,6 +44,8 @@ def installed(control_plane: ControlPlane, folder: Path) -> Iterator[Installatio
     ) as client:
         try:
             _make_shop(client)
+            if has_bundles(rendered):
+                _kubectl(control_plane, "apply", "--server-side", "-f", str(bundles.CRDS))
             said = _kubectl(control_plane, "apply", "-k", str(folder), "--server-side", "--validate=strict")
             assert said.stderr == "", said.stderr
             account = _account_of_worker(rendered)
@@ -52,6 +54,11 @@ def installed(control_plane: ControlPlane, folder: Path) -> Iterator[Installatio
             yield Installation(rendered, account, _token(client, account))
         finally:
             _remove(control_plane, client, rendered, folder)
+
+
+def has_bundles(rendered: Rendered) -> bool:
+    """Whether components/bundles is in it."""
+    return any(each["metadata"]["name"] == "krt-worker-bundles" for each in rendered.of("ClusterRole"))
 
 
 def _make_shop(client: httpx.Client) -> None:
@@ -70,13 +77,15 @@ def _make_shop(client: httpx.Client) -> None:
 
 
 def _make_bundle(client: httpx.Client, rendered: Rendered) -> None:
-    """If the overlay brings the kind. It is served a moment after it was made."""
+    """If the worker may patch one. The kind is served a moment after it was made."""
+    if not has_bundles(rendered):
+        return
     document = a_bundle_deployment(image("ghcr.io/acme/shop-bundle:main"), "bundle", annotations={"kept": "as it is"})
-    for _ in range(int(_SECONDS / 0.1) if rendered.of("CustomResourceDefinition") else 0):
+    for _ in range(int(_SECONDS / 0.1)):
         if client.post(bundles.collection(document), json=document).status_code == 201:
             return
         time.sleep(0.1)
-    assert not rendered.of("CustomResourceDefinition"), "the kind BundleDeployment is not served"
+    raise AssertionError("the kind BundleDeployment is not served")
 
 
 def _annotate(document: Object) -> None:
@@ -123,9 +132,8 @@ def _remove(control_plane: ControlPlane, client: httpx.Client, rendered: Rendere
     own = rendered.one("Deployment", "krt-web")["metadata"]["namespace"]
     _kubectl(control_plane, "delete", "namespace", SHOP, "--wait=false")
     _kubectl(control_plane, "delete", "-k", str(folder), "--ignore-not-found", "--wait=false")
-    for definition in rendered.of("CustomResourceDefinition"):  # another test's would go with them
-        name = f"crd/{definition['metadata']['name']}"
-        _kubectl(control_plane, "wait", "--for=delete", name, f"--timeout={_SECONDS:.0f}s")
+    if has_bundles(rendered):
+        _kubectl(control_plane, "delete", "bundledeployments", "--all")
     # No controller here takes the finalizer off the volume's claim.
     claim = ("patch", "pvc", "data-valkey-0", "-n", own, "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
     _kubectl(control_plane, *claim, check=False)
