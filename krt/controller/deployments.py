@@ -75,7 +75,7 @@ class Deployments:
         except SourceUnavailable as error:
             await self._say(deployment, deployment_status.unpack_pending(bundle.name, str(error)))
             raise
-        if self._has(deployment, bundle, content) and not self._old_bundles(deployment, bundle):
+        if await self._is_done(deployment, bundle, content):
             await self._say(deployment, deployment_status.valid(bundle.name), **_ended(deployment))
             return await self.settled.keep(self._newest(deployment))
         return await self._install(deployment, bundle, content)
@@ -131,6 +131,12 @@ class Deployments:
         """Whether exactly this content is installed."""
         is_same = (deployment.active_bundle, deployment.content_url) == (bundle.name, content.content_url)
         return is_same and self._is_installed(deployment)
+
+    async def _is_done(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> bool:
+        """Whether exactly this content is installed, and nothing of an older one is left to prune."""
+        if not self._has(deployment, bundle, content) or self._old_bundles(deployment, bundle):
+            return False
+        return await self.settled.holds_only(deployment, {manifest.key for manifest in content.manifests})
 
     def _pinned(self, deployment: BundleDeployment, bundle: RukpakBundle) -> str:
         """The content to fetch; "" asks the source. A Bundle that was made anew has no content in its status."""

@@ -10,6 +10,7 @@ import trio
 from prometheus_client import CollectorRegistry
 
 from krt.backoff import Backoff
+from krt.cluster.discovery import Discovery
 from krt.cluster.reflect import reflect
 from krt.cluster.transport import Transport
 from krt.controller.bundles import Bundles
@@ -138,6 +139,7 @@ class Controller:
             settled = Settled(
                 reach.own,
                 reach.deployer,
+                Discovery(reach.deployer),
                 reach.namespace,
                 self.deployments,
                 self.bundles,

@@ -11,10 +11,12 @@ from krt.cluster.discovery import Discovery
 from krt.cluster.transport import Transport
 from krt.controller.documents import Documents
 from krt.controller.drift import DriftWatch
+from krt.controller.fights import Fights
 from krt.controller.installing import InstallEnd, Installing
 from krt.controller.loops import Next
 from krt.controller.statuses import write_status
 from krt.controller.unpacking import Now, UnpackFailed, Unpacking, wall_clock
+from krt.core.delivery.owned_fields import other_manager
 from krt.core.kube.kstatus import status_of
 from krt.core.kube.manifest import Manifest
 from krt.core.kube.object_key import ObjectKey
@@ -22,6 +24,7 @@ from krt.core.kube.object_status import ObjectState, ObjectStatus
 from krt.core.rukpak import deployment_status
 from krt.core.rukpak.bundle import RukpakBundle
 from krt.core.rukpak.bundle_deployment import BundleDeployment
+from krt.core.rukpak.bundle_status import Phase, phase_of
 from krt.core.rukpak.conditions import StatedCondition, with_conditions
 from krt.core.rukpak.owner import owner_of
 from krt.delivery.at_once import MOST_AT_ONCE, each
@@ -52,6 +55,7 @@ class Settled:
 
     transport: Transport
     deployer: Transport
+    discovery: Discovery
     namespace: str
     deployments: Documents[BundleDeployment]
     bundles: Documents[RukpakBundle]
@@ -60,6 +64,7 @@ class Settled:
     drift: DriftWatch
     metrics: ControllerMetrics
     now: Now = wall_clock
+    fights: Fights = field(default_factory=Fights)
     _health: dict[str, dict[ObjectKey, ObjectStatus]] = field(default_factory=dict)
 
     async def keep(self, deployment: BundleDeployment) -> Next:
@@ -70,23 +75,37 @@ class Settled:
 
     async def repair(self, deployment: BundleDeployment) -> Next:
         """Apply the drifted objects of the active content again."""
+        name = deployment.name
         await self._load(deployment)
-        if not deployment.active_bundle or not (keys := self.drift.drifted(deployment.name)):
+        if not deployment.active_bundle or not (drifted := self.drift.drifted(name)):
             return Next.LOOK
-        log.info("drift_found", name=deployment.name, objects=len(keys), first=keys[0])
+        keys = tuple(key for key in drifted if self.fights.may_repair(name, key))
+        if not keys:
+            return Next.RETRY
+        log.info("drift_found", name=name, objects=len(keys), first=keys[0])
+        self.fights.note(name, keys)
+        return await self._repair(deployment, keys)
+
+    async def _repair(self, deployment: BundleDeployment, keys: tuple[ObjectKey, ...]) -> Next:
+        bundle = deployment.active_bundle
         try:
             content = await self._active_content(deployment)
         except UnpackFailed as error:
-            await self._say(deployment, deployment_status.unpack_failed(deployment.active_bundle, str(error)))
+            await self._say(deployment, deployment_status.unpack_failed(bundle, str(error)))
             return Next.RETRY
         ended = await self.installing.repair(deployment, content, keys)
         self.metrics.repaired(len(keys))
-        if ended.end is InstallEnd.READY:
-            return Next.LOOK
-        await self._say(
-            deployment, deployment_status.not_installed(deployment, deployment.active_bundle, ended.problem)
-        )
-        return Next.RETRY
+        if ended.end is not InstallEnd.READY:
+            await self._say(deployment, deployment_status.not_installed(deployment, bundle, ended.problem))
+            return Next.RETRY
+        if (active := self.bundles.get(bundle)) and phase_of(active) == Phase.UNPACKED:
+            await self._say(deployment, deployment_status.valid(bundle))
+        return Next.RETRY if self.fights.fought(deployment.name) else Next.LOOK
+
+    async def holds_only(self, deployment: BundleDeployment, wanted: set[ObjectKey]) -> bool:
+        """Whether the inventory has no object but the wanted ones: a pivot that was cut off leaves others there."""
+        await self._load(deployment)
+        return self.drift.knows(deployment.name) and not self.drift.inventory(deployment.name).beside(wanted)
 
     def forget(self, name: str) -> None:
         """The BundleDeployment is gone, or none of krt's."""
@@ -118,14 +137,23 @@ class Settled:
         for key in [key for key in health if changed and key not in keys]:
             del health[key]
         sick = [f"{key}: {said.reason or said.state}" for key, said in sorted(health.items()) if _is_sick(said)]
-        more = f"; {len(sick) - 1} more objects are not ready" if len(sick) > 1 else ""
-        await self._say(
-            deployment, (deployment_status.unhealthy(sick[0] + more) if sick else deployment_status.healthy(),)
-        )
+        problems = [*[await self._fight(deployment, key) for key in self.fights.fought(deployment.name)], *sick]
+        more = f"; {len(problems) - 1} more objects are not ready" if len(problems) > 1 else ""
+        said = deployment_status.unhealthy(problems[0] + more) if problems else deployment_status.healthy()
+        await self._say(deployment, (said,))
+
+    async def _fight(self, deployment: BundleDeployment, key: ObjectKey) -> str:
+        """The sentence about an object that somebody changes again and again."""
+        try:
+            resource = await self.discovery.find(key.group, key.kind)
+            live = await objects.read(self.deployer, resource, key)
+        except NotThere:
+            return f"{key}: somebody deletes it again and again"
+        return f'{key}: "{other_manager(live, owner_of(deployment.name))}" changes it again and again'
 
     async def _look(self, health: dict[ObjectKey, ObjectStatus], key: ObjectKey) -> bool:
         try:
-            resource = await Discovery(self.deployer).find(key.group, key.kind)
+            resource = await self.discovery.find(key.group, key.kind)
             health[key] = status_of(await objects.read(self.deployer, resource, key))
         except NotThere:
             health.pop(key, None)  # the watch tells, and it is put right

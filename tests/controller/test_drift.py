@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from krt.cluster.objects import Body
+from krt.controller.fights import FEW
 from krt.controller.role import Controller
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.objects import a_deployment
@@ -147,3 +148,24 @@ async def test_a_bundle_that_somebody_deletes_is_made_anew_with_the_same_content
 
         await until_on_wall_clock(is_back)
         assert await desk.data("a") == {"v": "1"}
+
+
+async def test_whoever_fights_for_an_object_is_named_and_repaired_less_and_less_often(desk: Desk) -> None:
+    """Seen to fail without `may_repair`: dozens of repairs in the same time."""
+    path = f"/api/v1/namespaces/{desk.namespace}/configmaps/a?fieldManager=alice"
+    headers = {"Content-Type": "application/merge-patch+json"}
+
+    async def fight() -> None:
+        while True:
+            if await desk.data("a") == {"v": "1"}:
+                await desk.server.client.patch(path, json={"data": {"v": "mine"}}, headers=headers)
+            await trio.sleep(0.02)
+
+    async with settled(desk, desk.config_map("a", v="1")), trio.open_nursery() as nursery:
+        desk.requests.clear()
+        nursery.start_soon(fight)
+        await desk.until_condition("Healthy", "False", f'ConfigMap {desk.namespace}/a: "alice" changes it again')
+        await trio.sleep(8.0)
+        repairs = [each for each in desk.writes if "/configmaps/a" in each and "force=true" in each]
+        assert FEW <= len(repairs) <= FEW + 4
+        nursery.cancel_scope.cancel()

@@ -12,9 +12,21 @@ import msgspec
 
 from krt.core.delivery.ownership import Owner
 from krt.core.kube.fields import field_at, items_at, text_at
+from krt.core.reason import readable
 
 _DIGITS = 12  # hexadecimal
 _canonical = msgspec.json.Encoder(order="sorted")
+
+
+def other_manager(live: Mapping[str, object], owner: Owner) -> str:
+    """The field manager that has changed the object last, besides the owner and those who write its status.
+
+    "" if there is none.
+    """
+    entries = [each for each in items_at(live, "metadata", "managedFields") if not text_at(each, "subresource")]
+    others = [each for each in entries if text_at(each, "manager") != owner.field_manager]
+    latest = max(others, key=lambda each: text_at(each, "time"), default={})
+    return readable(text_at(latest, "manager"))
 
 
 def owned_fields(live: Mapping[str, object], owner: Owner) -> str:
