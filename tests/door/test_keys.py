@@ -114,6 +114,7 @@ def flooded(environ: dict[str, str], tmp_path: Path) -> Iterator[list[Door]]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_10_000_unknown_keys_in_a_minute_cost_three_looks(flooded: list[Door], door: Door) -> None:
     """Four processes are flooded at once, a fifth is left alone: what a call takes is compared in the same minute.
 
@@ -166,6 +167,7 @@ async def test_without_keys_it_is_alive_but_not_ready_says_503_and_recovers_unai
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_a_rotated_key_is_known_half_a_minute_later_and_a_removed_one_no_more(fresh: Door) -> None:
     issuer, header = fresh.surroundings.issuer, {**HEADER, "kid": "second"}
 

@@ -1,11 +1,17 @@
 """`alone` is alone, and no chain of others keeps it waiting. Real processes: a file's lock is one of processes."""
 
+import fcntl
 import multiprocessing
+import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
 
 from tests.fakes.ports import free_ports, slice_of
-from tests.fakes.turns import turn
+from tests.fakes.turns import Turns, turn
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -21,7 +27,8 @@ class Other:
 
     def __init__(self, folder: Path, *, alone: bool) -> None:
         self.has, self._gives_back = _SPAWN.Event(), _SPAWN.Event()
-        self._process = _SPAWN.Process(target=_take, args=(folder, alone, self.has, self._gives_back))
+        given = (folder, alone, self.has, self._gives_back)
+        self._process = _SPAWN.Process(target=_take, args=given, daemon=True)  # a failed test must not hang the run
         self._process.start()
 
     def end(self) -> None:
@@ -34,12 +41,28 @@ def _waits(other: Other) -> bool:
     return not other.has.wait(0.5)
 
 
+def _is_held(lock: Path) -> bool:
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def _until_held(lock: Path) -> None:
+    """A process that has just been started comes to the lock late on a busy machine."""
+    while not _is_held(lock):
+        time.sleep(0.01)
+
+
 def test_tests_run_side_by_side_and_what_is_alone_waits_for_them_and_is_waited_for(tmp_path: Path) -> None:
     """Seen to fail with a shared lock for `alone`, and, in its last lines, without the door."""
     first, second = Other(tmp_path, alone=False), Other(tmp_path, alone=False)
     assert first.has.wait()
     assert second.has.wait()
     measuring = Other(tmp_path, alone=True)
+    _until_held(tmp_path / "door")
     assert _waits(measuring)
     late = Other(tmp_path, alone=False)
     first.end()
@@ -60,3 +83,54 @@ def test_each_worker_has_ports_of_its_own() -> None:
     assert sorted(port for each in slices for port in each) == list(everything)
     assert slice_of(everything, {}) == everything
     assert len(set(free_ports(5))) == 5
+
+
+class Item:
+    """A test as far as the plugin looks at it."""
+
+    def __init__(self, *marks: str) -> None:
+        self.marks = marks
+
+    def get_closest_marker(self, name: str) -> object:
+        return name if name in self.marks else None
+
+
+@pytest.fixture
+def turns(tmp_path: Path) -> Any:
+    return Turns(cast("Any", SimpleNamespace(workerinput={"turns": tmp_path})))
+
+
+def _run(turns: Any, item: Item, then: Item | None) -> None:
+    protocol = turns.pytest_runtest_protocol(item, then)
+    next(protocol)
+    with pytest.raises(StopIteration):
+        protocol.send(None)
+
+
+def test_what_is_alone_comes_first_and_then_what_is_long(turns: Any) -> None:
+    """Seen to fail without the hook."""
+    first, second, long, measuring = Item("slow"), Item(), Item("slow", "long"), Item("alone")
+    items = [first, second, long, measuring]
+    turns.pytest_collection_modifyitems(items)
+    assert items == [measuring, long, first, second]
+
+
+def test_between_two_that_are_alone_no_other_begins(turns: Any, tmp_path: Path) -> None:
+    """Seen to fail with a lock for each of them."""
+    _run(turns, Item("alone"), Item("alone"))
+    assert _is_held(tmp_path / "room")
+    _run(turns, Item("alone"), Item())
+    assert not _is_held(tmp_path / "room")
+
+
+@pytest.mark.parametrize("then", [None, Item(), Item("alone")])
+def test_a_test_gives_its_turn_back(turns: Any, tmp_path: Path, then: Item | None) -> None:
+    """Seen to fail with a turn that is kept whatever comes next."""
+    _run(turns, Item(), then)
+    assert not _is_held(tmp_path / "room")
+
+
+def test_the_last_that_is_alone_gives_its_turn_back(turns: Any, tmp_path: Path) -> None:
+    """Seen to fail with a turn that is kept whatever comes next."""
+    _run(turns, Item("alone"), None)
+    assert not _is_held(tmp_path / "room")

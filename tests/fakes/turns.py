@@ -3,13 +3,17 @@
 A test marked `alone` measures time or memory, which other tests would disturb. Every other test holds a shared lock
 while it runs; an `alone` test holds the lock exclusively. While it waits for the lock, it holds a second lock, the
 door, which every test takes first: otherwise an unbroken chain of other tests could keep it waiting.
+
+A run begins with the tests marked `alone`, one after another under one lock: later, all workers would stand still until
+the longest test that is under way has ended. Then come those marked `long`: at the end of a run, the processors would
+be idle beside them.
 """
 
 import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -27,6 +31,8 @@ class Turns:
         self._folder = Path(given or mkdtemp(prefix="krt-turns-"))
         if not given:
             config.add_cleanup(lambda: shutil.rmtree(self._folder))
+        self._held = ExitStack()
+        self._holds = False
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -38,10 +44,25 @@ class Turns:
         """The number of workers for `-n auto`: one for each processor that this process may use."""
         return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """pytest-xdist gives the first worker the first part of this order, and idle workers take from its end."""
+        items.sort(key=lambda item: (not _is_alone(item), item.get_closest_marker("long") is None))
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        with turn(self._folder, alone=item.get_closest_marker("alone") is not None):
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        if not self._holds:
+            self._held.enter_context(turn(self._folder, alone=_is_alone(item)))
+        try:
             return (yield)
+        finally:
+            self._holds = _is_alone(item) and nextitem is not None and _is_alone(nextitem)
+            if not self._holds:
+                self._held.close()
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
 
 
 @contextmanager

@@ -17,6 +17,7 @@ BOUNDS = Bounds.from_environ(Bounds())
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", BOUNDS.seeds)
+@pytest.mark.long
 async def test_every_accepted_event_restarts_what_it_names_once(
     seed: int, apiserver: ApiServer, namespace: str, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ BOUNDS = Bounds.from_environ(Bounds(seeds=(2,), events=300, seconds=45.0))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", BOUNDS.seeds)
+@pytest.mark.long
 async def test_a_rolling_update_from_the_version_before_loses_nothing_and_repeats_nothing(
     seed: int, apiserver: ApiServer, namespace: str, tmp_path: Path
 ) -> None:
