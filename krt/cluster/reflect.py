@@ -12,6 +12,7 @@ import trio
 
 from krt.backoff import Backoff
 from krt.cluster.listing import ListTooLong, Pages
+from krt.cluster.object_errors import NotServed
 from krt.cluster.refusal import refusal
 from krt.cluster.scope import Scope
 from krt.cluster.transport import Transport
@@ -99,7 +100,8 @@ async def reflect(scope: Scope[T], transport: Transport, store: Store[T], on_gro
 def _fail(scope: Scope[T], error: ClusterError) -> None:
     if scope.state.note_problem(error):
         log.warning("scope_unavailable", scope=scope, problem=error)
-    scope.state.note_denial(denied=isinstance(error, ClusterDenied))
+    # A kind that the cluster does not serve, as one that krt may not list, must not delay the others.
+    scope.state.note_denial(denied=isinstance(error, ClusterDenied | NotServed))
 
 
 async def _list(scope: Scope[T], transport: Transport, store: Store[T], on_growth: OnGrowth) -> None:

@@ -151,6 +151,12 @@ _OF_WORKERS = of(
         "return self.scopes",
     ),
     (
+        "test_I4_a_namespace_that_may_not_be_listed_delays_no_other",
+        _REFLECT,
+        "note_denial(denied=isinstance(error, ClusterDenied | NotServed))",
+        "note_denial(denied=isinstance(error, ClusterDenied))",
+    ),
+    (
         "test_I4_a_namespace_that_may_not_be_listed_is_reported",
         _SCOPE,
         "        self.problem = str(error)\n",
@@ -159,7 +165,7 @@ _OF_WORKERS = of(
     (
         "test_I4_a_namespace_that_is_out_of_reach_for_a_moment_is_waited_for",
         _REFLECT,
-        "note_denial(denied=isinstance(error, ClusterDenied))",
+        "note_denial(denied=isinstance(error, ClusterDenied | NotServed))",
         "note_denial(denied=True)",
     ),
     (

@@ -9,6 +9,7 @@ import trio
 
 from krt.cluster.access import ApiServer
 from krt.cluster.credentials import Credentials
+from krt.cluster.object_errors import NotServed
 from krt.cluster.reflect import reflect
 from krt.cluster.scope import Scope
 from krt.cluster.secured import Material, Secured
@@ -308,10 +309,14 @@ async def test_I3_lists_bookmarks_and_changes_are_what_keeps_the_index_fresh(api
 # I4
 
 
-async def test_I4_a_namespace_that_may_not_be_listed_delays_no_other(follow, autojump_clock):
-    """Seen to fail with every scope waited for, and with the denied one asked how fresh it is."""
+@pytest.mark.parametrize("error", [DENIED, NotServed("404")], ids=["denied", "not served"])
+async def test_I4_a_namespace_that_may_not_be_listed_delays_no_other(follow, autojump_clock, error):
+    """Seen to fail with every scope waited for, and with the denied one asked how fresh it is.
+
+    So it is with a kind that the cluster does not serve; seen to fail with NotServed taken for an outage.
+    """
     api = FakeApi(shop("a"), shop("b", "secret"))
-    api.refuse("list", DENIED, namespace="secret")
+    api.refuse("list", error, namespace="secret")
     cluster = follow(api, "shop", "secret")
     with trio.fail_after(60):
         await cluster.wait_listed()
