@@ -151,7 +151,6 @@ async def test_a_bundle_that_somebody_deletes_is_made_anew_with_the_same_content
 
 
 async def test_whoever_fights_for_an_object_is_named_and_repaired_less_and_less_often(desk: Desk) -> None:
-    """Seen to fail without `may_repair`: dozens of repairs in the same time."""
     path = f"/api/v1/namespaces/{desk.namespace}/configmaps/a?fieldManager=alice"
     headers = {"Content-Type": "application/merge-patch+json"}
 
