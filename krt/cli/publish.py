@@ -24,6 +24,7 @@ _FLAGS = {
     "bundle_key": "--key",
     "restart_targets": "--restart",
 }
+_UNNAMED = "dist.tgz"  # for a FILE such as `.`: that it is a directory is its only problem
 _INPUT = re.compile(rf"\binputs\.({'|'.join(_FLAGS)})(?:\[[0-9]+\])?")
 
 
@@ -110,7 +111,8 @@ def _inputs(args: argparse.Namespace) -> dict[str, Any]:
     given = {"namespace": args.namespace, "secret_name": args.secret}
     if args.command == "unpublish":
         return given
-    key = Path(args.file).name if args.key is None else args.key
+    name = Path(args.file).name or _UNNAMED
+    key = name if args.key is None else args.key
     return {**given, "bundle_source_path": args.file, "bundle_key": key, "restart_targets": args.restart}
 
 

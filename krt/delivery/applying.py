@@ -3,18 +3,21 @@
 from functools import partial
 
 from krt.cluster.object_errors import NotServed
-from krt.cluster.objects import Applied
+from krt.cluster.objects import Applied, Body
 from krt.core.delivery.stages import in_stages
+from krt.core.kube.builtin_status import is_complete_job
 from krt.core.kube.kstatus import status_of
+from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.object_status import ObjectState
-from krt.core.report.action import Action
+from krt.core.report.action import Action, ObjectChange
 from krt.core.report.target import TargetState
 from krt.delivery.asking import patiently
 from krt.delivery.at_once import each
 from krt.delivery.brought import brought_by, is_namespace
 from krt.delivery.errors import DeliveryFailed
+from krt.delivery.jobs import make_way
 from krt.delivery.order import Delivery
-from krt.delivery.putting import OwnedByAnother, put
+from krt.delivery.putting import JobRemoved, OwnedByAnother, put
 from krt.delivery.run import Run
 from krt.delivery.step import Step, inventory_after, inventory_before
 from krt.delivery.waiting import Awaited, say, until_current
@@ -29,16 +32,16 @@ class Applying:
 
     def __init__(self, run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
         self._run, self._order, self._steps = run, order, steps
+        self._by_key = {step.key: step for step in steps}
         self._brought = brought_by(order)
         self._is_noted = False
 
     async def apply(self) -> None:
         """Apply everything. Raises NotDelivered at the end of a stage in which an object has failed."""
-        by_key = {step.key: step for step in self._steps}
         stages = in_stages(step.manifest for step in self._steps)
         for stage in stages or ((),):
-            await self._note_before([by_key[manifest.key] for manifest in stage])
-            await self._stage([by_key[manifest.key] for manifest in stage])
+            await self._note_before([self._by_key[manifest.key] for manifest in stage])
+            await self._stage([self._by_key[manifest.key] for manifest in stage])
 
     async def note(self) -> None:
         """Write the objects that were applied into the inventory."""
@@ -76,9 +79,12 @@ class Applying:
         if not awaited:
             return
         async with self._order.waiting():
-            is_current = await until_current(self._run, awaited)
+            is_current = await until_current(self._run, awaited, self._note_end)
         if not is_current:
             self._end_if_failed()
+
+    def _note_end(self, key: ObjectKey, body: Body) -> None:
+        self._by_key[key].has_ended = is_complete_job(body)
 
     async def _apply(self, step: Step) -> bool:
         tell = partial(self._run.progress.say, step.key, Action.APPLY)
@@ -87,6 +93,10 @@ class Applying:
         may_appear = partial(self._brought.explains, step.key)
         try:
             applied = await patiently(partial(self._put, step), progressing, may_appear=may_appear)
+        except JobRemoved as removed:
+            step.is_gone = True
+            tell(TargetState.READY, str(removed), change=ObjectChange.UNCHANGED)
+            return True
         except ClusterError as error:
             tell(TargetState.FAILED, f"Conflict: {error}" if isinstance(error, OwnedByAnother) else str(error))
             return False
@@ -95,6 +105,8 @@ class Applying:
         return True
 
     async def _put(self, step: Step) -> Applied:
+        if step.replaces:
+            await make_way(self._run, step)
         try:
             return await put(self._run, step, self._order.is_living, dry_run=False)
         except NotServed:
@@ -115,4 +127,6 @@ class Applying:
 
 
 def _is_current(step: Step) -> bool:
+    if step.is_gone:
+        return True
     return step.applied is not None and status_of(step.applied).state is ObjectState.CURRENT

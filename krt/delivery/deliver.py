@@ -39,7 +39,7 @@ async def deliver(
     run = Run(transport, order.owner, progress, inventory, Discovery(transport), ensured)
     result = await reported(progress, partial(_deliver, run, order))
     applied = {step.key: step.version for step in run.steps if step.applied}
-    is_applied = progress.has_begun and len(applied) == len(run.steps)
+    is_applied = progress.has_begun and all(step.applied or step.is_gone for step in run.steps)
     return replace(result, inventory=inventory.now, versions=applied, is_applied=is_applied)
 
 

@@ -16,8 +16,9 @@ from krt.delivery.asking import patiently
 from krt.delivery.at_once import MOST_LOOKS_AT_ONCE, each
 from krt.delivery.brought import brought_by, is_namespace
 from krt.delivery.errors import DeliveryDenied, DeliveryRefused, NotDelivered
+from krt.delivery.jobs import must_make_way
 from krt.delivery.order import Delivery
-from krt.delivery.putting import OwnedByAnother, put
+from krt.delivery.putting import JobRemoved, OwnedByAnother, put
 from krt.delivery.run import Run
 from krt.delivery.step import Step
 from krt.errors import ClusterError
@@ -70,12 +71,16 @@ class Looking:
             applied = await put(self._run, step, self._order.is_living, dry_run=True)
         except OwnedByAnother:
             raise
+        except JobRemoved:
+            return ObjectChange.UNCHANGED
         except ClusterError as error:
             if self._brought.explains(step.key, error):
                 self._missing |= {step.key.namespace} if not isinstance(error, NotServed) else set()
                 return ObjectChange.CREATED
             if any(words in str(error) for words in _UNKNOWABLE):
                 return None
+            if await must_make_way(self._run, step, error):
+                return ObjectChange.CONFIGURED
             raise
         step.is_new, step.seen = applied.is_new, text_at(applied.body, "metadata", "resourceVersion")
         if step.may_force and not applied.is_new and take_over(applied.body, self._run.owner):

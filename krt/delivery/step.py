@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from krt.cluster.objects import Applied, Body
-from krt.core.delivery.checksum import applied_at, checksum_of
+from krt.core.delivery.checksum import applied_at, checksum_of, job_version_of
 from krt.core.delivery.inventory import Inventory, InventoryEntry, entry_of
 from krt.core.delivery.owned_fields import owned_fields
 from krt.core.delivery.ownership import Owner, owned
+from krt.core.delivery.replicas import SCALABLE, has_replicas, is_scaled, without_replicas
+from krt.core.kube.builtin_status import is_complete_job
 from krt.core.kube.fields import text_at
 from krt.core.kube.manifest import Manifest
 from krt.core.kube.object_key import ObjectKey
@@ -21,8 +25,9 @@ class Step:
 
     `may_force`: fields may be taken over from other managers; `own_uid`: in the object with this uid they may, too.
     `takes_over`: other managers have such fields, or kubectl made the object. `is_new`: the dry-run found no such
-    object. `seen` is the resource version that the dry-run has answered, which is that of the live object. `applied` is
-    the object after the apply.
+    object. `seen` is the resource version that the dry-run has answered, which is that of the live object. `replaces`
+    is the uid of a Job of another version, which must go first. `applied` is the object after the apply. `has_ended`:
+    the Job was seen complete. `is_gone`: it was complete in an earlier delivery, and somebody has removed it since.
     """
 
     manifest: Manifest
@@ -33,12 +38,50 @@ class Step:
     takes_over: bool = False
     is_new: bool = False
     seen: str = ""
+    replaces: str = ""
     applied: Body | None = None
+    has_ended: bool = False
+    is_gone: bool = False
 
     @property
     def key(self) -> ObjectKey:
         """The key of the object."""
         return self.manifest.key
+
+    @property
+    def is_job(self) -> bool:
+        """Whether the object is a Job."""
+        return self.key[:2] == ("batch", "Job")
+
+    @property
+    def ended_before(self) -> bool:
+        """Whether the Job of this manifest was complete in an earlier delivery."""
+        return self.is_job and self.known is not None and self.known.complete == job_version_of(self.manifest.body)
+
+    def forget_end(self) -> None:
+        """Somebody has made the Job anew: it is another one than the one that was complete."""
+        if self.known:
+            self.known = msgspec.structs.replace(self.known, complete="")
+
+    @property
+    def body(self) -> Body:
+        """The body to apply. With the uid of a complete Job the API server makes no new one: it answers 409."""
+        metadata = self.manifest.body["metadata"]
+        if not self.ended_before or not isinstance(metadata, dict):
+            return dict(self.manifest.body)
+        return {**self.manifest.body, "metadata": {**metadata, "uid": self.known.uid if self.known else ""}}
+
+    @property
+    def gives_up_replicas(self) -> bool:
+        """Whether this is a new version of a workload whose number of replicas krt may own and shall not keep."""
+        return self.known is not None and self.key.kind in SCALABLE and not has_replicas(self.manifest.body)
+
+    def leave_replicas(self, live: Body) -> bool:
+        """Take the number of replicas out of the manifest if others scale the live object. Returns whether it was."""
+        if not (has_replicas(self.manifest.body) and is_scaled(live)):
+            return False
+        self.manifest = replace(self.manifest, body=without_replicas(self.manifest.body))
+        return True
 
     @property
     def is_unchanged(self) -> bool:
@@ -74,7 +117,12 @@ class Step:
             checksum=self.checksum,
             applied=applied_at(self.applied, owner),
             fields=owned_fields(self.applied, owner),
+            complete=self._complete(),
         )
+
+    def _complete(self) -> str:
+        is_complete = self.is_job and (self.has_ended or is_complete_job(self.applied or {}))
+        return job_version_of(self.manifest.body) if is_complete else ""
 
     def note(self, applied: Applied, owner: Owner) -> ObjectChange:
         """Keep the object as it was applied. Returns the change."""

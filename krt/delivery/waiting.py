@@ -36,6 +36,9 @@ MOST_WATCHES = 16  # at a time, each on a connection of its own
 _ASKING_SECONDS = 2.0  # between two rounds, where krt may not watch
 _CLAIM = ("", "PersistentVolumeClaim")
 
+# Called with an object that has become current, as it is then.
+Ended = Callable[[ObjectKey, Body], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
@@ -95,9 +98,9 @@ class _Waiting:
 class UntilCurrent(_Waiting):
     """Ends with the first object that has failed, or when all are current. `classes` are StorageClasses by name."""
 
-    def __init__(self, awaited: list[Awaited], progress: Progress, classes: Mapping[str, Body]) -> None:
+    def __init__(self, awaited: list[Awaited], progress: Progress, classes: Mapping[str, Body], ended: Ended) -> None:
         super().__init__(awaited, progress)
-        self._classes = classes
+        self._classes, self._ended = classes, ended
 
     def judge(self, key: ObjectKey, body: Body) -> None:
         """Put the object's status into the report."""
@@ -106,6 +109,7 @@ class UntilCurrent(_Waiting):
         if status.state is ObjectState.FAILED:
             self.failed.set()
         elif status.state is ObjectState.CURRENT:
+            self._ended(key, body)
             self.drop(key)
 
     def vanish(self, key: ObjectKey) -> None:
@@ -114,6 +118,28 @@ class UntilCurrent(_Waiting):
 
     def deny(self, key: ObjectKey, problem: str) -> None:
         """The object cannot be waited for."""
+        self._progress.say(key, Action.APPLY, TargetState.FAILED, problem)
+        self.failed.set()
+
+
+class UntilEnded(_Waiting):
+    """Ends when no Job runs any more: each is complete, has failed, is suspended or gone."""
+
+    def judge(self, key: ObjectKey, body: Body) -> None:
+        """Note how far the Job is."""
+        status = status_of(body)
+        if status.state is ObjectState.IN_PROGRESS:
+            reason = f"the version before still runs: {status.reason}"
+            self._progress.say(key, Action.APPLY, TargetState.PROGRESSING, reason)
+        else:
+            self.drop(key)
+
+    def vanish(self, key: ObjectKey) -> None:
+        """The Job is gone."""
+        self.drop(key)
+
+    def deny(self, key: ObjectKey, problem: str) -> None:
+        """krt cannot see the Job."""
         self._progress.say(key, Action.APPLY, TargetState.FAILED, problem)
         self.failed.set()
 
@@ -162,13 +188,21 @@ def say(progress: Progress, key: ObjectKey, status: ObjectStatus) -> None:
     progress.say(key, Action.APPLY, states.get(status.state, TargetState.PROGRESSING), status.reason)
 
 
-async def until_current(run: Run, awaited: list[Awaited]) -> bool:
+async def until_current(run: Run, awaited: list[Awaited], ended: Ended) -> bool:
     """Wait until all are current. Returns False as soon as one has failed."""
-    waiting = UntilCurrent(awaited, run.progress, await _storage_classes(run, awaited))
+    waiting = UntilCurrent(awaited, run.progress, await _storage_classes(run, awaited), ended)
     for each in awaited:
         waiting.judge(each.key, each.body)
     await _watch(run.transport, waiting, run.progress.tell)
     return not waiting.failed.is_set()
+
+
+async def until_ended(run: Run, awaited: list[Awaited]) -> None:
+    """Wait until no Job of these runs any more."""
+    waiting = UntilEnded(awaited, run.progress)
+    for each in awaited:
+        waiting.judge(each.key, each.body)
+    await _watch(run.transport, waiting, run.progress.tell)
 
 
 async def until_gone(

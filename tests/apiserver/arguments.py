@@ -9,6 +9,7 @@ CONTROLLERS = (
     "replicaset-controller",
     "statefulset-controller",
     "daemonset-controller",
+    "job-controller",
     "garbage-collector-controller",
     "namespace-controller",
 )

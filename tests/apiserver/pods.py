@@ -69,12 +69,21 @@ class Broken:
     reason: str = "ImagePullBackOff"
 
 
-Fate = Ready | Unready | Broken
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """Has run to its end, as the pod of a Job."""
+
+
+Fate = Ready | Unready | Broken | Succeeded
 Decide = Callable[[Pod], Fate]
 
 
 def has_met(pod: Pod, fate: Fate) -> bool:
+    if pod.status.phase == "Succeeded":
+        return True  # for good
     match fate:
+        case Succeeded():
+            return False
         case Ready():
             return pod.ready
         case Unready(reason) | Broken(reason):
@@ -87,8 +96,8 @@ def status_of(pod: Pod, fate: Fate) -> dict[str, Any]:
     flag = "True" if is_ready else "False"
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
-        "phase": "Pending" if isinstance(fate, Broken) else "Running",
-        "reason": None if isinstance(fate, Ready) else fate.reason,
+        "phase": _phase(fate),
+        "reason": fate.reason if isinstance(fate, Unready | Broken) else None,
         "conditions": [
             {"type": condition, "status": flag, "lastTransitionTime": now} for condition in ("ContainersReady", "Ready")
         ],
@@ -105,5 +114,19 @@ def _container_status(container: Container, fate: Fate, now: str) -> dict[str, A
         "restartCount": 0,
         "ready": isinstance(fate, Ready),
         "started": not is_broken,
-        "state": {"waiting": {"reason": fate.reason}} if isinstance(fate, Broken) else {"running": {"startedAt": now}},
+        "state": _container_state(fate, now),
     }
+
+
+def _phase(fate: Fate) -> str:
+    phases: dict[type[Fate], str] = {Broken: "Pending", Succeeded: "Succeeded"}
+    return phases.get(type(fate), "Running")
+
+
+def _container_state(fate: Fate, now: str) -> dict[str, Any]:
+    match fate:
+        case Broken(reason):
+            return {"waiting": {"reason": reason}}
+        case Succeeded():
+            return {"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}}
+    return {"running": {"startedAt": now}}

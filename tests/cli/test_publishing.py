@@ -286,6 +286,13 @@ def test_a_record_that_cannot_be_written_at_the_end_hides_neither_code_nor_reaso
     )
 
 
+@pytest.mark.parametrize("folder", [".", "/", "./"])
+def test_a_folder_without_a_name_is_one_problem(folder: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Seen to fail with a first sentence about --key, which nobody had given."""
+    [problem] = refused(capsys, "publish", folder, "-n", "shop", "--secret", "site")
+    assert problem.startswith("FILE must point to a file, not a directory: ")
+
+
 def test_a_pipe_is_no_file_to_publish(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ("publish", "/dev/zero", "--namespace", "shop", "--secret", "site")
     assert refused(capsys, *argv) == ["FILE: /dev/zero: a device or a socket, not a file"]

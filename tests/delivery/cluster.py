@@ -1,10 +1,14 @@
 """A real cluster as a delivery meets it: its requests are counted, its reports kept."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from krt.cluster.access import http_client, load_access
 from krt.cluster.objects import Body
 from krt.cluster.transport import Transport
 from krt.core.delivery.ownership import Owner
@@ -31,6 +35,13 @@ class Cluster:
     namespace: str
     requests: list[str] = field(default_factory=list)
     shown: list[Document] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def by(self, kubeconfig: Path) -> "AsyncIterator[Cluster]":
+        """The same with the rights that this kubeconfig gives."""
+        server, credentials = load_access(kubeconfig)
+        async with http_client(server, connections=CONNECTIONS) as client:
+            yield Cluster(self.server, Transport(client, credentials), self.namespace)
 
     async def note(self, request: httpx.Request) -> None:
         """The hook of krt's client."""

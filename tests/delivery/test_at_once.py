@@ -20,6 +20,7 @@ KEY = ObjectKey("", "ConfigMap", "shop", "a")
 
 
 async def test_at_most_eight_at_a_time_and_no_item_twice(autojump_clock: MockClock) -> None:
+    """Seen to fail with nine."""
     running, most, done = 0, 0, []
 
     async def work(item: int) -> bool:
@@ -36,6 +37,7 @@ async def test_at_most_eight_at_a_time_and_no_item_twice(autojump_clock: MockClo
 
 
 async def test_after_a_failure_no_further_item_is_begun_and_begun_ones_end(autojump_clock: MockClock) -> None:
+    """Seen to fail with all of them begun."""
     begun, ended = [], []
 
     async def work(item: int) -> bool:
@@ -49,6 +51,7 @@ async def test_after_a_failure_no_further_item_is_begun_and_begun_ones_end(autoj
 
 
 async def test_a_busy_server_is_asked_when_it_said_so(autojump_clock: MockClock) -> None:
+    """Seen to fail with Retry-After passed over."""
     errors = [TooManyRequests("busy", retry_after_seconds=30), ClusterUnavailable("away")]
     told: list[str] = []
 
@@ -86,6 +89,7 @@ async def test_a_404_is_repeated_where_the_object_may_appear(autojump_clock: Moc
 async def test_documents_come_five_times_a_second_at_most_and_the_last_has_everything(
     autojump_clock: MockClock,
 ) -> None:
+    """Seen to fail without the pause."""
     shown: list[Document] = []
     progress = Progress(Owner("Bundle", "shop"), shown.append, is_dry_run=False)
     async with trio.open_nursery() as nursery:

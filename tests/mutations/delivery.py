@@ -4,7 +4,7 @@ from tests.mutations.mutation import of
 
 _SECRET, _PENDING = "core/delivery/secret_bundle.py", "core/delivery/pending_restarts.py"
 _OWED, _RESTART = "core/delivery/owed_restarts.py", "core/delivery/bundle_restart.py"
-_STAGES = "core/delivery/stages.py"
+_STAGES, _REPLICAS = "core/delivery/stages.py", "core/delivery/replicas.py"
 _KILLED = "test_wherever_two_runs_are_killed_the_third_owes_each_target_one_restart"
 
 MUTATIONS = (
@@ -21,6 +21,48 @@ MUTATIONS = (
             "core/kube/object_status.py",
             "ObjectStatus(ObjectState.FAILED, readable(*reason))",
             'ObjectStatus(ObjectState.FAILED, "; ".join(reason))',
+        ),
+    ),
+    *of(
+        "core/delivery/test_replicas.py",
+        (
+            "test_the_number_is_scaled_if_the_subresource_has_written_it",
+            _REPLICAS,
+            'text_at(entry, "subresource") == "scale" and _has_replicas(entry)',
+            "_has_replicas(entry)",
+        ),
+        (
+            "test_krt_gives_up_its_own_claim_alone_in_one_guarded_patch",
+            _REPLICAS,
+            "if _is_own(entry, owner) and _has_replicas(entry) else",
+            "if _has_replicas(entry) else",
+        ),
+    ),
+    *of(
+        "delivery/test_at_once.py",
+        (
+            "test_at_most_eight_at_a_time_and_no_item_twice",
+            "delivery/at_once.py",
+            "for _ in range(most):",
+            "for _ in range(most + 1):",
+        ),
+        (
+            "test_after_a_failure_no_further_item_is_begun_and_begun_ones_end",
+            "delivery/at_once.py",
+            "        if not await work(item):",
+            "        if await work(item) is None:",
+        ),
+        (
+            "test_a_busy_server_is_asked_when_it_said_so",
+            "delivery/asking.py",
+            "            await trio.sleep(error.retry_after_seconds)",
+            "            await trio.sleep(0)",
+        ),
+        (
+            "test_documents_come_five_times_a_second_at_most_and_the_last_has_everything",
+            "delivery/progress.py",
+            "            await trio.sleep(_PAUSE_SECONDS)",
+            "            await trio.sleep(0)",
         ),
     ),
     *of(

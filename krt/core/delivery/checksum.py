@@ -14,12 +14,21 @@ from krt.core.delivery.ownership import Owner
 from krt.core.kube.fields import items_at, text_at
 
 _DIGITS = 4  # hexadecimal
+_JOB_DIGITS = 8
 _canonical = msgspec.json.Encoder(order="sorted")
 
 
 def checksum_of(body: Mapping[str, object]) -> str:
     """The checksum of a manifest: four hexadecimal digits."""
     return sha256(_canonical.encode(body)).hexdigest()[:_DIGITS]
+
+
+def job_version_of(body: Mapping[str, object]) -> str:
+    """Eight hexadecimal digits of a Job's manifest: a complete Job of this version is not run again.
+
+    Four would take one new version in 65,536 for the old one, and never run it.
+    """
+    return sha256(_canonical.encode(body)).hexdigest()[:_JOB_DIGITS]
 
 
 def applied_at(live: Mapping[str, object], owner: Owner) -> str:

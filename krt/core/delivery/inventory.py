@@ -35,7 +35,8 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     `checksum` is that of the manifest that krt has applied, "" until then. `applied` is the RFC 3339 time that the API
     server noted for krt's fields of the object: an apply that changes nothing leaves it as it is. `fields` is the
-    digest of the fields that krt owned after its apply (`owned_fields`).
+    digest of the fields that krt owned after its apply (`owned_fields`). `complete` is the version of the manifest with
+    which a Job was complete, "" if none was.
     """
 
     group: str = ""
@@ -47,6 +48,7 @@ class InventoryEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     checksum: str = ""
     applied: str = ""
     fields: str = ""
+    complete: str = ""
 
     @property
     def key(self) -> ObjectKey:

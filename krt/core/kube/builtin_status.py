@@ -33,6 +33,12 @@ def claim(body: Mapping[str, object], storage_class: Mapping[str, object] | None
     return in_progress(f"no volume is bound to it yet (phase {phase or 'unknown'})")
 
 
+def is_complete_job(body: Mapping[str, object]) -> bool:
+    """Whether the Job has run to its end, and well."""
+    found = conditions_of(body).get("Complete")
+    return found is not None and found.status == "True"
+
+
 def _job(body: Mapping[str, object]) -> ObjectStatus:
     """A Job is current once it is complete or suspended (kstatus: once it has started)."""
     conditions = conditions_of(body)
