@@ -2,12 +2,15 @@
 
 import base64
 import json
+import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
+from krt.cli.commands import parser_for
 from krt.core.bundle.pack import pack
 from krt.sources.folder import read_folder
 from tests.cli.commands import Ended, run
@@ -15,6 +18,7 @@ from tests.registry.server import PASSWORD, USER, RegistryServer, registry_serve
 from tests.sources.images import WEB
 from tests.sources.pulling import pulled
 
+ROOT = Path(__file__).parents[2]
 FILES = {
     "web.yaml": WEB,
     "more.yml": b"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Secret, metadata: {name: a}}\n",
@@ -188,3 +192,15 @@ def test_a_folder_that_is_no_bundle(tmp_path: Path) -> None:
     (tmp_path / "manifests" / "a.yaml").unlink()
     (tmp_path / "manifests" / "sub").mkdir()
     assert 'found "manifests/sub"' in pushed(tmp_path, "x").err
+
+
+def test_the_example_of_a_job_pushes_what_it_announces() -> None:
+    """Seen to fail with another tag announced, and with an input misspelt."""
+    text = (ROOT / "docs" / "examples" / "deliver-bundle.yml").read_text()
+    steps = yaml.safe_load(text)["jobs"]["deliver"]["steps"]
+    [line] = [each["run"] for each in steps if "krt artifact" in each.get("run", "")]
+    args = parser_for("artifact").parse_args(shlex.split(line.partition("-m krt ")[2]))
+    [announced] = [each["with"] for each in steps if each.get("uses") == "./.krt/deploy/action"]
+    assert args.reference == f"{announced['image']}:{announced['tags']}"
+    inputs = yaml.safe_load((ROOT / "deploy" / "action" / "action.yml").read_text())["inputs"]
+    assert announced.keys() <= inputs.keys()
