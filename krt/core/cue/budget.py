@@ -1,4 +1,4 @@
-"""What one evaluation may use: steps, levels, and characters that it makes. Pure."""
+"""The bounds of one evaluation: on its steps, its levels, and the characters that it makes. Pure."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ MOST_TEXT = 4 * 1024 * 1024  # characters of all strings that interpolation and 
 
 
 class Budget:
-    """Counts down. Each method raises CueInvalid when nothing is left."""
+    """Counts what an evaluation uses. Each method raises CueInvalid if a bound is exceeded."""
 
     def __init__(self) -> None:
         self._steps, self._text, self._level = MOST_STEPS, MOST_TEXT, 0
@@ -30,7 +30,7 @@ class Budget:
 
     @contextmanager
     def level(self, place: SourcePlace) -> Iterator[None]:
-        """One value within another, or one value that another needs."""
+        """Count one more level during the block: a value within another, or a value that another needs."""
         self._level += 1
         if self._level > MOST_LEVELS:
             raise CueInvalid(place, f"values are nested or depend on one another deeper than {MOST_LEVELS} levels")

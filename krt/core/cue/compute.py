@@ -1,4 +1,4 @@
-"""Evaluates expressions: what a name or index finds, what operators make, what a comprehension yields. Pure."""
+"""Evaluates expressions: names and indexes, operators, comprehensions. Pure."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -55,17 +55,17 @@ class Compute:
         raise CueBeyond(expression.place, expression.what)
 
     def scalar(self, expression: Expression, scope: LexicalScope) -> CueScalar:
-        """The constant that an expression must be."""
+        """The value of an expression that has to be a constant."""
         found = self._concrete(expression, scope)
         if isinstance(found, CueScalar):
             return found
         raise CueBeyond(expression.place, "operators on lists and structs")
 
     def text(self, expression: Expression, scope: LexicalScope) -> str:
-        """The string that a label must be."""
+        """The value of a label's expression, which has to be a string."""
         found = self.scalar(expression, scope)
         if not isinstance(found.value, str):
-            raise CueInvalid(expression.place, "the label is no string")
+            raise CueInvalid(expression.place, "the label is not a string")
         return found.value
 
     def results(
@@ -95,7 +95,7 @@ class Compute:
     def _condition(self, place: SourcePlace, condition: Expression, scope: LexicalScope) -> bool:
         value = self.scalar(condition, scope).value
         if not isinstance(value, bool):
-            raise CueInvalid(place, "the condition of an if is no bool")
+            raise CueInvalid(place, "the condition of an if is not a bool")
         return value
 
     def _items(self, loop: For, scope: LexicalScope) -> list[dict[str, Node]]:
@@ -145,7 +145,7 @@ class Compute:
     def _field(self, pick: Pick, of: Node, scope: LexicalScope) -> Node:
         label = self.scalar(pick.key, scope).value
         if not isinstance(label, str):
-            raise CueInvalid(pick.place, "the name of a field is no string")
+            raise CueInvalid(pick.place, "the name of a field is not a string")
         found = of.fields.get(label if pick.is_name else quoted(label))
         if found is None and of.state is NodeState.BEGUN:
             raise CueBeyond(pick.place, "fields that depend on one another in this order")

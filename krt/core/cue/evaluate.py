@@ -1,8 +1,8 @@
 """The value of a CUE document. Pure.
 
-Each field is evaluated when it is needed, from everything that it must be at once. A reference to a
-struct takes over the struct's declarations, so that names in them mean the fields of the new struct. Where the order of
-evaluation could change a value, krt refuses (CueBeyond): it never guesses.
+Each field is evaluated when it is needed, from all values that it must have at once. A reference to a struct takes over
+the struct's declarations, so that names in them mean the fields of the new struct. If the order of evaluation could
+change a value, krt refuses the document (CueBeyond): it never guesses.
 """
 
 from collections.abc import Iterator

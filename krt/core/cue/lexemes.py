@@ -12,9 +12,9 @@ Part: TypeAlias = "str | tuple[Lexeme, ...]"
 class Lexeme:
     """`kind` is one of name, number, string, bytes, attribute, comma, end, or the operator itself.
 
-    `text` is the token as it stands in the file, `begin` and `end` delimit it there, in characters. `value` is a
-    number's. `parts` are a string's: texts, and the tokens of its interpolations in turn; a string without any has one
-    text. A comma that a line end stands for has the text "\\n".
+    `text` is the token as it stands in the file, `begin` and `end` delimit it there, in characters. `value` is that of
+    a number. `parts` are those of a string: texts, and the tokens of its interpolations in turn. A string without
+    interpolations has one text. If a line end stands for a comma, the comma has the text "\\n".
     """
 
     kind: str

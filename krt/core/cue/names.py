@@ -43,7 +43,10 @@ def names_of(struct: StructLiteral) -> frozenset[str]:
 
 
 def check_names(struct: StructLiteral, shared: frozenset[str]) -> None:
-    """Raises CueInvalid or CueBeyond. `shared` are the names of the instance's other files."""
+    """Raise CueInvalid or CueBeyond if a name refers to nothing that krt reads, or if a `let` is not used.
+
+    `shared` are the top-level names of all files of the instance.
+    """
     _Check().scope(struct, (dict.fromkeys(shared),))
 
 
@@ -114,7 +117,7 @@ class _Check:
                     else:
                         self._visit(each, scopes)
             case Unary(operator="*"):
-                raise CueBeyond(found.place, "marks * before a value that is no choice of several")
+                raise CueBeyond(found.place, "marks * before a value that is not a choice of several")
             case Binary(operator=operator) if operator not in {"&", "|"}:
                 self._concrete(found.left, scopes)
                 self._concrete(found.right, scopes)
@@ -139,7 +142,7 @@ class _Check:
 
 
 def _parts(found: Expression) -> tuple[Expression, ...]:
-    """The expressions directly within one that opens no scope."""
+    """The expressions directly within an expression that opens no scope."""
     match found:
         case Interpolation(parts=parts):
             return tuple(each for each in parts if not isinstance(each, str))

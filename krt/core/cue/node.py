@@ -20,7 +20,7 @@ class NodeState(Enum):
 
 @dataclass(slots=True, eq=False)
 class LexicalScope:
-    """What names mean in a struct literal: the fields of `node`, and `bound` nodes, which a `let` or `for` made.
+    """The meaning of names in a struct literal: the fields of `node`, and the `bound` nodes that a `let` or `for` made.
 
     `names` are the fields that the literal itself declares: CUE finds names lexically.
     """
@@ -56,11 +56,11 @@ Late: TypeAlias = tuple[Comprehension | Field, LexicalScope]
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """`conjuncts` are what the node must be all at once. When it is DONE, `value` is what is no struct about it.
-    A node that `may_be_struct` is one unless it has a value: its braces hold comprehensions and embeddings only.
+    """A node has the values of all `conjuncts` at once. When it is DONE, `value` is its value, or None for a struct.
 
-    `fields` are a struct's. Their order is that of their declarations, unless several structs make this one up and
-    some of them were found by references or comprehensions: `is_ordered` says so.
+    If `may_be_struct`, its braces hold only comprehensions and embeddings: it is a struct unless it has a value.
+    `fields` are those of a struct. Their order is that of their declarations, unless the struct is made up of several,
+    some of which were found by references or comprehensions: `is_ordered` tells.
     """
 
     place: SourcePlace
@@ -93,10 +93,10 @@ class Node:
 
 
 def is_exported(label: str) -> bool:
-    """Whether a field is part of the value: hidden fields are not. A quoted label is told apart by `quoted`."""
+    """Whether a field is part of the value, and not hidden. `quoted` has marked labels in quotes, which never are."""
     return not label.startswith("_")
 
 
 def quoted(label: str) -> str:
-    """The key of a field whose label is a string: `"_x"` is no hidden field."""
+    """The key of a field whose label is a string: `"_x"` is not a hidden field."""
     return f'"{label}' if label.startswith(("_", '"')) else label

@@ -11,7 +11,7 @@ Constant: TypeAlias = bool | int | Decimal | str | None
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant. Decimal is CUE's float: 1.0 is not the int 1. `is_secret` if it came out of a Secret."""
+    """A constant. Decimal is CUE's float: 1.0 is not the int 1. `is_secret` is true if it came out of a Secret."""
 
     place: SourcePlace
     value: Constant = field(repr=False)
@@ -36,7 +36,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """`of.key` and `of[key]`; `is_name` for `of.key` without quotes, which may be a hidden field."""
+    """`of.key` or `of[key]`. `is_name` is true for `of.key` without quotes: the key may be that of a hidden field."""
 
     place: SourcePlace
     of: "Expression"

@@ -9,7 +9,7 @@ from krt.core.cue.nodes import Constant
 from krt.core.cue.refusals import CueBeyond, CueInvalid, SourcePlace
 from krt.core.cue.values import NUMBER, CueScalar, scalar
 
-MOST_DIGITS = 400  # of an int that an operator makes
+MOST_DIGITS = 400  # of an int that an operator makes, counted as 3 bits each: about 360 decimal digits
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,

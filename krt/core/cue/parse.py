@@ -8,9 +8,9 @@ from krt.core.cue.scan import tokens_of
 
 
 def parse(content: bytes, file: str) -> CueDocument:
-    """The file's tree. `file` stands in each message. Raises CueInvalid.
+    """The file's tree. `file` stands in each message. Raises CueInvalid, and CueBeyond for a token krt cannot read.
 
-    A form beyond the data part raises nothing: `CueDocument.beyond` has the first one.
+    Any other form beyond the data part raises nothing: `CueDocument.beyond` has the first one.
     """
     text = _text(content, file)
     reader = TokenReader(tokens_of(text, file), file)
@@ -28,7 +28,7 @@ def parse_expression(text: str, name: str) -> Expression:
     found = StructParser(reader).expression()
     reader.take_if("comma")
     if reader.kind != "end":
-        raise reader.wrong("an expression is expected, and nothing behind it")
+        raise reader.wrong("an expression is expected, and nothing after it")
     if reader.beyond:
         raise reader.beyond
     return found
@@ -38,7 +38,7 @@ def _text(content: bytes, file: str) -> str:
     try:
         text = content.decode().removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise CueInvalid(SourcePlace(file, 1), "the file is no text in UTF-8") from None
+        raise CueInvalid(SourcePlace(file, 1), "the file is not text in UTF-8") from None
     for character in "\r\0":
         if character in text:
             line = text.count("\n", 0, text.index(character)) + 1

@@ -49,7 +49,7 @@ class StructParser(ValueParser):
             self._attribute()
             return None
         if reader.take_if("..."):
-            return None  # says nothing where no definition closes a struct
+            return None  # it has a meaning only in a definition, which closes a struct
         if reader.is_word("for", "if", "try") and reader.after.kind not in {":", "?", "=", "~"}:
             return self.comprehension()
         if reader.is_word("let") and reader.after.kind == "name":
@@ -88,7 +88,7 @@ class StructParser(ValueParser):
         return self.expression()
 
     def _is_optional_value(self) -> bool:
-        """Whether `name?` is a reference and no label: no colon follows."""
+        """Whether `name?` is a reference and not a label: no colon follows."""
         return self.reader.after.kind == "?" and self.reader.second_after.kind != ":"
 
     def _field(self, place: SourcePlace, first: Expression) -> Field:
@@ -110,7 +110,7 @@ class StructParser(ValueParser):
         return field
 
     def _label(self, place: SourcePlace, label: Expression) -> tuple[SourcePlace, str | Expression, bool]:
-        """SourcePlace, label, and whether names refer to the field. Reads the marks behind the label, and the colon."""
+        """Place, label, and whether names refer to the field. Reads the marks after the label, and the colon."""
         reader, is_word = self.reader, self.reader.last.kind == "name"
         if reader.take_if("~"):
             self.beyond("aliases", place)

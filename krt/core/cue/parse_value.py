@@ -30,7 +30,7 @@ _WORDS: dict[str, Constant] = {"true": True, "false": False, "null": None}
 
 
 class ValueParser:
-    """What does not need declarations; `struct` and `comprehension` are StructParser's."""
+    """The parser of all expressions but structs and comprehensions, which StructParser adds."""
 
     def __init__(self, reader: TokenReader) -> None:
         self.reader = reader
@@ -45,7 +45,7 @@ class ValueParser:
         raise NotImplementedError
 
     def expression(self, least: int = 1) -> Expression:
-        """An expression whose operators bind at least so strongly. Raises CueInvalid."""
+        """An expression whose operators have at least the precedence `least`. Raises CueInvalid."""
         reader = self.reader
         reader.deeper()
         found = self._operand()

@@ -1,4 +1,4 @@
-"""A list of tokens that is read from left to right, and what was seen on the way."""
+"""A list of tokens that is read from left to right, and the first form beyond the data part in it."""
 
 from krt.core.cue.lexemes import Lexeme
 from krt.core.cue.refusals import CueBeyond, CueInvalid, SourcePlace
@@ -32,7 +32,7 @@ class TokenReader:
 
     @property
     def second_after(self) -> Lexeme:
-        """The token after that one."""
+        """The token after `after`."""
         return self._tokens[min(self._at + 2, len(self._tokens) - 1)]
 
     @property

@@ -1,4 +1,4 @@
-"""Why a CUE document is refused: it is wrong for every reader, or it is beyond what krt reads itself."""
+"""The reasons to refuse a CUE document: it is invalid, or it has a form that krt does not read itself."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class CueRefused(ValueError):
 
 
 class CueInvalid(CueRefused):
-    """The document is no CUE or has no concrete value, which `cue export` refuses, too. Or it exceeds a bound."""
+    """The document is not CUE or has no concrete value: `cue export` refuses it, too. Or it exceeds a bound of krt."""
 
 
 class CueBeyond(CueRefused):
@@ -40,4 +40,4 @@ class CueIncomplete(CueInvalid):
 
 
 class CueMissing(CueInvalid):
-    """A field or element is selected that is not there, or of a value that has none."""
+    """The document selects a field or an element that does not exist."""

@@ -1,4 +1,4 @@
-"""The value of a document as JSON knows it, with the paths of what came out of Secrets. Pure."""
+"""The value of a document as JSON, and a copy in which the constants from Secrets are masked. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -35,7 +35,7 @@ _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 
 def tokens_of(text: str, file: str) -> tuple[Lexeme, ...]:
-    """The file's tokens, the last of them an `end`. Raises CueInvalid."""
+    """The file's tokens; the last one is an `end`. Raises CueInvalid, and CueBeyond for a token krt cannot read."""
     if len(text) > MOST_CHARACTERS:
         raise CueInvalid(SourcePlace(file, 1), f"the file has more than {MOST_CHARACTERS} characters")
     scan = _Scan(text, file)
@@ -82,7 +82,7 @@ class _Scan:
         return False
 
     def _end_line(self, found: list[Lexeme]) -> None:
-        """A comma or colon on a later line takes the comma's place, as in JSON."""
+        """Add the comma for a line end, unless the next line begins with a comma or colon, as JSON may."""
         blank = _LINES.match(self._text, self.at)
         assert blank
         if found and found[-1].kind in _ENDS and self._text[blank.end() : blank.end() + 1] not in {",", ":"}:

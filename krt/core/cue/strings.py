@@ -1,4 +1,4 @@
-"""What stands between the quotes of a CUE string: escapes, and the indentation of strings of several lines."""
+"""The text between the quotes of a CUE string: escapes, and the indentation of strings of several lines."""
 
 import re
 
@@ -11,10 +11,10 @@ class StringInvalid(ValueError):
 
 
 def unindented(pieces: list[str]) -> list[str]:
-    """The pieces of a string of several lines without the indentation of its closing quotes.
+    """The pieces of a string of several lines without the indentation of its closing quotes. Raises StringInvalid.
 
-    The pieces are what stands between opening quotes, interpolations and closing quotes. The first begins after the
-    line end that must follow the opening quotes; the last ends with the whitespace before the closing quotes.
+    The pieces are the texts between opening quotes, interpolations and closing quotes. The first begins after the line
+    end that must follow the opening quotes; the last ends with the whitespace before the closing quotes.
     """
     before, line_end, indentation = pieces[-1].rpartition("\n")
     is_empty = len(pieces) == 1 and not line_end
@@ -46,7 +46,7 @@ def _line(line: str, indentation: str) -> str:
 
 
 def unescaped(piece: str, escape: str) -> str:
-    """The text that a piece stands for. `escape` is a backslash, with the hashes of the quotes behind it."""
+    """The text that a piece stands for. `escape` is a backslash and the hashes of the quotes. Raises StringInvalid."""
     found, begin = list[str](), 0
     while (at := piece.find(escape, begin)) >= 0:
         text, end = _one(piece, at + len(escape))
@@ -68,7 +68,7 @@ def _one(piece: str, at: int) -> tuple[str, int]:
 
 
 def _whole(text: str) -> str:
-    """Two escapes of JSON's may make one character; half of a pair is nothing."""
+    """The text, in which two escapes of JSON may make one character. Raises StringInvalid for half of such a pair."""
     text = _PAIR.sub(lambda found: found[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise StringInvalid("a string has half a surrogate pair")

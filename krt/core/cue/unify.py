@@ -24,13 +24,13 @@ _ORDER = "fields that depend on one another in this order"
 
 
 class ComputePort(Protocol):
-    """What Unify needs of Compute."""
+    """The part of Compute that Unify uses."""
 
     def find(self, expression: Expression, scope: LexicalScope) -> Found:
         """A value, a list, or the node to which the expression refers."""
 
     def text(self, expression: Expression, scope: LexicalScope) -> str:
-        """The string that a label must be."""
+        """The value of a label's expression, which has to be a string."""
 
     def results(
         self, comprehension: Comprehension, scope: LexicalScope
@@ -39,7 +39,7 @@ class ComputePort(Protocol):
 
 
 class Unify:
-    """`compute` is what evaluates expressions: Compute sets it."""
+    """`compute` evaluates expressions. Compute sets it."""
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
@@ -77,7 +77,7 @@ class Unify:
             self._take(node, self.compute.find(expression, scope), expression)
 
     def _take(self, node: Node, found: "CueValue | Elements | Node", expression: Expression) -> None:
-        """Add what a reference found: a value, or the declarations of another node."""
+        """Add the target of a reference: a value, or the declarations of another node."""
         self.budget.step(expression.place)
         if not isinstance(found, Node):
             self._meet(node, found)
@@ -186,6 +186,6 @@ class Unify:
 
 
 def _is_transparent(literal: StructLiteral) -> bool:
-    """Whether the braces alone make no struct: `{c.status}`, and `{if a {1}}`."""
+    """Whether the braces alone do not make a struct, as in `{c.status}` and `{if a {1}}`."""
     others = [each for each in literal.declarations if not isinstance(each, Let)]
     return bool(others) and all(isinstance(each, Embedding | Comprehension) for each in others)

@@ -1,4 +1,4 @@
-"""Values of CUE, and their greatest common value (CUE's `&`). Pure.
+"""Values of CUE, and their greatest lower bound (CUE's `&`). Pure.
 
 Reference: https://cuelang.org/docs/reference/spec/#values and #default-values.
 """
@@ -24,7 +24,7 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class CueScalar:
-    """A constant with its type, for 1, 1.0 and true are three values. `is_secret` if part of it is from a Secret."""
+    """A constant with its type, for 1, 1.0 and true are three values. `is_secret`: a part of it is from a Secret."""
 
     kind: str
     value: Constant = field(repr=False)
@@ -40,7 +40,7 @@ class Kinds:
 
 @dataclass(frozen=True, slots=True)
 class Disjunction:
-    """A disjunction of at least two values, or with a default: CUE's pair ⟨values, defaults⟩."""
+    """A disjunction of at least two values: CUE's pair ⟨values, defaults⟩."""
 
     values: tuple[CueScalar | Kinds, ...]
     defaults: tuple[CueScalar | Kinds, ...]
@@ -67,7 +67,7 @@ def scalar(value: Constant, *, is_secret: bool = False) -> CueScalar:
 
 
 def meet(left: CueValue, right: CueValue) -> CueValue | None:
-    """CUE's `left & right`; None if nothing is both."""
+    """CUE's `left & right`; None if no value is both."""
     if not isinstance(left, Disjunction) and not isinstance(right, Disjunction):
         return _meet_plain(left, right)
     values = _pairs(_values(left), _values(right))
@@ -76,7 +76,7 @@ def meet(left: CueValue, right: CueValue) -> CueValue | None:
 
 
 def choice(values: tuple[Plain, ...], defaults: tuple[Plain, ...]) -> CueValue | None:
-    """The disjunction of these values; None if there is none."""
+    """The disjunction of these values, or the only value; None if there is none."""
     values, defaults = tuple(dict.fromkeys(values)), tuple(dict.fromkeys(defaults))
     if len(values) < 2:
         return values[0] if values else None
