@@ -81,12 +81,13 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
     """The order. Raises SettingsInvalid with every problem."""
     from krt.cli.publication import Order, collect, expanded
     from krt.cli.publication_checks import checked
+    from krt.cli.users_kubeconfig import users_kubeconfig
     from krt.delivery.state_file import StateFile
 
     problems: list[str] = []
     is_removal = args.command == "unpublish"
     seconds = collect(problems, lambda: _seconds(args.timeout))
-    kubeconfig = collect(problems, lambda: _kubeconfig(args, environ))
+    kubeconfig = collect(problems, lambda: users_kubeconfig(args.kubeconfig, environ))
     wrong: list[str] = []
     given = {**_inputs(args), "kubeconfig_path": str(kubeconfig or os.devnull)}
     found = checked(given, Path(), wrong, is_removal=is_removal, looks_for_kubeconfig=False)
@@ -123,20 +124,3 @@ def _seconds(text: str) -> float:
         return duration(text)
     except ValueError as error:
         raise ValueError(f"--timeout: {error}") from error
-
-
-def _kubeconfig(args: argparse.Namespace, environ: Mapping[str, str]) -> Path | None:
-    """The kubeconfig as kubectl finds it. Raises ValueError if there is no such file."""
-    from krt.cli.publication import MISSING, expanded, why_unusable
-
-    for name, given in (("--kubeconfig", args.kubeconfig), ("KUBECONFIG", environ.get("KUBECONFIG"))):
-        if given:
-            path = Path(os.pathsep.join(str(expanded(each)) for each in given.split(os.pathsep) if each))
-            if problem := why_unusable(path):
-                raise ValueError(f"{name}: {path} {problem}")
-            return path
-    path = Path(environ.get("HOME", "~")).expanduser() / ".kube" / "config"
-    problem = why_unusable(path)
-    if problem not in {"", MISSING}:
-        raise ValueError(f"{path} {problem}")
-    return None if problem else path

@@ -33,23 +33,25 @@ class ApiServer:
     proxies: Proxies
 
 
-def load_access(kubeconfig: Path | None, *, named: str = "") -> tuple[ApiServer, Credentials]:
+def load_access(kubeconfig: Path | None, *, named: str = "", context: str = "") -> tuple[ApiServer, Credentials]:
     """The access by `kubeconfig`, or by the pod's account if that is None. Blocks. Raises SettingsInvalid.
 
-    `named` says in an error where the path was given; by default it is the setting KUBECONFIG. A plugin is not run yet:
-    if it fails, the first call raises ClusterUnavailable.
+    `context` is the kubeconfig's context to use; for "" it is the current one. `named` says in an error where the path
+    was given; by default it is the setting KUBECONFIG. A plugin is not run yet: if it fails,
+    the first call raises ClusterUnavailable.
     """
     try:
-        access = read_access(kubeconfig)
-        context = context_of(access.material)
+        access = read_access(kubeconfig, context)
+        tls = context_of(access.material)
     except Unusable as error:
         raise SettingsInvalid((f"{_where(kubeconfig, named)}: {error}",)) from error
-    secured = Secured(context)
+    secured = Secured(tls)
     # A proxy in the kubeconfig is used even if NO_PROXY names the server, as in client-go.
     proxies = Proxies(access.proxy, access.proxy, (), always=True) if access.proxy else proxies_of(os.environ)
     check_way(proxies, access.url)
-    authorities = _authorities(context) if access.material.authorities else ()
-    return ApiServer(access.url, authorities, secured, proxies), Credentials(kubeconfig, access, secured)
+    authorities = _authorities(tls) if access.material.authorities else ()
+    credentials = Credentials(kubeconfig, access, secured, context=context)
+    return ApiServer(access.url, authorities, secured, proxies), credentials
 
 
 def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:

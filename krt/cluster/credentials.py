@@ -32,8 +32,8 @@ class Credentials:
     credentials stay in use until the API server refuses them.
     """
 
-    def __init__(self, kubeconfig: Path | None, access: Access, secured: Secured) -> None:
-        self._kubeconfig = kubeconfig
+    def __init__(self, kubeconfig: Path | None, access: Access, secured: Secured, *, context: str = "") -> None:
+        self._read_access = partial(read_access, kubeconfig, context)
         self._secured = secured
         self._material = access.material
         self._headers: tuple[Header, ...] = ()
@@ -86,7 +86,7 @@ class Credentials:
     async def _read(self) -> None:
         try:
             with trio.fail_after(_READ_SECONDS + plugins.SECONDS):
-                await self._take(await trio.to_thread.run_sync(read_access, self._kubeconfig, abandon_on_cancel=True))
+                await self._take(await trio.to_thread.run_sync(self._read_access, abandon_on_cancel=True))
             self._usable, self._is_refused, self._problem = True, False, ""
         except Unusable as error:
             self._fail(str(error))

@@ -112,17 +112,21 @@ class _Entry:
 _NOBODY = _Entry(None, Path(), "")
 
 
-def read_kubeconfig(path: Path) -> Kubeconfig:
+def read_kubeconfig(path: Path, context_name: str = "") -> Kubeconfig:
     """Read one file, or several with `os.pathsep` between them. Raises Unusable.
+
+    `context_name` is the context to use; for "" it is the current one.
 
     If two files have a cluster, user or context of the same name, that of the first file counts, as in kubectl. A
     context without a user means calls without credentials (for example through `kubectl proxy`), as in kubectl. A
     context whose user is missing is refused. kubectl calls without credentials then, but nobody wants that.
     """
     merged = _merged(_files(path))
-    name = merged["current-context"].get("", _Entry("", Path(), "")).fields
+    name = context_name or merged["current-context"].get("", _Entry("", Path(), "")).fields
     if not name:
         raise Unusable("no current-context is set in it")
+    if context_name and context_name not in merged["contexts"]:
+        raise Unusable(f"it has no context {context_name!r}")
     context, who = _fields(_Context, _named(merged, "contexts", name, "its current-context")), f"its context {name!r}"
     cluster = _named(merged, "clusters", context.cluster, who)
     user = _named(merged, "users", context.user, who) if context.user else _NOBODY

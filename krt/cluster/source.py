@@ -75,10 +75,15 @@ class Access:
         return (("Authorization", f"Bearer {word}"), *self.as_whom)
 
 
-def read_access(path: Path | None) -> Access:
-    """The access by one kubeconfig or several, or by the pod's account if `path` is None. Raises Unusable."""
+def read_access(path: Path | None, context: str = "") -> Access:
+    """The access by one kubeconfig or several, or by the pod's account if `path` is None. Raises Unusable.
+
+    `context` is the kubeconfig's context to use; for "" it is the current one.
+    """
+    if context and not path:
+        raise Unusable(f"there is no kubeconfig, and so no context {context!r}")
     try:
-        return _of_kubeconfig(kubeconfigs.read_kubeconfig(path)) if path else _of_pod()
+        return _of_kubeconfig(kubeconfigs.read_kubeconfig(path, context)) if path else _of_pod()
     except FileUnusable as error:
         raise Unusable(str(error)) from error
 

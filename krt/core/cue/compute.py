@@ -56,7 +56,7 @@ class Compute:
 
     def scalar(self, expression: Expression, scope: LexicalScope) -> CueScalar:
         """The value of an expression that has to be a constant."""
-        found = self._concrete(expression, scope)
+        found = self.concrete(expression, scope)
         if isinstance(found, CueScalar):
             return found
         raise CueBeyond(expression.place, "operators on lists and structs")
@@ -66,6 +66,8 @@ class Compute:
         found = self.scalar(expression, scope)
         if not isinstance(found.value, str):
             raise CueInvalid(expression.place, "the label is not a string")
+        if found.is_secret:  # labels stand in errors, and in masked output
+            raise CueInvalid(expression.place, "a secret is part of a label: labels are shown")
         return found.value
 
     def results(
@@ -99,7 +101,7 @@ class Compute:
         return value
 
     def _items(self, loop: For, scope: LexicalScope) -> list[dict[str, Node]]:
-        found = self._concrete(loop.source, scope)
+        found = self.concrete(loop.source, scope)
         if isinstance(found, Elements):
             return [_bound(loop, number, node) for number, node in enumerate(found.nodes)]
         if isinstance(found, Node):
@@ -109,7 +111,7 @@ class Compute:
             return [_bound(loop, label.removeprefix('"'), node) for label, node in fields]
         raise CueInvalid(loop.place, "a for goes through a list or a struct")
 
-    def _concrete(self, expression: Expression, scope: LexicalScope) -> CueScalar | Elements | Node:
+    def concrete(self, expression: Expression, scope: LexicalScope) -> CueScalar | Elements | Node:
         """A constant, a list, or a struct's node that is DONE."""
         found = self.find(expression, scope)
         if isinstance(found, Node):

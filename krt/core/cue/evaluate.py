@@ -16,6 +16,7 @@ from krt.core.cue.nodes import CueDocument, Expression
 from krt.core.cue.refusals import CueBeyond, CueInvalid, SourcePlace
 from krt.core.cue.result import Result
 from krt.core.cue.unify import Unify
+from krt.core.cue.values import CueScalar
 
 
 def evaluate(*documents: CueDocument) -> Result:
@@ -37,11 +38,15 @@ def evaluate(*documents: CueDocument) -> Result:
         return _result(root)
 
 
-def evaluate_expression(expression: Expression, name: str, value: Node) -> Result:
-    """The value of an expression in which one name means `value`. Raises CueRefused."""
-    scope = LexicalScope(None, bound={name: value})
+def evaluate_constant(expression: Expression, name: str, value: Node) -> CueScalar | None:
+    """The constant that an expression is, in which one name means `value`; None if it is a list or struct.
+
+    Raises CueRefused.
+    """
+    compute = Compute(Unify(Budget()))
     with _within_bounds(expression.place):
-        return _result(Node(expression.place, [(expression, scope)]))
+        found = compute.concrete(expression, LexicalScope(None, bound={name: value}))
+    return found if isinstance(found, CueScalar) else None
 
 
 def _result(root: Node) -> Result:

@@ -50,6 +50,11 @@ def check_names(struct: StructLiteral, shared: frozenset[str]) -> None:
     _Check().scope(struct, (dict.fromkeys(shared),))
 
 
+def check_expression(expression: Expression, name: str) -> None:
+    """Check an expression in which one name means something. Raises CueInvalid or CueBeyond."""
+    _Check().visit(expression, ({name: None},))
+
+
 class _Check:
     """A scope maps a name to the `let` that introduces it, or to None."""
 
@@ -78,13 +83,13 @@ class _Check:
         match declared:
             case Field(label=label, value=value):
                 if not isinstance(label, str):
-                    self._visit(label, scopes)
-                self._visit(value, scopes)
+                    self.visit(label, scopes)
+                self.visit(value, scopes)
             case Embedding(value=value):
-                self._visit(value, scopes)
+                self.visit(value, scopes)
             case Let(value=value, name=name):
                 without = (*scopes[:-1], {key: let for key, let in scopes[-1].items() if key != name})
-                self._visit(value, without)
+                self.visit(value, without)
             case Comprehension():
                 self._comprehension(declared, scopes)
 
@@ -93,18 +98,19 @@ class _Check:
         for clause in found.clauses:
             match clause:
                 case For(key=key, value=value, source=source):
-                    self._visit(source, scopes)
+                    self.visit(source, scopes)
                     scopes = (*scopes, dict.fromkeys({key, value} - {"", "_"}))
                 case Let(name=name, value=value):
-                    self._visit(value, scopes)
+                    self.visit(value, scopes)
                     scopes = (*scopes, {name: clause})
                     lets.append(clause)
                 case _:
-                    self._visit(clause.condition, scopes)
+                    self.visit(clause.condition, scopes)
         self.scope(found.struct, scopes)
         self._check_used(lets)
 
-    def _visit(self, found: Expression, scopes: Scopes) -> None:
+    def visit(self, found: Expression, scopes: Scopes) -> None:
+        """Check the names in an expression."""
         match found:
             case Name():
                 self._name(found, scopes)
@@ -115,7 +121,7 @@ class _Check:
                     if isinstance(each, Comprehension):
                         self._comprehension(each, scopes)
                     else:
-                        self._visit(each, scopes)
+                        self.visit(each, scopes)
             case Unary(operator="*"):
                 raise CueBeyond(found.place, "marks * before a value that is not a choice of several")
             case Binary(operator=operator) if operator not in {"&", "|"}:
@@ -125,13 +131,13 @@ class _Check:
                 self._concrete(operand, scopes)
             case _:
                 for each in _parts(found):
-                    self._visit(each, scopes)
+                    self.visit(each, scopes)
 
     def _concrete(self, found: Expression, scopes: Scopes) -> None:
         """Visit an operand. `cue` refuses a type as operand even in a branch that is not taken."""
         if isinstance(found, Name) and not any(found.name in scope for scope in scopes):
             raise CueBeyond(found.place, "operators on types")
-        self._visit(found, scopes)
+        self.visit(found, scopes)
 
     def _name(self, found: Name, scopes: Scopes) -> None:
         for scope in reversed(scopes):

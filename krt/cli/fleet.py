@@ -1,0 +1,102 @@
+"""What the commands about runtimes share: their flags, the selected clusters, and the values of each."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from krt.cli.instance_files import instance_files
+from krt.cli.users_kubeconfig import users_kubeconfig
+from krt.cluster.access import ApiServer, http_client, load_access
+from krt.cluster.credentials import Credentials
+from krt.cluster.transport import Transport
+from krt.core.cue.evaluate import evaluate
+from krt.core.cue.refusals import CueRefused
+from krt.core.fleet.extract import RuntimeVariable
+from krt.core.fleet.refusals import FleetInvalid
+from krt.core.fleet.runtime import Runtime, RuntimeCluster, read_runtime
+from krt.delivery.runtime_values import runtime_values
+from krt.errors import ClusterError, SettingsInvalid
+from krt.output import say
+from krt.settings.values import duration
+
+_CONNECTIONS = 2
+
+
+class ClusterFailed(Exception):
+    """A cluster refuses or does not answer. The message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A runtime, its selected clusters, and how to reach them."""
+
+    runtime: Runtime
+    clusters: tuple[RuntimeCluster, ...]
+    kubeconfig: Path | None
+    timeout_seconds: float
+
+    async def values(self) -> "list[tuple[RuntimeCluster, dict[str, RuntimeVariable]]]":
+        """The values of each cluster, in order. Raises SettingsInvalid before any cluster is asked, FleetInvalid, and
+        ClusterFailed.
+        """
+        if not self.runtime.queries:
+            return [(each, {}) for each in self.clusters]
+        access = [load_access(self.kubeconfig, context=each.context) for each in self.clusters]
+        return [(each, await self._values(each, *way)) for each, way in zip(self.clusters, access, strict=True)]
+
+    async def _values(
+        self, cluster: RuntimeCluster, server: ApiServer, credentials: Credentials
+    ) -> dict[str, RuntimeVariable]:
+        reasons, where = list[str](), f"{cluster}: " if cluster.name else ""
+        try:
+            with trio.fail_after(self.timeout_seconds):
+                async with http_client(server, connections=_CONNECTIONS) as client:
+                    return await runtime_values(Transport(client, credentials), self.runtime, reasons.append)
+        except FleetInvalid as error:
+            raise FleetInvalid(*(f"{where}{each}" for each in error.problems)) from error
+        except ClusterError as error:
+            raise ClusterFailed(f"{where}{error}") from error
+        except trio.TooSlowError:
+            last = f": {reasons[-1]}" if reasons else ""
+            raise ClusterFailed(f"{where}no answer within {self.timeout_seconds:g} s (--timeout){last}") from None
+
+
+def add_clusters(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that select clusters and say how to reach them."""
+    clusters = parser.add_argument_group("clusters")
+    for flag, of in (("--runtime-cluster", "name"), ("--runtime-group", "group")):
+        clusters.add_argument(flag, metavar="NAME", default="", help=f"only clusters of this {of} (default: all)")
+    clusters.add_argument(
+        "--kube-context", metavar="NAME", default="", help="the context to use if the runtime defines no clusters"
+    )
+    clusters.add_argument(
+        "--kubeconfig",
+        metavar="FILE",
+        help="a kubeconfig (or the variable KUBECONFIG; default: ~/.kube/config, else the pod's service account)",
+    )
+    clusters.add_argument(
+        "--timeout", metavar="DURATION", default="1m", help="how long each cluster may take to answer (default: 1m)"
+    )
+
+
+def read_fleet(names: Sequence[str], args: argparse.Namespace, environ: Mapping[str, str]) -> Fleet:
+    """The fleet of the runtime in these files. Raises FleetInvalid."""
+    try:
+        seconds, kubeconfig = duration(args.timeout), users_kubeconfig(args.kubeconfig, environ)
+        result = evaluate(*instance_files(names))
+    except (CueRefused, ValueError) as error:
+        raise FleetInvalid(*getattr(error, "problems", (str(error),))) from error
+    runtime = read_runtime(result.value, result.unordered)
+    for unknown in runtime.unknown:
+        say(sys.stderr, f"krt: warning: {unknown} is not a field of a runtime, and krt ignores it")
+    clusters = runtime.select(args.runtime_cluster, args.runtime_group, args.kube_context)
+    return Fleet(runtime, clusters, kubeconfig, seconds)
+
+
+def refused(error: FleetInvalid | SettingsInvalid) -> SettingsInvalid:
+    """The error whose problems `bad_input` prints."""
+    return SettingsInvalid(error.problems)

@@ -1,0 +1,73 @@
+"""krt runtime build: prints the values that a runtime takes from its clusters. It only reads."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+
+import trio
+
+from krt.cli.fleet import ClusterFailed, add_clusters, read_fleet, refused
+from krt.cli.roles import bad_input
+from krt.core.cue.result import STARS
+from krt.core.fleet.extract import RuntimeVariable
+from krt.core.fleet.refusals import FleetInvalid
+from krt.errors import SettingsInvalid
+from krt.output import say, tell
+
+BUILT, FAILED = 0, 1
+
+_SUMMARY = "print the values that a runtime takes from its clusters"
+_DESCRIPTION = (
+    "Read the Runtime in FILE, take its values from each selected cluster in the order of their definition, and print "
+    "them. Nothing is written to a cluster."
+)
+_EPILOG = (
+    "Values out of Secrets are printed, too; --mask prints *** instead. Exit codes: 0 printed; 1 a cluster refuses or "
+    "does not answer; 2 bad input: a wrong document, context or query, or a value that is not there."
+)
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
+    """Add `runtime` to the commands of krt."""
+    parser = subparsers.add_parser(name, help=summary, description="Work with runtimes: clusters and their values.")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    build = actions.add_parser("build", help=_SUMMARY, description=_DESCRIPTION, epilog=_EPILOG)
+    build.set_defaults(run=run_build)
+    build.add_argument(
+        "-f",
+        "--file",
+        metavar="FILE",
+        dest="files",
+        action="append",
+        required=True,
+        help="the runtime: .cue, .yaml or .json, or - for CUE on standard input; several files are merged",
+    )
+    build.add_argument("--mask", action="store_true", help="print *** for each value out of a Secret")
+    add_clusters(build)
+
+
+def run_build(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the values. Returns the exit code."""
+    try:
+        fleet = read_fleet(args.files, args, environ)
+        found = trio.run(fleet.values)
+    except (FleetInvalid, SettingsInvalid) as error:
+        return bad_input(refused(error))
+    except ClusterFailed as error:
+        say(sys.stderr, f"krt: {error}")
+        return FAILED
+    for cluster, values in found:
+        if cluster.name and fleet.runtime.queries:
+            tell(f"# {cluster}")
+        tell(*_lines(values, is_masked=args.mask))
+    return BUILT
+
+
+def _lines(found: Mapping[str, RuntimeVariable], *, is_masked: bool) -> list[str]:
+    """The values sorted by name. One of several lines stands below its name, indented."""
+    lines = list[str]()
+    for name in sorted(found):
+        text = STARS if is_masked and found[name].is_secret else found[name].text.reveal()
+        first, *others = text.rstrip("\n").split("\n")
+        lines += [f"{name}:", *(f"  {line}" for line in (first, *others))] if others else [f"{name}: {first}"]
+    return lines or ["no values defined"]

@@ -1,0 +1,122 @@
+"""A Bundle document: the instances of modules that a cluster shall have. Pure.
+
+Reference: the schema `#Bundle` of Timoni's manual, https://timoni.sh/bundle/.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from krt.core.cue.result import JsonValue
+from krt.core.fleet.refusals import FleetInvalid
+from krt.core.fleet.runtime import API_VERSION
+
+MOST_INSTANCES = 1_000
+
+_NAME = re.compile(r"([a-z0-9]([-a-z0-9_]*[a-z0-9])?)")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_MOST_NAME = 63
+_SCHEME = "oci://"
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module in an OCI registry: `url` without `oci://`, a version, and the digest that pins it, "" if none."""
+
+    url: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A module with its values, under a name and in a namespace."""
+
+    name: str
+    namespace: str
+    module: Module
+    values: JsonValue = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FleetBundle:
+    """The instances stand in the order of their definition."""
+
+    name: str
+    instances: tuple[Instance, ...]
+
+
+def read_bundle(value: JsonValue, unordered: frozenset[tuple[str | int, ...]] = frozenset()) -> FleetBundle:
+    """The bundle of a document's value. Raises FleetInvalid with every problem; none quotes a value.
+
+    `unordered` are the paths whose fields have no certain order.
+    """
+    bundle = value.get("bundle") if isinstance(value, dict) else None
+    if not isinstance(bundle, dict):
+        raise FleetInvalid("the document has no field bundle that is a struct")
+    problems = list(_problems(bundle))
+    instances = bundle.get("instances")
+    found = list[Instance]()
+    for name, fields in instances.items() if isinstance(instances, dict) else ():
+        where = f"bundle.instances.{name[:_MOST_NAME]}"
+        wrong = list(_instance_problems(where, name, fields))
+        problems += wrong
+        if not wrong:
+            found.append(_instance(name, fields))
+    if ("bundle", "instances") in unordered and len(found) > 1:
+        problems.append("bundle.instances: their order is not certain: define all instances in one struct of one file")
+    if problems:
+        raise FleetInvalid(*problems)
+    return FleetBundle(str(bundle["name"]), tuple(found))
+
+
+def _problems(bundle: dict[str, JsonValue]) -> Iterator[str]:
+    if bundle.get("apiVersion") != API_VERSION:
+        yield f"bundle.apiVersion is required, and must be {API_VERSION}"
+    if not _is_name(bundle.get("name"), _NAME):
+        yield f"bundle.name is required: a text that matches {_NAME.pattern}, of at most {_MOST_NAME} characters"
+    instances = bundle.get("instances")
+    if not isinstance(instances, dict) or not 0 < len(instances) <= MOST_INSTANCES:
+        yield f"bundle.instances is required: a struct of 1 to {MOST_INSTANCES} instances"
+
+
+def _is_name(value: JsonValue, pattern: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and bool(pattern.fullmatch(value)) and len(value) <= _MOST_NAME
+
+
+def _instance_problems(where: str, name: str, fields: JsonValue) -> Iterator[str]:
+    if not _is_name(name, _NAME):
+        yield f"{where}: its name must match {_NAME.pattern}, and have at most {_MOST_NAME} characters"
+    if not isinstance(fields, dict):
+        yield f"{where} must be a struct"
+        return
+    if not _is_name(fields.get("namespace"), _NAMESPACE):
+        yield f"{where}.namespace is required: the name of a namespace"
+    if not isinstance(fields.get("values", {}), dict):
+        yield f"{where}.values must be a struct"
+    module = fields.get("module")
+    if isinstance(module, dict):
+        yield from _module_problems(f"{where}.module", module)
+    else:
+        yield f"{where}.module is required: a struct"
+
+
+def _module_problems(where: str, module: dict[str, JsonValue]) -> Iterator[str]:
+    url = module.get("url")
+    if not isinstance(url, str) or not url.startswith(_SCHEME) or len(url) == len(_SCHEME):
+        yield f"{where}.url is required: a text that begins with {_SCHEME}"
+    if not isinstance(module.get("version", ""), str):
+        yield f"{where}.version must be a text"
+    digest = module.get("digest", "")
+    if digest != "" and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+        yield f"{where}.digest must be sha256: and 64 hexadecimal digits"
+
+
+def _instance(name: str, fields: JsonValue) -> Instance:
+    assert isinstance(fields, dict)
+    module = fields["module"]
+    assert isinstance(module, dict)
+    url = str(module["url"]).removeprefix(_SCHEME)
+    found = Module(url, str(module.get("version", "latest")), str(module.get("digest", "")))
+    return Instance(name, str(fields["namespace"]), found, fields.get("values", {}))

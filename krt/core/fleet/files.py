@@ -1,0 +1,35 @@
+"""The files of one CUE instance, of which some may be YAML or JSON. Pure."""
+
+import json
+
+from krt.core.bundle.kube_yaml import read_documents
+from krt.core.bundle.yaml_nodes import YamlInvalid
+from krt.core.cue.nodes import CueDocument
+from krt.core.cue.parse import parse
+from krt.core.cue.refusals import CueInvalid
+from krt.core.fleet.refusals import FleetInvalid
+
+STDIN = "-"
+
+
+def read_file_of_instance(name: str, content: bytes) -> CueDocument:
+    """The file by its ending: cue, yaml, yml, json; `-` is CUE, which JSON is, too. Raises FleetInvalid."""
+    extension = "cue" if name == STDIN else name.rpartition(".")[2].lower() if "." in name else ""
+    if extension not in {"cue", "json", "yaml", "yml"}:
+        raise FleetInvalid(f"{name}: unsupported file extension: {extension and f'.{extension}'}")
+    try:
+        text = content if extension == "cue" else _as_json(name, content)
+        return parse(text, "standard input" if name == STDIN else name)
+    except CueInvalid as error:
+        raise FleetInvalid(str(error)) from None
+
+
+def _as_json(name: str, content: bytes) -> bytes:
+    """The one document of a file in YAML, which JSON is, too."""
+    try:
+        values = [each.value for each in read_documents(content)]
+    except YamlInvalid as error:
+        raise FleetInvalid(f"{name}: {error}") from None
+    if len(values) != 1 or not isinstance(values[0], dict):
+        raise FleetInvalid(f"{name}: one document that is a mapping is expected")
+    return json.dumps(values[0], ensure_ascii=False, default=str).encode()

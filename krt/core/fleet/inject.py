@@ -1,0 +1,123 @@
+"""Puts values into the fields of a bundle that ask for them: `field: string @timoni(runtime:string:NAME)`. Pure.
+
+A field's value is replaced by a constant of the type that its attribute declares, never by text that is read again. The
+sentences of the refusals are Timoni's.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from krt.core.cue.nodes import (
+    Attribute,
+    Binary,
+    Comprehension,
+    Constant,
+    CueDocument,
+    Declaration,
+    Embedding,
+    Expression,
+    Field,
+    Let,
+    ListLiteral,
+    Literal,
+    StructLiteral,
+)
+from krt.core.fleet.extract import RuntimeVariable
+from krt.core.fleet.refusals import FleetInvalid
+
+_ATTRIBUTE = "timoni"
+_SOURCE = "runtime"
+_MOST_DIGITS = 300
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<float>(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?)")
+_BOOLS = {"true": True, "false": False}
+
+
+def inject(document: CueDocument, values: Mapping[str, RuntimeVariable]) -> CueDocument:
+    """The document with a constant for each field whose variable has a value. Raises FleetInvalid."""
+    injection = _Injection(values)
+    struct = injection.struct(document.struct)
+    if injection.problems:
+        raise FleetInvalid(*injection.problems)
+    return replace(document, struct=struct)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    kind: str
+    name: str
+
+
+class _Injection:
+    def __init__(self, values: Mapping[str, RuntimeVariable]) -> None:
+        self._values = values
+        self.problems = list[str]()
+
+    def struct(self, found: StructLiteral) -> StructLiteral:
+        return replace(found, declarations=tuple(map(self._declaration, found.declarations)))
+
+    def _declaration(self, found: Declaration) -> Declaration:
+        match found:
+            case Field():
+                return replace(found, value=self._given(found) or self._expression(found.value))
+            case Embedding(value=value) | Let(value=value):
+                return replace(found, value=self._expression(value))
+            case Comprehension():
+                return self._comprehension(found)
+
+    def _comprehension(self, found: Comprehension) -> Comprehension:
+        return replace(found, struct=self.struct(found.struct))
+
+    def _expression(self, found: Expression) -> Expression:
+        match found:
+            case StructLiteral():
+                return self.struct(found)
+            case ListLiteral(elements=elements):
+                return replace(found, elements=tuple(map(self._element, elements)))
+            case Binary(left=left, right=right):
+                return replace(found, left=self._expression(left), right=self._expression(right))
+        return found
+
+    def _element(self, found: Expression | Comprehension) -> Expression | Comprehension:
+        return self._comprehension(found) if isinstance(found, Comprehension) else self._expression(found)
+
+    def _given(self, found: Field) -> Literal | None:
+        for attribute in found.attributes:
+            try:
+                wanted = _wanted(attribute)
+                value = self._values.get(wanted.name) if wanted else None
+                if wanted and value:
+                    constant = _constant(wanted.kind, value.text.reveal())
+                    return Literal(found.place, constant, is_secret=value.is_secret)
+            except FleetInvalid as error:
+                text = f"@{attribute.name}({attribute.body})"
+                self.problems.append(f"{attribute.place}: failed to parse attribute '{text}': {error}")
+        return None
+
+
+def _wanted(attribute: Attribute) -> _Wanted | None:
+    """What the attribute asks for; None for an attribute that is not krt's. Raises FleetInvalid."""
+    if attribute.name != _ATTRIBUTE:
+        return None
+    source, _, rest = attribute.body.partition(":")
+    kind, _, name = rest.partition(":")
+    if source != _SOURCE or not name:
+        raise FleetInvalid("it must be @timoni(runtime:[string|number|bool]:[NAME])")
+    if kind not in {"string", "number", "bool"}:
+        raise FleetInvalid(f"unknown type '{kind}' must be string, number or bool")
+    return _Wanted(kind, name)
+
+
+def _constant(kind: str, text: str) -> Constant:
+    """The text as a constant. The refusal does not quote it: it may be a secret."""
+    if kind == "string":
+        return text
+    if kind == "bool":
+        if text not in _BOOLS:
+            raise FleetInvalid("value must be 'true' or 'false'")
+        return _BOOLS[text]
+    number = _NUMBER.fullmatch(text)
+    if not number or len(text) > _MOST_DIGITS:
+        raise FleetInvalid("value must be a number")
+    return Decimal(text) if number["float"] else int(text)
