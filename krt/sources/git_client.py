@@ -5,6 +5,7 @@ cancellation hold, and every byte is counted. Its own HTTP client, which follows
 configuration of git, is not used, and neither are its repositories: nothing is checked out, and no hook runs.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -18,6 +19,9 @@ from dulwich.refs import Ref
 
 from krt.core.bundle.tree import MOST_BYTES
 from krt.sources.errors import SourceRefused
+
+# dulwich warns of each word in a list of references that it does not know: a server could fill krt's log.
+logging.getLogger("dulwich").setLevel(logging.CRITICAL)
 
 MOST_REFS_BYTES = 16 * 1024 * 1024  # that a server sends before the pack
 NOT_OUR_REF = "not our ref"  # of a commit that the server does not have or give (git's upload-pack.c)

@@ -74,6 +74,12 @@ MUTATIONS = (
             "        if False:",
         ),
         (
+            "test_a_server_cannot_fill_the_log",
+            "sources/git_client.py",
+            'logging.getLogger("dulwich").setLevel(logging.CRITICAL)',
+            'logging.getLogger("dulwich").setLevel(logging.WARNING)',
+        ),
+        (
             "test_a_pack_that_lies_elsewhere_is_not_fetched",
             "sources/git_http.py",
             'elif url == f"{self._base}{_SERVICE}":',

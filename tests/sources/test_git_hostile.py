@@ -146,6 +146,14 @@ async def test_silence_is_cut(hostile: HostileRegistry, monkeypatch: pytest.Monk
     assert (await unavailable(source(hostile))).startswith("the source has not sent the bundle within ")
 
 
+async def test_a_server_cannot_fill_the_log(hostile: HostileRegistry, caplog: pytest.LogCaptureFixture) -> None:
+    """Seen to fail with dulwich's own level of the log: a line for each word."""
+    hostile.replies[REFS] = advertisement(V2)
+    hostile.replies[PACK] = result(lines(*[f"{SHA} refs/heads/x what ever\n".encode()] * 1000, None))
+    await refused(source(hostile))
+    assert [record.name for record in caplog.records if record.name.startswith("dulwich")] == []
+
+
 async def test_a_login_is_in_no_sentence(hostile: HostileRegistry) -> None:
     access = Namespace(secrets={"login": {"username": b"robot", "password": b"hunter2"}})
     for reply in (Reply(401), Reply(403, body=b"hunter2"), Reply(500), advertisement(b"zzzz"), Reply(404)):
