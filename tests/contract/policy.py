@@ -20,18 +20,23 @@ POLL_SECONDS = 0.05
 
 @asynccontextmanager
 async def policy_refusing(server: ApiServer, namespace: str, code: int) -> AsyncIterator[None]:
-    """In force when the body begins: the API server takes a moment to notice a policy."""
+    """In force when the body begins, and no more when it has ended: the API server takes a moment to notice either."""
     await server.apply(_policy(namespace, code))
     await server.apply(_binding())
     try:
-        with trio.fail_after(PATIENCE_SECONDS):
-            while (await _try(server, namespace)).status_code != code:  # noqa: ASYNC110 - nobody says when
-                await trio.sleep(POLL_SECONDS)
+        await _until_answered(server, namespace, code)
         yield
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + 10):
             await server.request("DELETE", f"{API}/validatingadmissionpolicybindings/{BINDING}")
             await server.request("DELETE", f"{API}/validatingadmissionpolicies/{POLICY}")
+    await _until_answered(server, namespace, 200)
+
+
+async def _until_answered(server: ApiServer, namespace: str, code: int) -> None:
+    with trio.fail_after(PATIENCE_SECONDS):
+        while (await _try(server, namespace)).status_code != code:  # noqa: ASYNC110 - nobody says when
+            await trio.sleep(POLL_SECONDS)
 
 
 async def _try(server: ApiServer, namespace: str) -> httpx.Response:

@@ -35,7 +35,7 @@ async def test_an_announced_image_is_restarted_and_the_job_hears_of_it(
         if not installation.rendered.of("RoleBinding"):
             assert "opted out" in await announced_where_all_is_opted_out(apiserver, [*command, "--json"], job)
     after = await generations(apiserver)
-    everything = "KRT_KINDS" in installation.rendered.settings("worker")
+    everything = "StatefulSet" in installation.rendered.settings("worker")["KRT_KINDS"]
     assert await told_of(apiserver) == ({"plain", "web", "store", "agent"} if everything else set())
     restarted = {"plain", "web", "store", "agent"} if everything else {"plain", "web"}
     assert {name for name in after if after[name] != before[name]} == restarted

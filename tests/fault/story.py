@@ -9,6 +9,7 @@ import trio
 
 from krt.broker.client import Client, open_client
 from krt.broker.endpoint import Endpoint, parse_endpoint
+from krt.errors import BrokerRefused
 from krt.secret import Secret
 from tests.apiserver.server import ApiServer
 from tests.fakes.pace import pace
@@ -76,6 +77,7 @@ async def live(plan: Plan, fleet: Fleet, apiserver: ApiServer, namespace: str, *
             others.cancel_scope.cancel()
         async with open_client(admin_of(fleet)) as client:
             with trio.move_on_after(QUIET_SECONDS * pace()):
+                await loaded(client)
                 await quiet(client)
             ledger = await read_ledger(client)
             reports = await unsettled(client, ledger.groups[0].name, ledger.events, places())
@@ -106,6 +108,19 @@ def errors_of(fleet: Fleet) -> list[str]:
 def admin_of(fleet: Fleet) -> Endpoint:
     endpoint = parse_endpoint(fleet.valkey.address)
     return replace(endpoint, username="admin", password=Secret("any"))
+
+
+async def loaded(client: Client) -> None:
+    """Return when Valkey has read its file: the last fault may have killed it, and it answers LOADING until then."""
+    while True:
+        try:
+            await client.call("DBSIZE")
+        except BrokerRefused as refused:
+            if refused.code != "LOADING":
+                raise
+            await trio.sleep(LOOK_SECONDS)
+        else:
+            return
 
 
 async def quiet(client: Client) -> None:
