@@ -131,7 +131,7 @@ OF_OTHERS = {
 
 @cache
 def words_of_the_code() -> frozenset[str]:
-    files = [path for folder in ("krt", "deploy") for path in (ROOT / folder).rglob("*") if path.suffix != ".pyc"]
-    texts = [path.read_text(encoding="utf-8") for path in files if path.is_file()]
+    files = [path for folder in ("krt", "deploy") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    texts = [path.read_text(encoding="utf-8") for path in files if "__pycache__" not in path.parts]
     tests = (path.stem for path in (ROOT / "tests").rglob("*.py"))  # as `python -m` has them
     return frozenset(word for text in (*texts, *tests) for word in re.findall(r"[a-z]+(?:_[a-z]+)+", text))

@@ -90,8 +90,10 @@ def _files() -> Iterator[Path]:
     for place in PLACES:
         found = [ROOT / place] if (ROOT / place).is_file() else sorted((ROOT / place).rglob("*"))
         for path in found:
+            if "__pycache__" in path.parts:  # others write there meanwhile
+                continue
             pictures = path.suffix in {".svg", ".webp", ".png"}
-            if path.is_file() and not pictures and path.suffix not in {".py", ".pyc", ".lock", ".sum"}:
+            if path.is_file() and not pictures and path.suffix not in {".py", ".lock", ".sum"}:
                 yield path
 
 
