@@ -75,9 +75,9 @@ class Site:
             await worker.wait_said("ready")
             yield worker
 
-    async def job(self, name: str, *flags: str, **environ: str) -> Ended:
-        """`krt notify ghcr.io/acme/NAME:dev FLAGS`, to its end."""
-        command = [sys.executable, "-m", "krt", "notify", f"{REGISTRY}/{name}:dev", *flags]
+    async def job(self, name: str, *flags: str, registry: str = REGISTRY, **environ: str) -> Ended:
+        """`krt notify REGISTRY/NAME:dev FLAGS`, to its end."""
+        command = [sys.executable, "-m", "krt", "notify", f"{registry}/{name}:dev", *flags]
         done = await trio.run_process(
             command, env={**self._environ(), **environ}, capture_stdout=True, capture_stderr=True, check=False
         )
