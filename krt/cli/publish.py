@@ -91,7 +91,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
     wrong: list[str] = []
     given = {**_inputs(args), "kubeconfig_path": str(kubeconfig or os.devnull)}
     found = checked(given, Path(), wrong, is_removal=is_removal, looks_for_kubeconfig=False)
-    problems += [_INPUT.sub(lambda name: _FLAGS[name[1]], text).replace(" on the controller", "") for text in wrong]
+    problems += [_in_flags(text, has_key=is_removal or args.key is not None) for text in wrong]
     if found is None or seconds is None or problems:
         raise SettingsInvalid(tuple(problems))
     return Order(
@@ -105,6 +105,13 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
         timeout_seconds=seconds,
         state=StateFile(expanded(args.state).absolute()) if args.state else None,
     )
+
+
+def _in_flags(problem: str, *, has_key: bool) -> str:
+    """The sentence about an input as one about the flag that gives it here."""
+    told = _INPUT.sub(lambda name: _FLAGS[name[1]], problem).replace(" on the controller", "")
+    is_of_name = told.startswith("--key ") and not has_key
+    return f"{told}: the file's name is no key, so give one" if is_of_name else told
 
 
 def _inputs(args: argparse.Namespace) -> dict[str, Any]:

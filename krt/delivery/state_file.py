@@ -42,7 +42,7 @@ class StateFile:
             self._found = read_file(self.path, most_bytes=MOST_BYTES)
             return read_record(self._found)
         except FileUnusable as error:
-            raise StateUnusable(f"the state record {error}") from error
+            raise StateUnusable(f"the state record {self.path} cannot be read: {error.reason}") from error
         except RecordUnreadable as error:
             problem = f"the state record {self.path} cannot be read: {error}"
             raise StateUnusable(f"{problem}; restore it, or move it away") from error

@@ -286,6 +286,24 @@ def test_a_record_that_cannot_be_written_at_the_end_hides_neither_code_nor_reaso
     )
 
 
+def test_a_file_whose_name_is_no_key_needs_a_key(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Seen to fail with the sentence about --key alone, which nobody had given."""
+    file = home / "my file.tgz"
+    file.touch()
+    argv = ("publish", str(file), "-n", "shop", "--secret", "site")
+    [problem] = refused(capsys, *argv)
+    assert problem.endswith("(found 'my file.tgz'): the file's name is no key, so give one")
+    [problem] = refused(capsys, *argv, "--key", "a b")
+    assert problem.endswith("(found 'a b')")
+
+
+def test_a_state_that_is_a_folder_is_told_with_a_verb(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Seen to fail without `cannot be read`."""
+    (home / "file").touch()
+    argv = ("publish", str(home / "file"), "-n", "shop", "--secret", "site", "--state", str(home))
+    assert refused(capsys, *argv) == [f"the state record {home} cannot be read: Is a directory"]
+
+
 @pytest.mark.parametrize("folder", [".", "/", "./"])
 def test_a_folder_without_a_name_is_one_problem(folder: str, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Seen to fail with a first sentence about --key, which nobody had given."""
