@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -98,6 +99,7 @@ def _to_owned(
 ) -> OwnedObject:
     version, (owner_name, fields) = _to_version(resource, body), owner_of(body)
     uid, is_terminating = text_at(body, "metadata", "uid"), bool(text_at(body, "metadata", "deletionTimestamp"))
+    owner_name = intern(owner_name)  # thousands of objects have the same
     return OwnedObject(version.key, version.resource_version, uid, owner_name, fields, is_terminating)
 
 

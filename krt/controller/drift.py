@@ -152,6 +152,12 @@ class DriftWatch:
         for name in tuple(self._installed):
             self._stir(name)
 
+    def seen(self, changed: OwnedObject, owner_name: str) -> None:
+        """The watch has come as far as this version: what krt wrote before need not be remembered."""
+        installed = self._installed.get(owner_name)
+        if installed and not _is_behind(changed.resource_version, installed.versions.get(changed.key, "")):
+            installed.versions.pop(changed.key, None)
+
     def hear(self, key: ObjectKey, owner_name: str) -> None:
         """An object with the label of a BundleDeployment has changed or is gone."""
         installed = self._installed.get(owner_name)
@@ -175,6 +181,7 @@ class _Store:
         self._found[changed.key] = changed
         for name in {changed.owner_name, before.owner_name if before else changed.owner_name}:
             self._drift.hear(changed.key, name)
+            self._drift.seen(changed, name)
 
     def remove(self, key: ObjectKey) -> None:
         """Note that the object is gone, or has lost its label."""
