@@ -1,8 +1,13 @@
 """Bundles with namespaces, definitions and custom resources; and what becomes of two controllers."""
 
-import pytest
+from datetime import UTC, datetime
 
+import pytest
+import trio
+
+from krt.cli.roles import leaves
 from krt.cluster.objects import Body
+from krt.errors import SettingsInvalid
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.objects import a_deployment
 from tests.controller.desk import GROUP, Desk
@@ -120,3 +125,41 @@ async def test_a_lease_that_nobody_renews_is_taken_after_fifteen_seconds(desk: D
         await until_on_wall_clock(lambda: two.leadership.holder == "dead")
         assert not two.leadership.leads
         await until_on_wall_clock(lambda: two.leadership.leads, within_seconds=60)
+
+
+@pytest.mark.parametrize("sign", ["its webhook vbundles.core.rukpak.io", "its Lease {}/core.rukpak.io"])
+async def test_a_controller_does_not_start_beside_a_rukpak(desk: Desk, sign: str) -> None:
+    sign = sign.format(desk.namespace)
+    webhook = {
+        "name": "vbundles.core.rukpak.io",
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "rules": [{"apiGroups": ["none"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["none"]}],
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    rukpak: Body = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": f"{desk.namespace}-rukpak"},
+        "webhooks": [webhook],
+    }
+    if "Lease" in sign:
+        renewed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        rukpak = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": "core.rukpak.io", "namespace": desk.namespace},
+            "spec": {"holderIdentity": "core_1", "renewTime": renewed},
+        }
+    await desk.server.apply(rukpak)
+    try:
+        with pytest.raises(BaseExceptionGroup) as caught:
+            async with desk.running():
+                await trio.sleep(60)
+        [error] = leaves(caught.value)
+        assert isinstance(error, SettingsInvalid)
+        problem = f"a RukPak is active in this cluster ({sign}): remove it before krt controller takes over"
+        assert error.problems == (problem,)
+    finally:
+        path = await desk.server.path_of(rukpak["apiVersion"], rukpak["kind"], rukpak["metadata"])
+        await desk.server.request("DELETE", path)
