@@ -182,9 +182,12 @@ def codes_of(name: str) -> set[str]:
 def parsers_of(name: str) -> list[Parser]:
     """That of a command, or those of its actions."""
     parser = parser_for(name).under(name)
-    actions = {"cluster": ("list", "forget"), "artifact": ("push",), "runtime": ("build",), "bundle": ("vet",)}.get(
-        name, ()
-    )
+    actions = {
+        "cluster": ("list", "forget"),
+        "artifact": ("push",),
+        "runtime": ("build",),
+        "bundle": ("vet", "build"),
+    }.get(name, ())
     return [parser.under(action) for action in actions] or [parser]
 
 

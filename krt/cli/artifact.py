@@ -11,16 +11,16 @@ from typing import TypeVar
 
 import trio
 
+from krt.cli.registry_login import registry_login
 from krt.cli.roles import bad_input
 from krt.core.bundle.pack import PackedImage, pack
 from krt.core.bundle.plain import objects_of
 from krt.core.bundle.tree import FileTree
 from krt.errors import SettingsInvalid
-from krt.files import read_file
 from krt.output import say, tell
 from krt.proxies import Proxies, proxies_of
 from krt.settings.values import duration
-from krt.sources.docker_config import MOST_BYTES, DockerConfig, DockerConfigInvalid, RegistryLogin
+from krt.sources.docker_config import RegistryLogin
 from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable, SourceUntrusted
 from krt.sources.folder import read_folder
 from krt.sources.push import push
@@ -126,7 +126,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Task:
     reference = _collect(problems, lambda: _named(repr(args.reference), _reference, args.reference))
     seconds = _collect(problems, lambda: _named("--timeout", duration, args.timeout))
     verify = _collect(problems, lambda: adding_context(Path(args.ca_file) if args.ca_file else None))
-    found = _collect(problems, lambda: _login(environ, reference.host)) if reference else None
+    found = _collect(problems, lambda: registry_login(environ, reference.host)) if reference else None
     if bundle is None or reference is None or seconds is None or verify is None or found is None:
         raise SettingsInvalid(tuple(problems))
     tree, objects = bundle
@@ -143,21 +143,6 @@ def _reference(text: str) -> RegistryReference:
     if found.digest:
         raise ValueError("a push needs a tag and no digest: krt computes the digest")
     return found
-
-
-def _login(environ: Mapping[str, str], host: str) -> tuple[RegistryLogin | None, str]:
-    """The login for the registry if there is one, and the end of a refusal, which explains a missing login."""
-    folder = Path(environ.get("DOCKER_CONFIG") or Path(environ.get("HOME", "~")).expanduser() / ".docker")
-    file = folder / "config.json"
-    if not file.exists():
-        return None, f"; there is no {file}, which `docker login {host}` writes"
-    try:
-        config = DockerConfig(read_file(file, most_bytes=MOST_BYTES))
-        login = config.login_of(host)
-    except DockerConfigInvalid as error:
-        raise ValueError(f"{file} {error}") from None
-    helper = config.helper_of(host)
-    return login, f"; {file} keeps credentials in {helper}, which krt does not run" if helper and not login else ""
 
 
 def _collect(problems: list[str], read: Callable[[], T]) -> T | None:

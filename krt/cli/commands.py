@@ -18,7 +18,10 @@ COMMANDS = {
     "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),
     "artifact": ("krt.cli.artifact", "push a folder of Kubernetes manifests into a registry as a bundle"),
     "runtime": ("krt.cli.runtime", "print the values that a runtime takes from its clusters"),
-    "bundle": ("krt.cli.fleet_bundle", "say whether a bundle of instances is right, with the values of its clusters"),
+    "bundle": (
+        "krt.cli.fleet_bundle",
+        "vet a bundle of instances with the values of its clusters, and print its objects",
+    ),
     "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
     "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or why all refuse it"),
     "config": ("krt.cli.config", "show every setting, its value and its source"),

@@ -1,4 +1,4 @@
-"""krt bundle vet without a cluster: sentences, printed values, exit codes; the environment fills fields on demand."""
+"""krt bundle vet and build without a cluster: sentences, printed values and objects, exit codes; a real registry."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 import yaml
 
 from krt.cli.main import main
+from krt.core.bundle.kube_yaml import read_documents
+from tests.registry.server import RegistryServer
 
 BUNDLE = """
 bundle: {
@@ -107,3 +109,96 @@ def test_clusters_without_queries_need_no_kubeconfig(
         "cluster zeta, group staging, context a: bundle shop is right; instances in this order: app\n"
         "cluster alpha, group production, context b: bundle shop is right; instances in this order: app\n"
     )
+
+
+def pushed(home: Path, registry: RegistryServer, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """A module in a registry: its url without tag, and its digest."""
+    manifests = home / home.name / "manifests"
+    manifests.mkdir(parents=True)
+    (manifests / "config.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: app}\ndata: {flag: 'y', count: \"1e3\"}\n"
+    )
+    name = f"{registry.host}/acme/{home.name}".lower()
+    assert main(["artifact", "push", str(manifests.parent), f"{name}:1.0"]) == 0
+    return name, capsys.readouterr().out.split()[-1]
+
+
+def bundle_of(name: str, module: str) -> str:
+    return (
+        'bundle: {apiVersion: "v1alpha1", name: "shop"\n'
+        f'instances: {{zeta: {{module: {{url: "oci://{name}", {module}}}, namespace: "shop-\\(_n)"}}\n'
+        f'alpha: {{module: {{url: "oci://{name}", {module}}}, namespace: "shop"}}}}}}\n'
+        '_n: *"a" | string @timoni(runtime:string:TIMONI_CLUSTER_NAME)\n'
+    )
+
+
+def build(*arguments: str) -> int:
+    return main(["bundle", "build", "-f", "bundle.cue", *arguments])
+
+
+def test_the_objects_of_plain_modules_are_printed_in_order(
+    home: Path, registry: RegistryServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, digest = pushed(home, registry, capsys)
+    (home / "bundle.cue").write_text(bundle_of(name, 'version: "1.0"'))
+    assert build() == 0
+    out = capsys.readouterr().out
+    found = [each.value for each in read_documents(out.encode())]
+    assert [(each["metadata"]["namespace"], each["data"]) for each in found] == [
+        ("shop-a", {"flag": "y", "count": "1e3"}),
+        ("shop", {"flag": "y", "count": "1e3"}),
+    ]
+    assert out.startswith(f"# instance zeta: oci://{name}@{digest}\n---\n")
+
+
+def test_each_cluster_has_its_own_objects(
+    home: Path, registry: RegistryServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, digest = pushed(home, registry, capsys)
+    (home / "bundle.cue").write_text(bundle_of(name, f'digest: "{digest}"'))
+    (home / "runtime.yaml").write_text(
+        "runtime:\n  apiVersion: v1alpha1\n  name: fleet\n  clusters:\n"
+        "    z1: {group: staging, kubeContext: a}\n    a1: {group: production, kubeContext: b}\n"
+    )
+    assert build("--runtime", "runtime.yaml") == 0
+    out = capsys.readouterr().out
+    namespaces = [each.value["metadata"]["namespace"] for each in read_documents(out.encode())]
+    assert namespaces == ["shop-z1", "shop", "shop-a1", "shop"]
+    assert out.startswith("# cluster z1, group staging, context a\n# instance zeta")
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "said"),
+    [
+        ('version: "2.0"', 2, "(status 404)"),
+        (f'version: "1.0", digest: "sha256:{"0" * 64}"', 2, "of version 1.0 doesn't match the specified digest"),
+        (f'digest: "sha256:{"0" * 64}"', 2, "(status 404)"),
+    ],
+)
+def test_a_module_that_is_not_as_it_must_be(
+    home: Path, registry: RegistryServer, capsys: pytest.CaptureFixture[str], module: str, code: int, said: str
+) -> None:
+    name, _ = pushed(home, registry, capsys)
+    (home / "bundle.cue").write_text(bundle_of(name, module))
+    assert build() == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert said in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_a_registry_that_does_not_answer(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "bundle.cue").write_text(bundle_of("127.0.0.1:1/acme/app", 'version: "1.0"'))
+    assert build("--timeout", "3s") == 1
+    assert capsys.readouterr().err.startswith("krt: oci://127.0.0.1:1/acme/app: ")
+
+
+def test_values_for_a_plain_module_are_refused(
+    home: Path, registry: RegistryServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, _ = pushed(home, registry, capsys)
+    text = bundle_of(name, 'version: "1.0"') + "bundle: instances: alpha: values: a: 1\n"
+    (home / "bundle.cue").write_text(text)
+    assert build() == 2
+    assert "bundle.instances.alpha: module" in (err := capsys.readouterr().err)
+    assert "which takes no values" in err

@@ -22,7 +22,7 @@ _SCHEME = "oci://"
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module in an OCI registry: `url` without `oci://`, a version, and the digest that pins it, "" if none."""
+    """A module in an OCI registry: `url` without `oci://`, version and digest, each "" if not given."""
 
     url: str
     version: str
@@ -118,5 +118,5 @@ def _instance(name: str, fields: JsonValue) -> Instance:
     module = fields["module"]
     assert isinstance(module, dict)
     url = str(module["url"]).removeprefix(_SCHEME)
-    found = Module(url, str(module.get("version", "latest")), str(module.get("digest", "")))
+    found = Module(url, str(module.get("version", "")), str(module.get("digest", "")))
     return Instance(name, str(fields["namespace"]), found, fields.get("values", {}))

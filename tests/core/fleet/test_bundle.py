@@ -33,7 +33,7 @@ def test_the_seeds_bundle_with_the_seeds_values() -> None:
     [instance] = bundle.instances
     assert (bundle.name, instance.name, instance.namespace) == ("podinfo", "podinfo", "podinfo")
     assert instance.module.url == "1234567890.dkr.ecr.us-west-2.amazonaws.com/modules/podinfo"
-    assert (instance.module.version, instance.module.digest) == ("latest", "")
+    assert (instance.module.version, instance.module.digest) == ("", "")
     assert instance.values == {"caching": {"enabled": True, "redisURL": "tcp://:password@redis.infra:6379"}}
     assert "password" not in f"{result.masked}{bundle!r}"
 

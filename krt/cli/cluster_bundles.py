@@ -1,0 +1,84 @@
+"""A bundle for each cluster of a fleet: its documents with the values of the runtime and of the environment."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import trio
+
+from krt.cli.fleet import add_clusters, read_fleet
+from krt.cli.instance_files import instance_files
+from krt.core.cue.evaluate import evaluate
+from krt.core.cue.nodes import CueDocument
+from krt.core.cue.refusals import CueRefused
+from krt.core.cue.result import JsonValue
+from krt.core.fleet.bundle import FleetBundle, read_bundle
+from krt.core.fleet.extract import RuntimeVariable
+from krt.core.fleet.inject import inject
+from krt.core.fleet.refusals import FleetInvalid
+from krt.core.fleet.runtime import RuntimeCluster
+from krt.core.fleet.variables import environment_variables, variables_of
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterBundle:
+    """The bundle for one cluster. `value` is the document's; `masked` has stars for its secrets."""
+
+    cluster: RuntimeCluster
+    bundle: FleetBundle
+    value: JsonValue
+    masked: JsonValue
+
+    @property
+    def title(self) -> str:
+        """The cluster, and a colon; "" if the runtime defines none."""
+        return f"{self.cluster}: " if self.cluster.name else ""
+
+
+def add_bundle(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name the bundle, the runtime and the clusters."""
+    parser.add_argument(
+        "-f",
+        "--file",
+        metavar="FILE",
+        dest="files",
+        action="append",
+        required=True,
+        help="the bundle: .cue, .yaml or .json, or - for CUE on standard input; several files are merged",
+    )
+    parser.add_argument(
+        "--runtime",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="the runtime whose values fill the bundle's fields; may be repeated (default: none)",
+    )
+    parser.add_argument(
+        "--runtime-from-env", action="store_true", help="fill fields from environment variables of the same names, too"
+    )
+    add_clusters(parser)
+
+
+def cluster_bundles(args: argparse.Namespace, environ: Mapping[str, str]) -> list[ClusterBundle]:
+    """The bundle for each selected cluster. Raises FleetInvalid, SettingsInvalid and ClusterFailed."""
+    documents = instance_files(args.files)
+    environment = environment_variables(environ) if args.runtime_from_env else {}
+    found = trio.run(read_fleet(args.runtime, args, environ).values) if args.runtime else [(RuntimeCluster(), {})]
+    return [_bundle(documents, environment, *each) for each in found]
+
+
+def _bundle(
+    documents: list[CueDocument],
+    environment: Mapping[str, RuntimeVariable],
+    cluster: RuntimeCluster,
+    values: Mapping[str, RuntimeVariable],
+) -> ClusterBundle:
+    variables, where = variables_of(environment, values, cluster), f"{cluster}: " if cluster.name else ""
+    try:
+        result = evaluate(*(inject(each, variables) for each in documents))
+        bundle = read_bundle(result.value, result.unordered)
+    except CueRefused as error:
+        raise FleetInvalid(f"{where}{error}") from None
+    except FleetInvalid as error:
+        raise FleetInvalid(*(f"{where}{each}" for each in error.problems)) from None
+    return ClusterBundle(cluster, bundle, result.value, result.masked)

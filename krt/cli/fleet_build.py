@@ -1,0 +1,67 @@
+"""The objects of bundles, printed as YAML: the modules are pulled, each once, before anything is printed."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import trio
+
+from krt.cli.cluster_bundles import ClusterBundle
+from krt.cli.registry_login import registry_login
+from krt.core.bundle.yaml_text import yaml_lines
+from krt.core.fleet.bundle import Module
+from krt.core.fleet.plain_module import plain_objects
+from krt.core.fleet.refusals import FleetInvalid
+from krt.delivery.module_pull import PulledModule, pull_module
+from krt.proxies import proxies_of
+from krt.settings.values import duration
+from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
+from krt.tls import adding_context
+
+
+class ModulesUnavailable(Exception):
+    """A registry refuses or does not answer. The message is one sentence."""
+
+
+def add_registry(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for registries."""
+    parser.add_argument("--ca-file", metavar="FILE", help="a PEM file of further authorities to trust for registries")
+
+
+def built(found: Sequence[ClusterBundle], args: argparse.Namespace, environ: Mapping[str, str]) -> list[str]:
+    """The lines to print. Raises FleetInvalid and ModulesUnavailable."""
+    modules = list(dict.fromkeys(instance.module for each in found for instance in each.bundle.instances))
+    pulled = trio.run(_pull_all, modules, args, environ)
+    return [line for each in found for line in _lines(each, pulled)]
+
+
+async def _pull_all(
+    modules: Sequence[Module], args: argparse.Namespace, environ: Mapping[str, str]
+) -> dict[Module, PulledModule]:
+    try:
+        seconds, verify = duration(args.timeout), adding_context(Path(args.ca_file) if args.ca_file else None)
+        logins = {each: registry_login(environ, each)[0] for each in {m.url.partition("/")[0] for m in modules}}
+    except ValueError as error:
+        raise FleetInvalid(str(error)) from error
+    pulled = dict[Module, PulledModule]()
+    for each in modules:
+        try:
+            with trio.fail_after(seconds):
+                pulled[each] = await pull_module(each, logins.get, verify=verify, proxies=proxies_of(environ))
+        except SourceRefused as error:
+            raise FleetInvalid(f"oci://{each.url}: {error}") from error
+        except (SourceDenied, SourceUnavailable) as error:
+            raise ModulesUnavailable(f"oci://{each.url}: {error}") from error
+        except trio.TooSlowError:
+            raise ModulesUnavailable(f"oci://{each.url}: no answer within {seconds:g} s (--timeout)") from None
+    return pulled
+
+
+def _lines(found: ClusterBundle, pulled: Mapping[Module, PulledModule]) -> list[str]:
+    lines = [f"# {found.cluster}"] if found.cluster.name else []
+    for instance in found.bundle.instances:
+        module = pulled[instance.module]
+        lines.append(f"# instance {instance.name}: oci://{instance.module.url}@{module.digest}")
+        for manifest in plain_objects(instance, module.tree):
+            lines += ["---", *yaml_lines(manifest.body)]
+    return lines
