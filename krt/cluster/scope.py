@@ -27,7 +27,7 @@ class State:
     followed: trio.Event = field(default_factory=trio.Event)  # set when the first watch is open, and stays set
     denied: trio.Event = field(default_factory=trio.Event)  # set at the next denial, and then replaced by a new event
     problem: str | None = "not listed yet"  # why the store may be behind in this scope
-    denied_since: float | None = None  # None if the last call was not denied
+    denied_since: float | None = None  # None if the last call was not denied; a kind that is not served is denied, too
     heard_at: float = -math.inf  # the store holds every change up to this time: of the last list, watch line or answer
     watch_ends: Counter[str] = field(default_factory=Counter)  # by reason
     wanted_at: AsyncValue[float] = field(default_factory=lambda: AsyncValue(-math.inf))  # `heard_at` should reach this
@@ -50,7 +50,7 @@ class State:
             raise VersionExpired(f"the server went back from version {known} to {version}")
 
     def note_denial(self, *, denied: bool) -> None:
-        """Note whether the last call was denied. `denied_since` keeps the time of the first denial of a series."""
+        """Note whether the last call was denied, or its kind not served. `denied_since` keeps the first of a series."""
         self.denied_since = (self.denied_since or trio.current_time()) if denied else None
         if denied:
             self.denied.set()

@@ -58,7 +58,7 @@ class Cluster:
     def fresh_at(self) -> float:
         """The latest time, on Trio's clock, up to which the index shows every change of the scopes that are not closed.
 
-        A scope is closed if it has been denied for a minute. If all scopes are, all of them count.
+        A scope is closed if it has been denied, or its kind was not served, for a minute. If all are, all count.
         """
         return min(scope.state.heard_at for scope in self._open_scopes())
 

@@ -24,9 +24,9 @@ def checksum_of(body: Mapping[str, object]) -> str:
 
 
 def job_version_of(body: Mapping[str, object]) -> str:
-    """Eight hexadecimal digits of a Job's manifest: a complete Job of this version is not run again.
+    """The version of a Job's manifest, eight hexadecimal digits: krt does not run a complete Job of it again.
 
-    Four would take one new version in 65,536 for the old one, and never run it.
+    With four digits, one new version in 65,536 would count as the old one, and would never run.
     """
     return sha256(_canonical.encode(body)).hexdigest()[:_JOB_DIGITS]
 

@@ -19,9 +19,9 @@ _canonical = msgspec.json.Encoder(order="sorted")
 
 
 def other_manager(live: Mapping[str, object], owner: Owner) -> str:
-    """The field manager that has changed the object last, besides the owner and those who write its status.
+    """The manager of the newest entry in managedFields that is not the owner's; "" if there is none.
 
-    "" if there is none.
+    Entries of subresources, such as the status, do not count.
     """
     entries = [each for each in items_at(live, "metadata", "managedFields") if not text_at(each, "subresource")]
     others = [each for each in entries if text_at(each, "manager") != owner.field_manager]

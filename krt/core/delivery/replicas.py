@@ -1,4 +1,4 @@
-"""The number of a workload's replicas: who decides it, where others scale the workload. Pure.
+"""The number of a workload's replicas, if others than krt scale the workload. Pure.
 
 If an autoscaler or `kubectl scale` has written the number through the subresource `scale`, krt leaves it to them. If a
 new version of a manifest no longer has the number, krt gives the field up before the apply: otherwise the API server
@@ -38,7 +38,7 @@ def is_scaled(live: _Body) -> bool:
 
 
 def give_up(live: _Body, owner: Owner) -> dict[str, object] | None:
-    """The merge patch after which `owner` no longer owns the number; None if it does not own it.
+    """The merge patch after which `owner` no longer owns the number; None if `owner` does not own the number.
 
     The API server refuses the patch if the object has changed since it was read.
     """
@@ -56,7 +56,7 @@ def given_up(entries: Sequence[_Body], owner: Owner) -> list[_Body]:
 
 
 def without_claim(live: _Body, patch: dict[str, Any] | None, owner: Owner) -> dict[str, Any] | None:
-    """The patch of a takeover, without a claim to the number; without a takeover, the patch that gives it up."""
+    """The `patch` of `take_over` without the owner's claim to the number; if it is None, the patch of `give_up`."""
     if patch is None:
         return give_up(live, owner)
     metadata = patch["metadata"]

@@ -34,7 +34,7 @@ def claim(body: Mapping[str, object], storage_class: Mapping[str, object] | None
 
 
 def is_complete_job(body: Mapping[str, object]) -> bool:
-    """Whether the Job has run to its end, and well."""
+    """Whether the Job has ended well."""
     found = conditions_of(body).get("Complete")
     return found is not None and found.status == "True"
 
