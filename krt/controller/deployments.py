@@ -154,7 +154,7 @@ class Deployments:
                 body = await objects.create(self.transport, BUNDLE, manifest.key, manifest.body, manager=MANAGER)
             except AlreadyThere:
                 body = await objects.read(self.transport, BUNDLE, manifest.key)
-            found = self.bundles.take(body)
+            found = self.bundles.take(body, is_new=True)
         return found
 
     def _old_bundles(self, deployment: BundleDeployment, bundle: RukpakBundle | None) -> tuple[RukpakBundle, ...]:

@@ -60,9 +60,15 @@ class Documents(Generic[T]):
         """The names of all documents."""
         return tuple(self._found)
 
-    def take(self, body: Body) -> T:
-        """Take over the object that a write has returned, unless the watch was faster. Returns the newest."""
+    def take(self, body: Body, *, is_new: bool = False) -> T:
+        """Take over the object that a write has returned, unless the watch was faster. Returns the newest.
+
+        If the store does not hold the object, the watch has reported its deletion meanwhile; unless `is_new`.
+        """
         name, found = text_at(body, "metadata", "name"), self._read(body)
+        return self._keep(name, found) if is_new or name in self._found else found
+
+    def _keep(self, name: str, found: T) -> T:
         if (known := self._found.get(name)) and known.uid == found.uid and not _is_newer(found, known):
             return known
         self._set(name, found)
@@ -73,7 +79,7 @@ class Documents(Generic[T]):
 
     def put(self, changed: ObjectVersion, /) -> None:
         """Add a document, or replace its earlier version."""
-        self.take(changed.body)
+        self._keep(changed.key.name, self._read(changed.body))
 
     def remove(self, key: ObjectKey) -> None:
         """Remove a document, if it is known."""
