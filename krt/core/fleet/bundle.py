@@ -22,7 +22,7 @@ _SCHEME = "oci://"
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module in an OCI registry: `url` without `oci://`, version and digest, each "" if not given."""
+    """A module in an OCI registry: `url` without `oci://`; version and digest, each "" if it is not given."""
 
     url: str
     version: str
@@ -41,16 +41,16 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class FleetBundle:
-    """The instances stand in the order of their definition."""
+    """A bundle. The instances stand in the order of their definition."""
 
     name: str
     instances: tuple[Instance, ...]
 
 
 def read_bundle(value: JsonValue, unordered: frozenset[tuple[str | int, ...]] = frozenset()) -> FleetBundle:
-    """The bundle of a document's value. Raises FleetInvalid with every problem; none quotes a value.
+    """The bundle of a document's value. Raises FleetInvalid with every problem; no problem quotes a value.
 
-    `unordered` are the paths whose fields have no certain order.
+    `unordered` has the paths of structs whose fields have no certain order.
     """
     bundle = value.get("bundle") if isinstance(value, dict) else None
     if not isinstance(bundle, dict):

@@ -1,4 +1,4 @@
-"""Values out of an object of a cluster, by a runtime's expressions. Pure."""
+"""Takes values out of an object of a cluster, by a runtime's expressions. Pure."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ _KINDS = {"string": "string", "int": "number", "float": "number", "bool": "bool"
 
 @dataclass(frozen=True, slots=True)
 class RuntimeVariable:
-    """A value for bundles. `kind` is string, number or bool. `is_secret` if it is out of a Secret."""
+    """A value for bundles. `kind` is string, number or bool. `is_secret` is true for a value out of a Secret."""
 
     kind: str
     text: Secret
@@ -54,7 +54,7 @@ def _as_text(found: CueScalar) -> str:
 
 
 def _decoded(body: Mapping[str, object]) -> dict[str, object]:
-    """The Secret with the texts of its data; a value that is no text is bytes, for which no variable is."""
+    """The Secret with its data as texts. A value that is not text is bytes, and no variable can have bytes."""
     data = body.get("data")
     pairs = data.items() if isinstance(data, Mapping) else ()
     return {**body, "data": {name: _text(value) for name, value in pairs}}
@@ -68,7 +68,7 @@ def _text(value: object) -> object:
 
 
 def _node(value: object, *, is_secret: bool) -> Node:
-    """The value as CUE has it, evaluated."""
+    """The evaluated node of CUE for a value of JSON."""
     node = Node(_PLACE, state=NodeState.DONE)
     match value:
         case Mapping():

@@ -13,7 +13,7 @@ STDIN = "-"
 
 
 def read_file_of_instance(name: str, content: bytes) -> CueDocument:
-    """The file by its ending: cue, yaml, yml, json; `-` is CUE, which JSON is, too. Raises FleetInvalid."""
+    """Read a file by its ending: cue, yaml, yml, json; `-` is CUE, as JSON is. Raises FleetInvalid and CueBeyond."""
     extension = "cue" if name == STDIN else name.rpartition(".")[2].lower() if "." in name else ""
     if extension not in {"cue", "json", "yaml", "yml"}:
         raise FleetInvalid(f"{name}: unsupported file extension: {extension and f'.{extension}'}")
@@ -25,7 +25,7 @@ def read_file_of_instance(name: str, content: bytes) -> CueDocument:
 
 
 def _as_json(name: str, content: bytes) -> bytes:
-    """The one document of a file in YAML, which JSON is, too."""
+    """The only document of a file in YAML, as JSON. A file in JSON is YAML, too."""
     try:
         values = [each.value for each in read_documents(content)]
     except YamlInvalid as error:

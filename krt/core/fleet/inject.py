@@ -97,7 +97,7 @@ class _Injection:
 
 
 def _wanted(attribute: Attribute) -> _Wanted | None:
-    """What the attribute asks for; None for an attribute that is not krt's. Raises FleetInvalid."""
+    """The variable and type that the attribute names; None for an attribute of another name. Raises FleetInvalid."""
     if attribute.name != _ATTRIBUTE:
         return None
     source, _, rest = attribute.body.partition(":")
@@ -110,7 +110,7 @@ def _wanted(attribute: Attribute) -> _Wanted | None:
 
 
 def _constant(kind: str, text: str) -> Constant:
-    """The text as a constant. The refusal does not quote it: it may be a secret."""
+    """The text as a constant. Raises FleetInvalid, without a quotation: the text may be a secret."""
     if kind == "string":
         return text
     if kind == "bool":

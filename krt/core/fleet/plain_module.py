@@ -18,8 +18,8 @@ _DEFINITION = ("apiextensions.k8s.io", "CustomResourceDefinition")
 def plain_objects(instance: Instance, tree: FileTree) -> tuple[Manifest, ...]:
     """The objects of the module's files for this instance. Raises FleetInvalid.
 
-    An object without a namespace gets the instance's, if its kind has one. Whether a custom kind has one is known from
-    its definition in the same module.
+    An object without a namespace gets that of the instance, if its kind has namespaces. For a custom kind, the
+    definition in the same module tells.
     """
     where = f"bundle.instances.{instance.name}: module oci://{instance.module.url}"
     if not tree.has_folder(FOLDER):
@@ -42,7 +42,7 @@ class _ScopeUnknown(ValueError):
 
 
 def _namespaced_by(manifests: Iterable[Manifest]) -> dict[tuple[str, str], bool]:
-    """Whether a kind has namespaces, for the built-in kinds and those that these manifests define."""
+    """For each built-in kind, and for each kind that these manifests define: whether it has namespaces."""
     return _NAMESPACED | dict(_defined(manifests))
 
 

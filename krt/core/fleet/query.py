@@ -30,7 +30,10 @@ class Query:
 
 
 def parse_query(text: str) -> Query:
-    """Raises FleetInvalid. A name may have colons only after a namespace, for four parts are an object without one."""
+    """The query that `text` spells. Raises FleetInvalid.
+
+    A name may have colons only if there is a namespace: four parts stand for an object without a namespace.
+    """
     parts = text.split(":", 4)
     if parts[0] != _START:
         raise FleetInvalid(f"failed to parse '{text}': query must start with k8s")

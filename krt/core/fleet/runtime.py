@@ -1,4 +1,4 @@
-"""A Runtime document: its clusters in their order, and the values that are taken from each. Pure.
+"""A Runtime document: its clusters in their order, and the values that bundles take from each. Pure.
 
 Reference: the schema `#Runtime` of Timoni's manual; the patterns of names are those of its module.
 """
@@ -30,7 +30,7 @@ _KNOWN = {"apiVersion", "name", "clusters", "values"}
 
 @dataclass(frozen=True, slots=True)
 class RuntimeCluster:
-    """One cluster. Without a definition in the runtime, name and group are "", and `context` may be, too."""
+    """One cluster. If the runtime defines no clusters, name and group are "", and `context` may be "", too."""
 
     name: str = ""
     group: str = ""
@@ -51,7 +51,7 @@ class RuntimeQuery:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`clusters` are in the order of their definition, and may be none. `unknown` are fields that mean nothing."""
+    """A runtime. `clusters` are in the order of their definition, and may be none. `unknown` has ignored fields."""
 
     name: str
     clusters: tuple[RuntimeCluster, ...]
@@ -59,9 +59,9 @@ class Runtime:
     unknown: tuple[str, ...] = ()
 
     def select(self, cluster: str, group: str, context: str) -> tuple[RuntimeCluster, ...]:
-        """The clusters by name and group: without regard to case, and `*` means all. Raises FleetInvalid for none.
+        """The clusters of this name and group, in any case; `*` and "" fit all. Raises FleetInvalid if there is none.
 
-        Without defined clusters there is one, that of `context`, or of the kubeconfig's own context for "".
+        If the runtime defines no clusters, there is one: that of `context`, or of the kubeconfig's own context for "".
         """
         defined = self.clusters or (RuntimeCluster(context=context),)
         found = tuple(each for each in defined if _fits(cluster, each.name) and _fits(group, each.group))
@@ -73,7 +73,7 @@ class Runtime:
 def read_runtime(value: JsonValue, unordered: frozenset[tuple[str | int, ...]] = frozenset()) -> Runtime:
     """The runtime of a document's value. Raises FleetInvalid with every problem.
 
-    `unordered` are the paths whose fields have no certain order.
+    `unordered` has the paths of structs whose fields have no certain order.
     """
     runtime = value.get("runtime") if isinstance(value, dict) else None
     if not isinstance(runtime, dict):
@@ -111,7 +111,7 @@ def _name_problem(name: JsonValue, pattern: re.Pattern[str]) -> str:
 
 
 def _each(problems: list[str], found: Iterator[T | FleetInvalid]) -> list[T]:
-    """The results; a result that is a FleetInvalid becomes problems."""
+    """The results without refusals, whose sentences are added to `problems`."""
     results = list(found)
     for each in results:
         if isinstance(each, FleetInvalid):
