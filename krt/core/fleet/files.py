@@ -6,21 +6,21 @@ from krt.core.bundle.kube_yaml import read_documents
 from krt.core.bundle.yaml_nodes import YamlInvalid
 from krt.core.cue.nodes import CueDocument
 from krt.core.cue.parse import parse
-from krt.core.cue.refusals import CueInvalid
+from krt.core.cue.refusals import CueRefused
 from krt.core.fleet.refusals import FleetInvalid
 
 STDIN = "-"
 
 
 def read_file_of_instance(name: str, content: bytes) -> CueDocument:
-    """Read a file by its ending: cue, yaml, yml, json; `-` is CUE, as JSON is. Raises FleetInvalid and CueBeyond."""
+    """Read a file by its ending: cue, yaml, yml, json; `-` is CUE, as JSON is. Raises FleetInvalid."""
     extension = "cue" if name == STDIN else name.rpartition(".")[2].lower() if "." in name else ""
     if extension not in {"cue", "json", "yaml", "yml"}:
         raise FleetInvalid(f"{name}: unsupported file extension: {extension and f'.{extension}'}")
     try:
         text = content if extension == "cue" else _as_json(name, content)
         return parse(text, "standard input" if name == STDIN else name)
-    except CueInvalid as error:
+    except CueRefused as error:
         raise FleetInvalid(str(error)) from None
 
 

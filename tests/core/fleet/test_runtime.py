@@ -234,9 +234,12 @@ def test_yaml_and_json_are_read_as_they_are_for_kubectl() -> None:
         ("r.yaml", b"- 1", "r.yaml: one document that is a mapping is expected"),
         ("r.yaml", b"a: 1\n---\nb: 1", "r.yaml: one document that is a mapping is expected"),
         ("-", b"a: {", "standard input, line 1: "),
+        ("r.cue", b"a: 0755", "r.cue, line 1: numbers of this form or size need the cue program"),
+        ("r.cue", b"a: 1 @b:c(d)", "r.cue, line 1: attributes of this form need the cue program"),
     ],
 )
 def test_other_files(name: str, content: bytes, problem: str) -> None:
+    """Seen to fail with CueInvalid alone caught: `krt bundle vet` ended with a traceback at the number 0755."""
     with pytest.raises(FleetInvalid) as refused:
         read_file_of_instance(name, content)
     assert problem in str(refused.value)
