@@ -4,6 +4,7 @@ from tests.mutations.mutation import of
 
 _SECRET, _PENDING = "core/delivery/secret_bundle.py", "core/delivery/pending_restarts.py"
 _OWED, _RESTART = "core/delivery/owed_restarts.py", "core/delivery/bundle_restart.py"
+_PRUNING = "core/delivery/pruning.py"
 _STAGES, _REPLICAS = "core/delivery/stages.py", "core/delivery/replicas.py"
 _KILLED = "test_wherever_two_runs_are_killed_the_third_owes_each_target_one_restart"
 
@@ -200,6 +201,42 @@ MUTATIONS = (
             "core/delivery/state_record.py",
             "said, tried = readable(error), command",
             "said, tried = error, command",
+        ),
+    ),
+    *of(
+        "core/delivery/test_pruning.py",
+        (
+            "test_nothing_is_deleted_that_has_another_uid_or_another_owner",
+            _PRUNING,
+            '    if entry.uid and text_at(live, "metadata", "uid") != entry.uid:',
+            "    if False:",
+        ),
+        (
+            "test_nothing_is_deleted_that_has_another_uid_or_another_owner",
+            _PRUNING,
+            "    if not is_owned(live, owner):",
+            "    if False:",
+        ),
+        (
+            "test_some_namespaces_are_never_deleted",
+            _PRUNING,
+            ' or name.startswith("kube-") or name == own_namespace',
+            "",
+        ),
+        (
+            "test_what_holds_objects_of_others_goes_only_with_its_owner_and_by_an_explicit_word",
+            _PRUNING,
+            "if is_container and not entry.created else",
+            "if False else",
+        ),
+    ),
+    *of(
+        "core/delivery/test_ownership.py",
+        (
+            "test_an_object_of_another_living_owner_is_a_conflict",
+            "core/delivery/ownership.py",
+            '    if found in {"", owner.id} or not is_living(found):',
+            "    if is_living(found) or not is_living(found):",
         ),
     ),
     *of(

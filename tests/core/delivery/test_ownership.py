@@ -58,4 +58,5 @@ def test_what_is_applied_bears_its_owner_and_keeps_what_it_had() -> None:
 def test_an_object_of_another_living_owner_is_a_conflict(
     found: dict[str, Any], living: bool, conflict: str | None
 ) -> None:
+    """Seen to fail: another owner's object was no conflict."""
     assert conflict_of(found, BASE, lambda _: living) == conflict

@@ -74,6 +74,7 @@ def test_only_what_is_still_the_owners_own_is_deleted(
 def test_what_holds_objects_of_others_goes_only_with_its_owner_and_by_an_explicit_word(
     key: Any, extent: Extent, created: bool, foreign: list[str], kept: str | None
 ) -> None:
+    """Seen to fail: a Namespace that was there before was deleted."""
     fate = fate_of(entry_of(key, "u1", created=created), live(), BASE, extent=extent, foreign=foreign)
     assert isinstance(fate, Delete) is (kept is None)
     assert kept is None or kept in fate.reason  # type: ignore[union-attr]
@@ -81,6 +82,7 @@ def test_what_holds_objects_of_others_goes_only_with_its_owner_and_by_an_explici
 
 @pytest.mark.parametrize("name", ["default", "kube-system", "kube-public", "krt"])
 def test_some_namespaces_are_never_deleted(name: str) -> None:
+    """Seen to fail with `default` protected alone."""
     entry = entry_of(key_of(f"Namespace {name}"), "u1", created=True)
     fate = fate_of(entry, live(), BASE, extent=Extent.EVERYTHING, own_namespace="krt")
     assert fate == Leave(entry, "krt never deletes this namespace")
@@ -94,6 +96,7 @@ BODIES = st.builds(live, UIDS, st.sampled_from([None, BASE, OTHER]))
 def test_nothing_is_deleted_that_has_another_uid_or_another_owner(
     uid: str, created: bool, body: dict[str, Any], extent: Extent, key: Any
 ) -> None:
+    """Seen to fail without the look at the uid, and without the look at the label."""
     fate = fate_of(entry_of(key, uid, created=created), body, BASE, extent=extent)
     if isinstance(fate, Delete):
         metadata = body["metadata"]
