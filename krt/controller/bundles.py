@@ -1,4 +1,4 @@
-"""Reconciles a Bundle that stands alone: it is unpacked once, and its status says with which content (R1).
+"""Reconciles a Bundle that stands alone: it is unpacked once, and its status says with which content.
 
 The Bundle of a BundleDeployment is unpacked by that one's run, so that a tag is asked only when it may move.
 """

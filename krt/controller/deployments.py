@@ -1,7 +1,7 @@
 """Reconciles a BundleDeployment: its Bundle, the pivot to new content, and in between the repair of what is installed.
 
 Only three things make krt ask a tag or branch again: a new template, an announcement, and the annotation krt/unpack.
-At any other time krt takes the content that a status names (R5), however often it is restarted.
+At any other time krt takes the content that a status names, however often it is restarted.
 """
 
 from collections.abc import Mapping
