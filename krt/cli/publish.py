@@ -109,9 +109,9 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
 
 def _in_flags(problem: str, *, has_key: bool) -> str:
     """The sentence about an input as one about the flag that gives it here."""
-    told = _INPUT.sub(lambda name: _FLAGS[name[1]], problem).replace(" on the controller", "")
-    is_of_name = told.startswith("--key ") and not has_key
-    return f"{told}: the file's name is no key, so give one" if is_of_name else told
+    sentence = _INPUT.sub(lambda name: _FLAGS[name[1]], problem).replace(" on the controller", "")
+    is_of_name = sentence.startswith("--key ") and not has_key
+    return f"{sentence}: the file's name is no key, so give one" if is_of_name else sentence
 
 
 def _inputs(args: argparse.Namespace) -> dict[str, Any]:
