@@ -1,7 +1,7 @@
 """What `krt explain` says beforehand is what the worker does, in every cluster and with all settings alike."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -13,7 +13,8 @@ from trio.testing import MockClock
 
 from krt.core.announce.event import Event
 from krt.core.caller.admission import Refusal, refusal
-from krt.core.kube.workload import RolloutStatus, Workload
+from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
+from krt.core.kube.workload import BundleStatus, Container, RolloutStatus, Workload
 from krt.core.report.report import Report
 from krt.core.report.target import Target, TargetState
 from krt.core.restart.explain import Expectation, Finding, WorkerView, explain
@@ -56,7 +57,8 @@ class Case:
         return [
             workload
             for workload in self.workloads
-            if workload.key.kind in told.kinds and (not told.namespaces or workload.key.namespace in told.namespaces)
+            if workload.key.kind in told.kinds
+            and (not told.namespaces or workload.key.namespace in {"", *told.namespaces})
         ]
 
     def explained(self) -> dict[str, Finding]:
@@ -70,7 +72,7 @@ def a_case(seed: int, directory: Path) -> Case:
     random = Random(seed)
     environ = {
         "KRT_NAMESPACES": random.choice(["", "", "shop", "shop,blog"]),
-        "KRT_KINDS": ",".join(random.sample(KINDS, random.randint(1, 3))),
+        "KRT_KINDS": ",".join(random.sample([*KINDS, BUNDLE_DEPLOYMENT.kind], random.randint(1, 4))),
         "KRT_REQUIRE_OPT_IN": random.choice(["false", "true"]),
     }
     file = directory / "policy.toml"
@@ -97,7 +99,7 @@ def _workload(random: Random, number: int, event: Event) -> Workload:
         )
         for _ in range(random.randint(1, 2))
     ]
-    return a_workload(
+    workload = a_workload(
         *containers,
         key=f"{kind} {random.choice(['shop', 'shop', 'blog', 'ops'])}/w{number}",
         replicas=1 if kind == "DaemonSet" else pods,
@@ -110,6 +112,19 @@ def _workload(random: Random, number: int, event: Event) -> Workload:
         deleted_at=seldom("2026-11-20T12:00:00Z"),
         namespace_deleted_at=seldom("2026-11-20T12:00:00Z"),
     )
+    return _bundle(workload, containers[0], is_foreign=random.random() < 0.3) if random.random() < 0.2 else workload
+
+
+def _bundle(workload: Workload, container: Container, *, is_foreign: bool) -> Workload:
+    """A BundleDeployment in its place: without a namespace, and with one image that is always asked for anew."""
+    bundle = a_workload(
+        replace(container, pull_policy="Always"),
+        opt=workload.opt,
+        deleted_at=workload.deleted_at,
+        bundle=BundleStatus(),
+        is_foreign=is_foreign,
+    )
+    return replace(bundle, key=BUNDLE_DEPLOYMENT.key("", workload.key.name), uid=f"uid-of-{workload.key.name}")
 
 
 async def done(nursery: trio.Nursery, case: Case, *, dry_run: bool) -> tuple[Report, frozenset[str]]:
@@ -166,6 +181,5 @@ def test_the_clusters_are_of_all_sorts(tmp_path: Path) -> None:
     answers = [found.answer for found in findings]
     assert min(answers.count(answer) for answer in Expectation) >= 5
     whys = Counter(why for found in findings for why in found.why)
-    of_workloads = set(SkipReason) - {SkipReason.FOREIGN}  # which is a BundleDeployment's
-    expected = [*of_workloads, *Warning, Refusal.PREFIX, Refusal.IMAGE, Refusal.TAGS]
+    expected = [*SkipReason, *Warning, Refusal.PREFIX, Refusal.IMAGE, Refusal.TAGS]
     assert {why: whys[why] for why in expected if whys[why] < 5} == {}
