@@ -30,6 +30,7 @@ def put(store: Documents[BundleDeployment], body: dict[str, Any]) -> None:
 
 
 def test_an_older_version_replaces_no_newer_one() -> None:
+    """Seen to fail with each version stored."""
     store, heard = a_store()
     put(store, version(5))
     assert store.take(version(7)).version == "7"
@@ -39,6 +40,7 @@ def test_an_older_version_replaces_no_newer_one() -> None:
 
 
 def test_an_object_that_was_made_anew_is_another_one_whatever_its_version() -> None:
+    """Seen to fail with versions compared without the uid."""
     store, _ = a_store()
     put(store, version(9))
     put(store, version(3, uid="u-2"))

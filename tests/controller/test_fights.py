@@ -12,6 +12,7 @@ KEY, OTHER = ObjectKey("", "ConfigMap", "shop", "a"), ObjectKey("", "ConfigMap",
 
 
 async def test_an_object_that_is_changed_again_and_again_waits_up_to_five_minutes(autojump_clock: MockClock) -> None:
+    """Seen to fail with pauses without a bound."""
     fights, times = Fights(), list[float]()
     while trio.current_time() < 3600:
         if fights.may_repair("shop", KEY):
@@ -28,6 +29,7 @@ async def test_an_object_that_is_changed_again_and_again_waits_up_to_five_minute
 
 
 async def test_ten_quiet_minutes_end_a_fight(autojump_clock: MockClock) -> None:
+    """Seen to fail with repairs that are never forgotten."""
     fights = Fights()
     for _ in range(FEW):
         fights.note("shop", (KEY,))

@@ -76,6 +76,7 @@ async def test_failures_are_tried_again_after_pauses_that_double_up_to_five_minu
 
 
 async def test_the_pause_that_a_server_asks_for_is_kept(autojump_clock: MockClock) -> None:
+    """Seen to fail with the pause of the backoff alone."""
     work = Work(ends=[SourceUnavailable("busy", retry_after_seconds=60.0)])
     async with loops_of(work) as loops:
         loops.wake("a")
@@ -84,6 +85,7 @@ async def test_the_pause_that_a_server_asks_for_is_kept(autojump_clock: MockCloc
 
 
 async def test_news_cancels_a_run_and_ends_a_pause(autojump_clock: MockClock) -> None:
+    """Seen to fail with a run that is not cancelled."""
     work = Work(ends=[Next.RETRY] * 8, seconds=100.0)
     async with loops_of(work) as loops:
         loops.wake("a")
@@ -110,6 +112,7 @@ async def test_a_stir_ends_the_rest_of_a_settled_object_and_no_pause_after_a_fai
 
 
 async def test_changes_during_a_run_cause_one_more(autojump_clock: MockClock) -> None:
+    """Seen to fail with a stir during a run that counts for nothing."""
     work = Work(seconds=10.0)
     async with loops_of(work) as loops:
         loops.wake("a")
@@ -136,6 +139,7 @@ async def test_an_object_that_is_gone_has_no_task(autojump_clock: MockClock) -> 
 async def test_four_run_at_a_time_and_those_that_only_wait_do_not_count(
     autojump_clock: MockClock, gives_away: bool
 ) -> None:
+    """Seen to fail with a turn that is kept while its run waits."""
     turns = Turns()
     work = Work(seconds=10.0, waits=turns if gives_away else None)
     async with loops_of(work, turns) as loops:

@@ -78,6 +78,7 @@ def test_an_installed_object_names_its_deployment_and_keeps_the_rest() -> None:
 def test_the_source_is_asked_again_for_a_new_announcement_or_a_new_wish(
     annotations: Any, status: Any, announced: bool, unpacked: bool
 ) -> None:
+    """Seen to fail with a wish that is obeyed again and again."""
     found = read_bundle_deployment(deployment(metadata={"annotations": annotations}, status=status))
     assert (found.is_announced, found.is_unpacked_anew) == (announced, unpacked)
     assert found.is_asked is (announced or unpacked)
@@ -106,6 +107,7 @@ def test_the_resolved_source_has_the_digest_or_the_commit_in_the_place_of_a_name
 
 
 def test_a_condition_keeps_the_time_of_its_transition_while_its_status_stays() -> None:
+    """Seen to fail with the time kept for ever."""
     first = with_conditions({}, [StatedCondition("Installed", True, "InstallationSucceeded", "ok")], 1, NOW)
     later = NOW + timedelta(minutes=5)
     same = with_conditions({"conditions": first}, [StatedCondition("Installed", True, "Again", "still")], 2, later)
