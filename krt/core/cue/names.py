@@ -107,7 +107,9 @@ class _Check:
                 case _:
                     self.visit(clause.condition, scopes)
         self.scope(found.struct, scopes)
-        self._check_used(lets)
+        for let in lets:
+            if id(let) not in self._used:  # `cue` takes some of these
+                raise CueBeyond(let.place, "let clauses to which nothing refers")
 
     def visit(self, found: Expression, scopes: Scopes) -> None:
         """Check the names in an expression."""

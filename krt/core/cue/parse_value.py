@@ -16,7 +16,7 @@ from krt.core.cue.nodes import (
     Unary,
 )
 from krt.core.cue.reader import MOST_DEPTH, TokenReader
-from krt.core.cue.refusals import SourcePlace
+from krt.core.cue.refusals import CueBeyond, SourcePlace
 
 # Reference: https://cuelang.org/docs/reference/spec/#operator-precedence.
 _PRECEDENCE = {
@@ -171,6 +171,8 @@ class ValueParser:
     def _name(self, place: SourcePlace, name: str) -> Expression:
         if name in _WORDS:
             return Literal(place, _WORDS[name])
+        if name == "let" and self.reader.kind == "name":  # `cue` passes over some of these
+            raise CueBeyond(place, "let clauses in the place of a value")
         if "#" in name or name.startswith("__"):
             return self.beyond("definitions", place)
         return Name(place, name)
