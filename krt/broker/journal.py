@@ -1,6 +1,6 @@
 """The journal as a worker uses it: a Valkey stream with a consumer group for each cluster and scope.
 
-A scope is the workers' setting of namespaces, kinds and opt-in. Each worker process is one consumer of its group.
+A scope is the workers' settings of namespaces, kinds and opt-in. Each worker process is one consumer of its group.
 docs/correctness.md has the rules (J1 to J5, C1 to C7).
 """
 
@@ -40,9 +40,9 @@ KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
 _AHEAD_MILLISECONDS = 60_000  # a group may have been made this far in the future, if Valkey's clock was set back
 _ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot append to the journal
-_RELEASED_MILLISECONDS = 24 * 3600 * 1000  # an idle time at which any worker may claim the entry at once
+_RELEASED_MILLISECONDS = 24 * 3600 * 1000  # if an entry has this idle time, any worker may claim it at once
 MOST_ENTRY_BYTES = 64 * 1024  # several times the largest entry that krt writes: an event's body has at most 8 KiB
-_ENOUGH_BYTES = 256 * 1024  # then no more entries are read: a reply has about 320 KiB at most; a connection takes 1 MiB
+_ENOUGH_BYTES = 256 * 1024  # of names and values, after which no more entries are read; a connection takes 1 MiB
 
 _GROUP_TO_MEND = {"NOGROUP": CREATE_GROUP, "AHEAD": REWIND}
 
@@ -64,16 +64,16 @@ class ValkeyJournal:
         return tuple(Delivered(entry, fields, 1) for entry, fields in await self._read(">", most))
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
-        """At most `most` entries after the id `after` that this worker holds already.
+        """At most `most` entries that this worker holds, after the id `after`, or from the first if `after` is None.
 
-        Among them are entries that Valkey gave this worker in a reply that never arrived.
+        Among them are entries whose reply from Valkey never arrived.
         """
         found = await self._read(str(after or 0), most)
         counts = await self._deliveries(found[0][0], found[-1][0], most) if found else {}
         return tuple(Delivered(entry, fields, counts.get(entry, 2)) for entry, fields in found)
 
     async def claim(self, cursor: str, most: int) -> Claimed:
-        """Take over at most `most` entries, from `cursor` on. No worker has renewed them for IDLE_SECONDS."""
+        """Take over entries that no worker has renewed for IDLE_SECONDS: at most `most`, from `cursor` on."""
         bounds = [most, MOST_ENTRY_BYTES, _ENOUGH_BYTES]
         arguments = [self._group, self._consumer, int(IDLE_SECONDS * 1000), cursor, *bounds]
         reply = await self._script(CLAIM, [self._keys.journal], arguments)
@@ -86,11 +86,11 @@ class ValkeyJournal:
         )
 
     async def renew(self, most: int) -> frozenset[EventId]:
-        """Renew this worker's claims on at most `most` entries. Returns the ids of the entries that it still holds."""
+        """Renew this worker's claims on at most `most` entries. Returns the ids of the renewed entries."""
         return frozenset(_id(entry) for entry in await self._hold(most, idle_milliseconds=0))
 
     async def release(self, most: int) -> None:
-        """Let other workers claim at once the entries that this worker holds."""
+        """Make the entries that this worker holds, at most `most` of them, free for other workers to claim at once."""
         await self._hold(most, idle_milliseconds=_RELEASED_MILLISECONDS)
 
     async def leave(self, entry: EventId) -> None:
@@ -129,7 +129,8 @@ class ValkeyJournal:
     async def group_made(self) -> float:
         """The time at which this worker's group was created, in seconds since the epoch by Valkey's clock.
 
-        0.0 if it is not known, or if somebody wrote a time by hand that cannot be true: then no event is older.
+        0.0 if the time is not known, or cannot be true because somebody wrote it by hand. Then no event is older than
+        the group.
         """
         keys = [self._keys.group_made(self._group)]
         return int(cast("bytes", await self._mended(GROUP_MADE, keys, [_AHEAD_MILLISECONDS]))) / 1000
@@ -141,8 +142,8 @@ class ValkeyJournal:
     async def adopt(self, envelope: Envelope) -> EventId | None:
         """Append an event that only the channel carried, and return its id. Raises JournalFull.
 
-        Returns None if another worker holds the lease. A second call with the same `request_id` returns the id of the
-        first call, because the first answer may be lost.
+        Returns None if this worker does not hold the lease. A second call with the same `request_id` returns the same
+        id, because the first answer may have been lost.
         """
         keys = [
             self._keys.journal,

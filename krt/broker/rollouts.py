@@ -54,7 +54,7 @@ class ValkeyRollouts:
     ) -> None:
         """Write into the report what the group is about to do for an event, and follow workloads for the event.
 
-        `follow` maps each workload to follow to its uid.
+        `follow` has the workloads to follow, each with its uid.
         """
         said = {group_field(self._group): to_json(group), **self._said(targets)}
         flat = [part for field in said.items() for part in field]
@@ -68,7 +68,7 @@ class ValkeyRollouts:
         return said is not None and not parse_group(_text(said)).final
 
     async def is_over(self, event: EventId) -> bool:
-        """Whether an event older than this group has ended without the group, which then does nothing for it."""
+        """Whether an event older than this group has ended or the group has settled it. Then the group need not act."""
         found = await read_report(self._client, self._keys, event)
         if found is None:
             return False
@@ -131,7 +131,7 @@ class ValkeyRollouts:
         return {event: _standing(*said) for event, said in zip(followed.events, found, strict=True)}
 
     async def hold_lease(self) -> bool:
-        """Take or renew the lease for writing how rollouts go on. Returns whether this worker holds it."""
+        """Take or renew the lease for reporting rollouts. Returns whether this worker holds it."""
         keys = [self._keys.follower(self._group)]
         return await self._script(LEASE, keys, [self._holder, _LEASE_MILLISECONDS]) == 1
 

@@ -81,7 +81,7 @@ return {'accepted', id, type(receivers) == 'number' and receivers or -1}
 # KEYS 1 journal, 2 its name, 3 the lease, 4 the message's record
 # ARGV 1 the worker that should hold the lease, 2 the most entries, 3 a random name for a new journal,
 #      4 beginning of report keys, 5 lifetime of a report (ms), 6 lifetime of the message's record (ms), 7… the fields
-# Returns "adopted ID", "lost" (another worker holds the lease) or "full". A repeated call returns the first one's id.
+# Returns "adopted ID", "lost" (this worker does not hold the lease) or "full". A repeated call returns the same id.
 ADOPT = Script(
     _MAY_WRITE
     + _IS_ID

@@ -22,10 +22,10 @@ from krt.settings.parts import ValkeySettings
 from krt.settings.table import settings_of
 
 _OPERATOR = (
-    "of the users in krt's users.acl only krt-operator may forget a cluster, and that user is disabled: "
-    'docs/operations.md has the commands that enable it and authenticate as it ("a cluster is retired")'
+    "krt's users.acl lets only krt-operator forget a cluster, and disables that user: "
+    'docs/operations.md has the commands to enable it and to sign in ("a cluster is retired")'
 )
-_DENIED = f"the user that VALKEY_USERNAME names may not forget a cluster; {_OPERATOR}"
+_DENIED = f"this user of Valkey may not forget a cluster; {_OPERATOR}"
 _OF_DAEMONS = {"channel", "most_journal_entries"}  # fields of ValkeySettings that this command does not use
 
 
@@ -38,7 +38,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "list",
         help="every cluster, and when its workers were last seen",
         description="List the clusters whose workers have used this Valkey, and when they were last seen.",
-        epilog="exit codes: 0 listed; 2 bad input, or no answer from Valkey",
+        epilog="exit codes: 0 listed; 2 bad input, or Valkey refused or did not answer",
     )
     listing.add_argument("--json", dest="as_json", action="store_true", help="print one JSON array")
     listing.set_defaults(run=run_list)
@@ -49,7 +49,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
             "Drop a cluster whose workers are gone for good. Events no longer wait for it, nobody finishes the work "
             "that its workers left, and its name is free."
         ),
-        epilog="exit codes: 0 forgotten; 2 no such cluster, its workers live, bad input, or no answer from Valkey",
+        epilog=(
+            "exit codes: 0 forgotten; 2 no such cluster, its workers live, bad input, or Valkey refused or did not "
+            "answer"
+        ),
     )
     dropping.add_argument("name", metavar="NAME", help="the cluster's name, as KRT_CLUSTER had it")
     dropping.set_defaults(run=run_forget)
@@ -70,7 +73,7 @@ def run_list(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     elif groups:
         tell(*columns(("CLUSTER", "STATE", "LAST SEEN", "SEES"), (_row(group, seen) for group in groups)))
     else:
-        tell("no krt worker has ever been at this Valkey, or all clusters are forgotten")
+        tell("no krt worker has used this Valkey yet, or every cluster has been forgotten")
     return 0
 
 
@@ -89,7 +92,7 @@ def run_forget(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case Forgotten.UNKNOWN:
             return bad_input(SettingsInvalid((f"there is no cluster {args.name!a}: see krt cluster list",)))
         case Forgotten.ALIVE:
-            problem = f"workers of {args.name!a} were there within the last minute: stop them first"
+            problem = f"workers of {args.name!a} were alive within the last minute: stop them first"
             return bad_input(SettingsInvalid((problem,)))
         case Forgotten.DENIED:
             return bad_input(SettingsInvalid((_DENIED,)))
@@ -107,7 +110,7 @@ async def _forget(valkey: ValkeySettings, name: str) -> Forgotten:
 
 
 def _refused(error: BrokerRefused) -> str:
-    """The sentence for a refusal. The error's own text would propose more rights for the user, as a daemon needs."""
+    """The sentence for a refusal. For NOPERM, the error's own text proposes a grant that only a daemon should have."""
     match error.code:
         case "NOPERM":
             return _DENIED

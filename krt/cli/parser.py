@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 BAD_INPUT = 2
 
-# Gets the words that cannot be parsed, and the reason.
+# Gets all words that the parser was given, and the error's message.
 OnRefusal = Callable[[Sequence[str], str], None]
 
 _NEAR = 0.55  # similarity from 0 to 1: --verbose is near --version, --bogus is near nothing
@@ -88,6 +88,6 @@ class Parser(argparse.ArgumentParser):
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    by_rest = {flag.lstrip("-"): flag for flag in known}  # a common prefix must not count as similarity
+    by_rest = {flag.lstrip("-"): flag for flag in known}  # the dashes of all flags must not count as similarity
     found = get_close_matches(name.lstrip("-"), by_rest, n=1, cutoff=_NEAR)
     return f", did you mean {by_rest[found[0]]}?" if found else ""

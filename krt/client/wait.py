@@ -28,7 +28,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """The objects that the wait shares with the call before it."""
+    """The objects that the wait shares with the announcement before it."""
 
     message: Announcement
     patience: RetryPatience

@@ -1,6 +1,6 @@
-"""The protocols through which the roles use broker and cluster. `krt/daemon` hands in the implementations.
+"""The protocols through which other parts use broker and cluster. `krt/daemon` gives them the implementations.
 
-Every call of the broker is one or more exchanges with Valkey, and each exchange has a deadline of its own. A time is in
+Every call to the broker is one or more exchanges with Valkey, and each exchange has a deadline of its own. A time is in
 seconds since the epoch by Valkey's clock, unless its docstring says otherwise.
 """
 
@@ -25,7 +25,8 @@ class Acceptance:
     """The answer to an accepted call.
 
     `again` is true if the call repeats one that was accepted before; `id` is then the event of the first call.
-    `receivers` is the number of subscribers to which Valkey gave the message: 0 if `again`, None if publishing failed.
+    `receivers` is the number of subscribers to which Valkey gave the event's message: None if publishing failed, 0 if
+    nothing is published (`again`, or a dry-run).
     """
 
     id: EventId
@@ -34,10 +35,13 @@ class Acceptance:
 
 
 class ReadReport(Protocol):
-    """Reads an event's report, and when each group of workers was last seen. Raises BrokerUnavailable."""
+    """Reads an event's report, and when each group of workers was last seen. Raises BrokerUnavailable.
+
+    If the event's state is final, the state is stored, so that later answers repeat it.
+    """
 
     async def __call__(self, event: EventId) -> tuple[Report, Seen] | None:
-        """Report and sightings; None if there is no such event, or no longer."""
+        """The report and the sightings; None if there is no such event, or no longer."""
         ...
 
 
@@ -45,7 +49,7 @@ class ReadReport(Protocol):
 class Recent:
     """The reports of the newest events, newest first, and of the `others` that were asked for.
 
-    `seen` says when each group was last seen, `has_older` whether the journal holds older events than the `newest`.
+    `seen` says when each group was last seen. `has_older` is true if the journal holds older events than the `newest`.
     """
 
     newest: tuple[Report, ...]
@@ -55,21 +59,24 @@ class Recent:
 
 
 class ReadRecent(Protocol):
-    """Reads the reports of the newest events, a bounded number, and writes nothing. Raises BrokerUnavailable."""
+    """Reads the reports of a bounded number of the newest events. Writes nothing. Raises BrokerUnavailable."""
 
     async def __call__(self, others: Collection[EventId] = ()) -> Recent:
-        """The newest reports, and those of `others`. An event that does not exist is left out."""
+        """The newest reports, and those of `others`.
+
+        An event that does not exist is left out, and so are `others` beyond a bound.
+        """
         ...
 
 
 class Accept(Protocol):
-    """Appends an event to the journal and marks the token as used, in one step.
+    """Appends an event to the journal, marks the token as used, and publishes the event's message, all in one step.
 
     Raises TokenAlreadyUsed, IdempotencyKeyAlreadyUsed, JournalFull, BrokerUnavailable.
     """
 
     async def __call__(self, envelope: Envelope, use: Use) -> Acceptance:
-        """After BrokerUnavailable the event may be in the journal: the same call again then returns its id."""
+        """After BrokerUnavailable the event may be in the journal: a repeated call then returns its id."""
         ...
 
 
@@ -78,8 +85,8 @@ class Stamp:
     """The values of the three annotations that a restart writes.
 
     `mark` goes on the workload as `krt/event`, `cause` as `krt/cause`. `restarted_at` (RFC 3339) goes on the pod
-    template as `kubectl.kubernetes.io/restartedAt`. A BundleDeployment has no such template: `covers`, the newest event
-    that the mark covers, goes on it as `krt/announced`.
+    template as `kubectl.kubernetes.io/restartedAt`. A BundleDeployment has no pod template. Its third annotation is
+    `krt/announced`, with `covers`, the newest event that the mark covers.
     """
 
     restarted_at: str
@@ -88,13 +95,14 @@ class Stamp:
     covers: EventId
 
 
-OnRestart = Callable[[Workload, str], None]  # called with each patched workload and the cause; does not block
+OnRestart = Callable[[Workload, str], None]  # called with each patched workload and the cause; must not block
 
 
 class Workloads(Protocol):
-    """The calls of the API server that concern one workload.
+    """The calls to the API server that concern one workload.
 
-    Each raises ClusterUnavailable, ClusterDenied, ClusterRefused and VersionExpired, and the errors that it names.
+    Each may raise ClusterUnavailable, ClusterDenied, ClusterRefused, VersionExpired, and the errors that its docstring
+    names.
     """
 
     async def read(self, key: ObjectKey) -> Workload:
@@ -104,7 +112,7 @@ class Workloads(Protocol):
     async def restart(self, workload: Workload, stamp: Stamp) -> Workload:
         """Patch the workload with `stamp` and return the patched one. Raises NotThere.
 
-        Raises Conflict if its resource version is not that of `workload` any more.
+        Raises Conflict if the object at the API server no longer has the resource version of `workload`.
         """
         ...
 
@@ -123,7 +131,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The entries that were taken over from workers that are gone. Pass `cursor` to the next call.
+    """The entries that were taken over because no worker had renewed them in time. Pass `cursor` to the next call.
 
     `deleted` has the ids of entries that a worker held and that the journal no longer contains.
     """
@@ -135,9 +143,10 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """How full the journal is: the number of `entries`, and of those that this group has not settled.
+    """How full the journal is: the number of its entries, and the number of those that this group has not settled.
 
-    `unsettled` is None if Valkey cannot tell the number. `oldest` is the oldest entry that a worker of the group holds.
+    `unsettled` is None if Valkey cannot tell the number. `oldest` is the oldest entry that a worker of the group holds;
+    None if none holds one.
     """
 
     entries: int
@@ -146,32 +155,32 @@ class Backlog:
 
 
 class Journal(Protocol):
-    """The journal as one worker uses it, a consumer of its group. Every call may raise BrokerUnavailable."""
+    """The journal for one worker, which is a consumer of its group. Every call may raise BrokerUnavailable."""
 
     async def read_new(self, most: int) -> tuple[Delivered, ...]:
         """At most `most` entries that no worker of the group was given yet. This worker holds them from now on."""
         ...
 
     async def read_own(self, after: EventId | None, most: int) -> tuple[Delivered, ...]:
-        """At most `most` entries after the id `after` that this worker holds already.
+        """At most `most` entries that this worker holds, after the id `after`, or from the first if `after` is None.
 
-        Among them are entries that Valkey gave this worker in a reply that never arrived.
+        Among them are entries whose reply from Valkey never arrived.
         """
         ...
 
     async def claim(self, cursor: str, most: int) -> Claimed:
-        """Take over at most `most` entries, from `cursor` on, that no worker has renewed in time."""
+        """Take over entries that no worker has renewed in time: at most `most`, from `cursor` on."""
         ...
 
     async def renew(self, most: int) -> frozenset[EventId]:
         """Renew this worker's claims on at most `most` entries, so that no other worker takes them over.
 
-        Returns the ids of the entries that this worker still holds.
+        Returns the ids of the renewed entries.
         """
         ...
 
     async def release(self, most: int) -> None:
-        """Let other workers claim at once the entries that this worker holds, at most `most` of them."""
+        """Make the entries that this worker holds, at most `most` of them, free for other workers to claim at once."""
         ...
 
     async def leave(self, entry: EventId) -> None:
@@ -209,8 +218,8 @@ class Journal(Protocol):
     async def adopt(self, envelope: Envelope) -> EventId | None:
         """Append an event that only the channel carried, and return its id. Raises JournalFull.
 
-        Returns None if another worker holds the lease. A second call with the same `request_id` returns the id of the
-        first call, because the first answer may be lost.
+        Returns None if this worker does not hold the lease. A second call with the same `request_id` returns the same
+        id, because the first answer may have been lost.
         """
         ...
 
@@ -225,14 +234,14 @@ class FollowedWorkload:
 
 
 class Rollouts(Protocol):
-    """Reports, followed workloads and the group's presence, for one worker. Every call raises BrokerUnavailable."""
+    """Reports, followed workloads and the group's presence, for one worker. Every call may raise BrokerUnavailable."""
 
     async def record(
         self, event: EventId, group: Group, targets: Mapping[ObjectKey, Target], follow: Mapping[ObjectKey, str]
     ) -> None:
-        """Write into the report which workloads the group is about to restart, and follow workloads for the event.
+        """Write the group's state and its targets into the report, and follow workloads for the event.
 
-        `follow` maps each workload to follow to its uid.
+        `follow` has the workloads to follow, each with its uid.
         """
         ...
 
@@ -241,7 +250,7 @@ class Rollouts(Protocol):
         ...
 
     async def is_over(self, event: EventId) -> bool:
-        """Whether an event older than this group has ended without the group, which then does nothing for it."""
+        """Whether an event older than this group has ended or the group has settled it. Then the group need not act."""
         ...
 
     async def settle(
@@ -254,7 +263,7 @@ class Rollouts(Protocol):
         ...
 
     async def tell(self, followed: FollowedWorkload, target: Target) -> int:
-        """Write the workload's state into the reports of these events. Returns the number of reports that this changed.
+        """Write the workload's state into the reports of its events. Returns the number of reports that changed.
 
         If the state is final, the workload is not followed for these events any more.
         """
@@ -265,14 +274,14 @@ class Rollouts(Protocol):
         ...
 
     async def standings(self, followed: FollowedWorkload) -> Mapping[EventId, Standing]:
-        """The standing of each of the events with the workload.
+        """For each of the workload's events, the standing of the workload in the event's report.
 
         Empty if the workload is by now also followed for an event that `followed` does not list.
         """
         ...
 
     async def hold_lease(self) -> bool:
-        """Take or renew the lease for writing how rollouts go on. Returns whether this worker holds it."""
+        """Take or renew the lease for reporting rollouts. Returns whether this worker holds it."""
         ...
 
     async def say_alive(self) -> None:
@@ -303,7 +312,7 @@ class ChannelMessage:
 class Unsubscribed:
     """There is no subscription, so no message arrives; `problem` says why.
 
-    It is sent once for each problem until the next Subscribed. The implementation keeps trying to subscribe.
+    It is sent again only if the problem has changed. The implementation keeps trying to subscribe.
     """
 
     problem: str
@@ -326,7 +335,7 @@ class Index(Protocol):
     """The cluster's workloads as list and watch have shown them."""
 
     def get(self, key: ObjectKey) -> Workload | None:
-        """The workload as last seen."""
+        """The workload as last seen; None if there is none."""
         ...
 
     def is_listed(self, key: ObjectKey) -> bool:
@@ -336,16 +345,17 @@ class Index(Protocol):
     def fresh_at(self) -> float:
         """The latest time, on Trio's clock, up to which the index shows every change.
 
-        Lists, changes and bookmarks show it, and calls that `want_fresh` causes.
+        Lists, changes and bookmarks move it forward, and so do the calls that `want_fresh` causes. Kinds and
+        namespaces that were denied for a minute do not count.
         """
         ...
 
     def want_fresh(self, at: float) -> None:
-        """Make `fresh_at` reach `at`, a time on Trio's clock, within seconds of it, even if nothing changes."""
+        """Ask the API server from `at` on (Trio's clock) until `fresh_at` reaches `at`, even if nothing changes."""
         ...
 
     def listen(self, changed: Changed) -> None:
-        """Call `changed` with every change from now on, also if the workload is the same before and after it."""
+        """Call `changed` after every change from now on, even if the change left the workload as it was."""
         ...
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:

@@ -6,11 +6,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-# An immediate restart takes milliseconds, a coalesced one KRT_MIN_INTERVAL, a retried one up to an hour.
+# A restart takes milliseconds if it is immediate, up to KRT_MIN_INTERVAL if it waits for that, and up to an hour if it
+# is retried.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 _UNKNOWN = float("nan")
 
-# Every value of every label. Each series exists from the start, at 0.
+# All values of the labels: each series exists from the start, at 0.
 EVENTS = ("settled", "no_match", "failed", "expired", "dry_run")
 RESTARTS = ("restarted", "covered", "superseded", "unmatched", "failed", "expired")
 RETRIES = ("conflict", "denied", "unavailable", "journal")
@@ -25,16 +26,16 @@ class WorkerMetrics:
         self._registry = registry
         self._events = Counter(
             "krt_events_settled",
-            "Events acknowledged by this worker, by how they ended",
+            "Events that this worker acknowledged, by outcome",
             ["outcome"],
             registry=registry,
         )
         self._restarts = Counter(
-            "krt_restarts", "Workloads settled for an event, by how that ended", ["outcome"], registry=registry
+            "krt_restarts", "Workloads settled for an event, by outcome", ["outcome"], registry=registry
         )
         self._seconds = Histogram(
             "krt_event_to_patch_seconds",
-            "From an event's acceptance, by Valkey's clock, to the end of the patch that it caused",
+            "Time from an event's acceptance, by Valkey's clock, to the end of the patch for it",
             buckets=_SECONDS,
             registry=registry,
         )
@@ -80,17 +81,17 @@ class WorkerMetrics:
         self._retries.labels(reason).inc()
 
     def messages(self, outcome: str, count: int = 1) -> None:
-        """Count messages without a journal entry, by what became of them."""
+        """Count messages without a journal entry, by outcome."""
         self._messages.labels(outcome).inc(count)
 
     def journal_seen(self, *, entries: int, unsettled: int | None, oldest_seconds: float) -> None:
-        """Set the sizes of the journal. `unsettled` is None if Valkey does not know it."""
+        """Set the figures of the journal. `unsettled` is None if Valkey cannot tell it."""
         self._entries.set(entries)
         self._backlog.set(_UNKNOWN if unsettled is None else unsettled)
         self._oldest.set(oldest_seconds)
 
     def journal_unknown(self) -> None:
-        """Set the sizes of the journal to NaN, because Valkey is away."""
+        """Set the figures of the journal to NaN, until Valkey tells them."""
         for gauge in (self._entries, self._backlog, self._oldest):
             gauge.set(_UNKNOWN)
 
@@ -99,8 +100,8 @@ class WorkerMetrics:
     ) -> None:
         """Add the metrics of the worker's load. The functions are called at each scrape.
 
-        They give the unsettled events that the worker holds, the workloads that wait for their restart, and the seconds
-        that the slowest part has spent in one step.
+        `in_hand` returns the number of events that the worker holds, `waiting` the number of workloads that wait for
+        their restart, and `stalled` the seconds that the slowest part of the worker has been in one step.
         """
         self._registry.register(_Held(in_hand, waiting, stalled))
 

@@ -5,14 +5,17 @@ from typing import NamedTuple, Protocol
 
 
 class StoredConfigMap(NamedTuple):
-    """A ConfigMap: its `data` and `binaryData` as bytes by key, and whether it is `immutable: true`."""
+    """A ConfigMap: the bytes of its `data` and `binaryData` by key, and whether it has `immutable: true`."""
 
     data: Mapping[str, bytes]
     immutable: bool
 
 
 class SourceAccess(Protocol):
-    """Reads by name. Both raise SourceRefused if there is no such object, SourceUnavailable if krt cannot read now."""
+    """Reads by name. Both calls raise SourceUnavailable if krt cannot read now.
+
+    They raise SourceRefused if there is no such object, if krt may not read it, or if a value is not base64.
+    """
 
     async def secret(self, name: str) -> Mapping[str, bytes]:
         """The data of a Secret, decoded from base64, by key."""

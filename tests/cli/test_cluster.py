@@ -87,7 +87,7 @@ async def test_json_says_the_same(client, cluster):
 
 async def test_where_no_worker_ever_was_it_says_so(cluster):
     done = await cluster("list")
-    assert (done.code, done.out) == (0, "no krt worker has ever been at this Valkey, or all clusters are forgotten\n")
+    assert (done.code, done.out) == (0, "no krt worker has used this Valkey yet, or every cluster has been forgotten\n")
     assert json.loads((await cluster("list", "--json")).out) == []
 
 
@@ -103,7 +103,7 @@ async def test_a_living_cluster_is_not_forgotten(client, cluster):
     await lived(client, "eu:1", ago=5)
     done = await cluster("forget", "eu")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "krt: workers of 'eu' were there within the last minute: stop them first\n"
+    assert done.err == "krt: workers of 'eu' were alive within the last minute: stop them first\n"
 
 
 async def test_a_cluster_that_has_left_is_shown_so_and_can_be_forgotten_at_once(client, cluster):
@@ -123,15 +123,15 @@ async def test_a_refusal_to_forget_names_the_user_who_may(client, cluster, valke
         await client.call("ACL", "SETUSER", user, *(["off"] if user == "krt-operator" else rules))
     await lived(client, "eu:1", ago=100)
     for user, password, said in [
-        ("krt-worker", password_of("krt-worker"), "krt: the user that VALKEY_USERNAME names may not forget a cluster"),
-        ("krt-web", password_of("krt-web"), "krt: the user that VALKEY_USERNAME names may not forget a cluster"),
+        ("krt-worker", password_of("krt-worker"), "krt: this user of Valkey may not forget a cluster"),
+        ("krt-web", password_of("krt-web"), "krt: this user of Valkey may not forget a cluster"),
         ("krt-operator", password_of("krt-operator"), "krt: Valkey at "),
     ]:
         environ = {"VALKEY_ADDR": valkey.address, "VALKEY_USERNAME": user, "VALKEY_PASSWORD": password}
         done = await cluster("forget", "eu", environ=environ)
         assert (done.code, done.out, len(done.err.splitlines())) == (2, "", 1)
         assert done.err.startswith(said)
-        assert "only krt-operator may forget a cluster, and that user is disabled: docs/operations.md" in done.err
+        assert "lets only krt-operator forget a cluster, and disables that user: docs/operations.md" in done.err
         assert "ACL SETUSER" not in done.err
         assert password not in done.err
     assert "eu " in (await cluster("list")).out, "a part of it was dropped"

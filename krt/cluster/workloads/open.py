@@ -63,7 +63,7 @@ class Cluster:
         return min(scope.state.heard_at for scope in self._open_scopes())
 
     def want_fresh(self, at: float) -> None:
-        """Make `fresh_at` reach `at`, a time on Trio's clock, within seconds of it, even if nothing changes."""
+        """Ask the API server from `at` on (Trio's clock) until `fresh_at` reaches `at`, even if nothing changes."""
         for scope in self._open_scopes():
             scope.state.wanted_at.value = max(scope.state.wanted_at.value, at)
 

@@ -7,7 +7,7 @@ _PAIR = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
 
 
 class StringInvalid(ValueError):
-    """No reader takes the string. The message is a clause that says why."""
+    """krt cannot read the string. The message is a clause that says why."""
 
 
 def unindented(pieces: list[str]) -> list[str]:
@@ -19,7 +19,7 @@ def unindented(pieces: list[str]) -> list[str]:
     before, line_end, indentation = pieces[-1].rpartition("\n")
     is_empty = len(pieces) == 1 and not line_end
     if (not line_end and not is_empty) or indentation.strip(" \t"):
-        raise StringInvalid("the closing quotes of a string of several lines stand on a line of their own")
+        raise StringInvalid("the closing quotes of a string of several lines must stand on a line of their own")
     if is_empty:
         return [""]
     cut = [_cut(piece, indentation) for piece in [*pieces[:-1], before]]
@@ -63,7 +63,7 @@ def _one(piece: str, at: int) -> tuple[str, int]:
     end = at + 1 + {"u": 4, "U": 8}.get(kind, 0)
     digits = piece[at + 1 : end]
     if len(digits) != end - at - 1 or not re.fullmatch(r"[0-9a-fA-F]+", digits) or int(digits, 16) > 0x10FFFF:
-        raise StringInvalid("a string has an escape that CUE does not know")
+        raise StringInvalid("a string has an escape that krt does not know")
     return chr(int(digits, 16)), end
 
 

@@ -1,6 +1,6 @@
-"""The resources of Kubernetes' own kinds that manifests may have, so that krt need not ask the API server for them.
+"""Kubernetes' own kinds that every release since 1.25 serves: krt need not ask the API server for their resources.
 
-Their versions are final, and every Kubernetes since 1.25 serves them; a kind never changes its names.
+Kinds that no manifest may have are left out. The versions are stable, and a kind never changes its names.
 Source: the discovery of the API server 1.36, with which a test compares each row.
 """
 
@@ -10,7 +10,7 @@ from krt.core.kube.resource import Resource
 
 _RBAC = "rbac.authorization.k8s.io"
 
-# Kinds by group and version. The plural is KIND in lower case and an `s`, unless it stands after a slash.
+# Kinds by group and version. The plural is the kind in lower case and an `s`, unless another one stands after a slash.
 _NAMESPACED = {
     "v1": "ConfigMap Endpoints/endpoints Event LimitRange PersistentVolumeClaim Pod PodTemplate ReplicationController"
     " ResourceQuota Secret Service ServiceAccount",

@@ -24,7 +24,10 @@ def record(
     api_version: str,
     time: str,
 ) -> list[Json]:
-    """The entries after `manager` changed `before` into `after`: the changed fields now belong to it alone."""
+    """The entries after `manager` changed `before` into `after`.
+
+    Fields that were added or changed now belong to `manager` alone, and removed fields to nobody.
+    """
     old, new = _tracked(before), _tracked(after)
     gained, touched = _gained(old, new), _touched(old, new)
     mine: Json = {}
@@ -53,7 +56,7 @@ def _tracked(document: Json) -> Json:
 
 
 def _gained(old: Json, new: Json) -> Json:
-    """The fields of `new` that `old` lacks or has with another value, as a FieldsV1 tree."""
+    """The fields of `new` that `old` lacks or has with another value, as a FieldsV1 tree. An empty map is no field."""
     tree: Json = {}
     for name, value in new.items():
         if name in old and old[name] == value:

@@ -68,6 +68,12 @@ def test_a_wrong_document_is_refused_with_its_line(text: str, line: int) -> None
     assert refused.value.place == SourcePlace("0.cue", line)
 
 
+@pytest.mark.parametrize("text", [r'a: "\q"', r"a: '\x41'"], ids=["not of CUE", "of CUE, in bytes"])
+def test_an_escape_that_krt_does_not_know_is_refused_as_such(text: str) -> None:
+    with pytest.raises(CueInvalid, match="an escape that krt does not know"):
+        value(text)
+
+
 def test_a_value_that_is_missing_is_named() -> None:
     with pytest.raises(CueIncomplete, match=r"incomplete value: a\.b has no value and no default"):
         value("a: b: string")
