@@ -8,7 +8,8 @@ from krt.core.report.presence import ABSENT_SECONDS
 
 _MOST_NAME_BYTES = 1024  # of a hash field; enough for a workload with the longest names that Kubernetes allows
 _MOST_VALUE_BYTES = 16 * 1024  # twice the body of an event
-_ENOUGH_BYTES = 256 * 1024  # of one reply
+_ENOUGH_BYTES = 320 * 1024  # of one reply
+FRAME_BYTES = 10  # the most around a part of up to 99,999 bytes in a reply: `$`, the length, two line ends (RESP2)
 
 # `size_of` returns the number of fields of a hash, `value_of` the value of one field, or false if there is none. A key
 # of another type counts as an empty hash.
@@ -22,18 +23,18 @@ end
 local function value_of(key, field) return size_of(key) > 0 and redis.call('HGET', key, field) end
 """
 
-# `add` appends a field and its value to a reply, and returns their bytes. If the value is too large, "" takes its
+# `add` appends a field and its value to a reply, and returns their bytes in it. If the value is too large, "" takes its
 # place; if the name is too large, both are left out. `all_of` returns a whole hash; nil if one reply cannot hold it.
 FIELDS = (
     SIZE
     + f"""
-local MOST_NAME, MOST_VALUE, ENOUGH = {_MOST_NAME_BYTES}, {_MOST_VALUE_BYTES}, {_ENOUGH_BYTES}
+local MOST_NAME, MOST_VALUE, ENOUGH, FRAME = {_MOST_NAME_BYTES}, {_MOST_VALUE_BYTES}, {_ENOUGH_BYTES}, {FRAME_BYTES}
 local function add(fields, name, value)
   if #name > MOST_NAME then return 0 end
   if #value > MOST_VALUE then value = '' end
   fields[#fields + 1] = name
   fields[#fields + 1] = value
-  return #name + #value
+  return #name + #value + 2 * FRAME
 end
 local function all_of(key)
   local fields, bytes, flat = {{}}, 0, redis.call('HGETALL', key)

@@ -3,6 +3,7 @@
 A script runs with the ACL of the user that calls it. Times are by Valkey's clock, and lifetimes are relative.
 """
 
+from krt.broker.bounded import FRAME_BYTES
 from krt.broker.script import Script
 
 # `may_write` raises the error of the first command that the user may not run, before anything is written. Otherwise an
@@ -188,12 +189,13 @@ return 1
 # `bounded` returns the bytes of an entry. If there are more than `most`, it removes the fields and leaves only the id.
 # Somebody else can write entries of up to 512 MB, and a connection to Valkey accepts replies of 1 MiB. So the scripts
 # below read entries one by one: a large entry does not block the entries after it.
-_BOUNDED = """
+_BOUNDED = f"""
+local FRAME = {FRAME_BYTES}
 local function bounded(entry, most)
   local size = 64
-  for _, part in ipairs(entry[2] or {}) do size = size + #part end
+  for _, part in ipairs(entry[2] or {{}}) do size = size + #part + FRAME end
   if size <= most then return size end
-  entry[2] = {}
+  entry[2] = {{}}
   return 64
 end
 """

@@ -77,6 +77,12 @@ async def junk(client: Client, key: str) -> None:
         await client.call("HSET", key, *fields)
 
 
+async def tiny_fields(client: Client, key: str) -> None:
+    for first in range(45):
+        names = (bytes([first, second, third]) for second in range(45) for third in range(45))
+        await client.call("HSET", key, *(part for name in names for part in (name, "")))
+
+
 async def deep_json(client: Client, key: str) -> None:
     await client.call("HSET", key, f"group/{ALL.group}", DEEP, ALL.group, f"1 2 3 {DEEP}")
 
@@ -92,6 +98,7 @@ ODD = (
     many_large_values,
     many_fields,
     junk,
+    tiny_fields,
     deep_json,
 )
 ONE_KEY = {

@@ -11,6 +11,7 @@ from krt.core.cue.nodes import CueDocument, Field, Literal, StructLiteral
 from krt.core.cue.parse import parse, parse_expression
 from krt.core.cue.refusals import CueBeyond, CueIncomplete, CueInvalid, CueRefused, SourcePlace
 from krt.core.cue.values import scalar
+from tests.fakes.pace import pace
 
 
 def value(*texts: str) -> Any:
@@ -155,7 +156,8 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_ends_within_a_second_with_a_sentence(name: str) -> None:
+    """On the machine of docs/performance.md, when nobody else uses it."""
     began = time.process_time()
     with pytest.raises(CueRefused):
         value(BOMBS[name])
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < pace()
