@@ -38,11 +38,11 @@ log = Log("broker")
 IDLE_SECONDS = 15.0  # any other worker may claim an entry that was not renewed for this long
 KEPT_SECONDS = 24 * 3600.0
 _LEASE_MILLISECONDS = 3000
-_AHEAD_MILLISECONDS = 60_000  # a group may have been made this far in the future, if Valkey's clock was set back
+_AHEAD_MILLISECONDS = 60_000  # a group's creation may lie this far in the future: Valkey's clock may be set back
 _ADOPTED_MILLISECONDS = 120_000  # twice as long as a worker keeps a message that it cannot append to the journal
-_RELEASED_MILLISECONDS = 24 * 3600 * 1000  # if an entry has this idle time, any worker may claim it at once
+_RELEASED_MILLISECONDS = 24 * 3600 * 1000  # idle time of a released or left entry: any worker may claim it at once
 MOST_ENTRY_BYTES = 64 * 1024  # several times the largest entry that krt writes: an event's body has at most 8 KiB
-_ENOUGH_BYTES = 256 * 1024  # of names and values, after which no more entries are read; a connection takes 1 MiB
+_ENOUGH_BYTES = 256 * 1024  # of a reply, after which no more entries are read; a connection takes 1 MiB
 
 _GROUP_TO_MEND = {"NOGROUP": CREATE_GROUP, "AHEAD": REWIND}
 
@@ -129,8 +129,8 @@ class ValkeyJournal:
     async def group_made(self) -> float:
         """The time at which this worker's group was created, in seconds since the epoch by Valkey's clock.
 
-        0.0 if the time is not known, or cannot be true because somebody wrote it by hand. Then no event is older than
-        the group.
+        0.0 if the time is not known, or cannot be true: somebody wrote it by hand, or Valkey's clock was set back by
+        more than a minute. Then no event counts as older than the group.
         """
         keys = [self._keys.group_made(self._group)]
         return int(cast("bytes", await self._mended(GROUP_MADE, keys, [_AHEAD_MILLISECONDS]))) / 1000

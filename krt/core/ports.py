@@ -1,4 +1,4 @@
-"""The protocols through which other parts use broker and cluster. `krt/daemon` gives them the implementations.
+"""The protocols through which other parts use broker and cluster. `krt/daemon` gives those parts the implementations.
 
 Every call to the broker is one or more exchanges with Valkey, and each exchange has a deadline of its own. A time is in
 seconds since the epoch by Valkey's clock, unless its docstring says otherwise.
@@ -72,6 +72,8 @@ class ReadRecent(Protocol):
 class Accept(Protocol):
     """Appends an event to the journal, marks the token as used, and publishes the event's message, all in one step.
 
+    A dry-run is not published.
+
     Raises TokenAlreadyUsed, IdempotencyKeyAlreadyUsed, JournalFull, BrokerUnavailable.
     """
 
@@ -119,8 +121,9 @@ class Workloads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A journal entry as read, not yet parsed. `deliveries` counts how often Valkey gave it to a worker, now included.
+    """A journal entry as read, not yet parsed.
 
+    `deliveries` counts how often Valkey gave it to a worker, this time included.
     `fields` is None if the entry was trimmed while a worker held it, and empty if the entry is too large to read.
     """
 
@@ -250,7 +253,10 @@ class Rollouts(Protocol):
         ...
 
     async def is_over(self, event: EventId) -> bool:
-        """Whether an event older than this group has ended or the group has settled it. Then the group need not act."""
+        """For an event that is older than this group: whether the group need not act.
+
+        It need not if it has settled the event, or if it has not begun the event and the event has ended.
+        """
         ...
 
     async def settle(
@@ -312,7 +318,8 @@ class ChannelMessage:
 class Unsubscribed:
     """There is no subscription, so no message arrives; `problem` says why.
 
-    It is sent again only if the problem has changed. The implementation keeps trying to subscribe.
+    Until the next Subscribed it is sent again only if the problem has changed. The implementation keeps trying to
+    subscribe.
     """
 
     problem: str
@@ -328,7 +335,7 @@ class TooLarge:
 Signal = Subscribed | ChannelMessage | TooLarge | Unsubscribed
 
 
-Changed = Callable[[Workload | None, Workload | None], None]  # the workload before and after; None if it did not exist
+Changed = Callable[[Workload | None, Workload | None], None]  # the workload before and after; None if there was none
 
 
 class Index(Protocol):
@@ -339,23 +346,23 @@ class Index(Protocol):
         ...
 
     def is_listed(self, key: ObjectKey) -> bool:
-        """Whether all workloads of the key's kind and namespace were listed once. Before that, `get` may miss some."""
+        """Whether all workloads of the key's kind and namespace have been listed. Before that, `get` may miss some."""
         ...
 
     def fresh_at(self) -> float:
         """The latest time, on Trio's clock, up to which the index shows every change.
 
         Lists, changes and bookmarks move it forward, and so do the calls that `want_fresh` causes. Kinds and
-        namespaces that were denied for a minute do not count.
+        namespaces that have been denied for a minute or longer do not count, unless all are.
         """
         ...
 
     def want_fresh(self, at: float) -> None:
-        """Ask the API server from `at` on (Trio's clock) until `fresh_at` reaches `at`, even if nothing changes."""
+        """Bring `fresh_at` to `at` (Trio's clock), even if nothing changes: from `at` on, ask the API server for it."""
         ...
 
     def listen(self, changed: Changed) -> None:
-        """Call `changed` after every change from now on, even if the change left the workload as it was."""
+        """From now on, call `changed` whenever a workload is stored or removed, even if it is stored as it was."""
         ...
 
     def running(self, repository: Repository) -> tuple[Workload, ...]:

@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-# A restart takes milliseconds if it is immediate, up to KRT_MIN_INTERVAL if it waits for that, and up to an hour if it
-# is retried.
+# A restart takes milliseconds if it is immediate, up to KRT_MIN_INTERVAL if it waits for that, and up to
+# KRT_MAX_EVENT_AGE (an hour by default) if it is retried.
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
 _UNKNOWN = float("nan")
 
@@ -101,7 +101,8 @@ class WorkerMetrics:
         """Add the metrics of the worker's load. The functions are called at each scrape.
 
         `in_hand` returns the number of events that the worker holds, `waiting` the number of workloads that wait for
-        their restart, and `stalled` the seconds that the slowest part of the worker has been in one step.
+        their restart, and `stalled` the seconds since the slowest part of the worker began a step that has not
+        succeeded yet (0: there is none).
         """
         self._registry.register(_Held(in_hand, waiting, stalled))
 

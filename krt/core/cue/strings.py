@@ -11,7 +11,9 @@ class StringInvalid(ValueError):
 
 
 def unindented(pieces: list[str]) -> list[str]:
-    """The pieces of a string of several lines without the indentation of its closing quotes. Raises StringInvalid.
+    """The pieces of a string of several lines, without the last line end, each line without the common indentation.
+
+    That indentation is the whitespace before the closing quotes. Raises StringInvalid.
 
     The pieces are the texts between opening quotes, interpolations and closing quotes. The first begins after the line
     end that must follow the opening quotes; the last ends with the whitespace before the closing quotes.
@@ -68,7 +70,10 @@ def _one(piece: str, at: int) -> tuple[str, int]:
 
 
 def _whole(text: str) -> str:
-    """The text, in which two escapes of JSON may make one character. Raises StringInvalid for half of such a pair."""
+    """The text with each surrogate pair made one character: JSON escapes a character beyond U+FFFF as such a pair.
+
+    Raises StringInvalid for half a pair.
+    """
     text = _PAIR.sub(lambda found: found[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise StringInvalid("a string has half a surrogate pair")

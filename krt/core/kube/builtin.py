@@ -1,6 +1,7 @@
 """Kubernetes' own kinds that every release since 1.25 serves: krt need not ask the API server for their resources.
 
-Kinds that no manifest may have are left out. The versions are stable, and a kind never changes its names.
+Kinds that cannot be listed and patched, such as reviews, are left out. The versions are stable, and a kind never
+changes its names.
 Source: the discovery of the API server 1.36, with which a test compares each row.
 """
 
