@@ -68,7 +68,10 @@ class ValkeyRollouts:
         return said is not None and not parse_group(_text(said)).final
 
     async def is_over(self, event: EventId) -> bool:
-        """Whether an event older than this group has ended or the group has settled it. Then the group need not act."""
+        """For an event that is older than this group: whether the group need not act.
+
+        It need not if it has settled the event, or if it has not begun the event and the event has ended.
+        """
         found = await read_report(self._client, self._keys, event)
         if found is None:
             return False

@@ -63,7 +63,7 @@ class Cluster:
         return min(scope.state.heard_at for scope in self._open_scopes())
 
     def want_fresh(self, at: float) -> None:
-        """Ask the API server from `at` on (Trio's clock) until `fresh_at` reaches `at`, even if nothing changes."""
+        """Bring `fresh_at` to `at` (Trio's clock), even if nothing changes: from `at` on, ask the API server for it."""
         for scope in self._open_scopes():
             scope.state.wanted_at.value = max(scope.state.wanted_at.value, at)
 
@@ -85,7 +85,7 @@ class Cluster:
         return self.index.get(key)
 
     def is_listed(self, key: ObjectKey) -> bool:
-        """Whether all workloads of the key's kind and namespace were listed once. Before that, `get` may miss some."""
+        """Whether all workloads of the key's kind and namespace have been listed. Before that, `get` may miss some."""
         places = {None, key.namespace}
         scopes = (each for each in self.scopes if each.resource.has(key) and each.namespace in places)
         return any(each.state.listed.is_set() for each in scopes)
