@@ -110,7 +110,7 @@ async def _forget(valkey: ValkeySettings, name: str) -> Forgotten:
 
 
 def _refused(error: BrokerRefused) -> str:
-    """The sentence for a refusal. NOPERM's own text is left out: it proposes a grant that only daemons should have."""
+    """The sentence for a refusal. NOPERM's own text is left out: it proposes a grant that this user should not have."""
     match error.code:
         case "NOPERM":
             return _DENIED

@@ -1,6 +1,7 @@
 """argparse with better errors: one line, and a proposal for a misspelt name.
 
-No error quotes the value of a flag that takes free text, because it may be secret.
+No error quotes the value of a flag that takes free text, because it may be secret. A word that begins with `--` is a
+flag to argparse, and is quoted.
 """
 
 import argparse
@@ -63,6 +64,7 @@ class Parser(argparse.ArgumentParser):
     def _refuse_unknown_flags(self, args: Sequence[str]) -> None:
         """Refuse a misspelt flag before argparse reports a missing argument, which would hide the real mistake."""
         if self._subparsers is not None:
+            self._refuse_flag_before_command(args)
             return  # the words after a command belong to the command's parser
         known = self._option_string_actions
         flags = [
@@ -71,6 +73,13 @@ class Parser(argparse.ArgumentParser):
         unknown = [flag for flag in flags if flag.partition("=")[0] not in known]
         if unknown:
             self.error(self._not_taken(unknown))
+
+    def _refuse_flag_before_command(self, args: Sequence[str]) -> None:
+        """argparse would take the flag's value for the command, and the error would quote it."""
+        first = args[0].partition("=")[0] if args else ""
+        if len(args) > 1 and first.startswith("-") and first not in self._option_string_actions:
+            nearest = _nearest(first, self._option_string_actions) or ": flags stand after the command"
+            self.error(f"there is no {first} here{nearest}")
 
     def _not_taken(self, words: Sequence[str]) -> str:
         if len(self._actions) == 1:  # --help

@@ -353,7 +353,7 @@ class Index(Protocol):
         """The latest time, on Trio's clock, up to which the index shows every change.
 
         Lists, changes and bookmarks move it forward, and so do the calls that `want_fresh` causes. Kinds and
-        namespaces that have been denied for a minute or longer do not count, unless all are.
+        namespaces do not count if they have been denied, or were not served, for a minute or longer, unless all are.
         """
         ...
 

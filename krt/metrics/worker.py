@@ -26,7 +26,7 @@ class WorkerMetrics:
         self._registry = registry
         self._events = Counter(
             "krt_events_settled",
-            "Events that this worker acknowledged, by outcome",
+            "Events that this worker acknowledged, by outcome, but those that had ended before its group was made",
             ["outcome"],
             registry=registry,
         )
@@ -107,7 +107,10 @@ class WorkerMetrics:
         self._registry.register(_Held(in_hand, waiting, stalled))
 
     def watch_index(self, *, workloads: Callable[[], int], watch_ends: Callable[[], Mapping[str, int]]) -> None:
-        """Add the metrics of the index: size, and ended watches by reason. The functions are called at each scrape."""
+        """Add the metrics of the index: size, and ended watches and failed lists by reason.
+
+        The functions are called at each scrape.
+        """
         self._registry.register(_Index(workloads, watch_ends))
 
 
@@ -124,7 +127,7 @@ class _Held(Collector):
         )
         yield GaugeMetricFamily(
             "krt_stalled_seconds",
-            "How long the slowest part of the worker has been in one step; 0 if no part is in a step",
+            "Time since the slowest part of the worker began a step that has not succeeded yet; 0 if there is none",
             value=self._stalled(),
         )
 
@@ -136,7 +139,11 @@ class _Index(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("krt_index_workloads", "Workloads in the index", value=self._workloads())
-        ends = CounterMetricFamily("krt_watch_restarts", "Watches that ended and were restarted", labels=["reason"])
+        ends = CounterMetricFamily(
+            "krt_watch_restarts",
+            "Watches, and the lists before them, that ended and were begun again",
+            labels=["reason"],
+        )
         times = self._watch_ends()
         for reason in WATCH_ENDS:
             ends.add_metric([reason], times.get(reason, 0))

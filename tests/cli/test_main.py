@@ -118,7 +118,19 @@ def test_what_help_and_version_do_not_take_is_said_of_them(
         (("serve",), "krt: there is no command serve (see krt --help)"),
         (("",), "krt: there is no command  (see krt --help)"),
         (("--verbose",), "krt: the following arguments are required: COMMAND (see krt --help)"),
-        (("--verbose", "web"), "krt: there is no --verbose, did you mean --version? (see krt --help)"),
+        (("--verbose", "web"), "krt: there is no --verbose here, did you mean --version? (see krt --help)"),
+        (
+            ("--valkey-password", "hunter2", "worker"),
+            "krt: there is no --valkey-password here: flags stand after the command (see krt --help)",
+        ),
+        (
+            ("--valkey-addr=hunter2", "worker"),
+            "krt: there is no --valkey-addr here: flags stand after the command (see",
+        ),
+        (
+            ("cluster", "--valkey-password", "hunter2", "list"),
+            "krt cluster: there is no --valkey-password here: flags stand after the command (see krt cluster --help)",
+        ),
         (("config",), "krt config: the following arguments are required: ROLE (see krt config --help)"),
         (("config", "wrker"), "krt config: there is no role wrker, did you mean worker? (see krt config --help)"),
         (("config", "notify"), "krt config: there is no role notify (see krt config --help)"),
