@@ -178,7 +178,7 @@ async def test_a_fetch_that_is_cut_leaves_no_process(
         return begun[-1]
 
     monkeypatch.setattr(trio.lowlevel, "open_process", opened)
-    monkeypatch.setattr(way, "SECONDS", 3.0)  # ssh itself gives up after 10 s, however slow the machine
+    monkeypatch.setattr(way, "SECONDS", 3.0)  # less than git_ssh.CONNECT_SECONDS on any machine
     listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
     async with listener:
         port = listener.socket.getsockname()[1]
