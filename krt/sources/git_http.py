@@ -12,11 +12,11 @@ from krt.sources.errors import SourceDenied, SourceRefused
 from krt.sources.exchange import SourceAnswer, check_busy, client_for, exchange, same_origin
 from krt.sources.git_address import HttpAddress
 from krt.sources.git_client import MOST_REFS_BYTES, FetchedPack, HttpPackClient, HttpReply, Wanted, fetch_pack
+from krt.sources.redirects import follow, location_of
 from krt.sources.way import Way, check_url
 
 _SERVICE = "git-upload-pack"
 _REFS = f"info/refs?service={_SERVICE}"
-_MOST_REDIRECTS = 5
 _AGENT = f"git/krt-{krt.__version__}"  # GitHub speaks git at a URL without `.git` only to agents that begin so
 
 
@@ -57,20 +57,15 @@ class _Calls:
         return HttpReply(answer.body, kind, moved)
 
     async def _references(self, headers: Mapping[str, str]) -> SourceAnswer:
-        url = httpx.URL(f"{self._base}{_REFS}")
-        for _ in range(_MOST_REDIRECTS):
-            answer = await self._exchange("GET", url, MOST_REFS_BYTES, headers, b"")
-            if answer.status not in {301, 302, 303, 307, 308}:
-                self._base = httpx.URL(str(url).removesuffix(_REFS))
-                return self._judged(answer)
-            url = self._location(answer)
-        raise SourceRefused(f"{self._address.host} redirects more than {_MOST_REDIRECTS} times")
+        async def ask(url: httpx.URL) -> SourceAnswer:
+            return await self._exchange("GET", url, MOST_REFS_BYTES, headers, b"")
+
+        answer = await follow(httpx.URL(f"{self._base}{_REFS}"), ask, self._location, self._address.host)
+        self._base = httpx.URL(str(answer.url).removesuffix(_REFS))
+        return self._judged(answer)
 
     def _location(self, answer: SourceAnswer) -> httpx.URL:
-        try:
-            url = answer.url.join(answer.location)
-        except httpx.InvalidURL:
-            raise SourceRefused(f"{self._address.host} redirects to something that is not a URL") from None
+        url = location_of(answer, self._address.host)
         check_url(url, may_be_plain=answer.url.scheme == "http")
         if not str(url).endswith(f"/{_REFS}") or url.userinfo:
             raise SourceRefused(f"{self._address.host} redirects to something that is not a repository")

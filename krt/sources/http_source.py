@@ -16,12 +16,11 @@ from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
 from krt.sources.exchange import SourceAnswer, client_for, exchange, retry_after, same_origin
 from krt.sources.fetched import FetchedBundle
 from krt.sources.layers import tree_of
+from krt.sources.redirects import follow, location_of
 from krt.sources.way import Way, check_url
 
 HEAD_SECONDS = 10.0  # RukPak's (operator-framework/rukpak v0.12, internal/source/http.go)
-_MOST_REDIRECTS = 5
 _MOST_URL = 2048
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 async def fetch_archive(
@@ -69,22 +68,17 @@ def _parsed(text: str) -> httpx.URL:
 
 async def _body(http: httpx.AsyncClient, start: httpx.URL, authorization: Secret | None) -> bytes:
     """The body to which the URL leads. Only the server of the first URL gets the login."""
-    url = start
-    for _ in range(_MOST_REDIRECTS):
+
+    async def ask(url: httpx.URL) -> SourceAnswer:
         own = authorization if same_origin(url, start) else None
         headers = {"Authorization": own.reveal()} if own else {}
-        answer = await exchange(http, "GET", url, most_bytes=MOST_BYTES, headers=headers, head_seconds=HEAD_SECONDS)
-        if answer.status not in _REDIRECTS:
-            return _judged(answer, start)
-        url = _location(answer)
-    raise SourceRefused(f"{start.host} redirects more than {_MOST_REDIRECTS} times")
+        return await exchange(http, "GET", url, most_bytes=MOST_BYTES, headers=headers, head_seconds=HEAD_SECONDS)
+
+    return _judged(await follow(start, ask, _location, start.host), start)
 
 
 def _location(answer: SourceAnswer) -> httpx.URL:
-    try:
-        url = answer.url.join(answer.location)
-    except httpx.InvalidURL:
-        raise SourceRefused(f"{answer.url.host} redirects to something that is not a URL") from None
+    url = location_of(answer, answer.url.host)
     check_url(url, may_be_plain=True)
     if url.scheme != answer.url.scheme or url.userinfo:
         raise SourceRefused(f"{answer.url.host} redirects to another scheme, or to a URL with a password in it")

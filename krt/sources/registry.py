@@ -15,11 +15,11 @@ from krt.sources.challenge import Challenge, parse_challenge
 from krt.sources.docker_config import RegistryLogin
 from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
 from krt.sources.exchange import MOST_REFUSAL_BYTES, SourceAnswer, check_busy, client_for, exchange, same_origin
+from krt.sources.redirects import follow, location_of
 from krt.sources.reference import RegistryReference, is_link_local, is_loopback
 from krt.sources.registry_tokens import RegistryToken, TokenQuestion, basic, fetch_token
 from krt.sources.way import check_url
 
-_MOST_REDIRECTS = 5
 _MOST_WAIT_SECONDS = 300.0  # the longest Retry-After that krt obeys
 MOST_ATTEMPTS = 4
 _PAUSE_SECONDS = 1.0
@@ -103,18 +103,16 @@ class Registry:
         self, method: str, url: httpx.URL, most_bytes: int, headers: Mapping[str, str], content: bytes
     ) -> SourceAnswer:
         """The answer after redirects. Only GET and HEAD follow them, and only the registry itself gets the token."""
-        for _ in range(_MOST_REDIRECTS):
-            answer = await self._exchange(method, url, most_bytes, headers, content)
-            if answer.status not in {301, 302, 303, 307, 308} or method not in {"GET", "HEAD"}:
-                return answer
-            url = self._location(answer)
-        raise SourceRefused(f"{self._reference.host} redirects more than {_MOST_REDIRECTS} times")
+
+        async def ask(url: httpx.URL) -> SourceAnswer:
+            return await self._exchange(method, url, most_bytes, headers, content)
+
+        if method not in {"GET", "HEAD"}:
+            return await ask(url)
+        return await follow(url, ask, self._location, self._reference.host)
 
     def _location(self, answer: SourceAnswer) -> httpx.URL:
-        try:
-            url = answer.url.join(answer.location)
-        except httpx.InvalidURL:
-            raise SourceRefused(f"{self._reference.host} redirects to something that is not a URL") from None
+        url = location_of(answer, self._reference.host)
         check_url(url, may_be_plain=is_loopback(answer.url))
         return url
 
