@@ -11,6 +11,7 @@ from trio_util import AsyncValue
 from krt.cluster.selection import EVERYTHING, Selection
 from krt.cluster.wire import Reader
 from krt.core.kube.resource import Resource
+from krt.core.kube.resource_version import is_older
 from krt.errors import ClusterError, VersionExpired
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class State:
         In that case etcd was restored from a copy, and the store may hold changes that the restored etcd has lost. The
         open watch is cancelled, and the scope does not count as fresh until everything is listed anew.
         """
-        if known and known.isdecimal() and version.isdecimal() and int(version) < int(known):
+        if is_older(version, known or ""):
             self.version, self.heard_at = None, -math.inf
             self.watching.cancel()
             raise VersionExpired(f"the server went back from version {known} to {version}")

@@ -4,24 +4,22 @@ Only three things make krt ask a tag or branch again: a new template, an announc
 At any other time krt takes the content that a status names, however often it is restarted.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from krt.cluster import objects
 from krt.cluster.object_errors import AlreadyThere
 from krt.cluster.transport import Transport
+from krt.controller.deployment_statuses import DeploymentStatuses
 from krt.controller.documents import Documents
 from krt.controller.installing import Installation, InstallEnd, Installing
 from krt.controller.loops import Next
 from krt.controller.settled import Settled
-from krt.controller.statuses import MANAGER, write_status
-from krt.controller.unpacking import Content, Now, UnpackFailed, Unpacking, wall_clock
-from krt.core.kube.fields import text_at
+from krt.controller.unpacking import Content, UnpackFailed, Unpacking
+from krt.core.kube.object_fields import FIELD_MANAGER
 from krt.core.rukpak import deployment_status
 from krt.core.rukpak.bundle import RukpakBundle
 from krt.core.rukpak.bundle_deployment import BundleDeployment
-from krt.core.rukpak.conditions import INSTALLED, resolved_source, with_conditions
+from krt.core.rukpak.conditions import resolved_source
 from krt.core.rukpak.names import BUNDLE, BUNDLE_DEPLOYMENT, FINALIZER
 from krt.core.rukpak.template import bundle_name, bundle_of
 from krt.delivery.progress import Progress
@@ -35,7 +33,7 @@ log = Log("controller")
 
 @dataclass(frozen=True, slots=True)
 class Deployments:
-    """The BundleDeployments of a cluster. `transport` writes them, their status, and their Bundles."""
+    """The BundleDeployments of a cluster. `transport` writes them and their Bundles."""
 
     transport: Transport
     deployments: Documents[BundleDeployment]
@@ -43,8 +41,8 @@ class Deployments:
     unpacking: Unpacking
     installing: Installing
     settled: Settled
+    statuses: DeploymentStatuses
     metrics: ControllerMetrics
-    now: Now = wall_clock
 
     async def reconcile(self, name: str) -> Next:
         """Bring the deployment one run further. Raises ClusterError and SourceUnavailable."""
@@ -59,7 +57,7 @@ class Deployments:
         bundle = await self._bundle(deployment)
         if bundle.owner != deployment.uid:
             problem = f"Bundle {bundle.name} exists, and is not that of this BundleDeployment"
-            await self._say(deployment, (*deployment_status.unpack_failed(bundle.name, problem),))
+            await self.statuses.say(deployment, deployment_status.unpack_failed(bundle.name, problem))
             return Next.RETRY
         if self._is_settled(deployment, bundle):
             return await self.settled.keep(deployment)
@@ -69,15 +67,17 @@ class Deployments:
         try:
             content = await self.unpacking.unpack(bundle, self._pinned(deployment, bundle))
         except UnpackFailed as error:
-            await self._say(deployment, deployment_status.unpack_failed(bundle.name, str(error)), **_ended(deployment))
+            await self.statuses.say(
+                deployment, deployment_status.unpack_failed(bundle.name, str(error)), **_ended(deployment)
+            )
             await self.settled.repair(deployment)
-            return Next.RETRY if not self._is_settled(self._newest(deployment), bundle) else Next.LOOK
+            return Next.RETRY if not self._is_settled(self.statuses.newest(deployment), bundle) else Next.LOOK
         except SourceUnavailable as error:
-            await self._say(deployment, deployment_status.unpack_pending(bundle.name, str(error)))
+            await self.statuses.say(deployment, deployment_status.unpack_pending(bundle.name, str(error)))
             raise
         if await self._is_done(deployment, bundle, content):
-            await self._say(deployment, deployment_status.valid(bundle.name), **_ended(deployment))
-            return await self.settled.keep(self._newest(deployment))
+            await self.statuses.say(deployment, deployment_status.valid(bundle.name), **_ended(deployment))
+            return await self.settled.keep(self.statuses.newest(deployment))
         return await self._install(deployment, bundle, content)
 
     async def _install(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> Next:
@@ -85,7 +85,7 @@ class Deployments:
         active = {"activeBundle": bundle.name, "resolvedSource": source, "contentURL": content.content_url}
 
         async def activate(_: Progress) -> str:
-            await self._say(deployment, deployment_status.installed_well(bundle.name), **active)
+            await self.statuses.say(deployment, deployment_status.installed_well(bundle.name), **active)
             return ""
 
         ended = await self.installing.install(deployment, content.manifests, activate)
@@ -95,9 +95,11 @@ class Deployments:
         self.metrics.install_ended(ended.end.name.lower())
         if ended.end is InstallEnd.READY:
             await self._delete_old_bundles(deployment, bundle)
-            await self._say(deployment, deployment_status.installed_well(bundle.name), **active, **_ended(deployment))
+            await self.statuses.say(
+                deployment, deployment_status.installed_well(bundle.name), **active, **_ended(deployment)
+            )
             return Next.LOOK
-        await self._say(deployment, _conditions(deployment, bundle, ended), **_ended(deployment))
+        await self.statuses.say(deployment, _conditions(deployment, bundle, ended), **_ended(deployment))
         if ended.end is InstallEnd.UNTOUCHED:
             await self.settled.repair(deployment)
         return Next.RETRY
@@ -105,24 +107,19 @@ class Deployments:
     async def _remove(self, deployment: BundleDeployment) -> Next:
         ended = await self.installing.remove(deployment)
         if ended.end is not InstallEnd.READY:
-            await self._say(deployment, deployment_status.not_removed(ended.problem))
+            await self.statuses.say(deployment, deployment_status.not_removed(ended.problem))
             return Next.RETRY
         self.settled.forget(deployment.name)
         await self._delete_old_bundles(deployment, None)
         left = tuple(each for each in deployment.finalizers if each != FINALIZER)
-        await self._patch(self._newest(deployment), finalizers=left)
+        await self._patch(self.statuses.newest(deployment), finalizers=left)
         log.info("objects_removed", name=deployment.name)
         return Next.END
 
     def _is_settled(self, deployment: BundleDeployment, bundle: RukpakBundle) -> bool:
         """Whether the wanted content is installed, and nothing of an earlier pivot is left to do."""
         is_asked = deployment.is_asked or self._old_bundles(deployment, bundle)
-        return not is_asked and self._is_installed(deployment) and self._is_active(deployment, bundle)
-
-    def _is_installed(self, deployment: BundleDeployment) -> bool:
-        conditions = deployment.status.get("conditions")
-        listed = conditions if isinstance(conditions, list) else []
-        return any(text_at(each, "type") == INSTALLED and text_at(each, "status") == "True" for each in listed)
+        return not is_asked and deployment_status.is_installed(deployment) and self._is_active(deployment, bundle)
 
     def _is_active(self, deployment: BundleDeployment, bundle: RukpakBundle) -> bool:
         return deployment.active_bundle == bundle.name and bundle.content_url == deployment.content_url != ""
@@ -130,7 +127,7 @@ class Deployments:
     def _has(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> bool:
         """Whether exactly this content is installed."""
         is_same = (deployment.active_bundle, deployment.content_url) == (bundle.name, content.content_url)
-        return is_same and self._is_installed(deployment)
+        return is_same and deployment_status.is_installed(deployment)
 
     async def _is_done(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> bool:
         """Whether exactly this content is installed, and nothing of an older one is left to prune."""
@@ -151,7 +148,7 @@ class Deployments:
         if found is None or found.is_terminating:
             manifest = bundle_of(deployment)
             try:
-                body = await objects.create(self.transport, BUNDLE, manifest.key, manifest.body, manager=MANAGER)
+                body = await objects.create(self.transport, BUNDLE, manifest.key, manifest.body, manager=FIELD_MANAGER)
             except AlreadyThere:
                 body = await objects.read(self.transport, BUNDLE, manifest.key)
             found = self.bundles.take(body, is_new=True)
@@ -170,24 +167,16 @@ class Deployments:
                 log.info("bundle_gone_already", bundle=each.name)
             self.bundles.remove(key)
 
-    def _newest(self, deployment: BundleDeployment) -> BundleDeployment:
-        return self.deployments.get(deployment.name) or deployment
-
     async def _patch(self, deployment: BundleDeployment, *, finalizers: tuple[str, ...]) -> BundleDeployment:
         metadata = {"resourceVersion": deployment.version, "uid": deployment.uid, "finalizers": list(finalizers)}
         key = BUNDLE_DEPLOYMENT.key("", deployment.name)
         try:
-            body = await objects.merge(self.transport, BUNDLE_DEPLOYMENT, key, {"metadata": metadata}, manager=MANAGER)
+            body = await objects.merge(
+                self.transport, BUNDLE_DEPLOYMENT, key, {"metadata": metadata}, manager=FIELD_MANAGER
+            )
         except NotThere:
             return deployment  # it went with its last finalizer
         return self.deployments.take(body)
-
-    async def _say(self, deployment: BundleDeployment, stated: deployment_status.Stated, **fields: Any) -> None:
-        """Write the conditions, and these fields of the status."""
-        newest = self._newest(deployment)
-        conditions = with_conditions(newest.status, stated, deployment.generation, self.now())
-        status: Mapping[str, Any] = {**newest.status, **fields, "conditions": conditions}
-        await write_status(self.transport, self.deployments, newest, status)
 
 
 def _ended(deployment: BundleDeployment) -> dict[str, str]:

@@ -9,6 +9,7 @@ from krt.cluster.scope import Scope
 from krt.core.kube.fields import text_at
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
+from krt.core.kube.resource_version import is_older
 
 
 class RukpakDocument(Protocol):
@@ -101,5 +102,5 @@ class Documents(Generic[T]):
 
 
 def _is_newer(one: RukpakDocument, other: RukpakDocument) -> bool:
-    both = one.version, other.version
-    return not all(each.isdecimal() for each in both) or int(one.version) > int(other.version)
+    are_numbers = one.version.isdecimal() and other.version.isdecimal()
+    return not are_numbers or is_older(other.version, one.version)

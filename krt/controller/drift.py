@@ -21,6 +21,7 @@ from krt.core.delivery.owned_fields import owned_fields
 from krt.core.kube.fields import texts_at
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
+from krt.core.kube.resource_version import is_older
 from krt.core.rukpak.names import BUNDLE_DEPLOYMENT, OWNER_KIND, OWNER_NAME
 from krt.core.rukpak.owner import owner_of
 from krt.errors import ClusterError
@@ -118,8 +119,8 @@ class DriftWatch:
             return False  # nobody knows yet
         seen, written = watched.found.get(entry.key), installed.versions.get(entry.key, "")
         if seen is None:
-            return not _is_behind(watched.scope.state.version or "", written)
-        if seen.is_terminating or _is_behind(seen.resource_version, written):
+            return not is_older(watched.scope.state.version or "", written)
+        if seen.is_terminating or is_older(seen.resource_version, written):
             return False
         return (seen.uid, seen.fields, seen.owner_name) != (entry.uid, entry.fields, name)
 
@@ -155,7 +156,7 @@ class DriftWatch:
     def seen(self, changed: OwnedObject, owner_name: str) -> None:
         """The watch has come as far as this version: what krt wrote before need not be remembered."""
         installed = self._installed.get(owner_name)
-        if installed and not _is_behind(changed.resource_version, installed.versions.get(changed.key, "")):
+        if installed and not is_older(changed.resource_version, installed.versions.get(changed.key, "")):
             installed.versions.pop(changed.key, None)
 
     def hear(self, key: ObjectKey, owner_name: str) -> None:
@@ -198,8 +199,3 @@ class _Store:
 def _owner_and_fields(body: Mapping[str, object]) -> tuple[str, str]:
     name = texts_at(body, "metadata", "labels").get(OWNER_NAME, "")
     return name, owned_fields(body, owner_of(name))
-
-
-def _is_behind(seen: str, written: str) -> bool:
-    """Whether the watch has not come as far as the version that krt wrote."""
-    return seen.isdecimal() and written.isdecimal() and int(seen) < int(written)

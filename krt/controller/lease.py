@@ -15,17 +15,16 @@ import trio
 from krt.cluster import objects
 from krt.cluster.objects import Body
 from krt.cluster.transport import Transport
-from krt.core.kube.builtin import BUILT_IN
+from krt.core.kube.builtin import LEASE
 from krt.core.kube.fields import number_at, text_at
+from krt.core.kube.object_fields import FIELD_MANAGER
 from krt.errors import ClusterError, Conflict, NotThere
 from krt.logs import Log
 
 log = Log("controller")
 
-LEASE = next(each for each in BUILT_IN if each.kind == "Lease")
 NAME = "krt-bundles"
 SECONDS, RENEW_SECONDS, GIVE_UP_SECONDS = 15, 5.0, 10.0
-_MANAGER = "krt"
 _ASK_SECONDS = (1.5, 2.5)  # between two looks of a standby
 _RELEASE_SECONDS = 3.0
 
@@ -128,13 +127,13 @@ class Leadership:
             metadata = {"name": self._key.name, "namespace": self._key.namespace}
             spec = self._spec(is_new_holder=True)
             body = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": metadata, "spec": spec}
-            self._note(await objects.create(self._transport, LEASE, self._key, body, manager=_MANAGER))
+            self._note(await objects.create(self._transport, LEASE, self._key, body, manager=FIELD_MANAGER))
         else:
             fields = {
                 "metadata": {"resourceVersion": _version(self._body)},
                 "spec": self._spec(is_new_holder=is_new_holder),
             }
-            self._note(await objects.merge(self._transport, LEASE, self._key, fields, manager=_MANAGER))
+            self._note(await objects.merge(self._transport, LEASE, self._key, fields, manager=FIELD_MANAGER))
         self._renewed_at = began
 
     def _spec(self, *, is_new_holder: bool) -> dict[str, Any]:
@@ -152,7 +151,7 @@ class Leadership:
                 return
             fields = {"metadata": {"resourceVersion": _version(self._body)}, "spec": {"holderIdentity": ""}}
             try:
-                await objects.merge(self._transport, LEASE, self._key, fields, manager=_MANAGER)
+                await objects.merge(self._transport, LEASE, self._key, fields, manager=FIELD_MANAGER)
             except ClusterError as error:
                 log.info("lease_not_released", problem=error)
 

@@ -14,6 +14,7 @@ from krt.cluster.discovery import Discovery
 from krt.cluster.reflect import reflect
 from krt.cluster.transport import Transport
 from krt.controller.bundles import Bundles
+from krt.controller.deployment_statuses import DeploymentStatuses
 from krt.controller.deployments import Deployments
 from krt.controller.documents import Documents, RukpakDocument
 from krt.controller.drift import DriftWatch
@@ -133,6 +134,7 @@ class Controller:
             turns, reach = Turns(), self._reach
             self.drift = drift = DriftWatch(reach.deployer, self._stir)
             unpacking = Unpacking(self._fetches, StoredSecrets(reach.own, reach.namespace), reach.own, self.bundles)
+            statuses = DeploymentStatuses(reach.own, self.deployments)
             installing = Installing(
                 reach.deployer, reach.own, reach.namespace, self._deadline_seconds, drift, turns, self._is_living
             )
@@ -141,15 +143,15 @@ class Controller:
                 reach.deployer,
                 Discovery(reach.deployer),
                 reach.namespace,
-                self.deployments,
                 self.bundles,
                 unpacking,
                 installing,
                 drift,
+                statuses,
                 self._metrics,
             )
             deployments = Deployments(
-                reach.own, self.deployments, self.bundles, unpacking, installing, settled, self._metrics
+                reach.own, self.deployments, self.bundles, unpacking, installing, settled, statuses, self._metrics
             )
             bundles = Bundles(self.bundles, unpacking)
             self.deployment_loops = loops = Loops("BundleDeployment", nursery, turns, deployments.reconcile)

@@ -6,8 +6,7 @@ from typing import Any
 import msgspec
 
 from krt.cluster.transport import Transport, decoded
-from krt.controller.lease import LEASE
-from krt.core.kube.builtin import BUILT_IN
+from krt.core.kube.builtin import LEASE, VALIDATING_WEBHOOKS
 from krt.core.kube.fields import items_at, text_at
 from krt.core.rukpak.names import GROUP
 from krt.errors import ClusterDenied
@@ -19,7 +18,6 @@ log = Log("controller")
 _LEASES = ("core.rukpak.io", "helm.rukpak.io")
 _WEBHOOKS = f".{GROUP}"
 _FRESH = timedelta(seconds=60)
-_CONFIGURATION = next(each for each in BUILT_IN if each.kind == "ValidatingWebhookConfiguration")
 
 _json = msgspec.json.Decoder(dict[str, Any])
 
@@ -34,7 +32,7 @@ async def active_rukpak(transport: Transport) -> str:
 
 
 async def _webhook(transport: Transport) -> str:
-    found = decoded(_json.decode, await transport.call("GET", _CONFIGURATION.collection_path(None)))
+    found = decoded(_json.decode, await transport.call("GET", VALIDATING_WEBHOOKS.collection_path(None)))
     for configuration in items_at(found, "items"):
         for webhook in items_at(configuration, "webhooks"):
             if text_at(webhook, "name").endswith(_WEBHOOKS):

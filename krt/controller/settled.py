@@ -9,13 +9,13 @@ from functools import partial
 from krt.cluster import objects
 from krt.cluster.discovery import Discovery
 from krt.cluster.transport import Transport
+from krt.controller.deployment_statuses import DeploymentStatuses
 from krt.controller.documents import Documents
 from krt.controller.drift import DriftWatch
 from krt.controller.fights import Fights
 from krt.controller.installing import InstallEnd, Installing
 from krt.controller.loops import Next
-from krt.controller.statuses import write_status
-from krt.controller.unpacking import Now, UnpackFailed, Unpacking, wall_clock
+from krt.controller.unpacking import UnpackFailed, Unpacking
 from krt.core.delivery.owned_fields import other_manager
 from krt.core.kube.kstatus import status_of
 from krt.core.kube.manifest import Manifest
@@ -25,7 +25,6 @@ from krt.core.rukpak import deployment_status
 from krt.core.rukpak.bundle import RukpakBundle
 from krt.core.rukpak.bundle_deployment import BundleDeployment
 from krt.core.rukpak.bundle_status import Phase, phase_of
-from krt.core.rukpak.conditions import StatedCondition, with_conditions
 from krt.core.rukpak.owner import owner_of
 from krt.delivery.at_once import MOST_AT_ONCE, each
 from krt.delivery.errors import NotDelivered
@@ -51,19 +50,18 @@ _STATIC = {
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """`transport` reads inventories and writes status; `deployer` reads the installed objects."""
+    """`transport` reads inventories; `deployer` reads the installed objects."""
 
     transport: Transport
     deployer: Transport
     discovery: Discovery
     namespace: str
-    deployments: Documents[BundleDeployment]
     bundles: Documents[RukpakBundle]
     unpacking: Unpacking
     installing: Installing
     drift: DriftWatch
+    statuses: DeploymentStatuses
     metrics: ControllerMetrics
-    now: Now = wall_clock
     fights: Fights = field(default_factory=Fights)
     _health: dict[str, dict[ObjectKey, ObjectStatus]] = field(default_factory=dict)
 
@@ -91,15 +89,15 @@ class Settled:
         try:
             content = await self._active_content(deployment)
         except UnpackFailed as error:
-            await self._say(deployment, deployment_status.unpack_failed(bundle, str(error)))
+            await self.statuses.say(deployment, deployment_status.unpack_failed(bundle, str(error)))
             return Next.RETRY
         ended = await self.installing.repair(deployment, content, keys)
         self.metrics.repaired(len(keys))
         if ended.end is not InstallEnd.READY:
-            await self._say(deployment, deployment_status.not_installed(deployment, bundle, ended.problem))
+            await self.statuses.say(deployment, deployment_status.not_installed(deployment, bundle, ended.problem))
             return Next.RETRY
         if (active := self.bundles.get(bundle)) and phase_of(active) == Phase.UNPACKED:
-            await self._say(deployment, deployment_status.valid(bundle))
+            await self.statuses.say(deployment, deployment_status.valid(bundle))
         return Next.RETRY if self.fights.fought(deployment.name) else Next.LOOK
 
     async def holds_only(self, deployment: BundleDeployment, wanted: set[ObjectKey]) -> bool:
@@ -140,7 +138,7 @@ class Settled:
         problems = [*[await self._fight(deployment, key) for key in self.fights.fought(deployment.name)], *sick]
         more = f"; {len(problems) - 1} more objects are not ready" if len(problems) > 1 else ""
         said = deployment_status.unhealthy(problems[0] + more) if problems else deployment_status.healthy()
-        await self._say(deployment, (said,))
+        await self.statuses.say(deployment, (said,))
 
     async def _fight(self, deployment: BundleDeployment, key: ObjectKey) -> str:
         """The sentence about an object that somebody changes again and again."""
@@ -158,11 +156,6 @@ class Settled:
         except NotThere:
             health.pop(key, None)  # the watch tells, and it is put right
         return True
-
-    async def _say(self, deployment: BundleDeployment, stated: tuple[StatedCondition, ...]) -> None:
-        newest = self.deployments.get(deployment.name) or deployment
-        conditions = with_conditions(newest.status, stated, deployment.generation, self.now())
-        await write_status(self.transport, self.deployments, newest, {**newest.status, "conditions": conditions})
 
 
 def _is_sick(status: ObjectStatus) -> bool:

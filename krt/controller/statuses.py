@@ -1,35 +1,29 @@
 """Writes the status of a Bundle or BundleDeployment, if it differs, at the version that was read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from krt.cluster import objects
 from krt.cluster.transport import Transport
-from krt.controller.documents import Documents
+from krt.controller.documents import Documents, RukpakDocument
 from krt.core.kube.fields import mapping_at, text_at
 from krt.core.kube.merge_patch import merge_patch
+from krt.core.kube.object_fields import FIELD_MANAGER
 from krt.errors import Conflict, NotThere
 
-MANAGER = "krt"
 _MOST_TRIES = 5
 
 
-class WithStatus(Protocol):
+Now = Callable[[], datetime]
+
+
+class WithStatus(RukpakDocument, Protocol):
     """A document with a status."""
 
     @property
     def name(self) -> str:
         """Its name."""
-        ...
-
-    @property
-    def uid(self) -> str:
-        """Its uid."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Its resource version."""
         ...
 
     @property
@@ -39,6 +33,11 @@ class WithStatus(Protocol):
 
 
 T = TypeVar("T", bound=WithStatus)
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
 
 
 async def write_status(transport: Transport, documents: Documents[T], known: T, wanted: Mapping[str, Any]) -> T:
@@ -55,7 +54,7 @@ async def write_status(transport: Transport, documents: Documents[T], known: T, 
         fields = {"metadata": {"uid": known.uid, "resourceVersion": version}, "status": status}
         try:
             return documents.take(
-                await objects.merge_status(transport, documents.resource, key, fields, manager=MANAGER)
+                await objects.merge_status(transport, documents.resource, key, fields, manager=FIELD_MANAGER)
             )
         except Conflict as error:
             live = await objects.read(transport, documents.resource, key)

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 from krt.cluster import objects
 from krt.cluster.transport import Transport
-from krt.core.kube.builtin import BUILT_IN, SECRET
+from krt.core.kube.builtin import CONFIG_MAP, SECRET
 from krt.core.kube.fields import field_at, texts_at
 from krt.core.kube.resource import Resource
 from krt.errors import ClusterDenied, ClusterError, NotThere
 from krt.sources.access import StoredConfigMap
 from krt.sources.errors import SourceRefused, SourceUnavailable
-
-_CONFIG_MAP = next(each for each in BUILT_IN if each.kind == "ConfigMap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class StoredSecrets:
 
     async def config_map(self, name: str) -> StoredConfigMap:
         """A ConfigMap. Raises SourceRefused and SourceUnavailable."""
-        body = await self._read(_CONFIG_MAP, name)
+        body = await self._read(CONFIG_MAP, name)
         data = {key: text.encode() for key, text in texts_at(body, "data").items()}
         binary = _decoded(f"ConfigMap {name}", texts_at(body, "binaryData"))
         return StoredConfigMap({**data, **binary}, immutable=field_at(body, "immutable") is True)

@@ -1,8 +1,6 @@
 """Unpacks a Bundle: fetches its content, reads the objects in it, and writes the Bundle's status."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
@@ -10,7 +8,7 @@ import trio
 
 from krt.cluster.transport import Transport
 from krt.controller.documents import Documents
-from krt.controller.statuses import write_status
+from krt.controller.statuses import Now, wall_clock, write_status
 from krt.core.bundle.plain import objects_of
 from krt.core.bundle.registry import registry_objects_of
 from krt.core.bundle.tree import BundleInvalid, FileTree
@@ -23,13 +21,6 @@ from krt.errors import KrtError
 from krt.sources.access import SourceAccess
 from krt.sources.errors import SourceRefused, SourceUnavailable
 from krt.sources.fetched import FetchedBundle
-
-Now = Callable[[], datetime]
-
-
-def wall_clock() -> datetime:
-    """Now, in UTC."""
-    return datetime.now(UTC)
 
 
 class Fetches(Protocol):

@@ -18,6 +18,7 @@ from krt.cluster.wire import Reader
 from krt.core.kube.fields import text_at
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
+from krt.core.kube.resource_version import is_older
 from krt.errors import ClusterDenied
 
 
@@ -90,4 +91,4 @@ def _is_older(body: Body, known: Body | None) -> bool:
     if known is None or text_at(body, "metadata", "uid") != text_at(known, "metadata", "uid"):
         return False
     new, old = (text_at(each, "metadata", "resourceVersion") for each in (body, known))
-    return new.isdecimal() and old.isdecimal() and int(new) < int(old)
+    return is_older(new, old)

@@ -50,4 +50,6 @@ def _rows(table: dict[str, str], *, namespaced: bool) -> Iterator[Resource]:
 
 
 BUILT_IN = (*_rows(_NAMESPACED, namespaced=True), *_rows(_CLUSTER_WIDE, namespaced=False))
-SECRET = next(each for each in BUILT_IN if each.kind == "Secret")
+_BY_KIND = {each.kind: each for each in BUILT_IN}
+CONFIG_MAP, SECRET, LEASE = (_BY_KIND[kind] for kind in ("ConfigMap", "Secret", "Lease"))
+VALIDATING_WEBHOOKS = _BY_KIND["ValidatingWebhookConfiguration"]

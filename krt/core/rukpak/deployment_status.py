@@ -66,6 +66,12 @@ def not_removed(problem: str) -> Stated:
     return (StatedCondition(INSTALLED, False, "ReconcileFailed", problem),)  # noqa: FBT003
 
 
+def is_installed(deployment: BundleDeployment) -> bool:
+    """Whether all objects of a bundle were applied, and none was refused since."""
+    found = conditions_of({"status": deployment.status}).get(INSTALLED)
+    return found is not None and found.status == "True"
+
+
 def state_of(deployment: BundleDeployment) -> str:
     """One word for the metrics: installed, unhealthy, failing, or pending before the first end."""
     found = conditions_of({"status": deployment.status})
