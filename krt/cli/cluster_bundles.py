@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import trio
 
-from krt.cli.fleet import add_clusters, read_fleet
+from krt.cli.fleet import add_clusters, add_files, read_fleet
 from krt.cli.instance_files import instance_files
 from krt.core.cue.evaluate import evaluate
 from krt.core.cue.nodes import CueDocument
@@ -29,23 +29,10 @@ class ClusterBundle:
     value: JsonValue
     masked: JsonValue
 
-    @property
-    def title(self) -> str:
-        """The cluster, and a colon; "" if the runtime defines none."""
-        return f"{self.cluster}: " if self.cluster.name else ""
-
 
 def add_bundle(parser: argparse.ArgumentParser) -> None:
     """Add the flags that name the bundle, the runtime and the clusters."""
-    parser.add_argument(
-        "-f",
-        "--file",
-        metavar="FILE",
-        dest="files",
-        action="append",
-        required=True,
-        help="the bundle: .cue, .yaml or .json, or - for CUE on standard input; several files are merged",
-    )
+    add_files(parser, "bundle")
     parser.add_argument(
         "--runtime",
         metavar="FILE",
@@ -60,7 +47,7 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
 
 
 def cluster_bundles(args: argparse.Namespace, environ: Mapping[str, str]) -> list[ClusterBundle]:
-    """The bundle for each selected cluster. Raises FleetInvalid, SettingsInvalid and ClusterFailed."""
+    """The bundle for each selected cluster. Raises FleetInvalid, SettingsInvalid and FleetUnavailable."""
     documents = instance_files(args.files)
     environment = environment_variables(environ) if args.runtime_from_env else {}
     found = trio.run(read_fleet(args.runtime, args, environ).values) if args.runtime else [(RuntimeCluster(), {})]
@@ -73,12 +60,12 @@ def _bundle(
     cluster: RuntimeCluster,
     values: Mapping[str, RuntimeVariable],
 ) -> ClusterBundle:
-    variables, where = variables_of(environment, values, cluster), f"{cluster}: " if cluster.name else ""
+    variables = variables_of(environment, values, cluster)
     try:
         result = evaluate(*(inject(each, variables) for each in documents))
         bundle = read_bundle(result.value, result.unordered)
     except CueRefused as error:
-        raise FleetInvalid(f"{where}{error}") from None
+        raise FleetInvalid(f"{cluster.title}{error}") from None
     except FleetInvalid as error:
-        raise FleetInvalid(*(f"{where}{each}" for each in error.problems)) from None
+        raise FleetInvalid(*(f"{cluster.title}{each}" for each in error.problems)) from None
     return ClusterBundle(cluster, bundle, result.value, result.masked)

@@ -2,13 +2,14 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import trio
 
 from krt.cli.instance_files import instance_files
+from krt.cli.roles import bad_input
 from krt.cli.users_kubeconfig import users_kubeconfig
 from krt.cluster.access import ApiServer, http_client, load_access
 from krt.cluster.credentials import Credentials
@@ -20,14 +21,15 @@ from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import Runtime, RuntimeCluster, read_runtime
 from krt.delivery.runtime_values import runtime_values
 from krt.errors import ClusterError, SettingsInvalid
-from krt.output import say
+from krt.output import say, tell
 from krt.settings.values import duration
 
+DONE, FAILED = 0, 1
 _CONNECTIONS = 2
 
 
-class ClusterFailed(Exception):
-    """A cluster refuses or does not answer. The message is one sentence."""
+class FleetUnavailable(Exception):
+    """A cluster or registry refuses or does not answer. The message is one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Fleet:
 
     async def values(self) -> "list[tuple[RuntimeCluster, dict[str, RuntimeVariable]]]":
         """The values of each cluster, in order. Raises SettingsInvalid before any cluster is asked, FleetInvalid, and
-        ClusterFailed.
+        FleetUnavailable.
         """
         if not self.runtime.queries:
             return [(each, {}) for each in self.clusters]
@@ -51,7 +53,7 @@ class Fleet:
     async def _values(
         self, cluster: RuntimeCluster, server: ApiServer, credentials: Credentials
     ) -> dict[str, RuntimeVariable]:
-        reasons, where = list[str](), f"{cluster}: " if cluster.name else ""
+        reasons, where = list[str](), cluster.title
         try:
             with trio.fail_after(self.timeout_seconds):
                 async with http_client(server, connections=_CONNECTIONS) as client:
@@ -59,10 +61,23 @@ class Fleet:
         except FleetInvalid as error:
             raise FleetInvalid(*(f"{where}{each}" for each in error.problems)) from error
         except ClusterError as error:
-            raise ClusterFailed(f"{where}{error}") from error
+            raise FleetUnavailable(f"{where}{error}") from error
         except trio.TooSlowError:
             last = f": {reasons[-1]}" if reasons else ""
-            raise ClusterFailed(f"{where}no answer within {self.timeout_seconds:g} s (--timeout){last}") from None
+            raise FleetUnavailable(f"{where}no answer within {self.timeout_seconds:g} s (--timeout){last}") from None
+
+
+def add_files(parser: argparse.ArgumentParser, document: str) -> None:
+    """Add the flag that names the files of the document."""
+    parser.add_argument(
+        "-f",
+        "--file",
+        metavar="FILE",
+        dest="files",
+        action="append",
+        required=True,
+        help=f"the {document}: .cue, .yaml or .json, or - for CUE on standard input; several files are merged",
+    )
 
 
 def add_clusters(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +112,14 @@ def read_fleet(names: Sequence[str], args: argparse.Namespace, environ: Mapping[
     return Fleet(runtime, clusters, kubeconfig, seconds)
 
 
-def refused(error: FleetInvalid | SettingsInvalid) -> SettingsInvalid:
-    """The error whose problems `bad_input` prints."""
-    return SettingsInvalid(error.problems)
+def printed(lines: Callable[[], Sequence[str]]) -> int:
+    """Print the lines, or why there are none. Returns the exit code."""
+    try:
+        found = lines()
+    except (FleetInvalid, SettingsInvalid) as error:
+        return bad_input(SettingsInvalid(error.problems))
+    except FleetUnavailable as error:
+        say(sys.stderr, f"krt: {error}")
+        return FAILED
+    tell(*found)
+    return DONE

@@ -7,6 +7,7 @@ from pathlib import Path
 import trio
 
 from krt.cli.cluster_bundles import ClusterBundle
+from krt.cli.fleet import FleetUnavailable
 from krt.cli.registry_login import registry_login
 from krt.core.bundle.yaml_text import yaml_lines
 from krt.core.fleet.bundle import Module
@@ -19,17 +20,13 @@ from krt.sources.errors import SourceDenied, SourceRefused, SourceUnavailable
 from krt.tls import adding_context
 
 
-class ModulesUnavailable(Exception):
-    """A registry refuses or does not answer. The message is one sentence."""
-
-
 def add_registry(parser: argparse.ArgumentParser) -> None:
     """Add the flag for registries."""
     parser.add_argument("--ca-file", metavar="FILE", help="a PEM file of further authorities to trust for registries")
 
 
 def built(found: Sequence[ClusterBundle], args: argparse.Namespace, environ: Mapping[str, str]) -> list[str]:
-    """The lines to print. Raises FleetInvalid and ModulesUnavailable."""
+    """The lines to print. Raises FleetInvalid and FleetUnavailable."""
     modules = list(dict.fromkeys(instance.module for each in found for instance in each.bundle.instances))
     pulled = trio.run(_pull_all, modules, args, environ)
     return [line for each in found for line in _lines(each, pulled)]
@@ -51,9 +48,9 @@ async def _pull_all(
         except SourceRefused as error:
             raise FleetInvalid(f"oci://{each.url}: {error}") from error
         except (SourceDenied, SourceUnavailable) as error:
-            raise ModulesUnavailable(f"oci://{each.url}: {error}") from error
+            raise FleetUnavailable(f"oci://{each.url}: {error}") from error
         except trio.TooSlowError:
-            raise ModulesUnavailable(f"oci://{each.url}: no answer within {seconds:g} s (--timeout)") from None
+            raise FleetUnavailable(f"oci://{each.url}: no answer within {seconds:g} s (--timeout)") from None
     return pulled
 
 

@@ -1,19 +1,12 @@
 """krt bundle: vets a bundle of instances with the values of each cluster, and prints its objects. It only reads."""
 
 import argparse
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from krt.cli.cluster_bundles import ClusterBundle, add_bundle, cluster_bundles
-from krt.cli.fleet import ClusterFailed, refused
-from krt.cli.fleet_build import ModulesUnavailable, add_registry, built
-from krt.cli.roles import bad_input
+from krt.cli.fleet import printed
+from krt.cli.fleet_build import add_registry, built
 from krt.core.bundle.yaml_text import yaml_lines
-from krt.core.fleet.refusals import FleetInvalid
-from krt.errors import SettingsInvalid
-from krt.output import say, tell
-
-DONE, FAILED = 0, 1
 
 _VET = "say whether a bundle is right, with the values of each selected cluster"
 _VET_DESCRIPTION = (
@@ -63,29 +56,17 @@ def run_vet(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             return [_sentence(each) for each in found]
         return [line for each in found for line in _value(each, shows_secrets=args.show_secrets)]
 
-    return _run(vet)
+    return printed(vet)
 
 
 def run_build(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the objects of the bundle. Returns the exit code."""
-    return _run(lambda: built(cluster_bundles(args, environ), args, environ))
-
-
-def _run(lines: Callable[[], list[str]]) -> int:
-    try:
-        found = lines()
-    except (FleetInvalid, SettingsInvalid) as error:
-        return bad_input(refused(error))
-    except (ClusterFailed, ModulesUnavailable) as error:
-        say(sys.stderr, f"krt: {error}")
-        return FAILED
-    tell(*found)
-    return DONE
+    return printed(lambda: built(cluster_bundles(args, environ), args, environ))
 
 
 def _sentence(found: ClusterBundle) -> str:
     names = ", ".join(each.name for each in found.bundle.instances)
-    return f"{found.title}bundle {found.bundle.name} is right; instances in this order: {names}"
+    return f"{found.cluster.title}bundle {found.bundle.name} is right; instances in this order: {names}"
 
 
 def _value(found: ClusterBundle, *, shows_secrets: bool) -> list[str]:

@@ -1,20 +1,13 @@
 """krt runtime build: prints the values that a runtime takes from its clusters. It only reads."""
 
 import argparse
-import sys
 from collections.abc import Mapping
 
 import trio
 
-from krt.cli.fleet import ClusterFailed, add_clusters, read_fleet, refused
-from krt.cli.roles import bad_input
+from krt.cli.fleet import add_clusters, add_files, printed, read_fleet
 from krt.core.cue.result import STARS
 from krt.core.fleet.extract import RuntimeVariable
-from krt.core.fleet.refusals import FleetInvalid
-from krt.errors import SettingsInvalid
-from krt.output import say, tell
-
-BUILT, FAILED = 0, 1
 
 _SUMMARY = "print the values that a runtime takes from its clusters"
 _DESCRIPTION = (
@@ -33,34 +26,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     build = actions.add_parser("build", help=_SUMMARY, description=_DESCRIPTION, epilog=_EPILOG)
     build.set_defaults(run=run_build)
-    build.add_argument(
-        "-f",
-        "--file",
-        metavar="FILE",
-        dest="files",
-        action="append",
-        required=True,
-        help="the runtime: .cue, .yaml or .json, or - for CUE on standard input; several files are merged",
-    )
+    add_files(build, "runtime")
     build.add_argument("--mask", action="store_true", help="print *** for each value out of a Secret")
     add_clusters(build)
 
 
 def run_build(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the values. Returns the exit code."""
-    try:
-        fleet = read_fleet(args.files, args, environ)
-        found = trio.run(fleet.values)
-    except (FleetInvalid, SettingsInvalid) as error:
-        return bad_input(refused(error))
-    except ClusterFailed as error:
-        say(sys.stderr, f"krt: {error}")
-        return FAILED
-    for cluster, values in found:
-        if cluster.name and fleet.runtime.queries:
-            tell(f"# {cluster}")
-        tell(*_lines(values, is_masked=args.mask))
-    return BUILT
+
+    def build() -> list[str]:
+        fleet, lines = read_fleet(args.files, args, environ), list[str]()
+        for cluster, values in trio.run(fleet.values):
+            if cluster.name and fleet.runtime.queries:
+                lines.append(f"# {cluster}")
+            lines += _lines(values, is_masked=args.mask)
+        return lines
+
+    return printed(build)
 
 
 def _lines(found: Mapping[str, RuntimeVariable], *, is_masked: bool) -> list[str]:

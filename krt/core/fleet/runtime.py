@@ -39,6 +39,11 @@ class RuntimeCluster:
     def __str__(self) -> str:
         return f"cluster {self.name}, group {self.group}, context {self.context}"
 
+    @property
+    def title(self) -> str:
+        """The cluster and a colon, to begin a sentence with; "" if the runtime defines none."""
+        return f"{self}: " if self.name else ""
+
 
 @dataclass(frozen=True, slots=True)
 class RuntimeQuery:
