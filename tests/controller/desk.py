@@ -4,11 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 import trio
-import yaml
 
 from krt.cluster.access import http_client, load_access
 from krt.cluster.bounded import BoundedTransport, WriteBounds
@@ -17,14 +15,12 @@ from krt.cluster.objects import Body
 from krt.controller.role import Controller, Reach
 from krt.controller.unpacking import Fetches
 from krt.core.kube.fields import conditions_of
+from tests.apiserver.bundles import API_VERSION, PLAIN
 from tests.apiserver.server import ApiServer
 from tests.controller.sources import Images, files_of
 from tests.fakes.polling import until_on_wall_clock
 
-ROOT = Path(__file__).parents[2]
-CRDS = ROOT / "deploy" / "kubernetes" / "components" / "bundles" / "crds.yaml"
-GROUP = "/apis/core.rukpak.io/v1alpha1"
-PLAIN = "core-rukpak-io-plain"
+GROUP = f"/apis/{API_VERSION}"
 REF = "registry.example/acme/shop-bundle:main"
 
 
@@ -154,15 +150,3 @@ class Desk:
             await self.patch({"metadata": {"finalizers": None}}, name=each["metadata"]["name"])
         for plural in ("bundledeployments", "bundles"):
             await self.server.request("DELETE", f"{GROUP}/{plural}")
-
-
-async def install_definitions(server: ApiServer) -> None:
-    """RukPak's kinds, as krt's users apply them."""
-    definitions: list[Any] = list(yaml.safe_load_all(CRDS.read_text()))
-    await server.apply(*definitions)
-
-    async def are_served() -> bool:
-        answers = [await server.client.get(f"{GROUP}/{plural}") for plural in ("bundles", "bundledeployments")]
-        return all(answer.is_success for answer in answers)
-
-    await until_on_wall_clock(are_served)

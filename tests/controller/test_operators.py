@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.apiserver.bundles import PLAIN
 from tests.apiserver.kubelet import open_kubelet
-from tests.controller.desk import GROUP, PLAIN, REF, Desk
+from tests.controller.desk import GROUP, REF, Desk
 from tests.fakes.polling import until_on_wall_clock
 
 pytestmark = pytest.mark.apiserver

@@ -14,7 +14,8 @@ import pytest
 
 from krt.core.bundle.pack import digest_of, pack
 from krt.core.kube.fields import conditions_of, text_at
-from tests.controller.desk import GROUP, PLAIN, Desk
+from tests.apiserver.bundles import PLAIN
+from tests.controller.desk import GROUP, Desk
 from tests.controller.sources import Images
 from tests.fakes.polling import until_on_wall_clock
 from tests.gitserver.http import git_http

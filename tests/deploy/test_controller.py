@@ -11,10 +11,11 @@ import yaml
 
 from krt.settings.load import load
 from krt.settings.roles import known_variables
+from tests.apiserver.bundles import crds, serve
 from tests.apiserver.objects import Object
 from tests.apiserver.server import Account, ApiServer
 from tests.cli.commands import run as krt
-from tests.controller.desk import GROUP, Desk, install_definitions
+from tests.controller.desk import GROUP, Desk
 from tests.deploy.rendered import DEPLOY, Rendered, render
 from tests.fakes.polling import until_on_wall_clock
 from tests.fault.krt_process import Krt
@@ -91,7 +92,7 @@ async def _account(apiserver: ApiServer, rendered: Rendered) -> AsyncIterator[Ac
 async def installed(
     apiserver: ApiServer, namespace: str, rendered: Rendered, registry: RegistryServer, tmp_path: Path
 ) -> AsyncIterator[Installed]:
-    await install_definitions(apiserver)
+    await serve(apiserver, *crds())
     async with _account(apiserver, rendered) as account:
         settings = {**rendered.settings("controller"), "KRT_CONTROLLER_NAMESPACE": NAMESPACE}
         process = Krt("controller", tmp_path, {**settings, "KUBECONFIG": str(account.kubeconfig)})

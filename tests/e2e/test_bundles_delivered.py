@@ -14,12 +14,13 @@ import pytest
 import trio
 import yaml
 
+from tests.apiserver.bundles import crds, serve
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.objects import Object, a_deployment, grant
 from tests.apiserver.pods import Unready
 from tests.apiserver.server import Account, ApiServer
 from tests.cli.commands import run as krt
-from tests.controller.desk import Desk, install_definitions
+from tests.controller.desk import Desk
 from tests.e2e.bundle_worker import KINDS, RULES
 from tests.e2e.site import Ended, Site
 from tests.fault.krt_process import Krt
@@ -32,7 +33,7 @@ EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 @pytest.fixture
 async def desk(apiserver: ApiServer, namespace: str, worker: Account) -> AsyncIterator[Desk]:
     """With a worker that may patch BundleDeployments, too."""
-    await install_definitions(apiserver)
+    await serve(apiserver, *crds())
     await apiserver.account(namespace, "krt-deployer", [EVERYTHING], everywhere=True)
     await apiserver.apply(*grant(worker.name, worker.namespace, RULES, everywhere=True))
     desk = Desk(apiserver, namespace)

@@ -3,15 +3,13 @@
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 
-from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.listening import await_port
 from tests.fakes.ports import free_ports
 
 PROGRAMS = ("git", "ssh", "ssh-keygen", "sshd")
@@ -68,20 +66,8 @@ def ssh_server(folder: Path, *, accepts_v2: bool = True) -> Iterator[SshServer]:
     command = [program, "-D", "-e", "-f", str(folder / "config")]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            _await_port(port, process, folder / "log")
+            await_port(port, process, folder / "log")
             host = (folder / "host.pub").read_bytes().strip()
             yield SshServer(port, getpass.getuser(), key, b"[127.0.0.1]:%d %s\n" % (port, host))
         finally:
             process.kill()
-
-
-def _await_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = monotonic() + PATIENCE_SECONDS
-    while monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            sleep(0.02)
-        else:
-            return
-    raise AssertionError(f"sshd does not listen: {log.read_text()}")

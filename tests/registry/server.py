@@ -2,18 +2,16 @@
 
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 
 import trustme
 
-from tests.fakes.pace import PATIENCE_SECONDS
+from tests.fakes.listening import await_port
 from tests.fakes.ports import free_ports
 
 PROGRAMS = ("docker-registry", "skopeo")
@@ -61,7 +59,7 @@ def registry_server(folder: Path, *, with_users: bool = False, with_tls: bool = 
     command = ["docker-registry", "serve", str(folder / "config.yml")]
     with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
-            _await_port(port, process)
+            await_port(port, process, folder / "log")
             yield RegistryServer(f"127.0.0.1:{port}", folder, ca_file)
         finally:
             process.kill()
@@ -76,18 +74,6 @@ def _certify(folder: Path, http: dict[str, object]) -> Path:
         blob.write_to_path(str(folder / "tls.crt"), append=True)
     http["tls"] = {"certificate": str(folder / "tls.crt"), "key": str(folder / "tls.key")}
     return folder / "ca.crt"
-
-
-def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
-    until = monotonic() + PATIENCE_SECONDS
-    while monotonic() < until and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            sleep(0.02)
-        else:
-            return
-    raise AssertionError("the registry does not listen")
 
 
 def trusting(server: RegistryServer) -> ssl.SSLContext:
