@@ -15,7 +15,7 @@ from krt.admin.live import Streams
 from krt.admin.page import HEADERS, LIVE, About, Page
 from krt.admin.refusals import Refusals
 from krt.admin.templates import prepare
-from krt.core.ports import ReadRecent
+from krt.core.ports.announcements import ReadRecent
 from krt.metrics import CONTENT_TYPE, Metrics
 from krt.serving.asgi import App, Receive, Scope, Send, send_answer
 

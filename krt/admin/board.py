@@ -11,7 +11,7 @@ from krt.admin.refusals import Refusals
 from krt.admin.shown import shown
 from krt.admin.templates import Templates
 from krt.core.announce.event_id import EventId
-from krt.core.ports import ReadRecent, Recent
+from krt.core.ports.announcements import ReadRecent, Recent
 from krt.core.report.document import document
 from krt.core.report.presence import Seen
 from krt.core.report.report import Report

@@ -9,7 +9,7 @@ from krt.core.announce import event_id as event_ids
 from krt.core.announce.event import to_message
 from krt.core.caller.use import Use
 from krt.core.envelope import Envelope, to_fields
-from krt.core.ports import Acceptance
+from krt.core.ports.announcements import Acceptance
 from krt.errors import BrokerUnavailable, IdempotencyKeyAlreadyUsed, JournalFull, TokenAlreadyUsed
 
 # This is more than a token's longest life of 900 s with clocks that are 10 s off. A longer time costs only memory.

@@ -16,7 +16,7 @@ from krt.broker.connect import connect
 from krt.broker.connection import ReplyOrError, ValkeyConnection
 from krt.broker.endpoint import Endpoint
 from krt.broker.failures import translated
-from krt.core.ports import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
+from krt.core.ports.channel import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
 from krt.errors import BrokerUnavailable
 
 MOST_MESSAGE_BYTES = 64 * 1024

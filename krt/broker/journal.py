@@ -28,7 +28,7 @@ from krt.broker.scripts import (
 from krt.core.announce import event_id as event_ids
 from krt.core.announce.event_id import EventId
 from krt.core.envelope import Envelope, to_fields
-from krt.core.ports import Backlog, Claimed, Delivered
+from krt.core.ports.journal import Backlog, Claimed, Delivered
 from krt.core.restart.mark import JournalPosition
 from krt.errors import BrokerRefused, BrokerUnavailable, JournalFull
 from krt.logs import Log
@@ -50,7 +50,7 @@ _Pairs = Sequence[tuple[bytes, Sequence[bytes] | None]]
 
 
 class ValkeyJournal:
-    """Implements `krt.core.ports.Journal` for one worker, in Valkey. Every call may raise BrokerUnavailable."""
+    """Implements `krt.core.ports.journal.Journal` for one worker, in Valkey. Every call may raise BrokerUnavailable."""
 
     def __init__(self, client: Client, keys: Keys, *, group: str, most_entries: int) -> None:
         self._client = client

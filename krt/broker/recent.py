@@ -12,7 +12,7 @@ from krt.broker.pages import read_hash, texts
 from krt.broker.script import Script
 from krt.core.announce import event_id as event_ids
 from krt.core.announce.event_id import EventId
-from krt.core.ports import Recent
+from krt.core.ports.announcements import Recent
 from krt.core.report.conclusion import is_finished
 from krt.core.report.report import Report
 from krt.core.report.report_fields import parse

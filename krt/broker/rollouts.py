@@ -18,7 +18,7 @@ from krt.broker.scripts import LEASE
 from krt.core.announce import event_id as event_ids
 from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey, read_key, spell_key
-from krt.core.ports import FollowedWorkload
+from krt.core.ports.rollouts import FollowedWorkload
 from krt.core.report.conclusion import is_over_for
 from krt.core.report.presence import DAY_SECONDS, Presence
 from krt.core.report.report import Group, Standing
@@ -40,7 +40,10 @@ _FOLLOWED_MILLISECONDS = 48 * 3600 * 1000  # twice as long as any report; expire
 
 
 class ValkeyRollouts:
-    """Implements `krt.core.ports.Rollouts` for one worker, in Valkey. Every call may raise BrokerUnavailable."""
+    """Implements `krt.core.ports.rollouts.Rollouts` for one worker, in Valkey.
+
+    Every call may raise BrokerUnavailable.
+    """
 
     def __init__(self, client: Client, keys: Keys, *, group: str, presence: Presence | None = None) -> None:
         self._client = client

@@ -11,7 +11,7 @@ from krt.admin.page import About
 from krt.admin.refusals import Refusals
 from krt.broker.recent import RecentReports
 from krt.core.announce.event_id import EventId
-from krt.core.ports import ReadRecent, Recent
+from krt.core.ports.announcements import ReadRecent, Recent
 from krt.core.report.presence import Seen
 from krt.daemon.shared import Daemon
 from krt.serving.address import Address

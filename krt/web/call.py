@@ -11,7 +11,7 @@ from krt.core.caller.identity import Identity
 from krt.core.caller.policy import Rule, check
 from krt.core.caller.use import Use, use_of
 from krt.core.envelope import Envelope, Origin
-from krt.core.ports import Accept, Acceptance
+from krt.core.ports.announcements import Accept, Acceptance
 from krt.errors import (
     BodyRefused,
     EventInvalid,

@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from krt.core.announce.event_id import EventId, parse
-from krt.core.ports import ReadReport
+from krt.core.ports.announcements import ReadReport
 from krt.core.report.document import document
 from krt.core.report.report_document import Document
 from krt.errors import KrtError

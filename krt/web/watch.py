@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import trio
 
 from krt.core.announce.event_id import EventId, parse
-from krt.core.ports import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
+from krt.core.ports.channel import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
 
 LOOK_SECONDS = 5.0
 TOGETHER_SECONDS = 0.2  # changes within this time make one answer

@@ -2,7 +2,8 @@
 
 import trio
 
-from krt.core.ports import Journal, Rollouts
+from krt.core.ports.journal import Journal
+from krt.core.ports.rollouts import Rollouts
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.metrics import WorkerMetrics

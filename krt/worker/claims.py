@@ -8,7 +8,7 @@ from collections.abc import Callable
 import trio
 
 from krt.core.announce.event_id import EventId
-from krt.core.ports import Journal
+from krt.core.ports.journal import Journal
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.worker.hand import Hand

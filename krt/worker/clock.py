@@ -3,7 +3,7 @@
 import trio
 
 from krt.core.announce.event_id import EventId
-from krt.core.ports import Journal
+from krt.core.ports.journal import Journal
 
 _ASK_SECONDS = 60.0
 

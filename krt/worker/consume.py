@@ -10,7 +10,7 @@ import trio
 
 from krt.backoff import Backoff
 from krt.core.announce.event_id import EventId
-from krt.core.ports import Delivered, Journal
+from krt.core.ports.journal import Delivered, Journal
 from krt.errors import BrokerUnavailable
 from krt.logs import Log
 from krt.worker.bell import Bell

@@ -15,7 +15,8 @@ import trio
 from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.workload import Workload
-from krt.core.ports import FollowedWorkload, Index, Rollouts
+from krt.core.ports.rollouts import FollowedWorkload, Rollouts
+from krt.core.ports.workloads import Index
 from krt.core.report.report import Standing
 from krt.core.report.target import Target, TargetState
 from krt.core.restart.mark import JournalPosition

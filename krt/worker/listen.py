@@ -13,7 +13,8 @@ import trio
 
 from krt.core.announce.event import is_journaled, parse
 from krt.core.envelope import Envelope
-from krt.core.ports import ChannelMessage, Journal, Signal, Subscribed, TooLarge, Unsubscribed
+from krt.core.ports.channel import ChannelMessage, Signal, Subscribed, TooLarge, Unsubscribed
+from krt.core.ports.journal import Journal
 from krt.errors import BrokerUnavailable, EventInvalid
 from krt.logs import Log
 from krt.metrics import WorkerMetrics

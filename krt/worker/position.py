@@ -6,7 +6,7 @@ import trio
 
 from krt.core.announce.event_id import EventId
 from krt.core.kube.workload import Workload
-from krt.core.ports import Journal
+from krt.core.ports.journal import Journal
 from krt.core.restart.mark import JournalPosition, odd_mark
 from krt.errors import BrokerUnavailable
 

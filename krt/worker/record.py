@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from krt.backoff import Backoff
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.workload import Workload
-from krt.core.ports import Rollouts
+from krt.core.ports.rollouts import Rollouts
 from krt.core.report.report import MOST_TARGETS, Group, GroupState
 from krt.core.report.target import Target, TargetState
 from krt.core.restart import matching

@@ -12,7 +12,7 @@ import trio
 
 from krt.backoff import Backoff
 from krt.core.kube.workload import Workload
-from krt.core.ports import Index, OnRestart, Stamp, Workloads
+from krt.core.ports.workloads import Index, OnRestart, Stamp, Workloads
 from krt.core.restart.decide import AlreadyRestarted, Decision, RestartLater, RestartNow, decide
 from krt.core.restart.intent import Intent
 from krt.core.restart.mark import JournalPosition, Mark, next_restart, odd_mark

@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 import trio
 from prometheus_client import CollectorRegistry
 
-from krt.core.ports import Journal, OnRestart, Rollouts, Signal, Workloads
+from krt.core.ports.channel import Signal
+from krt.core.ports.journal import Journal
+from krt.core.ports.rollouts import Rollouts
+from krt.core.ports.workloads import OnRestart, Workloads
 from krt.metrics import WorkerMetrics
 from krt.worker import chores, claims, settle
 from krt.worker.bell import Bell

@@ -3,7 +3,8 @@
 import trio
 
 from krt.backoff import Backoff
-from krt.core.ports import Index, Rollouts
+from krt.core.ports.rollouts import Rollouts
+from krt.core.ports.workloads import Index
 from krt.core.report.report import Group, GroupState
 from krt.core.restart.progress import of_outcome
 from krt.errors import BrokerUnavailable

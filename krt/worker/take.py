@@ -12,7 +12,9 @@ from krt.core.announce.event_id import EventId
 from krt.core.caller.admission import Refusal
 from krt.core.envelope import EntryFromTheFuture, EntryUnreadable, Envelope, from_fields
 from krt.core.kube.object_key import ObjectKey
-from krt.core.ports import Delivered, Index, Journal, Rollouts
+from krt.core.ports.journal import Delivered, Journal
+from krt.core.ports.rollouts import Rollouts
+from krt.core.ports.workloads import Index
 from krt.core.report.report import Group, GroupState
 from krt.core.restart.decide import is_anew
 from krt.core.restart.intent import of_image

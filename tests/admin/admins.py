@@ -14,7 +14,7 @@ from krt.admin.refusals import Refusals
 from krt.core.announce.event_id import EventId
 from krt.core.envelope import to_fields
 from krt.core.kube.object_key import ObjectKey
-from krt.core.ports import Recent
+from krt.core.ports.announcements import Recent
 from krt.core.report.presence import Seen
 from krt.core.report.report import Group, GroupState, Report
 from krt.core.report.target import Target, TargetState

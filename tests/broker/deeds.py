@@ -26,7 +26,9 @@ from krt.broker.scripts import TIDY
 from krt.core.announce.event_id import EventId
 from krt.core.caller.use import Use
 from krt.core.kube.cluster_identity import ClusterIdentity
-from krt.core.ports import Backlog, ChannelMessage, FollowedWorkload, Subscribed
+from krt.core.ports.channel import ChannelMessage, Subscribed
+from krt.core.ports.journal import Backlog
+from krt.core.ports.rollouts import FollowedWorkload
 from krt.core.report.report import Group, GroupState, Standing
 from krt.core.report.target import Target, TargetState
 from krt.dev.valkey import open_valkey

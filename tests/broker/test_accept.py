@@ -15,7 +15,7 @@ from krt.broker.keys import Keys
 from krt.broker.reports import Reports
 from krt.core.caller.use import use_of
 from krt.core.envelope import to_fields
-from krt.core.ports import Acceptance
+from krt.core.ports.announcements import Acceptance
 from krt.core.report.conclusion import state_of
 from krt.core.report.report import EventState
 from krt.dev.valkey import open_valkey

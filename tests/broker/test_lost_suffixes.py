@@ -9,7 +9,7 @@ import pytest
 from krt.broker.client import Client
 from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey
-from krt.core.ports import FollowedWorkload
+from krt.core.ports.rollouts import FollowedWorkload
 from krt.core.report.conclusion import state_of
 from krt.core.report.presence import Seen
 from krt.core.report.report import Group, GroupState

@@ -11,7 +11,8 @@ from krt.broker.rollouts import ValkeyRollouts
 from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
-from krt.core.ports import ChannelMessage, FollowedWorkload, Subscribed
+from krt.core.ports.channel import ChannelMessage, Subscribed
+from krt.core.ports.rollouts import FollowedWorkload
 from krt.core.report.presence import Presence
 from krt.core.report.report import Group, GroupState, Standing
 from krt.core.report.report_fields import group_field, target_field, to_json

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from krt.core.announce.event_id import EventId
-from krt.core.ports import FollowedWorkload
+from krt.core.ports.rollouts import FollowedWorkload
 from krt.core.report.report import MOST_TARGETS, Group, GroupState
 from krt.core.report.report_fields import target_field
 from krt.core.report.target import TABLE, Target, TargetState

@@ -20,7 +20,7 @@ from krt.cluster.workloads.survey import survey
 from krt.cluster.workloads.wire import READERS
 from krt.core.announce.event_id import EventId
 from krt.core.kube.restartable import RESTARTABLE
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.dev.cluster import deployment
 from krt.errors import ClusterRefused, ClusterUnavailable
 from tests.fakes.calls import Calls

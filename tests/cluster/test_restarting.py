@@ -4,7 +4,7 @@ import pytest
 
 from krt.cluster.access import http_client, load_access
 from krt.core.announce.event_id import EventId
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.dev.cluster import Fault, deployment
 from krt.errors import ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict, NotThere
 from tests.fakes.calls import Calls

@@ -7,7 +7,7 @@ import pytest
 
 from krt.core.announce.event_id import EventId
 from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.errors import Conflict, NotThere
 from tests.apiserver.bundles import a_bundle_deployment, image
 from tests.apiserver.objects import Object

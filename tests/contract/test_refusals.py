@@ -6,7 +6,7 @@ from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.restartable import DEPLOYMENT
 from krt.core.kube.workload import Workload
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.errors import ClusterDenied, ClusterRefused
 from tests.contract.subject import ELSEWHERE, Caller, Subject
 from tests.fakes.keys import a_key

@@ -7,7 +7,7 @@ import trio
 
 from krt.core.announce.event_id import EventId
 from krt.core.kube.workload import CAUSE, MARK, RESTARTED_AT
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.errors import Conflict, NotThere
 from tests.contract.differences import changed
 from tests.contract.subject import Subject

@@ -15,7 +15,7 @@ from krt.core.kube.resource import Resource
 from krt.core.kube.restartable import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from krt.core.kube.rollout import PAUSED, Counts, Progressing, Ready, Stuck, Untracked, stage_of
 from krt.core.kube.workload import Workload
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.errors import Conflict
 from tests.contract.subject import Subject
 from tests.fakes.pace import PATIENCE_SECONDS

@@ -10,7 +10,7 @@ from krt.cluster.wire import read_line, read_status, read_version
 from krt.cluster.workloads.wire import READERS
 from krt.core.announce.event_id import EventId
 from krt.core.kube.restartable import DEPLOYMENT
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.errors import VersionExpired
 from tests.contract.subject import Subject
 from tests.fakes.pace import PATIENCE_SECONDS, slack

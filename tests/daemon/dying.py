@@ -3,7 +3,7 @@
 import sys
 
 from krt.cli.main import main
-from krt.core.ports import Rollouts
+from krt.core.ports.rollouts import Rollouts
 from krt.worker import chores
 from krt.worker.stalls import Stalls
 

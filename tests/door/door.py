@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from krt.broker.channel import Subscription, subscribe
 from krt.broker.client import Client, open_client
-from krt.core.ports import ChannelMessage, Subscribed
+from krt.core.ports.channel import ChannelMessage, Subscribed
 from krt.serving.address import Address
 from tests.door.process import Process
 from tests.door.surroundings import VALKEY_PASSWORD, Surroundings

@@ -18,7 +18,7 @@ from krt.cluster.workloads.wire import READERS
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
 from krt.core.kube.workload import Workload
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 
 
 class Calls:

@@ -8,7 +8,7 @@ from krt.cluster.workloads.index import WorkloadIndex
 from krt.core.announce.image import Repository
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.workload import Workload
-from krt.core.ports import Changed
+from krt.core.ports.workloads import Changed
 from tests.fakes.workloads import FakeWorkloads
 
 

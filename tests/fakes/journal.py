@@ -11,7 +11,7 @@ from krt.core.announce.event_id import EventId
 from krt.core.announce.event_id import parse as parse_id
 from krt.core.envelope import Envelope, to_fields
 from krt.core.kube.object_key import ObjectKey
-from krt.core.ports import Backlog, Claimed, Delivered
+from krt.core.ports.journal import Backlog, Claimed, Delivered
 from krt.core.report.presence import Presence, Sighting
 from krt.core.restart.mark import JournalPosition
 from krt.errors import BrokerRefused, JournalFull

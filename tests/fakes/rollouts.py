@@ -7,7 +7,7 @@ import trio
 
 from krt.core.announce.event_id import EventId
 from krt.core.kube.object_key import ObjectKey
-from krt.core.ports import FollowedWorkload
+from krt.core.ports.rollouts import FollowedWorkload
 from krt.core.report.conclusion import is_over_for
 from krt.core.report.presence import Presence, Seen
 from krt.core.report.report import Group, Standing

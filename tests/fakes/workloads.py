@@ -9,7 +9,7 @@ import trio
 
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.workload import Workload
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.errors import Conflict, NotThere
 from tests.fakes.values import a_workload
 

@@ -16,7 +16,7 @@ from krt.broker.keys import Keys
 from krt.broker.rollouts import ValkeyRollouts
 from krt.core.announce.event import build
 from krt.core.caller.use import Use
-from krt.core.ports import FollowedWorkload
+from krt.core.ports.rollouts import FollowedWorkload
 from krt.core.report.report import Group, GroupState
 from krt.core.report.target import Target, TargetState
 from krt.dev.valkey import EmbeddedValkey, open_valkey

@@ -14,7 +14,7 @@ from krt.broker.keys import Keys
 from krt.broker.rollouts import ValkeyRollouts
 from krt.core.announce.event_id import EventId, parse
 from krt.core.envelope import Envelope, to_fields
-from krt.core.ports import ChannelMessage, Signal, Subscribed, Unsubscribed
+from krt.core.ports.channel import ChannelMessage, Signal, Subscribed, Unsubscribed
 from krt.core.report.presence import Seen
 from krt.core.report.report import ENDED, Group, GroupState, Report
 from krt.core.report.target import Target, TargetState

@@ -8,7 +8,7 @@ from krt.broker.rollouts import ValkeyRollouts
 from krt.core.announce.event import Event
 from krt.core.announce.event_id import EventId
 from krt.core.caller.use import Use, use_of
-from krt.core.ports import Acceptance
+from krt.core.ports.announcements import Acceptance
 from tests.fakes.polling import until_on_wall_clock
 from tests.fakes.values import an_envelope, an_event, an_identity
 

@@ -10,7 +10,7 @@ from prometheus_client.samples import Sample
 
 from krt.broker.client import Client
 from krt.core.announce.event_id import EventId
-from krt.core.ports import Backlog
+from krt.core.ports.journal import Backlog
 from krt.core.report.report import Group, GroupState
 from krt.errors import BrokerUnavailable, ClusterDenied, ClusterRefused, ClusterUnavailable, Conflict
 from krt.metrics import WorkerMetrics

@@ -15,7 +15,7 @@ import trio
 from krt.broker.clusters import Forgotten, forget, seen_clusters
 from krt.broker.reports import Reports
 from krt.core.announce.event_id import EventId
-from krt.core.ports import ChannelMessage, Signal
+from krt.core.ports.channel import ChannelMessage, Signal
 from krt.core.report.conclusion import state_of
 from krt.core.report.report import EventState, Group, GroupState
 from krt.core.restart.mark import parse_mark

@@ -15,7 +15,7 @@ from krt.broker.recent import RecentReports
 from krt.broker.reports import Reports
 from krt.core.announce.event_id import EventId
 from krt.core.kube.cluster_identity import ClusterIdentity
-from krt.core.ports import ChannelMessage, Signal
+from krt.core.ports.channel import ChannelMessage, Signal
 from krt.errors import IdempotencyKeyAlreadyUsed, SettingsInvalid, TokenAlreadyUsed
 from tests.fakes.pace import slack
 from tests.fakes.polling import until_on_trio_clock

@@ -12,7 +12,7 @@ from krt.broker.client import open_client
 from krt.broker.durability import durability_problems
 from krt.broker.endpoint import parse_endpoint
 from krt.core.announce.event_id import EventId
-from krt.core.ports import ChannelMessage, Subscribed
+from krt.core.ports.channel import ChannelMessage, Subscribed
 from krt.core.restart.decide import AlreadyRestarted, RestartNow, decide
 from krt.core.restart.mark import JournalPosition, parse_mark
 from krt.core.restart.times import format_time

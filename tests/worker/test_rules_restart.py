@@ -10,7 +10,7 @@ from krt.cluster.refusal import refusal
 from krt.cluster.wire import Status
 from krt.cluster.workloads.open import open_cluster
 from krt.core.announce.event_id import EventId
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 from krt.core.restart.mark import parse_mark
 from krt.core.restart.times import format_time
 from krt.dev.cluster import deployment

@@ -11,7 +11,7 @@ import trio
 
 from krt.core.announce.event import JOURNALED, Event, to_json
 from krt.core.announce.event_id import EventId
-from krt.core.ports import ChannelMessage, Signal, Subscribed
+from krt.core.ports.channel import ChannelMessage, Signal, Subscribed
 from krt.core.report.conclusion import state_of
 from krt.core.report.presence import Presence, Seen, Sighting
 from krt.core.report.report import Group, Report

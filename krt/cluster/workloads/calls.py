@@ -13,7 +13,7 @@ from krt.core.kube.object_fields import FIELD_MANAGER
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.restartable import REACHABLE
 from krt.core.kube.workload import ANNOUNCED, CAUSE, MARK, RESTARTED_AT, Workload
-from krt.core.ports import Stamp
+from krt.core.ports.workloads import Stamp
 
 
 async def read(transport: Transport, key: ObjectKey) -> Workload:

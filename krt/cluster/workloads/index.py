@@ -7,7 +7,7 @@ from krt.core.announce.image import Repository
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.resource import Resource
 from krt.core.kube.workload import Workload
-from krt.core.ports import Changed
+from krt.core.ports.workloads import Changed
 
 
 class WorkloadIndex:

@@ -26,7 +26,7 @@ from krt.core.announce.image import Repository
 from krt.core.kube.cluster_identity import ClusterIdentity
 from krt.core.kube.object_key import ObjectKey
 from krt.core.kube.workload import Workload
-from krt.core.ports import Changed, Stamp
+from krt.core.ports.workloads import Changed, Stamp
 
 
 @dataclass(frozen=True, slots=True)
