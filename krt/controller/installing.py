@@ -45,7 +45,7 @@ class Installation:
 class Installing:
     """`deployer` applies the objects in the name of the account that may; `records` keeps the inventories.
 
-    `namespace` is the one that krt runs in; `living` says of an owner's id whether that owner exists.
+    `namespace` is the one that krt runs in.
     """
 
     deployer: Transport
@@ -54,7 +54,6 @@ class Installing:
     deadline_seconds: float
     drift: DriftWatch
     turns: Turns
-    living: Callable[[str], bool]
 
     async def install(
         self, deployment: BundleDeployment, manifests: tuple[Manifest, ...], before_pruning: BeforePruning
@@ -96,7 +95,7 @@ class Installing:
             timeout_seconds=self.deadline_seconds,
             is_forced=deployment.is_forced,
             forces_own=True,
-            is_living=self.living,
+            is_living=bool,  # each owner that a label names: krt cannot tell whether one of another kind is gone
             own_namespace=self.namespace,
             waiting=self.turns.given_away,
         )

@@ -135,9 +135,7 @@ class Controller:
             self.drift = drift = DriftWatch(reach.deployer, self._stir)
             unpacking = Unpacking(self._fetches, StoredSecrets(reach.own, reach.namespace), reach.own, self.bundles)
             statuses = DeploymentStatuses(reach.own, self.deployments)
-            installing = Installing(
-                reach.deployer, reach.own, reach.namespace, self._deadline_seconds, drift, turns, self._is_living
-            )
+            installing = Installing(reach.deployer, reach.own, reach.namespace, self._deadline_seconds, drift, turns)
             settled = Settled(
                 reach.own,
                 reach.deployer,
@@ -181,10 +179,6 @@ class Controller:
         """The Bundle of a deployment that somebody has deleted is made anew."""
         if before and after is None and before.owner_name:
             self._stir(before.owner_name)
-
-    def _is_living(self, owner_id: str) -> bool:
-        """Whether the owner may exist. krt cannot tell a BundleDeployment that is gone from another kind of owner."""
-        return bool(owner_id)
 
 
 def _wake(loops: Loops, wish: Callable[[T], object], name: str, before: T | None, after: T | None) -> None:

@@ -30,6 +30,7 @@ from krt.sources.git_client import (
     said,
 )
 from krt.sources.reference import is_link_local
+from krt.sources.way import LeadsToLinkLocal
 
 CONNECT_SECONDS = 15
 _SECONDS_TO_END = 5
@@ -84,7 +85,7 @@ async def _check_addresses(address: SshAddress) -> None:
     except OSError as error:
         raise SourceUnavailable(f"{address.host} cannot be reached ({error.strerror})") from None
     if any(is_link_local(str(place[0])) for *_, place in found):
-        raise SourceRefused("the server's name leads to a link-local address, which krt never calls")
+        raise LeadsToLinkLocal
 
 
 def _words(address: SshAddress, key: str, hosts: str, *, is_strict: bool) -> list[str]:

@@ -19,6 +19,13 @@ AT_ONCE = 2  # a bundle under way has up to 64 MiB packed and 64 MiB unpacked
 SECONDS = 300.0
 
 
+class LeadsToLinkLocal(SourceRefused):
+    """The name of a server leads to a link-local address."""
+
+    def __init__(self) -> None:
+        super().__init__("the server's name leads to a link-local address, which krt never calls")
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """How sources are reached: `verify` is the TLS context, also for https:// proxies."""
@@ -58,4 +65,4 @@ async def watched(event: str, info: dict[str, object]) -> None:
     address = stream.get_extra_info("server_addr")  # type: ignore[attr-defined]  # httpcore.AsyncNetworkStream
     if address and is_link_local(str(address[0])):
         await stream.aclose()  # type: ignore[attr-defined]
-        raise SourceRefused("the server's name leads to a link-local address, which krt never calls")
+        raise LeadsToLinkLocal
