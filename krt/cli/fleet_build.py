@@ -11,8 +11,8 @@ from krt.cli.fleet import FleetUnavailable
 from krt.cli.registry_login import registry_login
 from krt.core.bundle.yaml_text import yaml_lines
 from krt.core.fleet.bundle import Module
-from krt.core.fleet.plain_module import plain_objects
 from krt.core.fleet.refusals import FleetInvalid
+from krt.delivery.instance_objects import objects_of_instance
 from krt.delivery.module_pull import PulledModule, pull_module
 from krt.proxies import proxies_of
 from krt.settings.values import duration
@@ -28,13 +28,20 @@ def add_registry(parser: argparse.ArgumentParser) -> None:
 def built(found: Sequence[ClusterBundle], args: argparse.Namespace, environ: Mapping[str, str]) -> list[str]:
     """The lines to print. Raises FleetInvalid and FleetUnavailable."""
     modules = list(dict.fromkeys(instance.module for each in found for instance in each.bundle.instances))
-    pulled = trio.run(_pull_all, modules, args, environ)
-    return [line for each in found for line in _lines(each, pulled)]
+    return trio.run(_built, found, modules, args, environ)
 
 
-async def _pull_all(
+async def _built(
+    found: Sequence[ClusterBundle], modules: Sequence[Module], args: argparse.Namespace, environ: Mapping[str, str]
+) -> list[str]:
+    pulled = await pull_all(modules, args, environ)
+    return [line for each in found for line in await _lines(each, pulled)]
+
+
+async def pull_all(
     modules: Sequence[Module], args: argparse.Namespace, environ: Mapping[str, str]
 ) -> dict[Module, PulledModule]:
+    """The modules' files. Raises FleetInvalid and FleetUnavailable."""
     try:
         seconds, verify = duration(args.timeout), adding_context(Path(args.ca_file) if args.ca_file else None)
         logins = {each: registry_login(environ, each)[0] for each in {m.url.partition("/")[0] for m in modules}}
@@ -54,11 +61,12 @@ async def _pull_all(
     return pulled
 
 
-def _lines(found: ClusterBundle, pulled: Mapping[Module, PulledModule]) -> list[str]:
+async def _lines(found: ClusterBundle, pulled: Mapping[Module, PulledModule]) -> list[str]:
     lines = [f"# {found.cluster}"] if found.cluster.name else []
     for instance in found.bundle.instances:
         module = pulled[instance.module]
         lines.append(f"# instance {instance.name}: oci://{instance.module.url}@{module.digest}")
-        for manifest in plain_objects(instance, module.tree):
+        objects = await objects_of_instance(instance, module, "")
+        for manifest in (each for step in objects.steps for each in step):
             lines += ["---", *yaml_lines(manifest.body)]
     return lines
