@@ -24,9 +24,8 @@ def a_whole_process() -> Metrics:
     metrics.web.watch_keys(count=lambda: 4, age_seconds=lambda: float("inf"), fetches={})
     metrics.worker.watch_worker(in_hand=lambda: 3, waiting=lambda: 2, stalled=lambda: 41.5)
     metrics.worker.watch_index(workloads=lambda: 200, watch_ends=lambda: {"ended": 7})
-    metrics.controller.watch_controller(
-        leads=lambda: True, retrying=lambda: 1, deployments=lambda: {"failing": 2}, bundles=lambda: {"Unpacked": 3}
-    )
+    metrics.controller.watch_leader("bundles", leads=lambda: True, retrying=lambda: 1)
+    metrics.controller.watch_bundles(deployments=lambda: {"failing": 2}, bundles=lambda: {"Unpacked": 3})
     return metrics
 
 

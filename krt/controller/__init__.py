@@ -2,5 +2,6 @@
 
 Responsible for the continuous part of bundles: leadership, one task for each object, unpacking, the pivot from one
 version to the next, the repair of drift, and the status that says how it went. `krt.sources` fetches content,
-`krt.delivery` applies it, `krt.core.rukpak` decides what a document means. Start with `role.py`, then `deployments.py`.
+`krt.delivery` applies it, `krt.core.rukpak` decides what a document means. Start with
+`bundles_controller.py`, then `deployments.py`.
 """

@@ -1,4 +1,4 @@
-"""The Bundles or BundleDeployments of a cluster, kept by a watch: standbys have them, too, and so begin at once."""
+"""The documents of one kind, kept by a watch: Bundles, or Apps. Standbys have them, too, and so begin at once."""
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
@@ -12,7 +12,7 @@ from krt.core.kube.resource import Resource
 from krt.core.kube.resource_version import is_older
 
 
-class RukpakDocument(Protocol):
+class KeptDocument(Protocol):
     """An object that was read."""
 
     @property
@@ -26,7 +26,7 @@ class RukpakDocument(Protocol):
         ...
 
 
-T = TypeVar("T", bound=RukpakDocument)
+T = TypeVar("T", bound=KeptDocument)
 
 # Called with a name and the document before and after a change. Must not block or raise.
 OnChange = Callable[[str, T | None, T | None], None]
@@ -101,6 +101,6 @@ class Documents(Generic[T]):
                 changed(name, before, found)
 
 
-def _is_newer(one: RukpakDocument, other: RukpakDocument) -> bool:
+def _is_newer(one: KeptDocument, other: KeptDocument) -> bool:
     are_numbers = one.version.isdecimal() and other.version.isdecimal()
     return not are_numbers or is_older(other.version, one.version)

@@ -18,26 +18,29 @@ from krt.cluster.transport import Transport
 from krt.core.kube.builtin import LEASE
 from krt.core.kube.fields import number_at, text_at
 from krt.core.kube.object_fields import FIELD_MANAGER
+from krt.core.kube.object_key import ObjectKey
 from krt.errors import ClusterError, Conflict, NotThere
 from krt.logs import Log
 
 log = Log("controller")
 
-NAME = "krt-bundles"
 SECONDS, RENEW_SECONDS, GIVE_UP_SECONDS = 15, 5.0, 10.0
 _ASK_SECONDS = (1.5, 2.5)  # between two looks of a standby
 _RELEASE_SECONDS = 3.0
 
 
 class Leadership:
-    """The Lease as one process sees it. `identity` names the process, and no two have the same."""
+    """The Lease as one process sees it. `identity` names the process, and no two have the same.
 
-    def __init__(self, transport: Transport, namespace: str, identity: str, *, seconds: int = SECONDS) -> None:
+    Each kind of controller has a Lease of its own, for a process may run one kind only.
+    """
+
+    def __init__(self, transport: Transport, lease: ObjectKey, identity: str, *, seconds: int = SECONDS) -> None:
         self.leads = False
         self.holder = ""
         self.problem: str | None = "the Lease was not read yet"
         self._transport, self._identity, self._seconds = transport, identity, seconds
-        self._key = LEASE.key(namespace, NAME)
+        self._key = lease
         self._body: Body | None = None
         self._changed_at = -float("inf")  # when this process last saw the Lease change, on Trio's clock
         self._renewed_at = -float("inf")

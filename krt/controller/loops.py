@@ -5,13 +5,15 @@ A few reconcile at a time. A run that becomes outdated is cancelled: the newest 
 
 import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Generic, TypeVar
 
 import trio
 
+from krt.controller.documents import Documents, KeptDocument
 from krt.errors import ClusterError
 from krt.logs import Log
 from krt.sources.errors import SourceUnavailable
@@ -32,8 +34,11 @@ class Next(Enum):
     END = auto()
 
 
-# Reconciles the object of this name. Raises ClusterError and SourceUnavailable, which count as RETRY.
-Reconcile = Callable[[str], Awaitable[Next]]
+K = TypeVar("K", bound=Hashable)
+D = TypeVar("D", bound=KeptDocument)
+
+# Reconciles the object of this key. Raises ClusterError and SourceUnavailable, which count as RETRY.
+Reconcile = Callable[[K], Awaitable[Next]]
 
 
 class Turns:
@@ -72,12 +77,12 @@ class _Task:
     pause_seconds: float = 0.0
 
 
-class Loops:
-    """The tasks of the objects of one kind, which `kind` names in the log."""
+class Loops(Generic[K]):
+    """The tasks of the objects of one kind, which `kind` names in the log. Each object has a key, such as its name."""
 
-    def __init__(self, kind: str, nursery: trio.Nursery, turns: Turns, reconcile: Reconcile) -> None:
+    def __init__(self, kind: str, nursery: trio.Nursery, turns: Turns, reconcile: Reconcile[K]) -> None:
         self._kind, self._nursery, self._turns, self._reconcile = kind, nursery, turns, reconcile
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[K, _Task] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -87,53 +92,61 @@ class Loops:
         """How many objects wait for another attempt."""
         return sum(task.failures > 0 for task in self._tasks.values())
 
-    def is_settled(self, name: str) -> bool:
+    def is_settled(self, key: K) -> bool:
         """Whether the object's last run has ended well, and nothing has changed since."""
-        task = self._tasks.get(name)
+        task = self._tasks.get(key)
         return task is not None and task.is_settled and not task.changed.is_set()
 
-    def wake(self, name: str) -> None:
+    def wake(self, key: K) -> None:
         """The object itself has changed: its run begins anew at once."""
-        if (task := self._tasks.get(name)) is None:
-            self._tasks[name] = task = _Task()
-            self._nursery.start_soon(self._keep, name, task)
+        if (task := self._tasks.get(key)) is None:
+            self._tasks[key] = task = _Task()
+            self._nursery.start_soon(self._keep, key, task)
             return
         task.is_news = True
         task.scope.cancel()
         task.changed.set()
 
-    def stir(self, name: str) -> None:
+    def nudge(self, key: K) -> None:
+        """Something that the object needs has changed: its run goes on to its end, and another follows at once."""
+        if (task := self._tasks.get(key)) is None:
+            self.wake(key)
+            return
+        task.is_news = True
+        task.changed.set()
+
+    def stir(self, key: K) -> None:
         """Something about its objects has changed: look again soon, unless it waits after a failure."""
-        if task := self._tasks.get(name):
+        if task := self._tasks.get(key):
             task.is_stirred = True
             if task.is_settled:
                 task.changed.set()
 
-    async def _keep(self, name: str, task: _Task) -> None:
+    async def _keep(self, key: K, task: _Task) -> None:
         while True:
-            following = await self._run(name, task)
+            following = await self._run(key, task)
             if task.is_news:
                 task.failures = 0
             elif following is Next.END:
-                del self._tasks[name]
+                del self._tasks[key]
                 return
             else:
                 await self._rest(task, following)
 
-    async def _run(self, name: str, task: _Task) -> Next:
+    async def _run(self, key: K, task: _Task) -> Next:
         task.is_news = task.is_stirred = task.is_settled = False
         task.changed, task.scope = trio.Event(), trio.CancelScope()
         with task.scope:
             async with self._turns.taken():
-                return await self._guarded(name, task)
+                return await self._guarded(key, task)
         return Next.RETRY  # cancelled, because there is news
 
-    async def _guarded(self, name: str, task: _Task) -> Next:
+    async def _guarded(self, key: K, task: _Task) -> Next:
         task.pause_seconds = 0.0
         try:
-            return await self._reconcile(name)
+            return await self._reconcile(key)
         except (ClusterError, SourceUnavailable) as error:
-            log.warning("reconcile_failed", kind=self._kind, name=name, problem=error)
+            log.warning("reconcile_failed", kind=self._kind, name=str(key), problem=error)
             task.pause_seconds = error.retry_after_seconds
             return Next.RETRY
 
@@ -155,3 +168,19 @@ def _pause(task: _Task) -> float:
     longest = min(FIRST_SECONDS * 2.0 ** min(task.failures - 1, 60), MOST_SECONDS)
     asked = min(task.pause_seconds, MOST_SECONDS) if math.isfinite(task.pause_seconds) else 0.0
     return max(longest, asked) * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load
+
+
+def keep_awake(loops: Loops[str], documents: Documents[D], wish: Callable[[D], object]) -> Callable[[], None]:
+    """Wake the loop of each document, and again when its `wish` is another one, until the returned function is called.
+
+    A document whose wish is the same has another status only, which krt itself has written.
+    """
+
+    def changed(name: str, before: D | None, after: D | None) -> None:
+        if before is None or after is None or wish(before) != wish(after):
+            loops.wake(name)
+
+    stop = documents.listen(changed)
+    for name in documents.names():
+        loops.wake(name)
+    return stop

@@ -1,4 +1,4 @@
-"""Writes the status of a Bundle or BundleDeployment, if it differs, at the version that was read."""
+"""Writes the status of a document, such as a Bundle, if it differs, at the version that was read."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from krt.cluster import objects
 from krt.cluster.transport import Transport
-from krt.controller.documents import Documents, RukpakDocument
+from krt.controller.documents import Documents, KeptDocument
 from krt.core.kube.fields import mapping_at, text_at
 from krt.core.kube.merge_patch import merge_patch
 from krt.core.kube.object_fields import FIELD_MANAGER
@@ -18,7 +18,7 @@ _MOST_TRIES = 5
 Now = Callable[[], datetime]
 
 
-class WithStatus(RukpakDocument, Protocol):
+class WithStatus(KeptDocument, Protocol):
     """A document with a status."""
 
     @property

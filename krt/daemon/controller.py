@@ -12,7 +12,7 @@ from krt.cluster.bounded import BoundedTransport, WriteBounds
 from krt.cluster.impersonation import Impersonating
 from krt.cluster.prove import prove
 from krt.cluster.source import ACCOUNT
-from krt.controller.role import Controller, Reach
+from krt.controller.bundles_controller import BundlesController, Reach
 from krt.daemon.room import CONTROLLER_CONNECTIONS
 from krt.daemon.shared import Daemon
 from krt.errors import SettingsInvalid
@@ -44,14 +44,10 @@ async def controller(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Addre
         )
         identity = f"{gethostname()}_{token_hex(4)}"
         metrics = daemon.metrics.controller
-        role = Controller(reach, fetcher, identity, deadline_seconds=own.deadline_seconds, metrics=metrics)
+        role = BundlesController(reach, fetcher, identity, deadline_seconds=own.deadline_seconds, metrics=metrics)
         daemon.health.add("controller", lambda: "; ".join(role.problems()) or None, role.summary)
-        metrics.watch_controller(
-            leads=lambda: role.leadership.leads,
-            retrying=role.retrying,
-            deployments=role.deployments_by_state,
-            bundles=role.bundles_by_phase,
-        )
+        metrics.watch_leader("bundles", leads=lambda: role.leadership.leads, retrying=role.retrying)
+        metrics.watch_bundles(deployments=role.deployments_by_state, bundles=role.bundles_by_phase)
         task_status.started(())
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
         nursery.start_soon(prove, reach.own)

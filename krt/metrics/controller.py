@@ -1,4 +1,4 @@
-"""The metrics of the controller: who leads, how BundleDeployments and Bundles stand, and what was done for them."""
+"""The metrics of the controllers: who leads, how BundleDeployments and Bundles stand, and what was done for them."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -25,6 +25,8 @@ class ControllerMetrics:
         )
         for end in ENDS:
             self._installs.labels(end)
+        self._leaders = _Leaders()
+        registry.register(self._leaders)
 
     def install_ended(self, end: str) -> None:
         """Count a run that has applied a bundle, or tried to."""
@@ -34,35 +36,40 @@ class ControllerMetrics:
         """Count objects that were not as krt had applied them."""
         self._repaired.inc(objects)
 
-    def watch_controller(
-        self,
-        *,
-        leads: Callable[[], bool],
-        retrying: Callable[[], int],
-        deployments: Callable[[], Mapping[str, int]],
-        bundles: Callable[[], Mapping[str, int]],
+    def watch_leader(self, controller: str, *, leads: Callable[[], bool], retrying: Callable[[], int]) -> None:
+        """Add who leads of the controllers of this name in KRT_CONTROLLERS. The functions are called at each scrape."""
+        self._leaders.watched[controller] = (leads, retrying)
+
+    def watch_bundles(
+        self, *, deployments: Callable[[], Mapping[str, int]], bundles: Callable[[], Mapping[str, int]]
     ) -> None:
         """Add the metrics of the present state. The functions are called at each scrape."""
-        self._registry.register(_State(leads, retrying, deployments, bundles))
+        self._registry.register(_State(deployments, bundles))
+
+
+class _Leaders(Collector):
+    def __init__(self) -> None:
+        self.watched: dict[str, tuple[Callable[[], bool], Callable[[], int]]] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        leads = GaugeMetricFamily(
+            "krt_controller_leads", "1 if this process holds the Lease, and works", labels=["controller"]
+        )
+        retrying = GaugeMetricFamily(
+            "krt_controller_retrying", "Objects whose run has failed, and that wait for another", labels=["controller"]
+        )
+        for controller, (is_leader, waiting) in self.watched.items():
+            leads.add_metric([controller], int(is_leader()))
+            retrying.add_metric([controller], waiting())
+        yield leads
+        yield retrying
 
 
 class _State(Collector):
-    def __init__(
-        self,
-        leads: Callable[[], bool],
-        retrying: Callable[[], int],
-        deployments: Callable[[], Mapping[str, int]],
-        bundles: Callable[[], Mapping[str, int]],
-    ) -> None:
-        self._leads, self._retrying, self._deployments, self._bundles = leads, retrying, deployments, bundles
+    def __init__(self, deployments: Callable[[], Mapping[str, int]], bundles: Callable[[], Mapping[str, int]]) -> None:
+        self._deployments, self._bundles = deployments, bundles
 
     def collect(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily(
-            "krt_controller_leads", "1 if this process holds the Lease, and works", value=int(self._leads())
-        )
-        yield GaugeMetricFamily(
-            "krt_controller_retrying", "BundleDeployments that wait for another attempt", value=self._retrying()
-        )
         deployments = GaugeMetricFamily("krt_bundle_deployments", "BundleDeployments that krt keeps", labels=["state"])
         for state in STATES:
             deployments.add_metric([state], self._deployments().get(state, 0))

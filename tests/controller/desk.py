@@ -12,7 +12,7 @@ from krt.cluster.access import http_client, load_access
 from krt.cluster.bounded import BoundedTransport, WriteBounds
 from krt.cluster.impersonation import Impersonating
 from krt.cluster.objects import Body
-from krt.controller.role import Controller, Reach
+from krt.controller.bundles_controller import BundlesController, Reach
 from krt.controller.unpacking import Fetches
 from krt.core.kube.fields import conditions_of
 from tests.apiserver.bundles import API_VERSION, PLAIN
@@ -127,7 +127,9 @@ class Desk:
         self.requests.append(f"{request.method} {request.url.raw_path.decode()}")
 
     @asynccontextmanager
-    async def running(self, identity: str = "one", *, kubeconfig: Path | None = None) -> AsyncIterator[Controller]:
+    async def running(
+        self, identity: str = "one", *, kubeconfig: Path | None = None
+    ) -> AsyncIterator[BundlesController]:
         """A controller of this process, until the end of the block."""
         access = load_access(kubeconfig or self.server.control_plane.kubeconfig)
         async with http_client(access[0], connections=100) as client, trio.open_nursery() as nursery:
@@ -136,7 +138,7 @@ class Desk:
             own = BoundedTransport(client, access[1], bounds)
             deployer = BoundedTransport(client, Impersonating(access[1], self.namespace, "krt-deployer"), bounds)
             reach = Reach(own, deployer, self.namespace)
-            controller = Controller(
+            controller = BundlesController(
                 reach, self.fetches or self.images, identity, deadline_seconds=self.deadline_seconds
             )
             nursery.start_soon(controller.run)

@@ -7,8 +7,8 @@ import pytest
 import trio
 
 from krt.cluster.objects import Body
+from krt.controller.bundles_controller import BundlesController
 from krt.controller.fights import FEW
-from krt.controller.role import Controller
 from tests.apiserver.kubelet import Kubelet
 from tests.apiserver.objects import a_deployment
 from tests.apiserver.pods import Ready, Unready
@@ -22,7 +22,7 @@ _REPAIRED_SECONDS = 0.5  # and four times as much at most: two seconds
 
 
 @asynccontextmanager
-async def settled(desk: Desk, *objects: Body, identity: str = "one") -> AsyncIterator[Controller]:
+async def settled(desk: Desk, *objects: Body, identity: str = "one") -> AsyncIterator[BundlesController]:
     """A controller, once the objects are installed and it has nothing left to do."""
     if objects:
         desk.push(*objects)

@@ -49,7 +49,7 @@ class Work:
 
 
 @asynccontextmanager
-async def loops_of(work: Work, turns: Turns | None = None) -> AsyncIterator[Loops]:
+async def loops_of(work: Work, turns: Turns | None = None) -> AsyncIterator[Loops[str]]:
     async with trio.open_nursery() as nursery:
         yield Loops("Thing", nursery, turns or Turns(), work.reconcile)
         nursery.cancel_scope.cancel()
@@ -96,6 +96,19 @@ async def test_news_cancels_a_run_and_ends_a_pause(autojump_clock: MockClock) ->
         await trio.sleep(1)
     assert work.times[:2] == [0.0, 5.0]
     assert work.times[-1] == 125.0
+
+
+async def test_a_nudge_lets_a_run_go_on_and_ends_a_pause(autojump_clock: MockClock) -> None:
+    """Seen to fail with a wake in its place, and with a stir."""
+    work = Work(ends=[Next.RETRY] * 8, seconds=100.0)
+    async with loops_of(work) as loops:
+        loops.nudge("a")
+        await trio.sleep(5)
+        loops.nudge("a")  # in the middle of the first run
+        await trio.sleep(195.5)  # the pause after the second one has 0.8 s at least
+        loops.nudge("a")
+        await trio.sleep(1)
+    assert work.times == [0.0, 100.0, 200.5]
 
 
 async def test_a_stir_ends_the_rest_of_a_settled_object_and_no_pause_after_a_failure(autojump_clock: MockClock) -> None:

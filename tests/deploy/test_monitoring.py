@@ -77,7 +77,8 @@ async def _exposed(folder: Path) -> dict[str, Metric]:
 def _of_a_controller() -> dict[str, Metric]:
     """The stand-in serves no kinds of RukPak, so there is no process to ask."""
     metrics = Metrics()
-    metrics.controller.watch_controller(leads=lambda: True, retrying=lambda: 0, deployments=dict, bundles=dict)
+    metrics.controller.watch_leader("bundles", leads=lambda: True, retrying=lambda: 0)
+    metrics.controller.watch_bundles(deployments=dict, bundles=dict)
     return {family.name: family for family in text_string_to_metric_families(metrics.exposition().decode())}
 
 

@@ -1,10 +1,7 @@
-"""The controller's parts, put together: standbys watch, the leader also works."""
+"""The controller of bundles: standbys watch Bundles and BundleDeployments, the leader also works."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
 
 import trio
 from prometheus_client import CollectorRegistry
@@ -16,15 +13,16 @@ from krt.cluster.transport import Transport
 from krt.controller.bundles import Bundles
 from krt.controller.deployment_statuses import DeploymentStatuses
 from krt.controller.deployments import Deployments
-from krt.controller.documents import Documents, RukpakDocument
+from krt.controller.documents import Documents
 from krt.controller.drift import DriftWatch
 from krt.controller.installing import Installing
 from krt.controller.lease import Leadership
-from krt.controller.loops import Loops, Turns
+from krt.controller.loops import Loops, Turns, keep_awake
 from krt.controller.rukpak_active import active_rukpak
 from krt.controller.settled import Settled
 from krt.controller.stored import StoredSecrets
 from krt.controller.unpacking import Fetches, Unpacking
+from krt.core.kube.builtin import LEASE
 from krt.core.rukpak.bundle import RukpakBundle, read_bundle
 from krt.core.rukpak.bundle_deployment import BundleDeployment, read_bundle_deployment
 from krt.core.rukpak.bundle_status import phase_of
@@ -36,7 +34,7 @@ from krt.metrics import ControllerMetrics
 
 log = Log("controller")
 
-T = TypeVar("T", bound=RukpakDocument)
+LEASE_NAME = "krt-bundles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class Reach:
     namespace: str
 
 
-class Controller:
+class BundlesController:
     """The documents of a cluster, and the work of the leader on them."""
 
     def __init__(
@@ -65,8 +63,8 @@ class Controller:
         self._metrics = metrics or ControllerMetrics(CollectorRegistry())
         self.bundles = Documents(BUNDLE, read_bundle)
         self.deployments = Documents(BUNDLE_DEPLOYMENT, read_bundle_deployment)
-        self.leadership = Leadership(reach.own, reach.namespace, identity)
-        self.deployment_loops: Loops | None = None
+        self.leadership = Leadership(reach.own, LEASE.key(reach.namespace, LEASE_NAME), identity)
+        self.deployment_loops: Loops[str] | None = None
         self.drift: DriftWatch | None = None
         self._reach, self._fetches, self._deadline_seconds = reach, fetches, deadline_seconds
 
@@ -156,15 +154,11 @@ class Controller:
             bundle_loops = Loops("Bundle", nursery, turns, bundles.reconcile)
             await nursery.start(drift.watch)
             stop = (
-                self.deployments.listen(partial(_wake, loops, _wish_of_deployment)),
-                self.bundles.listen(partial(_wake, bundle_loops, _wish_of_bundle)),
+                keep_awake(loops, self.deployments, _wish_of_deployment),
+                keep_awake(bundle_loops, self.bundles, _wish_of_bundle),
                 self.bundles.listen(self._bundle_gone),
             )
             try:
-                for name in self.deployments.names():
-                    loops.wake(name)
-                for name in self.bundles.names():
-                    bundle_loops.wake(name)
                 await trio.sleep_forever()
             finally:
                 self.drift = self.deployment_loops = None
@@ -179,12 +173,6 @@ class Controller:
         """The Bundle of a deployment that somebody has deleted is made anew."""
         if before and after is None and before.owner_name:
             self._stir(before.owner_name)
-
-
-def _wake(loops: Loops, wish: Callable[[T], object], name: str, before: T | None, after: T | None) -> None:
-    """Wake the loop of an object that wants something else now: a new status is krt's own, and no news."""
-    if before is None or after is None or wish(before) != wish(after):
-        loops.wake(name)
 
 
 def _wish_of_deployment(deployment: BundleDeployment) -> object:
