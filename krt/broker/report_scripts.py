@@ -107,6 +107,8 @@ return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 # ARGV 1 the workload, 2 its uid, 3 the target's field, 4 its value, 5 "1" if its state is final, 6 beginning of report
 #      keys, 7 channel, then the ids of the events.
 # Returns the number of reports that this changed. A target of another object of the same name (by uid) is not changed.
+# An event is followed on if its report has the object at a newer version, because the final state is an older one's:
+# the worker that settled the event has read the object later than the index of the worker that follows it.
 TELL = Script(
     _FORWARD
     + """
@@ -114,16 +116,21 @@ local held = redis.call('HGET', KEYS[1], ARGV[1])
 if not held then return 0 end
 local listed, kept, changed = {}, {}, 0
 for i = 8, #ARGV do listed[ARGV[i]] = true end
+local function is_of_it(report)
+  local uid = decoded(value_of(report, ARGV[3]) or '').uid
+  return uid == nil or uid == ARGV[2]
+end
+local function goes_on(report)
+  local said = value_of(report, ARGV[3])
+  return said and decoded(said).final ~= true and is_of_it(report)
+end
 for id in string.gmatch(held, '%S+') do
-  if listed[id] then
-    local said = value_of(ARGV[6] .. id, ARGV[3])
-    local uid = decoded(said or '').uid
-    if (uid == nil or uid == ARGV[2]) and forward(ARGV[6] .. id, ARGV[3], ARGV[4]) == 1 then
-      changed = changed + 1
-      redis.pcall('PUBLISH', ARGV[7], id)
-    end
+  local report = ARGV[6] .. id
+  if listed[id] and is_of_it(report) and forward(report, ARGV[3], ARGV[4]) == 1 then
+    changed = changed + 1
+    redis.pcall('PUBLISH', ARGV[7], id)
   end
-  if not (listed[id] and ARGV[5] == '1') then kept[#kept + 1] = id end
+  if not (listed[id] and ARGV[5] == '1') or goes_on(report) then kept[#kept + 1] = id end
 end
 if #kept == 0 then redis.call('HDEL', KEYS[1], ARGV[1])
 elseif ARGV[5] == '1' then redis.call('HSET', KEYS[1], ARGV[1], table.concat(kept, ' ')) end

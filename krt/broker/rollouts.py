@@ -100,7 +100,7 @@ class ValkeyRollouts:
     async def tell(self, followed: FollowedWorkload, target: Target) -> int:
         """Write a followed workload's state into the reports of its events. Returns the number of reports that changed.
 
-        If the state is final, the workload is not followed for these events any more.
+        If the state is final, the workload is not followed any more for those of the events whose report has it now.
         """
         said: list[str | int] = [
             _name(followed.key, followed.uid),

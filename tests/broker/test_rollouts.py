@@ -173,6 +173,25 @@ async def test_with_the_last_word_the_last_event_takes_its_workload_along(client
     assert await rollouts.followed() == ()
 
 
+async def test_T3_an_end_at_an_older_version_than_the_report_has_is_no_end(client, rollouts):
+    """The follower's index was older than the worker's that settled. Seen to fail with the event not followed on."""
+    event = await recorded(client, rollouts)
+    await rollouts.settle(event, SETTLED, {WEB: progressing(9)}, {WEB: "u1"})
+    followed = FollowedWorkload(WEB, "u1", (event,))
+    assert await rollouts.tell(followed, ready(8)) == 0
+    assert await rollouts.followed() == (followed,)
+    assert await rollouts.tell(followed, ready(10)) == 1
+    assert await rollouts.followed() == ()
+
+
+async def test_T3_only_the_event_whose_end_was_written_is_followed_no_more(client, rollouts):
+    """Seen to fail with every event dropped that was told."""
+    first, second = await recorded(client, rollouts), await recorded(client, rollouts, "t-2")
+    await rollouts.settle(second, SETTLED, {WEB: progressing(9)}, {WEB: "u1"})
+    assert await rollouts.tell(FollowedWorkload(WEB, "u1", (first, second)), ready(8)) == 1
+    assert await rollouts.followed() == (FollowedWorkload(WEB, "u1", (second,)),)
+
+
 async def test_T3_what_becomes_of_a_workloads_predecessor_is_nothing_to_an_event_that_has_gone_on_to_the_new_one(
     client, rollouts
 ):

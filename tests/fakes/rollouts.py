@@ -80,7 +80,8 @@ class FakeRollouts:
             if standing is None or standing.uid in ("", followed.uid):
                 changed += self._write(event, followed.key, target)
         if target.final:
-            self._followed[name] = self._followed.get(name, set()) - told
+            ended = {event for event in told if not self._goes_on(event, followed)}
+            self._followed[name] = self._followed.get(name, set()) - ended
         if not self._followed.get(name):
             self._followed.pop(name, None)
         return changed
@@ -117,6 +118,10 @@ class FakeRollouts:
     @property
     def _followed(self) -> dict[tuple[ObjectKey, str], set[EventId]]:
         return self.stream.group(self._name).followed
+
+    def _goes_on(self, event: EventId, followed: FollowedWorkload) -> bool:
+        standing = self._target(event, followed.key)
+        return standing is not None and not standing.final and standing.uid in ("", followed.uid)
 
     def _is_settled(self, event: EventId) -> bool:
         report = self.stream.reports.get(event)

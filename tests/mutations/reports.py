@@ -80,8 +80,14 @@ _OF_ROLLOUTS = of(
     (
         "test_T3_what_becomes_of_a_workloads_predecessor_is_nothing_to_an_event_that_has_gone_on_to_the_new_one",
         _SCRIPTS,
-        "if (uid == nil or uid == ARGV[2]) and forward(",
-        "if forward(",
+        "if listed[id] and is_of_it(report) and forward(",
+        "if listed[id] and forward(",
+    ),
+    (
+        "test_T3_an_end_at_an_older_version_than_the_report_has_is_no_end",
+        _SCRIPTS,
+        "  if not (listed[id] and ARGV[5] == '1') or goes_on(report) then",
+        "  if not (listed[id] and ARGV[5] == '1') then",
     ),
     (
         "test_nothing_is_known_of_how_events_stand_once_others_have_come",

@@ -54,7 +54,7 @@ class Rollouts(Protocol):
     async def tell(self, followed: FollowedWorkload, target: Target) -> int:
         """Write the workload's state into the reports of its events. Returns the number of reports that changed.
 
-        If the state is final, the workload is not followed for these events any more.
+        If the state is final, the workload is not followed any more for those of the events whose report has it now.
         """
         ...
 
