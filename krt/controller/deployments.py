@@ -82,7 +82,12 @@ class Deployments:
 
     async def _install(self, deployment: BundleDeployment, bundle: RukpakBundle, content: Content) -> Next:
         source = resolved_source(bundle.source, content.resolved)
-        active = {"activeBundle": bundle.name, "resolvedSource": source, "contentURL": content.content_url}
+        active = {
+            "activeBundle": bundle.name,
+            "activeProvisionerClassName": bundle.provisioner,
+            "resolvedSource": source,
+            "contentURL": content.content_url,
+        }
 
         async def activate(_: Progress) -> str:
             await self.statuses.say(deployment, deployment_status.installed_well(bundle.name), **active)

@@ -29,6 +29,7 @@ from krt.logs import Log
 
 log = Log("controller")
 
+_DENIALS_SECONDS = 2.0  # between two looks at what the API server denies: nothing is asked for them
 _OURS = Selection(labels=f"{OWNER_KIND}={BUNDLE_DEPLOYMENT.kind}")
 _Kind = tuple[str, str]  # API group and kind
 
@@ -70,7 +71,17 @@ class DriftWatch:
         async with trio.open_nursery() as self._nursery:
             task_status.started()
             self._open_and_close()
-            await trio.sleep_forever()
+            await self._tell_denials()
+
+    async def _tell_denials(self) -> None:
+        """Stir each BundleDeployment of which a kind can no longer be watched, or can be again."""
+        before: dict[str, str] = {}
+        while True:
+            await trio.sleep(_DENIALS_SECONDS)
+            now = {name: self.unseen(name) for name in self._installed}
+            for name in [name for name, unseen in now.items() if unseen != before.get(name, "")]:
+                self._stir(name)
+            before = now
 
     def knows(self, name: str) -> bool:
         """Whether `note` has told the inventory of this BundleDeployment."""
@@ -99,6 +110,13 @@ class DriftWatch:
         """Why drift of a kind cannot be seen at present, a sentence each."""
         scopes = [each.scope for each in self._kinds.values() if each.scope]
         return tuple(f"{scope}: {scope.state.problem}" for scope in scopes if scope.state.problem)
+
+    def unseen(self, name: str) -> str:
+        """Of which objects of this BundleDeployment the API server lets krt see no drift, and why; "" if of none."""
+        kinds = {key[:2] for key in self._installed[name].keys} if name in self._installed else set()
+        scopes = [self._kinds[kind].scope for kind in sorted(kinds & self._kinds.keys())]
+        denied = [each for each in scopes if each and each.state.denied_since is not None]
+        return "; ".join(f"drift of {each} is not seen: {each.state.problem}" for each in denied)
 
     def drifted(self, name: str) -> tuple[ObjectKey, ...]:
         """The objects that are gone, were made anew, or have lost a field of krt's; as far as the watches show."""

@@ -32,6 +32,7 @@ from krt.delivery.stored_inventory import StoredInventory
 from krt.errors import NotThere
 from krt.logs import Log
 from krt.metrics import ControllerMetrics
+from krt.sources.errors import SourceUnavailable
 
 log = Log("controller")
 
@@ -91,6 +92,9 @@ class Settled:
         except UnpackFailed as error:
             await self.statuses.say(deployment, deployment_status.unpack_failed(bundle, str(error)))
             return Next.RETRY
+        except SourceUnavailable as error:
+            await self.statuses.say(deployment, deployment_status.unpack_pending(bundle, str(error)))
+            raise
         ended = await self.installing.repair(deployment, content, keys)
         self.metrics.repaired(len(keys))
         if ended.end is not InstallEnd.READY:
@@ -122,9 +126,8 @@ class Settled:
         self.drift.note(deployment.name, inventory.now, {})
 
     async def _active_content(self, deployment: BundleDeployment) -> tuple[Manifest, ...]:
-        active = self.bundles.get(deployment.active_bundle)
-        provisioner = active.provisioner if active else deployment.provisioner
-        source = deployment.status.get("resolvedSource")
+        """By the status alone: somebody may have deleted the active Bundle."""
+        source, provisioner = deployment.status.get("resolvedSource"), deployment.active_provisioner
         return (await self.unpacking.read(source, provisioner, deployment.active_content)).manifests
 
     async def _judge(self, deployment: BundleDeployment) -> None:
@@ -138,7 +141,8 @@ class Settled:
         problems = [*[await self._fight(deployment, key) for key in self.fights.fought(deployment.name)], *sick]
         more = f"; {len(problems) - 1} more objects are not ready" if len(problems) > 1 else ""
         said = deployment_status.unhealthy(problems[0] + more) if problems else deployment_status.healthy()
-        await self.statuses.say(deployment, (said,))
+        watched = deployment_status.drift_watched(deployment, self.drift.unseen(deployment.name))
+        await self.statuses.say(deployment, (said, *watched))
 
     async def _fight(self, deployment: BundleDeployment, key: ObjectKey) -> str:
         """The sentence about an object that somebody changes again and again."""

@@ -10,8 +10,9 @@ from krt.cluster.objects import Body
 from krt.controller.bundles_controller import BundlesController
 from krt.controller.fights import FEW
 from tests.apiserver.kubelet import Kubelet
-from tests.apiserver.objects import a_deployment
+from tests.apiserver.objects import a_deployment, grant
 from tests.apiserver.pods import Ready, Unready
+from tests.controller.conftest import EVERYTHING
 from tests.controller.desk import GROUP, Desk
 from tests.fakes.pace import slack
 from tests.fakes.polling import until_on_wall_clock
@@ -213,3 +214,15 @@ async def test_a_version_that_no_longer_names_the_replicas_keeps_their_number(de
         await desk.until_installed(handled="e1", digest=digest)
         assert seen == {3}
         nursery.cancel_scope.cancel()
+
+
+async def test_a_kind_that_nobody_lets_krt_watch_is_named_in_a_condition(desk: Desk) -> None:
+    """Until krt may watch it. The objects are installed and healthy all the same."""
+    few = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch", "delete"]}
+    await desk.server.apply(*grant("krt-deployer", desk.namespace, [few], everywhere=True))
+    async with settled(desk, desk.config_map("a", v="1")):
+        said = "drift of configmaps with core.rukpak.io/owner-kind=BundleDeployment in all namespaces is not seen: "
+        await desk.until_condition("DriftWatched", "False", said)
+        assert await desk.is_installed()
+        await desk.server.apply(*grant("krt-deployer", desk.namespace, [EVERYTHING], everywhere=True))
+        await desk.until_condition("DriftWatched", "True", "Changes of all objects are seen")

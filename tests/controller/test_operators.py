@@ -63,15 +63,15 @@ def a_csv(namespace: str) -> Mapping[str, Any]:
     }
 
 
-async def deploy(desk: Desk) -> None:
+async def deploy(desk: Desk, ref: str = REF) -> None:
     """As RukPak's documents have it: the deployment is plain, and its template has the form of the content."""
-    template = {"provisionerClassName": REGISTRY, "source": {"type": "image", "image": {"ref": REF}}}
+    template = {"provisionerClassName": REGISTRY, "source": {"type": "image", "image": {"ref": ref}}}
     body = {"apiVersion": "core.rukpak.io/v1alpha1", "kind": "BundleDeployment", "metadata": {"name": desk.name}}
     await desk.server.apply({**body, "spec": {"provisionerClassName": PLAIN, "template": {"spec": template}}})
 
 
 async def test_an_operator_is_installed_kept_and_removed(desk: Desk) -> None:
-    """R18, R19, R25; and the Bundle that somebody deletes changes nothing."""
+    """R18, R19, R25; and the Bundle that somebody deletes changes nothing, though the template has no content now."""
     namespace = f"{desk.namespace}-op"
     definition = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/memcacheds.{namespace}.example.com"
     digest = desk.images.push(REF, operator_files(namespace))
@@ -84,8 +84,10 @@ async def test_an_operator_is_installed_kept_and_removed(desk: Desk) -> None:
         assert (await desk.server.client.get(definition)).status_code == 200
         for kind, name in (("ServiceAccount", "manager"), ("Service", "metrics")):
             assert await desk.server.get(kind, namespace, name, "v1")
-        [bundle] = await desk.bundles()
-        await desk.server.request("DELETE", f"{GROUP}/bundles/{bundle['metadata']['name']}")
+        active = (await desk.status())["activeBundle"]
+        await deploy(desk, f"{REF}-absent")
+        await desk.until_condition("HasValidBundle", "False", "(status 404)")
+        await desk.server.request("DELETE", f"{GROUP}/bundles/{active}")
         await desk.server.request("DELETE", f"/api/v1/namespaces/{namespace}/services/metrics")
         await until_on_wall_clock(lambda: is_there(desk, f"/api/v1/namespaces/{namespace}/services/metrics"))
         await desk.server.request("DELETE", f"{GROUP}/bundledeployments/{desk.name}")

@@ -45,6 +45,11 @@ class BundleDeployment:
         return text_at(self.status, "activeBundle")
 
     @property
+    def active_provisioner(self) -> str:
+        """The class of that Bundle, which says what form its content has; "" if none is installed."""
+        return text_at(self.status, "activeProvisionerClassName")
+
+    @property
     def active_content(self) -> str:
         """The content that is installed, as `RukpakBundle.pinned` names it; "" if none is."""
         return pinned_by(self.status)

@@ -1,6 +1,7 @@
 """The conditions and the source in a status, as the API server stores them. Pure.
 
 Types and reasons are RukPak's (operator-framework/rukpak v0.12, api/v1alpha1). Healthy is krt's own: a job needs it.
+DriftWatched is krt's own, too; it stands only where the API server once denied krt to see changes of objects.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,8 @@ from krt.core.reason import readable
 
 UNPACKED = "Unpacked"
 HAS_VALID_BUNDLE, INSTALLED, HEALTHY = "HasValidBundle", "Installed", "Healthy"
-TYPES = (UNPACKED, HAS_VALID_BUNDLE, INSTALLED, HEALTHY)
+DRIFT_WATCHED = "DriftWatched"
+TYPES = (UNPACKED, HAS_VALID_BUNDLE, INSTALLED, HEALTHY, DRIFT_WATCHED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ it has them (operator-framework/rukpak v0.12, internal/provisioner).
 
 from krt.core.kube.fields import conditions_of
 from krt.core.rukpak.bundle_deployment import BundleDeployment
-from krt.core.rukpak.conditions import HAS_VALID_BUNDLE, HEALTHY, INSTALLED, StatedCondition
+from krt.core.rukpak.conditions import DRIFT_WATCHED, HAS_VALID_BUNDLE, HEALTHY, INSTALLED, StatedCondition
 
 Stated = tuple[StatedCondition, ...]
 
@@ -59,6 +59,15 @@ def healthy() -> StatedCondition:
 def unhealthy(problem: str) -> StatedCondition:
     """An object is not ready."""
     return StatedCondition(HEALTHY, False, "Unhealthy", problem)  # noqa: FBT003
+
+
+def drift_watched(deployment: BundleDeployment, problem: str) -> Stated:
+    """Why drift of a kind cannot be seen. Without a problem nothing, or that it can be seen again."""
+    if problem:
+        return (StatedCondition(DRIFT_WATCHED, False, "WatchDenied", problem),)  # noqa: FBT003
+    if DRIFT_WATCHED not in conditions_of({"status": deployment.status}):
+        return ()
+    return (StatedCondition(DRIFT_WATCHED, True, "Watched", "Changes of all objects are seen"),)  # noqa: FBT003
 
 
 def not_removed(problem: str) -> Stated:
