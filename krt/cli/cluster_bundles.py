@@ -14,10 +14,11 @@ from krt.core.cue.refusals import CueRefused
 from krt.core.cue.result import JsonValue
 from krt.core.fleet.bundle import FleetBundle, read_bundle
 from krt.core.fleet.extract import RuntimeVariable
-from krt.core.fleet.inject import inject
+from krt.core.fleet.inject import inject, secrets_in
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import RuntimeCluster
 from krt.core.fleet.variables import environment_variables, variables_of
+from krt.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ def _bundle(
     variables = variables_of(environment, values, cluster)
     try:
         result = evaluate(*(inject(each, variables) for each in documents))
-        bundle = read_bundle(result.value, result.unordered)
+        secrets = frozenset[Secret]().union(*(secrets_in(each, variables) for each in documents))
+        bundle = read_bundle(result.value, result.unordered, tuple(secrets))
     except CueRefused as error:
         raise FleetInvalid(f"{cluster.title}{error}") from None
     except FleetInvalid as error:

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -11,8 +12,10 @@ from krt.cli.fleet import FleetUnavailable
 from krt.cli.registry_login import registry_login
 from krt.core.bundle.yaml_text import yaml_lines
 from krt.core.fleet.bundle import Module
+from krt.core.fleet.masked import masked_object
 from krt.core.fleet.refusals import FleetInvalid
-from krt.delivery.instance_objects import objects_of_instance
+from krt.delivery.cue_program import find_cue
+from krt.delivery.instance_objects import ObjectsOfInstance, objects_of_instance
 from krt.delivery.module_pull import PulledModule, pull_module
 from krt.proxies import proxies_of
 from krt.settings.values import duration
@@ -35,7 +38,8 @@ async def _built(
     found: Sequence[ClusterBundle], modules: Sequence[Module], args: argparse.Namespace, environ: Mapping[str, str]
 ) -> list[str]:
     pulled = await pull_all(modules, args, environ)
-    return [line for each in found for line in await _lines(each, pulled)]
+    objects_of = partial(objects_of_instance, program=find_cue(environ))
+    return [line for each in found for line in await _lines(each, pulled, objects_of, shows_secrets=args.show_secrets)]
 
 
 async def pull_all(
@@ -61,12 +65,14 @@ async def pull_all(
     return pulled
 
 
-async def _lines(found: ClusterBundle, pulled: Mapping[Module, PulledModule]) -> list[str]:
+async def _lines(
+    found: ClusterBundle, pulled: Mapping[Module, PulledModule], objects_of: ObjectsOfInstance, *, shows_secrets: bool
+) -> list[str]:
     lines = [f"# {found.cluster}"] if found.cluster.name else []
     for instance in found.bundle.instances:
         module = pulled[instance.module]
         lines.append(f"# instance {instance.name}: oci://{instance.module.url}@{module.digest}")
-        objects = await objects_of_instance(instance, module, "")
+        objects = await objects_of(instance, module, "")
         for manifest in (each for step in objects.steps for each in step):
-            lines += ["---", *yaml_lines(manifest.body)]
+            lines += ["---", *yaml_lines(masked_object(manifest, () if shows_secrets else instance.secrets))]
     return lines

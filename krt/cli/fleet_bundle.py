@@ -20,10 +20,11 @@ _VET_EPILOG = (
 _BUILD = "print the objects of a bundle's instances, for each selected cluster"
 _BUILD_DESCRIPTION = (
     "Vet the Bundle in FILE, pull the module of each instance, and print the objects as YAML. Nothing is written to a "
-    "cluster. A module is a plain bundle, as `krt artifact push` makes it."
+    "cluster. A module is a plain bundle, as `krt artifact push` makes it, or a CUE module: it needs the program `cue`."
 )
 _BUILD_EPILOG = (
-    "DOCKER_CONFIG names the folder of docker's config.json (default: ~/.docker). Exit codes: 0 printed; 1 a cluster "
+    "KRT_CUE is the path of cue (default: cue on PATH). DOCKER_CONFIG names the folder of docker's config.json "
+    "(default: ~/.docker). Exit codes: 0 printed; 1 a cluster "
     "or registry refuses or does not answer; 2 the bundle or a module is wrong, or other bad input."
 )
 
@@ -36,15 +37,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     vet.set_defaults(run=run_vet)
     add_bundle(vet)
     vet.add_argument("--print-value", action="store_true", help="print the bundle with its values, as YAML")
-    vet.add_argument(
-        "--show-secrets",
-        action="store_true",
-        help="print values out of Secrets and of the environment (default: ***)",
-    )
+    _add_show_secrets(vet)
     build = actions.add_parser("build", help=_BUILD, description=_BUILD_DESCRIPTION, epilog=_BUILD_EPILOG)
     build.set_defaults(run=run_build)
     add_bundle(build)
     add_registry(build)
+    _add_show_secrets(build)
+
+
+def _add_show_secrets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--show-secrets",
+        action="store_true",
+        help="print values out of Secrets and of the environment (default: ***)",
+    )
 
 
 def run_vet(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -9,6 +9,7 @@ from krt.core.fleet.bundle import Module
 from krt.proxies import Proxies
 from krt.sources.docker_config import RegistryLogin
 from krt.sources.errors import SourceRefused
+from krt.sources.image_manifest import version_of
 from krt.sources.pull import read_image, resolve
 from krt.sources.reference import RegistryReference, parse_reference
 from krt.sources.registry import open_registry
@@ -16,10 +17,14 @@ from krt.sources.registry import open_registry
 
 @dataclass(frozen=True, slots=True)
 class PulledModule:
-    """The files of a module, and the digest of the manifest that its reference names."""
+    """The files of a module, the digest of the manifest that its reference names, and the version that it gives itself.
+
+    `version` is "" if it gives none.
+    """
 
     digest: str
     tree: FileTree
+    version: str = ""
 
 
 def reference_of(module: Module) -> RegistryReference:
@@ -45,4 +50,4 @@ async def pull_module(
         if module.digest and digest != module.digest:
             sentence = f"the upstream digest {digest} of version {module.version}"
             raise SourceRefused(f"oci://{module.url}: {sentence} doesn't match the specified digest {module.digest}")
-        return PulledModule(digest, await read_image(registry, reference, manifest))
+        return PulledModule(digest, await read_image(registry, reference, manifest), version_of(manifest))

@@ -22,7 +22,7 @@ _INJECTED = re.compile(
 )
 
 
-OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE", "KRT_PAGE_URL"})  # variables of `krt notify`
+OF_OTHERS = frozenset({"KRT_URL", "KRT_AUDIENCE", "KRT_PAGE_URL", "KRT_CUE"})  # of `krt notify` and `krt bundle`
 _PREFIX = "KRT_"
 _SYNONYMS = {**dict.fromkeys(("LISTEN", "BIND", "ADDRESS", "HOST", "URL"), "ADDR"), "REDIS": "VALKEY"}
 

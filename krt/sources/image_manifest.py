@@ -24,6 +24,7 @@ IMAGE_TYPES = (
 ACCEPTED = ", ".join((*INDEX_TYPES, *IMAGE_TYPES))
 
 _MOST_LAYERS = 127
+_VERSION = "org.opencontainers.image.version"  # OCI image specification, annotations.md
 _MOST_IMAGES = 1000
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -61,6 +62,7 @@ class _Document(msgspec.Struct, rename="camel"):
     config: Descriptor | None = None
     layers: list[Descriptor] | None = None
     manifests: list[Descriptor] | None = None
+    annotations: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ def read_manifest_document(content: bytes) -> Choice | Layers:
         raise SourceRefused("its manifest is neither that of an image nor an index")
     _check_kind(document)
     return Layers(_checked(document.layers))
+
+
+def version_of(content: bytes) -> str:
+    """The version that the manifest gives itself, "" if it gives none. Raises SourceRefused with a clause about it."""
+    return _decoded(content).annotations.get(_VERSION, "")
 
 
 def _decoded(content: bytes) -> _Document:

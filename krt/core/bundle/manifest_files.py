@@ -28,6 +28,17 @@ def manifests_of(files: Iterable[tuple[str, bytes]]) -> tuple[Manifest, ...]:
     return tuple(manifest for _, manifest in found.values())
 
 
+def manifests_of_values(lists: Iterable[tuple[str, Iterable[object]]]) -> tuple[tuple[Manifest, ...], ...]:
+    """The objects of each list of decoded objects, each list with its name. Rules and errors as for `manifests_of`."""
+    found: dict[ObjectKey, tuple[str, Manifest]] = {}
+    for name, values in lists:
+        for number, value in enumerate(values):
+            for manifest in _objects(f"{name}[{number}]", value):
+                _add(found, name, manifest)
+    names = dict.fromkeys(name for name, _ in found.values())
+    return tuple(tuple(manifest for of, manifest in found.values() if of == name) for name in names)
+
+
 def _add(found: dict[ObjectKey, tuple[str, Manifest]], path: str, manifest: Manifest) -> None:
     before, known = found.setdefault(manifest.key, (path, manifest))
     if known.body != manifest.body:
@@ -48,11 +59,15 @@ def _in_file(path: str, content: bytes) -> Iterator[Manifest]:
 
 
 def _in_document(path: str, document: YamlDocument) -> Iterator[Manifest]:
+    return _objects(f"{path}, the document at line {document.line}", document.value)
+
+
+def _objects(where: str, value: object) -> Iterator[Manifest]:
     try:
-        for body in _flat(document.value, _MOST_NESTED):
+        for body in _flat(value, _MOST_NESTED):
             yield read_manifest(body)
     except ManifestInvalid as error:
-        raise BundleInvalid(f"{path}, the document at line {document.line}: {error}{_in_go(document.value)}") from None
+        raise BundleInvalid(f"{where}: {error}{_in_go(value)}") from None
 
 
 def _flat(body: object, levels: int) -> Iterator[object]:

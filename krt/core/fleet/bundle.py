@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from krt.core.cue.result import JsonValue
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import API_VERSION
+from krt.secret import Secret
 
 MOST_INSTANCES = 1_000
 
@@ -31,12 +32,16 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A module with its values, under a name and in a namespace."""
+    """A module with its values, under a name and in a namespace.
+
+    `secrets` are the texts out of Secrets and of the environment that may be a part of the values.
+    """
 
     name: str
     namespace: str
     module: Module
     values: JsonValue = field(repr=False)
+    secrets: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,12 @@ class FleetBundle:
     instances: tuple[Instance, ...]
 
 
-def read_bundle(value: JsonValue, unordered: frozenset[tuple[str | int, ...]] = frozenset()) -> FleetBundle:
+def read_bundle(
+    value: JsonValue, unordered: frozenset[tuple[str | int, ...]] = frozenset(), secrets: tuple[Secret, ...] = ()
+) -> FleetBundle:
     """The bundle of a document's value. Raises FleetInvalid with every problem; no problem quotes a value.
 
-    `unordered` has the paths of structs whose fields have no certain order.
+    `unordered` has the paths of structs whose fields have no certain order. `secrets` become those of each instance.
     """
     bundle = value.get("bundle") if isinstance(value, dict) else None
     if not isinstance(bundle, dict):
@@ -63,7 +70,7 @@ def read_bundle(value: JsonValue, unordered: frozenset[tuple[str | int, ...]] = 
         wrong = list(_instance_problems(where, name, fields))
         problems += wrong
         if not wrong:
-            found.append(_instance(name, fields))
+            found.append(_instance(name, fields, secrets))
     if ("bundle", "instances") in unordered and len(found) > 1:
         problems.append("bundle.instances: their order is not certain: define all instances in one struct of one file")
     if problems:
@@ -113,10 +120,10 @@ def _module_problems(where: str, module: dict[str, JsonValue]) -> Iterator[str]:
         yield f"{where}.digest must be sha256: and 64 hexadecimal digits"
 
 
-def _instance(name: str, fields: JsonValue) -> Instance:
+def _instance(name: str, fields: JsonValue, secrets: tuple[Secret, ...]) -> Instance:
     assert isinstance(fields, dict)
     module = fields["module"]
     assert isinstance(module, dict)
     url = str(module["url"]).removeprefix(_SCHEME)
     found = Module(url, str(module.get("version", "")), str(module.get("digest", "")))
-    return Instance(name, str(fields["namespace"]), found, fields.get("values", {}))
+    return Instance(name, str(fields["namespace"]), found, fields.get("values", {}), secrets)

@@ -26,11 +26,13 @@ from krt.core.cue.nodes import (
 )
 from krt.core.fleet.extract import RuntimeVariable
 from krt.core.fleet.refusals import FleetInvalid
+from krt.secret import Secret
 
 _ATTRIBUTE = "timoni"
 _SOURCE = "runtime"
 _MOST_DIGITS = 300
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<float>(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,3})?)")
+_ASKED = re.compile(rf"@{_ATTRIBUTE}\({_SOURCE}:[a-z]+:([^)]+)\)")
 _BOOLS = {"true": True, "false": False}
 
 
@@ -41,6 +43,12 @@ def inject(document: CueDocument, values: Mapping[str, RuntimeVariable]) -> CueD
     if injection.problems:
         raise FleetInvalid(*injection.problems)
     return replace(document, struct=struct)
+
+
+def secrets_in(document: CueDocument, values: Mapping[str, RuntimeVariable]) -> frozenset[Secret]:
+    """The secret values that the document's attributes ask for."""
+    names = set(_ASKED.findall(document.text)) & values.keys()
+    return frozenset(values[name].text for name in names if values[name].is_secret)
 
 
 @dataclass(frozen=True, slots=True)

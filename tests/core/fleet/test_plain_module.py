@@ -46,8 +46,7 @@ def test_a_custom_kind_without_its_definition_is_refused() -> None:
 @pytest.mark.parametrize(
     ("files", "values", "problem"),
     [
-        ({"timoni.cue": b"package main"}, {}, "is a CUE module, which krt does not build yet"),
-        ({"README.md": b""}, {}, "has no folder manifests"),
+        ({"README.md": b""}, {}, "has no folder manifests, and no cue.mod/module.cue"),
         ({"manifests/a.yaml": CONFIG}, {"a": 1}, "is a plain bundle, which takes no values: leave out values"),
         ({"manifests/a.yaml": b"a: ["}, {}, "manifests/a.yaml"),
     ],

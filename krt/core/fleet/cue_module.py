@@ -1,0 +1,88 @@
+"""A CUE module: the values of an instance over the module's own, and the objects that the program `cue` makes of both.
+
+The layout of a module, the tags and the field `timoni.apply` are Timoni's (https://timoni.sh/module/). Pure.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from krt.core.bundle.manifest_files import manifests_of_values
+from krt.core.bundle.tree import BundleInvalid, FileTree
+from krt.core.cue.nodes import Field, Literal
+from krt.core.cue.parse import parse
+from krt.core.cue.refusals import CueRefused
+from krt.core.cue.result import JsonValue
+from krt.core.fleet.placing import placed
+from krt.core.fleet.refusals import FleetInvalid
+from krt.core.kube.manifest import Manifest
+
+VALUES_FILE = "values.cue"
+APPLY_FIELD = "timoni.apply"
+MOST_STEPS = 100
+
+_MODULE_FILE = "cue.mod/module.cue"
+_PACKAGE = "main"
+_TAG = re.compile(r"@tag\(\s*([A-Za-z]+)")
+
+
+def is_cue_module(tree: FileTree) -> bool:
+    """Whether the files are a CUE module."""
+    return _MODULE_FILE in tree.files
+
+
+def name_of_module(tree: FileTree) -> str:
+    """The module's name, such as `timoni.sh/podinfo`; "" if its file cannot be read or has none."""
+    try:
+        declarations = parse(tree.files[_MODULE_FILE], _MODULE_FILE).struct.declarations
+    except CueRefused:
+        return ""
+    for each in declarations:
+        if isinstance(each, Field) and each.label == "module" and isinstance(each.value, Literal):
+            return str(each.value.value)
+    return ""
+
+
+def tags_of(tree: FileTree) -> frozenset[str]:
+    """The tags that the module's package takes. `cue` refuses a tag that no file has."""
+    files = (content for path, content in tree.files.items() if "/" not in path and path.endswith(".cue"))
+    return frozenset(name for content in files for name in _TAG.findall(content.decode(errors="replace")))
+
+
+def values_file(own: JsonValue, values: JsonValue) -> bytes:
+    """The module's values.cue with the values of an instance over its own. JSON is CUE."""
+    return f"package {_PACKAGE}\n\nvalues: {json.dumps(merged(own, values), ensure_ascii=False)}\n".encode()
+
+
+def merged(own: JsonValue, values: JsonValue) -> JsonValue:
+    """`values` over `own`: structs by field, lists by element, as Timoni merges them.
+
+    A list has the length of the one in `values`. Timoni cuts it to the length of the shorter.
+    """
+    if isinstance(own, dict) and isinstance(values, dict):
+        return {**own, **{name: merged(own[name], value) if name in own else value for name, value in values.items()}}
+    if isinstance(own, list) and isinstance(values, list):
+        pairs = [merged(*pair) for pair in zip(own, values, strict=False)]
+        return [*pairs, *values[len(pairs) :]]
+    return values
+
+
+def steps_of(where: str, applied: object, namespace: str) -> tuple[tuple[Manifest, ...], ...]:
+    """The objects of the lists in `timoni.apply`, which are steps, in their order. Raises FleetInvalid."""
+    if not isinstance(applied, dict) or not 0 < len(applied) <= MOST_STEPS:
+        raise FleetInvalid(f"{where}: {APPLY_FIELD} must be a struct of 1 to {MOST_STEPS} lists of objects")
+    try:
+        found = manifests_of_values(_listed(applied))
+        known = placed((each for step in found for each in step), namespace, may_stay=True)
+    except BundleInvalid as error:
+        raise FleetInvalid(f"{where}: {error}") from None
+    at = iter(known)
+    steps = tuple(tuple(next(at) for _ in step) for step in found)
+    return tuple(step for step in steps if step)
+
+
+def _listed(applied: dict[str, object]) -> Iterator[tuple[str, list[object]]]:
+    for name, found in applied.items():
+        if not isinstance(found, list):
+            raise BundleInvalid(f"{APPLY_FIELD}.{name} is not a list of objects")
+        yield f"{APPLY_FIELD}.{name}", found

@@ -1,0 +1,117 @@
+"""Hostile CUE modules and a program that misbehaves end with one sentence; nothing stays behind."""
+
+import os
+from pathlib import Path
+
+import pytest
+import trio
+
+from krt.core.bundle.tree import FileTree
+from krt.core.fleet.bundle import Instance, Module
+from krt.core.fleet.refusals import FleetInvalid
+from krt.core.kube.manifest import Manifest
+from krt.delivery.cue_build import cue_objects
+from krt.delivery.cue_program import CueLimits, CueProgram
+from krt.delivery.module_pull import PulledModule
+from tests.cuelang.modules import files_of
+
+_MODULE_FILE = {"cue.mod/module.cue": 'module: "modules.example/bad"\nlanguage: version: "v0.9.0"\n'}
+
+
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def built(files: dict[str, str], program: CueProgram) -> tuple[tuple[Manifest, ...], ...]:
+    instance = Instance("web", "shop", Module("registry.example/bad", "", ""), {})
+    module = PulledModule("", FileTree(files_of(_MODULE_FILE | files)))
+    return trio.run(cue_objects, instance, module, "", program)
+
+
+_NINE = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
+_MANY = " ".join(f"for x{number} in l" for number in range(12))
+_OBJECT = '{apiVersion: "v1", kind: "ConfigMap", metadata: name: "a"}'
+
+
+@pytest.mark.parametrize(
+    ("apply", "sentence"),
+    [
+        (f"a: [{_MANY} {{x0}}]\nlet l = {_NINE}", "cue needs more than 2 s of processor time"),
+        (
+            f"a: [{_OBJECT}, {_OBJECT} & {{data: a: b: c: 1}}]",
+            "stands twice, in timoni.apply.a, with different content",
+        ),
+        ("a: [1]", "timoni.apply.a[0]: it is not a mapping with apiVersion, kind and metadata"),
+        ("a: {}", "timoni.apply.a is not a list of objects"),
+        ("{}", "timoni.apply must be a struct of 1 to 100 lists of objects"),
+        ("a: [b], b: [a]", "cue refuses it: "),
+        ("a: [#D], #D: {x: #D}", "cue refuses it: "),
+        ("a: [string]", "cue refuses it: "),
+    ],
+)
+def test_a_module_that_does_not_give_objects(cue_program: Path, tmp_path: Path, apply: str, sentence: str) -> None:
+    text = apply if apply == "{}" else f"{{{apply}}}"
+    program = CueProgram(str(cue_program), CueLimits(processor_seconds=2))
+    with pytest.raises(FleetInvalid) as refused:
+        built({"timoni.cue": f"package main\ntimoni: apply: {text}\n"}, program)
+    assert str(refused.value).startswith("bundle.instances.web: module oci://registry.example/bad: ")
+    assert sentence in str(refused.value)
+    assert str(tmp_path) not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_imports_in_a_circle_and_of_the_network_are_refused(cue_program: Path) -> None:
+    program = CueProgram(str(cue_program))
+    for path in ("modules.example/bad/a", "github.com/acme/remote@v0"):
+        files = {
+            "timoni.cue": f'package main\nimport "{path}"\ntimoni: apply: x: [a.x]\n',
+            "a/a.cue": 'package a\nimport "modules.example/bad/b"\nx: b.x\n',
+            "b/b.cue": 'package b\nimport "modules.example/bad/a"\nx: a.x\n',
+        }
+        with pytest.raises(FleetInvalid, match="cue refuses it: "):
+            built(files, program)
+
+
+def a_program(folder: Path, script: str) -> str:
+    file = folder / "bin" / "cue"
+    file.parent.mkdir()
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("head -c 3000000 /dev/zero", "cue prints more than 2 MiB"),
+        ("sleep 60", "cue did not end within 0.5 s, and was killed"),
+        ("echo nothing", "cue prints values that are no JSON, or are nested too deeply"),
+        ("echo $KRT_TOKEN $CUE_REGISTRY >&2; exit 1", "cue refuses it: none"),
+    ],
+)
+def test_a_program_that_misbehaves(tmp_path: Path, script: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRT_TOKEN", "secret")
+    limits = CueLimits(seconds=0.5 if "sleep" in script else 30.0, output_bytes=2 * 1024 * 1024)
+    with pytest.raises(FleetInvalid) as refused:
+        built({"timoni.cue": ""}, CueProgram(a_program(tmp_path, script), limits))
+    assert list(tmp_path.glob("krt-cue-*")) == []
+    assert str(refused.value).endswith(sentence)
+
+
+def test_a_cancelled_run_kills_the_program_and_removes_its_files(tmp_path: Path) -> None:
+    """The program writes its id into a pipe: the test reads it as soon as the program runs."""
+    pipe, found = tmp_path / "pipe", list[int]()
+    os.mkfifo(pipe)
+    program = CueProgram(a_program(tmp_path, f"echo $$ > {pipe}; exec sleep 60"))
+
+    async def cancelled() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(program.export, {}, ["."])
+            found.append(int(await trio.to_thread.run_sync(pipe.read_text)))
+            nursery.cancel_scope.cancel()
+
+    trio.run(cancelled)
+    with pytest.raises(ProcessLookupError):
+        os.kill(found[0], 0)
+    assert list(tmp_path.glob("krt-cue-*")) == []
