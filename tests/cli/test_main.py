@@ -115,7 +115,7 @@ def test_what_help_and_version_do_not_take_is_said_of_them(
         ((), "krt: the following arguments are required: COMMAND (see krt --help)"),
         (("wbe",), "krt: there is no command wbe, did you mean web? (see krt --help)"),
         (("worker2",), "krt: there is no command worker2, did you mean worker? (see krt --help)"),
-        (("serve",), "krt: there is no command serve (see krt --help)"),
+        (("bogus",), "krt: there is no command bogus (see krt --help)"),
         (("",), "krt: there is no command  (see krt --help)"),
         (("--verbose",), "krt: the following arguments are required: COMMAND (see krt --help)"),
         (("--verbose", "web"), "krt: there is no --verbose here, did you mean --version? (see krt --help)"),
@@ -144,7 +144,7 @@ def test_what_help_and_version_do_not_take_is_said_of_them(
         (("check-policy", "--claim", "x"), "krt check-policy: there is no --claim, did you mean --claims? (see krt ch"),
         (("check-policy", "--image=x", "--bogus"), "krt check-policy: there is no --bogus (see krt check-policy"),
         (("explain", "--bogus"), "krt explain: there is no --bogus"),
-        (("help", "serve"), "krt: there is no command serve (see krt --help)"),
+        (("help", "bogus"), "krt: there is no command bogus (see krt --help)"),
         (
             (),
             "krt: the following arguments are required: COMMAND (see krt --help); the commands are web, worker, ",

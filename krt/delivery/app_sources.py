@@ -1,0 +1,117 @@
+"""Reads and writes the source Secrets of apps: the import of values, and the request for a redelivery."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from krt.cluster import objects
+from krt.cluster.listing import Pages
+from krt.cluster.metadata import ObjectVersion, bare_reader, whole_reader
+from krt.cluster.objects import Body
+from krt.cluster.selection import Selection
+from krt.cluster.transport import Transport
+from krt.cluster.wire import Reader
+from krt.core.app_secrets.import_plan import Import, ImportPlan, key_of_source, only_source, plan_import
+from krt.core.app_secrets.names import COPY_OF, ENVIRONMENT, MOVE, REDELIVER, SOURCE_OF
+from krt.core.app_secrets.refusals import ValuesInvalid
+from krt.core.kube.builtin import SECRET
+from krt.core.kube.fields import texts_at
+from krt.core.kube.object_fields import FIELD_MANAGER
+from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.resource import NAMESPACE
+from krt.delivery.asking import patiently
+from krt.errors import Conflict, NotThere
+
+MOST_CONFLICTS = 5
+
+
+class SourceBusy(Exception):
+    """Others have changed the Secret again and again while krt tried to write it. The message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The source Secrets at one API server. `tell` gets the reason of each repetition of a call.
+
+    A call is repeated while the API server does not answer: the caller's cancel scope is the deadline. The methods
+    raise ValuesInvalid if krt refuses, and the errors of krt.cluster.objects but ClusterUnavailable.
+    """
+
+    transport: Transport
+    tell: Callable[[str], None]
+
+    async def namespace_of(self, environment: str, named: str) -> str:
+        """The namespace that is labelled with the environment. If one is `named`, only that one is looked at."""
+        if named:
+            return await self._checked(environment, named)
+        listed = await self._list(bare_reader(NAMESPACE), None, f"{ENVIRONMENT}={environment}")
+        found = [each.key.name for each in listed]
+        if not found:
+            raise ValuesInvalid(
+                f"no namespace is labelled {ENVIRONMENT}={environment}: kubectl label namespace NAME "
+                f"{ENVIRONMENT}={environment}"
+            )
+        if len(found) > 1:
+            names = ", ".join(sorted(found))
+            raise ValuesInvalid(f"the namespaces {names} are all labelled {ENVIRONMENT}={environment}: one may be")
+        return found[0]
+
+    async def import_values(self, wanted: Import, namespace: str, *, dry_run: bool) -> ImportPlan:
+        """Write the values into the source, or create it, and return the plan that was carried out."""
+        is_taken = False
+        for _ in range(MOST_CONFLICTS):
+            plan = plan_import(wanted, namespace, await self._sources(wanted.app, namespace))
+            if is_taken and plan.is_new:
+                raise ValuesInvalid(
+                    f"{plan.key} exists without the label: kubectl label secret -n {namespace} {wanted.app} "
+                    f"{SOURCE_OF}={wanted.app}"
+                )
+            if dry_run or not plan.changes:
+                return plan
+            try:
+                await patiently(partial(self._write, plan), self.tell)
+            except (Conflict, NotThere) as error:
+                if plan.is_new and isinstance(error, NotThere):
+                    raise
+                is_taken = plan.is_new
+            else:
+                return plan
+        raise SourceBusy(f"others changed the Secret of {wanted.app} {MOST_CONFLICTS} times while krt wrote it")
+
+    async def redeliver(self, app: str, namespace: str, token: str, move: str) -> ObjectKey:
+        """Ask for a redelivery with a new token; `move` is the environment that copies may move to, or ""."""
+        source = only_source(app, namespace, await self._sources(app, namespace))
+        if source is None:
+            raise ValuesInvalid(f"namespace {namespace} has no Secret that is labelled {SOURCE_OF}={app}")
+        key, marks = key_of_source(source), {REDELIVER: token, MOVE: move or None}
+        fields = {"metadata": {"annotations": marks}}
+        merge = partial(objects.merge, self.transport, SECRET, key, fields, manager=FIELD_MANAGER)
+        await patiently(merge, self.tell)
+        return key
+
+    async def _checked(self, environment: str, name: str) -> str:
+        key = NAMESPACE.key("", name)
+        body = await patiently(partial(objects.read, self.transport, NAMESPACE, key), self.tell)
+        found = texts_at(body, "metadata", "labels").get(ENVIRONMENT, "")
+        if found != environment:
+            label = f"is labelled {ENVIRONMENT}={found}" if found else f"has no label {ENVIRONMENT}"
+            raise ValuesInvalid(f"namespace {name} {label}: its environment is not {environment}")
+        return name
+
+    async def _sources(self, app: str, namespace: str) -> list[Body]:
+        found = await self._list(whole_reader(SECRET), namespace, f"{SOURCE_OF}={app}")
+        return [each.body for each in found if COPY_OF not in texts_at(each.body, "metadata", "labels")]
+
+    async def _list(self, reader: Reader[ObjectVersion], namespace: str | None, labels: str) -> list[ObjectVersion]:
+        async def pages() -> list[ObjectVersion]:
+            return [
+                each
+                async for page in Pages(self.transport, reader, namespace, Selection(labels=labels))
+                for each in page.objects
+            ]
+
+        return await patiently(pages, self.tell)
+
+    async def _write(self, plan: ImportPlan) -> None:
+        write = objects.create if plan.is_new else objects.merge
+        await write(self.transport, SECRET, plan.key, plan.content, manager=FIELD_MANAGER)
