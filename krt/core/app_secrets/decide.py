@@ -57,9 +57,9 @@ def decide_detached(app: SecretsApp, deployment: LinkedDeployment, copy: Copy | 
     return Detach(deployment, own, tuple(operations)) if operations or own else NoChange(LinkState.DETACHED)
 
 
-def planned(app: SecretsApp, environment: str, source: Source) -> Effect:
-    """What a delivery of the source puts into effect."""
-    return Effect(source.digest, app.strategy, app.mount_path, app.environments[environment].reload)
+def planned(app: SecretsApp, environment: str, digest: str) -> Effect:
+    """What a delivery of the values with this digest puts into effect."""
+    return Effect(digest, app.strategy, app.mount_path, app.environments[environment].reload)
 
 
 def _cause(environment: str, own: Copy | None, source: Source) -> DeliveryCause | None:
@@ -88,7 +88,7 @@ def _deliver(
     if cause is DeliveryCause.RESTORED and own is not None:
         note = Note(environment, own.effect, own.token, own.delivered_at, own.stamps)
         return Deliver(app, deployment, own, cause, note, ())
-    effect = planned(app, environment, source)
+    effect = planned(app, environment, source.digest)
     operations = attach(deployment.body, Entries(app.name, deployment.name), effect)
     token = source.token or (own.token if own else "")
     stamps = _stamps(app, deployment, Stamps(), operations, now)

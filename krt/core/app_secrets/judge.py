@@ -1,10 +1,11 @@
 """Whether an environment of an App has exactly one Namespace and one usable source. Pure."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from krt.core.app_secrets.app import SecretsApp
+from krt.core.app_secrets.app import SecretsApp, Strategy
 from krt.core.app_secrets.deployment import LinkedDeployment
 from krt.core.app_secrets.names import ENVIRONMENT, SOURCE_OF
 from krt.core.app_secrets.secrets import Copy, Source
@@ -25,6 +26,9 @@ class Usability(StrEnum):
     EMPTY_SOURCE = "EmptySource"
     OTHER_ENVIRONMENT = "OtherEnvironment"
 
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_MOST_NAMES = 5  # that a sentence lists
 
 # Without a usable source krt still attaches again what it has delivered. In the other cases it touches nothing.
 _KEEPS_ATTACHED = {Usability.NO_SOURCE, Usability.SEVERAL_SOURCES, Usability.EMPTY_SOURCE}
@@ -93,7 +97,7 @@ def judge(
         message = f"no Namespace has the label {ENVIRONMENT}={environment}: label the one that this environment is"
         return Judgement("", Usability.NO_NAMESPACE, message)
     if len(namespaces) > 1:
-        names = ", ".join(sorted(each.name for each in namespaces)[:5])
+        names = ", ".join(sorted(each.name for each in namespaces)[:_MOST_NAMES])
         message = f"{len(namespaces)} Namespaces have the label {ENVIRONMENT}={environment} ({names}): leave it to one"
         return Judgement("", Usability.AMBIGUOUS, message)
     [namespace] = namespaces
@@ -115,7 +119,7 @@ def _of_sources(
         message = f"no Secret in the Namespace {namespace} has the label {SOURCE_OF}={app.name}"
         return Judgement(namespace, Usability.NO_SOURCE, message)
     if len(found) > 1:
-        names = ", ".join(sorted(each.name for each in found)[:5])
+        names = ", ".join(sorted(each.name for each in found)[:_MOST_NAMES])
         message = f"{len(found)} Secrets have the label {SOURCE_OF}={app.name} ({names}): leave it to one"
         return Judgement(namespace, Usability.SEVERAL_SOURCES, message)
     [source] = found
@@ -125,7 +129,18 @@ def _of_sources(
     if other := _other_environment(environment, source, linked):
         message = f"the copies in {namespace} are those of {other}: krt secrets redeliver --move"
         return Judgement(namespace, Usability.OTHER_ENVIRONMENT, message)
-    return Judgement(namespace, Usability.DELIVERED, "", source)
+    return Judgement(namespace, Usability.DELIVERED, _odd_keys(app, source), source)
+
+
+def _odd_keys(app: SecretsApp, source: Source) -> str:
+    """A sentence if the strategy is ENV and shells cannot name some keys. They are delivered all the same.
+
+    Kubernetes sets such variables, too (RelaxedEnvironmentVariableValidation, on by default from 1.32); before, it
+    leaves out a name that begins with a digit.
+    """
+    odd = [each for each in source.keys if not _NAME.fullmatch(each)] if app.strategy is Strategy.ENV else []
+    more = f" and {len(odd) - _MOST_NAMES} more" if len(odd) > _MOST_NAMES else ""
+    return f"no shell can name these variables: {', '.join(odd[:_MOST_NAMES])}{more}" if odd else ""
 
 
 def _other_environment(environment: str, source: Source, linked: Sequence[Linked]) -> str:

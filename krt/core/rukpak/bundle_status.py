@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from krt.core.kube.fields import text_at
+from krt.core.kube.stated_conditions import StatedCondition
 from krt.core.rukpak.bundle import RukpakBundle
-from krt.core.rukpak.conditions import UNPACKED, StatedCondition, resolved_source, with_conditions
+from krt.core.rukpak.conditions import UNPACKED, resolved_source, with_conditions
 
 
 class Phase(StrEnum):

@@ -5,8 +5,9 @@ it has them (operator-framework/rukpak v0.12, internal/provisioner).
 """
 
 from krt.core.kube.fields import conditions_of
+from krt.core.kube.stated_conditions import StatedCondition
 from krt.core.rukpak.bundle_deployment import BundleDeployment
-from krt.core.rukpak.conditions import DRIFT_WATCHED, HAS_VALID_BUNDLE, HEALTHY, INSTALLED, StatedCondition
+from krt.core.rukpak.conditions import DRIFT_WATCHED, HAS_VALID_BUNDLE, HEALTHY, INSTALLED
 
 Stated = tuple[StatedCondition, ...]
 

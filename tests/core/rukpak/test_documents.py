@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from krt.core.kube.manifest import read_manifest
+from krt.core.kube.stated_conditions import StatedCondition
 from krt.core.rukpak.bundle import read_bundle
 from krt.core.rukpak.bundle_deployment import read_bundle_deployment
-from krt.core.rukpak.conditions import StatedCondition, resolved_source, with_conditions
+from krt.core.rukpak.conditions import resolved_source, with_conditions
 from krt.core.rukpak.template import bundle_name, bundle_of, installed
 from tests.core.rukpak.documents import IMAGE, PINNED, deployment
 
