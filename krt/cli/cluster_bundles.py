@@ -8,16 +8,17 @@ import trio
 
 from krt.cli.fleet import add_clusters, add_files, read_fleet
 from krt.cli.instance_files import instance_files
-from krt.core.cue.evaluate import evaluate
 from krt.core.cue.nodes import CueDocument
 from krt.core.cue.refusals import CueRefused
 from krt.core.cue.result import JsonValue
 from krt.core.fleet.bundle import FleetBundle, read_bundle
 from krt.core.fleet.extract import RuntimeVariable
-from krt.core.fleet.inject import inject, secrets_in
+from krt.core.fleet.inject import secrets_in
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import RuntimeCluster
 from krt.core.fleet.variables import environment_variables, variables_of
+from krt.delivery.cue_document import evaluated
+from krt.delivery.cue_program import CueProgram, find_cue
 from krt.secret import Secret
 
 
@@ -52,18 +53,21 @@ def cluster_bundles(args: argparse.Namespace, environ: Mapping[str, str]) -> lis
     documents = instance_files(args.files)
     environment = environment_variables(environ) if args.runtime_from_env else {}
     found = trio.run(read_fleet(args.runtime, args, environ).values) if args.runtime else [(RuntimeCluster(), {})]
-    return [_bundle(documents, environment, *each) for each in found]
+    program = find_cue(environ)
+    return [trio.run(bundle_for, documents, environment, *each, program) for each in found]
 
 
-def _bundle(
+async def bundle_for(
     documents: list[CueDocument],
     environment: Mapping[str, RuntimeVariable],
     cluster: RuntimeCluster,
     values: Mapping[str, RuntimeVariable],
+    program: CueProgram | None,
 ) -> ClusterBundle:
+    """The bundle with this cluster's values and the environment's. `program` is `cue`. Raises FleetInvalid."""
     variables = variables_of(environment, values, cluster)
     try:
-        result = evaluate(*(inject(each, variables) for each in documents))
+        result = await evaluated(documents, variables, program)
         secrets = frozenset[Secret]().union(*(secrets_in(each, variables) for each in documents))
         bundle = read_bundle(result.value, result.unordered, tuple(secrets))
     except CueRefused as error:

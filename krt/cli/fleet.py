@@ -14,11 +14,12 @@ from krt.cli.users_kubeconfig import users_kubeconfig
 from krt.cluster.access import ApiServer, http_client, load_access
 from krt.cluster.credentials import Credentials
 from krt.cluster.transport import Transport
-from krt.core.cue.evaluate import evaluate
 from krt.core.cue.refusals import CueRefused
 from krt.core.fleet.extract import RuntimeVariable
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import Runtime, RuntimeCluster, read_runtime
+from krt.delivery.cue_document import evaluated
+from krt.delivery.cue_program import find_cue
 from krt.delivery.runtime_values import runtime_values
 from krt.errors import ClusterError, SettingsInvalid
 from krt.output import say, tell
@@ -102,7 +103,7 @@ def read_fleet(names: Sequence[str], args: argparse.Namespace, environ: Mapping[
     """The fleet of the runtime in these files. Raises FleetInvalid."""
     try:
         seconds, kubeconfig = duration(args.timeout), users_kubeconfig(args.kubeconfig, environ)
-        result = evaluate(*instance_files(names))
+        result = trio.run(evaluated, instance_files(names), {}, find_cue(environ))
     except (CueRefused, ValueError) as error:
         raise FleetInvalid(*getattr(error, "problems", (str(error),))) from error
     runtime = read_runtime(result.value, result.unordered)

@@ -90,12 +90,6 @@ def test_several_files_are_one_bundle(home: Path, capsys: pytest.CaptureFixture[
     assert "bundle shop is right" in capsys.readouterr().out
 
 
-def test_what_needs_the_cue_program_is_said_by_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (home / "bundle.cue").write_text(f'import "strings"\n{BUNDLE}')
-    assert vet() == 2
-    assert capsys.readouterr().err == "krt: bundle.cue, line 1: imports need the cue program\n"
-
-
 def test_clusters_without_queries_need_no_kubeconfig(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

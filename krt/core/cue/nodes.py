@@ -162,9 +162,13 @@ Declaration: TypeAlias = Field | Embedding | Let | Comprehension
 
 @dataclass(frozen=True, slots=True)
 class CueDocument:
-    """One file: its text, its struct, and the first form that is beyond the data part, if there is one."""
+    """One file: its text, its struct, and the first form that is beyond the data part, if there is one.
+
+    `attributed` are all fields with attributes, also those within forms that `struct` leaves out.
+    """
 
     text: str = field(repr=False)
     struct: StructLiteral
     package: str = ""
     beyond: CueBeyond | None = None
+    attributed: tuple[Field, ...] = ()

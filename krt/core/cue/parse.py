@@ -19,7 +19,9 @@ def parse(content: bytes, file: str) -> CueDocument:
         declarations = StructParser(reader).declarations("end")
     except RecursionError:
         raise reader.wrong(TOO_DEEP) from None
-    return CueDocument(text, StructLiteral(SourcePlace(file, 1), declarations), package, reader.beyond)
+    return CueDocument(
+        text, StructLiteral(SourcePlace(file, 1), declarations), package, reader.beyond, tuple(reader.attributed)
+    )
 
 
 def parse_expression(text: str, name: str) -> Expression:

@@ -105,6 +105,7 @@ class StructParser(ValueParser):
         reader.depth, end = depth, reader.end_of_last
         attributes = self._attributes()
         field = Field(*labels.pop(), value, attributes, begin, end)
+        reader.attributed += [field] if attributes else []
         while labels:
             field = Field(*labels.pop(), StructLiteral(field.place, (field,)))
         return field

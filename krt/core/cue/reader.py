@@ -1,6 +1,7 @@
 """A list of tokens that is read from left to right, and the first form beyond the data part in it."""
 
 from krt.core.cue.lexemes import Lexeme
+from krt.core.cue.nodes import Field
 from krt.core.cue.refusals import CueBeyond, CueInvalid, SourcePlace
 
 MOST_DEPTH = 64
@@ -8,12 +9,13 @@ TOO_DEEP = f"values are nested deeper than {MOST_DEPTH} levels"
 
 
 class TokenReader:
-    """`beyond` is the first form beyond the data part, if there is one."""
+    """`beyond` is the first form beyond the data part, if there is one. `attributed` are the fields with attributes."""
 
     def __init__(self, tokens: tuple[Lexeme, ...], file: str) -> None:
         self._tokens, self._file, self._at = tokens, file, 0
         self.depth = 0
         self.beyond: CueBeyond | None = None
+        self.attributed = list[Field]()
 
     @property
     def token(self) -> Lexeme:
@@ -88,4 +90,5 @@ class TokenReader:
         """A reader of an interpolation's tokens, for the same file."""
         inner = TokenReader(tokens, self._file)
         inner.depth = self.depth
+        inner.attributed = self.attributed
         return inner

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from krt.core.cue.evaluate import evaluate_constant
 from krt.core.cue.node import Elements, Node, NodeState, quoted
-from krt.core.cue.refusals import CueMissing, CueRefused, SourcePlace
+from krt.core.cue.refusals import CueBeyond, CueMissing, CueRefused, SourcePlace
 from krt.core.cue.values import CueScalar, Kinds, scalar
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import RuntimeQuery
@@ -41,6 +41,8 @@ def _value(name: str, text: str, expression: "object", obj: Node) -> RuntimeVari
         found = evaluate_constant(expression, "obj", obj)  # type: ignore[arg-type]
     except CueMissing as error:
         raise FleetInvalid(f"{name} lookup path error: {error.problem} in '{text}'") from None
+    except CueBeyond as error:
+        raise FleetInvalid(f"{name}: an expression cannot have {error.what}: '{text}'") from None
     except CueRefused as error:
         raise FleetInvalid(f"{name}: {error.problem} in '{text}'") from None
     kind = _KINDS.get(found.kind) if found else None

@@ -6,7 +6,7 @@ from krt.core.bundle.kube_yaml import read_documents
 from krt.core.bundle.yaml_nodes import YamlInvalid
 from krt.core.cue.nodes import CueDocument
 from krt.core.cue.parse import parse
-from krt.core.cue.refusals import CueRefused
+from krt.core.cue.refusals import CueBeyond, CueRefused
 from krt.core.fleet.refusals import FleetInvalid
 
 STDIN = "-"
@@ -20,6 +20,8 @@ def read_file_of_instance(name: str, content: bytes) -> CueDocument:
     try:
         text = content if extension == "cue" else _as_json(name, content)
         return parse(text, "standard input" if name == STDIN else name)
+    except CueBeyond as error:
+        raise FleetInvalid(f"{error.place}: krt cannot read {error.what}: write them in another form") from None
     except CueRefused as error:
         raise FleetInvalid(str(error)) from None
 

@@ -4,6 +4,7 @@ A field's value is replaced by a constant of the type that its attribute declare
 sentences of the refusals are Timoni's.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from krt.core.cue.nodes import (
     Literal,
     StructLiteral,
 )
+from krt.core.cue.refusals import CueBeyond
 from krt.core.fleet.extract import RuntimeVariable
 from krt.core.fleet.refusals import FleetInvalid
 from krt.secret import Secret
@@ -37,12 +39,33 @@ _BOOLS = {"true": True, "false": False}
 
 
 def inject(document: CueDocument, values: Mapping[str, RuntimeVariable]) -> CueDocument:
-    """The document with a constant for each field whose variable has a value. Raises FleetInvalid."""
+    """The document with a constant for each field whose variable has a value. Raises FleetInvalid, and CueBeyond for a
+    field within an expression that krt does not look into.
+    """
     injection = _Injection(values)
     struct = injection.struct(document.struct)
     if injection.problems:
         raise FleetInvalid(*injection.problems)
+    for each in document.attributed:
+        if each.begin not in injection.seen and _asks(each):
+            raise document.beyond or CueBeyond(each.place, f"attributes @{_ATTRIBUTE}() within expressions")
     return replace(document, struct=struct)
+
+
+def injected_text(document: CueDocument, values: Mapping[str, RuntimeVariable]) -> str:
+    """The file's text with a constant in place of the value of each field whose variable has one.
+
+    Raises FleetInvalid.
+    """
+    injection, parts, end = _Injection(values), list[str](), 0
+    for each in sorted(document.attributed, key=lambda field: field.begin):
+        given = injection.given(each) if each.begin >= end else None
+        if given:
+            parts += [document.text[end : each.begin], _written(given.value)]
+            end = each.end
+    if injection.problems:
+        raise FleetInvalid(*injection.problems)
+    return "".join((*parts, document.text[end:]))
 
 
 def secrets_in(document: CueDocument, values: Mapping[str, RuntimeVariable]) -> frozenset[Secret]:
@@ -61,6 +84,7 @@ class _Injection:
     def __init__(self, values: Mapping[str, RuntimeVariable]) -> None:
         self._values = values
         self.problems = list[str]()
+        self.seen = set[int]()
 
     def struct(self, found: StructLiteral) -> StructLiteral:
         return replace(found, declarations=tuple(map(self._declaration, found.declarations)))
@@ -68,11 +92,18 @@ class _Injection:
     def _declaration(self, found: Declaration) -> Declaration:
         match found:
             case Field():
-                return replace(found, value=self._given(found) or self._expression(found.value))
+                return replace(found, value=self._value(found))
             case Embedding(value=value) | Let(value=value):
                 return replace(found, value=self._expression(value))
             case Comprehension():
                 return self._comprehension(found)
+
+    def _value(self, found: Field) -> Expression:
+        self.seen.add(found.begin)
+        if given := self.given(found):
+            self.seen.update(range(found.begin, found.end))
+            return given
+        return self._expression(found.value)
 
     def _comprehension(self, found: Comprehension) -> Comprehension:
         return replace(found, struct=self.struct(found.struct))
@@ -90,7 +121,8 @@ class _Injection:
     def _element(self, found: Expression | Comprehension) -> Expression | Comprehension:
         return self._comprehension(found) if isinstance(found, Comprehension) else self._expression(found)
 
-    def _given(self, found: Field) -> Literal | None:
+    def given(self, found: Field) -> Literal | None:
+        """The constant for the field; None if it stays as it is, or if there is one problem more."""
         for attribute in found.attributes:
             try:
                 wanted = _wanted(attribute)
@@ -102,6 +134,15 @@ class _Injection:
                 text = f"@{attribute.name}({attribute.body})"
                 self.problems.append(f"{attribute.place}: failed to parse attribute '{text}': {error}")
         return None
+
+
+def _asks(found: Field) -> bool:
+    return any(each.name == _ATTRIBUTE for each in found.attributes)
+
+
+def _written(constant: Constant) -> str:
+    """The constant as CUE. A string is written as JSON, so nothing in it is read as an interpolation."""
+    return str(constant) if isinstance(constant, Decimal) else json.dumps(constant, ensure_ascii=False)
 
 
 def _wanted(attribute: Attribute) -> _Wanted | None:

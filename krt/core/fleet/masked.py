@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable, Mapping
 
-from krt.core.cue.result import STARS
+from krt.core.cue.result import STARS, JsonValue
 from krt.core.kube.manifest import Manifest
 from krt.secret import Secret
 
@@ -24,6 +24,12 @@ def masked_object(manifest: Manifest, secrets: Iterable[Secret]) -> Mapping[str,
         return manifest.body
     hidden = _DATA if (manifest.group, manifest.kind) == ("", "Secret") else ()
     return {name: _starred(part) if name in hidden else _masked(part, texts) for name, part in manifest.body.items()}
+
+
+def masked_value(value: JsonValue, secrets: Iterable[Secret]) -> JsonValue:
+    """A document's value with *** for each value that has one of the secrets in it."""
+    texts = [each.reveal() for each in secrets if each.reveal().strip()]
+    return _masked(value, texts) if texts else value  # type: ignore[return-value]  # the same shape, with texts
 
 
 def _starred(data: object) -> object:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from krt.core.cue.names import check_expression
 from krt.core.cue.nodes import Expression
 from krt.core.cue.parse import parse_expression
-from krt.core.cue.refusals import CueRefused
+from krt.core.cue.refusals import CueBeyond, CueRefused
 from krt.core.cue.result import JsonValue
 from krt.core.fleet.query import Query, parse_query
 from krt.core.fleet.refusals import FleetInvalid
@@ -171,6 +171,8 @@ def _expression(where: str, name: str, text: JsonValue) -> tuple[str, Expression
     try:
         expression = parse_expression(text, f"{where}.for.{name}")
         check_expression(expression, "obj")
+    except CueBeyond as error:
+        raise FleetInvalid(f"{where}.for.{name}: an expression cannot have {error.what}") from None
     except CueRefused as error:
         raise FleetInvalid(str(error)) from None
     return text, expression

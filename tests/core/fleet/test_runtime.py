@@ -81,7 +81,11 @@ def test_without_clusters_there_is_one_of_the_given_context() -> None:
         (HEAD, 'values: [{query: "k8s:v1:Secret:a:b", for: "a.b": "obj.a"}]', "the name of a value must be"),
         (HEAD, 'values: [{query: "k8s:v1:Secret:a:b", for: A: 1}]', "runtime.values[0].for.A must be an expression"),
         (HEAD, 'values: [{query: "k8s:v1:Secret:a:b", for: A: "obj."}]', "runtime.values[0].for.A, line 1: the name"),
-        (HEAD, 'values: [{query: "k8s:v1:Secret:a:b", for: A: "len(obj)"}]', "calls such as len() need the cue"),
+        (
+            HEAD,
+            'values: [{query: "k8s:v1:Secret:a:b", for: A: "len(obj)"}]',
+            "an expression cannot have calls such as len()",
+        ),
         (HEAD, 'values: [{query: "k8s:v1:Secret:a:b", for: {}, optional: 1}]', "optional must be true or false"),
         (HEAD, 'values: [{query: "v1:Secret:a:b", for: {}}]', "query must start with k8s"),
     ],
@@ -234,8 +238,8 @@ def test_yaml_and_json_are_read_as_they_are_for_kubectl() -> None:
         ("r.yaml", b"- 1", "r.yaml: one document that is a mapping is expected"),
         ("r.yaml", b"a: 1\n---\nb: 1", "r.yaml: one document that is a mapping is expected"),
         ("-", b"a: {", "standard input, line 1: "),
-        ("r.cue", b"a: 0755", "r.cue, line 1: numbers of this form or size need the cue program"),
-        ("r.cue", b"a: 1 @b:c(d)", "r.cue, line 1: attributes of this form need the cue program"),
+        ("r.cue", b"a: 0755", "r.cue, line 1: krt cannot read numbers of this form or size"),
+        ("r.cue", b"a: 1 @b:c(d)", "r.cue, line 1: krt cannot read attributes of this form"),
     ],
 )
 def test_other_files(name: str, content: bytes, problem: str) -> None:
