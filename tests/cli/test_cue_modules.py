@@ -82,6 +82,7 @@ def test_a_value_that_the_module_refuses_is_named_and_a_secret_in_it_is_not_quot
 def test_a_secret_in_an_object_is_printed_as_stars_unless_asked_for(
     bundle: tuple[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Seen to fail without stars."""
     monkeypatch.setenv("TOKEN", "hunter2 secret")
     write(bundle[0], 'token: "Bearer \\(_t)", _t: string @timoni(runtime:string:TOKEN)')
     for flags, shown in (((), "***"), (("--show-secrets",), "Bearer hunter2 secret")):

@@ -91,6 +91,7 @@ def a_program(folder: Path, script: str) -> str:
     ],
 )
 def test_a_program_that_misbehaves(tmp_path: Path, script: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail with krt's environment given to the program."""
     monkeypatch.setenv("KRT_TOKEN", "secret")
     limits = CueLimits(seconds=0.5 if "sleep" in script else 30.0, output_bytes=2 * 1024 * 1024)
     with pytest.raises(FleetInvalid) as refused:
@@ -100,7 +101,10 @@ def test_a_program_that_misbehaves(tmp_path: Path, script: str, sentence: str, m
 
 
 def test_a_cancelled_run_kills_the_program_and_removes_its_files(tmp_path: Path) -> None:
-    """The program writes its id into a pipe: the test reads it as soon as the program runs."""
+    """The program writes its id into a pipe: the test reads it as soon as the program runs.
+
+    Seen to fail with the folder left behind.
+    """
     pipe, found = tmp_path / "pipe", list[int]()
     os.mkfifo(pipe)
     program = CueProgram(a_program(tmp_path, f"echo $$ > {pipe}; exec sleep 60"))

@@ -1,5 +1,7 @@
 """What krt makes of CUE documents, without CUE itself: values, refusals, secrets, bounds."""
 
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -32,6 +34,7 @@ def value(*texts: str) -> Any:
     ],
 )
 def test_values(text: str, expected: object) -> None:
+    """Seen to fail with a quoted label that begins with _ as a hidden field."""
     assert value(text) == expected
 
 
@@ -161,3 +164,34 @@ def test_a_bomb_ends_within_a_second_with_a_sentence(name: str) -> None:
     with pytest.raises(CueRefused):
         value(BOMBS[name])
     assert time.process_time() - began < pace()
+
+
+_ALL_BOMBS = """
+import resource
+from krt.core.cue.refusals import CueRefused
+from krt.core.fleet.files import read_file_of_instance
+from krt.core.fleet.refusals import FleetInvalid
+from tests.core.cue.test_evaluate import BOMBS, value
+
+NINE = ("a{0}: &a{0} [" + "*a{1}, " * 9 + "]\\n").format
+ALIASES = "a0: &a0 {x: 1}\\n" + "".join(NINE(n + 1, n) for n in range(9))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for text in BOMBS.values():
+    try:
+        value(text)
+    except CueRefused as refused:
+        assert len(str(refused)) < 200
+try:
+    read_file_of_instance("bundle.yaml", ALIASES.encode())
+except FleetInvalid as refused:
+    print(refused)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_all_bombs_together_take_less_than_100_megabytes() -> None:
+    """Also aliases in YAML. In a process of its own, whose highest use of memory is known."""
+    done = subprocess.run([sys.executable, "-c", _ALL_BOMBS], capture_output=True, text=True, check=True)
+    sentence, kibibytes = done.stdout.splitlines()
+    assert "more than 200000 values" in sentence
+    assert int(kibibytes) < 100 * 1024
