@@ -32,8 +32,8 @@ class ClusterBundle:
     masked: JsonValue
 
 
-def add_bundle(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that name the bundle, the runtime and the clusters."""
+def add_bundle(parser: argparse.ArgumentParser, *, timeout: str = "1m") -> None:
+    """Add the flags that name the bundle, the runtime and the clusters. `timeout` is the default of --timeout."""
     add_files(parser, "bundle")
     parser.add_argument(
         "--runtime",
@@ -45,7 +45,7 @@ def add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime-from-env", action="store_true", help="fill fields from environment variables of the same names, too"
     )
-    add_clusters(parser)
+    add_clusters(parser, timeout=timeout)
 
 
 def cluster_bundles(args: argparse.Namespace, environ: Mapping[str, str]) -> list[ClusterBundle]:

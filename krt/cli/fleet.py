@@ -2,9 +2,10 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import trio
 
@@ -26,11 +27,31 @@ from krt.output import say, tell
 from krt.settings.values import duration
 
 DONE, FAILED = 0, 1
+
+T = TypeVar("T")
+# Called with a cluster's API server, and with a function that takes the reason of each repeated call.
+Visit = Callable[[Transport, Callable[[str], None]], Awaitable[T]]
 _CONNECTIONS = 2
 
 
 class FleetUnavailable(Exception):
     """A cluster or registry refuses or does not answer. The message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAccess:
+    """How to reach a cluster."""
+
+    cluster: RuntimeCluster
+    server: ApiServer
+    credentials: Credentials
+
+    def __str__(self) -> str:
+        """The cluster with its context and server, for people."""
+        server = f"server {self.server.url}"
+        if self.cluster.name:
+            return f"{self.cluster}, {server}"
+        return f"context {self.server.context}, {server}" if self.server.context else server
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +69,26 @@ class Fleet:
         """
         if not self.runtime.queries:
             return [(each, {}) for each in self.clusters]
-        access = [load_access(self.kubeconfig, context=each.context) for each in self.clusters]
-        return [(each, await self._values(each, *way)) for each, way in zip(self.clusters, access, strict=True)]
+        return [(way.cluster, await self.visit(way, self.read)) for way in self.ways()]
 
-    async def _values(
-        self, cluster: RuntimeCluster, server: ApiServer, credentials: Credentials
-    ) -> dict[str, RuntimeVariable]:
-        reasons, where = list[str](), cluster.title
+    def ways(self) -> "list[ClusterAccess]":
+        """The ways to all clusters. Raises SettingsInvalid."""
+        access = [load_access(self.kubeconfig, context=each.context) for each in self.clusters]
+        return [ClusterAccess(each, *found) for each, found in zip(self.clusters, access, strict=True)]
+
+    async def read(self, transport: Transport, tell: Callable[[str], None]) -> dict[str, RuntimeVariable]:
+        """The values of one cluster. Raises as `runtime_values`."""
+        return await runtime_values(transport, self.runtime, tell)
+
+    async def visit(self, way: "ClusterAccess", work: Visit[T]) -> T:
+        """The result of `work`, within `timeout_seconds`. Raises FleetInvalid and FleetUnavailable."""
+        reasons, where = list[str](), way.cluster.title
         try:
             with trio.fail_after(self.timeout_seconds):
-                async with http_client(server, connections=_CONNECTIONS) as client:
-                    return await runtime_values(Transport(client, credentials), self.runtime, reasons.append)
+                async with http_client(way.server, connections=_CONNECTIONS) as client:
+                    return await work(Transport(client, way.credentials), reasons.append)
         except FleetInvalid as error:
-            raise FleetInvalid(*(f"{where}{each}" for each in error.problems)) from error
+            raise FleetInvalid(*(f"{where}{each.removeprefix(where)}" for each in error.problems)) from error
         except ClusterError as error:
             raise FleetUnavailable(f"{where}{error}") from error
         except trio.TooSlowError:
@@ -81,8 +109,8 @@ def add_files(parser: argparse.ArgumentParser, document: str) -> None:
     )
 
 
-def add_clusters(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that select clusters and say how to reach them."""
+def add_clusters(parser: argparse.ArgumentParser, *, timeout: str = "1m") -> None:
+    """Add the flags that select clusters and say how to reach them. `timeout` is the default of --timeout."""
     clusters = parser.add_argument_group("clusters")
     for flag, of in (("--runtime-cluster", "name"), ("--runtime-group", "group")):
         clusters.add_argument(flag, metavar="NAME", default="", help=f"only clusters of this {of} (default: all)")
@@ -95,22 +123,33 @@ def add_clusters(parser: argparse.ArgumentParser) -> None:
         help="a kubeconfig (or the variable KUBECONFIG; default: ~/.kube/config, else the pod's service account)",
     )
     clusters.add_argument(
-        "--timeout", metavar="DURATION", default="1m", help="how long each cluster may take to answer (default: 1m)"
+        "--timeout",
+        metavar="DURATION",
+        default=timeout,
+        help=f"how long each cluster may take to answer, and each instance to become ready (default: {timeout})"
+        if timeout != "1m"
+        else "how long each cluster may take to answer (default: 1m)",
     )
 
 
 def read_fleet(names: Sequence[str], args: argparse.Namespace, environ: Mapping[str, str]) -> Fleet:
-    """The fleet of the runtime in these files. Raises FleetInvalid."""
+    """The fleet of the runtime in these files; without files of the one cluster. Raises FleetInvalid."""
     try:
         seconds, kubeconfig = duration(args.timeout), users_kubeconfig(args.kubeconfig, environ)
-        result = trio.run(evaluated, instance_files(names), {}, find_cue(environ))
+        runtime = _runtime(names, environ)
     except (CueRefused, ValueError) as error:
         raise FleetInvalid(*getattr(error, "problems", (str(error),))) from error
-    runtime = read_runtime(result.value, result.unordered)
     for unknown in runtime.unknown:
         say(sys.stderr, f"krt: warning: {unknown} is not a field of a runtime, and krt ignores it")
     clusters = runtime.select(args.runtime_cluster, args.runtime_group, args.kube_context)
     return Fleet(runtime, clusters, kubeconfig, seconds)
+
+
+def _runtime(names: Sequence[str], environ: Mapping[str, str]) -> Runtime:
+    if not names:
+        return Runtime("", (), ())
+    result = trio.run(evaluated, instance_files(names), {}, find_cue(environ))
+    return read_runtime(result.value, result.unordered)
 
 
 def printed(lines: Callable[[], Sequence[str]]) -> int:

@@ -1,4 +1,4 @@
-"""krt bundle: vets a bundle of instances with the values of each cluster, and prints its objects. It only reads."""
+"""krt bundle: vets a bundle with the values of each cluster, prints its objects, applies and deletes it."""
 
 import argparse
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from krt.cli.cluster_bundles import ClusterBundle, add_bundle, cluster_bundles
 from krt.cli.fleet import printed
 from krt.cli.fleet_build import add_registry, built
+from krt.cli.fleet_write import add_writing
 from krt.core.bundle.yaml_text import yaml_lines
 
 _VET = "say whether a bundle is right, with the values of each selected cluster"
@@ -27,6 +28,22 @@ _BUILD_EPILOG = (
     "(default: ~/.docker). Exit codes: 0 printed; 1 a cluster "
     "or registry refuses or does not answer; 2 the bundle or a module is wrong, or other bad input."
 )
+_APPLY = "apply a bundle to each selected cluster, in order"
+_APPLY_DESCRIPTION = (
+    "Apply the instances of the Bundle in FILE, in the order of their definition, to each selected cluster, in the "
+    "order of the runtime. Each instance is ready before the next one begins. The first failure ends the run. Before "
+    "the first write krt looks at all selected clusters, reads their values, and pulls the modules."
+)
+_DELETE = "delete the instances of a bundle from each selected cluster"
+_DELETE_DESCRIPTION = (
+    "Delete the instances of the Bundle in FILE, the last one first, from each selected cluster in the order of the "
+    "runtime. The namespaces of the instances stay."
+)
+_WRITE_EPILOG = (
+    "Exit codes: 0 done; 1 a cluster or registry refuses or does not answer, or an instance is not ready in time; 2 "
+    "bad input, and nothing was written to any cluster; 130 interrupted (SIGINT), 143 by SIGTERM, 129 by SIGHUP. After "
+    "any of them the same command continues."
+)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
@@ -43,6 +60,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_bundle(build)
     add_registry(build)
     _add_show_secrets(build)
+    add_writing(actions.add_parser("apply", help=_APPLY, description=_APPLY_DESCRIPTION, epilog=_WRITE_EPILOG))
+    delete = actions.add_parser("delete", help=_DELETE, description=_DELETE_DESCRIPTION, epilog=_WRITE_EPILOG)
+    add_writing(delete, is_removal=True)
 
 
 def _add_show_secrets(parser: argparse.ArgumentParser) -> None:

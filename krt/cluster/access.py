@@ -31,6 +31,7 @@ class ApiServer:
     authorities: tuple[str, ...]  # the SHA-256 of each authority's public key; empty for the operating system's
     secured: Secured
     proxies: Proxies
+    context: str = ""  # of the kubeconfig; "" in a pod
 
 
 def load_access(kubeconfig: Path | None, *, named: str = "", context: str = "") -> tuple[ApiServer, Credentials]:
@@ -51,7 +52,7 @@ def load_access(kubeconfig: Path | None, *, named: str = "", context: str = "") 
     check_way(proxies, access.url)
     authorities = _authorities(tls) if access.material.authorities else ()
     credentials = Credentials(kubeconfig, access, secured, context=context)
-    return ApiServer(access.url, authorities, secured, proxies), credentials
+    return ApiServer(access.url, authorities, secured, proxies, access.context), credentials
 
 
 def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:

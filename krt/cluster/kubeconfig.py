@@ -94,8 +94,9 @@ class _Context(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Kubeconfig:
-    """The cluster and the user of the current context, and the folders to which their paths are relative."""
+    """The cluster and the user of the context with this name, and the folders to which their paths are relative."""
 
+    context: str
     cluster: ClusterEntry
     cluster_folder: Path
     user: User
@@ -130,7 +131,7 @@ def read_kubeconfig(path: Path, context_name: str = "") -> Kubeconfig:
     context, who = _fields(_Context, _named(merged, "contexts", name, "its current-context")), f"its context {name!r}"
     cluster = _named(merged, "clusters", context.cluster, who)
     user = _named(merged, "users", context.user, who) if context.user else _NOBODY
-    return Kubeconfig(_fields(ClusterEntry, cluster), cluster.folder, _fields(User, user), user.folder)
+    return Kubeconfig(name, _fields(ClusterEntry, cluster), cluster.folder, _fields(User, user), user.folder)
 
 
 def without_nulls(fields: Any, *, but: str = "") -> Any:

@@ -49,7 +49,7 @@ class Access:
     """The access as it was just read.
 
     `token` is the unchecked text of a file or a field; `basic` the value of an Authorization header; `as_whom` the
-    headers for impersonation.
+    headers for impersonation. `context` is the name of the kubeconfig's context, "" in a pod.
     """
 
     url: str
@@ -59,6 +59,7 @@ class Access:
     basic: str | None = None
     as_whom: tuple[Header, ...] = ()
     plugin: Plugin | None = None
+    context: str = ""
 
     def headers(self, token: str | None) -> tuple[Header, ...]:
         """The headers for a request. `token` is a plugin's or the access's own; None if there is none.
@@ -126,6 +127,7 @@ def _of_kubeconfig(config: Kubeconfig) -> Access:
         basic=basic,
         as_whom=tuple(_as_whom(user)),
         plugin=_plugin(config, authorities) if not is_known else None,
+        context=config.context,
     )
 
 

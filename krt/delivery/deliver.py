@@ -34,7 +34,9 @@ async def deliver(
     report names each. If it is cancelled, the inventory has every object that may have been written.
     """
     progress = Progress(order.owner, show, is_dry_run=order.is_dry_run)
-    inventory = StoredInventory(records or transport, order.owner, order.inventory_namespace)
+    inventory = StoredInventory(
+        records or transport, order.owner, order.inventory_namespace, order.labels, order.annotations
+    )
     ensured = {each.name: each for each in order.ensured}
     run = Run(transport, order.owner, progress, inventory, Discovery(transport), ensured)
     result = await reported(progress, partial(_deliver, run, order))
@@ -114,5 +116,5 @@ async def _prune(run: Run, order: Delivery) -> None:
 
 
 def _pruning(run: Run, order: Delivery) -> Pruning:
-    entries = run.inventory.now.beside({each.key for each in order.manifests})
+    entries = run.inventory.now.beside({each.key for each in order.manifests} | order.others)
     return Pruning(run, entries, extent=order.extent, own_namespace=order.own_namespace, is_dry_run=order.is_dry_run)

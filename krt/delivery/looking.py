@@ -66,6 +66,7 @@ class Looking:
     async def _change(self, step: Step) -> ObjectChange | None:
         """The change that the apply would make; None if only the apply can tell."""
         if step.key.namespace in self._missing:
+            self._order.compared(step.key, None, step.body)
             return ObjectChange.CREATED
         try:
             applied = await put(self._run, step, self._order.is_living, dry_run=True)
@@ -76,6 +77,7 @@ class Looking:
         except ClusterError as error:
             if self._brought.explains(step.key, error):
                 self._missing |= {step.key.namespace} if not isinstance(error, NotServed) else set()
+                self._order.compared(step.key, None, step.body)
                 return ObjectChange.CREATED
             if any(words in str(error) for words in _UNKNOWABLE):
                 return None
@@ -89,10 +91,14 @@ class Looking:
 
     async def _compared(self, step: Step, applied: Applied) -> ObjectChange:
         if applied.is_new:
+            self._order.compared(step.key, None, applied.body)
             return ObjectChange.CREATED
         resource = await self._run.discovery.find(step.key.group, step.key.kind, step.manifest.version)
         live = await objects.read(self._run.transport, resource, step.key)
-        return ObjectChange.UNCHANGED if _fields(live) == _fields(applied.body) else ObjectChange.CONFIGURED
+        if _fields(live) == _fields(applied.body):
+            return ObjectChange.UNCHANGED
+        self._order.compared(step.key, live, applied.body)
+        return ObjectChange.CONFIGURED
 
 
 def _fields(body: objects.Body) -> objects.Body:

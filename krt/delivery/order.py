@@ -19,6 +19,13 @@ FORCE = "krt/force"  # an annotation of a manifest: "true" takes its fields over
 # Steps between the wait and the pruning, such as restarts. Returns why they have failed, "" if they have not.
 Steps = Callable[[Progress], Awaitable[str]]
 
+# Called in a dry-run with an object as it is (None if it is not there) and as it would be.
+Compared = Callable[[ObjectKey, Mapping[str, object] | None, Mapping[str, object]], None]
+
+
+def _unseen(_: ObjectKey, live: Mapping[str, object] | None, applied: Mapping[str, object]) -> None:
+    del live, applied
+
 
 def _is_living(_: str) -> bool:
     return True
@@ -40,6 +47,8 @@ class Delivery:
     `own_namespace` is the one that krt runs in, "" if none.
     Without `waits` no stage waits for the one before; without `prunes` the manifests are only some of the owner's.
     `waiting` is entered while krt waits for objects to become ready: another delivery may use the time.
+    `others` are further objects that the owner shall have: this delivery neither applies nor prunes them.
+    `labels` and `annotations` are written onto the inventory. `compared` is called in a dry-run.
     """
 
     owner: Owner
@@ -58,6 +67,10 @@ class Delivery:
     waits: bool = True
     prunes: bool = True
     waiting: Callable[[], AbstractAsyncContextManager[object]] = nullcontext
+    others: frozenset[ObjectKey] = frozenset()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    compared: Compared = _unseen
 
     def forces(self, manifest: Manifest) -> bool:
         """Whether the manifest takes fields over from other managers."""

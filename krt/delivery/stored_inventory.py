@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +11,7 @@ from krt.cluster.transport import Transport
 from krt.core.delivery.inventory import Inventory, InventoryUnreadable, from_bytes, inventory_name, to_bytes
 from krt.core.delivery.ownership import OWNED_BY, OWNER, Owner
 from krt.core.kube.builtin import SECRET
-from krt.core.kube.fields import text_at
+from krt.core.kube.fields import text_at, texts_at
 from krt.delivery.errors import DeliveryFailed, DeliveryRefused
 from krt.errors import Conflict, NotThere
 
@@ -19,10 +20,22 @@ _ANOTHER_RUN = "another run for the same owner is writing: try again when it has
 
 
 class StoredInventory:
-    """The inventory of one owner. `now` is as it was last read or written."""
+    """The inventory of one owner. `now` is as it was last read or written.
 
-    def __init__(self, transport: Transport, owner: Owner, namespace: str) -> None:
+    `labels` and `annotations` are written onto the Secret, beside krt's own.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        owner: Owner,
+        namespace: str,
+        labels: Mapping[str, str] | None = None,
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
         self.now = Inventory()
+        self._labels, self._annotations = dict(labels or {}), dict(annotations or {})
+        self._is_noted = False  # the Secret has these labels and annotations
         self._transport = transport
         self._owner = owner
         self._key = SECRET.key(namespace, inventory_name(owner))
@@ -49,7 +62,7 @@ class StoredInventory:
 
     async def save(self, inventory: Inventory) -> None:
         """Write the inventory, unless it is as it was. Raises NotDelivered if another run has written meanwhile."""
-        if self.exists and inventory == self.now:
+        if self.exists and inventory == self.now and self._is_noted:
             return
         if not self.exists and not inventory.entries:
             return
@@ -57,7 +70,8 @@ class StoredInventory:
         manager = self._owner.field_manager
         try:
             if self.exists:
-                fields = {"metadata": {"resourceVersion": self._version}, "data": data}
+                notes = {"labels": self._labels, "annotations": self._annotations}
+                fields = {"metadata": {"resourceVersion": self._version, **notes}, "data": data}
                 body = await objects.merge(self._transport, SECRET, self._key, fields, manager=manager)
             else:
                 body = await objects.create(self._transport, SECRET, self._key, self._new(data), manager=manager)
@@ -79,12 +93,14 @@ class StoredInventory:
 
     def _note(self, body: dict[str, Any]) -> None:
         self._version, self._uid = text_at(body, "metadata", "resourceVersion"), text_at(body, "metadata", "uid")
+        labels, annotations = texts_at(body, "metadata", "labels"), texts_at(body, "metadata", "annotations")
+        self._is_noted = self._labels.items() <= labels.items() and self._annotations.items() <= annotations.items()
 
     def _new(self, data: dict[str, str]) -> dict[str, Any]:
         metadata = {
             "namespace": self._key.namespace,
             "name": self._key.name,
-            "labels": {OWNER: self._owner.id},
-            "annotations": {OWNED_BY: str(self._owner)},
+            "labels": {**self._labels, OWNER: self._owner.id},
+            "annotations": {**self._annotations, OWNED_BY: str(self._owner)},
         }
         return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "krt/inventory", "data": data}
