@@ -52,3 +52,22 @@ def test_the_image_runs_as_a_number_and_says_what_it_is() -> None:
     for label in ("title", "description", "version", "revision", "source"):
         assert f"org.opencontainers.image.{label}=" in CONTAINERFILE
     assert f"ARG VERSION={__version__} " in CONTAINERFILE
+
+
+def test_only_the_target_for_jobs_has_the_program_cue() -> None:
+    """The daemon reads no CUE and runs no program: the last stage is what is built without --target."""
+    stages = re.split(r"^FROM ", CONTAINERFILE, flags=re.MULTILINE)[1:]
+    assert [stage.splitlines()[0] for stage in stages][-4:] == [
+        "${GO} AS cue",
+        "${PYTHON} AS daemon",
+        "daemon AS cli",
+        "daemon",
+    ]
+    assert [stage for stage in stages if "--from=cue" in stage] == [stages[-2]]
+    assert "COPY tests/cuelang/go.mod tests/cuelang/go.sum ./" in stages[-4]
+    assert "GOFLAGS=-mod=readonly" in stages[-4]
+
+
+def test_the_documented_version_of_cue_is_the_pinned_one() -> None:
+    [version] = re.findall(r"cuelang\.org/go (v\S+)", (ROOT / "tests/cuelang/go.mod").read_text())
+    assert f"cuelang.org/go/cmd/cue@{version}" in (ROOT / "docs/cue.md").read_text()
