@@ -41,6 +41,11 @@ async def heard(command: Sequence[str], environment: Mapping[str, str]) -> Async
                 await run.wait()
 
 
+# Go collects garbage four times as rarely as by default, unless a process has more memory: a fifth of the processor
+# time of an API server's start is the collector's (1.6 s instead of 2.0 s).
+_ENVIRONMENT = {"GOGC": "400", "GOMEMLIMIT": "800MiB"}
+
+
 class Process:
     """One program that can be spawned again with the same arguments; its output goes to one file."""
 
@@ -68,7 +73,12 @@ class Process:
         launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]
         with self._log.open("ab") as log:
             self._popen = subprocess.Popen(
-                launcher + self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+                launcher + self._command,
+                env={**os.environ, **_ENVIRONMENT},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,
             )
 
     def pause(self) -> None:

@@ -52,7 +52,7 @@ _OF_MEANING = of(
     "core/rukpak/test_documents.py",
     (
         "test_a_condition_keeps_the_time_of_its_transition_while_its_status_stays",
-        f"{_CORE}/conditions.py",
+        "core/kube/stated_conditions.py",
         ' if is_same else ""',
         "",
     ),

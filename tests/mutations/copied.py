@@ -50,12 +50,17 @@ class Copy:
         self.root = root
         self._server = server
 
-    def run(self, *tests: str, seconds: float = SECONDS, patience_seconds: float = PATIENCE_SECONDS) -> Ended:
-        """Run these tests in one process. Each waits at most `patience_seconds` for something that must happen."""
+    def run(
+        self, *tests: str, seconds: float = SECONDS, patience_seconds: float = PATIENCE_SECONDS, is_brief: bool = False
+    ) -> Ended:
+        """Run these tests in one process. Each waits at most `patience_seconds` for something that must happen.
+
+        If `is_brief`, a test that is a table has its first and its last case run.
+        """
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         paths = [f"tests/{test}" for test in tests]
-        asked = {"tests": paths, "seconds": seconds, "patience_seconds": patience_seconds}
+        asked = {"tests": paths, "seconds": seconds, "patience_seconds": patience_seconds, "is_brief": is_brief}
         self._server.stdin.write(json.dumps(asked) + "\n")
         self._server.stdin.flush()
         ended = Ended(**json.loads(self._server.stdout.readline()))

@@ -115,12 +115,6 @@ MUTATIONS = of(
         "    newest = None",
     ),
     (
-        "test_T3_a_follower_whose_index_lags_behind_does_not_take_a_restart_for_taken_back",
-        _PROGRESS,
-        "    return _version(workload) <= max(_restarted(standings).values(), default=-1)",
-        "    return False",
-    ),
-    (
         "test_R1_a_restart_that_somebody_undoes_after_its_event_was_settled_has_failed",
         "core/restart/mark.py",
         "    return None if undone_mark(workload, now) else mark",

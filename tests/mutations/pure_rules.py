@@ -89,6 +89,12 @@ _OF_POLICIES = of(
 _OF_PROGRESS = of(
     "core/test_progress.py",
     (
+        "test_T3_an_index_that_is_behind_a_report_says_nothing",
+        _PROGRESS,
+        "    return _version(workload) <= max(_restarted(standings).values(), default=-1)",
+        "    return False",
+    ),
+    (
         "test_a_rollout_without_end_says_how_far_it_came",
         _PROGRESS,
         '    return f"no end within {deadline_seconds:g} s: {pods}"',

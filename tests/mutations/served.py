@@ -95,12 +95,6 @@ _OF_WORKERS = of(
         "follow = dict[ObjectKey, str]()",
     ),
     (
-        "test_C2_a_follower_whose_index_lags_behind_says_nothing_of_it",
-        _PROGRESS,
-        " and standing.target.version <= _version(workload)",
-        "",
-    ),
-    (
         "test_C2_an_older_event_that_left_it_to_this_one_shares_its_end",
         _FOLLOW,
         "if newest < event <= by]",

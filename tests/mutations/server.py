@@ -1,8 +1,8 @@
 """`python -m tests.mutations.server`, started in a copy of the repository, runs each test in a fork of this process.
 
-For each line of JSON on standard input (`tests`, `seconds`, `patience_seconds`) it prints one line (`code`, `failed`,
-`krt`, `output`). It imports the libraries of krt and of the tests, so that a fork has them already, but neither krt nor
-a test.
+For each line of JSON on standard input (`tests`, `seconds`, `patience_seconds`, `is_brief`) it prints one line (`code`,
+`failed`, `krt`, `output`). If `is_brief`, it runs two cases of each test that is a table. It imports the libraries of
+krt and of the tests, so that a fork has them already, but neither krt nor a test.
 """
 
 import gc
@@ -43,6 +43,17 @@ _LOOK_SECONDS = 0.01
 _MOST_OUTPUT = 4000
 
 
+class FirstAndLast:
+    """A pytest plugin that runs two cases of a table, not hundreds: those of one test succeed alike, or fail alike."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        tables: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        items[:] = [case for cases in tables.values() for case in dict.fromkeys((cases[0], cases[-1]))]
+
+
 class Verdict:
     """A pytest plugin that notes which tests failed, and in which phase."""
 
@@ -54,27 +65,27 @@ class Verdict:
             self.failed.append(f"{report.when} of {report.nodeid}")
 
 
-def _run(tests: list[str], output: int) -> dict[str, Any]:
+def _run(tests: list[str], output: int, *, is_brief: bool) -> dict[str, Any]:
     """Run the tests in the forked child. Its standard output and error go to the file `output`."""
     os.setsid()  # so that its own children can be killed with it
     for stream in (1, 2):
         os.dup2(output, stream)
     verdict = Verdict()
     options = ["-q", "-x", "-m", "", "--assert=plain", "-p", "no:cacheprovider", "--disable-plugin-autoload"]
-    plugins = [verdict, *map(importlib.import_module, _PLUGINS)]
+    plugins = [verdict, *map(importlib.import_module, _PLUGINS), *([FirstAndLast()] if is_brief else [])]
     code = pytest.main([*options, "-W", "ignore::pytest.PytestAssertRewriteWarning", *tests], plugins=plugins)
     krt = sys.modules.get("krt")
     return {"code": int(code), "failed": verdict.failed, "krt": krt and krt.__file__}
 
 
-def _forked(tests: list[str], seconds: float, patience_seconds: float) -> dict[str, Any]:
+def _forked(tests: list[str], seconds: float, patience_seconds: float, *, is_brief: bool) -> dict[str, Any]:
     """Run the tests in a fork. `code` is None if the run had to be cut."""
     reading, writing = os.pipe()
     with tempfile.TemporaryFile() as output:
         child = os.fork()
         if not child:
             os.environ["KRT_TEST_PATIENCE"] = str(patience_seconds)  # read when tests/fakes/pace.py is imported
-            said = json.dumps(_run(tests, output.fileno())).encode()
+            said = json.dumps(_run(tests, output.fileno(), is_brief=is_brief)).encode()
             os.write(writing, said)
             os._exit(0)
         os.close(writing)

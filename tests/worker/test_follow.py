@@ -285,7 +285,10 @@ async def test_T3_what_the_report_says_of_the_restart_outlives_the_workers_that_
 
 
 async def test_T3_a_follower_whose_index_lags_behind_does_not_take_a_restart_for_taken_back(world, autojump_clock):
-    """Another worker patched and settled what its watch has yet to tell. Seen to fail without the versions compared."""
+    """Another worker patched and settled what its watch has yet to tell.
+
+    Seen to fail with the versions compared neither here nor where the end is written.
+    """
     await a_follower_behind(world)
     entry = await done_by_another(world)
     await trio.sleep(40)

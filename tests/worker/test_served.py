@@ -237,8 +237,10 @@ async def test_C2_a_worker_that_dies_at_any_step_leaves_it_to_be_followed(world,
 
 
 async def test_C2_a_follower_whose_index_lags_behind_says_nothing_of_it(world, autojump_clock):
-    """It knows a restart before the one that another worker found. Seen to fail without the versions compared: the last
-    word that came too early counted for nothing, and was the last."""
+    """It knows a restart before the one that another worker found.
+
+    Seen to fail with the versions compared neither here nor where the end is written: the last word came too early.
+    """
     await trio.sleep(1000)
     entry = world.accept(age_seconds=300)
     world.cluster.change(WEB, **restarted(800), status=GOOD)
