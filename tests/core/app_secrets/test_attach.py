@@ -67,7 +67,7 @@ def template_of(body: dict[str, Any]) -> dict[str, Any]:
 
 @given(deployments(), EFFECTS)
 def test_what_is_attached_stays_and_is_detached_without_a_trace(body: dict[str, Any], effect: Effect) -> None:
-    """C7, C8, C22."""
+    """C7, C8, C22. Seen to fail with a list that is left empty, and with `defaultMode` compared."""
     before = deepcopy(body)
     attached = served(patched(body, attach(body, ENTRIES, effect)))
     assert attach(attached, ENTRIES, effect) == []
@@ -105,7 +105,7 @@ def test_the_patch_holds_for_the_version_that_was_read_only() -> None:
 
 
 def test_the_stamp_is_written_under_auto_and_left_alone_under_manual() -> None:
-    """C10, C12: a switch to manual must not restart by removing the stamp."""
+    """C10, C12: a switch to manual must not restart by removing the stamp. Seen to fail with the stamp removed."""
     manual = Effect("sha256:2", Strategy.ENV, "", Reload.MANUAL)
     attached = patched(deployment(), attach(deployment(), ENTRIES, ENV))
     assert template_of(attached)["metadata"]["annotations"] == {"krt/secrets.checkout": "sha256:1"}
@@ -148,7 +148,13 @@ def test_a_mount_moves_with_its_path() -> None:
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"volumes": [{"name": ENTRIES.volume, "emptyDir": {}}]}, f"a volume {ENTRIES.volume} that is not krt's"),
+        (
+            {
+                "containers": [{"name": "main", "volumeMounts": [{"name": ENTRIES.volume, "mountPath": "/cache"}]}],
+                "volumes": [{"name": ENTRIES.volume, "emptyDir": {}}],
+            },
+            f"a volume {ENTRIES.volume} that is not krt's",
+        ),
         ({"volumes": [{"name": ENTRIES.volume, "secret": {"secretName": "own"}}]}, "that is not krt's"),
         (
             {"containers": [{"name": "main", "volumeMounts": [{"name": "own", "mountPath": "/secrets/"}]}]},
@@ -157,11 +163,13 @@ def test_a_mount_moves_with_its_path() -> None:
     ],
 )
 def test_what_is_in_the_way_is_named_and_never_removed(spec: dict[str, Any], said: str) -> None:
+    """Seen to fail with mounts removed by their name, whatever the volume is."""
     body = deployment(spec=spec)
     with pytest.raises(NotAttachable, match=said):
         attach(body, ENTRIES, VOLUME)
     assert detach(body, ENTRIES) == []
-    attach(body, ENTRIES, ENV)
+    attached = patched(body, attach(body, ENTRIES, ENV))
+    assert template_of(patched(attached, detach(attached, ENTRIES))) == template_of(body)
 
 
 def test_another_template_is_told_from_the_same_one() -> None:

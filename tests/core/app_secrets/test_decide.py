@@ -13,7 +13,6 @@ from krt.core.app_secrets.decide import decide, decide_detached
 from krt.core.app_secrets.decision import Deliver, DeliveryCause, Detach, LinkState, NoChange
 from krt.core.app_secrets.deployment import read_deployment
 from krt.core.app_secrets.judge import Linked, SeenNamespace, Usability, denied, judge
-from krt.core.app_secrets.secrets import read_copy
 from tests.core.app_secrets.documents import app, copy, data, deployment, source
 from tests.core.app_secrets.world import ENTRIES, World, settled
 
@@ -62,14 +61,15 @@ def test_unchanged_values_are_never_written() -> None:
 
 
 def test_another_key_of_the_digest_writes_nothing() -> None:
-    """The controller's key may be lost."""
+    """The controller's key may be lost: the annotated digests are those of the lost one.
+
+    Seen to fail with the annotated digest compared.
+    """
     world = settled()
-    found = world.linked()
-    other = read_copy(world.copy or {}, b"another key")
-    assert other is not None
-    assert found.copy is not None
-    assert other.content != found.copy.content
-    assert other.effect == found.copy.effect
+    world.key = b"another key"
+    assert (world.settle(), world.writes) == (0, 0)
+    world.values(PASSWORD="second")
+    assert world.settle() == 1
 
 
 @pytest.mark.parametrize(
@@ -93,17 +93,22 @@ def test_a_switch_waits_for_the_next_delivery(switch: dict[str, str], effect: tu
 
 
 def test_a_redelivery_is_answered_once_and_restarts_nothing_by_itself() -> None:
-    """C13, C14: an operator that drops the annotation later asks for nothing."""
+    """C13, C14: an operator that drops the annotation later asks for nothing.
+
+    Seen to fail with the answered word forgotten by the next delivery.
+    """
     world = settled()
     world.annotate(redeliver="t-1")
     decision = world.step()
     assert isinstance(decision, Deliver)
     assert (decision.cause, world.settle(), world.writes) == (DeliveryCause.REDELIVERED, 0, 1)
     world.sources[0]["metadata"]["annotations"] = {}
+    world.values(PASSWORD="second")
     world.settle()
+    before = world.writes
     world.annotate(redeliver="t-1")
     world.settle()
-    assert world.writes == 1
+    assert world.writes == before
 
 
 def test_manual_to_auto_is_one_rollout_at_the_next_delivery() -> None:
@@ -118,7 +123,7 @@ def test_manual_to_auto_is_one_rollout_at_the_next_delivery() -> None:
 
 @pytest.mark.parametrize("mode", ["ignore", "Ignore", "", "ignore-and-detach "])
 def test_an_ignored_deployment_keeps_what_it_has(mode: str) -> None:
-    """C15, C19: an unknown text, too."""
+    """C15, C19: an unknown text, too. Seen to fail with unknown texts passed over."""
     world = settled()
     world.mode(mode)
     before = deepcopy((world.copy, world.template))
@@ -186,6 +191,7 @@ def test_a_stop_between_two_writes_is_healed(writes: int) -> None:
 
 
 def test_an_attachment_that_is_taken_back_again_and_again_is_left_after_three() -> None:
+    """Seen to fail without the limit, and with the stamps of the last delivery counted for the next one."""
     world = World()
     original = deepcopy(world.template)
     for _ in range(5):
@@ -207,7 +213,10 @@ def test_an_attachment_that_is_taken_back_again_and_again_is_left_after_three() 
 
 @pytest.mark.parametrize("is_release", [True, False])
 def test_releases_that_drop_the_attachment_get_it_back_however_many(is_release: bool) -> None:
-    """`kubectl replace` from a pipeline: another image each time, or the same one some hours later."""
+    """`kubectl replace` from a pipeline: another image each time, or the same one some hours later.
+
+    Seen to fail with the template not compared, and with the hour left out.
+    """
     world = settled()
     for number in range(8):
         assert world.deployment is not None
@@ -220,7 +229,7 @@ def test_releases_that_drop_the_attachment_get_it_back_however_many(is_release: 
 
 
 def test_an_edited_copy_gets_the_values_back_and_nothing_restarts() -> None:
-    """It is no delivery: a switch still waits."""
+    """It is no delivery: a switch still waits. Seen to fail with the repair made a delivery."""
     world = settled()
     world.switch(**VOLUME)
     assert world.copy is not None
@@ -239,7 +248,10 @@ def test_a_copy_without_its_annotations_is_delivered_anew() -> None:
 
 
 def test_a_deployment_that_was_made_anew_takes_the_copy_over() -> None:
-    """The garbage collector deletes a copy whose owner is gone: the new owner must stand in it."""
+    """The garbage collector deletes a copy whose owner is gone: the new owner must stand in it.
+
+    Seen to fail with the owner's uid not compared.
+    """
     world = settled()
     world.switch(**VOLUME)
     world.deployment = deployment(metadata={"uid": "u-new"})
@@ -291,8 +303,13 @@ def test_a_source_is_emptied_by_an_explicit_word_only() -> None:
 
 
 def test_the_copies_of_another_environment_stay_until_they_may_move() -> None:
-    """The Namespace gets the label production."""
+    """The Namespace gets the label production. A word that was answered before allows nothing.
+
+    Seen to fail without the comparison of the words.
+    """
     world = settled()
+    world.annotate(redeliver="t-0", move="production")
+    world.settle()
     world.environment = "production"
     world.values(PASSWORD="of production")
     before = deepcopy(world.copy)
@@ -312,6 +329,7 @@ def test_the_copies_of_another_environment_stay_until_they_may_move() -> None:
 
 
 def test_an_ignored_deployment_does_not_hold_a_move_up() -> None:
+    """Seen to fail with its copy asked, too."""
     world = settled()
     world.environment = "production"
     world.mode("ignore")

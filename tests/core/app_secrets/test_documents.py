@@ -71,6 +71,12 @@ def test_content_has_one_digest_and_other_content_another(one: dict[str, str], o
     assert digest_of(dict(reversed(data(**one).items())), KEY) == digest_of(data(**one), KEY)
 
 
+@pytest.mark.parametrize(("one", "other"), [({"a": "bc"}, {"ab": "c"}), ({"a": "b", "c": "d"}, {"a": "bcd"})])
+def test_where_a_key_ends_counts(one: dict[str, str], other: dict[str, str]) -> None:
+    """Seen to fail with the lengths left out of the digest."""
+    assert digest_of(one, KEY) != digest_of(other, KEY)
+
+
 def test_nobody_guesses_content_without_the_key() -> None:
     assert digest_of(data(PIN="1234"), KEY) != digest_of(data(PIN="1234"), b"another key")
 

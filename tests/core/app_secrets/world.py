@@ -30,6 +30,7 @@ class World:
     deployment: dict[str, Any] | None = field(default_factory=deployment)
     copy: dict[str, Any] | None = None
     now: datetime = datetime(2026, 11, 29, 20, 0, tzinfo=UTC)
+    key: bytes = KEY
     rollouts: int = 0
     writes: int = 0
     _versions: Any = field(default_factory=lambda: count(100))
@@ -49,11 +50,11 @@ class World:
         return Linked(
             "web",
             read_deployment(self.deployment) if self.deployment else None,
-            read_copy(self.copy, KEY) if self.copy else None,
+            read_copy(self.copy, self.key) if self.copy else None,
         )
 
     def judgement(self) -> Judgement:
-        found = [each for body in self.sources if (each := read_source(body, KEY))]
+        found = [each for body in self.sources if (each := read_source(body, self.key))]
         return judge(read_app(self.app), self.environment, [SeenNamespace("shop")], found, [self.linked()])
 
     def decide(self) -> CopyDecision:
