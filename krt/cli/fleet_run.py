@@ -88,10 +88,9 @@ class FleetRun:
         if self.outcome.verb == "delete":
             self._say(f"deleting instance {instance.name} in namespace {instance.namespace}")
             return
-        module = instance.module
         self._say(f"applying instance {instance.name}")
-        self._say(f"pulling oci://{module.url}")
-        self._say(f"using module {planned.objects.module} version {module.version or planned.digest}")
+        self._say(f"pulling oci://{instance.module.url}")
+        self._say(f"using module {planned.objects.module} version {planned.objects.version}")
         doing = "upgrading" if planned.record else "installing"
         self._say(f"{doing} {instance.name} in namespace {instance.namespace}")
 

@@ -16,11 +16,13 @@ from krt.delivery.module_pull import PulledModule
 class InstanceObjects:
     """The objects of an instance on one cluster.
 
-    `module` is the module's name for people. The objects of a step are ready before those of the next step are applied.
+    `module` and `version` name the module for people. The objects of a step are ready before those of the next step are
+    applied.
     """
 
     module: str
     steps: tuple[tuple[Manifest, ...], ...]
+    version: str = ""
 
 
 # Called with an instance, the files of its module, and the Kubernetes version of the cluster, such as "1.36.3" ("" if
@@ -35,7 +37,8 @@ async def objects_of_instance(
 
     `program` is `cue`, which CUE modules need.
     """
+    version = module.version or instance.module.version or module.digest
     if is_cue_module(module.tree):
         steps = await cue_objects(instance, module, kube_version, program)
-        return InstanceObjects(name_of_module(module.tree) or instance.module.url, steps)
-    return InstanceObjects(instance.module.url, (plain_objects(instance, module.tree),))
+        return InstanceObjects(name_of_module(module.tree) or instance.module.url, steps, version)
+    return InstanceObjects(instance.module.url, (plain_objects(instance, module.tree),), version)

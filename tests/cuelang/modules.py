@@ -1,4 +1,4 @@
-"""A CUE module of the tests' own, in the layout of Timoni's modules, and an image of it as Timoni pushes it."""
+"""CUE modules of the tests' own, in the layout of Timoni's modules, and images of them as Timoni pushes them."""
 
 from collections.abc import Mapping
 
@@ -93,6 +93,59 @@ import (
             }
         }
     }
+}
+""",
+}
+
+PODINFO = {
+    "cue.mod/module.cue": 'module: "timoni.sh/podinfo"\nlanguage: version: "v0.9.0"\n',
+    "values.cue": "package main\n\nvalues: {caching: enabled: false, replicas: 1}\n",
+    "timoni.cue": """
+package main
+
+#Config: {
+    caching: {
+        enabled:   *false | bool
+        redisURL?: string
+    }
+    replicas: *1 | int & >0
+}
+
+values: #Config
+_metadata: {
+    name:      string @tag(name)
+    namespace: string @tag(namespace)
+}
+_labels: "app.kubernetes.io/name": _metadata.name
+
+timoni: {
+    apiVersion: "v1alpha1"
+    apply: app: [
+        {apiVersion: "v1", kind: "ServiceAccount", metadata: _metadata},
+        {apiVersion: "v1", kind: "Service", metadata: _metadata, spec: {selector: _labels, ports: [{port: 9898}]}},
+        {
+            apiVersion: "apps/v1"
+            kind:       "Deployment"
+            metadata:   _metadata
+            spec: {
+                replicas: values.replicas
+                selector: matchLabels: _labels
+                template: {
+                    metadata: labels: _labels
+                    spec: {
+                        serviceAccountName: _metadata.name
+                        containers: [{
+                            name:  "podinfo"
+                            image: "registry.example/podinfo:1"
+                            if values.caching.enabled {
+                                args: ["--cache-server=\\(values.caching.redisURL)"]
+                            }
+                        }]
+                    }
+                }
+            }
+        },
+    ]
 }
 """,
 }

@@ -1,0 +1,98 @@
+"""The first example of the document that asks for runtimes, on a real API server: registry and module on loopback."""
+
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.apiserver.kubelet import open_kubelet
+from tests.apiserver.server import ApiServer
+from tests.core.fleet.test_seed import BLOCKS
+from tests.cuelang.modules import PODINFO, image_of
+from tests.delivery.commands import Done
+from tests.fakes.process import process
+from tests.registry.server import RegistryServer
+from tests.sources.pulling import pushed
+
+pytestmark = pytest.mark.apiserver
+
+PEM = "-----BEGIN CERTIFICATE-----\nMIIC/jCC\nAeagAwI\n-----END CERTIFICATE-----\n"
+ACCOUNT = "1234567890"
+# A name that leads to loopback, in the place of the registry in AWS.
+REGISTRY = ".dkr.ecr.\\(_reg).amazonaws.com/"
+
+
+@pytest.fixture
+async def infra(apiserver: ApiServer) -> AsyncIterator[None]:
+    await apiserver.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "infra"}})
+    secret = {"password": base64.b64encode(b"hunter2").decode(), "ca.crt": base64.b64encode(PEM.encode()).decode()}
+    await apiserver.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "aws-info", "namespace": "infra"},
+            "data": {"account_id": ACCOUNT, "region": "us-west-2"},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "redis-auth", "namespace": "infra"},
+            "data": secret,
+        },
+    )
+    yield
+    for name in ("infra", "podinfo"):
+        await apiserver.client.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+async def documents(registry: RegistryServer, tmp_path: Path) -> Path:
+    bundle = BLOCKS["the example's bundle"]
+    assert f"\\(_id){REGISTRY}" in bundle
+    (tmp_path / "runtime.cue").write_text(BLOCKS["the example's runtime"])
+    (tmp_path / "bundle.cue").write_text(bundle.replace(f"\\(_id){REGISTRY}", f"{registry.host}/\\(_id)/\\(_reg)/"))
+    await pushed(f"{registry.host}/{ACCOUNT}/us-west-2/modules/podinfo:latest", image_of(PODINFO, "6.3.5"))
+    return tmp_path
+
+
+async def run(apiserver: ApiServer, folder: Path, *words: str, **environ: str) -> Done:
+    files = [str(folder / word) if word.endswith(".cue") else word for word in words]
+    command = (*files, "--kubeconfig", str(apiserver.control_plane.kubeconfig))
+    async with process(*command, environ={"HOME": str(folder), **environ}) as running:
+        return Done(await running.ended(), running.out, running.err)
+
+
+async def test_the_first_example(
+    apiserver: ApiServer, infra: None, documents: Path, registry: RegistryServer, cue_program: Path
+) -> None:
+    """Both commands of the document, with its lines in their order."""
+    built = await run(apiserver, documents, "runtime", "build", "-f", "runtime.cue")
+    pem = "".join(f"  {line}\n" for line in PEM.splitlines())
+    assert built.out == f"ACCOUNT_ID: {ACCOUNT}\nREDIS_CA:\n{pem}REDIS_PASS: hunter2\nREGION: us-west-2\n"
+    apply = ("bundle", "apply", "-f", "bundle.cue", "--runtime", "runtime.cue")
+    without = await run(apiserver, documents, *apply, PATH="/nonexistent")
+    assert without.code == 2
+    assert "is a CUE program: install cue" in without.err
+    async with open_kubelet(apiserver.client, "podinfo"):
+        done = await run(apiserver, documents, *apply, KRT_CUE=str(cue_program))
+    assert done.code == 0, done
+    assert done.err.splitlines()[1:] == [
+        "applying instance podinfo",
+        f"pulling oci://{registry.host}/{ACCOUNT}/us-west-2/modules/podinfo",
+        "using module timoni.sh/podinfo version 6.3.5",
+        "installing podinfo in namespace podinfo",
+        "ServiceAccount/podinfo/podinfo created",
+        "Service/podinfo/podinfo created",
+        "Deployment/podinfo/podinfo created",
+        "waiting for 3 resource(s) to become ready...",
+        "resources are ready",
+    ]
+    deployment: dict[str, Any] = await apiserver.get("Deployment", "podinfo", "podinfo")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["--cache-server=tcp://:hunter2@redis.infra:6379"]
+    shown = await run(apiserver, documents, *apply, "--diff", "--dry-run", KRT_CUE=str(cue_program))
+    assert "hunter2" not in done.out + done.err + shown.out + shown.err
+    again = await run(apiserver, documents, *apply, KRT_CUE=str(cue_program))
+    assert again.out == "bundle podinfo: 3 unchanged\n"
