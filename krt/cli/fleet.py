@@ -31,7 +31,7 @@ DONE, FAILED = 0, 1
 T = TypeVar("T")
 # Called with a cluster's API server, and with a function that takes the reason of each repeated call.
 Visit = Callable[[Transport, Callable[[str], None]], Awaitable[T]]
-_CONNECTIONS = 2
+_CONNECTIONS = 8
 
 
 class FleetUnavailable(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from krt.cli.cluster_bundles import ClusterBundle, add_bundle, cluster_bundles
 from krt.cli.fleet import printed
 from krt.cli.fleet_build import add_registry, built
+from krt.cli.fleet_status import add_status
 from krt.cli.fleet_write import add_writing
 from krt.core.bundle.yaml_text import yaml_lines
 
@@ -39,6 +40,15 @@ _DELETE_DESCRIPTION = (
     "Delete the instances of the Bundle in FILE, the last one first, from each selected cluster in the order of the "
     "runtime. The namespaces of the instances stay."
 )
+_STATUS = "print how the objects of a bundle are, on each selected cluster"
+_STATUS_DESCRIPTION = (
+    "Print the objects of each instance of the Bundle in FILE with their states, on each selected cluster. The objects "
+    "are those that krt has applied. Nothing is written to a cluster; no module is pulled."
+)
+_STATUS_EPILOG = (
+    "Exit codes: 0 each instance is installed, and each object is current; 1 one is not, or a cluster refuses or does "
+    "not answer; 2 bad input."
+)
 _WRITE_EPILOG = (
     "Exit codes: 0 done; 1 a cluster or registry refuses or does not answer, or an instance is not ready in time; 2 "
     "bad input, and nothing was written to any cluster; 130 interrupted (SIGINT), 143 by SIGTERM, 129 by SIGHUP. After "
@@ -63,6 +73,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_writing(actions.add_parser("apply", help=_APPLY, description=_APPLY_DESCRIPTION, epilog=_WRITE_EPILOG))
     delete = actions.add_parser("delete", help=_DELETE, description=_DELETE_DESCRIPTION, epilog=_WRITE_EPILOG)
     add_writing(delete, is_removal=True)
+    add_status(actions.add_parser("status", help=_STATUS, description=_STATUS_DESCRIPTION, epilog=_STATUS_EPILOG))
 
 
 def _add_show_secrets(parser: argparse.ArgumentParser) -> None:

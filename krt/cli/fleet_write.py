@@ -42,7 +42,13 @@ def add_writing(parser: argparse.ArgumentParser, *, is_removal: bool = False) ->
         action="store_true",
         help="take over instances and objects that another bundle or owner has",
     )
-    run.add_argument(
+    add_output(run)
+    parser.set_defaults(diff=False, run=run_delete if is_removal else run_apply)
+
+
+def add_output(group: "argparse._ArgumentGroup") -> None:
+    """Add the flag for the form of the result."""
+    group.add_argument(
         "-o",
         "--output",
         choices=("text", "json"),
@@ -50,7 +56,6 @@ def add_writing(parser: argparse.ArgumentParser, *, is_removal: bool = False) ->
         metavar="FORMAT",
         help="text, or json: one object on stdout, whatever the outcome (default: text)",
     )
-    parser.set_defaults(diff=False, run=run_delete if is_removal else run_apply)
 
 
 def run_apply(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -294,3 +294,24 @@ async def test_in_a_job_of_github_each_instance_is_a_group_and_the_summary_has_a
     assert "::group::instance app on cluster zeta\n" in done.err
     assert done.err.count("::endgroup::") == 2
     assert page.read_text().count("created") == 5
+
+
+async def test_status_says_of_each_object_how_it_is(fleet: Fleet) -> None:
+    fleet.write(fleet.instance("app", "config:1"), fleet.instance("new", "note:1"))
+    place, bundle = fleet.namespace("alone"), fleet.folder / "bundle.cue"
+    whole = bundle.read_text()
+    fleet.write(fleet.instance("app", "config:1"))
+    assert (await fleet.run("apply", runtime=False)).code == 0
+    assert (await fleet.run("status", runtime=False)).code == 0
+    bundle.write_text(whole)
+    await fleet.servers["one"].client.delete(f"/api/v1/namespaces/{place}/secrets/auth")
+    status = await fleet.run("status", runtime=False)
+    head, app, config, secret, new = status.out.splitlines()
+    assert (status.code, head) == (1, f"context one, server {fleet.proxies['one'].url}")
+    start = f"instance app in namespace {place}: bundle {fleet.name}, module oci://{fleet.base}/config@sha256:"
+    assert app.startswith(start)
+    assert (config, secret) == (f"ConfigMap/{place}/app Current", f"Secret/{place}/auth NotFound")
+    assert new == f"instance new in namespace {place}: not installed"
+    document = json.loads((await fleet.run("status", "-o", "json", runtime=False)).out)
+    assert [each["current"] for each in document["clusters"][0]["instances"]] == [False, False]
+    assert fleet.writes() == []
