@@ -95,9 +95,13 @@ class Item:
         return name if name in self.marks else None
 
 
+def _turns(folder: Path, *, workers: int = 1) -> Any:
+    return Turns(cast("Any", SimpleNamespace(workerinput={"turns": folder, "workercount": workers})))
+
+
 @pytest.fixture
 def turns(tmp_path: Path) -> Any:
-    return Turns(cast("Any", SimpleNamespace(workerinput={"turns": tmp_path})))
+    return _turns(tmp_path)
 
 
 def _run(turns: Any, item: Item, then: Item | None) -> None:
@@ -107,12 +111,17 @@ def _run(turns: Any, item: Item, then: Item | None) -> None:
         protocol.send(None)
 
 
-def test_what_is_alone_comes_first_and_then_what_is_long(turns: Any) -> None:
-    """Seen to fail without the hook."""
-    first, second, long, measuring = Item("slow"), Item(), Item("slow", "long"), Item("alone")
-    items = [first, second, long, measuring]
-    turns.pytest_collection_modifyitems(items)
-    assert items == [measuring, long, first, second]
+@pytest.mark.parametrize("workers", [1, 2, 3, 5])
+def test_what_is_alone_comes_first_and_each_other_worker_soon_has_something_long(tmp_path: Path, workers: int) -> None:
+    """Seen to fail without the hook, and with everything long at the beginning."""
+    alone, long = [Item("alone"), Item("alone")], [Item("slow", "long") for _ in range(4)]
+    items = [*(Item("slow") for _ in range(500)), *long, *alone, *(Item() for _ in range(500))]
+    _turns(tmp_path, workers=workers).pytest_collection_modifyitems(items)
+    assert (items[:2], len(items)) == (alone, 1006)
+    parts = [items[len(items) * n // workers : len(items) * (n + 1) // workers] for n in range(workers)]
+    found = [[part.index(item) for item in part if item in long] for part in parts]
+    assert [len(each) for each in found] == {1: [4], 2: [0, 4], 3: [0, 2, 2], 5: [0, 1, 1, 1, 1]}[workers]
+    assert all(place < 30 for each in found for place in each)
 
 
 def test_between_two_that_are_alone_no_other_begins(turns: Any, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ while it runs; an `alone` test holds the lock exclusively. While it waits for th
 door, which every test takes first: otherwise an unbroken chain of other tests could keep it waiting.
 
 A run begins with the tests marked `alone`, one after another under one lock: later, all workers would stand still until
-the longest test that is under way has ended. Then come those marked `long`: at the end of a run, the processors would
-be idle beside them.
+the longest test that is under way has ended. Soon after them, each worker gets one of those marked `long`: at the end
+of a run, or one after another in one worker, the processors would be idle beside them.
 """
 
 import fcntl
@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 MOST_WORKERS = 8  # each may start an API server, which takes up to a gigabyte
+_FIRST = 20  # tests of each worker before a long one, so that those marked `alone` have begun
 
 
 class Turns:
@@ -28,6 +29,7 @@ class Turns:
 
     def __init__(self, config: pytest.Config) -> None:
         given = getattr(config, "workerinput", {}).get("turns")
+        self._workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
         self._folder = Path(given or mkdtemp(prefix="krt-turns-"))
         if not given:
             config.add_cleanup(lambda: shutil.rmtree(self._folder))
@@ -46,8 +48,14 @@ class Turns:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """pytest-xdist gives the first worker the first part of this order, and idle workers take from its end."""
-        items.sort(key=lambda item: (not _is_alone(item), item.get_closest_marker("long") is None))
+        """pytest-xdist gives each worker an equal part of this order, and idle workers take from the end of a part."""
+        items.sort(key=_is_alone, reverse=True)
+        long = [item for item in items if item.get_closest_marker("long")]
+        count, items[:] = len(items), [item for item in items if item not in long]
+        others = range(1, self._workers) or range(1)  # the first worker has those marked `alone`
+        parts = sorted(others[number % len(others)] for number in range(len(long)))
+        for part, item in zip(parts, long, strict=True):
+            items.insert(part * count // self._workers + _FIRST, item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
