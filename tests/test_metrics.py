@@ -8,10 +8,12 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from krt.core.app_secrets.decision import DeliveryCause, LinkState
 from krt.core.caller.identity import Rejection
 from krt.core.restart.outcome import Outcome
 from krt.metrics import Metrics
 from krt.metrics.controller import ENDS, STATES
+from krt.metrics.secrets import CAUSES, LINK_STATES
 from krt.metrics.worker import EVENTS, MESSAGES, RESTARTS, RETRIES, WATCH_ENDS
 from krt.serving.denial import Denial
 
@@ -25,6 +27,7 @@ def a_whole_process() -> Metrics:
     metrics.worker.watch_worker(in_hand=lambda: 3, waiting=lambda: 2, stalled=lambda: 41.5)
     metrics.worker.watch_index(workloads=lambda: 200, watch_ends=lambda: {"ended": 7})
     metrics.controller.watch_leader("bundles", leads=lambda: True, retrying=lambda: 1)
+    metrics.secrets.watch_deployments(lambda: {"Delivered": 4})
     metrics.controller.watch_bundles(deployments=lambda: {"failing": 2}, bundles=lambda: {"Unpacked": 3})
     return metrics
 
@@ -89,6 +92,8 @@ def test_every_metric_is_documented_with_its_type_and_every_documented_one_is_th
         ("krt_watch_restarts_total", "reason", WATCH_ENDS),
         ("krt_bundle_deployments", "state", STATES),
         ("krt_bundle_installs_total", "end", ENDS),
+        ("krt_secret_deliveries_total", "cause", CAUSES),
+        ("krt_secret_deployments", "state", LINK_STATES),
     ],
 )
 def test_every_value_of_a_workers_labels_is_documented_and_there_from_the_start(
@@ -97,6 +102,11 @@ def test_every_value_of_a_workers_labels_is_documented_and_there_from_the_start(
     own_rows = DOCUMENT.partition(f"| `{label}` of `{metric}` ")[2].partition("\n| `")[0]
     assert tuple(re.findall(r"(?:^|\n\| )\| `(\w+)` \|", own_rows)) == values
     assert set(samples(a_whole_process())[metric]) == {(value,) for value in values}
+
+
+def test_every_cause_and_state_of_app_secrets_is_counted() -> None:
+    assert {cause.value for cause in DeliveryCause} == set(CAUSES)
+    assert {state.value for state in LinkState} == set(LINK_STATES)
 
 
 def test_a_workload_can_end_in_no_way_that_is_not_counted() -> None:

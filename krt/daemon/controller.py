@@ -1,4 +1,4 @@
-"""The role that installs bundles: wires krt.controller, krt.cluster and krt.sources together."""
+"""The role that keeps a cluster as its documents say: wires krt.controller, krt.cluster and krt.sources together."""
 
 import os
 from pathlib import Path
@@ -12,13 +12,15 @@ from krt.cluster.bounded import BoundedTransport, WriteBounds
 from krt.cluster.impersonation import Impersonating
 from krt.cluster.prove import prove
 from krt.cluster.source import ACCOUNT
+from krt.cluster.transport import Transport
+from krt.controller.app_secrets.secrets_controller import SecretsController
 from krt.controller.bundles_controller import BundlesController, Reach
 from krt.daemon.room import CONTROLLER_CONNECTIONS
 from krt.daemon.shared import Daemon
 from krt.errors import SettingsInvalid
 from krt.proxies import proxies_of
 from krt.serving.address import Address
-from krt.settings.parts import ControllerSettings
+from krt.settings.parts import BUNDLES, SECRETS, ControllerSettings
 from krt.sources.fetch import Fetcher
 from krt.sources.way import Way
 from krt.tls import client_context
@@ -28,30 +30,45 @@ _WRITES_AT_ONCE, _WRITES_PER_SECOND, _BURST = 8, 20.0, 200
 
 
 async def controller(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
-    """Unpack Bundles; install, repair and remove the objects of BundleDeployments; while this process has the Lease."""
+    """Run the controllers that KRT_CONTROLLERS names. Each works while this process has its Lease."""
     settings, own = daemon.settings.kubernetes, daemon.settings.controller
     assert settings is not None, "the role runs only with its settings"
     assert own is not None, "the role runs only with its settings"
     namespace = await trio.to_thread.run_sync(_namespace, own)
     server, credentials = await trio.to_thread.run_sync(load_access, settings.kubeconfig, abandon_on_cancel=True)
-    verify = await trio.to_thread.run_sync(client_context, own.sources_ca_file, None, None)
-    fetcher = Fetcher(Way(verify, proxies_of(os.environ)))
     async with http_client(server, connections=CONTROLLER_CONNECTIONS) as client, trio.open_nursery() as nursery:
         bounds = WriteBounds(_WRITES_AT_ONCE, _WRITES_PER_SECOND, _BURST)
-        deployer = Impersonating(credentials, namespace, own.deployer)
-        reach = Reach(
-            BoundedTransport(client, credentials, bounds), BoundedTransport(client, deployer, bounds), namespace
-        )
+        transport = BoundedTransport(client, credentials, bounds)
+        deployer = BoundedTransport(client, Impersonating(credentials, namespace, own.deployer), bounds)
         identity = f"{gethostname()}_{token_hex(4)}"
-        metrics = daemon.metrics.controller
-        role = BundlesController(reach, fetcher, identity, deadline_seconds=own.deadline_seconds, metrics=metrics)
-        daemon.health.add("controller", lambda: "; ".join(role.problems()) or None, role.summary)
-        metrics.watch_leader("bundles", leads=lambda: role.leadership.leads, retrying=role.retrying)
-        metrics.watch_bundles(deployments=role.deployments_by_state, bundles=role.bundles_by_phase)
+        running: list[BundlesController | SecretsController] = []
+        if BUNDLES in own.controllers:
+            running.append(await _bundles(daemon, own, Reach(transport, deployer, namespace), identity))
+        if SECRETS in own.controllers:
+            running.append(_secrets(daemon, transport, namespace, identity))
         task_status.started(())
         nursery.start_soon(_cancel_when_stopping, nursery.cancel_scope, daemon.stopping)
-        nursery.start_soon(prove, reach.own)
-        await role.run()
+        nursery.start_soon(prove, transport)
+        for each in running:
+            nursery.start_soon(each.run)
+
+
+async def _bundles(daemon: Daemon, own: ControllerSettings, reach: Reach, identity: str) -> BundlesController:
+    verify = await trio.to_thread.run_sync(client_context, own.sources_ca_file, None, None)
+    fetcher, metrics = Fetcher(Way(verify, proxies_of(os.environ))), daemon.metrics.controller
+    found = BundlesController(reach, fetcher, identity, deadline_seconds=own.deadline_seconds, metrics=metrics)
+    daemon.health.add("controller", lambda: "; ".join(found.problems()) or None, found.summary)
+    metrics.watch_leader(BUNDLES, leads=lambda: found.leadership.leads, retrying=found.retrying)
+    metrics.watch_bundles(deployments=found.deployments_by_state, bundles=found.bundles_by_phase)
+    return found
+
+
+def _secrets(daemon: Daemon, transport: Transport, namespace: str, identity: str) -> SecretsController:
+    found = SecretsController(transport, namespace, identity, metrics=daemon.metrics.secrets)
+    daemon.health.add("secrets", lambda: "; ".join(found.problems()) or None, found.summary)
+    daemon.metrics.controller.watch_leader(SECRETS, leads=lambda: found.leadership.leads, retrying=found.retrying)
+    daemon.metrics.secrets.watch_deployments(found.deployments_by_state)
+    return found
 
 
 def _namespace(settings: ControllerSettings) -> str:

@@ -2,7 +2,8 @@
 
 Every label has a bounded set of values: krt's own codes, never a repository, a key id or a caller's text. No part of
 krt reads a metric to decide anything; the live page shows some. docs/metrics.md explains each metric.
-Start reading in `Metrics` below; `web.py`, `worker.py` and `controller.py` hold the metrics of one role each.
+Start reading in `Metrics` below; `web.py`, `worker.py`, `controller.py` and `secrets.py` hold the metrics of one
+role or controller each.
 """
 
 import platform
@@ -13,10 +14,11 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from krt import __version__
 from krt.metrics.controller import ControllerMetrics
+from krt.metrics.secrets import SecretsMetrics
 from krt.metrics.web import WebMetrics
 from krt.metrics.worker import WorkerMetrics
 
-__all__ = ["CONTENT_TYPE", "ControllerMetrics", "Metrics", "WebMetrics", "WorkerMetrics"]
+__all__ = ["CONTENT_TYPE", "ControllerMetrics", "Metrics", "SecretsMetrics", "WebMetrics", "WorkerMetrics"]
 
 CONTENT_TYPE = prometheus_client.exposition.CONTENT_TYPE_PLAIN_0_0_4
 
@@ -52,6 +54,11 @@ class Metrics:
     def controller(self) -> ControllerMetrics:
         """The metrics of the controller."""
         return ControllerMetrics(self.registry)
+
+    @cached_property
+    def secrets(self) -> SecretsMetrics:
+        """The metrics of the controller of App secrets."""
+        return SecretsMetrics(self.registry)
 
     def journal_durable(self, durable: bool) -> None:  # noqa: FBT001 - the metric's value
         """Set whether Valkey's settings make the journal survive a crash of Valkey."""

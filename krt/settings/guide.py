@@ -76,8 +76,9 @@ A BundleDeployment is in no namespace, so `KRT_NAMESPACES` does not concern it. 
 `KRT_KINDS` names it ([Bundles](bundles.md#an-event-reaches-a-bundledeployment)).
 """,
     ControllerSettings: """\
-`krt controller` takes no settings of Valkey or images, because it takes no events. [Bundles](bundles.md) says what it
-does, and which rights it needs. `krt all` runs it only if `KRT_CONTROLLERS` is set.
+`krt controller` takes no settings of Valkey or images, because it takes no events. [Bundles](bundles.md) and
+[App secrets](app-secrets.md) say what it does, and which rights it needs. It waits for the kinds of each controller in
+`KRT_CONTROLLERS`: name only those whose kinds the cluster serves. `krt all` runs it only if `KRT_CONTROLLERS` is set.
 """,
 }
 _END = """\

@@ -374,6 +374,9 @@ class ClusterSettings:
     )
 
 
+BUNDLES, SECRETS = "bundles", "secrets"
+
+
 @dataclass(frozen=True, slots=True)
 class ControllerSettings:
     """Settings of `krt controller`. Without `controllers` the process runs none."""
@@ -381,9 +384,9 @@ class ControllerSettings:
     controllers: tuple[str, ...] = setting(
         "KRT_CONTROLLERS",
         "--controllers",
-        Listed(one_of("bundles")),
-        "the controllers to run: bundles; krt all runs none unless this is set",
-        default="bundles",
+        Listed(one_of(BUNDLES, SECRETS)),
+        "the controllers to run, bundles or secrets; krt all runs none unless this is set",
+        default=f"{BUNDLES},{SECRETS}",
         metavar="NAMES",
     )
     namespace: str | None = setting(

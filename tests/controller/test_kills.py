@@ -103,7 +103,11 @@ class Pair:
 async def pair(desk: Desk, api_proxy: HttpsProxy, registry: RegistryServer, tmp_path: Path) -> AsyncIterator[Pair]:
     account = await desk.server.account(desk.namespace, "krt-controller", [EVERYTHING], everywhere=True)
     kubeconfig = desk.server.kubeconfig(account.token, proxy=api_proxy)
-    settings = {"KUBECONFIG": str(kubeconfig), "KRT_CONTROLLER_NAMESPACE": desk.namespace}
+    settings = {
+        "KUBECONFIG": str(kubeconfig),
+        "KRT_CONTROLLER_NAMESPACE": desk.namespace,
+        "KRT_CONTROLLERS": "bundles",
+    }
     leader = Krt("controller", tmp_path, settings)
     desk.fetches = Fetcher(Way(ssl.create_default_context(), proxies_of({})))
     pair = Pair(desk, leader, api_proxy, registry)

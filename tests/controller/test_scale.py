@@ -88,7 +88,11 @@ class Fleet:
 async def fleet(desk: Desk, api_proxy: HttpsProxy, registry: RegistryServer, tmp_path: Path) -> AsyncIterator[Fleet]:
     account = await desk.server.account(desk.namespace, "krt-controller", [EVERYTHING], everywhere=True)
     kubeconfig = desk.server.kubeconfig(account.token, proxy=api_proxy)
-    settings = {"KUBECONFIG": str(kubeconfig), "KRT_CONTROLLER_NAMESPACE": desk.namespace}
+    settings = {
+        "KUBECONFIG": str(kubeconfig),
+        "KRT_CONTROLLER_NAMESPACE": desk.namespace,
+        "KRT_CONTROLLERS": "bundles",
+    }
     krt = Krt("controller", tmp_path, settings)
     krt.process.spawn()
     try:

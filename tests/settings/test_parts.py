@@ -175,7 +175,7 @@ def test_the_admin_listeners_of_all_roles_fit_in_one_pod(role: str, port: int) -
 def test_a_controller_alone_needs_nothing_and_has_no_valkey() -> None:
     settings = load("controller", {}, {})
     assert settings.controller is not None
-    assert settings.controller.controllers == ("bundles",)
+    assert settings.controller.controllers == ("bundles", "secrets")
     assert (settings.role, settings.events, settings.web, settings.cluster) == ("controller", None, None, None)
 
 

@@ -72,26 +72,37 @@ async def create_event(transport: Transport, namespace: str, event: Mapping[str,
 
 
 def event_of(workload: Workload, cause: str, at: datetime) -> Mapping[str, Any]:
-    """The Event as the fields of its JSON (kubernetes.io/docs, "Event v1 events.k8s.io"). `at` is in UTC."""
+    """The Event of a restart. `at` is in UTC."""
     key = workload.key
-    name = f"{key.name[:200].rstrip('-.')}.{token_hex(8)}"
+    regarding = {
+        "apiVersion": REACHABLE[key.kind].api_version,
+        "kind": key.kind,
+        **({"namespace": key.namespace} if key.namespace else {}),
+        "name": key.name,
+        "uid": workload.uid,
+        "resourceVersion": workload.resource_version,
+    }
+    return event_about(regarding, "Restarted", "Restart", f"restarted for {cause}", at)
+
+
+def event_about(
+    regarding: Mapping[str, str], reason: str, action: str, note: str, at: datetime, *, is_warning: bool = False
+) -> Mapping[str, Any]:
+    """An Event as the fields of its JSON (kubernetes.io/docs, "Event v1 events.k8s.io"). `at` is in UTC.
+
+    `regarding` refers to an object; `reason` and `action` are words such as Restarted and Restart.
+    """
+    name = f"{regarding['name'][:200].rstrip('-.')}.{token_hex(8)}"
     return {
         "apiVersion": _EVENT.api_version,
         "kind": _EVENT.kind,
-        "metadata": {"name": name, "namespace": key.namespace or _OF_NO_NAMESPACE},
+        "metadata": {"name": name, "namespace": regarding.get("namespace", _OF_NO_NAMESPACE)},
         "eventTime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "reportingController": FIELD_MANAGER,
         "reportingInstance": (platform.node() or FIELD_MANAGER)[:_MOST_INSTANCE],
-        "type": "Normal",
-        "reason": "Restarted",
-        "action": "Restart",
-        "note": f"restarted for {cause}".encode()[:_MOST_NOTE_BYTES].decode(errors="ignore"),
-        "regarding": {
-            "apiVersion": REACHABLE[key.kind].api_version,
-            "kind": key.kind,
-            **({"namespace": key.namespace} if key.namespace else {}),
-            "name": key.name,
-            "uid": workload.uid,
-            "resourceVersion": workload.resource_version,
-        },
+        "type": "Warning" if is_warning else "Normal",
+        "reason": reason,
+        "action": action,
+        "note": note.encode()[:_MOST_NOTE_BYTES].decode(errors="ignore"),
+        "regarding": dict(regarding),
     }
