@@ -17,13 +17,15 @@ class SecretsMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._delivered = Counter(
-            "krt_secret_deliveries", "Copies that were written, by why", ["cause"], registry=registry
+            "krt_secret_deliveries_total", "Copies that were written, by why", ["cause"], registry=registry
         )
         self._rollouts = Counter(
-            "krt_secret_rollouts", "Changes of a pod template, each of which makes new pods", registry=registry
+            "krt_secret_rollouts_total", "Changes of a pod template, each of which makes new pods", registry=registry
         )
-        self._detached = Counter("krt_secret_detachments", "Copies that were taken back", registry=registry)
-        self._failed = Counter("krt_secret_failures", "Attempts that the API server has failed", registry=registry)
+        self._detached = Counter("krt_secret_detachments_total", "Copies that were taken back", registry=registry)
+        self._failed = Counter(
+            "krt_secret_failures_total", "Attempts that the API server has failed", registry=registry
+        )
         for cause in CAUSES:
             self._delivered.labels(cause)
 

@@ -102,8 +102,12 @@ async def push(folder: Path, reference: str, *objects: Object) -> str:
 @asynccontextmanager
 async def controller_process(desk: Desk, folder: Path) -> AsyncIterator[None]:
     """`krt controller`, ready."""
-    told = {"KUBECONFIG": str(desk.server.control_plane.kubeconfig), "KRT_CONTROLLER_NAMESPACE": desk.namespace}
-    controller = Krt("controller", folder, told)
+    settings = {
+        "KUBECONFIG": str(desk.server.control_plane.kubeconfig),
+        "KRT_CONTROLLER_NAMESPACE": desk.namespace,
+        "KRT_CONTROLLERS": "bundles",
+    }
+    controller = Krt("controller", folder, settings)
     controller.process.spawn()
     try:
         await controller.wait_ready()

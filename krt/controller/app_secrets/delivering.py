@@ -13,7 +13,7 @@ import trio
 from krt.cluster import objects
 from krt.cluster.object_errors import AlreadyThere
 from krt.cluster.transport import Transport
-from krt.controller.app_secrets.place import Place
+from krt.controller.app_secrets.place import EnvironmentPlace
 from krt.core.app_secrets.app import SecretsApp
 from krt.core.app_secrets.attach import NotAttachable, attach
 from krt.core.app_secrets.copy_body import changed_copy, new_copy, noted_copy
@@ -63,7 +63,7 @@ class Delivering:
     transport: Transport
     app: SecretsApp
     environment: str
-    place: Place
+    place: EnvironmentPlace
     values: SourceValues | None
     now: Callable[[], datetime]
     taken: set[str] = field(default_factory=set)  # Deployments whose copy's name another Secret has

@@ -11,7 +11,7 @@ from krt.cluster import objects
 from krt.cluster.transport import Transport
 from krt.controller.app_secrets.delivering import Delivering, SourceValues
 from krt.controller.app_secrets.deployment_events import DeploymentEvents
-from krt.controller.app_secrets.place import Place
+from krt.controller.app_secrets.place import EnvironmentPlace
 from krt.controller.app_secrets.places import Places
 from krt.controller.app_secrets.results import EnvironmentKey, Results
 from krt.controller.documents import Documents
@@ -67,7 +67,7 @@ class Environments:
         return await self._deliver(key, app, namespaces, place)
 
     async def _deliver(
-        self, key: EnvironmentKey, app: SecretsApp, namespaces: tuple[SeenNamespace, ...], place: Place
+        self, key: EnvironmentKey, app: SecretsApp, namespaces: tuple[SeenNamespace, ...], place: EnvironmentPlace
     ) -> Next:
         linked = [_linked(app, place, name) for name in app.environments[key.environment].deployments]
         judgement = judge(app, key.environment, namespaces, place.sources_of(app.name), linked)
@@ -130,7 +130,7 @@ class Environments:
         self.results.put(app, SeenEnvironment(key.environment, judgement, links))
         return Next.LOOK
 
-    async def _find_others(self, place: Place, linked: list[Linked]) -> None:
+    async def _find_others(self, place: EnvironmentPlace, linked: list[Linked]) -> None:
         """For a name that is no Deployment's, find what else has it: people name StatefulSets."""
         missing = [at for at, one in enumerate(linked) if one.deployment is None]
         for at in missing[:_MOST_ASKED]:
@@ -147,12 +147,12 @@ class Environments:
         return tuple(found)
 
 
-def _linked(app: SecretsApp, place: Place, name: str) -> Linked:
+def _linked(app: SecretsApp, place: EnvironmentPlace, name: str) -> Linked:
     copy = place.copies.get(place.namespace, Entries(app.name, name).copy)
     return Linked(name, place.deployments.get(place.namespace, name), copy)
 
 
-def _unlinked(app: SecretsApp, place: Place, linked: Sequence[Linked]) -> Iterator[Linked]:
+def _unlinked(app: SecretsApp, place: EnvironmentPlace, linked: Sequence[Linked]) -> Iterator[Linked]:
     """Deployments that the App names no more, and that have a copy: they may be told to give it back."""
     named = {one.name for one in linked}
     for copy in place.copies:

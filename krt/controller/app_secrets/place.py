@@ -32,7 +32,7 @@ class Heard:
     all: Callable[[], None]
 
 
-class Place:
+class EnvironmentPlace:
     """What there is in one Namespace. `heard` must not block or raise; `digest_key` is that of `digest_of`."""
 
     def __init__(self, namespace: str, digest_key: bytes, heard: Heard) -> None:

@@ -7,7 +7,7 @@ import trio
 
 from krt.cluster.selection import Selection
 from krt.cluster.transport import Transport
-from krt.controller.app_secrets.place import Heard, Place
+from krt.controller.app_secrets.place import EnvironmentPlace, Heard
 from krt.controller.app_secrets.seen import SeenObjects
 from krt.core.app_secrets.judge import SeenNamespace
 from krt.core.app_secrets.names import ENVIRONMENT
@@ -38,7 +38,7 @@ class Places:
     def __init__(self, transport: Transport, heard: HeardIn) -> None:
         self._transport, self._heard = transport, heard
         self.namespaces = SeenObjects(NAMESPACE, None, _read, self._changed, Selection(labels=ENVIRONMENT))
-        self._places: dict[str, tuple[Place, trio.CancelScope]] = {}
+        self._places: dict[str, tuple[EnvironmentPlace, trio.CancelScope]] = {}
         self._nursery: trio.Nursery | None = None
         self._digest_key = b""
 
@@ -55,7 +55,7 @@ class Places:
         """The Namespaces that are labelled with the environment."""
         return tuple(each.namespace for each in self.namespaces if each.environment == environment)
 
-    def get(self, namespace: str) -> Place | None:
+    def get(self, namespace: str) -> EnvironmentPlace | None:
         """What there is in the Namespace; None if it is no environment."""
         found = self._places.get(namespace)
         return found[0] if found else None
@@ -86,11 +86,11 @@ class Places:
             deployment=lambda deployment: self._heard.deployment(environment, deployment),
             all=lambda: self._heard.all(environment),
         )
-        place, scope = Place(name, self._digest_key, heard), trio.CancelScope()
+        place, scope = EnvironmentPlace(name, self._digest_key, heard), trio.CancelScope()
         self._places[name] = (place, scope)
         self._nursery.start_soon(self._follow, place, scope, name=f"watch {name}")
 
-    async def _follow(self, place: Place, scope: trio.CancelScope) -> None:
+    async def _follow(self, place: EnvironmentPlace, scope: trio.CancelScope) -> None:
         with scope:
             await place.watch(self._transport)
 

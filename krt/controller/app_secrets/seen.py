@@ -19,7 +19,7 @@ OnSeen = Callable[[V | None, V | None], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen(Generic[V]):
+class SeenObject(Generic[V]):
     """An object at one resource version, and the value that was read from it; None if it is none of krt's business."""
 
     key: ObjectKey
@@ -41,7 +41,7 @@ class SeenObjects(Generic[V]):
     ) -> None:
         self._resource, self._read, self._changed = resource, read, changed
         self.scope = Scope(Reader(resource, dict[str, Any], self._seen), namespace, selection=selection)
-        self._found: dict[ObjectKey, Seen[V]] = {}
+        self._found: dict[ObjectKey, SeenObject[V]] = {}
 
     def __iter__(self) -> Iterator[V]:
         return iter([each.value for each in self._found.values() if each.value is not None])
@@ -60,7 +60,7 @@ class SeenObjects(Generic[V]):
     def __contains__(self, key: ObjectKey) -> bool:
         return key in self._found
 
-    def put(self, changed: Seen[V], /) -> None:
+    def put(self, changed: SeenObject[V], /) -> None:
         """Add an object, or replace its earlier version."""
         before = self._found.get(changed.key)
         if before and before.uid == changed.uid and is_older(changed.resource_version, before.resource_version):
@@ -78,7 +78,7 @@ class SeenObjects(Generic[V]):
         for key in [key for key in self._found if key not in keys]:
             self.remove(key)
 
-    def _seen(self, body: Mapping[str, Any]) -> Seen[V]:
+    def _seen(self, body: Mapping[str, Any]) -> SeenObject[V]:
         namespace, name = text_at(body, "metadata", "namespace"), text_at(body, "metadata", "name")
         version, uid = text_at(body, "metadata", "resourceVersion"), text_at(body, "metadata", "uid")
-        return Seen(self._resource.key(namespace, name), version, uid, self._read(body))
+        return SeenObject(self._resource.key(namespace, name), version, uid, self._read(body))
