@@ -187,7 +187,7 @@ def parsers_of(name: str) -> list[Parser]:
         "artifact": ("push",),
         "runtime": ("build",),
         "bundle": ("vet", "build"),
-        "secrets": ("import", "redeliver"),
+        "secrets": ("import", "redeliver", "status"),
     }.get(name, ())
     return [parser.under(action) for action in actions] or [parser]
 

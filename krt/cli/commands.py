@@ -29,7 +29,10 @@ COMMANDS = {
     "destroy": ("krt.cli.apply", "delete the Secret that krt apply published"),
     "publish": ("krt.cli.publish", "publish a file as a Secret, and restart the workloads that use it"),
     "unpublish": ("krt.cli.publish", "delete the Secret that krt publish made"),
-    "secrets": ("krt.cli.secrets", "import the secrets of apps, and ask for their redelivery"),
+    "secrets": (
+        "krt.cli.secrets",
+        "import the secrets of apps, ask for their redelivery, and show which Deployment has which",
+    ),
     "completion": ("krt.cli.completion", "print the script by which a shell completes krt's commands and flags"),
 }
 

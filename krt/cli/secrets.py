@@ -18,6 +18,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
     _add_import(actions)
     _add_redeliver(actions)
+    _add_status(actions)
 
 
 def _add_import(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -57,10 +58,23 @@ def _add_redeliver(actions: "argparse._SubParsersAction[argparse.ArgumentParser]
         "effect.",
         run_redeliver,
     )
-    _add_environment(parser, "the environment", required=True)
+    _add_environment(parser, "the environment (default: each of the App)", required=False)
     parser.add_argument(
         "--move", action="store_true", help="also where the namespace belonged to another environment before"
     )
+    _add_cluster(parser)
+
+
+def _add_status(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = actions.add_parser(
+        "status",
+        help="show which Deployment has which values, and by which strategy and reload",
+        description="Show for each Deployment that an App names which values it has, and by which strategy and reload. "
+        "A digest names the values.",
+        epilog=_EPILOG,
+    )
+    parser.set_defaults(run=run_status, environment="", namespace="")
+    parser.add_argument("app", metavar="APP", nargs="?", default="", help="the App's name (default: every App)")
     _add_cluster(parser)
 
 
@@ -78,6 +92,13 @@ def run_redeliver(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return secrets_redeliver.run(args, environ)
 
 
+def run_status(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the status. Returns the exit code."""
+    from krt.cli import secrets_status
+
+    return secrets_status.run(args, environ)
+
+
 def _add(
     actions: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str, description: str, run: _Run
 ) -> argparse.ArgumentParser:
@@ -88,7 +109,7 @@ def _add(
 
 
 def _add_environment(parser: argparse.ArgumentParser, what: str, *, required: bool) -> None:
-    parser.add_argument("-e", "--environment", metavar="NAME", required=required, help=what)
+    parser.add_argument("-e", "--environment", metavar="NAME", default="", required=required, help=what)
     parser.add_argument(
         "-n", "--namespace", metavar="NAME", default="", help="its namespace, if you may not list all namespaces"
     )

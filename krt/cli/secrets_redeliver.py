@@ -20,14 +20,20 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _asked(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mapping[str, Any], list[str]]:
     problems: list[str] = []
     check_names(args, problems)
+    if not args.environment and (args.move or args.namespace):
+        problems.append("--move and --namespace need --environment, which names the one environment")
     if problems:
         raise SettingsInvalid(tuple(problems))
     token = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(4)}"  # two runs within a second are two
 
-    async def call(sources: Sources) -> ObjectKey:
-        namespace = await sources.namespace_of(args.environment, args.namespace)
-        return await sources.redeliver(args.app, namespace, token, args.environment if args.move else "")
+    async def call(sources: Sources) -> list[ObjectKey]:
+        names = [args.environment] if args.environment else await sources.environments_of(args.app)
+        spaces = [await sources.namespace_of(name, args.namespace) for name in names]
+        found = [await sources.source_of(args.app, space) for space in spaces]
+        for key in found:
+            await sources.redeliver(key, token, args.environment if args.move else "")
+        return found
 
-    key = ask(args, environ, call)
-    document = {"secret": {"namespace": key.namespace, "name": key.name}, "token": token}
-    return document, [f"{key}: asked for a redelivery; see krt secrets status {args.app}"]
+    keys = ask(args, environ, call)
+    document = {"secrets": [{"namespace": key.namespace, "name": key.name} for key in keys], "token": token}
+    return document, [f"{key}: asked for a redelivery; see krt secrets status {args.app}" for key in keys]

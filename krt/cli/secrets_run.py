@@ -38,7 +38,7 @@ class SecretsFailed(Exception):
 
 def check_names(args: argparse.Namespace, problems: list[str]) -> None:
     """Add a sentence for each name that the API server cannot know."""
-    if not _APP.match(args.app):
+    if args.app and not _APP.match(args.app):
         problems.append("APP must be a name of at most 40 small letters, digits and dashes")
     if args.environment and not _LABEL.match(args.environment):
         problems.append("--environment must be the value of a label: at most 63 letters, digits, dashes, _ and dots")

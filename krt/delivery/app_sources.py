@@ -1,4 +1,4 @@
-"""Reads and writes the source Secrets of apps: the import of values, and the request for a redelivery."""
+"""Reads Apps, and reads and writes their source Secrets: the import of values, and the request for a redelivery."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ from functools import partial
 from krt.cluster import objects
 from krt.cluster.listing import Pages
 from krt.cluster.metadata import ObjectVersion, bare_reader, whole_reader
+from krt.cluster.object_errors import NotServed
 from krt.cluster.objects import Body
 from krt.cluster.selection import Selection
 from krt.cluster.transport import Transport
 from krt.cluster.wire import Reader
+from krt.core.app_secrets.app import SecretsApp, read_app
 from krt.core.app_secrets.import_plan import Import, ImportPlan, key_of_source, only_source, plan_import
-from krt.core.app_secrets.names import COPY_OF, ENVIRONMENT, MOVE, REDELIVER, SOURCE_OF
+from krt.core.app_secrets.names import APP, COPY_OF, ENVIRONMENT, MOVE, REDELIVER, SOURCE_OF
 from krt.core.app_secrets.refusals import ValuesInvalid
 from krt.core.kube.builtin import SECRET
 from krt.core.kube.fields import texts_at
@@ -78,16 +80,37 @@ class Sources:
                 return plan
         raise SourceBusy(f"others changed the Secret of {wanted.app} {MOST_CONFLICTS} times while krt wrote it")
 
-    async def redeliver(self, app: str, namespace: str, token: str, move: str) -> ObjectKey:
-        """Ask for a redelivery with a new token; `move` is the environment that copies may move to, or ""."""
+    async def source_of(self, app: str, namespace: str) -> ObjectKey:
+        """The key of the app's source in a namespace."""
         source = only_source(app, namespace, await self._sources(app, namespace))
         if source is None:
             raise ValuesInvalid(f"namespace {namespace} has no Secret that is labelled {SOURCE_OF}={app}")
-        key, marks = key_of_source(source), {REDELIVER: token, MOVE: move or None}
-        fields = {"metadata": {"annotations": marks}}
-        merge = partial(objects.merge, self.transport, SECRET, key, fields, manager=FIELD_MANAGER)
+        return key_of_source(source)
+
+    async def redeliver(self, source: ObjectKey, token: str, move: str) -> None:
+        """Ask for a redelivery with a new token; `move` is the environment that copies may move to, or ""."""
+        fields = {"metadata": {"annotations": {REDELIVER: token, MOVE: move or None}}}
+        merge = partial(objects.merge, self.transport, SECRET, source, fields, manager=FIELD_MANAGER)
         await patiently(merge, self.tell)
-        return key
+
+    async def apps(self, name: str) -> list[SecretsApp]:
+        """The App of this name, or every App for ""."""
+        if not name:
+            return sorted(map(_app, await self._list(whole_reader(APP), None, "")), key=lambda app: app.name)
+        try:
+            read = partial(objects.read, self.transport, APP, APP.key("", name))
+            return [read_app(await patiently(read, self.tell))]
+        except NotServed:
+            raise
+        except NotThere as error:
+            raise ValuesInvalid(f"there is no App {name}: kubectl get apps.krt.internal lists them") from error
+
+    async def environments_of(self, name: str) -> list[str]:
+        """The names of the App's environments."""
+        [app] = await self.apps(name)
+        if not app.environments:
+            raise ValuesInvalid(f"the App {name} names no environment")
+        return list(app.environments)
 
     async def _checked(self, environment: str, name: str) -> str:
         key = NAMESPACE.key("", name)
@@ -115,3 +138,7 @@ class Sources:
     async def _write(self, plan: ImportPlan) -> None:
         write = objects.create if plan.is_new else objects.merge
         await write(self.transport, SECRET, plan.key, plan.content, manager=FIELD_MANAGER)
+
+
+def _app(found: ObjectVersion) -> SecretsApp:
+    return read_app(found.body)

@@ -13,6 +13,7 @@ import trio
 from krt.cli.main import main
 from tests.apiserver.objects import Object
 from tests.apiserver.server import ApiServer
+from tests.deploy.app_secrets import an_effect, an_entry, put_app, remove_apps, serve_apps
 
 pytestmark = pytest.mark.apiserver
 
@@ -35,9 +36,14 @@ class Desk:
     kubeconfig: Path
     capsys: pytest.CaptureFixture[str]
 
+    @property
+    def checkout(self) -> tuple[str, ...]:
+        """App and environment as arguments."""
+        return "checkout", "--environment", self.environment
+
     async def krt(self, *words: str, code: int = 0) -> tuple[str, str]:
         """What `krt secrets …` printed; no stream ever has the canary."""
-        argv = ("secrets", *words, "--environment", self.environment, "--kubeconfig", str(self.kubeconfig))
+        argv = ("secrets", *words, "--kubeconfig", str(self.kubeconfig))
         assert await trio.to_thread.run_sync(main, argv, {}) == code
         out, err = self.capsys.readouterr()
         assert CANARY not in out + err
@@ -48,7 +54,7 @@ class Desk:
         """The JSON document about an import of this dotenv file."""
         file = self.folder / "values.env"
         file.write_text(text)
-        out, _ = await self.krt("import", "checkout", "-f", str(file), "-o", "json", *words, code=code)
+        out, _ = await self.krt("import", *self.checkout, "-f", str(file), "-o", "json", *words, code=code)
         found: dict[str, Any] = json.loads(out)
         return found
 
@@ -96,15 +102,15 @@ async def test_a_role_in_the_namespace_is_enough(desk: Desk, apiserver: ApiServe
     own = Desk(apiserver, namespace, desk.environment, desk.folder, account.kubeconfig, desk.capsys)
     assert (await own.imported(f"A='{CANARY}'\n", "-n", namespace))["change"] == "created"
     assert (await own.imported(f"A='{CANARY}2'\n", "-n", namespace))["change"] == "configured"
-    out, _ = await own.krt("redeliver", "checkout", "-n", namespace, "--move", "-o", "json")
+    out, _ = await own.krt("redeliver", *own.checkout, "-n", namespace, "--move", "-o", "json")
     annotations = (await desk.source())["metadata"]["annotations"]
     assert annotations == {"krt/redeliver": json.loads(out)["token"], "krt/move": desk.environment}
-    out, _ = await own.krt("redeliver", "checkout", "-n", namespace)
+    out, _ = await own.krt("redeliver", *own.checkout, "-n", namespace)
     assert "asked for a redelivery" in out
     again = (await desk.source())["metadata"]["annotations"]
     assert set(again) == {"krt/redeliver"}
     assert again["krt/redeliver"] != annotations["krt/redeliver"]
-    _, err = await own.krt("redeliver", "checkout", code=1)
+    _, err = await own.krt("redeliver", *own.checkout, code=1)
     assert "cannot list resource" in err
 
 
@@ -145,13 +151,16 @@ async def test_a_secret_that_somebody_else_keeps_is_refused(desk: Desk) -> None:
         assert (await desk.source(secret["metadata"]["name"]))["data"] == made["data"]
         await desk.server.request("DELETE", f"/api/v1/namespaces/{desk.namespace}/secrets/{secret['metadata']['name']}")
     await desk.server.apply(*(a_secret(desk.namespace, name, labels) for name in ("one", "two")))
-    for words in (("import", "checkout", "-f", str(desk.folder / "values.env")), ("redeliver", "checkout")):
+    for words in (
+        ("import", *desk.checkout, "-f", str(desk.folder / "values.env")),
+        ("redeliver", *desk.checkout),
+    ):
         _, err = await desk.krt(*words, code=2)
         assert "one, two are all labelled krt/app=checkout: leave it on one Secret" in err
 
 
 async def test_an_app_without_a_secret_cannot_be_redelivered(desk: Desk) -> None:
-    _, err = await desk.krt("redeliver", "checkout", code=2)
+    _, err = await desk.krt("redeliver", *desk.checkout, code=2)
     assert f"namespace {desk.namespace} has no Secret that is labelled krt/app=checkout" in err
 
 
@@ -160,3 +169,51 @@ async def test_the_api_servers_refusal_has_no_value(desk: Desk) -> None:
     await desk.server.apply({**tls, "data": {"tls.crt": "", "tls.key": ""}})
     [problem] = (await desk.imported(f"A='{CANARY}'\n", "--replace", code=1))["problems"]
     assert "tls" in problem
+
+
+READER_RULES: tuple[Object, ...] = ({"apiGroups": ["krt.internal"], "resources": ["apps"], "verbs": ["get", "list"]},)
+
+
+async def test_the_status_of_apps_is_a_table(desk: Desk, apiserver: ApiServer, namespace: str) -> None:
+    await serve_apps(apiserver)
+    effect = an_effect()
+    entry = {
+        **an_entry("checkout", namespace, "web", effect),
+        "environment": desk.environment,
+        "digest": "sha256:0a1b2c3d4e5f6a7b",
+    }
+    spec = {"deployments": ["web", "worker"], "reload": "manual"}
+    await put_app(apiserver, "checkout", effect, [{**entry, "mode": "ignore"}], {desk.environment: spec})
+    reader = await apiserver.account(namespace, "reader", READER_RULES, everywhere=True)
+    own = Desk(apiserver, namespace, desk.environment, desk.folder, reader.kubeconfig, desk.capsys)
+    out, _ = await own.krt("status", "checkout")
+    heading, web, worker, *problems = out.splitlines()
+    assert heading.split() == [
+        "APP",
+        "ENVIRONMENT",
+        "DEPLOYMENT",
+        "STATE",
+        "DIGEST",
+        "STRATEGY",
+        "RELOAD",
+        "MODE",
+        "DELIVERED",
+    ]
+    assert " ".join(web.split()) == (
+        f"checkout {desk.environment} web Delivered 0a1b2c3d4e5f env auto (next: manual) ignore -"
+    )
+    assert " ".join(worker.split()) == f"checkout {desk.environment} worker Waiting - (next: env) (next: manual) - -"
+    assert problems == ["checkout: krt controller has not looked at the newest version of this App yet"]
+    every = json.loads((await own.krt("status", "-o", "json"))[0])
+    assert every["status"] == "ok"
+    [app] = every["apps"]
+    assert [each["deployment"] for each in app["deployments"]] == ["web", "worker"]
+    assert app["deployments"][0]["inEffect"] == {"strategy": "env", "mountPath": "", "reload": "auto"}
+    _, err = await own.krt("status", "other", code=2)
+    assert "there is no App other" in err
+    await desk.imported("A=1\n")
+    out, _ = await desk.krt("redeliver", "checkout")  # each environment of the App
+    assert "krt/redeliver" in (await desk.source())["metadata"]["annotations"]
+    await remove_apps(apiserver)
+    out, _ = await own.krt("status")
+    assert out == "no App names a Deployment\n"

@@ -51,9 +51,20 @@ async def serve_apps(server: ApiServer) -> None:
     await serve(server, *yaml.safe_load_all((COMPONENTS / "app-secrets" / "crds.yaml").read_text()))
 
 
-async def put_app(server: ApiServer, name: str, effect: Effect, entries: Sequence[Object]) -> None:
+async def remove_apps(server: ApiServer) -> None:
+    for each in (await server.request("GET", f"/apis/{API_VERSION}/apps"))["items"]:
+        await server.request("DELETE", f"/apis/{API_VERSION}/apps/{each['metadata']['name']}")
+
+
+async def put_app(
+    server: ApiServer,
+    name: str,
+    effect: Effect,
+    entries: Sequence[Object],
+    environments: Mapping[str, Object] | None = None,
+) -> None:
     """The App, and its status as krt controller writes it."""
-    spec: Object = {"strategy": effect.strategy, "environments": {}}
+    spec: Object = {"strategy": effect.strategy, "environments": dict(environments or {})}
     spec |= {"mountPath": effect.mount_path} if effect.mount_path else {}
     await server.apply({"apiVersion": API_VERSION, "kind": "App", "metadata": {"name": name}, "spec": spec})
     done = await server.client.patch(
@@ -78,8 +89,7 @@ async def attaching_policy(server: ApiServer, namespace: str) -> AsyncIterator[N
     finally:
         for path in (BINDINGS, POLICIES):
             await server.request("DELETE", path)
-        for each in (await server.request("GET", f"/apis/{API_VERSION}/apps"))["items"]:
-            await server.request("DELETE", f"/apis/{API_VERSION}/apps/{each['metadata']['name']}")
+        await remove_apps(server)
 
 
 async def until_attached(server: ApiServer, namespace: str, app: str) -> None:
