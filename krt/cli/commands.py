@@ -9,32 +9,39 @@ from krt import __version__
 from krt.cli.parser import Parser
 from krt.output import tell
 
-COMMANDS = {
-    "web": ("krt.cli.roles", "accept events over HTTP"),
-    "worker": ("krt.cli.roles", "restart the workloads that run the images of events"),
-    "controller": ("krt.cli.roles", "install bundles, and repair their objects if somebody changes them"),
-    "all": ("krt.cli.roles", "web and worker in one process; with --dev, also everything that they need"),
-    "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
-    "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),
-    "artifact": ("krt.cli.artifact", "push a folder of Kubernetes manifests into a registry as a bundle"),
-    "runtime": ("krt.cli.runtime", "print the values that a runtime takes from its clusters"),
-    "bundle": (
-        "krt.cli.fleet_bundle",
-        "vet a bundle of instances with the values of its clusters, and print its objects",
-    ),
-    "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
-    "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or why all refuse it"),
-    "config": ("krt.cli.config", "show every setting, its value and its source"),
-    "apply": ("krt.cli.apply", "publish a file as a Secret, by the inputs of HybridOps' module"),
-    "destroy": ("krt.cli.apply", "delete the Secret that krt apply published"),
-    "publish": ("krt.cli.publish", "publish a file as a Secret, and restart the workloads that use it"),
-    "unpublish": ("krt.cli.publish", "delete the Secret that krt publish made"),
-    "secrets": (
-        "krt.cli.secrets",
-        "import the secrets of apps, ask for their redelivery, and show which Deployment has which",
-    ),
-    "completion": ("krt.cli.completion", "print the script by which a shell completes krt's commands and flags"),
+_GROUPS = {
+    "commands for a job, or for a person with a kubeconfig": {
+        "notify": ("krt.cli.notify", "tell krt web, from a GitHub Actions job, that an image was pushed"),
+        "publish": ("krt.cli.publish", "publish a file as a Secret, and restart the workloads that use it"),
+        "unpublish": ("krt.cli.publish", "delete the Secret that krt publish made"),
+        "apply": ("krt.cli.apply", "publish a file as a Secret, by the inputs of HybridOps' module"),
+        "destroy": ("krt.cli.apply", "delete the Secret that krt apply published"),
+        "artifact": ("krt.cli.artifact", "push a folder of Kubernetes manifests into a registry as a bundle"),
+        "runtime": ("krt.cli.runtime", "print the values that a runtime takes from its clusters"),
+        "bundle": (
+            "krt.cli.fleet_bundle",
+            "apply a bundle of instances to its clusters, one after another; or vet, print or delete it",
+        ),
+        "secrets": (
+            "krt.cli.secrets",
+            "import the secrets of apps, ask for their redelivery, and show which Deployment has which",
+        ),
+    },
+    "commands for an operator": {
+        "explain": ("krt.cli.explain", "say which workloads an event would restart, which not, and why"),
+        "check-policy": ("krt.cli.check_policy", "say which rule admits an event, or why all refuse it"),
+        "config": ("krt.cli.config", "show every setting, its value and its source"),
+        "cluster": ("krt.cli.cluster", "list the clusters whose workers take events; forget a retired one"),
+        "completion": ("krt.cli.completion", "print the script by which a shell completes krt's commands and flags"),
+    },
+    "commands that run in the cluster": {
+        "web": ("krt.cli.roles", "accept events over HTTP"),
+        "worker": ("krt.cli.roles", "restart the workloads that run the images of events"),
+        "controller": ("krt.cli.roles", "install bundles, and repair their objects if somebody changes them"),
+        "all": ("krt.cli.roles", "web and worker in one process; with --dev, also everything that they need"),
+    },
 }
+COMMANDS = {name: row for group in _GROUPS.values() for name, row in group.items()}
 
 
 def parser_for(command: str | None) -> Parser:
@@ -51,11 +58,12 @@ def _parser(wanted: AbstractSet[str]) -> Parser:
     parser = Parser(
         prog="krt",
         description=(
-            "Restart the Kubernetes workloads that run an image just pushed by a GitHub Actions job, or that use a "
-            "file published as a Secret."
+            "Restart the Kubernetes workloads that run an image just pushed by a GitHub Actions job. Deliver files, "
+            "bundles of manifests, and app secrets."
         ),
         epilog="krt help COMMAND explains a command; krt version prints the version.",
         missing=f"; the commands are {', '.join(COMMANDS)}",
+        groups={title: {name: row[1] for name, row in group.items()} for title, group in _GROUPS.items()},
     )
     parser.add_argument("--version", action="version", version=f"krt {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)

@@ -6,7 +6,7 @@ flag to argparse, and is quoted.
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any, NoReturn
@@ -22,9 +22,21 @@ _NEAR = 0.55  # similarity from 0 to 1: --verbose is near --version, --bogus is 
 class Parser(argparse.ArgumentParser):
     """A parser that accepts no abbreviated flags."""
 
-    def __init__(self, *, missing: str = "", refused: OnRefusal | None = None, **more: Any) -> None:
-        """`missing` is added to the error about a missing argument. `refused` is called after each printed error."""
+    def __init__(
+        self,
+        *,
+        missing: str = "",
+        refused: OnRefusal | None = None,
+        groups: Mapping[str, Mapping[str, str]] = {},
+        **more: Any,
+    ) -> None:
+        """`missing` is added to the error about a missing argument. `refused` is called after each printed error.
+
+        `groups` are the commands as the help lists them: titles, and for each the summaries by name. argparse itself
+        lists all commands in one group.
+        """
         super().__init__(allow_abbrev=False, **more)
+        self._groups = groups
         self._missing = missing
         self._refused = refused
         self._words: Sequence[str] = ()
@@ -36,6 +48,23 @@ class Parser(argparse.ArgumentParser):
         if self._refused:
             self._refused(self._words, message)
         self.exit(BAD_INPUT)
+
+    def format_help(self) -> str:
+        """The help, with the commands in their groups."""
+        if not self._groups:
+            return super().format_help()
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        for title, commands in self._groups.items():
+            formatter.start_section(title)
+            formatter.add_arguments(argparse.Action([], name, help=each) for name, each in commands.items())
+            formatter.end_section()
+        formatter.start_section("options")
+        formatter.add_arguments(each for each in self._actions if each.option_strings)
+        formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
 
     # The overloads of the inherited method are for other namespace types, which krt does not use.
     def parse_known_args(  # type: ignore[override]

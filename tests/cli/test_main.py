@@ -8,6 +8,7 @@ from signal import SIGINT
 import pytest
 
 import krt
+from krt.cli.commands import COMMANDS
 from krt.cli.main import main
 from krt.settings.roles import ROLES, TITLES, rows
 from tests.cli.commands import a_process, run
@@ -33,8 +34,22 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = ended("--help", capsys=capsys)
     assert (code, err) == (0, "")
-    for command in ("web", "worker", "all", "notify", "check-policy", "config"):
-        assert re.search(rf"\n    {command}\s", out)
+    for command in COMMANDS:
+        assert re.search(rf"\n  {command}\s", out)
+
+
+def test_help_groups_the_commands_by_who_runs_them(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = ended("--help", capsys=capsys)
+    parts = re.split(r"^commands (.*):$", out, flags=re.MULTILINE)
+    assert parts[1::2] == [
+        "for a job, or for a person with a kubeconfig",
+        "for an operator",
+        "that run in the cluster",
+    ]
+    job, operator, cluster = (re.findall(r"^  ([a-z-]+)\s", part, flags=re.MULTILINE) for part in parts[2::2])
+    assert {"notify", "publish", "bundle"} <= set(job)
+    assert {"explain", "config"} <= set(operator)
+    assert cluster[:4] == ["web", "worker", "controller", "all"]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -147,7 +162,7 @@ def test_what_help_and_version_do_not_take_is_said_of_them(
         (("help", "bogus"), "krt: there is no command bogus (see krt --help)"),
         (
             (),
-            "krt: the following arguments are required: COMMAND (see krt --help); the commands are web, worker, ",
+            "krt: the following arguments are required: COMMAND (see krt --help); the commands are notify, publish, ",
         ),
         (("notify", "a", "b"), "krt notify: there is a word too many; flags begin with -- (see krt notify --help)"),
         (("notify", "a", "--tag", "b"), "krt notify: there is no --tag, did you mean --tags? (see krt notify --help)"),

@@ -44,6 +44,7 @@ _OBJECT = '{apiVersion: "v1", kind: "ConfigMap", metadata: name: "a"}'
         ),
         ("a: [1]", "timoni.apply.a[0]: it is not a mapping with apiVersion, kind and metadata"),
         ("a: {}", "timoni.apply.a is not a list of objects"),
+        ("a: []", "timoni.apply has no object"),
         ("{}", "timoni.apply must be a struct of 1 to 100 lists of objects"),
         ("a: [b], b: [a]", "cue refuses it: "),
         ("a: [#D], #D: {x: #D}", "cue refuses it: "),

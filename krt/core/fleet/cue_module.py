@@ -78,6 +78,8 @@ def steps_of(where: str, applied: object, namespace: str) -> tuple[tuple[Manifes
         raise FleetInvalid(f"{where}: {error}") from None
     at = iter(known)
     steps = tuple(tuple(next(at) for _ in step) for step in found)
+    if not known:
+        raise FleetInvalid(f"{where}: {APPLY_FIELD} has no object")
     return tuple(step for step in steps if step)
 
 
