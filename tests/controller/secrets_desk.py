@@ -15,7 +15,7 @@ from krt.cluster.bounded import BoundedTransport, WriteBounds
 from krt.cluster.objects import Body
 from krt.controller.app_secrets.secrets_controller import SecretsController
 from krt.core.app_secrets.names import MODE, copy_name, stamp_name
-from krt.core.kube.fields import conditions_of, items_at
+from krt.core.kube.fields import conditions_of, items_at, text_at
 from krt.errors import KrtError
 from tests.apiserver.apps import GROUP, an_app
 from tests.apiserver.objects import a_deployment
@@ -107,8 +107,8 @@ class SecretsDesk:
             return False
         noted = copy["metadata"]["annotations"]
         template = await self.template(name)
-        named = {each["secretRef"]["name"] for each in items_at(template["spec"]["containers"][0], "envFrom")}
-        mounted = {each.get("secret", {}).get("secretName") for each in items_at(template["spec"], "volumes")}
+        named = {text_at(each, "secretRef", "name") for each in items_at(template["spec"]["containers"][0], "envFrom")}
+        mounted = {text_at(each, "secret", "secretName") for each in items_at(template["spec"], "volumes")}
         has_stamp = noted["krt/reload"] == "manual" or await self.stamp(name) == noted["krt/digest"]
         return copy["metadata"]["name"] in (named | mounted) and has_stamp
 
@@ -150,6 +150,15 @@ class SecretsDesk:
             await until_on_wall_clock(is_so, within_seconds=30)
         except AssertionError as error:
             raise AssertionError(f"{error}: wanted {state} {text}, it is {await self.status()}") from None
+
+    async def until_event(self, reason: str, text: str = "") -> None:
+        """A Kubernetes Event about the Deployment `web`."""
+
+        async def is_so() -> bool:
+            found = await self.server.request("GET", f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events")
+            return any(each["reason"] == reason and text in each["note"] for each in found["items"])
+
+        await until_on_wall_clock(is_so, within_seconds=30)
 
     @property
     def writes(self) -> list[str]:

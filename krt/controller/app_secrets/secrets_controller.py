@@ -32,7 +32,9 @@ class SecretsController:
     ) -> None:
         self.apps = Documents(APP, read_app)
         self.leadership = Leadership(transport, LEASE.key(namespace, LEASE_NAME), identity)
-        self.places = Places(transport, HeardIn(self._hear, self._deployment_changed, self._environment_changed))
+        self.places = Places(
+            transport, HeardIn(self._source_changed, self._deployment_changed, self._environment_changed)
+        )
         self._transport, self._namespace = transport, namespace
         self._metrics = metrics or SecretsMetrics(CollectorRegistry())
         self._loops: Loops[EnvironmentKey] | None = None
@@ -108,15 +110,19 @@ class SecretsController:
             for environment in app.environments:
                 self._nudge(EnvironmentKey(app.name, environment))
 
-    def _hear(self, environment: str, app: str) -> None:
+    def look(self, app: str, environment: str) -> None:
+        """Look at the environment again soon, if the App has it."""
         found = self.apps.get(app)
         if found and environment in found.environments:
             self._nudge(EnvironmentKey(app, environment))
 
+    def _source_changed(self, environment: str, app: str) -> None:
+        self.look(app, environment)
+
     def _deployment_changed(self, environment: str, deployment: str) -> None:
         for app in self.apps:
             if deployment in self._names_in(app, environment):
-                self._hear(environment, app.name)
+                self.look(app.name, environment)
 
     def _names_in(self, app: SecretsApp, environment: str) -> set[str]:
         """The Deployments that the App names, or of which it has a copy."""
@@ -127,7 +133,7 @@ class SecretsController:
 
     def _environment_changed(self, environment: str) -> None:
         for app in self.apps:
-            self._hear(environment, app.name)
+            self.look(app.name, environment)
 
     def _nudge(self, key: EnvironmentKey) -> None:
         if self._loops is not None:  # without a task it has the length 0
