@@ -60,6 +60,8 @@ MODULES = {
     "web:late": WEB % (1, 1),
     "note:1": (CONFIG % "note").replace("name: app", "name: note"),
     "widget:1": WIDGETS,
+    "shop:main": CONFIG.replace("app", "shop") % "main",
+    "shop:1.4.0": CONFIG.replace("app", "shop") % "1.4.0",
 }
 CLUSTER = {  # group and context, in this order
     "zeta": ("staging", "one"),
@@ -108,6 +110,12 @@ class Fleet:
 
     def namespace(self, cluster: str) -> str:
         return f"{self.name}-{cluster}"
+
+    def adapted(self, text: str) -> str:
+        """A text of docs/fleet.md with the names of these servers and of this registry."""
+        for name, context in (("eks-us-west-2", "one"), ("eks-us-west-1", "two")):
+            text = text.replace(f"https://{name}.example", self.proxies[context].url).replace(name, context)
+        return text.replace("ghcr.io/acme/modules", self.base)
 
     def title(self, cluster: str) -> str:
         """The cluster as the first line names it."""

@@ -1,6 +1,7 @@
 """krt bundle apply, delete and status as a person runs them: two real API servers, four clusters in two groups."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -160,7 +161,7 @@ async def test_a_filter_selects_clusters(fleet: Fleet) -> None:
 
 @pytest.mark.parametrize("wrong", ["context", "value", "module", "incomplete"])
 async def test_bad_input_for_the_last_cluster_is_met_before_any_write(fleet: Fleet, wrong: str) -> None:
-    """Seen to fail with clusters that are looked at one by one, each before its own write."""
+    """Seen to fail with a look at the first cluster only."""
     query = '{query: "k8s:v1:Namespace:%s", for: N: "obj.metadata.name"}'
     await fleet.servers["two"].request("POST", "/api/v1/namespaces", {"metadata": {"name": fleet.namespace("alpha")}})
     context = "nope" if wrong == "context" else "one"
@@ -315,3 +316,19 @@ async def test_status_says_of_each_object_how_it_is(fleet: Fleet) -> None:
     document = json.loads((await fleet.run("status", "-o", "json", runtime=False)).out)
     assert [each["current"] for each in document["clusters"][0]["instances"]] == [False, False]
     assert fleet.writes() == []
+
+
+async def test_the_example_of_the_documentation(fleet: Fleet) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "fleet.md").read_text()
+    example = page[page.index("## An example with two clusters") : page.index("## Coming from Timoni")]
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", example, re.DOTALL | re.MULTILINE)
+    runtime, bundle, lines, _ = (fleet.adapted(text) for language, text in blocks if language in {"cue", ""})
+    (fleet.folder / "runtime.cue").write_text(runtime)
+    (fleet.folder / "bundle.cue").write_text(bundle)
+    assert (await fleet.run("vet")).code == 0
+    done = await fleet.run("apply")
+    assert (done.code, done.err) == (0, lines)
+    assert done.out == "bundle shop on preview-us-1, prod-us-1: 2 created\n"
+    assert (await fleet.run("apply")).out == "bundle shop on preview-us-1, prod-us-1: 2 unchanged\n"
+    for context in ("one", "two"):
+        await fleet.servers[context].client.delete("/api/v1/namespaces/shop")
