@@ -96,4 +96,6 @@ async def bounded_body(response: httpx.Response, most_bytes: int) -> tuple[bytes
             body += chunk
             if len(body) > most_bytes:
                 reading.cancel(reason="the body is longer than its bound")
-    return bytes(body[:most_bytes]), len(body) <= most_bytes
+    is_whole = len(body) <= most_bytes
+    del body[most_bytes:]  # in place: bodies have up to 64 MiB, and each copy would have as many
+    return bytes(body), is_whole

@@ -7,6 +7,7 @@ from tests.apiserver.bundles import crds, serve
 from tests.apiserver.server import ApiServer
 from tests.controller.desk import Desk
 from tests.controller.secrets_desk import SecretsDesk
+from tests.sources.fetching import a_fetcher
 
 EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 
@@ -29,3 +30,10 @@ async def secrets(apiserver: ApiServer, namespace: str) -> AsyncIterator[Secrets
     await desk.associate()
     yield desk
     await desk.clear()
+
+
+@pytest.fixture
+def real(desk: Desk) -> Desk:
+    """Its controller fetches from real places."""
+    desk.fetches = a_fetcher()
+    return desk
