@@ -58,10 +58,20 @@ async def test_each_wrong_document_is_refused_by_a_sentence_and_each_right_one_t
     for document in (
         an_app("a" * 40, STAGING),
         an_app("checkout", {}),
+        an_app("checkout", {}, environments={"a": {"reload": "auto"}}),
         an_app("checkout", STAGING | {"Prod_1.eu": (["web", "a.b"], "manual")}, **VOLUME),
         an_app("checkout", {each: ([f"d{n}" for n in range(500)], "auto") for each in ("a", "b")}),
     ):
         assert await created(app_server, document) == ""
+
+
+@pytest.mark.apiserver
+async def test_server_side_apply_may_unlink_the_last_deployment(app_server: ApiServer) -> None:
+    """Seen to fail with `deployments` required."""
+    await app_server.apply(an_app("unlinked", STAGING))
+    [found] = await app_server.apply(an_app("unlinked", {"staging": ([], "auto")}))
+    assert not found["spec"]["environments"]["staging"].get("deployments")
+    await app_server.request("DELETE", f"{APPS}/unlinked")
 
 
 @pytest.mark.apiserver
