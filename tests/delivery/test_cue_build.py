@@ -74,6 +74,14 @@ def test_imports_in_a_circle_and_of_the_network_are_refused(cue_program: Path) -
             built(files, program)
 
 
+@pytest.mark.parametrize("file", ["/etc/passwd", "../../../../../../etc/passwd", "../home/x"])
+def test_a_file_outside_of_the_module_cannot_be_embedded(cue_program: Path, file: str) -> None:
+    text = f'@extern(embed)\npackage main\ntimoni: apply: a: [{{x: _ @embed(file="{file}",type=text)}}]\n'
+    with pytest.raises(FleetInvalid, match="cue refuses it: ") as refused:
+        built({"timoni.cue": text}, CueProgram(str(cue_program)))
+    assert "root:" not in str(refused.value)
+
+
 def a_program(folder: Path, script: str) -> str:
     file = folder / "bin" / "cue"
     file.parent.mkdir()
