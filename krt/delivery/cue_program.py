@@ -56,6 +56,7 @@ class CueProgram:
 
         The paths are relative, without `..`. Raises CueProgramFailed.
         """
+        await trio.to_thread.run_sync(_check, self.path)
         folder = await trio.to_thread.run_sync(_folder_with, files)
         try:
             return await self._exported(folder, arguments)
@@ -109,6 +110,11 @@ def find_cue(environ: Mapping[str, str]) -> CueProgram | None:
     """The program that KRT_CUE names, else the one on PATH; None if there is none. Blocks shortly."""
     path = environ.get(VARIABLE) or shutil.which("cue", path=environ.get("PATH", ""))
     return CueProgram(str(Path(path).absolute())) if path else None
+
+
+def _check(path: str) -> None:
+    if not os.access(path, os.X_OK) or Path(path).is_dir():
+        raise CueProgramFailed(f"{path} is not a program: {INSTALL}")
 
 
 def _folder_with(files: Mapping[str, bytes]) -> Path:

@@ -20,4 +20,7 @@ def limit(most_bytes: int, seconds: int, file_bytes: int) -> None:
 
 if __name__ == "__main__":
     limit(*map(int, sys.argv[1:4]))
-    os.execv(sys.argv[4], sys.argv[4:])  # noqa: S606 - the program that krt has found
+    try:
+        os.execv(sys.argv[4], sys.argv[4:])  # noqa: S606 - the program that krt has found
+    except OSError as error:
+        sys.exit(f"{sys.argv[4]} cannot be run: {error.strerror}")

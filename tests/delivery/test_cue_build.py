@@ -31,6 +31,7 @@ def built(files: dict[str, str], program: CueProgram) -> tuple[tuple[Manifest, .
 
 _NINE = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
 _MANY = " ".join(f"for x{number} in l" for number in range(12))
+_TWICE = "\n".join([f'let a0 = "{"x" * 40}"', *(f'let a{n + 1} = "\\(a{n})\\(a{n})"' for n in range(40))])
 _OBJECT = '{apiVersion: "v1", kind: "ConfigMap", metadata: name: "a"}'
 
 
@@ -53,7 +54,7 @@ _OBJECT = '{apiVersion: "v1", kind: "ConfigMap", metadata: name: "a"}'
 )
 def test_a_module_that_does_not_give_objects(cue_program: Path, tmp_path: Path, apply: str, sentence: str) -> None:
     text = apply if apply == "{}" else f"{{{apply}}}"
-    program = CueProgram(str(cue_program), CueLimits(processor_seconds=2))
+    program = CueProgram(str(cue_program), CueLimits(most_bytes=1024**3, processor_seconds=2))
     with pytest.raises(FleetInvalid) as refused:
         built({"timoni.cue": f"package main\ntimoni: apply: {text}\n"}, program)
     assert str(refused.value).startswith("bundle.instances.web: module oci://registry.example/bad: ")
@@ -107,6 +108,16 @@ def test_a_program_that_misbehaves(tmp_path: Path, script: str, sentence: str, m
         built({"timoni.cue": ""}, CueProgram(a_program(tmp_path, script), limits))
     assert list(tmp_path.glob("krt-cue-*")) == []
     assert str(refused.value).endswith(sentence)
+
+
+def test_what_is_no_program_is_named(tmp_path: Path) -> None:
+    for path, sentence in ((tmp_path / "nothing", "is not a program: install cue"), (tmp_path, "is not a program")):
+        with pytest.raises(FleetInvalid, match=sentence):
+            built({"timoni.cue": ""}, CueProgram(str(path)))
+    (tmp_path / "data").write_bytes(b"\x7fELF")
+    (tmp_path / "data").chmod(0o755)
+    with pytest.raises(FleetInvalid, match="data cannot be run: Exec format error"):
+        built({"timoni.cue": ""}, CueProgram(str(tmp_path / "data")))
 
 
 def test_a_cancelled_run_kills_the_program_and_removes_its_files(tmp_path: Path) -> None:

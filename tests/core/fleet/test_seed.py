@@ -15,7 +15,7 @@ from krt.core.fleet.runtime import read_runtime
 from krt.delivery.cue_document import evaluated
 from krt.delivery.cue_program import CueProgram
 from krt.secret import Secret
-from tests.cuelang.corpus import sections
+from tests.cuelang.corpus import corpus, sections
 from tests.cuelang.plugin import CueReader
 
 BLOCKS = sections(Path(__file__).parent / "seed.txt")
@@ -57,6 +57,21 @@ def test_a_block_with_its_values_is_equal_too(name: str, cuelang: CueReader) -> 
     document = parse(BLOCKS[name].encode(), "block.cue")
     theirs = cuelang.read(injected_text(document, VALUES))
     assert (evaluate(inject(document, VALUES)).value, theirs.is_refused) == (theirs.value, False)
+
+
+def test_the_corpus_with_its_values_is_equal_too(cuelang: CueReader) -> None:
+    """Or krt asks for the program."""
+    equal = 0
+    for text in (text for text in corpus().values() if "@timoni(" in text):
+        try:
+            document = parse(text.encode(), "block.cue")
+            mine = evaluate(inject(document, VALUES))
+        except (CueRefused, FleetInvalid):
+            continue
+        theirs = cuelang.read(injected_text(document, VALUES))
+        assert (mine.value, theirs.is_refused) == (theirs.value, False), text
+        equal += 1
+    assert equal >= 7
 
 
 @pytest.mark.parametrize("name", [name for name, text in BLOCKS.items() if text.startswith("runtime:")])
