@@ -150,7 +150,9 @@ class BundlesController:
                 reach.own, self.deployments, self.bundles, unpacking, installing, settled, statuses, self._metrics
             )
             bundles = Bundles(self.bundles, unpacking)
-            self.deployment_loops = loops = Loops("BundleDeployment", nursery, turns, deployments.reconcile)
+            self.deployment_loops = loops = Loops(
+                "BundleDeployment", nursery, turns, deployments.reconcile, deployments.repair
+            )
             bundle_loops = Loops("Bundle", nursery, turns, bundles.reconcile)
             await nursery.start(drift.watch)
             stop = (

@@ -4,7 +4,7 @@ Only three things make krt ask a tag or branch again: a new template, an announc
 At any other time krt takes the content that a status names, however often it is restarted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from krt.cluster import objects
 from krt.cluster.object_errors import AlreadyThere
@@ -43,6 +43,7 @@ class Deployments:
     settled: Settled
     statuses: DeploymentStatuses
     metrics: ControllerMetrics
+    _mixed: set[str] = field(default_factory=set)  # names of those that have objects of a version that is not active
 
     async def reconcile(self, name: str) -> Next:
         """Bring the deployment one run further. Raises ClusterError and SourceUnavailable."""
@@ -50,7 +51,7 @@ class Deployments:
         if deployment and deployment.is_terminating and deployment.has_finalizer:
             return await self._remove(deployment)
         if deployment is None or deployment.is_terminating or not deployment.is_ours:
-            self.settled.forget(name)
+            self._forget(name)
             return Next.END
         if not deployment.has_finalizer:
             deployment = await self._patch(deployment, finalizers=(*deployment.finalizers, FINALIZER))
@@ -63,6 +64,13 @@ class Deployments:
             return await self.settled.keep(deployment)
         return await self._pivot(deployment, bundle)
 
+    async def repair(self, name: str) -> Next:
+        """Put the objects of the active version right, while the next attempt at a newer one waits."""
+        deployment = self.deployments.get(name)
+        if deployment is None or deployment.is_terminating or not deployment.is_ours or name in self._mixed:
+            return Next.RETRY
+        return await self.settled.repair(deployment)
+
     async def _pivot(self, deployment: BundleDeployment, bundle: RukpakBundle) -> Next:
         try:
             content = await self.unpacking.unpack(bundle, self._pinned(deployment, bundle))
@@ -70,10 +78,11 @@ class Deployments:
             await self.statuses.say(
                 deployment, deployment_status.unpack_failed(bundle.name, str(error)), **_ended(deployment)
             )
-            await self.settled.repair(deployment)
+            await self.repair(deployment.name)
             return Next.RETRY if not self._is_settled(self.statuses.newest(deployment), bundle) else Next.LOOK
         except SourceUnavailable as error:
             await self.statuses.say(deployment, deployment_status.unpack_pending(bundle.name, str(error)))
+            await self.repair(deployment.name)
             raise
         if await self._is_done(deployment, bundle, content):
             await self.statuses.say(deployment, deployment_status.valid(bundle.name), **_ended(deployment))
@@ -99,14 +108,16 @@ class Deployments:
         )
         self.metrics.install_ended(ended.end.name.lower())
         if ended.end is InstallEnd.READY:
+            self._mixed.discard(deployment.name)
             await self._delete_old_bundles(deployment, bundle)
             await self.statuses.say(
                 deployment, deployment_status.installed_well(bundle.name), **active, **_ended(deployment)
             )
             return Next.LOOK
         await self.statuses.say(deployment, _conditions(deployment, bundle, ended), **_ended(deployment))
-        if ended.end is InstallEnd.UNTOUCHED:
-            await self.settled.repair(deployment)
+        if ended.end is not InstallEnd.UNTOUCHED:
+            self._mixed.add(deployment.name)
+        await self.repair(deployment.name)
         return Next.RETRY
 
     async def _remove(self, deployment: BundleDeployment) -> Next:
@@ -114,12 +125,16 @@ class Deployments:
         if ended.end is not InstallEnd.READY:
             await self.statuses.say(deployment, deployment_status.not_removed(ended.problem))
             return Next.RETRY
-        self.settled.forget(deployment.name)
+        self._forget(deployment.name)
         await self._delete_old_bundles(deployment, None)
         left = tuple(each for each in deployment.finalizers if each != FINALIZER)
         await self._patch(self.statuses.newest(deployment), finalizers=left)
         log.info("objects_removed", name=deployment.name)
         return Next.END
+
+    def _forget(self, name: str) -> None:
+        self.settled.forget(name)
+        self._mixed.discard(name)
 
     def _is_settled(self, deployment: BundleDeployment, bundle: RukpakBundle) -> bool:
         """Whether the wanted content is installed, and nothing of an earlier pivot is left to do."""

@@ -80,8 +80,17 @@ class _Task:
 class Loops(Generic[K]):
     """The tasks of the objects of one kind, which `kind` names in the log. Each object has a key, such as its name."""
 
-    def __init__(self, kind: str, nursery: trio.Nursery, turns: Turns, reconcile: Reconcile[K]) -> None:
-        self._kind, self._nursery, self._turns, self._reconcile = kind, nursery, turns, reconcile
+    def __init__(
+        self,
+        kind: str,
+        nursery: trio.Nursery,
+        turns: Turns,
+        reconcile: Reconcile[K],
+        repair: Reconcile[K] | None = None,
+    ) -> None:
+        """`repair` is run instead of `reconcile` when something stirs while an attempt waits after a failure."""
+        self._kind, self._nursery, self._turns = kind, nursery, turns
+        self._reconcile, self._repair = reconcile, repair
         self._tasks: dict[K, _Task] = {}
 
     def __len__(self) -> int:
@@ -116,10 +125,10 @@ class Loops(Generic[K]):
         task.changed.set()
 
     def stir(self, key: K) -> None:
-        """Something about its objects has changed: look again soon, unless it waits after a failure."""
+        """Something about its objects has changed: look again soon. While an attempt waits, only repair them."""
         if task := self._tasks.get(key):
             task.is_stirred = True
-            if task.is_settled:
+            if task.is_settled or self._repair:
                 task.changed.set()
 
     async def _keep(self, key: K, task: _Task) -> None:
@@ -131,36 +140,46 @@ class Loops(Generic[K]):
                 del self._tasks[key]
                 return
             else:
-                await self._rest(task, following)
+                await self._rest(key, task, following)
 
     async def _run(self, key: K, task: _Task) -> Next:
         task.is_news = task.is_stirred = task.is_settled = False
         task.changed, task.scope = trio.Event(), trio.CancelScope()
         with task.scope:
             async with self._turns.taken():
-                return await self._guarded(key, task)
+                return await self._guarded(key, task, self._reconcile)
         return Next.RETRY  # cancelled, because there is news
 
-    async def _guarded(self, key: K, task: _Task) -> Next:
+    async def _guarded(self, key: K, task: _Task, run: Reconcile[K]) -> Next:
         task.pause_seconds = 0.0
         try:
-            return await self._reconcile(key)
+            return await run(key)
         except (ClusterError, SourceUnavailable) as error:
             log.warning("reconcile_failed", kind=self._kind, name=str(key), problem=error)
             task.pause_seconds = error.retry_after_seconds
             return Next.RETRY
 
-    async def _rest(self, task: _Task, following: Next) -> None:
+    async def _rest(self, key: K, task: _Task, following: Next) -> None:
         task.is_settled = following is Next.LOOK
         task.failures = 0 if task.is_settled else task.failures + 1
         seconds = random.uniform(*_LOOK_SECONDS) if task.is_settled else _pause(task)  # noqa: S311 - spreads load
         if task.is_settled and task.is_stirred:
             task.changed.set()
         with trio.move_on_after(seconds):
-            await task.changed.wait()
+            await self._changed(key, task)
         if task.is_stirred and not task.is_news:
             await trio.sleep(_STIR_SECONDS)
         task.failures = 0 if task.is_news else task.failures
+
+    async def _changed(self, key: K, task: _Task) -> None:
+        """Return when another run shall follow."""
+        await task.changed.wait()
+        while self._repair and not (task.is_settled or task.is_news):
+            task.changed = trio.Event()
+            await trio.sleep(_STIR_SECONDS)
+            async with self._turns.taken():
+                await self._guarded(key, task, self._repair)
+            await task.changed.wait()
 
 
 def _pause(task: _Task) -> float:

@@ -26,6 +26,7 @@ from krt.core.rukpak.bundle import RukpakBundle
 from krt.core.rukpak.bundle_deployment import BundleDeployment
 from krt.core.rukpak.bundle_status import Phase, phase_of
 from krt.core.rukpak.owner import owner_of
+from krt.core.rukpak.template import bundle_name
 from krt.delivery.at_once import MOST_AT_ONCE, each
 from krt.delivery.errors import NotDelivered
 from krt.delivery.stored_inventory import StoredInventory
@@ -100,7 +101,8 @@ class Settled:
         if ended.end is not InstallEnd.READY:
             await self.statuses.say(deployment, deployment_status.not_installed(deployment, bundle, ended.problem))
             return Next.RETRY
-        if (active := self.bundles.get(bundle)) and phase_of(active) == Phase.UNPACKED:
+        wanted = self.bundles.get(bundle_name(deployment))
+        if wanted and wanted.name == bundle and phase_of(wanted) == Phase.UNPACKED:
             await self.statuses.say(deployment, deployment_status.valid(bundle))
         return Next.RETRY if self.fights.fought(deployment.name) else Next.LOOK
 

@@ -21,12 +21,16 @@ def files_of(*objects: Body) -> Mapping[str, bytes]:
 
 @dataclass
 class Images:
-    """Tags and digests of images. `asked` has each fetch, as `tag` or `digest`. `is_away`: no registry answers."""
+    """Tags and digests of images. `asked` has each fetch, as `tag` or `digest`. `is_away`: no registry answers.
+
+    `has_memory`: it is not asked for a digest.
+    """
 
     tags: dict[str, str] = field(default_factory=dict)
     contents: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     is_away: bool = False
+    has_memory: bool = False
 
     def push(self, ref: str, files: Mapping[str, bytes]) -> str:
         """The digest that the tag has from now on."""
@@ -38,7 +42,7 @@ class Images:
         assert isinstance(source, ImageSource)
         digest = pinned.rpartition("@")[2] or source.ref.rpartition("@")[2] * ("@" in source.ref)
         self.asked.append("digest" if digest else "tag")
-        if self.is_away:
+        if self.is_away and not (digest and self.has_memory):
             raise SourceUnavailable("the registry does not answer")
         digest = digest or self.tags.get(source.ref, "")
         if digest not in self.contents:

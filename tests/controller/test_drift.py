@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from krt.cluster.objects import Body
+from krt.controller import loops
 from krt.controller.bundles_controller import BundlesController
 from krt.controller.fights import FEW
 from tests.apiserver.kubelet import Kubelet
@@ -134,6 +135,28 @@ async def test_the_objects_of_a_failed_version_are_not_repaired_to_the_old_one_b
         await desk.server.request("DELETE", f"/api/v1/namespaces/{desk.namespace}/configmaps/b")
         await until_data(desk, "b", {"v": "1"}, seconds=20)
         assert await desk.data("a") == {"v": "1"}
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+async def test_drift_is_repaired_at_once_while_a_new_version_waits_for_its_next_attempt(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, is_away: bool
+) -> None:
+    """The template names an image that is not there, or its registry is away; neither is asked more often for that.
+
+    Seen to fail: the object came back with the next attempt, which is up to five minutes away.
+    """
+    monkeypatch.setattr(loops, "FIRST_SECONDS", 60.0)
+    desk.images.has_memory = True
+    async with settled(desk, desk.config_map("a", v="1")):
+        desk.images.is_away = is_away
+        await desk.deploy("registry.example/acme/absent:main")
+        await desk.until_condition("HasValidBundle", "False", "does not answer" if is_away else "status 404")
+        asked = desk.images.asked.count("tag")
+        for _ in range(2):
+            await desk.server.request("DELETE", f"/api/v1/namespaces/{desk.namespace}/configmaps/a")
+            await until_data(desk, "a", {"v": "1"})
+        assert desk.images.asked.count("tag") == asked
+        assert (await desk.condition("HasValidBundle"))[0] == "False"
 
 
 async def test_a_bundle_that_somebody_deletes_is_made_anew_with_the_same_content(desk: Desk) -> None:
