@@ -11,9 +11,11 @@ import pytest
 import trio
 
 from krt.cli.main import main
+from tests.apiserver.apps import app_crd
+from tests.apiserver.bundles import serve
 from tests.apiserver.objects import Object
 from tests.apiserver.server import ApiServer
-from tests.deploy.app_secrets import an_effect, an_entry, put_app, remove_apps, serve_apps
+from tests.deploy.app_secrets import an_effect, an_entry, label_environment, put_app, remove_apps
 
 pytestmark = pytest.mark.apiserver
 
@@ -64,19 +66,14 @@ class Desk:
     async def data(self) -> dict[str, str]:
         return {key: base64.b64decode(text).decode() for key, text in (await self.source())["data"].items()}
 
-    async def label(self, **labels: str) -> None:
-        await label(self.server, self.namespace, labels)
-
-
-async def label(server: ApiServer, namespace: str, labels: Mapping[str, str]) -> None:
-    named = {"krt/environment": labels["environment"]}
-    await server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": named}})
+    async def label(self, environment: str) -> None:
+        await label_environment(self.server, self.namespace, environment)
 
 
 @pytest.fixture
 async def desk(apiserver: ApiServer, namespace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
     environment = f"of-{namespace}"
-    await label(apiserver, namespace, {"environment": environment})
+    await label_environment(apiserver, namespace, environment)
     return Desk(apiserver, namespace, environment, tmp_path, apiserver.control_plane.kubeconfig, capsys)
 
 
@@ -116,14 +113,14 @@ async def test_a_role_in_the_namespace_is_enough(desk: Desk, apiserver: ApiServe
 
 async def test_a_namespace_of_another_environment_is_refused(desk: Desk) -> None:
     """C3, C4: nothing is written where the environment is another one, none, or not the only one."""
-    await desk.label(environment="other")
+    await desk.label("other")
     [problem] = (await desk.imported("A=1\n", code=2))["problems"]
     assert problem.startswith(f"no namespace is labelled krt/environment={desk.environment}: kubectl label namespace")
     [problem] = (await desk.imported("A=1\n", "-n", desk.namespace, code=2))["problems"]
     assert problem.startswith(f"namespace {desk.namespace} is labelled krt/environment=other")
-    await desk.label(environment=desk.environment)
+    await desk.label(desk.environment)
     twin = await desk.server.create_namespace()
-    await label(desk.server, twin, {"environment": desk.environment})
+    await label_environment(desk.server, twin, desk.environment)
     [problem] = (await desk.imported("A=1\n", code=2))["problems"]
     await desk.server.delete_namespace(twin)
     assert problem.startswith(f"the namespaces {', '.join(sorted((desk.namespace, twin)))} are all labelled")
@@ -175,7 +172,7 @@ READER_RULES: tuple[Object, ...] = ({"apiGroups": ["krt.internal"], "resources":
 
 
 async def test_the_status_of_apps_is_a_table(desk: Desk, apiserver: ApiServer, namespace: str) -> None:
-    await serve_apps(apiserver)
+    await serve(apiserver, app_crd())
     effect = an_effect()
     entry = {
         **an_entry("checkout", namespace, "web", effect),

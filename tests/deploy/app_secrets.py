@@ -11,16 +11,18 @@ import yaml
 from krt.core.app_secrets.app import Reload, Strategy
 from krt.core.app_secrets.entries import Entries
 from krt.core.app_secrets.secrets import Effect
+from tests.apiserver.apps import COMPONENT, app_crd
 from tests.apiserver.bundles import serve
-from tests.apiserver.objects import Object, a_deployment
+from tests.apiserver.objects import Object, a_deployment, grant
 from tests.apiserver.server import ApiServer
 from tests.fakes.polling import until_on_wall_clock
 
 API_VERSION = "krt.internal/v1alpha1"
-COMPONENTS = Path(__file__).parents[2] / "deploy" / "kubernetes" / "components"
+POLICY = COMPONENT.parent / "app-secrets-admission" / "admission-policy.yaml"
 POLICIES = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/krt-app-secrets"
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings/krt-app-secrets"
 PROBE = "probe"
+AGENT = ("krt-bundles", "krt-controller")
 ENVIRONMENT = "production"
 
 
@@ -45,10 +47,6 @@ def an_entry(app: str, namespace: str, deployment: str, effect: Effect, *, attac
         "mode": "",
         "state": "Delivered",
     }
-
-
-async def serve_apps(server: ApiServer) -> None:
-    await serve(server, *yaml.safe_load_all((COMPONENTS / "app-secrets" / "crds.yaml").read_text()))
 
 
 async def remove_apps(server: ApiServer) -> None:
@@ -76,20 +74,38 @@ async def put_app(
 
 
 @asynccontextmanager
-async def attaching_policy(server: ApiServer, namespace: str) -> AsyncIterator[None]:
-    """Within the block the policy is active, and the namespace is that of an environment."""
-    await serve_apps(server)
-    labels = {"krt/environment": ENVIRONMENT}
-    await server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})
-    await server.apply(
-        *yaml.safe_load_all((COMPONENTS / "app-secrets-admission" / "admission-policy.yaml").read_text())
-    )
+async def attaching_policy(server: ApiServer) -> AsyncIterator[None]:
+    """Within the block the policy is there; the API server heeds it a moment later."""
+    await serve(server, app_crd())
+    await server.apply(*yaml.safe_load_all(POLICY.read_text()))
     try:
         yield
     finally:
         for path in (BINDINGS, POLICIES):
             await server.request("DELETE", path)
-        await remove_apps(server)
+
+
+@asynccontextmanager
+async def agent_kubeconfig(server: ApiServer) -> AsyncIterator[Path]:
+    """Of the account that the policy passes over. Within the block it may do everything."""
+    metadata = {"name": AGENT[0]}
+    account = {"name": AGENT[1], "namespace": AGENT[0]}
+    await server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    await server.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account})
+    rule = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
+    granted = grant(AGENT[1], AGENT[0], [rule], everywhere=True)
+    await server.apply(*granted)
+    try:
+        yield server.kubeconfig(await server.token(*AGENT), namespace=AGENT[0])
+    finally:
+        for each in granted:
+            path = await server.path_of(each["apiVersion"], each["kind"], each["metadata"])
+            await server.request("DELETE", path)
+
+
+async def label_environment(server: ApiServer, namespace: str, environment: str = ENVIRONMENT) -> None:
+    labels = {"krt/environment": environment}
+    await server.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}})
 
 
 async def until_attached(server: ApiServer, namespace: str, app: str) -> None:

@@ -14,7 +14,18 @@ from krt.core.app_secrets.names import MODE
 from krt.core.app_secrets.secrets import Effect
 from tests.apiserver.objects import Object, a_deployment
 from tests.apiserver.server import ApiServer
-from tests.deploy.app_secrets import an_effect, an_entry, attaching_policy, dry_run, patched, put_app, until_attached
+from tests.deploy.app_secrets import (
+    agent_kubeconfig,
+    an_effect,
+    an_entry,
+    attaching_policy,
+    dry_run,
+    label_environment,
+    patched,
+    put_app,
+    remove_apps,
+    until_attached,
+)
 from tests.fakes.polling import until_on_wall_clock
 
 pytestmark = pytest.mark.apiserver
@@ -26,8 +37,10 @@ EFFECTS = {"env": an_effect(), "volume": an_effect(Strategy.VOLUME, FILES)}
 
 @pytest.fixture
 async def policy(apiserver: ApiServer, namespace: str) -> AsyncIterator[str]:
-    async with attaching_policy(apiserver, namespace):
+    await label_environment(apiserver, namespace)
+    async with attaching_policy(apiserver):
         yield namespace
+    await remove_apps(apiserver)
 
 
 def containers(*more: Object, **first: Any) -> Object:
@@ -277,12 +290,9 @@ async def test_the_controllers_own_patch_is_left_alone(apiserver: ApiServer, pol
     await until_attached(apiserver, policy, "own")
     [web] = await apiserver.apply(a_deployment("web", namespace=policy, replicas=0))
     assert is_attached(web, "own")
-    await apiserver.request("POST", "/api/v1/namespaces", {"metadata": {"name": "krt-bundles"}})
-    rules = [{"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]}]
-    agent = await apiserver.account("krt-bundles", "krt-controller", rules, everywhere=True)
     detach = [{"op": "remove", "path": "/spec/template/spec/containers/0/envFrom"}]
     words = ("patch", "deployment", "web", "-n", policy, "--type=json", "-p", json.dumps(detach))
-    done = await apiserver.kubectl(*words, kubeconfig=agent.kubeconfig)
+    async with agent_kubeconfig(apiserver) as kubeconfig:
+        done = await apiserver.kubectl(*words, kubeconfig=kubeconfig)
     assert done.code == 0, done.err
     assert not is_attached(await apiserver.get("Deployment", policy, "web"), "own")
-    await apiserver.delete_namespace("krt-bundles")
