@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from krt.core.cue.result import JsonValue
 from krt.core.fleet.bundle import Instance
-from krt.core.fleet.cue_module import APPLY_FIELD, VALUES_FILE, steps_of, tags_of, values_file
+from krt.core.fleet.cue_module import APPLY_FIELD, VALUES_FILE, files_of_module, steps_of, tags_of, values_file
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.kube.manifest import Manifest
 from krt.delivery.cue_program import INSTALL, CueProgram, CueProgramFailed
@@ -24,7 +24,7 @@ async def cue_objects(
     if program is None:
         raise FleetInvalid(f"{where} is a CUE program: {INSTALL}")
     try:
-        files = {**module.tree.files, **await _values(instance.values, module.tree.files, program)}
+        files = {**files_of_module(module.tree), **await _values(instance.values, module.tree.files, program)}
         tags = _tags(instance, module, kube_version)
         applied = await exported(program, files, [".", *tags, "-e", APPLY_FIELD])
     except CueProgramFailed as error:

@@ -63,6 +63,16 @@ def test_a_module_that_does_not_give_objects(cue_program: Path, tmp_path: Path, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_module_of_before_versions_of_the_language_is_built(cue_program: Path) -> None:
+    """Seen to fail with `no language version declared in module.cue`. A tag in a comment is none."""
+    files = {
+        "cue.mod/module.cue": 'module: "modules.example/old"',
+        "timoni.cue": f"package main\n// x: string @tag(name)\ntimoni: apply: a: [{_OBJECT}]\n",
+    }
+    [[manifest]] = built(files, CueProgram(str(cue_program)))
+    assert (manifest.kind, manifest.namespace, manifest.name) == ("ConfigMap", "shop", "a")
+
+
 def test_imports_in_a_circle_and_of_the_network_are_refused(cue_program: Path) -> None:
     program = CueProgram(str(cue_program))
     for path in ("modules.example/bad/a", "github.com/acme/remote@v0"):

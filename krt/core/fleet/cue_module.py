@@ -23,6 +23,8 @@ MOST_STEPS = 100
 
 _MODULE_FILE = "cue.mod/module.cue"
 _PACKAGE = "main"
+_LANGUAGE = b'\nlanguage: version: "v0.8.0"\n'
+_COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
 _TAG = re.compile(r"@tag\(\s*([A-Za-z]+)")
 
 
@@ -33,20 +35,34 @@ def is_cue_module(tree: FileTree) -> bool:
 
 def name_of_module(tree: FileTree) -> str:
     """The module's name, such as `timoni.sh/podinfo`; "" if its file cannot be read or has none."""
+    found = _field(tree, "module")
+    return str(found.value.value) if found and isinstance(found.value, Literal) else ""
+
+
+def files_of_module(tree: FileTree) -> dict[str, bytes]:
+    """The files of the module. If it names no version of the language, krt adds v0.8.
+
+    `cue` refuses a module without a version since v0.9 (June 2024). Timoni's modules of before have none.
+    """
+    if _field(tree, "language"):
+        return dict(tree.files)
+    return {**tree.files, _MODULE_FILE: tree.files[_MODULE_FILE] + _LANGUAGE}
+
+
+def _field(tree: FileTree, name: str) -> Field | None:
+    """A field of the module's file."""
     try:
         declarations = parse(tree.files[_MODULE_FILE], _MODULE_FILE).struct.declarations
     except CueRefused:
-        return ""
-    for each in declarations:
-        if isinstance(each, Field) and each.label == "module" and isinstance(each.value, Literal):
-            return str(each.value.value)
-    return ""
+        return None
+    return next((each for each in declarations if isinstance(each, Field) and each.label == name), None)
 
 
 def tags_of(tree: FileTree) -> frozenset[str]:
     """The tags that the module's package takes. `cue` refuses a tag that no file has."""
     files = (content for path, content in tree.files.items() if "/" not in path and path.endswith(".cue"))
-    return frozenset(name for content in files for name in _TAG.findall(content.decode(errors="replace")))
+    texts = (_COMMENT.sub("", content.decode(errors="replace")) for content in files)
+    return frozenset(name for text in texts for name in _TAG.findall(text))
 
 
 def values_file(own: JsonValue, values: JsonValue) -> bytes:
