@@ -43,10 +43,21 @@ class Looking:
         spaces = [step for step in wanted if is_namespace(step.key)]
         await each(spaces, self._look, most=MOST_LOOKS_AT_ONCE)
         self._missing |= {step.key.name for step in spaces if step.is_new}
-        await each([step for step in wanted if not is_namespace(step.key)], self._look, most=MOST_LOOKS_AT_ONCE)
+        others = [step for step in wanted if not is_namespace(step.key)]
+        first = self._first_looks(others)
+        await each(first, self._look, most=MOST_LOOKS_AT_ONCE)
+        known = {step.key for step in first}
+        rest = [step for step in others if step.key not in known]
+        await each(rest, self._look, most=MOST_LOOKS_AT_ONCE)
         if self._worst:
             self._run.progress.skip_unbegun(_NOTHING_WRITTEN)
             raise self._worst(_NOTHING_WRITTEN)
+
+    def _first_looks(self, steps: list[Step]) -> list[Step]:
+        """One step for each namespace that krt may have to create: if it is missing, the others need no dry-run."""
+        ensured = {each.name for each in self._order.ensured}
+        first = {step.key.namespace: step for step in reversed(steps) if step.key.namespace in ensured}
+        return list(first.values())
 
     async def _look(self, step: Step) -> bool:
         say = partial(self._run.progress.say, step.key, Action.APPLY)

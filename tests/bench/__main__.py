@@ -11,16 +11,17 @@ from tempfile import TemporaryDirectory
 
 import trio
 
+from tests.bench.bundle import bundle
 from tests.bench.cluster import cluster
 from tests.bench.delivery import delivery
 from tests.bench.figures import Figures
 from tests.bench.lasting import connections, resync, steady
 from tests.bench.lists import lists
-from tests.bench.servers import servers
+from tests.bench.servers import Servers, servers
 from tests.bench.webhook import webhook
 
-PARTS = ("webhook", "connections", "delivery", "cluster", "lists", "resync", "steady")
-_OF_CLUSTER = {"delivery", "cluster", "lists", "resync", "steady"}
+PARTS = ("webhook", "connections", "delivery", "bundle", "cluster", "lists", "resync", "steady")
+_OF_CLUSTER = {"delivery", "bundle", "cluster", "lists", "resync", "steady"}
 
 
 def main() -> int:
@@ -45,9 +46,8 @@ async def _measure(told: argparse.Namespace, figures: Figures, folder: Path) -> 
             await webhook(around, figures, requests=100 if told.smoke else 600, rounds=1 if told.smoke else told.rounds)
         if "connections" in parts:
             await connections(around, figures)
-        if "delivery" in parts:
-            await delivery(around, figures, objects=20 if told.smoke else 200, rounds=1 if told.smoke else told.rounds)
-        if not parts & _OF_CLUSTER:
+        await _deliveries(told, parts, around, figures)
+        if not parts & (_OF_CLUSTER - {"delivery", "bundle"}):
             return
         for deployments in told.deployments:
             assert around.fleet is not None
@@ -61,6 +61,14 @@ async def _measure(told: argparse.Namespace, figures: Figures, folder: Path) -> 
                 await resync(around, figures)
         if "steady" in parts:
             await steady(around, figures, seconds=6 if told.smoke else told.steady_seconds)
+
+
+async def _deliveries(told: argparse.Namespace, parts: set[str], around: Servers, figures: Figures) -> None:
+    rounds = 1 if told.smoke else told.rounds
+    if "delivery" in parts:
+        await delivery(around, figures, objects=20 if told.smoke else 200, rounds=rounds)
+    if "bundle" in parts:
+        await bundle(around, figures, instances=3, objects=10 if told.smoke else 100, rounds=rounds)
 
 
 def _arguments() -> argparse.Namespace:

@@ -107,8 +107,8 @@ async def _rounds(
     async with way.control_plane.admin_client() as admin:
         for _ in range(rounds):
             for name, measure in (("bare", _bare), ("krt", _krt), ("kubectl", _kubectl)):
-                space = _namespace(f"bench-{next(_numbers)}")
-                wanted = _objects(space["metadata"]["name"], objects)
+                space = namespace_of(f"bench-{next(_numbers)}")
+                wanted = objects_in(space["metadata"]["name"], objects)
                 if comes:
                     wanted = [space, *wanted]
                 else:
@@ -123,11 +123,13 @@ def _ratio(took: dict[str, list[float]], one: str, other: str) -> float:
     return median(a / b for a, b in zip(took[one], took[other], strict=True))
 
 
-def _namespace(name: str) -> dict[str, Any]:
+def namespace_of(name: str) -> dict[str, Any]:
+    """A Namespace."""
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def _objects(namespace: str, count: int) -> Objects:
+def objects_in(namespace: str, count: int) -> Objects:
+    """So many objects of four kinds."""
     return [_object(namespace, number) for number in range(count)]
 
 
@@ -146,10 +148,11 @@ def _object(namespace: str, number: int) -> dict[str, Any]:
 
 async def _bare(way: _Way, figures: Figures, part: str, objects: Objects) -> dict[str, float]:
     async with bare(way.control_plane, connections=MOST_AT_ONCE, url=way.url) as client:
-        return {turn: await _applied_by(client.client, objects) for turn in ("first", "unchanged")}
+        return {turn: await applied_by(client.client, objects) for turn in ("first", "unchanged")}
 
 
-async def _applied_by(client: httpx.AsyncClient, objects: Objects) -> float:
+async def applied_by(client: httpx.AsyncClient, objects: Objects) -> float:
+    """The seconds that the client takes to apply the objects, the namespace first."""
     began, rest = perf_counter(), iter(objects)
     if objects[0]["kind"] == "Namespace":
         await _apply_all(client, iter([next(rest)]))
