@@ -150,6 +150,39 @@ timoni: {
 """,
 }
 
+TWO_STEPS = {
+    "cue.mod/module.cue": 'module: "modules.example/two-steps"\nlanguage: version: "v0.9.0"\n',
+    "timoni.cue": """
+package main
+
+values: seconds: *600 | int
+_labels: app: "web"
+_metadata: {
+    name:      string @tag(name)
+    namespace: string @tag(namespace)
+}
+timoni: {
+    apiVersion: "v1alpha1"
+    apply: {
+        zero: [{
+            apiVersion: "apps/v1"
+            kind:       "Deployment"
+            metadata:   _metadata
+            spec: {
+                progressDeadlineSeconds: values.seconds
+                selector: matchLabels: _labels
+                template: {
+                    metadata: labels: _labels
+                    spec: containers: [{name: "main", image: "registry.example/web"}]
+                }
+            }
+        }]
+        after: [{apiVersion: "v1", kind: "ConfigMap", metadata: _metadata}]
+    }
+}
+""",
+}
+
 
 def files_of(module: Mapping[str, str]) -> dict[str, bytes]:
     return {path: text.replace("    ", "\t").encode() for path, text in module.items()}

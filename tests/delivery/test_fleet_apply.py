@@ -14,10 +14,12 @@ from tests.apiserver.control_plane import ControlPlane
 from tests.apiserver.kubelet import open_kubelet
 from tests.apiserver.pods import Ready
 from tests.apiserver.server import ApiServer, open_apiserver
+from tests.cuelang.modules import TWO_STEPS, image_of
 from tests.delivery.fleets import CLUSTER, Fleet, push_modules
 from tests.fakes.https_proxy import HttpsProxy, open_https_proxy
 from tests.fakes.polling import until_on_wall_clock
 from tests.registry.server import RegistryServer
+from tests.sources.pulling import pushed
 
 pytestmark = pytest.mark.apiserver
 CLUSTERS = {name: context for name, (_, context) in CLUSTER.items()}
@@ -332,3 +334,40 @@ async def test_the_example_of_the_documentation(fleet: Fleet) -> None:
     assert (await fleet.run("apply")).out == "bundle shop on preview-us-1, prod-us-1: 2 unchanged\n"
     for context in ("one", "two"):
         await fleet.servers[context].client.delete("/api/v1/namespaces/shop")
+
+
+@pytest.fixture
+async def two_steps(fleet: Fleet, registry: RegistryServer) -> str:
+    """A CUE module: a Deployment, and then a ConfigMap."""
+    await pushed(f"{fleet.base}/two-steps:1", image_of(TWO_STEPS, "1"))
+    return fleet.instance("web", "two-steps:1")
+
+
+async def test_without_cue_a_cue_module_of_the_last_cluster_stops_before_any_write(
+    fleet: Fleet, two_steps: str
+) -> None:
+    last = f'if _cluster == "prod-1" {{instances: {{{two_steps}}}}}\n'
+    fleet.write(fleet.instance("app", "config:1"), more=last)
+    done = await fleet.run("apply", PATH="/nonexistent")
+    assert done.code == 2, done
+    assert "cluster prod-1, group production, context one: bundle.instances.web: module oci://" in done.err
+    assert "is a CUE program: install cue (https://" in done.err
+    assert fleet.writes() == []
+
+
+async def test_a_step_of_a_module_is_ready_before_the_next_one_is_applied(
+    fleet: Fleet, two_steps: str, cue_program: Path
+) -> None:
+    """Seen to fail with all steps applied at once."""
+    fleet.write(two_steps.replace("}, namespace", "}, values: seconds: 1, namespace"))
+    done = await fleet.run("apply", runtime=False, KRT_CUE=str(cue_program))
+    assert done.code == 1, done
+    assert not [each for each in fleet.writes() if "configmaps/web" in each]
+    fleet.write(two_steps)
+    async with open_kubelet(fleet.servers["one"].client, fleet.namespace("alone")):
+        done = await fleet.run("apply", runtime=False, KRT_CUE=str(cue_program))
+    assert done.code == 0, done
+    writes = [each for each in fleet.writes() if "/web?" in each]
+    assert ["deployments/web" in each for each in writes[:1]] == [True]
+    assert "configmaps/web" in writes[-1]
+    assert done.out.endswith("created\n")

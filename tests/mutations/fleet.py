@@ -38,7 +38,7 @@ MUTATIONS = (
         (
             "test_a_field_that_krt_does_not_look_into_needs_the_program",
             _INJECT,
-            "if each.begin not in injection.seen and _asks(each):",
+            "if each.begin >= end and each.begin not in injection.seen:",
             "if False:",
         ),
     ),

@@ -6,7 +6,7 @@ sentences of the refusals are Timoni's.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -46,8 +46,8 @@ def inject(document: CueDocument, values: Mapping[str, RuntimeVariable]) -> CueD
     struct = injection.struct(document.struct)
     if injection.problems:
         raise FleetInvalid(*injection.problems)
-    for each in document.attributed:
-        if each.begin not in injection.seen and _asks(each):
+    for each in _unseen(document, injection):
+        if _asks(each):
             raise document.beyond or CueBeyond(each.place, f"attributes @{_ATTRIBUTE}() within expressions")
     return replace(document, struct=struct)
 
@@ -84,7 +84,7 @@ class _Injection:
     def __init__(self, values: Mapping[str, RuntimeVariable]) -> None:
         self._values = values
         self.problems = list[str]()
-        self.seen = set[int]()
+        self.seen = dict[int, int]()  # where each field's value begins, and where a value that was replaced ends
 
     def struct(self, found: StructLiteral) -> StructLiteral:
         return replace(found, declarations=tuple(map(self._declaration, found.declarations)))
@@ -99,9 +99,9 @@ class _Injection:
                 return self._comprehension(found)
 
     def _value(self, found: Field) -> Expression:
-        self.seen.add(found.begin)
+        self.seen[found.begin] = found.begin
         if given := self.given(found):
-            self.seen.update(range(found.begin, found.end))
+            self.seen[found.begin] = found.end
             return given
         return self._expression(found.value)
 
@@ -134,6 +134,15 @@ class _Injection:
                 text = f"@{attribute.name}({attribute.body})"
                 self.problems.append(f"{attribute.place}: failed to parse attribute '{text}': {error}")
         return None
+
+
+def _unseen(document: CueDocument, injection: _Injection) -> Iterator[Field]:
+    """The fields with attributes that stand neither in the tree nor within a value that was replaced."""
+    end = 0
+    for each in sorted(document.attributed, key=lambda field: field.begin):
+        if each.begin >= end and each.begin not in injection.seen:
+            yield each
+        end = max(end, injection.seen.get(each.begin, 0))
 
 
 def _asks(found: Field) -> bool:

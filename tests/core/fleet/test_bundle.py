@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from krt.core.cue.evaluate import evaluate
-from krt.core.cue.refusals import CueIncomplete, CueRefused
+from krt.core.cue.refusals import CueBeyond, CueIncomplete, CueRefused
 from krt.core.cue.result import Result
 from krt.core.fleet.bundle import read_bundle
 from krt.core.fleet.extract import RuntimeVariable
@@ -125,6 +125,13 @@ def test_fields_in_lists_loops_and_conditions_get_their_values() -> None:
         c: {d: 1} & {e: string @timoni(runtime:string:X)}
     """
     assert made(text, variables(X="v")).value == {"l": [{"a": "v"}], "b": "v", "c": {"d": 1, "e": "v"}}
+
+
+def test_fields_within_a_value_that_is_replaced_ask_for_nothing() -> None:
+    text = 'x: {y: {a: "none" @timoni(runtime:string:B)}["a"]} @timoni(runtime:string:A)\n'
+    assert made(text, variables(A="1")).value == {"x": "1"}
+    with pytest.raises(CueBeyond):
+        made(text, variables(B="1"))
 
 
 def test_the_later_source_counts() -> None:
