@@ -9,7 +9,7 @@ import pytest
 
 from tests.apiserver.kubelet import open_kubelet
 from tests.apiserver.server import ApiServer
-from tests.core.fleet.test_seed import BLOCKS
+from tests.core.fleet.seeds import BLOCKS
 from tests.cuelang.modules import PODINFO, image_of
 from tests.delivery.commands import Done
 from tests.fakes.process import process

@@ -1,4 +1,10 @@
-"""The bundles of the document that asks for runtimes, as they stand there."""
+"""The documents of the document that asks for runtimes, as they stand there."""
+
+from pathlib import Path
+
+from tests.cuelang.corpus import sections
+
+BLOCKS = sections(Path(__file__).parent / "seed.txt")
 
 BUNDLE = """
 bundle: {

@@ -15,10 +15,10 @@ from krt.core.fleet.runtime import read_runtime
 from krt.delivery.cue_document import evaluated
 from krt.delivery.cue_program import CueProgram
 from krt.secret import Secret
-from tests.cuelang.corpus import corpus, sections
+from tests.core.fleet.seeds import BLOCKS
+from tests.cuelang.corpus import corpus
 from tests.cuelang.plugin import CueReader
 
-BLOCKS = sections(Path(__file__).parent / "seed.txt")
 VALUES = {
     name: RuntimeVariable("string", Secret(text))
     for name, text in {
