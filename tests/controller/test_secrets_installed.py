@@ -1,19 +1,15 @@
-"""The controller of App secrets with exactly the rights that are delivered, and beside the admission policy."""
+"""The controller of App secrets with exactly the rights that are delivered, taken away and given back."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trio
 import yaml
 
-from krt.core.app_secrets.names import copy_name
 from tests.apiserver.apps import rights
-from tests.apiserver.objects import Object, a_deployment
+from tests.apiserver.objects import Object
 from tests.apiserver.server import Account, ApiServer
 from tests.controller.secrets_desk import SecretsDesk
-from tests.deploy.app_secrets import attaching_policy
 from tests.fakes.polling import until_on_wall_clock
 
 pytestmark = pytest.mark.apiserver
@@ -82,83 +78,3 @@ async def test_the_delivered_rights_suffice_and_reach_no_secret_elsewhere(
         for arguments in (("list", "secrets", "-A"), ("get", "secrets", "-n", "kube-system"), ("create", "pods", "-A")):
             said = await server.kubectl("auth", "can-i", *arguments, kubeconfig=account.kubeconfig)
             assert said.out.strip() == "no", arguments
-
-
-@pytest.fixture
-async def policy(secrets: SecretsDesk) -> AsyncIterator[None]:
-    """The admission policy, active for this Namespace."""
-    async with attaching_policy(secrets.server, secrets.namespace):
-        await secrets.associate()
-        yield
-
-
-async def replica_sets(secrets: SecretsDesk, name: str) -> list[Object]:
-    path = f"/apis/apps/v1/namespaces/{secrets.namespace}/replicasets"
-    found = (await secrets.server.request("GET", path, labelSelector=f"app={name}"))["items"]
-    return list(found)
-
-
-def patches(secrets: SecretsDesk, since: int) -> list[str]:
-    """Krt's writes of Deployments."""
-    return [line for line in secrets.writes[since:] if "/deployments/" in line]
-
-
-@pytest.mark.parametrize("spec", [{"strategy": "env"}, VOLUME], ids=["env", "volume"])
-async def test_c17_the_policy_attaches_in_each_write_and_the_agent_has_no_deployment_to_patch(
-    secrets: SecretsDesk, policy: None, spec: dict[str, Any]
-) -> None:
-    """A new Deployment, a replaced one, and one whose mode is removed: one ReplicaSet, with the secret and the stamp.
-
-    A switch of the strategy is one rollout, though the policy reads a status that still has the old one: seen to fail
-    with a policy that adds the copy in the way of the status to a template that has it in the other way.
-    """
-    await secrets.put(KEY="one")
-    await secrets.link("web", "zebra", **spec)
-    async with secrets.running() as controller:
-        probe = a_deployment("zebra", namespace=secrets.namespace, replicas=0)
-
-        async def is_active() -> bool:
-            path = f"/apis/apps/v1/namespaces/{secrets.namespace}/deployments"
-            made = await secrets.server.request("POST", path, probe, dryRun="All")
-            return copy_name(secrets.app, "zebra") in str(made["spec"])
-
-        await until_on_wall_clock(is_active)
-        since = len(secrets.writes)
-        await secrets.deploy(replicas=0)
-        await secrets.until_delivered(KEY="one")
-        await secrets.until_settled(controller)
-        attached = await secrets.template()
-        assert len(await replica_sets(secrets, "web")) == 1
-        assert patches(secrets, since) == []
-
-        await secrets.server.request("PUT", secrets.path(), a_deployment(namespace=secrets.namespace, replicas=0))
-        assert await secrets.template() == attached
-        await secrets.mode("ignore-and-detach")
-        await secrets.until_state("Detached")
-        await secrets.until_settled(controller)
-        since = len(secrets.writes)
-        await secrets.mode(None)
-        assert await secrets.template() == attached  # by that very write
-        await secrets.until_delivered(KEY="one")
-        await secrets.until_settled(controller)
-        assert patches(secrets, since) == []
-
-        before = await secrets.generation()
-        await secrets.put(KEY="two")
-        await secrets.until_delivered(KEY="two")
-        await secrets.until_settled(controller)
-        assert await secrets.generation() - before == 1
-
-        other = VOLUME if spec["strategy"] == "env" else {"strategy": "env", "mountPath": None}
-        await secrets.link("web", "zebra", **{name: value for name, value in other.items() if value})
-        await trio.sleep(0.3)
-        await secrets.annotate_source(redeliver="t-1")
-
-        async def is_switched() -> bool:
-            return (await secrets.status())["deployments"][0]["strategy"] == other["strategy"]
-
-        await until_on_wall_clock(is_switched)
-        await secrets.until_settled(controller)
-        await trio.sleep(0.5)
-        assert await secrets.generation() - before == 2
-        assert str(await secrets.template()).count(copy_name(secrets.app, "web")) == 1

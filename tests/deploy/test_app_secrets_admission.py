@@ -283,6 +283,24 @@ async def test_a_stamp_that_stands_in_the_template_is_never_changed(apiserver: A
     assert "annotations" not in got["spec"]["template"]["metadata"]
 
 
+@pytest.mark.parametrize(("before", "now"), [("env", "volume"), ("volume", "env")])
+async def test_a_template_that_has_the_copy_in_the_other_way_gets_it_in_no_second_one(
+    before: str, now: str, apiserver: ApiServer, policy: str
+) -> None:
+    """krt controller has just switched the strategy, the status is a moment old, and somebody else writes.
+
+    Seen to fail without the second line of `isEnv`, and without the second line of `isVolume`.
+    """
+    app = f"switched-to-{now}"
+    entries = [an_entry(app, policy, name, EFFECTS[before]) for name in ("web", "probe")]
+    await put_app(apiserver, app, EFFECTS[before], entries)
+    await until_attached(apiserver, policy, app)
+    body = a_deployment("web", namespace=policy)
+    switched = patched(body, attach(body, Entries(app, "web"), EFFECTS[now])[1:])
+    got = await dry_run(apiserver, switched)
+    assert json.dumps(got["spec"]).count(Entries(app, "web").copy) == 1
+
+
 async def test_the_controllers_own_patch_is_left_alone(apiserver: ApiServer, policy: str) -> None:
     """It detaches the other strategy while the status still has that one."""
     effect = EFFECTS["env"]
