@@ -25,6 +25,7 @@ ANNOTATIONS = {
     "krt/app",
     "krt/redeliver",
     "krt/move",
+    "krt/allow-empty",
     "krt/owned-by",
     "krt/prune",
     "krt/force",
