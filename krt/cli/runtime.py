@@ -46,9 +46,9 @@ def run_build(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _lines(found: Mapping[str, RuntimeVariable], *, is_masked: bool) -> list[str]:
-    """The values sorted by name. One of several lines stands below its name, indented."""
+    """The values in the order of their definition. One of several lines stands below its name, indented."""
     lines = list[str]()
-    for name in sorted(found):
+    for name in found:
         text = STARS if is_masked and found[name].is_secret else found[name].text.reveal()
         first, *others = text.rstrip("\n").split("\n")
         lines += [f"{name}:", *(f"  {line}" for line in (first, *others))] if others else [f"{name}: {first}"]

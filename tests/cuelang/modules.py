@@ -97,8 +97,8 @@ import (
 """,
 }
 
-PODINFO = {
-    "cue.mod/module.cue": 'module: "timoni.sh/podinfo"\nlanguage: version: "v0.9.0"\n',
+SHOP = {
+    "cue.mod/module.cue": 'module: "acme.example/shop"\nlanguage: version: "v0.9.0"\n',
     "values.cue": "package main\n\nvalues: {caching: enabled: false, replicas: 1}\n",
     "timoni.cue": """
 package main
@@ -106,7 +106,7 @@ package main
 #Config: {
     caching: {
         enabled:   *false | bool
-        redisURL?: string
+        cacheURL?: string
     }
     replicas: *1 | int & >0
 }
@@ -135,10 +135,10 @@ timoni: {
                     spec: {
                         serviceAccountName: _metadata.name
                         containers: [{
-                            name:  "podinfo"
-                            image: "registry.example/podinfo:1"
+                            name:  "shop"
+                            image: "registry.example/shop:1"
                             if values.caching.enabled {
-                                args: ["--cache-server=\\(values.caching.redisURL)"]
+                                args: ["--cache-server=\\(values.caching.cacheURL)"]
                             }
                         }]
                     }

@@ -113,7 +113,7 @@ class Fleet:
 
     def adapted(self, text: str) -> str:
         """A text of docs/fleet.md with the names of these servers and of this registry."""
-        for name, context in (("eks-us-west-2", "one"), ("eks-us-west-1", "two")):
+        for name, context in (("kind-staging-1", "one"), ("kind-production-1", "two")):
             text = text.replace(f"https://{name}.example", self.proxies[context].url).replace(name, context)
         return text.replace("ghcr.io/acme/modules", self.base)
 

@@ -330,8 +330,8 @@ async def test_the_example_of_the_documentation(fleet: Fleet) -> None:
     assert (await fleet.run("vet")).code == 0
     done = await fleet.run("apply")
     assert (done.code, done.err) == (0, lines)
-    assert done.out == "bundle shop on preview-us-1, prod-us-1: 2 created\n"
-    assert (await fleet.run("apply")).out == "bundle shop on preview-us-1, prod-us-1: 2 unchanged\n"
+    assert done.out == "bundle shop on staging-1, production-1: 2 created\n"
+    assert (await fleet.run("apply")).out == "bundle shop on staging-1, production-1: 2 unchanged\n"
     for context in ("one", "two"):
         await fleet.servers[context].client.delete("/api/v1/namespaces/shop")
 

@@ -8,32 +8,32 @@ import pytest
 import yaml
 
 from tests.apiserver.server import ApiServer
-from tests.core.fleet.seeds import BUNDLE
+from tests.core.fleet.documents import DOCUMENTS
 from tests.delivery.commands import Done
 from tests.fakes.process import process
 
 pytestmark = pytest.mark.apiserver
 
-SEED = """\
+RUNTIME = """\
 runtime: {
     apiVersion: "v1alpha1"
     name:       "production"
     clusters: {
-        // using the cluster set in kubeconfig current context
+        // none: the current context's cluster
     }
     values: [
         {
-            query: "k8s:v1:ConfigMap:%(namespace)s:aws-info"
+            query: "k8s:v1:ConfigMap:%(namespace)s:cloud-info"
             for: {
-                "ACCOUNT_ID": "obj.data.account_id"
+                "ACCOUNT": "obj.data.account"
                 "REGION":     "obj.data.region"
             }
         },
         {
-            query: "k8s:v1:Secret:%(namespace)s:redis-auth"
+            query: "k8s:v1:Secret:%(namespace)s:cache-auth"
             for: {
-                "REDIS_PASS": "obj.data.password"
-                "REDIS_CA":   "obj.data.\\"ca.crt\\""
+                "CACHE_PASSWORD": "obj.data.password"
+                "CACHE_CA":   "obj.data.\\"ca.crt\\""
             }
         },
     ]
@@ -60,10 +60,10 @@ async def filled(apiserver: ApiServer, namespace: str) -> str:
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
-            "metadata": {"name": "aws-info", **metadata},
-            "data": {"account_id": "1234567890", "region": "us-west-2"},
+            "metadata": {"name": "cloud-info", **metadata},
+            "data": {"account": "1234567890", "region": "eu-north-1"},
         },
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "redis-auth", **metadata}, "data": secret},
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cache-auth", **metadata}, "data": secret},
     )
     return namespace
 
@@ -81,18 +81,16 @@ def contexts(folder: Path, **kubeconfigs: Path) -> Path:
     return file
 
 
-async def test_the_seeds_runtime_prints_the_values_of_the_cluster(
-    apiserver: ApiServer, filled: str, tmp_path: Path
-) -> None:
-    built = await build(tmp_path, apiserver.control_plane.kubeconfig, SEED % {"namespace": filled})
+async def test_a_runtime_prints_the_values_of_the_cluster(apiserver: ApiServer, filled: str, tmp_path: Path) -> None:
+    built = await build(tmp_path, apiserver.control_plane.kubeconfig, RUNTIME % {"namespace": filled})
     assert built.code == 0, built
     pem = "".join(f"  {line}\n" for line in PEM.splitlines())
-    assert built.out == f"ACCOUNT_ID: 1234567890\nREDIS_CA:\n{pem}REDIS_PASS: hunter2\nREGION: us-west-2\n"
+    assert built.out == f"ACCOUNT: 1234567890\nREGION: eu-north-1\nCACHE_PASSWORD: hunter2\nCACHE_CA:\n{pem}"
 
 
 async def test_masked_values(apiserver: ApiServer, filled: str, tmp_path: Path) -> None:
-    built = await build(tmp_path, apiserver.control_plane.kubeconfig, SEED % {"namespace": filled}, "--mask")
-    assert built.out == "ACCOUNT_ID: 1234567890\nREDIS_CA: ***\nREDIS_PASS: ***\nREGION: us-west-2\n"
+    built = await build(tmp_path, apiserver.control_plane.kubeconfig, RUNTIME % {"namespace": filled}, "--mask")
+    assert built.out == "ACCOUNT: 1234567890\nREGION: eu-north-1\nCACHE_PASSWORD: ***\nCACHE_CA: ***\n"
 
 
 def one(query: str, expression: str = "obj.metadata.name", more: str = "") -> str:
@@ -106,7 +104,7 @@ def one(query: str, expression: str = "obj.metadata.name", more: str = "") -> st
     [
         ("k8s:v1:ConfigMap:NS:nope", 2, 'query error for ConfigMap/NS/nope: 404 NotFound: configmaps "nope" not found'),
         ("k8s:example.io/v1:Widget:NS:nope", 2, "the API server serves no Widget of example.io/v1"),
-        ("k8s:v1:ConfigMap:aws-info", 2, "a ConfigMap needs a namespace"),
+        ("k8s:v1:ConfigMap:cloud-info", 2, "a ConfigMap needs a namespace"),
         ("k8s:v1:Namespace:NS", 0, "A: NS"),
     ],
 )
@@ -142,12 +140,12 @@ async def test_each_selected_cluster_is_read_and_a_refusal_ends_it_by_its_name(
         'alpha: {group: "production", kubeContext: "denied"}\n'
         'last: {group: "production", kubeContext: "good"}}\n'
     )
-    text = one(f"k8s:v1:ConfigMap:{filled}:aws-info", "obj.data.region").replace("values:", f"{clusters}values:")
+    text = one(f"k8s:v1:ConfigMap:{filled}:cloud-info", "obj.data.region").replace("values:", f"{clusters}values:")
     built = await build(tmp_path, config, text)
     assert (built.code, built.out) == (1, "")
     assert "cluster alpha, group production, context denied: " in built.err
     chosen = await build(tmp_path, config, text, "--runtime-cluster", "LAST", "--runtime-group", "production")
-    assert chosen.out == "# cluster last, group production, context good\nA: us-west-2\n"
+    assert chosen.out == "# cluster last, group production, context good\nA: eu-north-1\n"
     none = await build(tmp_path, config, text, "--runtime-group", "test")
     assert (none.code, none.err) == (2, "krt: no cluster found\n")
 
@@ -157,7 +155,7 @@ async def test_a_context_that_is_not_there_is_said_before_anything_is_read(
 ) -> None:
     config = contexts(tmp_path, good=apiserver.control_plane.kubeconfig)
     clusters = 'clusters: {a: {group: "g", kubeContext: "good"}, b: {group: "g", kubeContext: "nope"}}\n'
-    text = one(f"k8s:v1:ConfigMap:{filled}:aws-info").replace("values:", f"{clusters}values:")
+    text = one(f"k8s:v1:ConfigMap:{filled}:cloud-info").replace("values:", f"{clusters}values:")
     built = await build(tmp_path, config, text)
     assert (built.code, built.out) == (2, "")
     assert "it has no context 'nope'" in built.err
@@ -165,10 +163,10 @@ async def test_a_context_that_is_not_there_is_said_before_anything_is_read(
 
 async def test_a_value_that_is_missing_quotes_no_secret(apiserver: ApiServer, filled: str, tmp_path: Path) -> None:
     built = await build(
-        tmp_path, apiserver.control_plane.kubeconfig, one(f"k8s:v1:Secret:{filled}:redis-auth", "obj.data.nope")
+        tmp_path, apiserver.control_plane.kubeconfig, one(f"k8s:v1:Secret:{filled}:cache-auth", "obj.data.nope")
     )
     assert built.code == 2
-    assert f"can't extract values from Secret/{filled}/redis-auth: A lookup path error" in built.err
+    assert f"can't extract values from Secret/{filled}/cache-auth: A lookup path error" in built.err
     assert "hunter2" not in built.err
 
 
@@ -176,13 +174,13 @@ async def test_the_seeds_bundle_is_vetted_with_the_values_of_the_cluster(
     apiserver: ApiServer, filled: str, tmp_path: Path
 ) -> None:
     """Seen to fail with the password in the printed value."""
-    (tmp_path / "runtime.cue").write_text(SEED % {"namespace": filled})
-    (tmp_path / "bundle.cue").write_text(BUNDLE)
+    (tmp_path / "runtime.cue").write_text(RUNTIME % {"namespace": filled})
+    (tmp_path / "bundle.cue").write_text(DOCUMENTS["the example's bundle"])
     files = ("-f", str(tmp_path / "bundle.cue"), "--runtime", str(tmp_path / "runtime.cue"))
     command = ("bundle", "vet", *files, "--kubeconfig", str(apiserver.control_plane.kubeconfig), "--print-value")
     async with process(*command) as running:
         assert await running.ended() == 0, running.err
     [instance] = yaml.safe_load(running.out)["bundle"]["instances"].values()
-    assert instance["module"] == {"url": "oci://1234567890.dkr.ecr.us-west-2.amazonaws.com/modules/podinfo"}
-    assert instance["values"] == {"caching": {"enabled": True, "redisURL": "***"}}
+    assert instance["module"] == {"url": "oci://1234567890.registry.eu-north-1.example/modules/shop"}
+    assert instance["values"] == {"caching": {"enabled": True, "cacheURL": "***"}}
     assert "hunter2" not in running.out + running.err

@@ -20,9 +20,9 @@ MUTATIONS = (
         ),
     ),
     *of(
-        "core/fleet/test_seed.py",
+        "core/fleet/test_documents.py",
         (
-            "test_a_block_with_its_values_is_equal_too",
+            "test_a_document_with_its_values_is_equal_too",
             _INJECT,
             "json.dumps(constant, ensure_ascii=False)",
             "f'\"{constant}\"'",

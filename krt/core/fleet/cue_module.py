@@ -34,7 +34,7 @@ def is_cue_module(tree: FileTree) -> bool:
 
 
 def name_of_module(tree: FileTree) -> str:
-    """The module's name, such as `timoni.sh/podinfo`; "" if its file cannot be read or has none."""
+    """The module's name, such as `acme.example/shop`; "" if its file cannot be read or has none."""
     found = _field(tree, "module")
     return str(found.value.value) if found and isinstance(found.value, Literal) else ""
 

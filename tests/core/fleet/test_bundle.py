@@ -15,7 +15,7 @@ from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import RuntimeCluster
 from krt.core.fleet.variables import environment_variables, variables_of
 from krt.secret import Secret
-from tests.core.fleet.seeds import BUNDLE, FLEET_BUNDLE
+from tests.core.fleet.documents import DOCUMENTS
 
 
 def variables(*, is_secret: bool = False, **texts: str) -> dict[str, RuntimeVariable]:
@@ -27,23 +27,23 @@ def made(text: str, found: dict[str, RuntimeVariable]) -> Result:
 
 
 def test_the_seeds_bundle_with_the_seeds_values() -> None:
-    found = variables(ACCOUNT_ID="1234567890", REGION="us-west-2") | variables(is_secret=True, REDIS_PASS="password")
-    result = made(BUNDLE, found)
+    found = variables(ACCOUNT="1234567890", REGION="eu-north-1") | variables(is_secret=True, CACHE_PASSWORD="password")
+    result = made(DOCUMENTS["the example's bundle"], found)
     bundle = read_bundle(result.value, result.unordered)
     [instance] = bundle.instances
-    assert (bundle.name, instance.name, instance.namespace) == ("podinfo", "podinfo", "podinfo")
-    assert instance.module.url == "1234567890.dkr.ecr.us-west-2.amazonaws.com/modules/podinfo"
+    assert (bundle.name, instance.name, instance.namespace) == ("shop", "shop", "shop")
+    assert instance.module.url == "1234567890.registry.eu-north-1.example/modules/shop"
     assert (instance.module.version, instance.module.digest) == ("", "")
-    assert instance.values == {"caching": {"enabled": True, "redisURL": "tcp://:password@redis.infra:6379"}}
+    assert instance.values == {"caching": {"enabled": True, "cacheURL": "tcp://:password@cache.platform:6379"}}
     assert "password" not in f"{result.masked}{bundle!r}"
 
 
 @pytest.mark.parametrize(("group", "replicas"), [("staging", 1), ("production", 2)])
 def test_the_clusters_name_and_group_are_variables(group: str, replicas: int) -> None:
-    found = variables_of({}, {}, RuntimeCluster("preview-us-1", group, "context"))
-    result = made(FLEET_BUNDLE, found)
+    found = variables_of({}, {}, RuntimeCluster("staging-1", group, "context"))
+    result = made(DOCUMENTS["the bundle with cluster and group"], found)
     assert read_bundle(result.value).instances[0].values == {
-        "ui": {"message": "Hosted by preview-us-1"},
+        "ui": {"message": "Runs in staging-1"},
         "replicas": replicas,
     }
 

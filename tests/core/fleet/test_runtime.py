@@ -14,9 +14,9 @@ from krt.core.fleet.runtime import Runtime, read_runtime
 
 HEAD = 'apiVersion: "v1alpha1"\nname: "fleet"\n'
 CLUSTERS = """
-    "preview-us-1": {group: "staging", kubeContext: "eks-us-west-2"}
-    "prod-us-1": {group: "production", kubeContext: "eks-us-west-1"}
-    "prod-eu-1": {group: "production", kubeContext: "eks-eu-west-1"}
+    "staging-1": {group: "staging", kubeContext: "kind-staging-1"}
+    "production-1": {group: "production", kubeContext: "kind-production-1"}
+    "production-2": {group: "production", kubeContext: "kind-production-2"}
 """
 
 
@@ -28,8 +28,8 @@ def runtime(fields: str, *others: str, head: str = HEAD) -> Runtime:
 
 def test_clusters_stand_in_the_order_of_their_definition() -> None:
     found = runtime(f"clusters: {{{CLUSTERS}}}")
-    assert [each.name for each in found.clusters] == ["preview-us-1", "prod-us-1", "prod-eu-1"]
-    assert str(found.clusters[0]) == "cluster preview-us-1, group staging, context eks-us-west-2"
+    assert [each.name for each in found.clusters] == ["staging-1", "production-1", "production-2"]
+    assert str(found.clusters[0]) == "cluster staging-1, group staging, context kind-staging-1"
 
 
 def test_clusters_of_several_files_have_no_certain_order() -> None:
@@ -42,11 +42,11 @@ def test_clusters_of_several_files_have_no_certain_order() -> None:
 @pytest.mark.parametrize(
     ("cluster", "group", "names"),
     [
-        ("", "", ["preview-us-1", "prod-us-1", "prod-eu-1"]),
-        ("*", "*", ["preview-us-1", "prod-us-1", "prod-eu-1"]),
-        ("PROD-US-1", "", ["prod-us-1"]),
-        ("", "Production", ["prod-us-1", "prod-eu-1"]),
-        ("prod-eu-1", "production", ["prod-eu-1"]),
+        ("", "", ["staging-1", "production-1", "production-2"]),
+        ("*", "*", ["staging-1", "production-1", "production-2"]),
+        ("PRODUCTION-1", "", ["production-1"]),
+        ("", "Production", ["production-1", "production-2"]),
+        ("production-2", "production", ["production-2"]),
     ],
 )
 def test_filters(cluster: str, group: str, names: list[str]) -> None:
@@ -56,7 +56,7 @@ def test_filters(cluster: str, group: str, names: list[str]) -> None:
 
 def test_filters_that_leave_nothing() -> None:
     with pytest.raises(FleetInvalid, match="no cluster found"):
-        runtime(f"clusters: {{{CLUSTERS}}}").select("preview-us-1", "production", "")
+        runtime(f"clusters: {{{CLUSTERS}}}").select("staging-1", "production", "")
 
 
 def test_without_clusters_there_is_one_of_the_given_context() -> None:
@@ -114,7 +114,7 @@ def test_unknown_fields_are_named() -> None:
 @pytest.mark.parametrize(
     ("text", "group", "version", "key"),
     [
-        ("k8s:v1:ConfigMap:infra:aws-info", "", "v1", ("", "ConfigMap", "infra", "aws-info")),
+        ("k8s:v1:ConfigMap:platform:cloud-info", "", "v1", ("", "ConfigMap", "platform", "cloud-info")),
         ("k8s:apps/v1:Deployment:a:b", "apps", "v1", ("apps", "Deployment", "a", "b")),
         (
             "k8s:cert-manager.io/v1:ClusterIssuer:letsencrypt",

@@ -1,4 +1,4 @@
-"""The CUE of the document that asks for runtimes, block by block as it stands there, beside CUE's own library."""
+"""Runtimes and bundles of every shape, one by one, beside CUE's own library."""
 
 from pathlib import Path
 
@@ -15,31 +15,31 @@ from krt.core.fleet.runtime import read_runtime
 from krt.delivery.cue_document import evaluated
 from krt.delivery.cue_program import CueProgram
 from krt.secret import Secret
-from tests.core.fleet.seeds import BLOCKS
+from tests.core.fleet.documents import DOCUMENTS
 from tests.cuelang.corpus import corpus
 from tests.cuelang.plugin import CueReader
 
 VALUES = {
     name: RuntimeVariable("string", Secret(text))
     for name, text in {
-        "ACCOUNT_ID": "1234567890",
-        "REGION": "us-west-2",
-        "REDIS_PASS": 'p"\\\\(1)\nw',
-        "TIMONI_CLUSTER_NAME": "preview-us-1",
+        "ACCOUNT": "1234567890",
+        "REGION": "eu-north-1",
+        "CACHE_PASSWORD": 'p"\\\\(1)\nw',
+        "TIMONI_CLUSTER_NAME": "staging-1",
         "TIMONI_CLUSTER_GROUP": "staging",
         "HOST": "shop.example",
         "ENABLED": "false",
         "SCORE": "41",
-        "SSH_KEY": "ssh-ed25519 AAAA",
-        "IS_ADMIN": "true",
+        "DEPLOY_KEY": "ssh-ed25519 AAAA",
+        "IS_TRIAL": "true",
     }.items()
 }
 
 
-@pytest.mark.parametrize("name", BLOCKS)
-def test_a_block_is_equal_to_what_cue_makes_of_it(name: str, cuelang: CueReader, cue_program: Path) -> None:
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_is_equal_to_what_cue_makes_of_it(name: str, cuelang: CueReader, cue_program: Path) -> None:
     """As it stands: equal, or both refuse. The schemas go to the program."""
-    document, theirs = parse(BLOCKS[name].encode(), "block.cue"), cuelang.read(BLOCKS[name])
+    document, theirs = parse(DOCUMENTS[name].encode(), "block.cue"), cuelang.read(DOCUMENTS[name])
     try:
         mine = trio.run(evaluated, [document], {}, CueProgram(str(cue_program)))
     except (CueRefused, FleetInvalid):
@@ -48,13 +48,13 @@ def test_a_block_is_equal_to_what_cue_makes_of_it(name: str, cuelang: CueReader,
         assert (mine.value, theirs.is_refused) == (theirs.value, False)
 
 
-@pytest.mark.parametrize("name", [name for name, text in BLOCKS.items() if "@timoni" in text])
-def test_a_block_with_its_values_is_equal_too(name: str, cuelang: CueReader) -> None:
+@pytest.mark.parametrize("name", [name for name, text in DOCUMENTS.items() if "@timoni" in text])
+def test_a_document_with_its_values_is_equal_too(name: str, cuelang: CueReader) -> None:
     """krt puts the values into its own tree, and into the text that CUE's library gets.
 
     Seen to fail with a text put in between quotes as it is.
     """
-    document = parse(BLOCKS[name].encode(), "block.cue")
+    document = parse(DOCUMENTS[name].encode(), "block.cue")
     theirs = cuelang.read(injected_text(document, VALUES))
     assert (evaluate(inject(document, VALUES)).value, theirs.is_refused) == (theirs.value, False)
 
@@ -74,6 +74,6 @@ def test_the_corpus_with_its_values_is_equal_too(cuelang: CueReader) -> None:
     assert equal >= 7
 
 
-@pytest.mark.parametrize("name", [name for name, text in BLOCKS.items() if text.startswith("runtime:")])
+@pytest.mark.parametrize("name", [name for name, text in DOCUMENTS.items() if text.startswith("runtime:")])
 def test_each_runtime_is_right(name: str) -> None:
-    assert not read_runtime(evaluate(parse(BLOCKS[name].encode(), "block.cue")).value).unknown
+    assert not read_runtime(evaluate(parse(DOCUMENTS[name].encode(), "block.cue")).value).unknown
