@@ -68,6 +68,10 @@ class EnvironmentPlace:
         found = (each for each in self.sources if each.app == app)
         return tuple(self._steady(each) for each in found)
 
+    def is_gathering(self, app: str) -> bool:
+        """Whether a source of the App has changed within the last two seconds."""
+        return any(each.app == app for each in self._gathering.values())
+
     async def watch(self, transport: Transport) -> None:
         """Keep the watches open, until cancelled."""
         async with trio.open_nursery() as self._nursery:

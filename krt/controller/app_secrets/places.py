@@ -60,6 +60,11 @@ class Places:
         found = self._places.get(namespace)
         return found[0] if found else None
 
+    def is_gathering(self, environment: str, app: str) -> bool:
+        """Whether a source of the App has changed within the last two seconds."""
+        places = (self.get(each.name) for each in self.of(environment))
+        return any(place.is_gathering(app) for place in places if place)
+
     def problems(self) -> tuple[str, ...]:
         """Why what is known of a place may be old, a sentence each."""
         return tuple(place.problem for place, _ in self._places.values() if place.problem)

@@ -74,7 +74,7 @@ class SecretsController:
 
     def is_settled(self, app: str, environment: str) -> bool:
         """Whether this process leads, and nothing is left to do for the environment and the status."""
-        if self._loops is None or self._status_loops is None:
+        if self._loops is None or self._status_loops is None or self.places.is_gathering(environment, app):
             return False
         return self._loops.is_settled(EnvironmentKey(app, environment)) and self._status_loops.is_settled(app)
 
