@@ -35,6 +35,7 @@ _OF_VALKEY = {
 }
 _SIMPLE_POLICY = {"GITHUB_ALLOWED_ORG", "ALLOWED_IMAGE_PREFIX"}  # replaced by a policy file, if one is given
 _LISTEN = {"WEB_LISTEN_ADDR": "127.0.0.1:8080", "KRT_ADMIN_ADDR": "127.0.0.1:8081"}
+_KINDS = {"KRT_KINDS": "Deployment,BundleDeployment"}  # of the stand-in's samples
 
 
 async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
@@ -43,7 +44,8 @@ async def run(flags: Mapping[str, str], environ: Mapping[str, str]) -> bool:
     ignored = _OF_ISSUER | (_OF_VALKEY if with_valkey else set()) | (_OF_CLUSTER if with_cluster else set())
     own = {name: value for name, value in environ.items() if name not in ignored}
     async with embedded(valkey=with_valkey, cluster=with_cluster) as parts_of_dev:
-        settings = load("all", flags, {**_LISTEN, **own, **_needed(parts_of_dev.environ, flags, own)})
+        usual = {**_LISTEN, **(_KINDS if with_cluster else {})}
+        settings = load("all", flags, {**usual, **own, **_needed(parts_of_dev.environ, flags, own)})
         _check_loopback(settings)
         logs.configure(settings.process.log_level, readable=sys.stderr.isatty())
         return await run_daemon(settings, task_status=_Greeting(parts_of_dev))

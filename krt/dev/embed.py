@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import trio
 import yaml
 
-from krt.dev.cluster import StandInCluster, sample_deployments
+from krt.dev.cluster import StandInCluster, sample_bundle_deployment, sample_deployments
 from krt.dev.issuer import StandInIssuer
 from krt.dev.listener import stand_in_listener
 from krt.dev.valkey import open_valkey
@@ -56,7 +56,7 @@ async def embedded(*, valkey: bool = True, cluster: bool = True) -> AsyncIterato
             started.append(f"Valkey at {server.address}")
         if cluster:
             environ["KUBECONFIG"], url = await _serve_cluster(nursery, stack)
-            started.append(f"a stand-in for a cluster with sample Deployments at {url}")
+            started.append(f"a stand-in for a cluster with sample Deployments and a BundleDeployment at {url}")
         job_environ = {
             "KRT_AUDIENCE": _AUDIENCE,
             "ACTIONS_ID_TOKEN_REQUEST_URL": issuer.request_url,
@@ -66,7 +66,7 @@ async def embedded(*, valkey: bool = True, cluster: bool = True) -> AsyncIterato
 
 
 async def _serve_cluster(nursery: trio.Nursery, stack: AsyncExitStack) -> tuple[str, str]:
-    cluster = StandInCluster(sample_deployments())
+    cluster = StandInCluster([*sample_deployments(), sample_bundle_deployment()])
     nursery.start_soon(cluster.roll_out)
     url = await _serve(nursery, cluster)
     directory = stack.enter_context(TemporaryDirectory(prefix="krt-dev-"))

@@ -35,6 +35,14 @@ async def test_the_line_that_it_prints_works_as_pasted_and_restarts_what_runs_th
         assert seconds < slack(1)
 
 
+async def test_the_line_with_the_bundle_instead_reaches_the_bundle_deployment():
+    async with process("all", "--dev", *PORTS) as krt:
+        await krt.wait_said("ready")
+        done = await pasted(f"{the_line(krt.out).replace('acme/shop ', 'acme/shop-bundle ')} --wait")
+        assert done.returncode == 0, done
+        assert "BundleDeployment shop: ready" in done.stderr, done
+
+
 async def test_it_says_where_it_can_be_asked_whether_it_is_ready():
     async with process("all", "--dev", *PORTS) as krt:
         await krt.wait_said("ready")

@@ -30,7 +30,7 @@ against a real API server. It differs from the real server in these points:
 
 from krt.dev.cluster.app import StandInCluster
 from krt.dev.cluster.faults import Fault, Faults
-from krt.dev.cluster.samples import deployment, many_deployments, sample_deployments
+from krt.dev.cluster.samples import deployment, many_deployments, sample_bundle_deployment, sample_deployments
 from krt.dev.cluster.status import ApiRefusal
 from krt.dev.cluster.store import ObjectStore
 
@@ -42,5 +42,6 @@ __all__ = [
     "StandInCluster",
     "deployment",
     "many_deployments",
+    "sample_bundle_deployment",
     "sample_deployments",
 ]

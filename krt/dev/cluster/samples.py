@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from krt.core.rukpak.names import BUNDLE_DEPLOYMENT, PLAIN
 from krt.dev.cluster.kinds import Json
 from krt.dev.cluster.rollout import FAILS
 
@@ -21,6 +22,18 @@ def sample_deployments() -> list[Json]:
         deployment("shop-mirror", "ops", f"{shop}:dev", annotations={"krt/restart": "disabled"}),
         deployment("shop-pinned", "ops", f"{shop}:dev@{DIGEST}"),
     ]
+
+
+def sample_bundle_deployment() -> Json:
+    """One whose bundle is the image ghcr.io/acme/shop-bundle."""
+    source = {"type": "image", "image": {"ref": "ghcr.io/acme/shop-bundle:dev"}}
+    spec = {"provisionerClassName": PLAIN, "source": source}
+    return {
+        "apiVersion": BUNDLE_DEPLOYMENT.api_version,
+        "kind": BUNDLE_DEPLOYMENT.kind,
+        "metadata": {"name": "shop"},
+        "spec": {"provisionerClassName": PLAIN, "template": {"spec": spec}},
+    }
 
 
 def many_deployments(count: int, *, images: int | None = None) -> Iterator[Json]:
