@@ -1,6 +1,7 @@
 """Builds the objects of an instance of a CUE module with the program `cue`."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from krt.core.cue.result import JsonValue
@@ -13,6 +14,7 @@ from krt.delivery.cue_words import sentence_of
 from krt.delivery.module_pull import PulledModule
 
 KUBE_VERSION = "1.36.0"  # for a module that is built without a cluster
+_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _DEVEL = "0.0.0-devel"  # Timoni's version of a module that gives itself none
 
 
@@ -47,10 +49,16 @@ def _tags(instance: Instance, module: PulledModule, kube_version: str) -> list[s
         "name": instance.name,
         "namespace": instance.namespace,
         "mv": module.version or instance.module.version or _DEVEL,
-        "kv": kube_version or KUBE_VERSION,
+        "kv": _plain(kube_version) or KUBE_VERSION,
     }
     known = tags_of(module.tree)
     return [part for name, value in values.items() if name in known for part in ("-t", f"{name}={value}")]
+
+
+def _plain(kube_version: str) -> str:
+    """The version without what a vendor adds to it (`1.29.3-eks-a18cd3a`): modules compare its numbers."""
+    found = _VERSION.match(kube_version)
+    return found[0] if found else kube_version
 
 
 async def exported(program: CueProgram, files: Mapping[str, bytes], arguments: Sequence[str]) -> JsonValue:

@@ -23,10 +23,10 @@ def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
-def built(files: dict[str, str], program: CueProgram) -> tuple[tuple[Manifest, ...], ...]:
+def built(files: dict[str, str], program: CueProgram, kube_version: str = "") -> tuple[tuple[Manifest, ...], ...]:
     instance = Instance("web", "shop", Module("registry.example/bad", "", ""), {})
     module = PulledModule("", FileTree(files_of(_MODULE_FILE | files)))
-    return trio.run(cue_objects, instance, module, "", program)
+    return trio.run(cue_objects, instance, module, kube_version, program)
 
 
 _NINE = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
@@ -71,6 +71,16 @@ def test_a_module_of_before_versions_of_the_language_is_built(cue_program: Path)
     }
     [[manifest]] = built(files, CueProgram(str(cue_program)))
     assert (manifest.kind, manifest.namespace, manifest.name) == ("ConfigMap", "shop", "a")
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("1.29.3-eks-a18cd3a", "1.29.3"), ("1.36.3", "1.36.3"), ("", "1.36.0")]
+)
+def test_the_kubernetes_version_is_plain(cue_program: Path, version: str, expected: str) -> None:
+    text = f"package main\n_kv: string @tag(kv, var=kubeVersion)\ntimoni: apply: a: [{_OBJECT} & {{data: kv: _kv}}]\n"
+    text = text.replace('metadata: name: "a"}', 'metadata: name: "a", ...}')
+    [[manifest]] = built({"timoni.cue": text}, CueProgram(str(cue_program)), version)
+    assert manifest.body["data"] == {"kv": expected}
 
 
 def test_imports_in_a_circle_and_of_the_network_are_refused(cue_program: Path) -> None:
