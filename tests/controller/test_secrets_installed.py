@@ -14,30 +14,37 @@ from tests.fakes.polling import until_on_wall_clock
 
 pytestmark = pytest.mark.apiserver
 
-HOME = "krt-bundles"
 KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
 OVERLAY = KUBERNETES / "overlays" / "controller" / "rights.yaml"
 BINDING = KUBERNETES / "secrets-namespace" / "role-binding.yaml"
 VOLUME = {"strategy": "volume", "mountPath": "/run/app"}
 
 
-def binding(namespace: str) -> Object:
-    """The RoleBinding of an environment's Namespace, as it is delivered."""
+def binding(namespace: str, home: str) -> Object:
+    """The RoleBinding of an environment's Namespace, as it is delivered, for the controller in `home`."""
     found: Object = yaml.safe_load(BINDING.read_text())
-    found["subjects"][0]["namespace"] = HOME
-    return found | {"metadata": found["metadata"] | {"namespace": namespace}}
+    return bound_to(home, found) | {"metadata": found["metadata"] | {"namespace": namespace}}
+
+
+def bound_to(home: str, body: Object) -> Object:
+    """The object; a binding is one for the controller in `home`, as an overlay writes it."""
+    subjects = [{**each, "namespace": home} for each in body.get("subjects", ())]
+    return body | ({"subjects": subjects} if subjects else {})
 
 
 @pytest.fixture
 async def account(apiserver: ApiServer) -> AsyncIterator[Account]:
-    """krt-controller, as the overlay and the component have it, without a binding in any environment."""
-    await apiserver.request("POST", "/api/v1/namespaces", {"metadata": {"name": HOME}})
-    found = await apiserver.account(HOME, "krt-controller")
+    """krt-controller, as the overlay and the component have it, without a binding in any environment.
+
+    Its Namespace is one of this test: other tests keep that of the overlay.
+    """
+    home = await apiserver.create_namespace()
+    found = await apiserver.account(home, "krt-controller")
     own = [each for each in yaml.safe_load_all(OVERLAY.read_text()) if not each["kind"].startswith("Cluster")]
-    await apiserver.apply(*({**each, "metadata": {**each["metadata"], "namespace": HOME}} for each in own))
-    await apiserver.apply(*rights())
+    own = [{**each, "metadata": {**each["metadata"], "namespace": home}} for each in own]
+    await apiserver.apply(*(bound_to(home, each) for each in (*own, *rights())))
     yield found
-    await apiserver.delete_namespace(HOME)
+    await apiserver.delete_namespace(home)
 
 
 async def is_denied(secrets: SecretsDesk, account: Account) -> bool:
@@ -54,9 +61,9 @@ async def test_the_delivered_rights_suffice_and_reach_no_secret_elsewhere(
     await secrets.deploy()
     await secrets.put(KEY="one")
     await secrets.link("web", **VOLUME)
-    async with SecretsDesk(server, HOME).running(kubeconfig=account.kubeconfig):
+    async with SecretsDesk(server, account.namespace).running(kubeconfig=account.kubeconfig):
         await secrets.until_condition("False", "Denied", namespace)
-        await server.apply(binding(namespace))
+        await server.apply(binding(namespace, account.namespace))
         await secrets.until_delivered(KEY="one")
         await secrets.until_condition("True", "Delivered")
 
@@ -73,7 +80,7 @@ async def test_the_delivered_rights_suffice_and_reach_no_secret_elsewhere(
         await until_on_wall_clock(lambda: is_denied(secrets, account))
         await secrets.mode(None)
         await secrets.until_condition("False", "Denied", "secrets")
-        await server.apply(binding(namespace))
+        await server.apply(binding(namespace, account.namespace))
         await secrets.until_delivered(KEY="one")
         for arguments in (("list", "secrets", "-A"), ("get", "secrets", "-n", "kube-system"), ("create", "pods", "-A")):
             said = await server.kubectl("auth", "can-i", *arguments, kubeconfig=account.kubeconfig)
