@@ -65,7 +65,7 @@ async def _exposed(folder: Path) -> dict[str, Metric]:
             krt.process.spawn()
             try:
                 await krt.wait_ready()
-                answer = (await prometheus.get(f"{krt._admin_url}/metrics")).raise_for_status()
+                answer = (await prometheus.get(f"{krt.admin_url}/metrics")).raise_for_status()
             finally:
                 krt.process.send_kill()
                 krt.process.reap()

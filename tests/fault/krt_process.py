@@ -29,7 +29,7 @@ class Krt:
         self.name = name or role
         self.log = folder / f"{self.name}.log"
         self.url = f"http://127.0.0.1:{port}"
-        self._admin_url = f"http://127.0.0.1:{admin_port}"
+        self.admin_url = f"http://127.0.0.1:{admin_port}"
         told = {**variables, "KRT_ADMIN_ADDR": f"127.0.0.1:{admin_port}"}
         told |= {"WEB_LISTEN_ADDR": f"127.0.0.1:{port}"} if role == "web" else {}
         self._code = folder / f"{self.name}.code"
@@ -48,7 +48,7 @@ class Krt:
         """Return once the process is ready. Raises AssertionError if it ends, TooSlowError if it takes too long."""
         with trio.fail_after(PATIENCE_SECONDS):
             async with httpx.AsyncClient(trust_env=False) as client:
-                while not await _is_ready(client, self._admin_url):
+                while not await _is_ready(client, self.admin_url):
                     assert self.process.running, f"{self.name} ended\n{self.process.last_output()}"
                     await trio.sleep(0.05)
 

@@ -17,7 +17,7 @@ from krt.controller.documents import Documents
 from krt.controller.lease import Leadership
 from krt.controller.loops import Loops, Turns, keep_awake
 from krt.core.app_secrets.app import SecretsApp, read_app
-from krt.core.app_secrets.names import APP
+from krt.core.app_secrets.names import APP, copy_name
 from krt.core.kube.builtin import LEASE
 from krt.metrics import SecretsMetrics
 
@@ -121,15 +121,17 @@ class SecretsController:
 
     def _deployment_changed(self, environment: str, deployment: str) -> None:
         for app in self.apps:
-            if deployment in self._names_in(app, environment):
+            if self._concerns(app, environment, deployment):
                 self.look(app.name, environment)
 
-    def _names_in(self, app: SecretsApp, environment: str) -> set[str]:
-        """The Deployments that the App names, or of which it has a copy."""
+    def _concerns(self, app: SecretsApp, environment: str, deployment: str) -> bool:
+        """Whether the App names the Deployment, or there is a copy from the time when it did."""
         linked = app.environments.get(environment)
+        if linked is None or deployment in linked.deployments:
+            return linked is not None
         places = (self.places.get(each.name) for each in self.places.of(environment))
-        owners = {copy.owner for place in places if place for copy in place.copies if copy.app == app.name}
-        return {*linked.deployments, *owners} if linked else set()
+        name = copy_name(app.name, deployment)
+        return any(place.copies.get(place.namespace, name) for place in places if place)
 
     def _environment_changed(self, environment: str) -> None:
         for app in self.apps:
