@@ -4,6 +4,7 @@ from functools import partial
 
 from krt.cluster.object_errors import NotServed
 from krt.cluster.objects import Applied, Body
+from krt.core.delivery.object_wishes import is_awaited
 from krt.core.delivery.stages import in_stages
 from krt.core.kube.builtin_status import is_complete_job
 from krt.core.kube.kstatus import status_of
@@ -17,7 +18,7 @@ from krt.delivery.brought import brought_by, is_namespace
 from krt.delivery.errors import DeliveryFailed
 from krt.delivery.jobs import make_way
 from krt.delivery.order import Delivery
-from krt.delivery.putting import JobRemoved, OwnedByAnother, put
+from krt.delivery.putting import LeftAsItIs, OwnedByAnother, put
 from krt.delivery.run import Run
 from krt.delivery.step import Step, inventory_after, inventory_before
 from krt.delivery.waiting import Awaited, say, until_current
@@ -93,15 +94,18 @@ class Applying:
         may_appear = partial(self._brought.explains, step.key)
         try:
             applied = await patiently(partial(self._put, step), progressing, may_appear=may_appear)
-        except JobRemoved as removed:
+        except LeftAsItIs as reason:
             step.is_gone = True
-            tell(TargetState.READY, str(removed), change=ObjectChange.UNCHANGED)
+            tell(TargetState.READY, str(reason), change=ObjectChange.UNCHANGED)
             return True
         except ClusterError as error:
             tell(TargetState.FAILED, f"Conflict: {error}" if isinstance(error, OwnedByAnother) else str(error))
             return False
         progressing(change=step.note(applied, self._run.owner))
-        say(self._run.progress, step.key, status_of(applied.body))
+        if is_awaited(step.manifest.body):
+            say(self._run.progress, step.key, status_of(applied.body))
+        else:
+            tell(TargetState.READY)
         return True
 
     async def _put(self, step: Step) -> Applied:
@@ -127,6 +131,6 @@ class Applying:
 
 
 def _is_current(step: Step) -> bool:
-    if step.is_gone:
+    if step.is_gone or not is_awaited(step.manifest.body):
         return True
     return step.applied is not None and status_of(step.applied).state is ObjectState.CURRENT

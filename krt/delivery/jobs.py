@@ -1,4 +1,4 @@
-"""A Job of another version makes way for the new one.
+"""A Job of another version makes way for the new one, and so does any object whose manifest asks for it.
 
 The pod template of a Job cannot be changed. So krt deletes the Job of the version before, by its uid, once it has
 ended, and then creates the new one. That a complete Job is not run again is `putting.JobRemoved`.
@@ -6,6 +6,7 @@ ended, and then creates the new one. That a complete Job is not run again is `pu
 
 from krt.cluster import objects
 from krt.cluster.object_errors import ObjectInvalid, PreconditionFailed
+from krt.core.delivery.object_wishes import is_recreated
 from krt.core.delivery.ownership import is_owned
 from krt.core.kube.fields import text_at
 from krt.delivery.run import Run
@@ -17,10 +18,14 @@ _IMMUTABLE = "field is immutable"
 
 
 async def must_make_way(run: Run, step: Step, error: ClusterError) -> bool:
-    """Whether the apply is refused because the owner's Job of another version is there. Notes the Job's uid."""
-    if not step.is_job or not isinstance(error, ObjectInvalid) or not error.fields:
+    """Whether the apply is refused because the owner's object of another version is there. Notes the object's uid."""
+    if (
+        not (step.is_job or is_recreated(step.manifest.body))
+        or not isinstance(error, ObjectInvalid)
+        or not error.fields
+    ):
         return False
-    if not all(_IMMUTABLE in each.problem for each in error.fields):  # the new Job would be refused, too
+    if not all(_IMMUTABLE in each.problem for each in error.fields):  # the new object would be refused, too
         return False
     resource = await run.discovery.find(step.key.group, step.key.kind, step.manifest.version)
     live = await objects.read(run.transport, resource, step.key)
@@ -29,14 +34,15 @@ async def must_make_way(run: Run, step: Step, error: ClusterError) -> bool:
 
 
 async def make_way(run: Run, step: Step) -> None:
-    """Delete the Job of the version before, once it has ended. An object of another uid stays."""
+    """Delete the object of the version before, a Job once it has ended. An object of another uid stays."""
     resource = await run.discovery.find(step.key.group, step.key.kind, step.manifest.version)
     try:
         live = await objects.read(run.transport, resource, step.key)
         if text_at(live, "metadata", "uid") != step.replaces:
             return
         awaited = [Awaited(step.key, resource, live)]
-        await until_ended(run, awaited)
+        if step.is_job:
+            await until_ended(run, awaited)
         is_gone = await objects.delete(run.transport, resource, step.key, uid=step.replaces)
     except (NotThere, PreconditionFailed):
         return

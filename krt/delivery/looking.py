@@ -18,7 +18,7 @@ from krt.delivery.brought import brought_by, is_namespace
 from krt.delivery.errors import DeliveryDenied, DeliveryRefused, NotDelivered
 from krt.delivery.jobs import must_make_way
 from krt.delivery.order import Delivery
-from krt.delivery.putting import JobRemoved, OwnedByAnother, put
+from krt.delivery.putting import LeftAsItIs, OwnedByAnother, put
 from krt.delivery.run import Run
 from krt.delivery.step import Step
 from krt.errors import ClusterError
@@ -83,7 +83,7 @@ class Looking:
             applied = await put(self._run, step, self._order.is_living, dry_run=True)
         except OwnedByAnother:
             raise
-        except JobRemoved:
+        except LeftAsItIs:
             return ObjectChange.UNCHANGED
         except ClusterError as error:
             if self._brought.explains(step.key, error):

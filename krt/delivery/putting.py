@@ -11,6 +11,7 @@ from typing import Any
 from krt.cluster import objects
 from krt.cluster.object_errors import FieldConflict, ObjectInvalid
 from krt.cluster.objects import Applied, Body
+from krt.core.delivery.object_wishes import ONE_OFF, is_one_off
 from krt.core.delivery.ownership import conflict_of
 from krt.core.delivery.replicas import SCALABLE, give_up, has_replicas, without_claim
 from krt.core.delivery.takeover import take_over
@@ -27,13 +28,19 @@ class OwnedByAnother(ClusterRefused):
     """Another owner that still exists has the object. The message is a clause that names the owner."""
 
 
-class JobRemoved(ClusterRefused):
+class LeftAsItIs(ClusterRefused):
+    """The object is not applied, and that is right. The message is a clause that says why."""
+
+
+class JobRemoved(LeftAsItIs):
     """The Job was complete in an earlier delivery and has been removed (ttlSecondsAfterFinished): it is not run."""
 
 
 async def put(run: Run, step: Step, is_living: Callable[[str], bool], *, dry_run: bool) -> Applied:
-    """The object after the apply. Raises the errors of `objects.apply`, OwnedByAnother and JobRemoved."""
+    """The object after the apply. Raises the errors of `objects.apply`, OwnedByAnother and LeftAsItIs."""
     resource = await run.discovery.find(step.key.group, step.key.kind, step.manifest.version)
+    if is_one_off(step.manifest.body) and await _exists(run, step, resource):
+        raise LeftAsItIs(f"it is there, and its annotation says {ONE_OFF}: enabled")
     if step.takes_over and not dry_run:
         return await _forced(run, step, resource, is_living)
     if step.gives_up_replicas and not step.is_unchanged and not dry_run:
@@ -47,6 +54,14 @@ async def put(run: Run, step: Step, is_living: Callable[[str], bool], *, dry_run
             raise
         step.forget_end()
         return await put(run, step, is_living, dry_run=dry_run)
+
+
+async def _exists(run: Run, step: Step, resource: Resource) -> bool:
+    try:
+        await objects.read(run.transport, resource, step.key)
+    except NotThere:
+        return False
+    return True
 
 
 async def _is_same(run: Run, step: Step, resource: Resource) -> bool:

@@ -27,7 +27,8 @@ class Step:
     `takes_over`: other managers have such fields, or kubectl made the object. `is_new`: the dry-run found no such
     object. `seen` is the resource version that the dry-run has answered, which is that of the live object. `replaces`
     is the uid of a Job of another version, which must go first. `applied` is the object after the apply. `has_ended`:
-    the Job was seen complete. `is_gone`: it was complete in an earlier delivery, and somebody has removed it since.
+    the Job was seen complete. `is_gone`: it was complete in an earlier delivery, and somebody has removed it since;
+    or the object is there and applied only once.
     """
 
     manifest: Manifest
