@@ -95,13 +95,11 @@ class Sources:
 
     async def apps(self, name: str) -> list[SecretsApp]:
         """The App of this name, or every App for ""."""
-        if not name:
-            return sorted(map(_app, await self._list(whole_reader(APP), None, "")), key=lambda app: app.name)
         try:
-            read = partial(objects.read, self.transport, APP, APP.key("", name))
-            return [read_app(await patiently(read, self.tell))]
-        except NotServed:
-            raise
+            return [await self._app(name)] if name else await self._all_apps()
+        except NotServed as error:
+            kind = f"{APP.kind} of {APP.api_version}"
+            raise NotServed(f"the API server serves no {kind}: apply components/app-secrets/crds.yaml") from error
         except NotThere as error:
             raise ValuesInvalid(f"there is no App {name}: kubectl get apps.krt.internal lists them") from error
 
@@ -111,6 +109,14 @@ class Sources:
         if not app.environments:
             raise ValuesInvalid(f"the App {name} names no environment")
         return list(app.environments)
+
+    async def _app(self, name: str) -> SecretsApp:
+        read = partial(objects.read, self.transport, APP, APP.key("", name))
+        return read_app(await patiently(read, self.tell))
+
+    async def _all_apps(self) -> list[SecretsApp]:
+        found = [read_app(each.body) for each in await self._list(whole_reader(APP), None, "")]
+        return sorted(found, key=lambda app: app.name)
 
     async def _checked(self, environment: str, name: str) -> str:
         key = NAMESPACE.key("", name)
@@ -138,7 +144,3 @@ class Sources:
     async def _write(self, plan: ImportPlan) -> None:
         write = objects.create if plan.is_new else objects.merge
         await write(self.transport, SECRET, plan.key, plan.content, manager=FIELD_MANAGER)
-
-
-def _app(found: ObjectVersion) -> SecretsApp:
-    return read_app(found.body)
