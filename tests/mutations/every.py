@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tests.mutations import (
     announced,
+    app_secrets,
     cluster,
     collected,
     controller,
@@ -34,6 +35,7 @@ from tests.mutations.mutation import Mutation
 
 EVERY: Sequence[Mutation] = (
     *announced.MUTATIONS,
+    *app_secrets.MUTATIONS,
     *cluster.MUTATIONS,
     *collected.MUTATIONS,
     *controller.MUTATIONS,

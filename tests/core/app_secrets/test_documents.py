@@ -92,7 +92,10 @@ def test_a_source_is_read_without_its_values() -> None:
 
 
 def test_a_copy_is_no_source_and_a_source_no_copy() -> None:
-    """Or a label that somebody adds to a copy would make it the source of the next delivery."""
+    """Or a label that somebody adds to a copy would make it the source of the next delivery.
+
+    Seen to fail with the label of copies passed over.
+    """
     assert read_copy(source(), KEY) is None
     labelled = copy()
     labelled["metadata"]["labels"]["krt/app"] = "checkout"
