@@ -5,9 +5,13 @@ import trio
 
 from krt.controller.app_secrets.place import GATHER_SECONDS
 from krt.core.app_secrets.names import copy_name
+from krt.core.app_secrets.wear import MOST_STAMPS
 from tests.apiserver.apps import GROUP, rights
 from tests.apiserver.objects import Object, a_stateful_set
+from tests.controller.conftest import EVERYTHING
 from tests.controller.secrets_desk import SecretsDesk
+from tests.fakes.faults import Answer
+from tests.fakes.https_proxy import HttpsProxy
 from tests.fakes.polling import until_on_wall_clock
 
 pytestmark = pytest.mark.apiserver
@@ -194,3 +198,21 @@ async def test_a_secret_of_the_copys_name_that_is_not_krts_is_refused_with_an_ev
         await secrets.server.request("DELETE", f"/api/v1/namespaces/{secrets.namespace}/secrets/{metadata['name']}")
         await secrets.link("web", reload="manual")  # a new look
         await secrets.until_delivered(KEY="one")
+
+
+async def test_an_api_server_that_fails_each_patch_for_a_while_gets_the_attachment_later(
+    secrets: SecretsDesk, api_proxy: HttpsProxy
+) -> None:
+    """Failed patches do not count as attachments that somebody has taken back, or the end would be `Fighting`."""
+    account = await secrets.server.account(secrets.namespace, "krt-controller", [EVERYTHING], everywhere=True)
+    await secrets.deploy()
+    await secrets.put(KEY="one")
+    await secrets.link("web")
+    api_proxy.faults.on(r"PATCH .*/deployments/web", Answer(503), times=5)
+    async with secrets.running(kubeconfig=secrets.server.kubeconfig(account.token, proxy=api_proxy)):
+        await secrets.until_state("Refused")
+        await secrets.until_state("Delivered")
+        await secrets.until_delivered(KEY="one")
+        copy = await secrets.copy()
+        assert copy is not None
+        assert int(copy["metadata"]["annotations"]["krt/stamps"]) < MOST_STAMPS

@@ -66,6 +66,7 @@ class Delivering:
     place: EnvironmentPlace
     values: SourceValues | None
     now: Callable[[], datetime]
+    owed: set[tuple[str, str]]  # the attachments that were counted and not made yet: Namespace and name of the copy
     taken: set[str] = field(default_factory=set)  # Deployments whose copy's name another Secret has
 
     async def act(self, judgement: Judgement, linked: Linked) -> CopyDecision:
@@ -108,13 +109,25 @@ class Delivering:
     async def _write(self, decision: CopyDecision) -> None:
         match decision:
             case Deliver():
-                await self._write_copy(decision)
-                if decision.operations:
-                    await self._attach(decision)
+                await self._deliver(decision)
             case Detach():
                 await self._detach(decision)
             case NoChange():
                 pass
+
+    async def _deliver(self, decision: Deliver) -> None:
+        """Write the copy, and then attach it.
+
+        The copy counts attachments before they are made. One that the API server has failed is owed, and is not counted
+        again: else three failures would look like somebody who takes krt's entries back.
+        """
+        place = (self.place.namespace, decision.entries.copy)
+        if decision.has_values or place not in self.owed:
+            await self._write_copy(decision)
+        if decision.operations:
+            self.owed.add(place)
+            await self._attach(decision)
+        self.owed.discard(place)
 
     async def _write_copy(self, decision: Deliver) -> None:
         copy, data = decision.copy, dict[str, str]()
