@@ -63,4 +63,19 @@ _OF_MEANING = of(
         "return bool(self.unpack)",
     ),
 )
-MUTATIONS = (*_OF_LOOPS, *_OF_FIGHTS, *_OF_DOCUMENTS, *_OF_MEANING)
+_OF_LEASE = of(
+    "controller/test_lease.py",
+    (
+        "test_a_leader_that_cannot_renew_stops_before_another_begins",
+        "controller/lease.py",
+        "trio.current_time() - self._changed_at >= self._seconds",
+        "True",
+    ),
+    (
+        "test_an_orderly_stop_lets_the_other_begin_at_once",
+        "controller/lease.py",
+        '"spec": {"holderIdentity": ""}',
+        '"spec": {}',
+    ),
+)
+MUTATIONS = (*_OF_LOOPS, *_OF_FIGHTS, *_OF_DOCUMENTS, *_OF_MEANING, *_OF_LEASE)
