@@ -11,9 +11,9 @@ from krt.cli.instance_files import instance_files
 from krt.core.cue.nodes import CueDocument
 from krt.core.cue.refusals import CueRefused
 from krt.core.cue.result import JsonValue
+from krt.core.fleet.attributes import secrets_in
 from krt.core.fleet.bundle import FleetBundle, read_bundle
 from krt.core.fleet.extract import RuntimeVariable
-from krt.core.fleet.inject import secrets_in
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import RuntimeCluster
 from krt.core.fleet.variables import environment_variables, variables_of

@@ -8,8 +8,9 @@ from krt.core.cue.evaluate import evaluate
 from krt.core.cue.nodes import CueDocument
 from krt.core.cue.refusals import CueBeyond
 from krt.core.cue.result import Result
+from krt.core.fleet.attributes import secrets_in
 from krt.core.fleet.extract import RuntimeVariable
-from krt.core.fleet.inject import inject, injected_text, secrets_in
+from krt.core.fleet.inject import inject, injected_text
 from krt.core.fleet.masked import masked_value
 from krt.core.fleet.refusals import FleetInvalid
 from krt.delivery.cue_build import exported

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,4 +144,5 @@ def _start_of(file: Path, most: int) -> bytes:
 
 
 async def _kill(process: trio.Process) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # if it has just ended
+        os.killpg(process.pid, signal.SIGKILL)

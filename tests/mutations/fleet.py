@@ -2,8 +2,9 @@
 
 from tests.mutations.mutation import of
 
-_INJECT, _PROGRAM, _UNIFY, _COMPUTE = (
+_INJECT, _ATTRIBUTES, _PROGRAM, _UNIFY, _COMPUTE = (
     "core/fleet/inject.py",
+    "core/fleet/attributes.py",
     "delivery/cue_program.py",
     "core/cue/unify.py",
     "core/cue/compute.py",
@@ -14,7 +15,7 @@ MUTATIONS = (
         "core/fleet/test_bundle.py",
         (
             "test_no_other_text_is_a_number_and_none_is_quoted",
-            _INJECT,
+            _ATTRIBUTES,
             "_NUMBER.fullmatch(text)",
             "_NUMBER.match(text)",
         ),
@@ -23,7 +24,7 @@ MUTATIONS = (
         "core/fleet/test_documents.py",
         (
             "test_a_document_with_its_values_is_equal_too",
-            _INJECT,
+            _ATTRIBUTES,
             "json.dumps(constant, ensure_ascii=False)",
             "f'\"{constant}\"'",
         ),
