@@ -1,6 +1,7 @@
 """krt's reader beside CUE's own library, v0.17.1: equal JSON, or both refuse, or krt asks for the program."""
 
 import json
+import re
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.cuelang.generate import Documents, documents
 from tests.cuelang.plugin import CueReader
 
 CORPUS = corpus()
+DOCS = Path(__file__).parents[3] / "docs"
+FLAGS = re.DOTALL | re.MULTILINE
 
 
 def read(*texts: str) -> Result | CueRefused:
@@ -52,6 +55,16 @@ def typed(value: Any) -> Any:
 def test_the_corpus(cuelang: CueReader, name: str) -> None:
     """Seen to fail with a quoted label as a name, and with 1 equal to 1.0."""
     compare(cuelang, CORPUS[name])
+
+
+def test_the_documents_of_the_manual(cuelang: CueReader) -> None:
+    """Every block of CUE in docs/ is read by krt itself; those that need values are refused by both."""
+    blocks = [
+        block for page in DOCS.glob("*.md") for block in re.findall(r"^```cue\n(.*?)^```", page.read_text(), FLAGS)
+    ]
+    ends = Counter(compare(cuelang, block) for block in blocks)
+    assert ends.keys() == {"equal", "refused"}
+    assert ends["equal"] >= 3
 
 
 def test_of_the_corpus_most_is_read(cuelang: CueReader) -> None:
