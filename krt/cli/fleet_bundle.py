@@ -7,7 +7,7 @@ from krt.cli.cluster_bundles import ClusterBundle, add_bundle, cluster_bundles
 from krt.cli.fleet import printed
 from krt.cli.fleet_build import add_registry, built
 from krt.cli.fleet_status import add_status
-from krt.cli.fleet_write import add_writing
+from krt.cli.fleet_write import add_writing, tell_refusal
 from krt.core.bundle.yaml_text import yaml_lines
 
 _VET = "say whether a bundle is right, with the values of each selected cluster"
@@ -70,10 +70,20 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_bundle(build)
     add_registry(build)
     _add_show_secrets(build)
-    add_writing(actions.add_parser("apply", help=_APPLY, description=_APPLY_DESCRIPTION, epilog=_WRITE_EPILOG))
-    delete = actions.add_parser("delete", help=_DELETE, description=_DELETE_DESCRIPTION, epilog=_WRITE_EPILOG)
+    add_writing(
+        actions.add_parser(
+            "apply", refused=tell_refusal, help=_APPLY, description=_APPLY_DESCRIPTION, epilog=_WRITE_EPILOG
+        )
+    )
+    delete = actions.add_parser(
+        "delete", refused=tell_refusal, help=_DELETE, description=_DELETE_DESCRIPTION, epilog=_WRITE_EPILOG
+    )
     add_writing(delete, is_removal=True)
-    add_status(actions.add_parser("status", help=_STATUS, description=_STATUS_DESCRIPTION, epilog=_STATUS_EPILOG))
+    add_status(
+        actions.add_parser(
+            "status", refused=tell_refusal, help=_STATUS, description=_STATUS_DESCRIPTION, epilog=_STATUS_EPILOG
+        )
+    )
 
 
 def _add_show_secrets(parser: argparse.ArgumentParser) -> None:

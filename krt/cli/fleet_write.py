@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +16,15 @@ from krt.cli.fleet_diff import Difference
 from krt.cli.fleet_outcome import ClusterOutcome, FleetOutcome, InstanceOutcome, refusal
 from krt.cli.fleet_plan import PlannedCluster, plan_fleet
 from krt.cli.fleet_run import FleetRun
+from krt.cli.publication_parser import asks_for_json
 from krt.client import exits, step_files, summary
-from krt.client.console import Console
+from krt.client.console import Console, plain, to_json
 from krt.client.ending import Ending
 from krt.client.interrupt import Interrupt, heard
 from krt.core.fleet.refusals import FleetInvalid
 from krt.delivery.instance_delivery import InstanceWishes
-from krt.errors import SettingsInvalid
+from krt.errors import OutputLost, SettingsInvalid
+from krt.output import tell
 from krt.settings.values import duration
 
 TIMEOUT = "5m"
@@ -44,6 +47,13 @@ def add_writing(parser: argparse.ArgumentParser, *, is_removal: bool = False) ->
     )
     add_output(run)
     parser.set_defaults(diff=False, run=run_delete if is_removal else run_apply)
+
+
+def tell_refusal(words: Sequence[str], message: str) -> None:
+    """Print the JSON document about arguments that cannot be parsed, if the words ask for JSON."""
+    if asks_for_json(words):
+        with suppress(OutputLost):  # the sentence is on standard error already
+            tell(to_json({"error": plain(message), **refusal(message)}))
 
 
 def add_output(group: "argparse._ArgumentGroup") -> None:

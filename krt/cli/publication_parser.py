@@ -46,7 +46,7 @@ def add_output(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
 
 def _tell_refusal(words: Sequence[str], message: str) -> None:
     """Print the JSON document about arguments that cannot be parsed, if the words ask for JSON."""
-    if not _asks_for_json(words):
+    if not asks_for_json(words):
         return
     from krt.cli.publication_end import refusal
     from krt.client.console import plain, to_json
@@ -56,7 +56,8 @@ def _tell_refusal(words: Sequence[str], message: str) -> None:
         tell(to_json({"error": plain(message), **refusal(message)}))
 
 
-def _asks_for_json(words: Sequence[str]) -> bool:
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Whether the words of a command line ask for JSON. They need not be right otherwise."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("-o", "--output")
     try:
