@@ -52,17 +52,25 @@ def test_no_right_on_secrets_is_cluster_wide_and_nobody_is_impersonated(rendered
     assert bound == {(NAMESPACE, "krt-controller"), (SHOP, "krt-secrets")}
 
 
-def test_the_policy_passes_over_the_account_of_the_overlay(tmp_path: Path) -> None:
-    """With the lines for the policy uncommented, as the overlay says."""
+def uncommented(tmp_path: Path, overlay: str) -> Rendered:
+    """The overlay with its components, as its comments say."""
     shutil.copytree(DEPLOY, tmp_path / "deploy")
-    file = tmp_path / "deploy" / "kubernetes" / "overlays" / "app-secrets" / "kustomization.yaml"
-    file.write_text(
-        file.read_text().replace("# - ../..", "- ../..").replace("  # - select", "  - select").replace("  #   ", "    ")
-    )
-    [policy] = render(file.parent).of("MutatingAdmissionPolicy")
+    file = tmp_path / "deploy" / "kubernetes" / "overlays" / overlay / "kustomization.yaml"
+    text = file.read_text().replace("# - ../..", "- ../..")
+    file.write_text(text.replace("  # - select", "  - select").replace("  #   ", "    "))
+    return render(file.parent)
+
+
+@pytest.mark.parametrize(("overlay", "home"), [("app-secrets", NAMESPACE), ("controller", "krt-bundles")])
+def test_the_policy_passes_over_the_account_of_the_overlay(overlay: str, home: str, tmp_path: Path) -> None:
+    """And that account has the rights."""
+    rendered = uncommented(tmp_path, overlay)
+    [policy] = rendered.of("MutatingAdmissionPolicy")
     [condition] = [each for each in policy["spec"]["matchConditions"] if each["name"] == "not-krt-controller"]
-    account = "'system:serviceaccount:' + 'krt-secrets' + ':' + 'krt-controller'"
+    account = f"'system:serviceaccount:' + '{home}' + ':' + 'krt-controller'"
     assert condition["expression"] == f"request.userInfo.username != {account}"
+    subject = {"kind": "ServiceAccount", "name": "krt-controller", "namespace": home}
+    assert rendered.one("ClusterRoleBinding", "krt-secrets-apps")["subjects"] == [subject]
 
 
 @dataclass
