@@ -79,6 +79,7 @@ def _of_a_controller() -> dict[str, Metric]:
     metrics = Metrics()
     metrics.controller.watch_leader("bundles", leads=lambda: True, retrying=lambda: 0)
     metrics.controller.watch_bundles(deployments=dict, bundles=dict)
+    metrics.secrets.watch_deployments(dict)
     return {family.name: family for family in text_string_to_metric_families(metrics.exposition().decode())}
 
 
