@@ -34,7 +34,8 @@ async def krt(desk: Desk, tmp_path: Path) -> AsyncIterator[Krt]:
     """The controller, as a process of its own."""
     account = await desk.server.account(desk.namespace, "krt-controller", [EVERYTHING], everywhere=True)
     kubeconfig = str(desk.server.kubeconfig(account.token))
-    krt = Krt("controller", tmp_path, {"KUBECONFIG": kubeconfig, "KRT_CONTROLLER_NAMESPACE": desk.namespace})
+    environ = {"KUBECONFIG": kubeconfig, "KRT_CONTROLLER_NAMESPACE": desk.namespace, "KRT_CONTROLLERS": "bundles"}
+    krt = Krt("controller", tmp_path, environ)
     krt.process.spawn()
     try:
         await krt.wait_ready()
