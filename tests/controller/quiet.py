@@ -34,7 +34,12 @@ async def test_unchanged_content_is_not_written(
 ) -> None:
     account = await desk.server.account(desk.namespace, "krt-controller", [EVERYTHING], everywhere=True)
     kubeconfig = desk.server.kubeconfig(account.token, proxy=api_proxy)
-    krt = Krt("controller", tmp_path, {"KUBECONFIG": str(kubeconfig), "KRT_CONTROLLER_NAMESPACE": desk.namespace})
+    environ = {
+        "KUBECONFIG": str(kubeconfig),
+        "KRT_CONTROLLER_NAMESPACE": desk.namespace,
+        "KRT_CONTROLLERS": "bundles",
+    }
+    krt = Krt("controller", tmp_path, environ)
     ref = f"{registry.host}/{desk.namespace}:main"
     await pushed(ref, pack(files_of(*whole(desk))))
     krt.process.spawn()
