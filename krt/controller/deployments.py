@@ -20,7 +20,7 @@ from krt.core.rukpak import deployment_status
 from krt.core.rukpak.bundle import RukpakBundle
 from krt.core.rukpak.bundle_deployment import BundleDeployment
 from krt.core.rukpak.conditions import resolved_source
-from krt.core.rukpak.names import BUNDLE, BUNDLE_DEPLOYMENT, FINALIZER
+from krt.core.rukpak.names import BUNDLE, BUNDLE_DEPLOYMENT, CLASSES, FINALIZER
 from krt.core.rukpak.template import bundle_name, bundle_of
 from krt.delivery.progress import Progress
 from krt.errors import Conflict, NotThere
@@ -56,9 +56,10 @@ class Deployments:
         if not deployment.has_finalizer:
             deployment = await self._patch(deployment, finalizers=(*deployment.finalizers, FINALIZER))
         bundle = await self._bundle(deployment)
-        if bundle.owner != deployment.uid:
-            problem = f"Bundle {bundle.name} exists, and is not that of this BundleDeployment"
-            await self.statuses.say(deployment, deployment_status.unpack_failed(bundle.name, problem))
+        if problem := _foreign(deployment, bundle):
+            said = deployment_status.unpack_failed(bundle.name, problem)
+            await self.statuses.say(deployment, said, **_ended(deployment))
+            await self.repair(name)
             return Next.RETRY
         if self._is_settled(deployment, bundle):
             return await self.settled.keep(deployment)
@@ -197,6 +198,15 @@ class Deployments:
         except NotThere:
             return deployment  # it went with its last finalizer
         return self.deployments.take(body)
+
+
+def _foreign(deployment: BundleDeployment, bundle: RukpakBundle) -> str:
+    """Why krt must not unpack this Bundle; "" if it may."""
+    if bundle.owner != deployment.uid:
+        return f"Bundle {bundle.name} exists, and is not that of this BundleDeployment"
+    if bundle.provisioner not in CLASSES:
+        return f"{bundle.provisioner} is none of krt's classes, which are {', '.join(sorted(CLASSES))}"
+    return ""
 
 
 def _ended(deployment: BundleDeployment) -> dict[str, str]:

@@ -51,10 +51,16 @@ class Desk:
         return self.images.push(ref, files_of(*objects))
 
     async def deploy(
-        self, ref: str = REF, *, name: str = "", source: Body | None = None, annotations: dict[str, str] | None = None
+        self,
+        ref: str = REF,
+        *,
+        name: str = "",
+        source: Body | None = None,
+        annotations: dict[str, str] | None = None,
+        provisioner: str = PLAIN,
     ) -> None:
-        """Apply the seed's document."""
-        spec = {"source": source or {"type": "image", "image": {"ref": ref}}, "provisionerClassName": PLAIN}
+        """Apply the seed's document. `provisioner` is the class of its template."""
+        spec = {"source": source or {"type": "image", "image": {"ref": ref}}, "provisionerClassName": provisioner}
         body = {
             "apiVersion": "core.rukpak.io/v1alpha1",
             "kind": "BundleDeployment",

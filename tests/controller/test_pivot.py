@@ -218,18 +218,21 @@ async def test_a_registry_that_is_away_is_no_end(desk: Desk) -> None:
 
 
 async def test_all_objects_go_with_their_deployment_and_what_was_made_anew_stays(desk: Desk) -> None:
-    """R25."""
+    """R25. Somebody makes an object anew while no controller runs."""
     desk.push(desk.config_map("a", v="1"), desk.config_map("b", v="1"))
     async with desk.running():
         await desk.deploy()
         await desk.until_installed()
-        await desk.server.request("DELETE", f"{GROUP}/bundledeployments/{desk.name}")
+    await desk.server.request("DELETE", f"/api/v1/namespaces/{desk.namespace}/configmaps/b")
+    await desk.server.apply(desk.config_map("b", v="mine"))
+    await desk.server.request("DELETE", f"{GROUP}/bundledeployments/{desk.name}")
+    async with desk.running("two"):
 
         async def is_gone() -> bool:
             return (await desk.server.client.get(f"{GROUP}/bundledeployments/{desk.name}")).status_code == 404
 
         await until_on_wall_clock(is_gone)
-        assert (await desk.data("a"), await desk.data("b"), await desk.bundles()) == (None, None, [])
+        assert (await desk.data("a"), await desk.data("b"), await desk.bundles()) == (None, {"v": "mine"}, [])
         secrets = await desk.server.request("GET", f"/api/v1/namespaces/{desk.namespace}/secrets")
         assert [each["metadata"]["name"] for each in secrets["items"]] == []
 
@@ -277,6 +280,17 @@ async def test_a_deployment_of_another_class_stays_untouched(desk: Desk) -> None
         body = await desk.server.request("GET", f"{GROUP}/bundledeployments/{desk.namespace}-foreign")
         assert "status" not in body
         assert "finalizers" not in body["metadata"]
+
+
+async def test_a_template_of_another_class_is_told_and_its_bundle_stays_untouched(desk: Desk) -> None:
+    """As a Bundle of that class alone does."""
+    desk.push(desk.config_map("a", v="1"))
+    async with desk.running():
+        await desk.deploy(provisioner="core-rukpak-io-helm")
+        said = "core-rukpak-io-helm is none of krt's classes, which are core-rukpak-io-plain, core-rukpak-io-registry"
+        await desk.until_condition("HasValidBundle", "False", said)
+        [bundle] = await desk.bundles()
+        assert ("status" in bundle, await desk.data("a")) == (False, None)
 
 
 async def test_two_deployments_of_one_bundle_conflict(desk: Desk) -> None:
