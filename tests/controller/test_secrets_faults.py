@@ -17,6 +17,7 @@ from tests.fakes.polling import until_on_wall_clock
 pytestmark = pytest.mark.apiserver
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+READ = ["get", "list", "watch"]
 
 
 async def test_of_two_controllers_one_delivers_and_the_other_goes_on_when_it_stops(secrets: SecretsDesk) -> None:
@@ -100,6 +101,41 @@ async def test_rights_that_are_taken_away_are_a_condition_and_given_back_they_de
         await secrets.server.apply({**body, "metadata": metadata})
         await secrets.until_delivered(KEY="two")
         await secrets.until_condition("True", "Delivered")
+
+
+async def test_a_patch_that_is_refused_to_one_leader_after_another_is_told_and_made_later(secrets: SecretsDesk) -> None:
+    """The right to patch Deployments is taken away alone. What one process failed to attach the next one attaches.
+
+    Seen to fail when the copy counted an attachment before it was made: `Fighting` named a manager that was innocent.
+    """
+    account = await secrets.server.account(secrets.namespace, "krt-controller")
+    await _grant(secrets, {"kind": "ServiceAccount", "name": "krt-controller", "namespace": secrets.namespace})
+    await secrets.deploy()
+    await secrets.put(KEY="one")
+    await secrets.link("web")
+    async with secrets.running("0", kubeconfig=account.kubeconfig):
+        await secrets.until_delivered(KEY="one")
+    role = f"{RBAC}/clusterroles/krt-secrets"
+    before = (await secrets.server.request("GET", role))["rules"]
+    less = [each if each["resources"] != ["deployments"] else {**each, "verbs": READ} for each in before]
+    await secrets.patch(role, {"rules": less})
+    try:
+        await trio.sleep(1.0)  # until the API server has heard of it
+        await secrets.put(KEY="two")
+        for identity in ("1", "2", "3"):
+            seen = _patches(secrets)
+            async with secrets.running(identity, kubeconfig=account.kubeconfig):
+                await until_on_wall_clock(lambda seen=seen: _patches(secrets) > seen + 1, within_seconds=30)
+                await secrets.until_condition("False", "Denied", "forbidden")
+    finally:
+        await secrets.patch(role, {"rules": before})
+    async with secrets.running("4", kubeconfig=account.kubeconfig):
+        await secrets.until_delivered(KEY="two")
+        await secrets.until_condition("True", "Delivered")
+
+
+def _patches(secrets: SecretsDesk) -> int:
+    return len([each for each in secrets.requests if each.startswith(f"PATCH {secrets.path()}?")])
 
 
 async def _grant(secrets: SecretsDesk, subject: dict[str, str]) -> None:

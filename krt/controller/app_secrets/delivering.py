@@ -1,7 +1,8 @@
 """Acts on the decision about one Deployment: each write is guarded by the version or uid of the object it decided on.
 
 The order is such that a process may be killed after any write. A copy is written before the Deployment names it, and
-deleted once no Deployment names it. The next run finds what is left to do by looking at both.
+deleted once no Deployment names it. The next run finds what is left to do by looking at both. A Deployment
+that lost its attachment gets it again first, and the copy counts it then: a patch that is refused restarts no pod.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +67,6 @@ class Delivering:
     place: EnvironmentPlace
     values: SourceValues | None
     now: Callable[[], datetime]
-    owed: set[tuple[str, str]]  # the attachments that were counted and not made yet: Namespace and name of the copy
     taken: set[str] = field(default_factory=set)  # Deployments whose copy's name another Secret has
 
     async def act(self, judgement: Judgement, linked: Linked) -> CopyDecision:
@@ -108,26 +108,16 @@ class Delivering:
 
     async def _write(self, decision: CopyDecision) -> None:
         match decision:
+            case Deliver(has_values=True):
+                await self._write_copy(decision)
+                await self._attach(decision)
             case Deliver():
-                await self._deliver(decision)
+                await self._attach(decision)
+                await self._write_copy(decision)
             case Detach():
                 await self._detach(decision)
             case NoChange():
                 pass
-
-    async def _deliver(self, decision: Deliver) -> None:
-        """Write the copy, and then attach it.
-
-        The copy counts attachments before they are made. One that the API server has failed is owed, and is not counted
-        again: else three failures would look like somebody who takes krt's entries back.
-        """
-        place = (self.place.namespace, decision.entries.copy)
-        if decision.has_values or place not in self.owed:
-            await self._write_copy(decision)
-        if decision.operations:
-            self.owed.add(place)
-            await self._attach(decision)
-        self.owed.discard(place)
 
     async def _write_copy(self, decision: Deliver) -> None:
         copy, data = decision.copy, dict[str, str]()

@@ -4,7 +4,7 @@ While nothing changes, it sends nothing: what there is comes from watches.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from krt.cluster import objects
@@ -49,7 +49,6 @@ class Environments:
     events: DeploymentEvents
     metrics: SecretsMetrics
     now: Callable[[], datetime] = wall_clock
-    _owed: set[tuple[str, str]] = field(default_factory=set)
 
     async def reconcile(self, key: EnvironmentKey) -> Next:
         """Deliver what is to be delivered. Raises ClusterError if the API server does not answer."""
@@ -75,7 +74,7 @@ class Environments:
         if judgement.reason is Usability.TERMINATING:
             return self._say(key, app, judgement)
         values = SourceValues(self.transport, judgement.source, self.digest_key) if judgement.source else None
-        delivering = Delivering(self.transport, app, key.environment, place, values, self.now, self._owed)
+        delivering = Delivering(self.transport, app, key.environment, place, values, self.now)
         await self._find_others(place, linked)
         failed = dict[str, ClusterError]()
 

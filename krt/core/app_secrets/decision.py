@@ -57,7 +57,8 @@ class NoChange:
 class Deliver:
     """First the copy is written, then the Deployment is patched by `operations`, unless there are none.
 
-    `copy` is the copy to change, None if it has to be created. If `has_values` is false, its annotations alone change.
+    `copy` is the copy to change, None if it has to be created. If `has_values` is false, its annotations alone change,
+    and the Deployment is patched first: the annotations count how often that was done.
     The API server refuses a patch if the object has changed meanwhile: read it and decide again. For the Deployment,
     `attach(body, entries, note.effect)` gives the operations anew, if its mutation mode and uid are the same.
     """

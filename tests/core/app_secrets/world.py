@@ -66,6 +66,7 @@ class World:
         steps = []
         if isinstance(decision, Deliver):
             steps = [lambda: self._write_copy(decision), lambda: self._patch(decision.operations)]
+            steps = steps if decision.has_values else steps[::-1]
         elif isinstance(decision, Detach):
             steps = [lambda: self._patch(decision.operations), lambda: self._delete(decision)]
         for each in steps[:writes]:
