@@ -78,4 +78,22 @@ _OF_LEASE = of(
         '"spec": {}',
     ),
 )
-MUTATIONS = (*_OF_LOOPS, *_OF_FIGHTS, *_OF_DOCUMENTS, *_OF_MEANING, *_OF_LEASE)
+_OF_PIVOTS = of(
+    "controller/test_pivot.py",
+    (
+        "test_a_moved_tag_and_a_new_controller_are_no_pivot",
+        "controller/deployments.py",
+        "        return bundle.pinned or of_active\n",
+        '        return ""\n',
+    ),
+)
+_OF_DRIFT = of(
+    "controller/test_drift.py",
+    (
+        "test_an_object_that_is_deleted_is_back_within_two_seconds",
+        "controller/settled.py",
+        "(drifted := self.drift.drifted(name))",
+        "(drifted := ())",
+    ),
+)
+MUTATIONS = (*_OF_LOOPS, *_OF_FIGHTS, *_OF_DOCUMENTS, *_OF_MEANING, *_OF_LEASE, *_OF_PIVOTS, *_OF_DRIFT)
