@@ -300,9 +300,7 @@ async def test_c15_c16_c17_c18_c19_c22_the_annotation_row_by_row(secrets: Secret
 
     async def returned(way: Way) -> None:
         await way.mode(None)
-        began = trio.current_time()
         await way.until_delivered(KEY="Ignore")
-        assert trio.current_time() - began < 2
         assert await way.is_attached(way.strategy)
         await way.until_condition("True", "Delivered")
 
