@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from math import isinf
 
 from krt.core.cue.result import JsonValue
 from krt.core.fleet.bundle import Instance
@@ -65,7 +66,15 @@ async def exported(program: CueProgram, files: Mapping[str, bytes], arguments: S
     """The decoded JSON of `cue export ARGUMENT…` in a folder with these files. Raises CueProgramFailed."""
     content = await program.export(files, ["--out", "json", *arguments])
     try:
-        found: JsonValue = json.loads(content)
+        found: JsonValue = json.loads(content, parse_float=_float)
     except (ValueError, RecursionError):
         raise CueProgramFailed("cue prints values that are no JSON, or are nested too deeply") from None
+    return found
+
+
+def _float(text: str) -> float:
+    """The number as JSON's readers have it. Raises CueProgramFailed for one that is infinite to them."""
+    found = float(text)
+    if isinf(found):
+        raise CueProgramFailed("cue prints a number that is too large for JSON's readers")
     return found

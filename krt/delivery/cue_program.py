@@ -4,6 +4,7 @@
 """
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -68,7 +69,7 @@ class CueProgram:
     async def _exported(self, folder: Path, arguments: Sequence[str]) -> bytes:
         try:
             with trio.fail_after(self.limits.seconds):
-                code = await self._run(folder, arguments)
+                code, seconds = await self._timed(folder, arguments)
         except trio.TooSlowError:
             raise CueProgramFailed(f"cue did not end within {self.limits.seconds:g} s, and was killed") from None
         except OSError as error:
@@ -77,8 +78,14 @@ class CueProgram:
         if (folder / "out").stat().st_size >= self.limits.output_bytes:
             raise CueProgramFailed(f"cue prints more than {self.limits.output_bytes // _MEBIBYTE} MiB")
         if code:
-            raise self._failure(code, said)
+            raise self._failure(code, said, seconds)
         return (folder / "out").read_bytes()
+
+    async def _timed(self, folder: Path, arguments: Sequence[str]) -> tuple[int, float]:
+        """The exit code, and the processor time of the program in seconds."""
+        before = _processor_seconds_of_children()
+        code = await self._run(folder, arguments)
+        return code, _processor_seconds_of_children() - before
 
     async def _run(self, folder: Path, arguments: Sequence[str]) -> int:
         limits = (self.limits.most_bytes, self.limits.processor_seconds, self.limits.output_bytes)
@@ -97,13 +104,17 @@ class CueProgram:
             )
         return done.returncode
 
-    def _failure(self, code: int, said: str) -> CueProgramFailed:
-        if code in {-signal.SIGXCPU, -signal.SIGKILL}:
+    def _failure(self, code: int, said: str, seconds: float) -> CueProgramFailed:
+        if code < 0 and seconds >= self.limits.processor_seconds:  # SIGXCPU, which Go ignores, then SIGKILL
             return CueProgramFailed(f"cue needs more than {self.limits.processor_seconds} s of processor time")
         if "out of memory" in said or "cannot allocate memory" in said:
             return CueProgramFailed(f"cue needs more than {self.limits.most_bytes // _MEBIBYTE} MiB of memory")
         if "stack overflow" in said or "stack exceeds" in said:
             return CueProgramFailed("cue ends itself: values are nested or depend on one another too deeply")
+        if code == -signal.SIGKILL:
+            return CueProgramFailed("cue was killed (SIGKILL), as systems without memory left do")
+        if code < 0:
+            return CueProgramFailed(f"cue was ended by {signal.Signals(-code).name}")
         return CueProgramFailed("cue refuses it", said)
 
 
@@ -136,6 +147,12 @@ def _folder_with(files: Mapping[str, bytes]) -> Path:
 def _environment(folder: Path) -> dict[str, str]:
     home = str(folder / "home")
     return {"HOME": home, "TMPDIR": home, "CUE_CACHE_DIR": home, "CUE_REGISTRY": "none", "LC_ALL": "C"}
+
+
+def _processor_seconds_of_children() -> float:
+    """The processor time of all processes that krt has started and that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _start_of(file: Path, most: int) -> bytes:

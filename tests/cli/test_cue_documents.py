@@ -71,8 +71,11 @@ def test_without_the_program_the_form_is_named_and_how_to_install_cue(capsys: py
 def test_values_get_into_all_fields_that_ask_for_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One field stands within the argument of a call. Seen to fail with only the fields of the tree considered."""
-    hostile = 'a"\\nb: 1 \\\\(1+1) \U0001f600\\n// c'.encode().decode("unicode_escape")
+    """One field stands within the argument of a call.
+
+    Seen to fail with only the fields of the tree considered, and with U+FEFF as it is.
+    """
+    hostile = 'a"\nb: 1 \\(1+1) \U0001f600 \ufeff\n// c'
     for name, value in {"HOST": hostile, "PORT": "81", "IS_ADMIN": "true", "PART": "x"}.items():
         monkeypatch.setenv(name, value)
     values = printed(capsys, "--show-secrets")

@@ -117,11 +117,14 @@ def a_program(folder: Path, script: str) -> str:
         ("head -c 3000000 /dev/zero", "cue prints more than 2 MiB"),
         ("sleep 60", "cue did not end within 0.5 s, and was killed"),
         ("echo nothing", "cue prints values that are no JSON, or are nested too deeply"),
+        ("echo '{\"a\": 1e999}'", "cue prints a number that is too large for JSON's readers"),
+        ("kill -9 $$", "cue was killed (SIGKILL), as systems without memory left do"),
+        ("kill -11 $$", "cue was ended by SIGSEGV"),
         ("echo $KRT_TOKEN $CUE_REGISTRY >&2; exit 1", "cue refuses it: none"),
     ],
 )
 def test_a_program_that_misbehaves(tmp_path: Path, script: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen to fail with krt's environment given to the program."""
+    """Seen to fail with krt's environment given to the program, and with each SIGKILL told as the limit of time."""
     monkeypatch.setenv("KRT_TOKEN", "secret")
     limits = CueLimits(seconds=0.5 if "sleep" in script else 30.0, output_bytes=2 * 1024 * 1024)
     with pytest.raises(FleetInvalid) as refused:

@@ -25,7 +25,7 @@ MUTATIONS = (
         (
             "test_a_document_with_its_values_is_equal_too",
             _ATTRIBUTES,
-            "json.dumps(constant, ensure_ascii=False)",
+            "as_cue(constant)",
             "f'\"{constant}\"'",
         ),
     ),

@@ -1,5 +1,6 @@
 """The text between the quotes of a CUE string: escapes, and the indentation of strings of several lines."""
 
+import json
 import re
 
 _SIMPLE = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "/": "/", '"': '"'}
@@ -78,3 +79,8 @@ def _whole(text: str) -> str:
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise StringInvalid("a string has half a surrogate pair")
     return text
+
+
+def as_cue(value: object) -> str:
+    """A value of JSON as CUE, which has JSON's forms. CUE refuses U+FEFF in a file, also within a string."""
+    return json.dumps(value, ensure_ascii=False, default=str).replace("\ufeff", "\\ufeff")

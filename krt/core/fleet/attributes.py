@@ -3,13 +3,14 @@
 The sentences of the refusals are Timoni's.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isinf
 
 from krt.core.cue.nodes import Attribute, Constant, CueDocument, Field, Literal
+from krt.core.cue.strings import as_cue
 from krt.core.fleet.extract import RuntimeVariable
 from krt.core.fleet.refusals import FleetInvalid
 from krt.secret import Secret
@@ -41,7 +42,7 @@ def asks(found: Field) -> bool:
 
 def written(constant: Constant) -> str:
     """The constant as CUE. A string is written as JSON, so nothing in it is read as an interpolation."""
-    return str(constant) if isinstance(constant, Decimal) else json.dumps(constant, ensure_ascii=False)
+    return str(constant) if isinstance(constant, Decimal) else as_cue(constant)
 
 
 def literal_for(found: Field, attribute: Attribute, values: Mapping[str, RuntimeVariable]) -> Literal | None:
@@ -69,12 +70,21 @@ def _wanted(attribute: Attribute) -> _Wanted | None:
 def _constant(kind: str, text: str) -> Constant:
     """The text as a constant. Raises FleetInvalid, without a quotation: the text may be a secret."""
     if kind == "string":
-        return text
+        return _unicode(text)
     if kind == "bool":
         if text not in _BOOLS:
             raise FleetInvalid("value must be 'true' or 'false'")
         return _BOOLS[text]
     number = _NUMBER.fullmatch(text)
-    if not number or len(text) > _MOST_DIGITS:
+    if not number or len(text) > _MOST_DIGITS or isinf(float(text)):
         raise FleetInvalid("value must be a number")
     return Decimal(text) if number["float"] else int(text)
+
+
+def _unicode(text: str) -> str:
+    """The text itself. A variable of the environment may have bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise FleetInvalid("value must be text in UTF-8") from None
+    return text

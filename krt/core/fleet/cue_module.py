@@ -3,7 +3,6 @@
 The layout of a module, the tags and the field `timoni.apply` are Timoni's (https://timoni.sh/module/). Pure.
 """
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from krt.core.cue.nodes import Field, Literal
 from krt.core.cue.parse import parse
 from krt.core.cue.refusals import CueRefused
 from krt.core.cue.result import JsonValue
+from krt.core.cue.strings import as_cue
 from krt.core.fleet.placing import placed
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.kube.manifest import Manifest
@@ -67,7 +67,7 @@ def tags_of(tree: FileTree) -> frozenset[str]:
 
 def values_file(own: JsonValue, values: JsonValue) -> bytes:
     """The module's values.cue with the values of an instance over its own. JSON is CUE."""
-    return f"package {_PACKAGE}\n\nvalues: {json.dumps(merged(own, values), ensure_ascii=False)}\n".encode()
+    return f"package {_PACKAGE}\n\nvalues: {as_cue(merged(own, values))}\n".encode()
 
 
 def merged(own: JsonValue, values: JsonValue) -> JsonValue:

@@ -1,12 +1,11 @@
 """The files of one CUE instance, of which some may be YAML or JSON. Pure."""
 
-import json
-
 from krt.core.bundle.kube_yaml import read_documents
 from krt.core.bundle.yaml_nodes import YamlInvalid
 from krt.core.cue.nodes import CueDocument
 from krt.core.cue.parse import parse
 from krt.core.cue.refusals import CueBeyond, CueRefused
+from krt.core.cue.strings import as_cue
 from krt.core.fleet.refusals import FleetInvalid
 
 STDIN = "-"
@@ -34,4 +33,4 @@ def _as_json(name: str, content: bytes) -> bytes:
         raise FleetInvalid(f"{name}: {error}") from None
     if len(values) != 1 or not isinstance(values[0], dict):
         raise FleetInvalid(f"{name}: one document that is a mapping is expected")
-    return json.dumps(values[0], ensure_ascii=False, default=str).encode()
+    return as_cue(values[0]).encode()

@@ -72,7 +72,7 @@ def test_a_value_has_the_type_that_its_field_declares(field: str, text: str, exp
 
 NO_NUMBERS = [
     "", " ", "41\nfoo: 1", "41}", "41 + 1", "41 // c", "1e", "0x10", "1_000", "4Ki", "01", "+1", ".5", "1.", "NaN",
-    "Infinity", "--1", "1,2", "٣", "true", '"1"', "9" * 301, "1e9999", "{}", "hunter2",
+    "Infinity", "--1", "1,2", "٣", "true", '"1"', "9" * 301, "1e999", "1e9999", "{}", "hunter2",
 ]  # fmt: skip
 NO_BOOLS = ["", "yes", "no", "True", "FALSE", "1", "0", "true ", "true\n", "null", "true || false", "hunter2"]
 
@@ -106,6 +106,12 @@ def test_a_wrong_attribute(attribute: str, problem: str) -> None:
     with pytest.raises(FleetInvalid) as refused:
         made(f"a: string {attribute}", variables(X="1"))
     assert problem in str(refused.value)
+
+
+def test_a_variable_that_is_not_text_is_refused() -> None:
+    """Python has the bytes of such a variable as surrogates. Seen to fail with the text taken as it is."""
+    with pytest.raises(FleetInvalid, match="value must be text in UTF-8"):
+        made("a: string @timoni(runtime:string:X)", variables(X="\udcff"))
 
 
 def test_a_default_counts_only_without_a_value() -> None:
