@@ -155,11 +155,12 @@ def _targets(cluster: ClusterOutcome) -> Iterator[ListedTarget]:
 
 
 def _reasons(report: Document | None) -> list[str]:
-    """Why the instance has failed: the reasons of its objects, else that of the whole."""
+    """Why the instance has failed: the reasons of its objects, else that of the whole and of one object."""
     if report is None:
         return ["it has failed"]
     failed = [each for each in report.targets if each.state == "failed"]
-    whole = [str(each.reason) for each in report.clusters if each.reason]
+    held = next((f"; {object_name(each)}: {each.reason}" for each in report.targets if each.reason), "")
+    whole = [f"{each.reason}{held}" for each in report.clusters if each.reason]
     return [f"{object_name(each)}: {each.reason or 'failed'}" for each in failed] or whole or ["it has failed"]
 
 

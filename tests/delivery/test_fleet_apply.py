@@ -16,6 +16,7 @@ from tests.apiserver.pods import Ready
 from tests.apiserver.server import ApiServer, open_apiserver
 from tests.cuelang.modules import TWO_STEPS, image_of
 from tests.delivery.fleets import CLUSTER, Fleet, push_modules
+from tests.fakes.faults import Answer
 from tests.fakes.https_proxy import HttpsProxy, open_https_proxy
 from tests.fakes.polling import until_on_wall_clock
 from tests.registry.server import RegistryServer
@@ -371,3 +372,19 @@ async def test_a_step_of_a_module_is_ready_before_the_next_one_is_applied(
     assert ["deployments/web" in each for each in writes[:1]] == [True]
     assert "configmaps/web" in writes[-1]
     assert done.out.endswith("created\n")
+
+
+async def test_a_server_that_no_longer_answers_in_the_middle_ends_the_run_there(fleet: Fleet) -> None:
+    fleet.write(fleet.instance("app", "config:1"))
+    fleet.proxies["two"].faults.on(rf"PATCH .*{fleet.namespace('alpha')}", Answer(503))
+    done = await fleet.run("apply", "--timeout", "6s", "--runtime-group", "*")
+    assert done.code == 1, done
+    first, left = done.err.splitlines()[-2:]
+    assert first.startswith("krt bundle: cluster alpha, group staging, context two: instance app: ")
+    assert "503" in first
+    assert left == (
+        "krt bundle: not reached: cluster prod-2, group production, context two: instance app; "
+        "cluster prod-1, group production, context one: instance app"
+    )
+    assert fleet.writes_in("zeta")
+    assert fleet.writes_in("prod-1") == []
