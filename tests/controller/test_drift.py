@@ -48,7 +48,7 @@ async def until_data(desk: Desk, name: str, data: dict[str, str], seconds: float
 
 
 async def test_an_object_that_is_deleted_is_back_within_two_seconds(desk: Desk) -> None:
-    """R24."""
+    """R24. Seen to fail if nobody asks for what has drifted."""
     async with settled(desk, desk.config_map("a", v="1"), desk.config_map("b", v="1")):
         desk.requests.clear()
         await desk.server.request("DELETE", f"/api/v1/namespaces/{desk.namespace}/configmaps/a")

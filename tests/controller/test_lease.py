@@ -79,6 +79,7 @@ async def test_a_leader_that_cannot_renew_stops_before_another_begins(autojump_c
 
 
 async def test_an_orderly_stop_lets_the_other_begin_at_once(autojump_clock: MockClock) -> None:
+    """Seen to fail if the leader does not take its name off the Lease."""
     server = Server()
     async with trio.open_nursery() as nursery:
         async with trio.open_nursery() as first:

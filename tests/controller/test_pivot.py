@@ -95,7 +95,10 @@ async def test_a_wish_to_unpack_again_asks_the_tag_once(desk: Desk) -> None:
 
 
 async def test_a_moved_tag_and_a_new_controller_are_no_pivot(desk: Desk) -> None:
-    """R5: its memory is lost, an object is gone, its Bundle was deleted: it takes the content that it had."""
+    """R5: its memory is lost, an object is gone, its Bundle was deleted: it takes the content that it had.
+
+    Seen to fail if the new Bundle asks for the tag instead of the digest.
+    """
     desk.push(desk.config_map("a", v="1"))
     async with desk.running():
         await desk.deploy()
