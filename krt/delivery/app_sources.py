@@ -120,7 +120,10 @@ class Sources:
 
     async def _checked(self, environment: str, name: str) -> str:
         key = NAMESPACE.key("", name)
-        body = await patiently(partial(objects.read, self.transport, NAMESPACE, key), self.tell)
+        try:
+            body = await patiently(partial(objects.read, self.transport, NAMESPACE, key), self.tell)
+        except NotThere:
+            raise ValuesInvalid(f"there is no namespace {name}: -n names the environment's namespace") from None
         found = texts_at(body, "metadata", "labels").get(ENVIRONMENT, "")
         if found != environment:
             label = f"is labelled {ENVIRONMENT}={found}" if found else f"has no label {ENVIRONMENT}"

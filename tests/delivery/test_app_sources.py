@@ -118,6 +118,8 @@ async def test_a_namespace_of_another_environment_is_refused(desk: Desk) -> None
     assert problem.startswith(f"no namespace is labelled krt/environment={desk.environment}: kubectl label namespace")
     [problem] = (await desk.imported("A=1\n", "-n", desk.namespace, code=2))["problems"]
     assert problem.startswith(f"namespace {desk.namespace} is labelled krt/environment=other")
+    [problem] = (await desk.imported("A=1\n", "-n", "no-such-namespace", code=2))["problems"]
+    assert problem == "there is no namespace no-such-namespace: -n names the environment's namespace"
     await desk.label(desk.environment)
     twin = await desk.server.create_namespace()
     await label_environment(desk.server, twin, desk.environment)

@@ -88,7 +88,7 @@ class Environments:
         said = denied(place.namespace, readable(str(refused))) if refused else judgement
         links = [self._seen(delivering, said, one, failed.get(one.name)) for one in linked]
         self.results.put(app, SeenEnvironment(key.environment, said, links))
-        return Next.RETRY if failed else Next.LOOK
+        return Next.RETRY if failed or delivering.taken else Next.LOOK  # no watch sees a Secret that is not krt's
 
     async def _act(self, delivering: Delivering, judgement: Judgement, linked: Linked) -> ClusterError | None:
         """Act for one Deployment; if that fails, the others get theirs all the same."""
