@@ -1,6 +1,5 @@
 """What others do to an App's Namespace, copies and Deployments on the real API server, and how far krt goes along."""
 
-import sys
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -31,15 +30,11 @@ class TwoEnvironments(SecretsDesk):
         await self.server.apply(an_app(self.app, linked, **spec))
 
 
-async def krt(desk: SecretsDesk, *words: str) -> None:
-    """A command of a person with the cluster's kubeconfig."""
-    told = [sys.executable, "-m", "krt", *words, "--kubeconfig", str(desk.server.control_plane.kubeconfig)]
-    done = await trio.run_process(told, check=False, capture_stdout=True, capture_stderr=True)
-    assert done.returncode == 0, (done.stdout, done.stderr)
-
-
 async def test_c3_the_copies_of_another_environment_stay_until_a_person_says_move(secrets: SecretsDesk) -> None:
-    """The label of the Namespace becomes that of another environment: nothing is delivered before `--move`."""
+    """The label of the Namespace becomes that of another environment: nothing is delivered before `--move`.
+
+    The annotations are those of `krt secrets redeliver` (tests/delivery/test_app_sources.py).
+    """
     desk = TwoEnvironments(secrets.server, secrets.namespace, current=f"{secrets.namespace}-a")
     await desk.associate()
     await desk.deploy()
@@ -51,11 +46,11 @@ async def test_c3_the_copies_of_another_environment_stay_until_a_person_says_mov
         await desk.associate()
         await desk.until_condition("False", "OtherEnvironment", "krt secrets redeliver --move")
         await desk.put(KEY="of b")
-        await krt(desk, "secrets", "redeliver", desk.app, "--environment", desk.environment)
+        await desk.annotate_source(redeliver="t-1")
         await trio.sleep(2.5)
         await desk.until_settled(controller)
         assert await desk.is_delivered(KEY="of a")
-        await krt(desk, "secrets", "redeliver", desk.app, "--environment", desk.environment, "--move")
+        await desk.annotate_source(redeliver="t-2", move=desk.environment)
         await desk.until_delivered(KEY="of b")
         await desk.until_condition("True", "Delivered")
 
