@@ -119,7 +119,8 @@ class Compute:
         if isinstance(found, Disjunction):
             found = default_of(found)
         if isinstance(found, Kinds | Disjunction):
-            raise CueIncomplete(expression.place, "a concrete value is needed: this one has no value and no default")
+            name = _spelled(expression) or "the value that stands here"
+            raise CueIncomplete(expression.place, f"incomplete value: {name} has no value and no default")
         return found
 
     @staticmethod
@@ -220,6 +221,15 @@ def _bound(loop: For, key: int | str, value: Node) -> dict[str, Node]:
     """The variables of one turn of a loop."""
     both = {loop.key: Node(loop.place, [scalar(key)]), loop.value: value}
     return {name: node for name, node in both.items() if name not in {"", "_"}}
+
+
+def _spelled(found: Expression) -> str:
+    """A name, or a field of one, as the document spells it; "" for every other expression."""
+    parts = list[str]()
+    while isinstance(found, Pick) and isinstance(found.key, Literal):
+        parts.append(str(found.key.value))
+        found = found.of
+    return ".".join((found.name, *reversed(parts))) if isinstance(found, Name) else ""
 
 
 def _disjuncts(found: Expression) -> Iterator[Expression]:

@@ -19,6 +19,9 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MOST_NAME = 63
 _SCHEME = "oci://"
+_BUNDLE_FIELDS = {"apiVersion", "name", "instances"}
+_INSTANCE_FIELDS = {"module", "namespace", "values"}
+_MODULE_FIELDS = {"url", "version", "digest"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,13 @@ def _problems(bundle: dict[str, JsonValue]) -> Iterator[str]:
     instances = bundle.get("instances")
     if not isinstance(instances, dict) or not 0 < len(instances) <= MOST_INSTANCES:
         yield f"bundle.instances is required: a struct of 1 to {MOST_INSTANCES} instances"
+    yield from _strangers("bundle", bundle, _BUNDLE_FIELDS)
+
+
+def _strangers(where: str, fields: dict[str, JsonValue], known: set[str]) -> Iterator[str]:
+    """A misspelt `values` or `version` would otherwise be the module's defaults, or its latest version."""
+    for name in fields.keys() - known:
+        yield f"{where}.{name[:_MOST_NAME]} is no field that it can have: these are {', '.join(sorted(known))}"
 
 
 def _is_name(value: JsonValue, pattern: re.Pattern[str]) -> bool:
@@ -102,6 +112,7 @@ def _instance_problems(where: str, name: str, fields: JsonValue) -> Iterator[str
         yield f"{where}.namespace is required: the name of a namespace"
     if not isinstance(fields.get("values", {}), dict):
         yield f"{where}.values must be a struct"
+    yield from _strangers(where, fields, _INSTANCE_FIELDS)
     module = fields.get("module")
     if isinstance(module, dict):
         yield from _module_problems(f"{where}.module", module)
@@ -118,6 +129,7 @@ def _module_problems(where: str, module: dict[str, JsonValue]) -> Iterator[str]:
     digest = module.get("digest", "")
     if digest != "" and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
         yield f"{where}.digest must be sha256: and 64 hexadecimal digits"
+    yield from _strangers(where, module, _MODULE_FIELDS)
 
 
 def _instance(name: str, fields: JsonValue, secrets: tuple[Secret, ...]) -> Instance:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from krt.core.cue.evaluate import evaluate_constant
 from krt.core.cue.node import Elements, Node, NodeState, quoted
-from krt.core.cue.refusals import CueBeyond, CueMissing, CueRefused, SourcePlace
+from krt.core.cue.refusals import CueBeyond, CueIncomplete, CueMissing, CueRefused, SourcePlace
 from krt.core.cue.values import CueScalar, Kinds, scalar
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import RuntimeQuery
@@ -43,6 +43,8 @@ def _value(name: str, text: str, expression: "object", obj: Node) -> RuntimeVari
         raise FleetInvalid(f"{name} lookup path error: {error.problem} in '{text}'") from None
     except CueBeyond as error:
         raise FleetInvalid(f"{name}: an expression cannot have {error.what}: '{text}'") from None
+    except CueIncomplete:
+        raise FleetInvalid(f"{name}: '{text}' gives no concrete value, or bytes that are not text in UTF-8") from None
     except CueRefused as error:
         raise FleetInvalid(f"{name}: {error.problem} in '{text}'") from None
     kind = _KINDS.get(found.kind) if found else None

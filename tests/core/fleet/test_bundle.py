@@ -122,6 +122,11 @@ def test_a_default_counts_only_without_a_value() -> None:
 def test_neither_value_nor_default() -> None:
     with pytest.raises(CueIncomplete, match=r"incomplete value: a\.b has no value and no default"):
         made("a: b: string @timoni(runtime:string:X)", {})
+    for use in ('"x-\\(_h)"', "_h + 1", "[if _h == 1 {2}]"):
+        with pytest.raises(CueIncomplete, match="incomplete value: _h has no value and no default"):
+            made(f"_h: string @timoni(runtime:string:X)\na: {use}", {})
+    with pytest.raises(CueIncomplete, match=r"incomplete value: _h\.b has no value and no default"):
+        made('_h: b: string @timoni(runtime:string:X)\na: "\\(_h.b)"', {})
 
 
 def test_fields_in_lists_loops_and_conditions_get_their_values() -> None:
@@ -187,6 +192,9 @@ GOOD = 'module: url: "oci://x/y", namespace: "n"'
         (f'bundle: {{{HEAD}, instances: a: {{namespace: "n", module: url: "x"}}}}', "a.module.url is required"),
         (f"bundle: {{{HEAD}, instances: a: {{{GOOD}, values: 1}}}}", "bundle.instances.a.values must be a struct"),
         (f'bundle: {{{HEAD}, instances: a: {{{GOOD}, module: digest: "x"}}}}', "a.module.digest must be sha256:"),
+        (f"bundle: {{{HEAD}, instance: 1, instances: a: {{{GOOD}}}}}", "bundle.instance is no field that it can have"),
+        (f"bundle: {{{HEAD}, instances: a: {{{GOOD}, value: x: 1}}}}", "a.value is no field that it can have: these"),
+        (f'bundle: {{{HEAD}, instances: a: {{{GOOD}, module: verison: "1"}}}}', "a.module.verison is no field"),
     ],
 )
 def test_a_wrong_bundle_is_refused_by_the_field(text: str, problem: str) -> None:

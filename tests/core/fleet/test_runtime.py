@@ -207,7 +207,7 @@ def test_values_of_a_secret_are_decoded_and_secret() -> None:
         ("obj.data.nope", "can't extract values from Secret/a/b: A lookup path error: a field is selected that is not"),
         ("obj.data", "unsupported type returned by 'obj.data'"),
         ("[obj.data.password]", "unsupported type returned by '[obj.data.password]'"),
-        ("obj.data.binary", "a concrete value is needed"),
+        ("obj.data.binary", "gives no concrete value, or bytes that are not text in UTF-8"),
         ("obj.data.password + 1", "the operator + has no meaning"),
         ("nope", "a name stands here"),
     ],
