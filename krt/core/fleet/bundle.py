@@ -75,7 +75,7 @@ def read_bundle(
         if not wrong:
             found.append(_instance(name, fields, secrets))
     if ("bundle", "instances") in unordered and len(found) > 1:
-        problems.append("bundle.instances: their order is not certain: define all instances in one struct of one file")
+        problems.append("bundle.instances: their order is not certain: write all into one struct, without for and if")
     if problems:
         raise FleetInvalid(*problems)
     return FleetBundle(str(bundle["name"]), tuple(found))

@@ -87,7 +87,7 @@ def read_runtime(value: JsonValue, unordered: frozenset[tuple[str | int, ...]] =
     clusters = _each(problems, _clusters(runtime.get("clusters", {})))
     queries = _each(problems, _queries(runtime.get("values", [])))
     if ("runtime", "clusters") in unordered and len(clusters) > 1:
-        problems.append("runtime.clusters: their order is not certain: define all clusters in one struct of one file")
+        problems.append("runtime.clusters: their order is not certain: write all into one struct, without for and if")
     if problems:
         raise FleetInvalid(*problems)
     unknown = tuple(f"runtime.{name}" for name in runtime if name not in _KNOWN)

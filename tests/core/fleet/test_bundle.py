@@ -209,5 +209,5 @@ def test_instances_stand_in_the_order_of_their_definition() -> None:
     assert [each.name for each in read_bundle(result.value, result.unordered).instances] == ["zeta", "alpha"]
     loop = f'bundle: {{{HEAD}, instances: {{z: {{{GOOD}}}, for n in ["a", "b"] {{"\\(n)": {{{GOOD}}}}}}}}}'
     result = made(loop, {})
-    with pytest.raises(FleetInvalid, match="their order is not certain"):
+    with pytest.raises(FleetInvalid, match="their order is not certain: write all into one struct, without for and if"):
         read_bundle(result.value, result.unordered)

@@ -35,7 +35,7 @@ def test_clusters_stand_in_the_order_of_their_definition() -> None:
 def test_clusters_of_several_files_have_no_certain_order() -> None:
     """Seen to fail with the order of the files taken for the clusters'."""
     more = 'runtime: clusters: z: {group: "a", kubeContext: "b"}'
-    with pytest.raises(FleetInvalid, match="their order is not certain"):
+    with pytest.raises(FleetInvalid, match="their order is not certain: write all into one struct, without for and if"):
         runtime(f"clusters: {{{CLUSTERS}}}", more)
 
 
