@@ -58,19 +58,21 @@ def merged(parts: Iterable[AppValues]) -> dict[str, bytes]:
     """All values. Raises ValuesInvalid if there are none, too many or too much, or if a key stands in two files."""
     found: dict[str, bytes] = {}
     sources: dict[str, str] = {}
+    names = list[str]()
     for part in parts:
+        names.append(part.source)
         if twice := sorted(part.data.keys() & found.keys()):
             where = f"{sources[twice[0]]} and {part.source}"
             raise ValuesInvalid(f"{where} both have the key {twice[0]}: leave it out of one of them")
         found.update(part.data)
         sources.update(dict.fromkeys(part.data, part.source))
+    if not found:
+        raise ValuesInvalid(f"there is no key to import in {', '.join(names)}")
     return _bounded(found)
 
 
 def _bounded(values: dict[str, bytes]) -> dict[str, bytes]:
     size = sum(map(len, values.values()))
-    if not values:
-        raise ValuesInvalid("there is no key to import")
     if len(values) > MOST_KEYS:
         raise ValuesInvalid(f"there are {len(values)} keys, and krt takes {MOST_KEYS} at most")
     if size > MOST_BYTES:

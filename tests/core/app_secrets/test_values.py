@@ -156,8 +156,7 @@ def test_each_file_of_a_folder_is_a_value_of_any_bytes() -> None:
 @pytest.mark.parametrize(
     ("parts", "problem"),
     [
-        ([], "there is no key to import"),
-        ([AppValues("a", {})], "there is no key to import"),
+        ([AppValues("a", {}), AppValues("b", {})], "there is no key to import in a, b"),
         ([AppValues("a", {"K": b"1"}), AppValues("b", {"K": b"1"})], "a and b both have the key K"),
         ([AppValues("a", {"K": b"x" * (MOST_BYTES + 1)})], "the values have 1048577 bytes"),
         ([AppValues("a", {f"K{number}": b"" for number in range(5001)})], "there are 5001 keys"),
