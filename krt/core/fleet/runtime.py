@@ -26,6 +26,8 @@ _CLUSTER = re.compile(r"(([a-z0-9][-a-z0-9_.]*)?[a-z0-9])?")
 _VARIABLE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_]*)?[A-Za-z0-9])?")
 _MOST_NAME = 63
 _KNOWN = {"apiVersion", "name", "clusters", "values"}
+_CLUSTER_FIELDS = {"group", "kubeContext"}
+_QUERY_FIELDS = {"query", "for", "optional"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,20 @@ def read_runtime(value: JsonValue, unordered: frozenset[tuple[str | int, ...]] =
         problems.append("runtime.clusters: their order is not certain: write all into one struct, without for and if")
     if problems:
         raise FleetInvalid(*problems)
-    unknown = tuple(f"runtime.{name}" for name in runtime if name not in _KNOWN)
-    return Runtime(str(runtime["name"]), tuple(clusters), tuple(queries), unknown)
+    return Runtime(str(runtime["name"]), tuple(clusters), tuple(queries), tuple(_unknown(runtime)))
+
+
+def _unknown(runtime: dict[str, JsonValue]) -> Iterator[str]:
+    """The paths of fields that the schema does not have, in a runtime that is right."""
+    clusters, values = runtime.get("clusters"), runtime.get("values")
+    parts: list[tuple[str, JsonValue, set[str]]] = [("runtime", runtime, _KNOWN)]
+    if isinstance(clusters, dict):
+        parts += [(f"runtime.clusters.{name}", each, _CLUSTER_FIELDS) for name, each in clusters.items()]
+    if isinstance(values, list):
+        parts += [(f"runtime.values[{at}]", each, _QUERY_FIELDS) for at, each in enumerate(values)]
+    for where, fields, known in parts:
+        if isinstance(fields, dict):
+            yield from (f"{where}.{name}" for name in fields if name not in known)
 
 
 def _fits(wanted: str, name: str) -> bool:

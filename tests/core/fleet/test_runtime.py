@@ -109,6 +109,10 @@ def test_a_document_without_a_runtime() -> None:
 
 def test_unknown_fields_are_named() -> None:
     assert runtime("defaults: LEVEL: 1").unknown == ("runtime.defaults",)
+    cluster = 'clusters: a: {group: "g", kubeContext: "c", kubecontext: "d"}'
+    query = 'values: [{query: "k8s:v1:ConfigMap:a:b", for: {}, optinal: true}]'
+    assert runtime(cluster).unknown == ("runtime.clusters.a.kubecontext",)
+    assert runtime(query).unknown == ("runtime.values[0].optinal",)
 
 
 @pytest.mark.parametrize(
