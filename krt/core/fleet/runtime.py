@@ -22,7 +22,7 @@ MOST_CLUSTERS, MOST_VALUES = 1_000, 1_000
 T = TypeVar("T")
 
 _NAME = re.compile(r"(([a-z0-9][-a-z0-9_]*)?[a-z0-9])?")
-_CLUSTER = re.compile(r"(([a-z0-9][-a-z0-9_.]*)?[a-z0-9])?")
+_CLUSTER = re.compile(r"([a-z0-9][-a-z0-9_.]*)?[a-z0-9]")  # not "", which stands for a runtime without clusters
 _VARIABLE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_]*)?[A-Za-z0-9])?")
 _MOST_NAME = 63
 _KNOWN = {"apiVersion", "name", "clusters", "values"}

@@ -67,6 +67,7 @@ def test_without_clusters_there_is_one_of_the_given_context() -> None:
 @pytest.mark.parametrize(
     ("head", "fields", "problem"),
     [
+        (HEAD, 'clusters: "": {group: "g", kubeContext: "c"}', "its name must be a text that matches"),
         ('name: "x"', "", "runtime.apiVersion is required"),
         ('apiVersion: "v1", name: "x"', "", "runtime.apiVersion must be v1alpha1"),
         ('apiVersion: "v1alpha1"', "", "runtime.name is required"),
