@@ -16,7 +16,6 @@ from krt.cluster.objects import Body
 from krt.controller.app_secrets.secrets_controller import SecretsController
 from krt.core.app_secrets.names import MODE, copy_name, stamp_name
 from krt.core.kube.fields import conditions_of, items_at, text_at
-from krt.errors import KrtError
 from tests.apiserver.apps import GROUP, an_app
 from tests.apiserver.objects import a_deployment
 from tests.apiserver.server import ApiServer
@@ -32,7 +31,7 @@ class SecretsDesk:
     server: ApiServer
     namespace: str
     requests: list[str] = field(default_factory=list)
-    errors: list[KrtError] = field(default_factory=list)
+    under_way: int = 0
 
     @property
     def app(self) -> str:
@@ -165,7 +164,16 @@ class SecretsDesk:
         """The requests of krt that could have changed something, without those for the Lease."""
         return [each for each in self.requests if not each.startswith("GET") and "/leases" not in each]
 
+    async def answered(self, _: httpx.Response) -> None:
+        self.under_way -= 1
+
+    async def until_quiet(self) -> None:
+        """No request waits for its answer: httpcore leaves a socket open whose TLS handshake is cancelled."""
+        with trio.move_on_after(2):
+            await until_on_wall_clock(lambda: self.under_way <= 0)
+
     async def note(self, request: httpx.Request) -> None:
+        self.under_way += 1
         self.requests.append(f"{request.method} {request.url.raw_path.decode()}")
 
     @asynccontextmanager
@@ -175,11 +183,12 @@ class SecretsDesk:
         """A controller of this process, until the end of the block."""
         server, credentials = load_access(kubeconfig or self.server.control_plane.kubeconfig)
         async with http_client(server, connections=100) as client, trio.open_nursery() as nursery:
-            client.event_hooks = {"request": [self.note]}
+            client.event_hooks = {"request": [self.note], "response": [self.answered]}
             transport = BoundedTransport(client, credentials, WriteBounds(8, 20.0, 200))
             controller = SecretsController(transport, self.namespace, identity)
             nursery.start_soon(controller.run)
             yield controller
+            await self.until_quiet()
             nursery.cancel_scope.cancel()
 
     async def until_settled(self, controller: SecretsController) -> None:
