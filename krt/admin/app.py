@@ -1,7 +1,7 @@
 """The app of the admin listener: `/healthz`, `/readyz`, `/metrics` for Prometheus, and the live page."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import trio
 from quart import Response
@@ -15,6 +15,7 @@ from krt.admin.live import Streams
 from krt.admin.page import HEADERS, LIVE, About, Page
 from krt.admin.refusals import Refusals
 from krt.admin.templates import prepare
+from krt.core.app_secrets.delivered import DeliveredSecrets
 from krt.core.ports.announcements import ReadRecent
 from krt.metrics import CONTENT_TYPE, Metrics
 from krt.serving.asgi import App, Receive, Scope, Send, send_answer
@@ -29,15 +30,19 @@ def build_admin(
     *,
     read_recent: ReadRecent,
     refusals: Refusals,
+    deliveries: Iterable[DeliveredSecrets] | None,
     about: About,
     hosts: Collection[str],
     stopping: trio.Event,
 ) -> App:
-    """The app. `hosts` are further names under which browsers may ask for the page (krt.admin.guard)."""
+    """The app. `hosts` are further names under which browsers may ask for the page (krt.admin.guard).
+
+    `deliveries` is None in a process that delivers no App secrets.
+    """
     app = QuartTrio(__name__, static_folder=None)
     app.config["PROPAGATE_EXCEPTIONS"] = True  # krt.serving logs crashes, without request data
     templates = prepare(app)
-    board = Board(read_recent, health, refusals, templates, process=about.process)
+    board = Board(read_recent, health, refusals, deliveries, templates, process=about.process)
     page = Page(board, templates, about)
     _add_probes(app, health, metrics)
     page.add_to(app)

@@ -1,6 +1,6 @@
 """Reads the content of the live page, once for all open pages."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import trio
@@ -11,6 +11,7 @@ from krt.admin.refusals import Refusals
 from krt.admin.shown import shown
 from krt.admin.templates import Templates
 from krt.core.announce.event_id import EventId
+from krt.core.app_secrets.delivered import DeliveredSecrets
 from krt.core.ports.announcements import ReadRecent, Recent
 from krt.core.report.document import document
 from krt.core.report.presence import Seen
@@ -44,6 +45,7 @@ class Look:
     overview: str = ""
     parts: str = ""
     refusals: str = ""
+    deliveries: str = ""
 
     def find(self, event: EventId) -> Document | None:
         """The document of one event, or None if it was not found."""
@@ -52,14 +54,25 @@ class Look:
 
 
 class Board:
-    """Reads when a page asks, at most once in LOOK_SECONDS unless an event is new to it. All pages share one read."""
+    """Reads when a page asks, at most once in LOOK_SECONDS unless an event is new to it. All pages share one read.
+
+    `deliveries` is None in a process that delivers no App secrets.
+    """
 
     def __init__(
-        self, read_recent: ReadRecent, health: Health, refusals: Refusals, templates: Templates, *, process: str
+        self,
+        read_recent: ReadRecent,
+        health: Health,
+        refusals: Refusals,
+        deliveries: Iterable[DeliveredSecrets] | None,
+        templates: Templates,
+        *,
+        process: str,
     ) -> None:
         self._read_recent = read_recent
         self._health = health
         self._refusals = refusals
+        self._deliveries = deliveries
         self._templates = templates
         self._process = process
         self._wanted: dict[EventId, float] = {}  # events whose own page is open, and the time of its last request
@@ -100,7 +113,8 @@ class Board:
         else:
             events, others = await self._items(recent), _documents(recent)
             overview = await self._overview(recent, events)
-        return Look(events, others, wanted, problem, overview, await self._parts(), await self._refused())
+        around = (overview, await self._parts(), await self._refused(), await self._delivered())
+        return Look(events, others, wanted, problem, *around)
 
     async def _items(self, recent: Recent) -> dict[EventId, Item]:
         return {report.id: await self._item(report, recent.seen) for report in recent.newest}
@@ -125,6 +139,10 @@ class Board:
 
     async def _refused(self) -> str:
         return await self._templates.render("refusals", rows=self._refusals.rows())
+
+    async def _delivered(self) -> str:
+        rows = None if self._deliveries is None else list(self._deliveries)
+        return await self._templates.render("deliveries", rows=rows)
 
 
 def _documents(recent: Recent) -> dict[EventId, Document]:

@@ -55,6 +55,7 @@ class Events:
             "count": await self._templates.render("count", **counts),
             "parts": look.parts,
             "refusals": look.refusals,
+            "deliveries": look.deliveries,
         }
 
 

@@ -17,6 +17,7 @@ from krt.daemon.shared import Daemon
 from krt.serving.address import Address
 from krt.serving.http import serve
 from krt.serving.listener import Listener
+from krt.settings.parts import SECRETS
 
 
 async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
@@ -38,6 +39,7 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
         daemon.metrics,
         read_recent=_reads_recent(daemon),
         refusals=refusals,
+        deliveries=daemon.deliveries if _delivers(daemon) else None,
         about=About(daemon.settings.role, gethostname()),
         hosts=daemon.settings.admin.hosts,
         stopping=daemon.stopping,
@@ -45,6 +47,11 @@ async def admin(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, .
     async with trio.open_nursery() as nursery:
         nursery.start_soon(refusals.keep)
         await serve(app, listener, stopping=trio.Event(), task_status=task_status)
+
+
+def _delivers(daemon: Daemon) -> bool:
+    controller = daemon.settings.controller
+    return controller is not None and SECRETS in controller.controllers
 
 
 def _reads_recent(daemon: Daemon) -> ReadRecent:

@@ -64,7 +64,9 @@ async def _bundles(daemon: Daemon, own: ControllerSettings, reach: Reach, identi
 
 
 def _secrets(daemon: Daemon, transport: Transport, namespace: str, identity: str) -> SecretsController:
-    found = SecretsController(transport, namespace, identity, metrics=daemon.metrics.secrets)
+    found = SecretsController(
+        transport, namespace, identity, metrics=daemon.metrics.secrets, deliveries=daemon.deliveries
+    )
     daemon.health.add("secrets", lambda: "; ".join(found.problems()) or None, found.summary)
     daemon.metrics.controller.watch_leader(SECRETS, leads=lambda: found.leadership.leads, retrying=found.retrying)
     daemon.metrics.secrets.watch_deployments(found.deployments_by_state)

@@ -1,7 +1,7 @@
 """The objects that the roles of one process share, and the interface of a role."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import trio
@@ -9,6 +9,7 @@ import trio
 from krt.admin.health import Health
 from krt.broker.client import Client
 from krt.broker.keys import Keys
+from krt.core.app_secrets.delivered import RecentDeliveries
 from krt.daemon.room import Room
 from krt.metrics import Metrics
 from krt.serving.address import Address
@@ -38,6 +39,7 @@ class Daemon:
     metrics: Metrics
     stopping: trio.Event
     room: Room
+    deliveries: RecentDeliveries = field(default_factory=RecentDeliveries)  # of App secrets, for the page
 
     @property
     def broker(self) -> Client:

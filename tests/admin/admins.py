@@ -12,6 +12,7 @@ from krt.admin.health import Health
 from krt.admin.page import About
 from krt.admin.refusals import Refusals
 from krt.core.announce.event_id import EventId
+from krt.core.app_secrets.delivered import RecentDeliveries
 from krt.core.envelope import to_fields
 from krt.core.kube.object_key import ObjectKey
 from krt.core.ports.announcements import Recent
@@ -75,6 +76,7 @@ class Surroundings:
     health: Health = field(default_factory=Health)
     metrics: Metrics = field(default_factory=Metrics)
     stopping: trio.Event = field(default_factory=trio.Event)
+    deliveries: RecentDeliveries | None = None
 
     def app(self, *hosts: str) -> App:
         return build_admin(
@@ -82,6 +84,7 @@ class Surroundings:
             self.metrics,
             read_recent=self.reports.read,
             refusals=Refusals(self.metrics),
+            deliveries=self.deliveries,
             about=About("all", "krt-0", "1.2.3"),
             hosts=hosts,
             stopping=self.stopping,

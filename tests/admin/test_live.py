@@ -32,7 +32,15 @@ async def test_first_it_says_everything_and_then_what_has_changed(admin, around)
     async with following(admin) as page:
         update = await page.update()
         assert update["order"] == [f"event-{an_id(0)}"]
-        assert set(update["html"]) == {f"event-{an_id(0)}", "notice", "overview", "count", "parts", "refusals"}
+        assert set(update["html"]) == {
+            f"event-{an_id(0)}",
+            "notice",
+            "overview",
+            "count",
+            "parts",
+            "refusals",
+            "deliveries",
+        }
         around.reports.newest = [a_report(1, image="ghcr.io/acme/blog"), ended(a_report(0))]
         update = await page.update()
         assert update["order"] == [f"event-{an_id(1)}", f"event-{an_id(0)}"]

@@ -10,10 +10,11 @@ from trio.testing import MockClock
 from krt.admin.board import LOOK_SECONDS
 from krt.admin.bursts import FEWEST
 from krt.admin.views import MOST_TARGETS
+from krt.core.app_secrets.delivered import MOST, DeliveredSecrets, RecentDeliveries
 from krt.core.kube.restartable import BUNDLE_DEPLOYMENT
 from krt.core.report.report import Group, GroupState, Report
 from krt.core.report.target import Target, TargetState
-from tests.admin.admins import GROUP, READY, WEB, a_report, an_id, browsing, ended
+from tests.admin.admins import GROUP, READY, WEB, Surroundings, a_report, an_id, browsing, ended
 from tests.fakes.keys import a_key
 
 HOSTILE = [
@@ -398,3 +399,25 @@ async def test_links_lead_on_behind_a_path_of_a_proxy_too(admin, around):
         for _, attributes in Text((await admin.get(path)).text).tags:
             for name in ("href", "src", "action", "data-live"):
                 assert not (attributes.get(name) or "").startswith("/")
+
+
+async def test_deliveries_stand_beside_the_events_the_newest_first_and_at_most_twenty() -> None:
+    deliveries = RecentDeliveries()
+    for number in range(MOST + 5):
+        deliveries.note(
+            DeliveredSecrets("2026-11-21T06:40:38.000000Z", f"app-{number}", "shop", "web", "ValuesChanged")
+        )
+    deliveries.note(DeliveredSecrets("2026-11-21T06:40:38.000000Z", HOSTILE[0], "shop", "web", "detached"))
+    async with browsing(Surroundings(deliveries=deliveries)) as client:
+        page = Text((await client.get("/")).text)
+    assert f"{HOSTILE[0]}: detached" in page.text
+    assert page.text.count("ValuesChanged") == MOST - 1
+    assert page.text.index(f"app-{MOST + 4}:") < page.text.index("app-6:")
+    assert not [tag for tag, attributes in page.tags if attributes.get("id") == "deliveries" and "hidden" in attributes]
+
+
+async def test_where_nothing_is_delivered_the_page_has_no_deliveries() -> None:
+    async with browsing(Surroundings()) as client:
+        page = Text((await client.get("/")).text)
+    [section] = [attributes for tag, attributes in page.tags if attributes.get("id") == "deliveries"]
+    assert "hidden" in section

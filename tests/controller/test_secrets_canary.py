@@ -71,6 +71,7 @@ async def test_a_value_is_in_no_log_error_event_status_metric_page_or_process_li
         texts = {"log": krt.log.read_text(), **await said(secrets, krt)}
         assert "secrets_delivered" in texts["log"]
         assert "SecretsDelivered" in texts["events"]
+        assert f"{secrets.app}: FirstDelivery; new pods get them" in texts["/"]
         assert "krt_secret_failures_total" in texts["/metrics"]
         hidden = [form for value in (CANARY, REFUSED) for form in (value, base64.b64encode(value.encode()).decode())]
         found = [(place, form) for place, text in texts.items() for form in hidden if form in text]

@@ -19,12 +19,15 @@ from krt.controller.loops import Next
 from krt.controller.statuses import wall_clock
 from krt.core.app_secrets.app import SecretsApp
 from krt.core.app_secrets.decision import CopyDecision, Deliver, Detach
+from krt.core.app_secrets.delivered import DeliveredSecrets, RecentDeliveries
+from krt.core.app_secrets.deployment import LinkedDeployment
 from krt.core.app_secrets.entries import Entries
 from krt.core.app_secrets.judge import Judgement, Linked, SeenNamespace, Usability, denied, judge
 from krt.core.app_secrets.status import SeenEnvironment, SeenLink
 from krt.core.kube.resource import Resource
 from krt.core.kube.restartable import DAEMON_SET, STATEFUL_SET
 from krt.core.reason import readable
+from krt.core.restart.times import format_time
 from krt.delivery.at_once import each
 from krt.errors import ClusterDenied, ClusterError, ClusterRefused, NotThere
 from krt.logs import Log
@@ -48,6 +51,7 @@ class Environments:
     digest_key: bytes
     events: DeploymentEvents
     metrics: SecretsMetrics
+    deliveries: RecentDeliveries
     now: Callable[[], datetime] = wall_clock
 
     async def reconcile(self, key: EnvironmentKey) -> Next:
@@ -93,14 +97,14 @@ class Environments:
     async def _act(self, delivering: Delivering, judgement: Judgement, linked: Linked) -> ClusterError | None:
         """Act for one Deployment; if that fails, the others get theirs all the same."""
         try:
-            self._note(await delivering.act(judgement, linked))
+            self._note(delivering.app, await delivering.act(judgement, linked))
         except ClusterError as error:
             log.warning("secrets_not_delivered", app=delivering.app.name, deployment=linked.name, problem=error)
             self.metrics.failed()
             return error
         return None
 
-    def _note(self, decision: CopyDecision) -> None:
+    def _note(self, app: SecretsApp, decision: CopyDecision) -> None:
         match decision:
             case Deliver() as done:
                 log.info(
@@ -112,10 +116,16 @@ class Environments:
                 )
                 self.metrics.delivered(done.cause, makes_pods=done.makes_pods)
                 self.events.note(done.deployment, "SecretsDelivered", _sentence(done))
+                self._list(app, done.deployment, f"{done.cause}{_of_pods(done)}")
             case Detach() as done:
                 log.info("secrets_detached", deployment=done.deployment.name)
                 self.metrics.detached()
                 self.events.note(done.deployment, "SecretsDetached", "krt's entries and the copy are gone")
+                self._list(app, done.deployment, "detached")
+
+    def _list(self, app: SecretsApp, deployment: LinkedDeployment, what: str) -> None:
+        at = format_time(self.now())
+        self.deliveries.note(DeliveredSecrets(at, app.name, deployment.namespace, deployment.name, what))
 
     def _seen(
         self, delivering: Delivering, judgement: Judgement, before: Linked, error: ClusterError | None
@@ -162,5 +172,8 @@ def _unlinked(app: SecretsApp, place: EnvironmentPlace, linked: Sequence[Linked]
 
 def _sentence(done: Deliver) -> str:
     """What a delivery has done, for an Event."""
-    pods = "; new pods get them" if done.makes_pods else "; its pods keep running"
-    return f"the values of the App {done.app.name} were delivered ({done.cause}){pods}"
+    return f"the values of the App {done.app.name} were delivered ({done.cause}){_of_pods(done)}"
+
+
+def _of_pods(done: Deliver) -> str:
+    return "; new pods get them" if done.makes_pods else "; its pods keep running"

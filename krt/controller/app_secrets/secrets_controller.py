@@ -17,6 +17,7 @@ from krt.controller.documents import Documents
 from krt.controller.lease import Leadership
 from krt.controller.loops import Loops, Turns, keep_awake
 from krt.core.app_secrets.app import SecretsApp, read_app
+from krt.core.app_secrets.delivered import RecentDeliveries
 from krt.core.app_secrets.names import APP, copy_name
 from krt.core.kube.builtin import LEASE
 from krt.metrics import SecretsMetrics
@@ -28,7 +29,13 @@ class SecretsController:
     """The Apps of a cluster, and the work of the leader on them. `namespace` is the one that krt runs in."""
 
     def __init__(
-        self, transport: Transport, namespace: str, identity: str, *, metrics: SecretsMetrics | None = None
+        self,
+        transport: Transport,
+        namespace: str,
+        identity: str,
+        *,
+        metrics: SecretsMetrics | None = None,
+        deliveries: RecentDeliveries | None = None,
     ) -> None:
         self.apps = Documents(APP, read_app)
         self.leadership = Leadership(transport, LEASE.key(namespace, LEASE_NAME), identity)
@@ -37,6 +44,7 @@ class SecretsController:
         )
         self._transport, self._namespace = transport, namespace
         self._metrics = metrics or SecretsMetrics(CollectorRegistry())
+        self.deliveries = deliveries or RecentDeliveries()
         self._loops: Loops[EnvironmentKey] | None = None
         self._status_loops: Loops[str] | None = None
 
@@ -64,7 +72,7 @@ class SecretsController:
     def summary(self) -> str:
         """A few words about the state, for the page."""
         states = ", ".join(f"{number} {state}" for state, number in sorted(self.deployments_by_state().items()))
-        count = f"{len(self.apps)} Apps in {len(self.places)} Namespaces{f': {states}' if states else ''}"
+        count = f"Apps: {len(self.apps)}, Namespaces: {len(self.places)}{f'; Deployments: {states}' if states else ''}"
         leader = "this one" if self.leadership.leads else self.leadership.holder or "nobody"
         return "; ".join((f"{count}; {leader} leads", *self.places.problems()))
 
@@ -86,9 +94,8 @@ class SecretsController:
         async with trio.open_nursery() as nursery:
             turns, events = Turns(), DeploymentEvents(self._transport)
             results = Results(self._status_due)
-            environments = Environments(
-                self._transport, self.apps, self.places, results, digest_key, events, self._metrics
-            )
+            noted = (results, digest_key, events, self._metrics, self.deliveries)
+            environments = Environments(self._transport, self.apps, self.places, *noted)
             statuses = AppStatuses(self._transport, self.apps, results, events)
             self._loops = Loops("App", nursery, turns, environments.reconcile)
             self._status_loops = Loops("App status", nursery, Turns(), statuses.reconcile)
