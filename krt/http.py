@@ -7,6 +7,8 @@ from typing import Self
 import httpx
 import trio
 
+from krt.handshakes import ClosingBackend
+
 ProxyOf = Callable[[httpx.URL], str | None]  # a request's URL -> its proxy's URL, or None for a direct connection
 
 
@@ -66,12 +68,14 @@ class Routed(httpx.AsyncBaseTransport):
 
     def _way(self, proxy: str | None) -> httpx.AsyncHTTPTransport:
         secure = self._to_proxies if proxy and proxy.startswith("https:") else None
-        return httpx.AsyncHTTPTransport(
+        way = httpx.AsyncHTTPTransport(
             verify=self._verify,
             trust_env=False,
             limits=self._limits,
             proxy=httpx.Proxy(proxy, ssl_context=secure) if proxy else None,
         )
+        way._pool._network_backend = ClosingBackend()  # noqa: SLF001 - httpx has no parameter for it
+        return way
 
 
 def cause_of(error: BaseException) -> str:

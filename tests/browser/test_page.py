@@ -53,7 +53,7 @@ async def test_an_event_appears_and_turns_ready_without_a_reload(krt: Dev, brows
     event = await krt.notify()
     await shows(browser, event, "rolling")
     await shows(browser, event, "2 ready, 3 skipped")
-    assert (await browser.text(f'[id="event-{event}"] h3')).startswith("ready")
+    await says(browser, "ready", f'[id="event-{event}"] h3')  # the event itself, which also waits for being settled
     assert await browser.script("return window.since") == "the beginning"
     assert await browser.complaints() == []
 

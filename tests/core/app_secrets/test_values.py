@@ -56,7 +56,7 @@ def test_a_quoted_value_of_dotenv_is_read_as_it_was(values: dict[str, str], quot
 
 
 @given(VALUES)
-def test_json_and_yaml_are_read_as_they_were(values: dict[str, str]) -> None:
+def test_c24_json_and_yaml_are_read_as_they_were(values: dict[str, str]) -> None:
     assert read("json", json.dumps(values)) == values
     assert read("json", json.dumps(values, ensure_ascii=False)) == values
     assert read("yaml", yaml.safe_dump(values, default_style='"')) == values
@@ -97,7 +97,7 @@ def test_any_bytes_are_read_or_refused_with_a_sentence(content: bytes, form: str
         ("\ufeffA=b", "b"),
     ],
 )
-def test_the_rule_of_dotenv(line: str, value: str) -> None:
+def test_c24_the_rule_of_dotenv(line: str, value: str) -> None:
     """The table of docs/app-secrets.md."""
     assert read("env", line) == {"A": value}
 
