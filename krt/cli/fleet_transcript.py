@@ -22,19 +22,28 @@ class Transcript:
         self._is_waiting = is_dry_run
 
     def show(self, report: Document) -> None:
-        """Print the objects that have changed since the report before."""
+        """Print the objects that have changed since the report before. An object waits for those before it."""
+        self._tell(report, is_end=False)
+
+    def _tell(self, report: Document, *, is_end: bool) -> None:
         for target in sorted(report.targets, key=self._place):
+            if not (is_end or self._place(target) <= len(self._printed)):
+                break  # they are applied at once, and answered in any order
             if target.change and target.key not in self._printed and len(self._printed) < MOST_LINES:
                 self._printed.add(target.key)
                 self._write(f"{object_name(target)} {target.change}{self._end}")
-        applied = [each for each in report.targets if each.action == Action.APPLY]
-        if not self._is_waiting and len(applied) >= len(self._order) > 0 and all(each.change for each in applied):
+        if not self._is_waiting and self._are_all_told(report):
             self._is_waiting = True
-            self._write(f"waiting for {len(applied)} resource(s) to become ready...")
+            self._write(f"waiting for {len(_applied(report))} resource(s) to become ready...")
+
+    def _are_all_told(self, report: Document) -> bool:
+        applied = _applied(report)
+        is_whole = len(applied) >= len(self._order) > 0 and all(each.change for each in applied)
+        return is_whole and len(self._printed) >= min(len(applied), MOST_LINES)
 
     def end(self, report: Document, *, is_well: bool) -> None:
         """Print what is left to say at the end."""
-        self.show(report)
+        self._tell(report, is_end=True)
         for target in sorted(report.targets, key=self._place):
             if target.state == TargetState.FAILED:
                 self._write(f"{object_name(target)} failed: {target.reason or 'it has failed'}")
@@ -50,3 +59,7 @@ class Transcript:
 def _order(planned: PlannedInstance) -> Mapping[tuple[str, ...], int]:
     staged = [each for step in planned.objects.steps for stage in in_stages(step) for each in stage]
     return {tuple(each.key): at for at, each in enumerate(staged)}
+
+
+def _applied(report: Document) -> list[ListedTarget]:
+    return [each for each in report.targets if each.action == Action.APPLY]
