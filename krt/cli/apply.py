@@ -21,7 +21,7 @@ _ENVIRONMENT = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}")
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `apply` or `destroy` to the commands of krt."""
-    from krt.cli.publication_parser import add_command, add_output
+    from krt.cli.publication_parser import add_command, add_run
 
     parser = add_command(subparsers, name, summary, _DESCRIPTIONS[name], run)
     module = parser.add_argument_group("module")
@@ -39,7 +39,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     runtime.add_argument(
         "--root", metavar="FOLDER", help="keep state in FOLDER/state instead (or the variable HYOPS_RUNTIME_ROOT)"
     )
-    add_output(parser)
+    add_run(parser)
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -11,7 +11,9 @@ import trio
 
 from krt.cli.instance_files import instance_files
 from krt.cli.roles import bad_input
+from krt.cli.shared_flags import add_kubeconfig
 from krt.cli.users_kubeconfig import users_kubeconfig
+from krt.client import exits
 from krt.cluster.access import ApiServer, http_client, load_access
 from krt.cluster.credentials import Credentials
 from krt.cluster.transport import Transport
@@ -25,8 +27,6 @@ from krt.delivery.runtime_values import runtime_values
 from krt.errors import ClusterError, SettingsInvalid
 from krt.output import say, tell
 from krt.settings.values import duration
-
-DONE, FAILED = 0, 1
 
 T = TypeVar("T")
 # Called with a cluster's API server, and with a function that takes the reason of each repeated call.
@@ -117,11 +117,7 @@ def add_clusters(parser: argparse.ArgumentParser, *, timeout: str = "1m") -> Non
     clusters.add_argument(
         "--kube-context", metavar="NAME", default="", help="the context to use if the runtime defines no clusters"
     )
-    clusters.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        help="a kubeconfig (or the variable KUBECONFIG; default: ~/.kube/config, else the pod's service account)",
-    )
+    add_kubeconfig(clusters)
     clusters.add_argument(
         "--timeout",
         metavar="DURATION",
@@ -160,6 +156,6 @@ def printed(lines: Callable[[], Sequence[str]]) -> int:
         return bad_input(SettingsInvalid(error.problems))
     except FleetUnavailable as error:
         say(sys.stderr, f"krt: {error}")
-        return FAILED
+        return exits.FAILED
     tell(*found)
-    return DONE
+    return exits.DONE

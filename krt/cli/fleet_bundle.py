@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from krt.cli.cluster_bundles import ClusterBundle, add_bundle, cluster_bundles
 from krt.cli.fleet import printed
 from krt.cli.fleet_build import add_registry, built
+from krt.cli.fleet_end import refused
 from krt.cli.fleet_status import add_status
-from krt.cli.fleet_write import add_writing, tell_refusal
+from krt.cli.fleet_write import add_writing
 from krt.core.bundle.yaml_text import yaml_lines
 
 _VET = "say whether a bundle is right, with the values of each selected cluster"
@@ -71,17 +72,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add_registry(build)
     _add_show_secrets(build)
     add_writing(
-        actions.add_parser(
-            "apply", refused=tell_refusal, help=_APPLY, description=_APPLY_DESCRIPTION, epilog=_WRITE_EPILOG
-        )
+        actions.add_parser("apply", refused=refused, help=_APPLY, description=_APPLY_DESCRIPTION, epilog=_WRITE_EPILOG)
     )
     delete = actions.add_parser(
-        "delete", refused=tell_refusal, help=_DELETE, description=_DELETE_DESCRIPTION, epilog=_WRITE_EPILOG
+        "delete", refused=refused, help=_DELETE, description=_DELETE_DESCRIPTION, epilog=_WRITE_EPILOG
     )
     add_writing(delete, is_removal=True)
     add_status(
         actions.add_parser(
-            "status", refused=tell_refusal, help=_STATUS, description=_STATUS_DESCRIPTION, epilog=_STATUS_EPILOG
+            "status", refused=refused, help=_STATUS, description=_STATUS_DESCRIPTION, epilog=_STATUS_EPILOG
         )
     )
 

@@ -8,12 +8,12 @@ from typing import Any
 import trio
 
 from krt.cli.cluster_bundles import add_bundle
-from krt.cli.fleet import FAILED, Fleet, FleetUnavailable, read_fleet
-from krt.cli.fleet_outcome import refusal
+from krt.cli.fleet import Fleet, read_fleet
+from krt.cli.fleet_end import ended
 from krt.cli.fleet_plan import PlannedCluster, plan_fleet
-from krt.cli.fleet_write import add_output, fleet_console
+from krt.cli.shared_flags import add_output
 from krt.client import exits
-from krt.client.console import plain
+from krt.client.console import Console, plain
 from krt.cluster.transport import Transport
 from krt.core.fleet.instance_owner import BUNDLE, MODULE
 from krt.core.fleet.refusals import FleetInvalid
@@ -22,7 +22,6 @@ from krt.core.kube.object_status import ObjectStatus
 from krt.delivery.errors import DeliveryRefused
 from krt.delivery.instance_delivery import PlannedInstance
 from krt.delivery.instance_status import InstanceStatus, status_of_instance
-from krt.errors import SettingsInvalid
 
 _MISSING = "NotFound"
 
@@ -42,19 +41,15 @@ def add_status(parser: argparse.ArgumentParser) -> None:
 
 def run_status(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the status. Returns the exit code."""
-    console = fleet_console(args, environ)
-    try:
+
+    def carry_out(console: Console) -> int:
         found = trio.run(_look, read_fleet(args.runtime, args, environ), args, environ)
-    except (FleetInvalid, SettingsInvalid) as error:
-        console.fail(*error.problems, **refusal(*error.problems))
-        return exits.REFUSED
-    except FleetUnavailable as error:
-        console.fail(str(error), **refusal(str(error)))
-        return FAILED
-    is_current = all(status.is_current for each in found for _, status in each.instances)
-    document = {"status": "ok" if is_current else "error", "problems": [], "clusters": list(map(_document, found))}
-    is_printed = console.result(document, *(plain(line) for each in found for line in _lines(each)))
-    return exits.DONE if is_current and is_printed else FAILED
+        is_current = all(status.is_current for each in found for _, status in each.instances)
+        document = {"status": "ok" if is_current else "error", "problems": [], "clusters": list(map(_document, found))}
+        is_printed = console.result(document, *(plain(line) for each in found for line in _lines(each)))
+        return exits.DONE if is_current and is_printed else exits.FAILED
+
+    return ended(args, environ, carry_out)
 
 
 async def _look(fleet: Fleet, args: argparse.Namespace, environ: Mapping[str, str]) -> list[_Found]:

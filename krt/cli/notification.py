@@ -3,9 +3,9 @@
 import argparse
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TypeVar
 
+from krt.cli.consoles import summary_page
 from krt.client.address import KrtServer, parse, parse_server
 from krt.client.call import Announcement, RetryPatience
 from krt.client.command import Notification
@@ -69,8 +69,7 @@ def _page(url: str) -> str:
 def _wait(args: argparse.Namespace, environ: Mapping[str, str], seconds: float) -> Wait | None:
     if not args.wait and args.allow_no_match:
         raise ValueError("--allow-no-match needs --wait")
-    page = environ.get("GITHUB_STEP_SUMMARY") if environ.get("GITHUB_ACTIONS") else None
-    return Wait(seconds, args.allow_no_match, Path(page) if page else None) if args.wait else None
+    return Wait(seconds, args.allow_no_match, summary_page(environ)) if args.wait else None
 
 
 def _token_service(environ: Mapping[str, str], audience: str) -> TokenService:

@@ -1,9 +1,7 @@
 """krt notify: declares the arguments and their help, and starts the command."""
 
 import argparse
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from krt.client import exits
 from krt.errors import SettingsInvalid
@@ -40,21 +38,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Send the event. Returns the exit code."""
+    from krt.cli.consoles import console_of
     from krt.cli.notification import read
     from krt.client import command
-    from krt.client.console import Console
 
-    github = bool(environ.get("GITHUB_ACTIONS"))
-    animated = sys.stderr.isatty() and not github and environ.get("TERM") not in {"dumb", "unknown"}
-    outputs = environ.get("GITHUB_OUTPUT") if github else None
-    console = Console(
-        sys.stdout,
-        sys.stderr,
-        github=github,
-        as_json=args.as_json,
-        animated=animated,
-        outputs=Path(outputs) if outputs else None,
-    )
+    console = console_of("krt notify", environ, as_json=args.as_json, has_outputs=True)
     try:
         return command.run(read(args, environ), console)
     except SettingsInvalid as error:

@@ -14,6 +14,7 @@ from krt.core.delivery.state_record import StateNotReady
 from krt.core.delivery.state_reference import StateReference
 from krt.delivery.state_file import StateFile
 from krt.files import FileUnusable, read_file
+from krt.settings.values import duration
 
 T = TypeVar("T")
 
@@ -55,6 +56,14 @@ def collect(problems: list[str], read: Callable[[], T]) -> T | None:
     except (ValueError, StateNotReady) as error:
         problems.append(str(error))
         return None
+
+
+def timeout_seconds(text: str) -> float:
+    """The seconds of --timeout. Raises ValueError."""
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise ValueError(f"--timeout: {error}") from error
 
 
 def expanded(path: str) -> Path:

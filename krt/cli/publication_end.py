@@ -23,7 +23,6 @@ from krt.core.report.report_document import Document, ListedTarget
 from krt.core.report.target import TargetState
 from krt.delivery.publishing import Publishing
 
-DONE, FAILED, REFUSED = 0, 1, 2
 _SHOWN_DIGITS = 12
 
 
@@ -35,7 +34,7 @@ class PublicationOutcome:
     so that a later signal changes nothing.
     """
 
-    code: int = DONE
+    code: int = exits.DONE
     problems: tuple[str, ...] = ()
     restarted: tuple[RestartTarget, ...] = ()
     report: Document | None = None
@@ -52,15 +51,15 @@ class PublicationOutcome:
 
     def refuse(self, *problems: str) -> None:
         """Note that krt refuses: bad input, or an object that it must not write."""
-        self.code, self.problems = REFUSED, problems
+        self.code, self.problems = exits.REFUSED, problems
 
     def fail(self, *problems: str) -> None:
         """Note that the run has failed."""
-        self.code, self.problems = FAILED, problems
+        self.code, self.problems = exits.FAILED, problems
 
     def note_unrecorded(self, order: Order, problem: str) -> None:
         """Note that the state record could not be written after the run. A run that ended well then has failed."""
-        if self.code == DONE:
+        if self.code == exits.DONE:
             self.fail(f"{problem}; the run itself has ended well: {self.sentence(order)}")
         else:
             self.problems = (*self.problems, problem)
@@ -84,11 +83,11 @@ class PublicationOutcome:
 
     def record(self, order: Order, previous: StateRecord | None, now: datetime) -> StateRecord | None:
         """The state record; None if the previous one stays."""
-        if self.code == DONE and order.is_removal:
+        if self.code == exits.DONE and order.is_removal:
             return state_record.destroyed(order.reference, now)
-        if self.code == DONE:
+        if self.code == exits.DONE:
             return state_record.ended_well(order.reference, self.outputs(order), now)
-        if self.code == REFUSED and not self.is_marked:
+        if self.code == exits.REFUSED and not self.is_marked:
             return None
         return state_record.ended_badly(
             order.reference,
@@ -107,7 +106,7 @@ class PublicationOutcome:
 
     def sentence(self, order: Order) -> str:
         """The sentence about a run that ended well; "" if it did not."""
-        if self.code != DONE:
+        if self.code != exits.DONE:
             return ""
         if self.skipped:
             return self.skipped
@@ -139,10 +138,10 @@ def tell(order: Order, outcome: PublicationOutcome, console: Console, page: Path
     if page:
         _summarise(order, outcome, console, page)
     console.output(**_step_outputs(order, outcome))
-    if outcome.code != DONE:
+    if outcome.code != exits.DONE:
         console.fail(*outcome.problems, **document)
         return outcome.code
-    return DONE if console.result(document, sentence) else FAILED
+    return exits.DONE if console.result(document, sentence) else exits.FAILED
 
 
 def tell_refusal(console: Console, *problems: str) -> None:
@@ -162,7 +161,7 @@ def received(report: Document | None) -> ReceivedReport | None:
 
 def _document(order: Order, outcome: PublicationOutcome) -> dict[str, Any]:
     """The JSON document: `status` and `outputs` as the state record has them, the problems, and the report."""
-    is_done = outcome.code == DONE
+    is_done = outcome.code == exits.DONE
     status = (state_record.DESTROYED if order.is_removal else state_record.OK) if is_done else state_record.ERROR
     outputs = outcome.outputs(order) if is_done and not order.is_dry_run else {}
     report = msgspec.to_builtins(outcome.report) if outcome.report else None

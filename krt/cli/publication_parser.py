@@ -2,9 +2,8 @@
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
-from krt.errors import OutputLost
+from krt.cli.shared_flags import add_output, tell_refusal
 
 EPILOG = (
     "exit codes: 0 the Secret is as wanted, and the rollout of every restarted workload has ended well; 1 the API "
@@ -27,40 +26,17 @@ def add_command(
     return parser
 
 
-def add_output(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+def add_run(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     """Add the arguments about the run and its output. Returns their group."""
     group = parser.add_argument_group("run")
     group.add_argument(
         "--dry-run", action="store_true", help="let the API server judge the change, print it, and write nothing"
     )
-    group.add_argument(
-        "-o",
-        "--output",
-        choices=("text", "json"),
-        default="text",
-        metavar="FORMAT",
-        help="text, or json: one object on stdout, whatever the outcome (default: text)",
-    )
+    add_output(group)
     return group
 
 
 def _tell_refusal(words: Sequence[str], message: str) -> None:
-    """Print the JSON document about arguments that cannot be parsed, if the words ask for JSON."""
-    if not asks_for_json(words):
-        return
     from krt.cli.publication_end import refusal
-    from krt.client.console import plain, to_json
-    from krt.output import tell
 
-    with suppress(OutputLost):  # the sentence is on standard error already
-        tell(to_json({"error": plain(message), **refusal(message)}))
-
-
-def asks_for_json(words: Sequence[str]) -> bool:
-    """Whether the words of a command line ask for JSON. They need not be right otherwise."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("-o", "--output")
-    try:
-        return bool(parser.parse_known_args(words)[0].output == "json")
-    except argparse.ArgumentError:
-        return False
+    tell_refusal(words, message, refusal)

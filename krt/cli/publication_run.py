@@ -1,7 +1,6 @@
 """Runs a publication from the inputs to the exit code: holds the state record, calls the cluster, prints the end."""
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -9,8 +8,10 @@ from pathlib import Path
 
 import trio
 
+from krt.cli.consoles import console_of, summary_page
 from krt.cli.publication import Order
-from krt.cli.publication_end import FAILED, REFUSED, PublicationOutcome, received, tell, tell_refusal
+from krt.cli.publication_end import PublicationOutcome, received, tell, tell_refusal
+from krt.client import exits
 from krt.client.console import Console
 from krt.client.display import Display, open_display
 from krt.client.interrupt import Interrupt, heard
@@ -37,17 +38,17 @@ _CONNECTIONS = MOST_TARGETS + 3
 
 def run(read: Callable[[], Order], args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Read the order and carry it out. Returns the exit code."""
-    console = _console(args, environ)
+    console = console_of(f"krt {args.command}", environ, as_json=args.output == "json", has_outputs=True)
     try:
         order = read()
         with order.state.held() if order.state and not order.is_dry_run else nullcontext():
-            return _carry_out(order, console, _summary(environ))
+            return _carry_out(order, console, summary_page(environ))
     except SettingsInvalid as error:
         tell_refusal(console, *error.problems)
-        return REFUSED
+        return exits.REFUSED
     except (StateHeld, StateUnusable) as error:
         tell_refusal(console, str(error))
-        return FAILED if isinstance(error, StateHeld) else REFUSED
+        return exits.FAILED if isinstance(error, StateHeld) else exits.REFUSED
 
 
 def _carry_out(order: Order, console: Console, summary: Path | None) -> int:
@@ -164,23 +165,3 @@ def _recorded(order: Order, previous: StateRecord | None, outcome: PublicationOu
     except StateUnusable as error:
         outcome.note_unrecorded(order, str(error))
     return outcome
-
-
-def _console(args: argparse.Namespace, environ: Mapping[str, str]) -> Console:
-    github = bool(environ.get("GITHUB_ACTIONS"))
-    animated = sys.stderr.isatty() and not github and environ.get("TERM") not in {"dumb", "unknown"}
-    outputs = environ.get("GITHUB_OUTPUT") if github else None
-    return Console(
-        sys.stdout,
-        sys.stderr,
-        github=github,
-        as_json=args.output == "json",
-        animated=animated,
-        outputs=Path(outputs) if outputs else None,
-        command=f"krt {args.command}",
-    )
-
-
-def _summary(environ: Mapping[str, str]) -> Path | None:
-    page = environ.get("GITHUB_STEP_SUMMARY") if environ.get("GITHUB_ACTIONS") else None
-    return Path(page) if page else None

@@ -30,7 +30,8 @@ _INPUT = re.compile(rf"\binputs\.({'|'.join(_FLAGS)})(?:\[[0-9]+\])?")
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str) -> None:
     """Add `publish` or `unpublish` to the commands of krt."""
-    from krt.cli.publication_parser import add_command, add_output
+    from krt.cli.publication_parser import add_command, add_run
+    from krt.cli.shared_flags import add_kubeconfig
 
     parser = add_command(subparsers, name, summary, _DESCRIPTIONS[name], run)
     secret = parser.add_argument_group("Secret")
@@ -45,13 +46,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     rollout.add_argument(
         "--timeout", metavar="DURATION", default="5m", help=f"how long {taking} may take (default: 5m)"
     )
-    cluster = parser.add_argument_group("cluster")
-    cluster.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        help="a kubeconfig (or the variable KUBECONFIG; default: ~/.kube/config, else the pod's service account)",
-    )
-    add_output(parser).add_argument(
+    add_kubeconfig(parser.add_argument_group("cluster"))
+    add_run(parser).add_argument(
         "--state", metavar="FILE", help="write how the run ended, and its outputs, into this file (default: nowhere)"
     )
 
@@ -79,14 +75,14 @@ def _add_publishing(secret: "argparse._ArgumentGroup", rollout: "argparse._Argum
 
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
     """The order. Raises SettingsInvalid with every problem."""
-    from krt.cli.publication import Order, collect, expanded
+    from krt.cli.publication import Order, collect, expanded, timeout_seconds
     from krt.cli.publication_checks import checked
     from krt.cli.users_kubeconfig import users_kubeconfig
     from krt.delivery.state_file import StateFile
 
     problems: list[str] = []
     is_removal = args.command == "unpublish"
-    seconds = collect(problems, lambda: _seconds(args.timeout))
+    seconds = collect(problems, lambda: timeout_seconds(args.timeout))
     kubeconfig = collect(problems, lambda: users_kubeconfig(args.kubeconfig, environ))
     wrong: list[str] = []
     given = {**_inputs(args), "kubeconfig_path": str(kubeconfig or os.devnull)}
@@ -122,12 +118,3 @@ def _inputs(args: argparse.Namespace) -> dict[str, Any]:
     name = Path(args.file).name or _UNNAMED
     key = name if args.key is None else args.key
     return {**given, "bundle_source_path": args.file, "bundle_key": key, "restart_targets": args.restart}
-
-
-def _seconds(text: str) -> float:
-    from krt.settings.values import duration
-
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise ValueError(f"--timeout: {error}") from error

@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Callable, Mapping
 
+from krt.cli.shared_flags import add_kubeconfig
+
 _EPILOG = (
     "exit codes: 0 done; 1 the API server refused or did not answer in time; 2 bad input, or krt refuses: nothing was "
     "written"
@@ -120,11 +122,7 @@ def _add_cluster(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FORMAT", choices=("text", "json"), default="text", help="text (default) or json"
     )
     cluster = parser.add_argument_group("cluster")
-    cluster.add_argument(
-        "--kubeconfig",
-        metavar="FILE",
-        help="a kubeconfig (or the variable KUBECONFIG; default: ~/.kube/config, else the pod's service account)",
-    )
+    add_kubeconfig(cluster)
     cluster.add_argument(
         "--timeout", metavar="DURATION", default="1m", help="how long the API server may take (default: 1m)"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from krt.cli.secrets_run import ask, check_names, ended
 from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.object_time import spelled
 from krt.delivery.app_sources import Sources
 from krt.errors import SettingsInvalid
 
@@ -24,7 +25,7 @@ def _asked(args: argparse.Namespace, environ: Mapping[str, str]) -> tuple[Mappin
         problems.append("--move and --namespace need --environment, which names the one environment")
     if problems:
         raise SettingsInvalid(tuple(problems))
-    token = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}-{secrets.token_hex(4)}"  # two runs within a second are two
+    token = f"{spelled(datetime.now(UTC))}-{secrets.token_hex(4)}"  # two runs within a second are two
 
     async def call(sources: Sources) -> list[ObjectKey]:
         names = [args.environment] if args.environment else await sources.environments_of(args.app)

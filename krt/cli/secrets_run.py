@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 import trio
 
-from krt.cli.publication import collect
+from krt.cli.publication import collect, timeout_seconds
 from krt.cli.users_kubeconfig import users_kubeconfig
+from krt.client import exits
 from krt.client.console import plain
 from krt.cluster.access import http_client, load_access
 from krt.cluster.transport import Transport
@@ -20,11 +21,9 @@ from krt.core.reason import readable
 from krt.delivery.app_sources import SourceBusy, Sources
 from krt.errors import ClusterError, SettingsInvalid
 from krt.output import say, tell
-from krt.settings.values import duration
 
 T = TypeVar("T")
 
-DONE, FAILED, REFUSED = 0, 1, 2
 _APP = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?\Z", re.ASCII)  # as the CRD has it
 _LABEL = re.compile(
     r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\Z", re.ASCII
@@ -51,19 +50,19 @@ def ended(args: argparse.Namespace, work: Callable[[], tuple[Mapping[str, Any], 
     try:
         document, lines = work()
     except SettingsInvalid as error:
-        return _bad(args, REFUSED, error.problems)
+        return _bad(args, exits.REFUSED, error.problems)
     except ValuesInvalid as error:
-        return _bad(args, REFUSED, (str(error),))
+        return _bad(args, exits.REFUSED, (str(error),))
     except SecretsFailed as error:
-        return _bad(args, FAILED, (str(error),))
+        return _bad(args, exits.FAILED, (str(error),))
     tell(*((json.dumps({"status": "ok", **document}),) if args.output == "json" else lines))
-    return DONE
+    return exits.DONE
 
 
 def ask(args: argparse.Namespace, environ: Mapping[str, str], call: Callable[[Sources], Awaitable[T]]) -> T:
     """The result of the call. Raises SettingsInvalid, ValuesInvalid and SecretsFailed."""
     problems: list[str] = []
-    seconds = collect(problems, lambda: _seconds(args.timeout))
+    seconds = collect(problems, lambda: timeout_seconds(args.timeout))
     kubeconfig = collect(problems, lambda: users_kubeconfig(args.kubeconfig, environ))
     if seconds is None or problems:
         raise SettingsInvalid(tuple(problems))
@@ -90,10 +89,3 @@ def _bad(args: argparse.Namespace, code: int, problems: tuple[str, ...]) -> int:
     if args.output == "json":
         tell(json.dumps({"status": "error", "problems": [*map(plain, problems)]}))
     return code
-
-
-def _seconds(text: str) -> float:
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise ValueError(f"--timeout: {error}") from error
