@@ -5,8 +5,9 @@ An Event is for people only. So no restart waits for an Event, and krt tries to 
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -30,38 +31,54 @@ _MOST_NOTE_BYTES = 1024  # the API server refuses more
 _MOST_INSTANCE = 128  # characters; the API server refuses more
 
 
-class EventWriter:
-    """Writes one Event after another. While MOST_WAITING Events wait, a further restart gets none."""
+class EventQueue:
+    """Writes one Event after another. While `most_waiting` Events wait, a further one is left out.
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._restarts_in, self._restarts_out = trio.open_memory_channel[tuple[Workload, str, datetime]](MOST_WAITING)
+    `say` is called with each problem, but only once if the same one follows.
+    """
+
+    def __init__(self, transport: Transport, most_waiting: int, say: Callable[[str], None]) -> None:
+        self._transport, self._most, self._tell = transport, most_waiting, say
+        self._in, self._out = trio.open_memory_channel[Callable[[], Mapping[str, Any]]](most_waiting)
         self._problem = ""
 
-    def restarted(self, workload: Workload, cause: str) -> None:
-        """Note that `workload` was restarted for `cause`. Returns at once."""
+    def note(self, event: Callable[[], Mapping[str, Any]]) -> None:
+        """Note an Event, which is made when its turn has come. Returns at once."""
         try:
-            self._restarts_in.send_nowait((workload, cause, datetime.now(UTC)))
+            self._in.send_nowait(event)
         except trio.WouldBlock:
-            self._say(f"{MOST_WAITING} Events are waiting already")
+            self._say(f"{self._most} Events are waiting already")
 
     async def write(self) -> None:
-        """Write an Event for each noted restart. Never returns.
-
-        A problem is logged once, and again if another one or a success came between.
-        """
-        async for workload, cause, at in self._restarts_out:
+        """Write each Event. Never returns. A problem is told again if another one or a success came between."""
+        async for made in self._out:
             try:
-                event = event_of(workload, cause, at)
+                event = made()
                 await create_event(self._transport, event["metadata"]["namespace"], event)
                 self._problem = ""
             except ClusterError as error:
                 self._say(str(error))
 
     def _say(self, problem: str) -> None:
-        if problem != self._problem:  # log it once, not at every restart
+        if problem != self._problem:  # once, not at every Event
             self._problem = problem
-            log.warning("kubernetes_event_not_written", problem=problem)
+            self._tell(problem)
+
+
+class EventWriter:
+    """Writes an Event for each restart. While MOST_WAITING Events wait, a further restart gets none."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._queue = EventQueue(transport, MOST_WAITING, _say)
+        self.write = self._queue.write
+
+    def restarted(self, workload: Workload, cause: str) -> None:
+        """Note that `workload` was restarted for `cause`. Returns at once."""
+        self._queue.note(partial(event_of, workload, cause, datetime.now(UTC)))
+
+
+def _say(problem: str) -> None:
+    log.warning("kubernetes_event_not_written", problem=problem)
 
 
 async def create_event(transport: Transport, namespace: str, event: Mapping[str, Any]) -> None:

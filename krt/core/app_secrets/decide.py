@@ -15,8 +15,9 @@ from krt.core.app_secrets.entries import Entries, rest_of
 from krt.core.app_secrets.json_patch import Operation
 from krt.core.app_secrets.judge import Judgement, Linked
 from krt.core.app_secrets.names import IGNORE, MODE
-from krt.core.app_secrets.secrets import Copy, Effect, Source, Stamps, spelled
+from krt.core.app_secrets.secrets import Copy, Effect, Source, Stamps
 from krt.core.app_secrets.wear import is_worn, stamped
+from krt.core.kube.object_time import spelled
 
 _MOST_MODE = 40  # characters of an unknown mode that a message repeats
 

@@ -5,7 +5,6 @@ Both readers drop the values: what the controller keeps in memory has digests on
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from krt.core.app_secrets.app import Reload, Strategy
 from krt.core.app_secrets.digest import digest_of
@@ -27,8 +26,6 @@ from krt.core.app_secrets.names import (
     STRATEGY,
 )
 from krt.core.kube.fields import items_at, mapping_at, text_at, texts_at
-
-TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +146,6 @@ def read_copy(body: Mapping[str, object], key: bytes) -> Copy | None:
             annotations.get(STAMPED_FOR, ""),
         ),
     )
-
-
-def spelled(time: datetime) -> str:
-    """A time in UTC as annotations and the status have it."""
-    return f"{time:{TIME}}"
 
 
 def _effect(annotations: Mapping[str, str]) -> Effect:

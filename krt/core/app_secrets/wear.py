@@ -7,7 +7,8 @@ another template, and counts anew.
 
 from datetime import UTC, datetime, timedelta
 
-from krt.core.app_secrets.secrets import TIME, Stamps, spelled
+from krt.core.app_secrets.secrets import Stamps
+from krt.core.kube.object_time import FORM, spelled
 
 MOST_STAMPS = 3
 _WITHIN = timedelta(hours=1)
@@ -25,7 +26,7 @@ def stamped(stamps: Stamps, rest: str, now: datetime) -> Stamps:
 
 def _counts(stamps: Stamps, rest: str, now: datetime) -> bool:
     try:
-        at = datetime.strptime(stamps.at, TIME).replace(tzinfo=UTC)
+        at = datetime.strptime(stamps.at, FORM).replace(tzinfo=UTC)
     except ValueError:
         return False
     return stamps.template == rest and abs(now - at) < _WITHIN

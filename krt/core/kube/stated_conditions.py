@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from krt.core.kube.fields import items_at, text_at
+from krt.core.kube.object_time import spelled
 from krt.core.reason import readable
 
 
@@ -52,5 +53,5 @@ def _condition(
         "reason": each.reason,
         "message": readable(each.message),
         "observedGeneration": generation,
-        "lastTransitionTime": since or f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "lastTransitionTime": since or spelled(now),
     }
