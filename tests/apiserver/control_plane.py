@@ -6,6 +6,7 @@ What they serve is server.py's. One of these lives as long as the test session.
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import trio
@@ -148,6 +149,18 @@ class ControlPlane:
 
     def _process(self, name: str, arguments: list[str]) -> Process:
         return Process(program(name), arguments, self._folder / f"{name}.log")
+
+
+@contextmanager
+def started_control_plane() -> Iterator[ControlPlane]:
+    """The processes, ready, until the end of the block. Synchronous: a fixture chosen at run time can ask for it."""
+    with TemporaryDirectory(prefix="krt-apiserver-") as folder:
+        processes = ControlPlane(Path(folder))
+        try:
+            trio.run(processes.start)
+            yield processes
+        finally:
+            processes.stop()
 
 
 async def _is_ready(client: httpx.AsyncClient) -> bool:

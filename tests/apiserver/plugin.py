@@ -8,14 +8,12 @@ Missing programs skip those tests, or fail them where CI=true; one line at the e
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-import trio
 
 from tests.apiserver import bundles
 from tests.apiserver.binaries import FILL_COMMAND, missing_programs
-from tests.apiserver.control_plane import ControlPlane
+from tests.apiserver.control_plane import ControlPlane, started_control_plane
 from tests.apiserver.kubelet import Kubelet, open_kubelet
 from tests.apiserver.server import ApiServer, open_apiserver
 from tests.fakes.https_proxy import HttpsProxy, open_https_proxy
@@ -24,14 +22,9 @@ from tests.fakes.real_part import RealPart
 
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[ControlPlane]:
-    """The processes, one set for the whole run. Synchronous: a fixture chosen at run time can ask for it."""
-    with TemporaryDirectory(prefix="krt-apiserver-") as folder:
-        processes = ControlPlane(Path(folder))
-        try:
-            trio.run(processes.start)
-            yield processes
-        finally:
-            processes.stop()
+    """One for the whole run."""
+    with started_control_plane() as processes:
+        yield processes
 
 
 @pytest.fixture

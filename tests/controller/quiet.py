@@ -15,12 +15,11 @@ import trio
 
 from krt.core.bundle.pack import pack
 from tests.apiserver.kubelet import open_kubelet
-from tests.controller.conftest import EVERYTHING
 from tests.controller.desk import Desk
+from tests.controller.own_process import open_controller
 from tests.controller.sources import files_of
 from tests.controller.whole import whole
 from tests.fakes.https_proxy import HttpsProxy
-from tests.fault.krt_process import Krt
 from tests.registry.server import RegistryServer
 from tests.sources.pulling import pushed
 
@@ -32,18 +31,9 @@ SECONDS = 720.0
 async def test_unchanged_content_is_not_written(
     desk: Desk, api_proxy: HttpsProxy, registry: RegistryServer, tmp_path: Path
 ) -> None:
-    account = await desk.server.account(desk.namespace, "krt-controller", [EVERYTHING], everywhere=True)
-    kubeconfig = desk.server.kubeconfig(account.token, proxy=api_proxy)
-    environ = {
-        "KUBECONFIG": str(kubeconfig),
-        "KRT_CONTROLLER_NAMESPACE": desk.namespace,
-        "KRT_CONTROLLERS": "bundles",
-    }
-    krt = Krt("controller", tmp_path, environ)
     ref = f"{registry.host}/{desk.namespace}:main"
     await pushed(ref, pack(files_of(*whole(desk))))
-    krt.process.spawn()
-    try:
+    async with open_controller(desk.server, desk.namespace, tmp_path, "bundles", proxy=api_proxy) as krt:
         await krt.wait_ready()
         async with open_kubelet(desk.server.client, f"{desk.namespace}-shop"):
             await desk.deploy(ref)
@@ -57,9 +47,6 @@ async def test_unchanged_content_is_not_written(
         print("\n".join(sorted({each.partition("?")[0] for each in asked})))
         assert krt.process.running
         assert [each for each in asked if _is_write(each)] == []
-    finally:
-        krt.process.send_kill()
-        krt.process.reap()
 
 
 def _kind(request: str) -> str:

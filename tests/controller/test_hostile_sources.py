@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.controller.asking import ask, ended, image, problem, store
-from tests.controller.conftest import EVERYTHING
 from tests.controller.desk import Desk
 from tests.controller.hostile_bundles import (
     MANIFEST,
@@ -17,6 +16,7 @@ from tests.controller.hostile_bundles import (
     lying_repositories,
     repositories,
 )
+from tests.controller.own_process import megabytes_of, open_controller
 from tests.fault.krt_process import Krt
 from tests.gitserver.http import git_http
 from tests.gitserver.repository import Repository
@@ -32,17 +32,9 @@ MOST_MEGABYTES = 400
 @pytest.fixture
 async def krt(desk: Desk, tmp_path: Path) -> AsyncIterator[Krt]:
     """The controller, as a process of its own."""
-    account = await desk.server.account(desk.namespace, "krt-controller", [EVERYTHING], everywhere=True)
-    kubeconfig = str(desk.server.kubeconfig(account.token))
-    environ = {"KUBECONFIG": kubeconfig, "KRT_CONTROLLER_NAMESPACE": desk.namespace, "KRT_CONTROLLERS": "bundles"}
-    krt = Krt("controller", tmp_path, environ)
-    krt.process.spawn()
-    try:
+    async with open_controller(desk.server, desk.namespace, tmp_path, "bundles") as krt:
         await krt.wait_ready()
         yield krt
-    finally:
-        krt.process.send_kill()
-        krt.process.reap()
 
 
 async def test_what_is_no_bundle_is_failing_with_a_sentence_and_memory_is_bounded(
@@ -71,7 +63,7 @@ async def test_what_is_no_bundle_is_failing_with_a_sentence_and_memory_is_bounde
         assert {asked.path for asked in elsewhere.asked} == {"/blob", "/moved.tgz", "/moved.git/info/refs"}
         assert not any("authorization" in asked.headers for asked in elsewhere.asked)
         assert krt.process.running
-        assert peak_megabytes(krt) < MOST_MEGABYTES
+        assert megabytes_of(krt, "VmHWM") < MOST_MEGABYTES
 
 
 async def check(desk: Desk, row: Row) -> None:
@@ -80,10 +72,3 @@ async def check(desk: Desk, row: Row) -> None:
     assert row.said in said, (row.name, said)
     assert said.isprintable()
     assert "hunter2" not in said
-
-
-def peak_megabytes(krt: Krt) -> float:
-    """The most resident memory that the controller has had."""
-    status = Path(f"/proc/{krt.process.pid}/status").read_text()
-    [line] = [each for each in status.splitlines() if each.startswith("VmHWM:")]
-    return int(line.split()[1]) / 1024

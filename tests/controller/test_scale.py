@@ -22,8 +22,8 @@ from krt.proxies import proxies_of
 from krt.sources.pull import pull
 from krt.sources.reference import parse_reference
 from krt.sources.registry import open_registry
-from tests.controller.conftest import EVERYTHING
 from tests.controller.desk import Desk
+from tests.controller.own_process import megabytes_of, open_controller
 from tests.controller.sources import files_of
 from tests.fakes.https_proxy import HttpsProxy
 from tests.fakes.polling import until_on_wall_clock
@@ -72,9 +72,7 @@ class Fleet:
     @property
     def megabytes(self) -> float:
         """The resident memory of the controller, at present."""
-        status = Path(f"/proc/{self.krt.process.pid}/status").read_text()
-        [line] = [each for each in status.splitlines() if each.startswith("VmRSS:")]
-        return int(line.split()[1]) / 1024
+        return megabytes_of(self.krt, "VmRSS")
 
     @property
     def writes(self) -> list[str]:
@@ -86,21 +84,9 @@ class Fleet:
 
 @pytest.fixture
 async def fleet(desk: Desk, api_proxy: HttpsProxy, registry: RegistryServer, tmp_path: Path) -> AsyncIterator[Fleet]:
-    account = await desk.server.account(desk.namespace, "krt-controller", [EVERYTHING], everywhere=True)
-    kubeconfig = desk.server.kubeconfig(account.token, proxy=api_proxy)
-    settings = {
-        "KUBECONFIG": str(kubeconfig),
-        "KRT_CONTROLLER_NAMESPACE": desk.namespace,
-        "KRT_CONTROLLERS": "bundles",
-    }
-    krt = Krt("controller", tmp_path, settings)
-    krt.process.spawn()
-    try:
+    async with open_controller(desk.server, desk.namespace, tmp_path, "bundles", proxy=api_proxy) as krt:
         await krt.wait_ready()
         yield Fleet(desk, krt, api_proxy, registry)
-    finally:
-        krt.process.send_kill()
-        krt.process.reap()
 
 
 async def test_fifty_deployments_of_a_hundred_objects(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from tests.apiserver.objects import Object
-from tests.controller.conftest import EVERYTHING
+from tests.controller.own_process import open_controller
 from tests.controller.secrets_desk import SecretsDesk
 from tests.fakes.polling import until_on_wall_clock
 from tests.fault.krt_process import Krt
@@ -49,37 +49,30 @@ def a_loud_policy(namespace: str) -> tuple[Object, Object]:
 async def test_a_value_is_in_no_log_error_event_status_metric_page_or_process_list(
     secrets: SecretsDesk, tmp_path: Path
 ) -> None:
-    account = await secrets.server.account(secrets.namespace, "krt-controller", [EVERYTHING], everywhere=True)
-    settings = {
-        "KUBECONFIG": str(account.kubeconfig),
-        "KRT_CONTROLLER_NAMESPACE": secrets.namespace,
-        "KRT_CONTROLLERS": "secrets",
-        "LOG_LEVEL": "debug",
-    }
     await secrets.server.apply(*a_loud_policy(secrets.namespace))
     await secrets.deploy()
     await secrets.put(KEY=CANARY)
     await secrets.link("web")
-    krt = Krt("controller", tmp_path, settings)
-    krt.process.spawn()
+    server, namespace = secrets.server, secrets.namespace
     try:
-        await krt.wait_ready()
-        await secrets.until_delivered(KEY=CANARY)
-        await secrets.put(KEY=REFUSED)
-        await secrets.until_state("Refused")
-        await until_on_wall_clock(lambda: "secrets_not_delivered" in krt.log.read_text())
-        texts = {"log": krt.log.read_text(), **await said(secrets, krt)}
-        assert "secrets_delivered" in texts["log"]
-        assert "SecretsDelivered" in texts["events"]
-        assert f"{secrets.app}: FirstDelivery; new pods get them" in texts["/"]
-        assert "krt_secret_failures_total" in texts["/metrics"]
-        hidden = [form for value in (CANARY, REFUSED) for form in (value, base64.b64encode(value.encode()).decode())]
-        found = [(place, form) for place, text in texts.items() for form in hidden if form in text]
-        assert found == []
-        assert await secrets.values() == {"KEY": CANARY}
+        async with open_controller(server, namespace, tmp_path, "secrets", LOG_LEVEL="debug") as krt:
+            await krt.wait_ready()
+            await secrets.until_delivered(KEY=CANARY)
+            await secrets.put(KEY=REFUSED)
+            await secrets.until_state("Refused")
+            await until_on_wall_clock(lambda: "secrets_not_delivered" in krt.log.read_text())
+            texts = {"log": krt.log.read_text(), **await said(secrets, krt)}
+            assert "secrets_delivered" in texts["log"]
+            assert "SecretsDelivered" in texts["events"]
+            assert f"{secrets.app}: FirstDelivery; new pods get them" in texts["/"]
+            assert "krt_secret_failures_total" in texts["/metrics"]
+            hidden = [
+                form for value in (CANARY, REFUSED) for form in (value, base64.b64encode(value.encode()).decode())
+            ]
+            found = [(place, form) for place, text in texts.items() for form in hidden if form in text]
+            assert found == []
+            assert await secrets.values() == {"KEY": CANARY}
     finally:
-        krt.process.send_kill()
-        krt.process.reap()
         for each in a_loud_policy(secrets.namespace):
             plural = (
                 "validatingadmissionpolicies"

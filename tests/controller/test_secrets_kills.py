@@ -7,27 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from krt.controller.app_secrets.secrets_controller import SecretsController
-from tests.controller.conftest import EVERYTHING
+from krt.controller.app_secrets.secrets_controller import LEASE_NAME, SecretsController
+from tests.controller.killing import KillStep, Leader
+from tests.controller.own_process import open_controller
 from tests.controller.secrets_desk import SecretsDesk
-from tests.fakes.faults import Half, Silence
 from tests.fakes.https_proxy import HttpsProxy
 from tests.fakes.polling import until_on_wall_clock
-from tests.fault.krt_process import Krt
 
 pytestmark = pytest.mark.apiserver
-
-
-@dataclass(frozen=True)
-class KillStep:
-    """The leader is killed at a request: before the API server gets it, or after the server has done it."""
-
-    name: str
-    request: str
-    is_done: bool = False
-
-    def __str__(self) -> str:
-        return self.name
 
 
 COPY = r"PATCH .*/secrets/krt-app-"
@@ -60,18 +47,7 @@ class SecretsPair:
     """A leader in a process of its own, behind a proxy; the standby is in this one."""
 
     desk: SecretsDesk
-    leader: Krt
-    proxy: HttpsProxy
-
-    async def kill_at(self, step: KillStep) -> None:
-        """The Lease is taken away, so that the standby need not wait until it has run out."""
-        await self.proxy.faults.wait_request(step.request)
-        if step.is_done:
-            await self.proxy.held.wait_value(lambda number: number > 0)
-        self.leader.process.send_kill()
-        self.leader.process.reap()
-        lease = f"/apis/coordination.k8s.io/v1/namespaces/{self.desk.namespace}/leases/krt-secrets"
-        await self.desk.server.request("DELETE", lease)
+    leader: Leader
 
     @asynccontextmanager
     async def killed(self, step: KillStep) -> AsyncIterator[SecretsController]:
@@ -79,9 +55,9 @@ class SecretsPair:
         async with self.desk.running("standby") as standby:
             await until_on_wall_clock(lambda: standby.leadership.holder)
             assert not standby.leadership.leads
-            self.proxy.faults.on(step.request, Half(0, held=True) if step.is_done else Silence())
+            self.leader.hold_at(step)
             yield standby
-            await self.kill_at(step)
+            await self.leader.kill_at(step)
             await until_on_wall_clock(lambda: standby.leadership.leads)
             await self.desk.until_settled(standby)
 
@@ -89,22 +65,12 @@ class SecretsPair:
 @pytest.fixture
 async def pair(secrets: SecretsDesk, api_proxy: HttpsProxy, tmp_path: Path) -> AsyncIterator[SecretsPair]:
     """The leader is ready, and the Deployment `web` is there."""
-    account = await secrets.server.account(secrets.namespace, "krt-controller", [EVERYTHING], everywhere=True)
-    settings = {
-        "KUBECONFIG": str(secrets.server.kubeconfig(account.token, proxy=api_proxy)),
-        "KRT_CONTROLLER_NAMESPACE": secrets.namespace,
-        "KRT_CONTROLLERS": "secrets",
-    }
-    leader = Krt("controller", tmp_path, settings)
-    leader.process.spawn()
-    try:
+    server, namespace = secrets.server, secrets.namespace
+    async with open_controller(server, namespace, tmp_path, "secrets", proxy=api_proxy) as krt:
         await secrets.deploy()
         await secrets.put(KEY="one")
-        await leader.wait_ready()
-        yield SecretsPair(secrets, leader, api_proxy)
-    finally:
-        leader.process.send_kill()
-        leader.process.reap()
+        await krt.wait_ready()
+        yield SecretsPair(secrets, Leader(krt, api_proxy, server, namespace, LEASE_NAME))
 
 
 async def check_end(desk: SecretsDesk, rollouts: int, before: int, **values: str) -> None:

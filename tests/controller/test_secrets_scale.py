@@ -10,7 +10,7 @@ import trio
 
 from krt.delivery.at_once import each
 from tests.apiserver.objects import a_deployment
-from tests.controller.conftest import EVERYTHING
+from tests.controller.own_process import megabytes_of, open_controller
 from tests.controller.secrets_desk import SecretsDesk
 from tests.fakes.https_proxy import HttpsProxy
 from tests.fakes.polling import until_on_wall_clock
@@ -40,9 +40,7 @@ class Crowd:
 
     @property
     def megabytes(self) -> float:
-        status = Path(f"/proc/{self.krt.process.pid}/status").read_text()
-        [line] = [each for each in status.splitlines() if each.startswith("VmRSS:")]
-        return int(line.split()[1]) / 1024
+        return megabytes_of(self.krt, "VmRSS")
 
     async def until_all_have(self, stamp_before: str) -> str:
         """Until the status says that all are delivered with another digest; returns it."""
@@ -70,25 +68,14 @@ class Crowd:
 
 @pytest.fixture
 async def crowd(secrets: SecretsDesk, api_proxy: HttpsProxy, tmp_path: Path) -> AsyncIterator[Crowd]:
-    account = await secrets.server.account(secrets.namespace, "krt-controller", [EVERYTHING], everywhere=True)
-    settings = {
-        "KUBECONFIG": str(secrets.server.kubeconfig(account.token, proxy=api_proxy)),
-        "KRT_CONTROLLER_NAMESPACE": secrets.namespace,
-        "KRT_CONTROLLERS": "secrets",
-    }
-    krt = Krt("controller", tmp_path, settings)
-    try:
+    async with open_controller(secrets.server, secrets.namespace, tmp_path, "secrets", proxy=api_proxy) as krt:
         yield Crowd(secrets, krt, api_proxy)
-    finally:
-        krt.process.send_kill()
-        krt.process.reap()
 
 
 async def test_a_changed_value_reaches_five_hundred_deployments_within_the_caps(
     crowd: Crowd, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk = crowd.desk
-    crowd.krt.process.spawn()
     await crowd.krt.wait_ready()
     await each(crowd.names, crowd.deploy)
     await desk.put(KEY="one", OTHER="x" * 2000)

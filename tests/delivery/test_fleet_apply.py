@@ -5,12 +5,10 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
-import trio
 
-from tests.apiserver.control_plane import ControlPlane
+from tests.apiserver.control_plane import ControlPlane, started_control_plane
 from tests.apiserver.kubelet import open_kubelet
 from tests.apiserver.pods import Ready
 from tests.apiserver.server import ApiServer, open_apiserver
@@ -28,13 +26,8 @@ CLUSTERS = {name: context for name, (_, context) in CLUSTER.items()}
 
 @pytest.fixture(scope="module")
 def second_plane() -> Iterator[ControlPlane]:
-    with TemporaryDirectory(prefix="krt-apiserver-") as folder:
-        processes = ControlPlane(Path(folder))
-        try:
-            trio.run(processes.start)
-            yield processes
-        finally:
-            processes.stop()
+    with started_control_plane() as processes:
+        yield processes
 
 
 @pytest.fixture(scope="module")
