@@ -1,5 +1,7 @@
 """A password or token as a type that no log, error or `repr` can print by accident."""
 
+STARS = "***"  # in the place of a secret, in everything that krt prints
+
 
 class Secret:
     """A password or token that belongs to krt. `repr` and `str` give `***`."""
@@ -14,4 +16,4 @@ class Secret:
         return self._text
 
     def __repr__(self) -> str:
-        return "***"
+        return STARS

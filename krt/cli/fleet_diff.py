@@ -7,11 +7,10 @@ from typing import Any
 from krt.cli.fleet_outcome import FleetOutcome
 from krt.client.console import Console, plain
 from krt.core.bundle.yaml_text import yaml_lines
-from krt.core.cue.result import STARS
 from krt.core.fleet.masked import masked_object
 from krt.core.kube.manifest import read_manifest
 from krt.core.kube.object_key import ObjectKey
-from krt.secret import Secret
+from krt.secret import STARS, Secret
 
 _SECRET = ("", "Secret")
 _NOT_SHOWN = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation")

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-import msgspec
 from msgspec.structs import replace
 
 from krt.cli.fleet_outcome import ClusterOutcome, FleetOutcome, InstanceOutcome, InstanceState
 from krt.cli.fleet_transcript import Transcript
 from krt.client.console import Console, plain
 from krt.client.display import open_display
-from krt.client.report import ReceivedReport
+from krt.client.report import received
 from krt.cluster.access import http_client
 from krt.cluster.transport import Transport
 from krt.core.delivery.delivery_report import Show
@@ -74,7 +73,7 @@ class FleetRun:
         if console.animated and find_spec("rich"):
             self._tell_head(planned)
             with open_display(console, title, subject="delivery") as display:
-                yield lambda report: display.show(_received(report))
+                yield lambda report: display.show(received(report))
             return
         with console.group(title):
             self._tell_head(planned)
@@ -99,10 +98,6 @@ class FleetRun:
 
 
 _WELL = {EventState.READY, EventState.DONE}
-
-
-def _received(report: Document) -> ReceivedReport:
-    return msgspec.convert(msgspec.to_builtins(report), ReceivedReport)
 
 
 def _veiled(report: Document, veil: Veil) -> Document:

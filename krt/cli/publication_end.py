@@ -13,7 +13,7 @@ from krt.cli.publication import Order
 from krt.client import exits, step_files, summary
 from krt.client.console import Console, plain
 from krt.client.ending import Ending
-from krt.client.report import ReceivedReport
+from krt.client.report import received
 from krt.client.wording import target as worded
 from krt.core.delivery import state_record
 from krt.core.delivery.restart_target import RestartTarget
@@ -154,11 +154,6 @@ def refusal(*problems: str) -> dict[str, Any]:
     return _shaped(state_record.ERROR, problems, {}, None)
 
 
-def received(report: Document | None) -> ReceivedReport | None:
-    """The report as the displays of `krt notify` take it."""
-    return msgspec.convert(msgspec.to_builtins(report), ReceivedReport) if report else None
-
-
 def _document(order: Order, outcome: PublicationOutcome) -> dict[str, Any]:
     """The JSON document: `status` and `outputs` as the state record has them, the problems, and the report."""
     is_done = outcome.code == exits.DONE
@@ -183,7 +178,7 @@ def _step_outputs(order: Order, outcome: PublicationOutcome) -> dict[str, str]:
 
 def _summarise(order: Order, outcome: PublicationOutcome, console: Console, page: Path) -> None:
     sentence, *reasons = outcome.problems or (outcome.sentence(order),)
-    ending = Ending(outcome.code, sentence, received(outcome.report), tuple(reasons))
+    ending = Ending(outcome.code, sentence, received(outcome.report) if outcome.report else None, tuple(reasons))
     try:
         step_files.append(page, summary.markdown(ending, str(order.publication)))
     except OSError as error:

@@ -10,11 +10,12 @@ import trio
 
 from krt.cli.consoles import console_of, summary_page
 from krt.cli.publication import Order
-from krt.cli.publication_end import PublicationOutcome, received, tell, tell_refusal
+from krt.cli.publication_end import PublicationOutcome, tell, tell_refusal
 from krt.client import exits
 from krt.client.console import Console
 from krt.client.display import Display, open_display
 from krt.client.interrupt import Interrupt, heard
+from krt.client.report import received
 from krt.cluster.access import ApiServer, http_client, load_access
 from krt.cluster.credentials import Credentials
 from krt.cluster.transport import Transport
@@ -149,7 +150,7 @@ def _publishing(
 
 def _show(report: Document, outcome: PublicationOutcome, display: Display) -> None:
     outcome.report, shown = report, received(report)
-    if shown and shown.state != EventState.ACCEPTED:  # krt only looks: there is nothing to see
+    if shown.state != EventState.ACCEPTED:  # krt only looks: there is nothing to see
         display.show(shown)
 
 

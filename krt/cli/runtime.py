@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import trio
 
 from krt.cli.fleet import add_clusters, add_files, printed, read_fleet
-from krt.core.cue.result import STARS
 from krt.core.fleet.extract import RuntimeVariable
+from krt.secret import STARS
 
 _SUMMARY = "print the values that a runtime takes from its clusters"
 _DESCRIPTION = (

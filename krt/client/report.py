@@ -4,6 +4,8 @@ krt web may be newer than this client. So an unknown field is ignored, and an un
 says so.
 """
 
+import msgspec
+
 from krt.core.report.report_document import Document, ListedCluster, ListedTarget
 
 
@@ -28,3 +30,8 @@ class ReceivedReport(Document, frozen=True):
     def open_targets(self) -> tuple[ListedTarget, ...]:
         """The targets that are not settled yet."""
         return tuple(target for target in self.targets if not target.is_settled)
+
+
+def received(report: Document) -> ReceivedReport:
+    """The report of a run of this process, as the displays take it."""
+    return msgspec.convert(msgspec.to_builtins(report), ReceivedReport)

@@ -1,8 +1,5 @@
 """Removes a Secret's values from an API server's sentences: servers and admission webhooks repeat values in them."""
 
-import base64
-import binascii
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -11,12 +8,11 @@ from typing import Any
 import msgspec
 
 from krt.cluster.wire import Cause, Status
-
-STARS = "***"
+from krt.core.secret_forms import SHORT, forms_of
+from krt.secret import STARS
 
 # Characters. A longer sentence is left out, because searching it takes long: a Secret may have 1 MiB in many lines.
 _MOST_WORDS = 4096
-_SHORT = 4  # characters; a shorter line of a value (`{`, `---`) is not secret, and masking it would garble words
 _DATA = ("data", "stringData")
 _PATHS = ("/data", "/stringData")
 # The forms in which the API server itself repeats a value. Sources: pkg/util/validation/field/errors.go of
@@ -24,7 +20,6 @@ _PATHS = ("/data", "/stringData")
 _REPEATED = re.compile(
     r'(\b(?:data|stringData)\b[^:]*: \w+ value: )(?:"(?:[^"\\]|\\.)*"|.*?(?=: |$))|(\{Value:).*?(?=\})'
 )
-_IS_FIELD = re.compile(r"[=:]")
 
 
 class Mask:
@@ -40,7 +35,7 @@ class Mask:
     def _hidden(self) -> list[str]:
         # Computed only if a text is masked, because few calls are refused. Longest first: a line is part of a value.
         leaves = {text for value in _values(self._sent) for text in _leaves(value)}
-        return sorted({form for leaf in leaves for form in _forms(leaf)}, key=len, reverse=True)
+        return sorted({form for leaf in leaves for form in forms_of(leaf)}, key=len, reverse=True)
 
     def status(self, status: Status) -> Status:
         """The status with masked sentences."""
@@ -55,7 +50,7 @@ class Mask:
             return f"({len(text)} characters are left out: they may repeat values of the Secret)"
         text = _REPEATED.sub(lambda found: f"{found[1] or found[2]}{STARS}", text)
         for form in self._hidden:
-            text = text.replace(form, STARS) if len(form) >= _SHORT else _without_word(text, form)
+            text = text.replace(form, STARS) if len(form) >= SHORT else _without_word(text, form)
         return text
 
     def _cause(self, cause: Cause) -> Cause:
@@ -78,22 +73,6 @@ def _leaves(value: Any) -> Iterator[str]:
             yield from _leaves(each)
     elif value is not None and not isinstance(value, bool) and str(value).strip():
         yield str(value)
-
-
-def _forms(leaf: str) -> Iterator[str]:
-    """The forms of a value in a sentence: whole, as base64 or decoded, as JSON or Go quotes it, and line by line."""
-    for text in (leaf, _unpacked(leaf), base64.b64encode(leaf.encode(errors="replace")).decode()):
-        yield from (each for each in (text, text.strip(), json.dumps(text, ensure_ascii=False)[1:-1]) if each)
-        for line in text.splitlines():
-            parts = (line.strip(), *_IS_FIELD.split(line, maxsplit=1)[1:])
-            yield from (part for each in parts if len(part := each.strip(" \t,\"'")) >= _SHORT)
-
-
-def _unpacked(leaf: str) -> str:
-    try:
-        return base64.b64decode(leaf, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return ""
 
 
 def _without_word(text: str, word: str) -> str:

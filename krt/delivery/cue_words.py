@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable
 
-from krt.cluster.masking import STARS, Mask
+from krt.cluster.masking import Mask
 from krt.delivery.cue_program import CueProgramFailed
-from krt.secret import Secret
+from krt.secret import STARS, Secret
 
 _MOST = 1000  # characters
 _MOST_LINES = 20

@@ -24,11 +24,16 @@ MUTATIONS = (
         "cluster/test_masking.py",
         (
             "test_a_value_is_taken_out_in_every_spelling",
-            _MASKING,
-            "for text in (leaf, _unpacked(leaf), ",
-            "for text in (leaf, ",
+            "core/secret_forms.py",
+            "for text in (secret, unpacked(secret), ",
+            "for text in (secret, ",
         ),
-        ("test_a_value_is_taken_out_in_every_spelling", _MASKING, "for line in text.splitlines():", "for line in ():"),
+        (
+            "test_a_value_is_taken_out_in_every_spelling",
+            "core/secret_forms.py",
+            "for line in text.splitlines():",
+            "for line in ():",
+        ),
         ("test_a_long_account_is_left_out_whole", _MASKING, "if len(text) > _MOST_WORDS:", "if False:"),
         (
             "test_the_servers_own_words_stay_but_for_what_it_repeats",

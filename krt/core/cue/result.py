@@ -9,11 +9,10 @@ from krt.core.cue.node import Elements, Node, is_exported
 from krt.core.cue.refusals import CueBeyond, CueIncomplete, CueMissing, SourcePlace
 from krt.core.cue.unify import Unify
 from krt.core.cue.values import CueScalar, Disjunction, default_of
+from krt.secret import STARS
 
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
 Path: TypeAlias = tuple[str | int, ...]
-
-STARS = "***"
 
 
 @dataclass(frozen=True, slots=True)

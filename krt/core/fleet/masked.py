@@ -1,16 +1,12 @@
 """Objects without the values of Secrets, for people to read. Pure."""
 
-import base64
-import binascii
 from collections.abc import Iterable, Mapping
 
-from krt.core.cue.result import STARS, JsonValue
+from krt.core.cue.result import JsonValue
 from krt.core.kube.manifest import Manifest
-from krt.secret import Secret
+from krt.core.secret_forms import SHORT, unpacked
+from krt.secret import STARS, Secret
 
-_SHORT = (
-    4  # characters; a shorter secret counts only as a whole value: as a part, it would be found in every second one
-)
 _DATA = ("data", "stringData")
 
 
@@ -43,15 +39,9 @@ def _masked(value: object, texts: list[str]) -> object:
         return [_masked(part, texts) for part in value]
     if value is None or isinstance(value, bool):
         return value
-    return STARS if any(_has(form, texts) for form in (str(value), _decoded(str(value)))) else value
+    return STARS if any(_has(form, texts) for form in (str(value), unpacked(str(value)))) else value
 
 
 def _has(form: str, texts: list[str]) -> bool:
-    return any(form == text or (len(text) >= _SHORT and text in form) for text in texts)
-
-
-def _decoded(text: str) -> str:
-    try:
-        return base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return ""
+    """A short secret counts only as a whole value: as a part, it would be found in every second one."""
+    return any(form == text or (len(text) >= SHORT and text in form) for text in texts)

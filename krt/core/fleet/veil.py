@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable
 
-from krt.core.cue.result import STARS
-from krt.secret import Secret
-
-_SHORT = 4  # characters; a shorter text (`{`, `---`, `1`) would garble words
+from krt.core.secret_forms import SHORT, forms_of
+from krt.secret import STARS, Secret
 
 
 class Veil:
-    """Replaces each of the secrets by ***, each of their lines, and each on one line."""
+    """Replaces by *** each of the secrets in each of its forms, and on one line."""
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
         texts = [each.reveal() for each in secrets]
-        lines = {part.strip() for text in texts for part in (text, *text.splitlines(), " ".join(text.split()))}
-        self._hidden = sorted((each for each in lines if len(each) >= _SHORT), key=len, reverse=True)
+        found = {form for text in texts for form in (*forms_of(text), " ".join(text.split()))}
+        self._hidden = sorted((each for each in found if len(each) >= SHORT), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """The text without them."""
