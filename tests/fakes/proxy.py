@@ -60,13 +60,14 @@ class Proxy:
         self._reset = reset
 
     async def _accept(self, listener: trio.SocketListener) -> None:
-        while True:
-            try:
-                client = await listener.accept()
-            except trio.ClosedResourceError:
-                return
-            self.accepted += 1
-            self._nursery.start_soon(self._connect, client)
+        async with listener:
+            while True:
+                try:
+                    client = await listener.accept()
+                except trio.ClosedResourceError:
+                    return
+                self.accepted += 1
+                self._nursery.start_soon(self._connect, client)
 
     async def _connect(self, client: trio.SocketStream) -> None:
         with trio.CancelScope() as connection:
@@ -119,5 +120,4 @@ async def open_proxy(host: str, port: int) -> AsyncIterator[Proxy]:
         proxy = Proxy(host, port, nursery)
         await proxy.listen()
         yield proxy
-        await proxy.refuse()
         nursery.cancel_scope.cancel()
