@@ -19,7 +19,7 @@ async def test_an_event_becomes_a_rollout_under_the_deployed_acl(tmp_path: Path)
         web, worker = (a_process(role, tmp_path, dev, valkey.address) for role in ("web", "worker"))
         try:
             for each in (web, worker):
-                each.process.spawn()
+                each.spawn()
             for each in (web, worker):
                 await each.wait_ready()
             assert await notify(dev, web.url) == 0

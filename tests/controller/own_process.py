@@ -28,7 +28,7 @@ async def open_controller(
         "KRT_CONTROLLERS": controllers,
     }
     krt = Krt("controller", folder, own | settings)
-    krt.process.spawn()
+    krt.spawn()
     try:
         yield krt
     finally:

@@ -75,7 +75,7 @@ async def open_pods(rendered: Rendered, folder: Path, *, kubeconfig: Path) -> As
         for krt in (web, worker):
             stack.callback(krt.process.reap)
             stack.callback(krt.process.send_kill)
-            krt.process.spawn()
+            krt.spawn()
         for krt in (web, worker):
             await krt.wait_ready()
         yield dev, web

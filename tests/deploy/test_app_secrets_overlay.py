@@ -106,7 +106,7 @@ async def installed(
     kubeconfig = apiserver.kubeconfig(await apiserver.token(NAMESPACE, "krt-controller"), namespace=NAMESPACE)
     settings = {**rendered.settings("controller"), "KRT_CONTROLLER_NAMESPACE": NAMESPACE}
     process = Krt("controller", tmp_path, {**settings, "KUBECONFIG": str(kubeconfig)})
-    process.process.spawn()
+    process.spawn()
     try:
         try:
             await process.wait_ready()

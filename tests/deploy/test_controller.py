@@ -96,7 +96,7 @@ async def installed(
     async with _account(apiserver, rendered) as account:
         settings = {**rendered.settings("controller"), "KRT_CONTROLLER_NAMESPACE": NAMESPACE}
         process = Krt("controller", tmp_path, {**settings, "KUBECONFIG": str(account.kubeconfig)})
-        process.process.spawn()
+        process.spawn()
         desk = Desk(apiserver, namespace)
         try:
             try:

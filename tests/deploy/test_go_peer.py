@@ -68,7 +68,7 @@ async def test_its_manifests_start_web_and_worker(tmp_path: Path) -> None:
         worker = Krt("worker", tmp_path, WORKER | INJECTED | places | {"KUBECONFIG": dev.environ["KUBECONFIG"]})
         try:
             for krt in (web, worker):
-                krt.process.spawn()
+                krt.spawn()
             for krt in (web, worker):
                 await krt.wait_ready()
             async with httpx.AsyncClient(trust_env=False) as kubelet:

@@ -62,7 +62,7 @@ async def _exposed(folder: Path) -> dict[str, Metric]:
         for role in ("web", "worker"):
             told = {name: dev.environ[name] for name in (*names[role], "ALLOWED_IMAGE_PREFIX")}
             krt = Krt(role, folder, told)
-            krt.process.spawn()
+            krt.spawn()
             try:
                 await krt.wait_ready()
                 answer = (await prometheus.get(f"{krt.admin_url}/metrics")).raise_for_status()

@@ -149,7 +149,7 @@ async def test_one_user_with_the_rules_of_both_is_enough(tmp_path: Path) -> None
         settings = {name: value for name, value in dev.environ.items() if name != "VALKEY_ADDR"}
         port_of_web = {"WEB_LISTEN_ADDR": "127.0.0.1:0"}
         krt = Krt("all", tmp_path, {**settings, **port_of_web, **signed_in, "VALKEY_ADDR": valkey.address})
-        krt.process.spawn()
+        krt.spawn()
         try:
             await krt.wait_ready()
             url = re.search(r'"web_at": \["([^"]+)"', krt.log.read_text())

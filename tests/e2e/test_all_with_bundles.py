@@ -38,7 +38,7 @@ class Whole:
     image: str
 
     async def start(self) -> None:
-        self.krt.process.spawn()
+        self.krt.spawn()
         await self.krt.wait_ready()
 
     async def kill_and_update(self) -> None:

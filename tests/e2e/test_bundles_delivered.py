@@ -108,7 +108,7 @@ async def controller_process(desk: Desk, folder: Path) -> AsyncIterator[None]:
         "KRT_CONTROLLERS": "bundles",
     }
     controller = Krt("controller", folder, settings)
-    controller.process.spawn()
+    controller.spawn()
     try:
         await controller.wait_ready()
         yield

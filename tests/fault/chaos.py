@@ -97,7 +97,7 @@ class Chaos:
                 self.wrongs.append(f"{krt.name} did not stop within {STOP_SECONDS:g} s\n{krt.process.last_output()}")
         await krt.process.kill()
         await trio.sleep(fault.seconds)
-        krt.process.spawn()
+        krt.spawn()
 
 
 async def _cut(proxy: Proxy, fault: Fault) -> None:

@@ -82,7 +82,7 @@ async def open_fleet(apiserver: ApiServer, namespace: str, folder: Path, *, code
         fleet = Fleet(valkey, issuer, webs | workers, proxies)
         stack.callback(_end, fleet)
         for krt in fleet.krt.values():
-            krt.process.spawn()
+            krt.spawn()
         for krt in fleet.krt.values():
             await krt.wait_ready()
         yield fleet

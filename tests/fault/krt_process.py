@@ -19,7 +19,8 @@ HERE = Path(__file__).parents[2]
 class Krt:
     """One process. `variables` are krt's settings by variable name.
 
-    `code` is the folder of another version's package. After `update`, the next start uses this checkout.
+    `code` is the folder of another version's package. After `update`, the next start uses this checkout; what runs
+    keeps its own, because it may still import.
     """
 
     def __init__(
@@ -32,8 +33,8 @@ class Krt:
         self.admin_url = f"http://127.0.0.1:{admin_port}"
         told = {**variables, "KRT_ADMIN_ADDR": f"127.0.0.1:{admin_port}"}
         told |= {"WEB_LISTEN_ADDR": f"127.0.0.1:{port}"} if role == "web" else {}
+        self._version = code
         self._code = folder / f"{self.name}.code"
-        self._code.symlink_to(code)
         told["PYTHONPATH"] = os.pathsep.join(filter(None, (variables.get("PYTHONPATH"), str(self._code))))
         words = [f"{name}={value}" for name, value in told.items()]
         env = Path(shutil.which("env") or "env")
@@ -41,8 +42,13 @@ class Krt:
 
     def update(self) -> None:
         """Use this checkout's version from the next start on."""
-        self._code.unlink()
-        self._code.symlink_to(HERE)
+        self._version = HERE
+
+    def spawn(self) -> None:
+        """Start the process, which must not run."""
+        self._code.unlink(missing_ok=True)
+        self._code.symlink_to(self._version)
+        self.process.spawn()
 
     async def wait_ready(self) -> None:
         """Return once the process is ready. Raises AssertionError if it ends, TooSlowError if it takes too long."""
