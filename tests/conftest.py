@@ -32,10 +32,19 @@ def pytest_configure() -> None:
             signal.signal(number, handler)
 
 
-def pytest_collection_finish() -> None:
-    """Five thousand collected tests are walked through by every full collection of garbage: they are set aside."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Every full collection of garbage walks through thousands of tests: none while they are found, and none after.
+
+    It is a fifth of the processor time of finding them, in each worker of pytest-xdist (10.5 s and 8.7 s).
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 import base64
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -136,20 +136,23 @@ async def test_another_url_is_refused_before_any_call(url: str, said: str) -> No
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (gzipped(tar_of(("../x", b""))), "a tar archive has a path with .."),
-        (gzipped(tar_of(("/etc/x", b""))), "a tar archive has an absolute path"),
-        (gzipped(tar_of(special("manifests/x", tarfile.SYMTYPE, "/etc/passwd"))), "manifests/x is a symbolic link"),
-        (gzipped(tar_of(special("manifests/x", tarfile.LNKTYPE, "y"))), "manifests/x is a hard link"),
-        (gzipped(tar_of(special("manifests/x", tarfile.CHRTYPE))), "manifests/x is a device"),
-        (gzipped(tar_of(*((f"{number}", b"") for number in range(10_001)))), "it has more than 10000 files"),
-        (gzipped(tar_of(("x", bytes(65 * MIB)))), "more than"),
-        (BUNDLE[:-9], "an archive in it ends in the middle of its gzip"),
-        (b"<html>", "an archive in it is not a tar"),
+        (lambda: gzipped(tar_of(("../x", b""))), "a tar archive has a path with .."),
+        (lambda: gzipped(tar_of(("/etc/x", b""))), "a tar archive has an absolute path"),
+        (
+            lambda: gzipped(tar_of(special("manifests/x", tarfile.SYMTYPE, "/etc/passwd"))),
+            "manifests/x is a symbolic link",
+        ),
+        (lambda: gzipped(tar_of(special("manifests/x", tarfile.LNKTYPE, "y"))), "manifests/x is a hard link"),
+        (lambda: gzipped(tar_of(special("manifests/x", tarfile.CHRTYPE))), "manifests/x is a device"),
+        (lambda: gzipped(tar_of(*((f"{number}", b"") for number in range(10_001)))), "it has more than 10000 files"),
+        (lambda: gzipped(tar_of(("x", bytes(65 * MIB)))), "more than"),
+        (lambda: BUNDLE[:-9], "an archive in it ends in the middle of its gzip"),
+        (lambda: b"<html>", "an archive in it is not a tar"),
     ],
     ids=range(9),
 )
-async def test_an_archive_that_krt_does_not_take(server: HostileRegistry, body: bytes, said: str) -> None:
-    server.replies[PATH] = Reply(body=body)
+async def test_an_archive_that_krt_does_not_take(server: HostileRegistry, body: Callable[[], bytes], said: str) -> None:
+    server.replies[PATH] = Reply(body=body())
     text = await refused(source(server))
     assert text.startswith(f"http://{server.host}/bundle.tgz: ")
     assert said in text
