@@ -11,8 +11,9 @@ def free_ports(count: int) -> list[int]:
     """Ports that no outgoing connection can take while their server is down.
 
     They lie below the ephemeral range. A client that connects to a port within that range may get the same port as its
-    own, connect to itself, and keep the server from returning. The workers of pytest-xdist draw from separate ports:
-    otherwise one worker could take the port that another worker's server has just left.
+    own, connect to itself, and keep the server from returning. The workers of pytest-xdist draw from separate ports,
+    and so do several runs at once (TEST_PART): otherwise one worker could take the port that another worker's server
+    has just left.
     """
     ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     candidates = random.SystemRandom().sample(slice_of(range(10_000, ephemeral), os.environ), 100)
@@ -20,9 +21,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def slice_of(ports: range, environ: Mapping[str, str]) -> range:
-    """The ports of this worker: every second one if there are two workers."""
+    """The ports of this worker: every second one if there are two workers. TEST_PART=1/3 is the second of three runs."""
+    part, parts = map(int, environ.get("TEST_PART", "0/1").split("/"))
     worker = int(environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    return ports[worker :: int(environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+    return ports[part::parts][worker :: int(environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
 
 
 def _is_free(port: int) -> bool:

@@ -78,7 +78,12 @@ def test_tests_run_side_by_side_and_what_is_alone_waits_for_them_and_is_waited_f
 def test_each_worker_has_ports_of_its_own() -> None:
     everything = range(10_000, 32_768)
     slices = [
-        slice_of(everything, {"PYTEST_XDIST_WORKER": f"gw{n}", "PYTEST_XDIST_WORKER_COUNT": "3"}) for n in range(3)
+        slice_of(
+            everything,
+            {"TEST_PART": f"{part}/2", "PYTEST_XDIST_WORKER": f"gw{n}", "PYTEST_XDIST_WORKER_COUNT": "3"},
+        )
+        for n in range(3)
+        for part in range(2)
     ]
     assert sorted(port for each in slices for port in each) == list(everything)
     assert slice_of(everything, {}) == everything
@@ -122,6 +127,15 @@ def test_what_is_alone_comes_first_and_each_other_worker_soon_has_something_long
     found = [[part.index(item) for item in part if item in long] for part in parts]
     assert [len(each) for each in found] == {1: [4], 2: [0, 4], 3: [0, 2, 2], 5: [0, 1, 1, 1, 1]}[workers]
     assert all(place < 30 for each in found for place in each)
+
+
+def test_several_runs_at_once_have_the_same_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail with a folder for each run. The folder is nobody's: who asks for its end gets an AttributeError."""
+    monkeypatch.setenv("TEST_TURNS", str(tmp_path))
+    turns = Turns(cast("Any", SimpleNamespace()))
+    _run(turns, Item("alone"), Item("alone"))
+    assert _is_held(tmp_path / "room")
+    _run(turns, Item("alone"), None)
 
 
 def test_between_two_that_are_alone_no_other_begins(turns: Any, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ A test marked `alone` measures time or memory, which other tests would disturb. 
 while it runs; an `alone` test holds the lock exclusively. While it waits for the lock, it holds a second lock, the
 door, which every test takes first: otherwise an unbroken chain of other tests could keep it waiting.
 
+Several runs at once share their locks if TEST_TURNS names one folder for all of them.
+
 A run begins with the tests marked `alone`, one after another under one lock: later, all workers would stand still until
 the longest test that is under way has ended. Soon after them, each worker gets one of those marked `long`: at the end
 of a run, or one after another in one worker, the processors would be idle beside them.
@@ -28,7 +30,7 @@ class Turns:
     """The plugin, in the controlling process and in each worker."""
 
     def __init__(self, config: pytest.Config) -> None:
-        given = getattr(config, "workerinput", {}).get("turns")
+        given = getattr(config, "workerinput", {}).get("turns") or os.environ.get("TEST_TURNS")
         self._workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
         self._folder = Path(given or mkdtemp(prefix="krt-turns-"))
         if not given:
