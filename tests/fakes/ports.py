@@ -21,7 +21,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def slice_of(ports: range, environ: Mapping[str, str]) -> range:
-    """The ports of this worker: every second one if there are two workers. TEST_PART=1/3 is the second of three runs."""
+    """The ports of this worker: every second one if there are two workers. TEST_PART=1/3: the second of three runs."""
     part, parts = map(int, environ.get("TEST_PART", "0/1").split("/"))
     worker = int(environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     return ports[part::parts][worker :: int(environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
