@@ -137,6 +137,8 @@ def read_fleet(names: Sequence[str], args: argparse.Namespace, environ: Mapping[
         raise FleetInvalid(*getattr(error, "problems", (str(error),))) from error
     for unknown in runtime.unknown:
         say(sys.stderr, f"krt: warning: {unknown} is not a field of a runtime, and krt ignores it")
+    if args.kube_context and runtime.clusters:
+        raise FleetInvalid("--kube-context has no effect: the runtime defines clusters; choose by --runtime-cluster")
     clusters = runtime.select(args.runtime_cluster, args.runtime_group, args.kube_context)
     return Fleet(runtime, clusters, kubeconfig, seconds)
 

@@ -8,7 +8,7 @@ from typing import Any
 from krt.cli.columns import columns
 from krt.cli.secrets_run import ask, check_names, ended
 from krt.core.app_secrets.app import SecretsApp
-from krt.core.app_secrets.app_summary import LinkRow, link_rows, problems_of
+from krt.core.app_secrets.app_summary import LinkRow, link_rows, messages_of, problems_of
 from krt.errors import SettingsInvalid
 
 _HEADING = ("APP", "ENVIRONMENT", "DEPLOYMENT", "STATE", "DIGEST", "STRATEGY", "RELOAD", "MODE", "DELIVERED")
@@ -49,9 +49,8 @@ def _entry(row: LinkRow) -> dict[str, Any]:
 def _lines(apps: list[SecretsApp]) -> list[str]:
     rows = [(app.name, row) for app in apps for row in link_rows(app)]
     table = list(columns(_HEADING, (_cells(name, row) for name, row in rows)))
-    problems = [f"{app.name}: {problem}" for app in apps for problem in problems_of(app)]
-    messages = [f"{name}: {row.environment}: {row.deployment}: {row.message}" for name, row in rows if row.message]
-    return [*(table or ["no App names a Deployment"]), *problems, *messages]
+    said = [f"{app.name}: {sentence}" for app in apps for sentence in (*problems_of(app), *messages_of(app))]
+    return [*(table or ["no App names a Deployment"]), *said]
 
 
 def _cells(name: str, row: LinkRow) -> tuple[str, ...]:

@@ -28,10 +28,7 @@ class PulledModule:
 
 
 def reference_of(module: Module) -> RegistryReference:
-    """The module's reference: by its version if it has one, else by its digest, else `latest`. Raises SourceRefused."""
-    name = parse_reference(module.url)
-    if module.url != name.name:
-        raise SourceRefused(f"oci://{module.url}: a module's url has no tag and no digest: write version or digest")
+    """The module's reference: by its version if it has one, else by its digest, else `latest`."""
     if module.version:
         return parse_reference(f"{module.url}:{module.version}")
     return parse_reference(f"{module.url}@{module.digest}" if module.digest else f"{module.url}:latest")

@@ -148,6 +148,9 @@ async def test_each_selected_cluster_is_read_and_a_refusal_ends_it_by_its_name(
     assert chosen.out == "# cluster last, group production, context good\nA: eu-north-1\n"
     none = await build(tmp_path, config, text, "--runtime-group", "test")
     assert (none.code, none.err) == (2, "krt: no cluster found\n")
+    context = await build(tmp_path, config, text, "--kube-context", "good")
+    sentence = "krt: --kube-context has no effect: the runtime defines clusters; choose by --runtime-cluster\n"
+    assert (context.code, context.out, context.err) == (2, "", sentence)
 
 
 async def test_a_context_that_is_not_there_is_said_before_anything_is_read(

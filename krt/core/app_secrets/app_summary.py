@@ -8,6 +8,7 @@ from krt.core.app_secrets.decision import LinkState
 from krt.core.kube.fields import conditions_of, items_at, number_at, text_at
 
 UNSEEN = "krt controller has not looked at the newest version of this App yet"
+_MOST_NAMES = 3  # of Deployments in one sentence: the table has all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,22 @@ def problems_of(app: SecretsApp) -> Iterator[str]:
         for condition in conditions_of({"status": each}).values():
             if condition.status != "True" and text_at(each, "name") in app.environments:
                 yield f"{text_at(each, 'name')}: {condition.text}"
+
+
+def messages_of(app: SecretsApp) -> Iterator[str]:
+    """A sentence for each cause for which Deployments wait, without those that `problems_of` has told already."""
+    told = list(problems_of(app))
+    waiting = dict[tuple[str, str], list[str]]()
+    for row in link_rows(app):
+        is_told = any(each.startswith(f"{row.environment}: ") and each.endswith(row.message) for each in told)
+        if row.message and not is_told:
+            waiting.setdefault((row.environment, row.message), []).append(row.deployment)
+    yield from (f"{environment}: {_named(names)}: {message}" for (environment, message), names in waiting.items())
+
+
+def _named(names: list[str]) -> str:
+    rest = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _row(app: SecretsApp, environment: Environment, name: str, listed: Mapping[str, object]) -> LinkRow:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from krt.core.announce import image
 from krt.core.cue.result import JsonValue
 from krt.core.fleet.refusals import FleetInvalid
 from krt.core.fleet.runtime import API_VERSION
@@ -124,12 +125,25 @@ def _module_problems(where: str, module: dict[str, JsonValue]) -> Iterator[str]:
     url = module.get("url")
     if not isinstance(url, str) or not url.startswith(_SCHEME) or len(url) == len(_SCHEME):
         yield f"{where}.url is required: a text that begins with {_SCHEME}"
-    if not isinstance(module.get("version", ""), str):
-        yield f"{where}.version must be a text"
+    else:
+        yield from _url_problems(where, url.removeprefix(_SCHEME))
+    version = module.get("version", "")
+    if version != "" and not (isinstance(version, str) and image.is_tag(version)):
+        yield f"{where}.version must be a tag of an image: at most 128 letters, digits and the characters _ . -"
     digest = module.get("digest", "")
     if digest != "" and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
         yield f"{where}.digest must be sha256: and 64 hexadecimal digits"
     yield from _strangers(where, module, _MODULE_FIELDS)
+
+
+def _url_problems(where: str, name: str) -> Iterator[str]:
+    if "@" in name or image.split_tag(name)[1] is not None:
+        yield f"{where}.url has a tag or a digest: write it into the field version or digest"
+        return
+    try:
+        image.complete(name)
+    except ValueError as error:
+        yield f"{where}.url is no name in a registry: {error}"
 
 
 def _instance(name: str, fields: JsonValue, secrets: tuple[Secret, ...]) -> Instance:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from krt.core.app_secrets.app import read_app
-from krt.core.app_secrets.app_summary import UNSEEN, LinkSetting, link_rows, problems_of
+from krt.core.app_secrets.app_summary import UNSEEN, LinkSetting, link_rows, messages_of, problems_of
 
 
 def an_app(status: dict[str, Any], **spec: Any) -> Any:
@@ -42,6 +42,23 @@ def test_before_the_first_delivery_nothing_is_in_effect() -> None:
         if each.namespace
     ]
     assert row.in_effect == LinkSetting()
+
+
+def test_a_cause_is_said_once_for_all_deployments_and_not_after_its_condition() -> None:
+    """Seen to fail with a sentence for each Deployment: 500 times the same one."""
+    names = [f"d{number}" for number in range(5)]
+    rows = [an_entry("staging", name, state="Refused", message="it is full") for name in names]
+    rows.append(an_entry("staging", "web", state="Missing", message="there is no such Deployment"))
+    rows.append(an_entry("production", "web", state="Waiting", message="two Namespaces have it"))
+    condition = {"type": "Delivered", "status": "False", "reason": "Ambiguous", "message": "two Namespaces have it"}
+    environments = {"staging": {"deployments": [*names, "web"]}, "production": {"deployments": ["web"]}}
+    status = {"deployments": rows, "environments": [{"name": "production", "conditions": [condition]}]}
+    app = an_app({"observedGeneration": 3, **status}, environments=environments)
+    assert list(problems_of(app)) == ["production: Ambiguous: two Namespaces have it"]
+    assert list(messages_of(app)) == [
+        "staging: d0, d1, d2 and 2 more: it is full",
+        "staging: web: there is no such Deployment",
+    ]
 
 
 def test_conditions_that_do_not_hold_are_said_and_an_older_status_is() -> None:

@@ -192,6 +192,20 @@ GOOD = 'module: url: "oci://x/y", namespace: "n"'
         (f'bundle: {{{HEAD}, instances: a: {{namespace: "n", module: url: "x"}}}}', "a.module.url is required"),
         (f"bundle: {{{HEAD}, instances: a: {{{GOOD}, values: 1}}}}", "bundle.instances.a.values must be a struct"),
         (f'bundle: {{{HEAD}, instances: a: {{{GOOD}, module: digest: "x"}}}}', "a.module.digest must be sha256:"),
+        (
+            f'bundle: {{{HEAD}, instances: a: {{namespace: "n", module: url: "oci://x/y:1"}}}}',
+            "a.module.url has a tag or",
+        ),
+        (
+            f'bundle: {{{HEAD}, instances: a: {{namespace: "n", module: url: "oci://x/y@sha256:{"0" * 64}"}}}}',
+            "a.module.url has a tag or a digest: write it into the field version or digest",
+        ),
+        (
+            f'bundle: {{{HEAD}, instances: a: {{namespace: "n", module: url: "oci://x/Y"}}}}',
+            "a.module.url is no name in",
+        ),
+        (f'bundle: {{{HEAD}, instances: a: {{{GOOD}, module: version: "1 0"}}}}', "a.module.version must be a tag"),
+        (f"bundle: {{{HEAD}, instances: a: {{{GOOD}, module: version: 1}}}}", "a.module.version must be a tag"),
         (f"bundle: {{{HEAD}, instance: 1, instances: a: {{{GOOD}}}}}", "bundle.instance is no field that it can have"),
         (f"bundle: {{{HEAD}, instances: a: {{{GOOD}, value: x: 1}}}}", "a.value is no field that it can have: these"),
         (f'bundle: {{{HEAD}, instances: a: {{{GOOD}, module: verison: "1"}}}}', "a.module.verison is no field"),
