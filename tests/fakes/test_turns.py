@@ -2,6 +2,7 @@
 
 import fcntl
 import multiprocessing
+import os
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -136,6 +137,7 @@ def test_several_runs_at_once_have_the_same_turns(tmp_path: Path, monkeypatch: p
     _run(turns, Item("alone"), Item("alone"))
     assert _is_held(tmp_path / "room")
     _run(turns, Item("alone"), None)
+    assert "TEST_TURNS" not in os.environ
 
 
 def test_between_two_that_are_alone_no_other_begins(turns: Any, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ A test marked `alone` measures time or memory, which other tests would disturb. 
 while it runs; an `alone` test holds the lock exclusively. While it waits for the lock, it holds a second lock, the
 door, which every test takes first: otherwise an unbroken chain of other tests could keep it waiting.
 
-Several runs at once share their locks if TEST_TURNS names one folder for all of them.
+Several runs at once share their locks if TEST_TURNS names one folder for all of them. A run that a test starts does
+not: it would wait for the turn of its own test.
 
 A run begins with the tests marked `alone`, one after another under one lock: later, all workers would stand still until
 the longest test that is under way has ended. Soon after them, each worker gets one of those marked `long`: at the end
@@ -30,7 +31,7 @@ class Turns:
     """The plugin, in the controlling process and in each worker."""
 
     def __init__(self, config: pytest.Config) -> None:
-        given = getattr(config, "workerinput", {}).get("turns") or os.environ.get("TEST_TURNS")
+        given = getattr(config, "workerinput", {}).get("turns") or os.environ.pop("TEST_TURNS", None)
         self._workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
         self._folder = Path(given or mkdtemp(prefix="krt-turns-"))
         if not given:
