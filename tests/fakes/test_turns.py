@@ -3,6 +3,7 @@
 import fcntl
 import multiprocessing
 import os
+import threading
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -101,8 +102,9 @@ class Item:
         return name if name in self.marks else None
 
 
-def _turns(folder: Path, *, workers: int = 1) -> Any:
-    return Turns(cast("Any", SimpleNamespace(workerinput={"turns": folder, "workercount": workers})))
+def _turns(folder: Path, *, workers: int = 1, worker: str = "gw0") -> Any:
+    given = {"turns": folder, "workercount": workers, "workerid": worker}
+    return Turns(cast("Any", SimpleNamespace(workerinput=given)))
 
 
 @pytest.fixture
@@ -127,7 +129,32 @@ def test_what_is_alone_comes_first_and_each_other_worker_soon_has_something_long
     parts = [items[len(items) * n // workers : len(items) * (n + 1) // workers] for n in range(workers)]
     found = [[part.index(item) for item in part if item in long] for part in parts]
     assert [len(each) for each in found] == {1: [4], 2: [0, 4], 3: [0, 2, 2], 5: [0, 1, 1, 1, 1]}[workers]
-    assert all(place < 30 for each in found for place in each)
+    assert all(place < 6 for each in found for place in each)
+
+
+def test_no_worker_begins_before_what_is_alone(tmp_path: Path) -> None:
+    """Seen to fail without a wait: a test of a minute had begun, for which all others waited then."""
+    items = [Item("long"), Item("alone"), Item()]
+    second = _turns(tmp_path, workers=2, worker="gw1")
+    second.pytest_collection_modifyitems(items)
+    begun = threading.Event()
+
+    def begin() -> None:
+        _run(second, Item("long"), None)
+        begun.set()
+
+    other = threading.Thread(target=begin)
+    other.start()
+    assert not begun.wait(0.2)
+    _run(_turns(tmp_path, workers=2), Item("alone"), None)
+    other.join()
+    assert begun.is_set()
+
+
+def test_without_anything_alone_no_worker_waits(tmp_path: Path) -> None:
+    second = _turns(tmp_path, workers=2, worker="gw1")
+    second.pytest_collection_modifyitems([Item("long"), Item()])
+    _run(second, Item("long"), None)
 
 
 def test_several_runs_at_once_have_the_same_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,14 +7,15 @@ door, which every test takes first: otherwise an unbroken chain of other tests c
 Several runs at once share their locks if TEST_TURNS names one folder for all of them. A run that a test starts does
 not: it would wait for the turn of its own test.
 
-A run begins with the tests marked `alone`, one after another under one lock: later, all workers would stand still until
-the longest test that is under way has ended. Soon after them, each worker gets one of those marked `long`: at the end
-of a run, or one after another in one worker, the processors would be idle beside them.
+A run begins with the tests marked `alone`, one after another under one lock, and no worker begins another before: later,
+all would stand still until the longest test that is under way has ended. After them, each worker begins with one of
+those marked `long`: at the end of a run, or one after another in one worker, the processors would be idle beside them.
 """
 
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -24,7 +25,8 @@ from typing import Any
 import pytest
 
 MOST_WORKERS = 8  # each may start an API server, which takes up to a gigabyte
-_FIRST = 20  # tests of each worker before a long one, so that those marked `alone` have begun
+_PATIENCE_SECONDS = 60.0  # for the worker that has those marked `alone`; if it is lost, the others go on
+_LOOK_SECONDS = 0.02
 
 
 class Turns:
@@ -33,6 +35,8 @@ class Turns:
     def __init__(self, config: pytest.Config) -> None:
         given = getattr(config, "workerinput", {}).get("turns") or os.environ.pop("TEST_TURNS", None)
         self._workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+        self._is_first = getattr(config, "workerinput", {}).get("workerid", "gw0") == "gw0"
+        self._waits = False  # for the first worker
         self._folder = Path(given or mkdtemp(prefix="krt-turns-"))
         if not given:
             config.add_cleanup(lambda: shutil.rmtree(self._folder))
@@ -53,23 +57,40 @@ class Turns:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """pytest-xdist gives each worker an equal part of this order, and idle workers take from the end of a part."""
         items.sort(key=_is_alone, reverse=True)
+        alone = sum(map(_is_alone, items))
+        self._waits = not self._is_first and alone > 0
         long = [item for item in items if item.get_closest_marker("long")]
         count, items[:] = len(items), [item for item in items if item not in long]
         others = range(1, self._workers) or range(1)  # the first worker has those marked `alone`
         parts = sorted(others[number % len(others)] for number in range(len(long)))
         for part, item in zip(parts, long, strict=True):
-            items.insert(part * count // self._workers + _FIRST, item)
+            items.insert(max(part * count // self._workers, alone), item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+        if self._waits:
+            self._waits = False
+            self._wait()
         if not self._holds:
             self._held.enter_context(turn(self._folder, alone=_is_alone(item)))
+            if _is_alone(item):
+                self._begun.touch()
         try:
             return (yield)
         finally:
             self._holds = _is_alone(item) and nextitem is not None and _is_alone(nextitem)
             if not self._holds:
                 self._held.close()
+
+    @property
+    def _begun(self) -> Path:
+        return self._folder / "begun"
+
+    def _wait(self) -> None:
+        """Until the first worker has its turn."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while not self._begun.exists() and time.monotonic() < until:
+            time.sleep(_LOOK_SECONDS)
 
 
 def _is_alone(item: pytest.Item) -> bool:
