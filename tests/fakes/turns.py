@@ -7,9 +7,9 @@ door, which every test takes first: otherwise an unbroken chain of other tests c
 Several runs at once share their locks if TEST_TURNS names one folder for all of them. A run that a test starts does
 not: it would wait for the turn of its own test.
 
-A run begins with the tests marked `alone`, one after another under one lock. No worker begins another test before: later,
-all would stand still until the longest test that is under way has ended. After them, each worker begins with one of
-those marked `long`: at the end of a run, or one after another in one worker, the processors would be idle beside them.
+A run begins with the tests marked `alone`, one after another under one lock, before any other test: later, all workers
+would stand still until the longest test that is under way has ended. After them, each worker begins with one of those
+marked `long`: at the end of a run, or one after another in one worker, the processors would be idle beside them.
 """
 
 import fcntl
