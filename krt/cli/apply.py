@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from krt.cli.problems import collect
 from krt.errors import SettingsInvalid
 
 MODULE = "platform/k8s/runtime-bundle-secret"
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
     """The order. Raises SettingsInvalid with every problem."""
-    from krt.cli.publication import Order, collect
+    from krt.cli.publication import Order
     from krt.cli.publication_checks import checked
     from krt.core.delivery.state_reference import StateReference, parse_instance
     from krt.delivery.state_file import StateFile

@@ -4,13 +4,13 @@ import argparse
 import json
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import trio
 
+from krt.cli.problems import collect, named
 from krt.cli.registry_login import registry_login
 from krt.cli.roles import bad_input
 from krt.core.bundle.pack import PackedImage, pack
@@ -27,9 +27,6 @@ from krt.sources.push import push
 from krt.sources.reference import RegistryReference, parse_reference
 from krt.sources.registry import open_registry
 from krt.tls import adding_context
-
-S = TypeVar("S")
-T = TypeVar("T")
 
 PUSHED, FAILED = 0, 1
 
@@ -122,11 +119,11 @@ def _document(task: _Task) -> dict[str, object]:
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Task:
     """The task that the arguments ask for. Raises SettingsInvalid with every problem."""
     problems: list[str] = []
-    bundle = _collect(problems, lambda: _bundle(Path(args.folder)))
-    reference = _collect(problems, lambda: _named(repr(args.reference), _reference, args.reference))
-    seconds = _collect(problems, lambda: _named("--timeout", duration, args.timeout))
-    verify = _collect(problems, lambda: adding_context(Path(args.ca_file) if args.ca_file else None))
-    found = _collect(problems, lambda: registry_login(environ, reference.host)) if reference else None
+    bundle = collect(problems, lambda: _bundle(Path(args.folder)))
+    reference = collect(problems, lambda: named(repr(args.reference), _reference, args.reference, SourceRefused))
+    seconds = collect(problems, lambda: named("--timeout", duration, args.timeout))
+    verify = collect(problems, lambda: adding_context(Path(args.ca_file) if args.ca_file else None))
+    found = collect(problems, lambda: registry_login(environ, reference.host)) if reference else None
     if bundle is None or reference is None or seconds is None or verify is None or found is None:
         raise SettingsInvalid(tuple(problems))
     tree, objects = bundle
@@ -135,7 +132,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Task:
 
 def _bundle(folder: Path) -> tuple[FileTree, int]:
     tree = read_folder(folder)
-    return tree, len(_named(str(folder), objects_of, tree))
+    return tree, len(named(str(folder), objects_of, tree))
 
 
 def _reference(text: str) -> RegistryReference:
@@ -143,18 +140,3 @@ def _reference(text: str) -> RegistryReference:
     if found.digest:
         raise ValueError("a push needs a tag and no digest: krt computes the digest")
     return found
-
-
-def _collect(problems: list[str], read: Callable[[], T]) -> T | None:
-    try:
-        return read()
-    except (ValueError, SourceRefused) as error:
-        problems.append(str(error))
-        return None
-
-
-def _named(name: str, parse: Callable[[S], T], value: S) -> T:
-    try:
-        return parse(value)
-    except (ValueError, SourceRefused) as error:
-        raise ValueError(f"{name}: {error}") from None

@@ -2,10 +2,10 @@
 
 import argparse
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from krt.cli.consoles import summary_page
+from krt.cli.problems import collect, named
 from krt.client.address import KrtServer, parse, parse_server
 from krt.client.call import Announcement, RetryPatience
 from krt.client.command import Notification
@@ -17,45 +17,28 @@ from krt.settings.values import duration, readable_file
 
 CALL_SECONDS, WAIT_SECONDS = 60.0, 900.0  # the defaults of --timeout
 
-T = TypeVar("T")
-
 
 def read(args: argparse.Namespace, environ: Mapping[str, str]) -> Notification:
     """The notification that the arguments ask for. Raises SettingsInvalid with every problem."""
     problems: list[str] = []
-    event = _collect(problems, lambda: announced.read(args.image, args.tags))
-    server = _collect(problems, lambda: _server(args.url or environ.get("KRT_URL", "")))
+    event = collect(problems, lambda: announced.read(args.image, args.tags), EventInvalid)
+    server = collect(problems, lambda: _server(args.url or environ.get("KRT_URL", "")))
     audience = args.audience or environ.get("KRT_AUDIENCE") or (server.origin if server else "")
-    service = _collect(problems, lambda: _token_service(environ, audience))
-    seconds = _collect(problems, lambda: None if args.timeout is None else _named("--timeout", duration, args.timeout))
-    ca_file = _collect(problems, lambda: _named("--ca-file", readable_file, args.ca_file) if args.ca_file else None)
-    wait = _collect(problems, lambda: _wait(args, environ, seconds or WAIT_SECONDS))
-    page = _collect(problems, lambda: _page(environ.get("KRT_PAGE_URL", "")))
+    service = collect(problems, lambda: _token_service(environ, audience))
+    seconds = collect(problems, lambda: None if args.timeout is None else named("--timeout", duration, args.timeout))
+    ca_file = collect(problems, lambda: named("--ca-file", readable_file, args.ca_file) if args.ca_file else None)
+    wait = collect(problems, lambda: _wait(args, environ, seconds or WAIT_SECONDS))
+    page = collect(problems, lambda: _page(environ.get("KRT_PAGE_URL", "")))
     if event is None or server is None or service is None or problems:
         raise SettingsInvalid(tuple(problems))
     message = Announcement(server, event, dry_run=args.dry_run, page=page or "")
     return Notification(message, service, ca_file, RetryPatience(timeout_seconds=seconds or CALL_SECONDS), wait)
 
 
-def _collect(problems: list[str], read: Callable[[], T]) -> T | None:
-    try:
-        return read()
-    except (ValueError, EventInvalid) as error:
-        problems.append(str(error))
-        return None
-
-
-def _named(name: str, parse: Callable[[str], T], text: str) -> T:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from error
-
-
 def _server(url: str) -> KrtServer:
     if not url:
         raise ValueError("KRT_URL (or --url) is required: the URL of krt web, such as https://krt.example.com")
-    return _named("KRT_URL (or --url)", parse_server, url)  # the URL is not quoted: it may hold a password
+    return named("KRT_URL (or --url)", parse_server, url)  # the URL is not quoted: it may hold a password
 
 
 def _page(url: str) -> str:
@@ -84,7 +67,7 @@ def _token_service(environ: Mapping[str, str], audience: str) -> TokenService:
             "ACTIONS_ID_TOKEN_REQUEST_URL and ACTIONS_ID_TOKEN_REQUEST_TOKEN are not set: "
             f"{here if environ.get('GITHUB_ACTIONS') else elsewhere}"
         )
-    _named("ACTIONS_ID_TOKEN_REQUEST_URL", parse, url)
+    named("ACTIONS_ID_TOKEN_REQUEST_URL", parse, url)
     if not re.fullmatch(r"[!-~]+", secret):
         raise ValueError("ACTIONS_ID_TOKEN_REQUEST_TOKEN is not a token")
     return TokenService(url, secret, audience)

@@ -2,21 +2,17 @@
 
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
+from krt.cli.problems import named
 from krt.core.delivery import state_record
 from krt.core.delivery.module_inputs import A_DIRECTORY, MODULE, NO_FILE, ModuleInputs
 from krt.core.delivery.secret_bundle import MOST_BYTES, Bundle, Publication
-from krt.core.delivery.state_record import StateNotReady
 from krt.core.delivery.state_reference import StateReference
 from krt.delivery.state_file import StateFile
 from krt.files import FileUnusable, read_file
 from krt.settings.values import duration
-
-T = TypeVar("T")
 
 MISSING, IS_DIRECTORY = "does not exist", "is a directory"
 
@@ -49,21 +45,9 @@ class Order:
         return self.command.removeprefix("krt ")
 
 
-def collect(problems: list[str], read: Callable[[], T]) -> T | None:
-    """The result of `read`; None if it raises ValueError or StateNotReady, whose text then is a further problem."""
-    try:
-        return read()
-    except (ValueError, StateNotReady) as error:
-        problems.append(str(error))
-        return None
-
-
 def timeout_seconds(text: str) -> float:
     """The seconds of --timeout. Raises ValueError."""
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise ValueError(f"--timeout: {error}") from error
+    return named("--timeout", duration, text)
 
 
 def expanded(path: str) -> Path:

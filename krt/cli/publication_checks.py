@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from krt.cli.publication import MISSING, collect, kubeconfig_of, read_bundle, why_unusable
+from krt.cli.problems import collect
+from krt.cli.publication import MISSING, kubeconfig_of, read_bundle, why_unusable
 from krt.core.delivery.module_inputs import NO_KUBECONFIG, ModuleInputs, read_inputs
 from krt.core.delivery.secret_bundle import Bundle, Publication
 from krt.errors import SettingsInvalid

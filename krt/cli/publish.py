@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from krt.cli.problems import collect
 from krt.errors import SettingsInvalid
 
 _DESCRIPTIONS = {
@@ -75,7 +76,8 @@ def _add_publishing(secret: "argparse._ArgumentGroup", rollout: "argparse._Argum
 
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
     """The order. Raises SettingsInvalid with every problem."""
-    from krt.cli.publication import Order, collect, expanded, timeout_seconds
+
+    from krt.cli.publication import Order, expanded, timeout_seconds
     from krt.cli.publication_checks import checked
     from krt.cli.users_kubeconfig import users_kubeconfig
     from krt.delivery.state_file import StateFile

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from krt.cli.publication import collect, expanded
+from krt.cli.problems import collect
+from krt.cli.publication import expanded
 from krt.cli.secrets_run import ask, check_names, ended
 from krt.core.app_secrets.import_plan import Import, ImportPlan
 from krt.core.app_secrets.refusals import ValuesInvalid

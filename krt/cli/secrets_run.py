@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import trio
 
-from krt.cli.publication import collect, timeout_seconds
+from krt.cli.problems import collect
+from krt.cli.publication import timeout_seconds
 from krt.cli.users_kubeconfig import users_kubeconfig
 from krt.client import exits
 from krt.client.console import plain

@@ -60,12 +60,12 @@ def problems_of(app: SecretsApp) -> Iterator[str]:
 
 
 def messages_of(app: SecretsApp) -> Iterator[str]:
-    """A sentence for each cause for which Deployments wait, without those that `problems_of` has told already."""
-    told = list(problems_of(app))
+    """A sentence for each cause for which Deployments wait, without those that `problems_of` has said already."""
+    problems = list(problems_of(app))
     waiting = dict[tuple[str, str], list[str]]()
     for row in link_rows(app):
-        is_told = any(each.startswith(f"{row.environment}: ") and each.endswith(row.message) for each in told)
-        if row.message and not is_told:
+        is_said = any(each.startswith(f"{row.environment}: ") and each.endswith(row.message) for each in problems)
+        if row.message and not is_said:
             waiting.setdefault((row.environment, row.message), []).append(row.deployment)
     yield from (f"{environment}: {_named(names)}: {message}" for (environment, message), names in waiting.items())
 
