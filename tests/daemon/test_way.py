@@ -213,7 +213,7 @@ async def test_web_and_worker_as_two_processes(around: Around):
         assert web.said("workload_restarted") == []
         for one in (web, worker):
             code, seconds = await one.stopped()
-            assert (code, seconds < slack(1.0)) == (0, True), f"stopped after {seconds:.2f} s"
+            assert (code, seconds < slack(0.5)) == (0, True), f"stopped after {seconds:.2f} s"
 
 
 async def test_no_log_line_of_either_holds_anything_of_the_token(around: Around):
