@@ -13,6 +13,7 @@ import trio
 from krt.cli.problems import collect, named
 from krt.cli.registry_login import registry_login
 from krt.cli.roles import bad_input
+from krt.client import exits
 from krt.core.bundle.pack import PackedImage, pack
 from krt.core.bundle.plain import objects_of
 from krt.core.bundle.tree import FileTree
@@ -27,8 +28,6 @@ from krt.sources.push import push
 from krt.sources.reference import RegistryReference, parse_reference
 from krt.sources.registry import open_registry
 from krt.tls import adding_context
-
-PUSHED, FAILED = 0, 1
 
 _SUMMARY = "check a folder of Kubernetes manifests, and push it into a registry as a plain bundle"
 _DESCRIPTION = (
@@ -87,7 +86,7 @@ def run_push(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         tell(f"pushed {task.reference}, objects: {task.objects}, files: {len(task.tree.files)}", task.image.digest)
     if problem:
         say(sys.stderr, f"krt: {problem}")
-    return FAILED if problem else PUSHED
+    return exits.FAILED if problem else exits.DONE
 
 
 async def _pushed(task: _Task, proxies: Proxies) -> str:

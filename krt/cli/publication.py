@@ -5,14 +5,12 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from krt.cli.problems import named
 from krt.core.delivery import state_record
 from krt.core.delivery.module_inputs import A_DIRECTORY, MODULE, NO_FILE, ModuleInputs
 from krt.core.delivery.secret_bundle import MOST_BYTES, Bundle, Publication
 from krt.core.delivery.state_reference import StateReference
 from krt.delivery.state_file import StateFile
 from krt.files import FileUnusable, read_file
-from krt.settings.values import duration
 
 MISSING, IS_DIRECTORY = "does not exist", "is a directory"
 
@@ -43,11 +41,6 @@ class Order:
     def verb(self) -> str:
         """The command without `krt`, as the state record names it."""
         return self.command.removeprefix("krt ")
-
-
-def timeout_seconds(text: str) -> float:
-    """The seconds of --timeout. Raises ValueError."""
-    return named("--timeout", duration, text)
 
 
 def expanded(path: str) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from krt.cli.problems import collect
+from krt.cli.problems import collect, named
 from krt.errors import SettingsInvalid
 
 _DESCRIPTIONS = {
@@ -76,15 +76,15 @@ def _add_publishing(secret: "argparse._ArgumentGroup", rollout: "argparse._Argum
 
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Any:
     """The order. Raises SettingsInvalid with every problem."""
-
-    from krt.cli.publication import Order, expanded, timeout_seconds
+    from krt.cli.publication import Order, expanded
     from krt.cli.publication_checks import checked
     from krt.cli.users_kubeconfig import users_kubeconfig
     from krt.delivery.state_file import StateFile
+    from krt.settings.values import duration
 
     problems: list[str] = []
     is_removal = args.command == "unpublish"
-    seconds = collect(problems, lambda: timeout_seconds(args.timeout))
+    seconds = collect(problems, lambda: named("--timeout", duration, args.timeout))
     kubeconfig = collect(problems, lambda: users_kubeconfig(args.kubeconfig, environ))
     wrong: list[str] = []
     given = {**_inputs(args), "kubeconfig_path": str(kubeconfig or os.devnull)}

@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 
 import trio
 
-from krt.cli.problems import collect
-from krt.cli.publication import timeout_seconds
+from krt.cli.problems import collect, named
 from krt.cli.users_kubeconfig import users_kubeconfig
 from krt.client import exits
 from krt.client.console import plain
@@ -22,6 +21,7 @@ from krt.core.reason import readable
 from krt.delivery.app_sources import SourceBusy, Sources
 from krt.errors import ClusterError, SettingsInvalid
 from krt.output import say, tell
+from krt.settings.values import duration
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def ended(args: argparse.Namespace, work: Callable[[], tuple[Mapping[str, Any], 
 def ask(args: argparse.Namespace, environ: Mapping[str, str], call: Callable[[Sources], Awaitable[T]]) -> T:
     """The result of the call. Raises SettingsInvalid, ValuesInvalid and SecretsFailed."""
     problems: list[str] = []
-    seconds = collect(problems, lambda: timeout_seconds(args.timeout))
+    seconds = collect(problems, lambda: named("--timeout", duration, args.timeout))
     kubeconfig = collect(problems, lambda: users_kubeconfig(args.kubeconfig, environ))
     if seconds is None or problems:
         raise SettingsInvalid(tuple(problems))

@@ -1,4 +1,4 @@
-"""Every exit code of `krt notify`, with its meaning. Help text and documentation use this table."""
+"""The exit codes of krt's commands, and what each means of `krt notify`: help text and docs use that table."""
 
 DONE, FAILED, REFUSED, NO_ANSWER = 0, 1, 2, 3
 BY_SIGNAL = 128  # plus the signal's number, as shells do

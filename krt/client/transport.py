@@ -18,6 +18,7 @@ from krt.client.outcome import NotYet
 from krt.errors import SettingsInvalid
 from krt.http import Routed, bounded_body, cause_of
 from krt.proxies import check_way, proxies_of
+from krt.secret import STARS
 from krt.tls import adding_context
 
 T = TypeVar("T")
@@ -45,8 +46,8 @@ class Answer:
 
     def without(self, secret: str) -> "Answer":
         """A copy with *** in place of `secret`, because a server may echo the request, and the log must not show it."""
-        body = self.body.replace(secret.encode(), b"***")
-        location, server = (text.replace(secret, "***") for text in (self.location, self.server))
+        body = self.body.replace(secret.encode(), STARS.encode())
+        location, server = (text.replace(secret, STARS) for text in (self.location, self.server))
         return replace(self, location=location, server=server, body=body)
 
     def document(self, kind: type[T]) -> T | None:

@@ -19,6 +19,7 @@ from krt.core.kube.builtin import LEASE
 from krt.core.kube.fields import number_at, text_at
 from krt.core.kube.object_fields import FIELD_MANAGER
 from krt.core.kube.object_key import ObjectKey
+from krt.core.kube.object_time import micro_spelled
 from krt.errors import ClusterError, Conflict, NotThere
 from krt.logs import Log
 
@@ -140,7 +141,7 @@ class Leadership:
         self._renewed_at = began
 
     def _spec(self, *, is_new_holder: bool) -> dict[str, Any]:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        now = micro_spelled(datetime.now(UTC))
         spec = {"holderIdentity": self._identity, "leaseDurationSeconds": self._seconds, "renewTime": now}
         if is_new_holder:
             taken = number_at(self._body, "spec", "leaseTransitions") or 0

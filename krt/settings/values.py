@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from krt.files import FileUnusable, check_file
 from krt.proxies import IpNetwork
+from krt.secret import STARS
 
 T = TypeVar("T")
 
@@ -152,7 +153,7 @@ class Listed:
 
 def stars(_: str) -> str:
     """The printed form of a secret."""
-    return "***"
+    return STARS
 
 
 def without_password(url: str) -> str:

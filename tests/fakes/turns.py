@@ -33,11 +33,13 @@ class Turns:
     """The plugin, in the controlling process and in each worker."""
 
     def __init__(self, config: pytest.Config) -> None:
-        given = getattr(config, "workerinput", {}).get("turns") or os.environ.pop("TEST_TURNS", None)
-        self._workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
-        self._is_first = getattr(config, "workerinput", {}).get("workerid", "gw0") == "gw0"
+        worker = getattr(config, "workerinput", {})
+        given = worker.get("turns") or os.environ.pop("TEST_TURNS", None)
+        self._workers = int(worker.get("workercount", 1))
+        self._is_first = worker.get("workerid", "gw0") == "gw0"
         self._waits = False  # for the first worker
         self._folder = Path(given or mkdtemp(prefix="krt-turns-"))
+        self._begun = self._folder / "begun"
         if not given:
             config.add_cleanup(lambda: shutil.rmtree(self._folder))
         self._held = ExitStack()
@@ -81,10 +83,6 @@ class Turns:
             self._holds = _is_alone(item) and nextitem is not None and _is_alone(nextitem)
             if not self._holds:
                 self._held.close()
-
-    @property
-    def _begun(self) -> Path:
-        return self._folder / "begun"
 
     def _wait(self) -> None:
         """Until the first worker has its turn."""

@@ -15,6 +15,7 @@ import trio
 
 from krt.cluster.transport import Transport
 from krt.core.kube.object_fields import FIELD_MANAGER
+from krt.core.kube.object_time import micro_spelled
 from krt.core.kube.resource import Resource
 from krt.core.kube.restartable import REACHABLE
 from krt.core.kube.workload import Workload
@@ -114,7 +115,7 @@ def event_about(
         "apiVersion": _EVENT.api_version,
         "kind": _EVENT.kind,
         "metadata": {"name": name, "namespace": regarding.get("namespace", _OF_NO_NAMESPACE)},
-        "eventTime": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "eventTime": micro_spelled(at),
         "reportingController": FIELD_MANAGER,
         "reportingInstance": (platform.node() or FIELD_MANAGER)[:_MOST_INSTANCE],
         "type": "Warning" if is_warning else "Normal",

@@ -1,4 +1,4 @@
-"""Times as the API server writes them into objects: RFC 3339 in UTC, with whole seconds (k8s.io/apimachinery). Pure."""
+"""Times as they stand in objects: RFC 3339 in UTC (k8s.io/apimachinery, meta/v1, Time and MicroTime). Pure."""
 
 from datetime import datetime
 
@@ -6,5 +6,10 @@ FORM = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def spelled(time: datetime) -> str:
-    """A time in UTC as the API server would write it."""
+    """A time in UTC as a Time, which has whole seconds."""
     return f"{time:{FORM}}"
+
+
+def micro_spelled(time: datetime) -> str:
+    """A time in UTC as a MicroTime."""
+    return f"{time:%Y-%m-%dT%H:%M:%S.%fZ}"
