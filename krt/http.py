@@ -36,12 +36,12 @@ class Outgoing(httpx.AsyncByteStream):
 class Routed(httpx.AsyncBaseTransport):
     """Sends each request through the proxy that `route` names for the request's URL, or directly if it names none.
 
-    `verify` is the TLS context for servers, `to_proxies` the context for https:// proxies. `limits` apply to each proxy
-    separately, and to all direct connections together.
+    `verify` is the TLS context for servers, `to_proxies` that for https:// proxies; None if `route` names none of them.
+    `limits` apply to each proxy separately, and to all direct connections together.
     """
 
     def __init__(
-        self, route: ProxyOf, *, verify: ssl.SSLContext, to_proxies: ssl.SSLContext, limits: httpx.Limits
+        self, route: ProxyOf, *, verify: ssl.SSLContext, to_proxies: ssl.SSLContext | None, limits: httpx.Limits
     ) -> None:
         self._route = route
         self._verify = verify

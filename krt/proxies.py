@@ -50,6 +50,11 @@ class Proxies:
     exempt: tuple[Exempts, ...]
     always: bool = False
 
+    @property
+    def are_secure(self) -> bool:
+        """Whether one of them is called by TLS: an https:// URL."""
+        return any(url.lower().startswith("https:") for url in (self.http, self.https))
+
     def of(self, url: httpx.URL) -> str | None:
         """The proxy's URL for `url`, or None for a direct connection. Raises ValueError as `proxy_url` does."""
         proxy = {"http": self.http, "https": self.https}.get(url.scheme, "")

@@ -32,6 +32,7 @@ class ApiServer:
     secured: Secured
     proxies: Proxies
     context: str = ""  # of the kubeconfig; "" in a pod
+    to_proxies: ssl.SSLContext | None = None  # TLS to the proxies themselves, if one is https://
 
 
 def load_access(kubeconfig: Path | None, *, named: str = "", context: str = "") -> tuple[ApiServer, Credentials]:
@@ -43,7 +44,7 @@ def load_access(kubeconfig: Path | None, *, named: str = "", context: str = "") 
     """
     try:
         access = read_access(kubeconfig, context)
-        tls = context_of(access.material)
+        tls = context_of(access.material, is_plain=access.url.startswith("http:"))
     except Unusable as error:
         raise SettingsInvalid((f"{_where(kubeconfig, named)}: {error}",)) from error
     secured = Secured(tls)
@@ -52,7 +53,9 @@ def load_access(kubeconfig: Path | None, *, named: str = "", context: str = "") 
     check_way(proxies, access.url)
     authorities = _authorities(tls) if access.material.authorities else ()
     credentials = Credentials(kubeconfig, access, secured, context=context)
-    return ApiServer(access.url, authorities, secured, proxies, access.context), credentials
+    # The cluster's authorities and krt's certificate are not for proxies.
+    to_proxies = ssl.create_default_context() if proxies.are_secure else None
+    return ApiServer(access.url, authorities, secured, proxies, access.context, to_proxies), credentials
 
 
 def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:
@@ -63,7 +66,7 @@ def http_client(server: ApiServer, *, connections: int) -> httpx.AsyncClient:
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
     return httpx.AsyncClient(
         base_url=server.url,
-        transport=ApiConnections(server.secured, server.proxies.of, limits),
+        transport=ApiConnections(server.secured, server.proxies.of, limits, to_proxies=server.to_proxies),
         trust_env=False,
         timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS),
         follow_redirects=False,

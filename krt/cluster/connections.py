@@ -26,9 +26,12 @@ class ApiConnections(httpx.AsyncBaseTransport):
     The API server authenticates a connection by the certificate that opened it, even after the certificate has expired.
     """
 
-    def __init__(self, secured: Secured, route: ProxyOf, limits: httpx.Limits) -> None:
+    def __init__(
+        self, secured: Secured, route: ProxyOf, limits: httpx.Limits, *, to_proxies: ssl.SSLContext | None
+    ) -> None:
         self._secured = secured
         self._route = route
+        self._to_proxies = to_proxies
         self._limits = limits
         self._current = self._made()
         self._earlier: set[_Generation] = set()
@@ -59,9 +62,8 @@ class ApiConnections(httpx.AsyncBaseTransport):
         return self._current
 
     def _made(self) -> _Generation:
-        context = self._secured.context
-        proxied = ssl.create_default_context()  # the cluster's authorities and krt's certificate are not for proxies
-        return _Generation(context, Routed(self._route, verify=context, to_proxies=proxied, limits=self._limits))
+        context, to_proxies = self._secured.context, self._to_proxies
+        return _Generation(context, Routed(self._route, verify=context, to_proxies=to_proxies, limits=self._limits))
 
     async def _release(self, generation: _Generation) -> None:
         generation.uses -= 1

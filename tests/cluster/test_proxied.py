@@ -135,6 +135,22 @@ async def test_behind_a_proxy_the_server_has_the_name_that_the_kubeconfig_gives_
             assert (await api.read(key("web"))).key == key("web")
 
 
+async def test_an_https_proxy_is_verified_by_the_systems_authorities_alone(tmp_path, monkeypatch):
+    """Those of the kubeconfig are for the cluster. Seen to fail with the context for the API server."""
+    authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1", key_type=trustme.KeyType.ECDSA).configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.crt")
+    async with a_proxy() as (address, asked), tls_front(int(address.rpartition(":")[2]), context) as port:
+        cluster = {"server": SERVER, "certificate-authority": "ca.crt", "proxy-url": f"HTTPS://127.0.0.1:{port}"}
+        kubeconfig = write_kubeconfig(tmp_path, cluster, {"token": "first"})
+        await asks(kubeconfig)
+        assert asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+        await asks(kubeconfig)
+    assert asked[0].startswith(b"CONNECT kubernetes.test:6443 HTTP/1.1\r\n")
+
+
 async def test_a_proxy_that_cannot_be_used_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "socks5://krt:s3cret@proxy:1080")
     path = write_kubeconfig(tmp_path, {"server": SERVER}, {"token": "first"})
