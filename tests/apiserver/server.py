@@ -82,6 +82,17 @@ class ApiServer:
             await self.request("DELETE", path, {"propagationPolicy": "Background"})
         await self.request("DELETE", f"/api/v1/namespaces/{name}/pods", {"gracePeriodSeconds": 0})
 
+    async def free_namespace(self, name: str) -> None:
+        """Delete a namespace that other tests use by the same name, and return when it is gone.
+
+        Until then the API server refuses every new object in it.
+        """
+        await self.delete_namespace(name)
+        await until_on_wall_clock(lambda: self._is_free(f"/api/v1/namespaces/{name}"))
+
+    async def _is_free(self, path: str) -> bool:
+        return (await self.client.get(path)).status_code == httpx.codes.NOT_FOUND
+
     async def account(
         self, namespace: str, name: str, rules: Sequence[Object] = (), *, everywhere: bool = False
     ) -> Account:

@@ -44,7 +44,7 @@ async def platform(apiserver: ApiServer) -> AsyncIterator[None]:
     )
     yield
     for name in ("platform", "shop"):
-        await apiserver.client.delete(f"/api/v1/namespaces/{name}")
+        await apiserver.free_namespace(name)
 
 
 @pytest.fixture

@@ -327,7 +327,7 @@ async def test_the_example_of_the_documentation(fleet: Fleet) -> None:
     assert done.out == "bundle shop on staging-1, production-1: 2 created\n"
     assert (await fleet.run("apply")).out == "bundle shop on staging-1, production-1: 2 unchanged\n"
     for context in ("one", "two"):
-        await fleet.servers[context].client.delete("/api/v1/namespaces/shop")
+        await fleet.servers[context].free_namespace("shop")
 
 
 @pytest.fixture
