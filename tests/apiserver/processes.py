@@ -13,6 +13,8 @@ from pathlib import Path
 
 import trio
 
+from tests.fakes.forked import Forked
+
 # Not a preexec_fn: Python code between fork and exec may deadlock once Trio has worker threads.
 # It asks for its death first and checks its parent then: a parent that dies in between is noticed too.
 _LAUNCHER = """
@@ -53,7 +55,7 @@ class Process:
         self.name = program.name
         self._command = [str(program), *arguments]
         self._log = log
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._popen: subprocess.Popen[bytes] | Forked | None = None
 
     @property
     def pid(self) -> int:
@@ -70,16 +72,20 @@ class Process:
 
     def spawn(self) -> None:
         """Return at once. A process group of its own: Ctrl-C reaches only the test run, which stops it."""
-        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]
         with self._log.open("ab") as log:
-            self._popen = subprocess.Popen(
-                launcher + self._command,
-                env={**os.environ, **_ENVIRONMENT},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                process_group=0,
-            )
+            self._popen = self._spawned(log.fileno())
+
+    def _spawned(self, log: int) -> subprocess.Popen[bytes] | Forked:
+        """Started, with this descriptor as its output and its errors."""
+        launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid())]
+        return subprocess.Popen(
+            launcher + self._command,
+            env={**os.environ, **_ENVIRONMENT},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            process_group=0,
+        )
 
     def pause(self) -> None:
         os.kill(self.pid, signal.SIGSTOP)
@@ -93,6 +99,8 @@ class Process:
         await self.wait_exit()
 
     async def wait_exit(self) -> None:
+        if isinstance(self._popen, Forked):
+            await self._popen.wait_ended()
         if not self.running:
             return
         descriptor = os.pidfd_open(self.pid)

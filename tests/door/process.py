@@ -2,23 +2,23 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 from krt.serving.address import Address, parse_address
+from tests.fakes.forked import Forked, forked
 from tests.fakes.pace import PATIENCE_SECONDS
 
 
 class Process:
     """Its addresses are those that its log names."""
 
-    def __init__(self, popen: "subprocess.Popen[bytes]", log: Path, started_at: float) -> None:
+    def __init__(self, popen: Forked, log: Path, started_at: float) -> None:
         self.popen = popen
         self.log = log
         self._started_at = started_at
@@ -68,7 +68,7 @@ class Process:
 
     def stop(self) -> int:
         """As Kubernetes does it; the exit code."""
-        self.popen.terminate()
+        self.popen.send_signal(SIGTERM)
         return self.popen.wait(PATIENCE_SECONDS)
 
 
@@ -78,19 +78,9 @@ def krt_web(directory: Path, environ: Mapping[str, str], *, ready: bool = True) 
     log = directory / f"krt-web-{len(list(directory.glob('krt-web-*.log')))}.log"
     started_at = time.monotonic()
     with log.open("wb") as output:
-        popen = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "krt", "web"],
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(Path.cwd()),
-                "LOG_LEVEL": "debug",
-                "WEB_LISTEN_ADDR": "127.0.0.1:0",
-                "KRT_ADMIN_ADDR": "127.0.0.1:0",
-                **environ,
-            },
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        own = {"LOG_LEVEL": "debug", "WEB_LISTEN_ADDR": "127.0.0.1:0", "KRT_ADMIN_ADDR": "127.0.0.1:0"}
+        given = {"PATH": os.environ["PATH"], **own, **environ}
+        popen = forked(["web"], given, folder=Path.cwd(), out=output.fileno(), err=output.fileno())
     process = Process(popen, log, started_at)
     try:
         process.wait_for("ready" if ready else "started")

@@ -1,7 +1,5 @@
 """krt web and krt worker as processes of their own, on the real API server, and the jobs that call them."""
 
-import os
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +28,6 @@ from tests.fakes.around import AUDIENCE, Around
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.process import Process, process
 
-ROOT = Path(__file__).parents[2]
 REGISTRY = "ghcr.io/acme"
 
 
@@ -77,11 +74,9 @@ class Site:
 
     async def job(self, name: str, *flags: str, registry: str = REGISTRY, **environ: str) -> Ended:
         """`krt notify REGISTRY/NAME:dev FLAGS`, to its end."""
-        command = [sys.executable, "-m", "krt", "notify", f"{registry}/{name}:dev", *flags]
-        done = await trio.run_process(
-            command, env={**self._environ(), **environ}, capture_stdout=True, capture_stderr=True, check=False
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), trio.current_time())
+        words = ("notify", f"{registry}/{name}:dev", *flags)
+        async with process(*words, environ={**self._environ(), **environ}) as job:
+            return Ended(await job.ended(), job.out, job.err, trio.current_time())
 
     async def quick_job(self, name: str, *, absent_seconds: float) -> Ended:
         """The same with --wait, in this process, with so much patience for a silent cluster."""
@@ -105,9 +100,6 @@ class Site:
 
     def _environ(self) -> dict[str, str]:
         return {
-            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-            "PYTHONPATH": str(ROOT),
-            "PYTHONWARNINGS": "error",
             "KRT_URL": self.url,
             "KRT_AUDIENCE": AUDIENCE,
             "ACTIONS_ID_TOKEN_REQUEST_URL": self.around.issuer.request_url,

@@ -10,16 +10,17 @@ from pathlib import Path
 from signal import SIGTERM, Signals
 
 import trio
+from trio.abc import ReceiveStream
+from trio.lowlevel import FdStream
 
+from tests.fakes.forked import ROOT, Forked, forked
 from tests.fakes.pace import PATIENCE_SECONDS
-
-_ROOT = Path(__file__).parents[2]
 
 
 class Process:
     """A running process. `log` holds its JSON log lines, `err` and `out` everything that it wrote."""
 
-    def __init__(self, process: trio.Process) -> None:
+    def __init__(self, process: trio.Process | Forked) -> None:
         self._process = process
         self._written = trio.Condition()
         self._readers = 2
@@ -58,7 +59,11 @@ class Process:
             async with self._written:
                 while self._readers:
                     await self._written.wait()
-            return await self._process.wait()
+            return await self.wait()
+
+    async def wait(self) -> int:
+        """The exit code, once the process has ended."""
+        return await (self._process.wait_ended() if isinstance(self._process, Forked) else self._process.wait())
 
     async def stopped(self, which: Signals = SIGTERM) -> tuple[int, float]:
         """Send the signal. Returns the exit code, and the seconds until the end."""
@@ -66,7 +71,7 @@ class Process:
         self.signal(which)
         return await self.ended(), trio.current_time() - began
 
-    async def read(self, stream: trio.abc.ReceiveStream, name: str) -> None:
+    async def read(self, stream: ReceiveStream, name: str) -> None:
         async for chunk in stream:
             setattr(self, name, getattr(self, name) + chunk.decode(errors="replace"))
             async with self._written:
@@ -79,31 +84,49 @@ class Process:
 @asynccontextmanager
 async def process(*words: str, environ: Mapping[str, str] = {}, files: int | None = None) -> AsyncIterator[Process]:
     """Run `krt WORDS` until the end of the block, and kill it there if it still runs. `files` is its `ulimit -n`."""
-    async with program("-m", "krt", *words, environ=environ, files=files) as running:
+    if files is not None:
+        async with program("-m", "krt", *words, environ=environ, files=files) as running:
+            yield running
+        return
+    (out, outs), (err, errs) = os.pipe(), os.pipe()
+    try:
+        started = forked(words, _environ(environ), folder=Path.cwd(), out=outs, err=errs)
+    finally:
+        os.close(outs)
+        os.close(errs)
+    async with _read(started, FdStream(out), FdStream(err)) as running:
         yield running
 
 
 @asynccontextmanager
 async def program(*words: str, environ: Mapping[str, str] = {}, files: int | None = None) -> AsyncIterator[Process]:
-    """Run Python with these arguments, as `process` does."""
-    async with trio.open_nursery() as nursery:
-        started = await trio.lowlevel.open_process(
-            [*_limiting(files), sys.executable, *words],
-            env=_environ(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+    """Run Python with these arguments, as `process` does, and from Python's own start on."""
+    started = await trio.lowlevel.open_process(
+        [*_limiting(files), sys.executable, *words],
+        env=_environ(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert started.stdout is not None
+    assert started.stderr is not None
+    async with _read(started, started.stdout, started.stderr) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _read(started: trio.Process | Forked, out: ReceiveStream, err: ReceiveStream) -> AsyncIterator[Process]:
+    async with out, err, trio.open_nursery() as nursery:
         running = Process(started)
         try:
-            nursery.start_soon(running.read, started.stdout, "out")
-            nursery.start_soon(running.read, started.stderr, "err")
+            nursery.start_soon(running.read, out, "out")
+            nursery.start_soon(running.read, err, "err")
             yield running
         finally:
             if started.returncode is None:
                 started.kill()
             with trio.CancelScope(shield=True):
-                await started.wait()
+                await running.wait()
         nursery.cancel_scope.deadline = trio.current_time() + 1  # a child that it left behind may hold the pipes open
 
 
@@ -132,7 +155,7 @@ async def _run(command: list[str], environ: Mapping[str, str]) -> subprocess.Com
 def _environ(own: Mapping[str, str]) -> dict[str, str]:
     """The environment: the variables that are needed to find programs, the path of this krt, and `own`."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(_ROOT), "PYTHONWARNINGS": "error", **own}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **own}
 
 
 def children(pid: int) -> list[int]:

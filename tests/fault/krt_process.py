@@ -10,10 +10,22 @@ import httpx
 import trio
 
 from tests.apiserver.processes import Process
+from tests.fakes.forked import Forked, forked
 from tests.fakes.pace import PATIENCE_SECONDS
 from tests.fakes.ports import free_ports
 
 HERE = Path(__file__).parents[2]
+
+
+class ForkedProcess(Process):
+    """This checkout's krt, started by tests/fakes/forked.py."""
+
+    def __init__(self, role: str, variables: Mapping[str, str], log: Path) -> None:
+        super().__init__(Path("krt"), [role], log)
+        self._variables = variables
+
+    def _spawned(self, log: int) -> Forked:
+        return forked(self._command[1:], {**os.environ, **self._variables}, folder=Path.cwd(), out=log, err=log)
 
 
 class Krt:
@@ -35,10 +47,12 @@ class Krt:
         told |= {"WEB_LISTEN_ADDR": f"127.0.0.1:{port}"} if role == "web" else {}
         self._version = code
         self._code = folder / f"{self.name}.code"
-        told["PYTHONPATH"] = os.pathsep.join(filter(None, (variables.get("PYTHONPATH"), str(self._code))))
-        words = [f"{name}={value}" for name, value in told.items()]
-        env = Path(shutil.which("env") or "env")
-        self.process = Process(env, [*words, sys.executable, "-P", "-m", "krt", role], self.log)
+        self.process: Process = ForkedProcess(role, told, self.log)
+        if code != HERE or "PYTHONPATH" in variables:  # which only an interpreter's own start reads
+            told["PYTHONPATH"] = os.pathsep.join(filter(None, (variables.get("PYTHONPATH"), str(self._code))))
+            words = [f"{name}={value}" for name, value in told.items()]
+            env = Path(shutil.which("env") or "env")
+            self.process = Process(env, [*words, sys.executable, "-P", "-m", "krt", role], self.log)
 
     def update(self) -> None:
         """Use this checkout's version from the next start on."""
