@@ -1,5 +1,6 @@
 """The kind App on the API server, and documents of it."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ GROUP = "/apis/krt.internal/v1alpha1"
 COMPONENT = Path(__file__).parents[2] / "deploy" / "kubernetes" / "components" / "app-secrets"
 
 
+@cache
 def app_crd() -> Object:
-    """The definition as it is delivered."""
+    """The definition as it is delivered. Not to be changed."""
     found: Object = yaml.safe_load((COMPONENT / "crds.yaml").read_text())
     return found
 

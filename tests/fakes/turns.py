@@ -8,8 +8,9 @@ Several runs at once share their locks if TEST_TURNS names one folder for all of
 not: it would wait for the turn of its own test.
 
 A run begins with the tests marked `alone`, one after another under one lock, before any other test: later, all workers
-would stand still until the longest test that is under way has ended. After them, each worker begins with one of those
-marked `long`: at the end of a run, or one after another in one worker, the processors would be idle beside them.
+would stand still until the longest test that is under way has ended. After them, half of the other workers begin with
+those marked `long`. These mostly wait: if every worker had one, or if they came at the end of a run, the processors
+would be idle beside them.
 """
 
 import fcntl
@@ -63,8 +64,9 @@ class Turns:
         self._waits = not self._is_first and alone > 0
         long = [item for item in items if item.get_closest_marker("long")]
         count, items[:] = len(items), [item for item in items if item not in long]
-        others = range(1, self._workers) or range(1)  # the first worker has those marked `alone`
-        parts = sorted(others[number % len(others)] for number in range(len(long)))
+        first = min(1, self._workers - 1)  # the very first worker has those marked `alone`
+        half = max(1, (self._workers - 1) // 2)
+        parts = sorted(first + number % half for number in range(len(long)))
         for part, item in zip(parts, long, strict=True):
             items.insert(max(part * count // self._workers, alone), item)
 
