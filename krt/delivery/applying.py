@@ -1,6 +1,7 @@
 """Applies the objects of a delivery, stage by stage: each stage is current before the next one begins."""
 
 from functools import partial
+from typing import NoReturn
 
 from krt.cluster.object_errors import NotServed
 from krt.cluster.objects import Applied, Body
@@ -82,7 +83,7 @@ class Applying:
         async with self._order.waiting():
             is_current = await until_current(self._run, awaited, self._note_end)
         if not is_current:
-            self._end_if_failed()
+            self._end()
 
     def _note_end(self, key: ObjectKey, body: Body) -> None:
         self._by_key[key].has_ended = is_complete_job(body)
@@ -126,8 +127,11 @@ class Applying:
 
     def _end_if_failed(self) -> None:
         if self._run.progress.has_failed():
-            self._run.progress.skip_unbegun("not applied, because an object before it has failed")
-            raise DeliveryFailed
+            self._end()
+
+    def _end(self) -> NoReturn:
+        self._run.progress.skip_unbegun("not applied, because an object before it has failed")
+        raise DeliveryFailed
 
 
 def _is_current(step: Step) -> bool:

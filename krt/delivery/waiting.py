@@ -27,7 +27,7 @@ from krt.core.report.action import Action, ObjectChange
 from krt.core.report.target import TargetState
 from krt.delivery.progress import Progress
 from krt.delivery.run import Run
-from krt.errors import ClusterError, ClusterUnavailable, NotThere
+from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, NotThere
 from krt.logs import Log
 
 log = Log("delivery")
@@ -96,7 +96,11 @@ class _Waiting:
 
 
 class UntilCurrent(_Waiting):
-    """Ends with the first object that has failed, or when all are current. `classes` are StorageClasses by name."""
+    """Ends with the first object that has failed, or when all are current. `classes` are StorageClasses by name.
+
+    After a failure no version counts any more. A Deployment may go on after its progressDeadlineSeconds, and the next
+    version may come before the watch has ended.
+    """
 
     def __init__(self, awaited: list[Awaited], progress: Progress, classes: Mapping[str, Body], ended: Ended) -> None:
         super().__init__(awaited, progress)
@@ -104,6 +108,8 @@ class UntilCurrent(_Waiting):
 
     def judge(self, key: ObjectKey, body: Body) -> None:
         """Put the object's status into the report."""
+        if self.failed.is_set():
+            return
         status = status_of(body, storage_class=self._classes.get(text_at(body, "spec", "storageClassName")))
         say(self._progress, key, status)
         if status.state is ObjectState.FAILED:
@@ -123,7 +129,12 @@ class UntilCurrent(_Waiting):
 
 
 class UntilEnded(_Waiting):
-    """Ends when no Job runs any more: each is complete, has failed, is suspended or gone."""
+    """Ends when no Job runs any more: each is complete, has failed, is suspended or gone.
+
+    `problem` says why krt cannot see a Job.
+    """
+
+    problem = ""
 
     def judge(self, key: ObjectKey, body: Body) -> None:
         """Note how far the Job is."""
@@ -140,7 +151,7 @@ class UntilEnded(_Waiting):
 
     def deny(self, key: ObjectKey, problem: str) -> None:
         """krt cannot see the Job."""
-        self._progress.say(key, Action.APPLY, TargetState.FAILED, problem)
+        self.problem = f"{key}: {problem}"
         self.failed.set()
 
 
@@ -198,11 +209,13 @@ async def until_current(run: Run, awaited: list[Awaited], ended: Ended) -> bool:
 
 
 async def until_ended(run: Run, awaited: list[Awaited]) -> None:
-    """Wait until no Job of these runs any more."""
+    """Wait until no Job of these runs any more. Raises ClusterDenied if krt cannot see whether one does."""
     waiting = UntilEnded(awaited, run.progress)
     for each in awaited:
         waiting.judge(each.key, each.body)
     await _watch(run.transport, waiting, run.progress.tell)
+    if waiting.failed.is_set():
+        raise ClusterDenied(waiting.problem)
 
 
 async def until_gone(

@@ -106,7 +106,7 @@ async def test_a_failure_in_staging_leaves_production_unwritten(fleet: Fleet) ->
     assert first.startswith(
         "krt bundle: cluster zeta, group staging, context one: instance app: "
         f"Deployment/{fleet.namespace('zeta')}/web: "
-    )
+    ), done.err
     assert left == (
         "krt bundle: not reached: cluster zeta, group staging, context one: instance next; "
         "cluster alpha, group staging, context two: instances app, next; "

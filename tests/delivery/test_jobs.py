@@ -8,12 +8,14 @@ import trio
 from krt.cluster.objects import Body
 from krt.delivery.order import End
 from tests.apiserver.kubelet import Kubelet
-from tests.apiserver.objects import a_deployment
+from tests.apiserver.objects import a_deployment, grant
 from tests.apiserver.pods import Ready, Succeeded
 from tests.delivery.cluster import Cluster, reasons, states
 from tests.fakes.polling import until_on_trio_clock
 
 pytestmark = pytest.mark.apiserver
+
+WRITES = ["create", "patch", "delete"]
 
 
 def a_job(cluster: Cluster, image: str = "ghcr.io/acme/migrate:1", **spec: Any) -> Body:
@@ -91,6 +93,27 @@ async def test_a_new_version_waits_for_a_job_that_runs(cluster: Cluster, kubelet
         kubelet.decide(Succeeded())
     assert replaced[0].end is End.READY, reasons(replaced[0])
     assert await uid_of(cluster) != before
+
+
+async def test_a_job_that_krt_can_no_longer_see_is_not_deleted_for_a_new_version(cluster: Cluster) -> None:
+    """It may still run. Seen to fail: krt deleted it, and created the new one."""
+    core = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}
+    seeing, writing = ({"apiGroups": ["batch"], "resources": ["jobs"], "verbs": verbs} for verbs in (["get"], WRITES))
+    deployer = await cluster.server.account(cluster.namespace, "deployer", [core, seeing, writing])
+    await cluster.deliver(a_job(cluster), waits=False)
+    before, replaced = await uid_of(cluster), []
+    async with cluster.by(deployer.kubeconfig) as blinded:
+
+        async def deliver() -> None:
+            replaced.append(await blinded.deliver(a_job(cluster, "ghcr.io/acme/migrate:2")))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(deliver)
+            await until_on_trio_clock(lambda: "the version before still runs: " in str(blinded.shown[-1:]))
+            await cluster.server.apply(*grant("deployer", cluster.namespace, [core, writing]))
+    assert replaced[0].end is End.FAILED
+    assert "krt may neither watch nor read it" in reasons(replaced[0])["migrate"]
+    assert await uid_of(cluster) == before
 
 
 async def test_a_job_that_would_be_refused_for_more_than_its_template_keeps_the_one_before(

@@ -25,6 +25,15 @@ MUTATIONS = (
         ),
     ),
     *of(
+        "delivery/test_waiting.py",
+        (
+            "test_after_a_failure_no_version_counts",
+            "delivery/waiting.py",
+            "        if self.failed.is_set():\n            return\n        status",
+            "        status",
+        ),
+    ),
+    *of(
         "core/delivery/test_replicas.py",
         (
             "test_the_number_is_scaled_if_the_subresource_has_written_it",
