@@ -3,7 +3,9 @@
 import os
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 
@@ -13,11 +15,17 @@ def free_ports(count: int) -> list[int]:
     They lie below the ephemeral range. A client that connects to a port within that range may get the same port as its
     own, connect to itself, and keep the server from returning. The workers of pytest-xdist draw from separate ports,
     and so do several runs at once (TEST_PART): otherwise one worker could take the port that another worker's server
-    has just left.
+    has just left. One worker gets a port again only after all others of its own: a server that will use its port may
+    not have started yet.
     """
+    return list(islice(filter(_is_free, _candidates()), count))
+
+
+@cache
+def _candidates() -> Iterator[int]:
     ephemeral = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    candidates = random.SystemRandom().sample(slice_of(range(10_000, ephemeral), os.environ), 100)
-    return [port for port in candidates if _is_free(port)][:count]
+    ports = slice_of(range(10_000, ephemeral), os.environ)
+    return cycle(random.SystemRandom().sample(ports, len(ports)))
 
 
 def slice_of(ports: range, environ: Mapping[str, str]) -> range:

@@ -89,7 +89,11 @@ def test_each_worker_has_ports_of_its_own() -> None:
     ]
     assert sorted(port for each in slices for port in each) == list(everything)
     assert slice_of(everything, {}) == everything
-    assert len(set(free_ports(5))) == 5
+
+
+def test_no_port_is_given_twice_before_its_server_has_started() -> None:
+    """Seen to fail with ports drawn anew each time: two processes of a fleet had one, in 2 % of the runs."""
+    assert len({port for _ in range(300) for port in free_ports(2)}) == 600
 
 
 class Item:
