@@ -106,8 +106,8 @@ class Item:
         return name if name in self.marks else None
 
 
-def _turns(folder: Path, *, workers: int = 1, worker: str = "gw0") -> Any:
-    given = {"turns": folder, "workercount": workers, "workerid": worker}
+def _turns(folder: Path, *, workers: int = 1) -> Any:
+    given = {"turns": folder, "workercount": workers}
     return Turns(cast("Any", SimpleNamespace(workerinput=given)))
 
 
@@ -139,10 +139,13 @@ def test_what_is_alone_comes_first_and_half_of_the_other_workers_begin_with_what
 
 
 def test_no_worker_begins_before_what_is_alone(tmp_path: Path) -> None:
-    """Seen to fail without a wait: a test of a minute had begun, for which all others waited then."""
-    items = [Item("long"), Item("alone"), Item()]
-    second = _turns(tmp_path, workers=2, worker="gw1")
-    second.pytest_collection_modifyitems(items)
+    """Seen to fail without a wait: a test of a minute had begun, for which all others waited then.
+
+    And with a wait of all but the worker gw0: pytest-xdist gives the first part to whichever is ready first.
+    """
+    first, second = (_turns(tmp_path, workers=2) for _ in range(2))
+    for each in (first, second):
+        each.pytest_collection_modifyitems([Item("long"), Item("alone"), Item()])
     begun = threading.Event()
 
     def begin() -> None:
@@ -152,13 +155,13 @@ def test_no_worker_begins_before_what_is_alone(tmp_path: Path) -> None:
     other = threading.Thread(target=begin)
     other.start()
     assert not begun.wait(0.2)
-    _run(_turns(tmp_path, workers=2), Item("alone"), None)
+    _run(first, Item("alone"), None)
     other.join()
     assert begun.is_set()
 
 
 def test_without_anything_alone_no_worker_waits(tmp_path: Path) -> None:
-    second = _turns(tmp_path, workers=2, worker="gw1")
+    second = _turns(tmp_path, workers=2)
     second.pytest_collection_modifyitems([Item("long"), Item()])
     _run(second, Item("long"), None)
 

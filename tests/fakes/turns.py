@@ -37,8 +37,7 @@ class Turns:
         worker = getattr(config, "workerinput", {})
         given = worker.get("turns") or os.environ.pop("TEST_TURNS", None)
         self._workers = int(worker.get("workercount", 1))
-        self._is_first = worker.get("workerid", "gw0") == "gw0"
-        self._waits = False  # for the first worker
+        self._waits = False  # for the worker that has those marked `alone`
         self._folder = Path(given or mkdtemp(prefix="krt-turns-"))
         self._begun = self._folder / "begun"
         if not given:
@@ -61,10 +60,10 @@ class Turns:
         """pytest-xdist gives each worker an equal part of this order, and idle workers take from the end of a part."""
         items.sort(key=_is_alone, reverse=True)
         alone = sum(map(_is_alone, items))
-        self._waits = not self._is_first and alone > 0
+        self._waits = alone > 0
         long = [item for item in items if item.get_closest_marker("long")]
         count, items[:] = len(items), [item for item in items if item not in long]
-        first = min(1, self._workers - 1)  # the very first worker has those marked `alone`
+        first = min(1, self._workers - 1)  # the very first part has those marked `alone`
         half = max(1, (self._workers - 1) // 2)
         parts = sorted(first + number % half for number in range(len(long)))
         for part, item in zip(parts, long, strict=True):
@@ -74,7 +73,8 @@ class Turns:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
         if self._waits:
             self._waits = False
-            self._wait()
+            if not _is_alone(item):
+                self._wait()
         if not self._holds:
             self._held.enter_context(turn(self._folder, alone=_is_alone(item)))
             if _is_alone(item):
@@ -87,7 +87,7 @@ class Turns:
                 self._held.close()
 
     def _wait(self) -> None:
-        """Until the first worker has its turn."""
+        """Until the worker that has those marked `alone` has its turn: whichever was ready first."""
         until = time.monotonic() + _PATIENCE_SECONDS
         while not self._begun.exists() and time.monotonic() < until:
             time.sleep(_LOOK_SECONDS)
