@@ -13,7 +13,7 @@ import trio
 
 from tests.bench.bundle import bundle
 from tests.bench.cluster import cluster
-from tests.bench.delivery import delivery
+from tests.bench.delivery import ROUND_TRIPS_MS, delivery
 from tests.bench.figures import Figures
 from tests.bench.lasting import connections, resync, steady
 from tests.bench.lists import lists
@@ -66,7 +66,8 @@ async def _measure(told: argparse.Namespace, figures: Figures, folder: Path) -> 
 async def _deliveries(told: argparse.Namespace, parts: set[str], around: Servers, figures: Figures) -> None:
     rounds = 1 if told.smoke else told.rounds
     if "delivery" in parts:
-        await delivery(around, figures, objects=20 if told.smoke else 200, rounds=rounds)
+        objects, far = (20, [20]) if told.smoke else (200, ROUND_TRIPS_MS)
+        await delivery(around, figures, objects=objects, rounds=rounds, round_trips_ms=far)
     if "bundle" in parts:
         await bundle(around, figures, instances=3, objects=10 if told.smoke else 100, rounds=rounds)
 

@@ -4,7 +4,7 @@ import itertools
 import json
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,12 +50,14 @@ class _Way:
     kubeconfig: Path
 
 
-async def delivery(servers: Servers, figures: Figures, *, objects: int, rounds: int) -> None:
+async def delivery(
+    servers: Servers, figures: Figures, *, objects: int, rounds: int, round_trips_ms: Sequence[int]
+) -> None:
     """Each round has a namespace for each program: one that comes with the objects, and one that is there before.
 
     If the namespace is there, krt dry-runs every object of the first delivery before it applies one.
     """
-    for milliseconds in ROUND_TRIPS_MS:
+    for milliseconds in round_trips_ms:
         async with _way(servers, milliseconds) as way:
             for comes, where in ((True, "a new namespace"), (False, "a namespace that is there")):
                 part = f"{objects} objects into {where}, the API server {milliseconds} ms away"

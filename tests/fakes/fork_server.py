@@ -3,6 +3,9 @@
 It has imported krt, so that a start takes milliseconds of processor time instead of half a second. What follows is that
 of every start: the command line's `main`, in a process of its own, and Python's own end. tests/fakes/forked.py asks it.
 
+It is not the fork server of `multiprocessing`: what that starts has the server's standard output, and ends without
+Python's own end, which tells of warnings and of output that could not be written.
+
 For each message at the socket FD (JSON: `words`, `environ`, `folder`; and four descriptors: standard input, output and
 error, and the writing end of a pipe) it answers with one of JSON (`pid`) and a pidfd. Once the process has ended, its
 wait status stands in the pipe.

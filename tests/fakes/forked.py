@@ -78,8 +78,9 @@ def forked(words: Sequence[str], environ: Mapping[str, str], *, folder: Path, ou
     with Path(os.devnull).open() as nothing:
         socket.send_fds(server, [told.encode()], [nothing.fileno(), out, err, reports])
     os.close(reports)
-    said, [pidfd], _, _ = socket.recv_fds(server, 1000, 1)
-    return Forked(json.loads(said)["pid"], pidfd, report)
+    said, pidfds, _, _ = socket.recv_fds(server, 1000, 1)
+    assert said, "the fork server has ended; what it said stands above"
+    return Forked(json.loads(said)["pid"], pidfds[0], report)
 
 
 @cache
