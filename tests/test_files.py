@@ -15,10 +15,13 @@ from krt.broker.connect import _content
 from krt.cli.main import main
 from krt.client.step_files import append
 from krt.client.transport import open_http
+from krt.cluster.access import load_access
+from krt.daemon import controller
 from krt.errors import BrokerUnavailable, SettingsInvalid
 from krt.files import FileUnusable, check_file, read_file
 from krt.settings.values import kubeconfig_files, readable_file
 from krt.tls import client_context
+from tests.fakes.stand_in import write_kubeconfig
 
 ODD = ("absent", "pipe", "folder", "zero", "socket", "endless", "loop", "nul", "too long a name")
 
@@ -76,6 +79,47 @@ def test_no_certificates_are_looked_for_in_it(odd: dict[str, Path], name: str, m
 def test_no_password_of_valkeys_is_read_from_it(odd: dict[str, Path], name: str) -> None:
     with pytest.raises(BrokerUnavailable, match="cannot be read"):
         _content(odd[name])
+
+
+_FIELDS = {
+    "token": ("user", "tokenFile"),
+    "client certificate": ("user", "client-certificate"),
+    "client key": ("user", "client-key"),
+    "authority": ("cluster", "certificate-authority"),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if name != "nul"])  # YAML has no NUL
+@pytest.mark.parametrize("field", _FIELDS)
+def test_no_field_of_a_kubeconfig_names_such_a_file(
+    odd: dict[str, Path], name: str, field: str, tmp_path: Path
+) -> None:
+    whose, key = _FIELDS[field]
+    fields: dict[str, dict[str, str]] = {"cluster": {"server": "https://a"}, "user": {}}
+    if field.startswith("client"):
+        trustme.CA().issue_cert("krt@example.test").private_key_and_cert_chain_pem.write_to_path(tmp_path / "krt.pem")
+        fields["user"] |= dict.fromkeys(("client-certificate", "client-key"), str(tmp_path / "krt.pem"))
+    fields[whose][key] = str(odd[name])
+    with pytest.raises(SettingsInvalid) as refused:
+        load_access(write_kubeconfig(tmp_path, fields["cluster"], fields["user"]))
+    [problem] = refused.value.problems
+    assert str(odd[name]) in problem
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if name not in {"nul", "socket"}])
+def test_the_pods_namespace_is_not_read_from_it(
+    odd: dict[str, Path], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail with `read_text`: krt controller waited for a pipe, and read a device until memory was gone."""
+    (tmp_path / "account").mkdir()
+    (tmp_path / "account" / "namespace").symlink_to(odd[name])
+    monkeypatch.setattr(controller, "ACCOUNT", tmp_path / "account")
+    with pytest.raises(SettingsInvalid, match="is required outside a pod"):
+        controller.namespace_of(None)
+    (tmp_path / "account" / "namespace").unlink()
+    (tmp_path / "account" / "namespace").write_text("krt-system\n")
+    assert controller.namespace_of(None) == "krt-system"
 
 
 @pytest.mark.parametrize("name", ODD)

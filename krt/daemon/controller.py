@@ -1,7 +1,6 @@
 """The role that keeps a cluster as its documents say: wires krt.controller, krt.cluster and krt.sources together."""
 
 import os
-from pathlib import Path
 from secrets import token_hex
 from socket import gethostname
 
@@ -18,6 +17,7 @@ from krt.controller.bundles_controller import BundlesController, Reach
 from krt.daemon.room import CONTROLLER_CONNECTIONS
 from krt.daemon.shared import Daemon
 from krt.errors import SettingsInvalid
+from krt.files import FileUnusable, read_file
 from krt.proxies import proxies_of
 from krt.serving.address import Address
 from krt.settings.parts import BUNDLES, SECRETS, ControllerSettings
@@ -27,6 +27,7 @@ from krt.tls import client_context
 
 # 20 writes a second in the long run: a bundle of ordinary size is applied at once, and no fleet floods the API server.
 _WRITES_AT_ONCE, _WRITES_PER_SECOND, _BURST = 8, 20.0, 200
+_MOST_NAME_BYTES = 255  # of a namespace: 63 characters, and perhaps a line's end
 
 
 async def controller(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Address, ...]]) -> None:
@@ -34,7 +35,7 @@ async def controller(daemon: Daemon, *, task_status: trio.TaskStatus[tuple[Addre
     settings, own = daemon.settings.kubernetes, daemon.settings.controller
     assert settings is not None, "the role runs only with its settings"
     assert own is not None, "the role runs only with its settings"
-    namespace = await trio.to_thread.run_sync(_namespace, own)
+    namespace = await trio.to_thread.run_sync(namespace_of, own.namespace)
     server, credentials = await trio.to_thread.run_sync(load_access, settings.kubeconfig, abandon_on_cancel=True)
     async with http_client(server, connections=CONTROLLER_CONNECTIONS) as client, trio.open_nursery() as nursery:
         bounds = WriteBounds(_WRITES_AT_ONCE, _WRITES_PER_SECOND, _BURST)
@@ -73,14 +74,15 @@ def _secrets(daemon: Daemon, transport: Transport, namespace: str, identity: str
     return found
 
 
-def _namespace(settings: ControllerSettings) -> str:
-    """The namespace that krt runs in. Blocks. Raises SettingsInvalid."""
-    if settings.namespace:
-        return settings.namespace
+def namespace_of(named: str | None) -> str:
+    """The namespace that krt runs in: that of the setting, or the pod's. Blocks. Raises SettingsInvalid."""
+    if named:
+        return named
     try:
-        return (ACCOUNT / Path("namespace")).read_text().strip()
-    except (OSError, UnicodeDecodeError):
-        problem = "KRT_CONTROLLER_NAMESPACE (or --controller-namespace) is required outside a pod"
+        return read_file(ACCOUNT / "namespace", most_bytes=_MOST_NAME_BYTES).decode("ascii").strip()
+    except ValueError as error:  # FileUnusable, or UnicodeDecodeError
+        reason = f" ({error})" if isinstance(error, FileUnusable) else ""
+        problem = f"KRT_CONTROLLER_NAMESPACE (or --controller-namespace) is required outside a pod{reason}"
         raise SettingsInvalid((problem,)) from None
 
 

@@ -54,6 +54,27 @@ def test_the_image_runs_as_a_number_and_says_what_it_is() -> None:
     assert f"ARG VERSION={__version__} " in CONTAINERFILE
 
 
+CLAIMS = re.compile(
+    r"^\s*license\b|License ::|License-Expression|image\.licenses|^\s*license-files\b", re.MULTILINE | re.IGNORECASE
+)
+PLANTED = (
+    'license = "MIT"',
+    'license = {text = "Apache-2.0"}',
+    'license-files = ["LICENSE"]',
+    '    "License :: OSI Approved :: MIT License",',
+    ' org.opencontainers.image.licenses="Apache-2.0" \\',
+    "License-Expression: MIT",
+)
+
+
+def test_no_licence_is_claimed_that_the_owner_has_not_chosen() -> None:
+    """Seen to fail with a field of pyproject.toml and a label of the image, while no file LICENSE was there."""
+    assert [text for text in PLANTED if not CLAIMS.search(f"\n{text}\n")] == []
+    places = [ROOT / "pyproject.toml", ROOT / "Containerfile", *DEPLOY.rglob("*.toml"), *DEPLOY.rglob("*.yaml")]
+    claimed = [str(place) for place in places if CLAIMS.search(place.read_text())]
+    assert claimed == [] or (ROOT / "LICENSE").is_file()
+
+
 def test_only_the_target_for_jobs_has_the_program_cue() -> None:
     """The daemon reads no CUE and runs no program: the last stage is what is built without --target."""
     stages = re.split(r"^FROM ", CONTAINERFILE, flags=re.MULTILINE)[1:]

@@ -193,15 +193,21 @@ async def test_a_rotated_key_is_known_half_a_minute_later_and_a_removed_one_no_m
 BAD_SETS = {
     "a name twice": (key_set_body(jwk(), jwk(OTHER)), "duplicate_kid"),
     "a private key": (key_set_body(jwk(d="AQAB")), "no_usable_key"),
+    "a page": (b"<html>not found</html>", "not_json"),
+    "a list": (b"[]", "not_a_key_set"),
+    "without end": (b" " * 300_000, "too_long"),
 }
 
 
 @pytest.mark.parametrize("name", BAD_SETS)
-def test_a_bad_set_at_the_start_is_none(
+async def test_a_bad_set_at_the_start_is_none(
     name: str, around: Surroundings, environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     around.issuer.keys_body, reason = BAD_SETS[name]
     with krt_web(tmp_path_factory.mktemp("log"), environ, ready=False) as process:
         said: Process = process
-        assert said.wait_for("keys_not_fetched")["reason"] == reason
+        line = said.wait_for("keys_not_fetched")
+        assert (line["reason"], line["url"]) == (reason, f"{around.issuer.url}/.well-known/jwks")
+        ready = await Door(around, process).probe("/readyz")
+        assert json.loads(ready.body)["problems"] == [f"keys: {reason} ({line['url']})"]
         assert not said.events("ready")
