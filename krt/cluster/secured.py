@@ -33,7 +33,7 @@ class Material:
         return load_pem_x509_certificate(self.certificate).not_valid_after_utc if self.certificate else None
 
 
-# Those that ssl.create_default_context sets. A call of it would read the system's authorities, which takes 20 ms.
+# The flags that ssl.create_default_context sets. A call of it would read the system's authorities, which takes 20 ms.
 _USUAL_FLAGS = ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT if sys.version_info >= (3, 13) else 0
 
 

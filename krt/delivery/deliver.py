@@ -16,7 +16,7 @@ from krt.delivery.looking import Looking
 from krt.delivery.order import Delivery, DeliveryResult, End
 from krt.delivery.progress import Progress
 from krt.delivery.pruning import Pruning
-from krt.delivery.reporting import reported
+from krt.delivery.reporting import planned, reported
 from krt.delivery.run import Run
 from krt.delivery.step import Step, steps_of
 from krt.delivery.stored_inventory import StoredInventory
@@ -50,14 +50,13 @@ async def _deliver(run: Run, order: Delivery) -> End:
     run.progress.expect((each.key for each in order.manifests), Action.APPLY)
     with trio.move_on_after(order.timeout_seconds) as deadline:
         steps = await _looked_at(run, order)
-        if not order.is_dry_run:
+        if order.is_dry_run:
+            await _pruning(run, order).prune()
+        else:
             await _apply(run, order, steps)
     if deadline.cancelled_caught:
         raise _late(run, order.timeout_seconds)
-    if order.is_dry_run:
-        await _pruning(run, order).prune()
-        return End.PLANNED
-    return await _finish(run, order)
+    return planned(run.progress) if order.is_dry_run else await _finish(run, order)
 
 
 def _check(order: Delivery) -> None:
@@ -78,10 +77,6 @@ async def _apply(run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
     applying = Applying(run, order, steps)
     try:
         await applying.apply()
-    except NotDelivered:
-        if order.prunes_on_failure:
-            await _prune(run, order)
-        raise
     finally:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + _NOTE_SECONDS):
             await patiently(applying.note, partial(run.progress.tell, "the inventory cannot be written yet"))

@@ -9,10 +9,11 @@ from krt.cluster.object_errors import ObjectInvalid, PreconditionFailed
 from krt.core.delivery.object_wishes import is_recreated
 from krt.core.delivery.ownership import is_owned
 from krt.core.kube.fields import text_at
+from krt.core.report.action import Action
 from krt.delivery.run import Run
 from krt.delivery.step import Step
 from krt.delivery.waiting import Awaited, until_ended, until_gone
-from krt.errors import ClusterError, NotThere
+from krt.errors import ClusterDenied, ClusterError, NotThere
 
 _IMMUTABLE = "field is immutable"
 
@@ -34,7 +35,10 @@ async def must_make_way(run: Run, step: Step, error: ClusterError) -> bool:
 
 
 async def make_way(run: Run, step: Step) -> None:
-    """Delete the object of the version before, a Job once it has ended. An object of another uid stays."""
+    """Delete the object of the version before, a Job once it has ended. An object of another uid stays.
+
+    Raises ClusterError, also if krt cannot see whether the object has ended or is gone.
+    """
     resource = await run.discovery.find(step.key.group, step.key.kind, step.manifest.version)
     try:
         live = await objects.read(run.transport, resource, step.key)
@@ -46,5 +50,8 @@ async def make_way(run: Run, step: Step) -> None:
         is_gone = await objects.delete(run.transport, resource, step.key, uid=step.replaces)
     except (NotThere, PreconditionFailed):
         return
-    if not is_gone:
-        await until_gone(run.transport, run.progress, awaited, run.progress.tell)
+    if is_gone:
+        return
+    await until_gone(run.transport, run.progress, awaited, run.progress.tell)
+    if not run.progress.is_ready(step.key, Action.DELETE):
+        raise ClusterDenied(run.progress.reason_of(step.key, Action.DELETE))

@@ -62,7 +62,6 @@ class Delivery:
     is_living: Callable[[str], bool] = _is_living
     before_pruning: Steps = _no_steps
     extent: Extent = Extent.ORDINARY
-    prunes_on_failure: bool = False
     own_namespace: str = ""
     waits: bool = True
     prunes: bool = True

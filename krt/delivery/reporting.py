@@ -13,6 +13,11 @@ from krt.errors import ClusterError
 _STATES = {End.READY: EventState.READY, End.PLANNED: EventState.DONE}
 
 
+def planned(progress: Progress) -> End:
+    """The end of a dry-run whose calls were all answered."""
+    return End.DENIED if progress.has_failed() else End.PLANNED
+
+
 async def reported(progress: Progress, work: Callable[[], Awaitable[End]]) -> DeliveryResult:
     """The end of `work`, which raises NotDelivered or an error of the cluster if it cannot go on."""
     async with trio.open_nursery() as nursery:

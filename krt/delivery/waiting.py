@@ -124,8 +124,9 @@ class UntilCurrent(_Waiting):
 
     def deny(self, key: ObjectKey, problem: str) -> None:
         """The object cannot be waited for."""
-        self._progress.say(key, Action.APPLY, TargetState.FAILED, problem)
-        self.failed.set()
+        if not self.failed.is_set():
+            self._progress.say(key, Action.APPLY, TargetState.FAILED, problem)
+            self.failed.set()
 
 
 class UntilEnded(_Waiting):
@@ -151,7 +152,8 @@ class UntilEnded(_Waiting):
 
     def deny(self, key: ObjectKey, problem: str) -> None:
         """krt cannot see the Job."""
-        self.problem = f"{key}: {problem}"
+        self.problem = f"the version before may still run; {problem}"
+        self._progress.say(key, Action.APPLY, TargetState.FAILED, self.problem)
         self.failed.set()
 
 
@@ -267,16 +269,20 @@ async def _ask_once_denied(watching: _Watching, scope: Scope[ObjectVersion], key
 
 
 async def _ask(watching: _Watching, scope: Scope[ObjectVersion], key: ObjectKey) -> None:
+    waiting = watching.waiting
+    tell: Callable[[], None]
     try:
         body = await objects.read(watching.transport, scope.resource, key)
     except NotThere:
-        watching.waiting.vanish(key)
+        tell = partial(waiting.vanish, key)
     except ClusterUnavailable:
         return  # it is asked for again
     except ClusterError as error:
-        watching.waiting.deny(key, f"krt may neither watch nor read it: {error}")
+        tell = partial(waiting.deny, key, f"krt may neither watch nor read it: {error}")
     else:
-        watching.waiting.judge(key, body)
+        tell = partial(waiting.judge, key, body)
+    if key in waiting:  # a watch that is allowed again may have seen its end meanwhile
+        tell()
 
 
 async def _storage_classes(run: Run, awaited: list[Awaited]) -> dict[str, Body]:

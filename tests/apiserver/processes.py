@@ -88,10 +88,15 @@ class Process:
         )
 
     def pause(self) -> None:
-        os.kill(self.pid, signal.SIGSTOP)
+        self.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
+        self.send_signal(signal.SIGCONT)
+
+    def send_signal(self, which: signal.Signals) -> None:
+        """Nothing if the process has ended."""
+        assert self._popen is not None, f"{self.name} was never spawned"
+        self._popen.send_signal(which)
 
     async def kill(self) -> None:
         """SIGKILL, and return when the process is gone, its listening ports with it."""
@@ -112,7 +117,7 @@ class Process:
 
     def send_kill(self) -> None:
         if self.running:
-            os.kill(self.pid, signal.SIGKILL)
+            self.send_signal(signal.SIGKILL)
 
     def reap(self) -> None:
         if self._popen is not None:

@@ -18,16 +18,20 @@ async def open_controller(
     controllers: str,
     *,
     proxy: HttpsProxy | None = None,
+    is_measured: bool = False,
     **settings: str,
 ) -> AsyncIterator[Krt]:
-    """The process is started, and perhaps not ready; it is killed at the end. `controllers` is KRT_CONTROLLERS."""
+    """The process is started, and perhaps not ready; it is killed at the end. `controllers` is KRT_CONTROLLERS.
+
+    If its memory `is_measured`, Python starts it: a fork has not read the files of the libraries.
+    """
     account = await server.account(namespace, "krt-controller", [EVERYTHING], everywhere=True)
     own = {
         "KUBECONFIG": str(server.kubeconfig(account.token, proxy=proxy)),
         "KRT_CONTROLLER_NAMESPACE": namespace,
         "KRT_CONTROLLERS": controllers,
     }
-    krt = Krt("controller", folder, own | settings)
+    krt = Krt("controller", folder, own | settings, is_measured=is_measured)
     krt.spawn()
     try:
         yield krt

@@ -85,7 +85,9 @@ class Fleet:
 
 @pytest.fixture
 async def fleet(desk: Desk, api_proxy: HttpsProxy, registry: RegistryServer, tmp_path: Path) -> AsyncIterator[Fleet]:
-    async with open_controller(desk.server, desk.namespace, tmp_path, "bundles", proxy=api_proxy) as krt:
+    async with open_controller(
+        desk.server, desk.namespace, tmp_path, "bundles", proxy=api_proxy, is_measured=True
+    ) as krt:
         await krt.wait_ready()
         yield Fleet(desk, krt, api_proxy, registry)
 

@@ -69,7 +69,9 @@ class Crowd:
 
 @pytest.fixture
 async def crowd(secrets: SecretsDesk, api_proxy: HttpsProxy, tmp_path: Path) -> AsyncIterator[Crowd]:
-    async with open_controller(secrets.server, secrets.namespace, tmp_path, "secrets", proxy=api_proxy) as krt:
+    async with open_controller(
+        secrets.server, secrets.namespace, tmp_path, "secrets", proxy=api_proxy, is_measured=True
+    ) as krt:
         yield Crowd(secrets, krt, api_proxy)
 
 

@@ -1,9 +1,13 @@
 """A delivery on the real API server: what is applied, refused, kept, waited for and pruned."""
 
-import pytest
+from typing import Any
 
-from krt.delivery.order import End
+import pytest
+import trio
+
+from krt.delivery.order import DeliveryResult, End
 from tests.delivery.cluster import OTHER, Cluster, reasons, states
+from tests.fakes.pace import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.apiserver
 
@@ -53,6 +57,45 @@ async def test_one_refusal_and_nothing_is_written(cluster: Cluster) -> None:
     assert reasons(refused)[""] == "nothing was written"
     assert "Invalid value" in reasons(refused)["B-is-no-name"]
     assert states(refused)["a"] == ("apply", "skipped", None) or states(refused)["a"][1] == "skipped"
+
+
+async def _dry_run(cluster: Cluster, command: str, **more: Any) -> DeliveryResult:
+    """It would delete the ConfigMap `b`."""
+    if command == "destroy":
+        return await cluster.destroy(is_dry_run=True, **more)
+    return await cluster.deliver(cluster.config_map("a", v="1"), is_dry_run=True, **more)
+
+
+@pytest.mark.parametrize("command", ["deliver", "destroy"])
+async def test_a_dry_run_whose_deletion_is_refused_does_not_end_well(cluster: Cluster, command: str) -> None:
+    """Seen to fail: it ended as planned, with exit code 0, though a row was failed."""
+    await cluster.deliver(cluster.config_map("a", v="1"), cluster.config_map("b", v="1"))
+    rules = [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create", "patch"]},
+    ]
+    deployer = await cluster.server.account(cluster.namespace, "deployer", rules)
+    async with cluster.by(deployer.kubeconfig) as limited:
+        planned = await _dry_run(limited, command)
+    assert planned.end is End.DENIED
+    assert "cannot delete" in reasons(planned)["b"]
+    assert await cluster.exists("ConfigMap", "b")
+
+
+@pytest.mark.parametrize("command", ["deliver", "destroy"])
+async def test_a_dry_run_has_a_deadline_too(cluster: Cluster, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API server falls silent at the deletions. Seen to fail: one waited for ever, the other one ended well."""
+    await cluster.deliver(cluster.config_map("a", v="1"), cluster.config_map("b", v="1"))
+
+    async def silence(*_: object, **__: object) -> bool:
+        await trio.sleep_forever()
+        return True
+
+    monkeypatch.setattr("krt.delivery.pruning.objects.delete", silence)
+    with trio.fail_after(PATIENCE_SECONDS):
+        planned = await _dry_run(cluster, command, timeout_seconds=1)
+    assert planned.end is End.DENIED
+    assert "the API server has not answered all calls in 1 s" in reasons(planned)[""]
 
 
 async def test_an_object_of_another_owner_is_not_touched(cluster: Cluster) -> None:

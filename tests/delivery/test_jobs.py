@@ -1,5 +1,6 @@
 """Jobs, replicas and claims in a delivery, on the real API server with its controllers."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -112,8 +113,39 @@ async def test_a_job_that_krt_can_no_longer_see_is_not_deleted_for_a_new_version
             await until_on_trio_clock(lambda: "the version before still runs: " in str(blinded.shown[-1:]))
             await cluster.server.apply(*grant("deployer", cluster.namespace, [core, writing]))
     assert replaced[0].end is End.FAILED
-    assert "krt may neither watch nor read it" in reasons(replaced[0])["migrate"]
+    assert reasons(replaced[0])["migrate"].startswith("the version before may still run; krt may neither watch nor")
     assert await uid_of(cluster) == before
+
+
+async def test_where_krt_can_no_longer_see_whether_a_job_is_gone_nothing_is_applied(
+    cluster: Cluster, kubelet: Kubelet
+) -> None:
+    """Seen to fail: the new version was applied to the object that was still going."""
+    kubelet.decide(Succeeded())
+    core = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}
+    seeing, writing = ({"apiGroups": ["batch"], "resources": ["jobs"], "verbs": verbs} for verbs in (["get"], WRITES))
+    deployer = await cluster.server.account(cluster.namespace, "deployer", [core, seeing, writing])
+    await cluster.deliver(a_job(cluster))
+    job = ("-n", cluster.namespace, "patch", "job", "migrate", "--type=merge", "-p")
+    await cluster.server.kubectl(*job, '{"metadata": {"finalizers": ["example.com/held"]}}')
+    replaced = []
+    async with cluster.by(deployer.kubeconfig) as blinded:
+
+        async def deliver() -> None:
+            replaced.append(await blinded.deliver(a_job(cluster, "ghcr.io/acme/migrate:2")))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(deliver)
+            await until_on_trio_clock(partial(_is_going, cluster))
+            await cluster.server.apply(*grant("deployer", cluster.namespace, [core, writing]))
+    assert replaced[0].end is End.FAILED
+    assert "its deletion has begun; krt may neither watch nor read it" in str(replaced[0].report)
+    assert "immutable" not in str(replaced[0].report)
+    await cluster.server.kubectl(*job, '{"metadata": {"finalizers": null}}')
+
+
+async def _is_going(cluster: Cluster) -> bool:
+    return "deletionTimestamp" in (await cluster.get("Job", "migrate", "batch/v1"))["metadata"]
 
 
 async def test_a_job_that_would_be_refused_for_more_than_its_template_keeps_the_one_before(

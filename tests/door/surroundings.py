@@ -80,7 +80,8 @@ def surroundings() -> Iterator[Surroundings]:
         finally:
             is_ready.set()
 
-    thread = threading.Thread(target=run, name="surroundings")
+    # A daemon, because a worker of pytest-xdist that loses its controller ends without the teardown below.
+    thread = threading.Thread(target=run, name="surroundings", daemon=True)
     thread.start()
     is_ready.wait(PATIENCE_SECONDS)
     try:

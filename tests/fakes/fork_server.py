@@ -91,9 +91,11 @@ class _Server:
                 os.close(report)
 
 
-def _become(words: list[str], environ: dict[str, str], folder: str) -> None:
-    """Be a krt that was started with these words. It ends with the server, and that with the test run."""
+def _become(server: int, words: list[str], environ: dict[str, str], folder: str) -> None:
+    """Be a krt that was started with these words. It ends with the server, a process id, and that with the test run."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != server:
+        sys.exit("the fork server is gone")
     os.setpgid(0, 0)
     os.environ.clear()
     os.environ.update(environ)
@@ -106,11 +108,12 @@ def _main() -> int:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    server = os.getpid()
     with socket.socket(fileno=int(sys.argv[1])) as asked:
         start = _Server(asked).serve()
     if start is None:
         return 0
-    _become(**start)
+    _become(server, **start)
     main = importlib.import_module("krt.cli.main").main
     return int(main())
 

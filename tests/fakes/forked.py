@@ -45,7 +45,12 @@ class Forked:
     async def wait_ended(self) -> int:
         """As `wait`, for Trio."""
         if self.returncode is None:
-            await trio.lowlevel.wait_readable(self._report)
+            # Its own descriptor: several may wait, and one of them closes `_report`.
+            report = os.dup(self._report)
+            try:
+                await trio.lowlevel.wait_readable(report)
+            finally:
+                os.close(report)
         return self.wait()
 
     def send_signal(self, which: int) -> None:
@@ -65,7 +70,11 @@ class Forked:
         if not report.poll(None if seconds is None else 1000 * seconds):
             return
         said = os.read(self._report, 100)
-        self.returncode = int(said) if said else -signal.SIGKILL  # the server is gone, and with it the fork
+        if not said:  # the server is gone, and the fork goes with it
+            gone = select.poll()
+            gone.register(self._pidfd, select.POLLIN)
+            gone.poll()
+        self.returncode = int(said) if said else -signal.SIGKILL
         os.close(self._report)
         os.close(self._pidfd)
 
@@ -75,12 +84,16 @@ def forked(words: Sequence[str], environ: Mapping[str, str], *, folder: Path, ou
     told = json.dumps({"words": list(words), "environ": dict(environ), "folder": str(folder)})
     server = _server()
     report, reports = os.pipe()
-    with Path(os.devnull).open() as nothing:
-        socket.send_fds(server, [told.encode()], [nothing.fileno(), out, err, reports])
-    os.close(reports)
-    said, pidfds, _, _ = socket.recv_fds(server, 1000, 1)
-    assert said, "the fork server has ended; what it said stands above"
-    return Forked(json.loads(said)["pid"], pidfds[0], report)
+    try:
+        with Path(os.devnull).open() as nothing:
+            socket.send_fds(server, [told.encode()], [nothing.fileno(), out, err, reports])
+        said, [pidfd], _, _ = socket.recv_fds(server, 1000, 1)
+    except (OSError, ValueError) as error:  # ValueError: its end of the socket is closed, so nothing came
+        os.close(report)
+        raise AssertionError("the fork server has ended; what it said stands above") from error
+    finally:
+        os.close(reports)
+    return Forked(json.loads(said)["pid"], pidfd, report)
 
 
 @cache

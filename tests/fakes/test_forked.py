@@ -10,6 +10,7 @@ from signal import SIGKILL, SIGTERM
 
 import pytest
 import trio
+import trio.testing
 
 from tests.fakes.forked import ROOT, Forked, forked
 from tests.fakes.pace import PATIENCE_SECONDS
@@ -86,6 +87,18 @@ async def test_its_end_is_known_whichever_way_it_comes(tmp_path: Path) -> None:
     killed.kill()
     assert (await killed.wait_ended(), killed.poll(), killed.wait()) == (-SIGKILL, -SIGKILL, -SIGKILL)
     assert not is_running(killed.pid)
+
+
+async def test_several_may_wait_for_one_end(tmp_path: Path) -> None:
+    """Seen to fail with one descriptor for all: one waited for ever, or got a BusyResourceError."""
+    krt = await _started(tmp_path / "krt.log")
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(krt.wait_ended)
+            nursery.start_soon(krt.wait_ended)
+            await trio.testing.wait_all_tasks_blocked()
+            krt.kill()
+            krt.wait()
 
 
 async def _started(log: Path) -> Forked:

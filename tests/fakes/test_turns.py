@@ -160,6 +160,15 @@ def test_no_worker_begins_before_what_is_alone(tmp_path: Path) -> None:
     assert begun.is_set()
 
 
+def test_a_run_in_one_process_waits_for_nobody(tmp_path: Path) -> None:
+    """Whatever other plugins put first. Seen to fail: `--ff` waited for a minute."""
+    turns = _turns(tmp_path)
+    turns.pytest_collection_modifyitems([Item("alone"), Item()])
+    began = time.monotonic()
+    _run(turns, Item(), None)
+    assert time.monotonic() - began < 30
+
+
 def test_without_anything_alone_no_worker_waits(tmp_path: Path) -> None:
     second = _turns(tmp_path, workers=2)
     second.pytest_collection_modifyitems([Item("long"), Item()])

@@ -60,7 +60,7 @@ class Turns:
         """pytest-xdist gives each worker an equal part of this order, and idle workers take from the end of a part."""
         items.sort(key=_is_alone, reverse=True)
         alone = sum(map(_is_alone, items))
-        self._waits = alone > 0
+        self._waits = alone > 0 and self._workers > 1
         long = [item for item in items if item.get_closest_marker("long")]
         count, items[:] = len(items), [item for item in items if item not in long]
         first = min(1, self._workers - 1)  # the very first part has those marked `alone`

@@ -4,7 +4,6 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from os import kill
 
 import trio
 
@@ -90,7 +89,7 @@ class Chaos:
         if not krt.process.running:
             self.wrongs.append(f"{krt.name} had ended by itself before {fault}\n{krt.process.last_output()}")
         elif fault.kind is Kind.STOP:
-            kill(krt.process.pid, signal.SIGTERM)
+            krt.process.send_signal(signal.SIGTERM)
             with trio.move_on_after(STOP_SECONDS) as patience:
                 await krt.process.wait_exit()
             if patience.cancelled_caught:

@@ -29,14 +29,21 @@ class ForkedProcess(Process):
 
 
 class Krt:
-    """One process. `variables` are krt's settings by variable name.
+    """One process. `variables` are krt's settings by variable name. `is_measured`: Python starts it, not a fork of krt.
 
     `code` is the folder of another version's package. After `update`, the next start uses this checkout; what runs
     keeps its own, because it may still import.
     """
 
     def __init__(
-        self, role: str, folder: Path, variables: Mapping[str, str], *, name: str = "", code: Path = HERE
+        self,
+        role: str,
+        folder: Path,
+        variables: Mapping[str, str],
+        *,
+        name: str = "",
+        code: Path = HERE,
+        is_measured: bool = False,
     ) -> None:
         port, admin_port = free_ports(2)
         self.name = name or role
@@ -48,7 +55,7 @@ class Krt:
         self._version = code
         self._code = folder / f"{self.name}.code"
         self.process: Process = ForkedProcess(role, told, self.log)
-        if code != HERE or "PYTHONPATH" in variables:  # which only an interpreter's own start reads
+        if is_measured or code != HERE or "PYTHONPATH" in variables:  # which only an interpreter's own start reads
             told["PYTHONPATH"] = os.pathsep.join(filter(None, (variables.get("PYTHONPATH"), str(self._code))))
             words = [f"{name}={value}" for name, value in told.items()]
             env = Path(shutil.which("env") or "env")

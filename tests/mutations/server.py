@@ -46,7 +46,7 @@ _MOST_OUTPUT = 4000
 def _find_no_plugins(_manager: pytest.PytestPluginManager, _group: str, **_: object) -> int:
     """In place of pytest's search, which reads the metadata of every installed package for each plugin of conftest.py.
 
-    It is a tenth of the processor time of a run, and finds none of them.
+    The search is a tenth of a run's processor time, and finds no plugin.
     """
     return 0
 
