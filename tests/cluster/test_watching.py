@@ -81,8 +81,8 @@ async def test_bookmarks_move_the_version_that_the_next_watch_begins_at(tmp_path
             assert stand_in.calls("list") == 1
 
 
-async def test_a_watch_from_a_version_that_is_too_old_leads_to_a_new_list(stand_in, web, clock: MockClock):
-    clock.rate = hurried(10)
+async def test_a_watch_from_a_version_that_is_too_old_leads_to_a_new_list(stand_in, web):
+    """On the real clock: on one that runs ahead, a list that is late on a loaded machine is asked for again."""
     async with opened(stand_in) as cluster:
         await follow(cluster)
         stand_in.cluster.faults.add(
@@ -93,8 +93,7 @@ async def test_a_watch_from_a_version_that_is_too_old_leads_to_a_new_list(stand_
         stand_in.set_image("web", f"{BLOG}:dev")
         stand_in.forget_history()
         await until_on_wall_clock(lambda: running(cluster, BLOG) == [web])
-        assert running(cluster) == []
-        assert stand_in.calls("list") > 1  # more if one was late on this machine: the clock runs ahead of it
+        assert (running(cluster), stand_in.calls("list")) == ([], 2)
 
 
 async def test_a_new_list_takes_in_what_was_deleted_meanwhile(stand_in, web, clock: MockClock):
