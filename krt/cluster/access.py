@@ -44,7 +44,7 @@ def load_access(kubeconfig: Path | None, *, named: str = "", context: str = "") 
     """
     try:
         access = read_access(kubeconfig, context)
-        tls = context_of(access.material, is_plain=access.url.startswith("http:"))
+        tls = context_of(access.material)
     except Unusable as error:
         raise SettingsInvalid((f"{_where(kubeconfig, named)}: {error}",)) from error
     secured = Secured(tls)

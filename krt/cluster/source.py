@@ -115,7 +115,12 @@ def _of_kubeconfig(config: Kubeconfig) -> Access:
     if bool(certificate) != bool(key):
         raise Unusable("its user has a client certificate without its key, or a key alone")
     material = Material(
-        authorities, certificate, key, cluster.tls_server_name or None, not cluster.insecure_skip_tls_verify
+        authorities,
+        certificate,
+        key,
+        server_name=cluster.tls_server_name or None,
+        verify=not cluster.insecure_skip_tls_verify,
+        is_plain=cluster.server.startswith("http:"),
     )
     token, basic = _token(user, folder), _basic(user)
     is_known = bool(token is not None or basic or certificate)  # then client-go does not run a plugin
