@@ -45,8 +45,8 @@ async def make_way(run: Run, step: Step) -> None:
         if text_at(live, "metadata", "uid") != step.replaces:
             return
         awaited = [Awaited(step.key, resource, live)]
-        if step.is_job:
-            await until_ended(run, awaited)
+        if step.is_job and not await until_ended(run, awaited):
+            raise ClusterDenied(run.progress.reason_of(step.key, Action.APPLY))
         is_gone = await objects.delete(run.transport, resource, step.key, uid=step.replaces)
     except (NotThere, PreconditionFailed):
         return

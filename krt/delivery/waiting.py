@@ -27,7 +27,7 @@ from krt.core.report.action import Action, ObjectChange
 from krt.core.report.target import TargetState
 from krt.delivery.progress import Progress
 from krt.delivery.run import Run
-from krt.errors import ClusterDenied, ClusterError, ClusterUnavailable, NotThere
+from krt.errors import ClusterError, ClusterUnavailable, NotThere
 from krt.logs import Log
 
 log = Log("delivery")
@@ -130,12 +130,7 @@ class UntilCurrent(_Waiting):
 
 
 class UntilEnded(_Waiting):
-    """Ends when no Job runs any more: each is complete, has failed, is suspended or gone.
-
-    `problem` says why krt cannot see a Job.
-    """
-
-    problem = ""
+    """Ends when no Job runs any more: each is complete, has failed, is suspended or gone."""
 
     def judge(self, key: ObjectKey, body: Body) -> None:
         """Note how far the Job is."""
@@ -152,8 +147,7 @@ class UntilEnded(_Waiting):
 
     def deny(self, key: ObjectKey, problem: str) -> None:
         """krt cannot see the Job."""
-        self.problem = f"the version before may still run; {problem}"
-        self._progress.say(key, Action.APPLY, TargetState.FAILED, self.problem)
+        self._progress.say(key, Action.APPLY, TargetState.FAILED, f"the version before may still run; {problem}")
         self.failed.set()
 
 
@@ -210,14 +204,13 @@ async def until_current(run: Run, awaited: list[Awaited], ended: Ended) -> bool:
     return not waiting.failed.is_set()
 
 
-async def until_ended(run: Run, awaited: list[Awaited]) -> None:
-    """Wait until no Job of these runs any more. Raises ClusterDenied if krt cannot see whether one does."""
+async def until_ended(run: Run, awaited: list[Awaited]) -> bool:
+    """Wait until no Job of these runs any more. Returns False as soon as krt cannot see whether one does."""
     waiting = UntilEnded(awaited, run.progress)
     for each in awaited:
         waiting.judge(each.key, each.body)
     await _watch(run.transport, waiting, run.progress.tell)
-    if waiting.failed.is_set():
-        raise ClusterDenied(waiting.problem)
+    return not waiting.failed.is_set()
 
 
 async def until_gone(
