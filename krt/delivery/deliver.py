@@ -11,12 +11,12 @@ from krt.core.delivery.delivery_report import Show
 from krt.core.report.action import Action
 from krt.delivery.applying import Applying
 from krt.delivery.asking import patiently
-from krt.delivery.errors import DeliveryDenied, DeliveryFailed, DeliveryRefused, NotDelivered
+from krt.delivery.errors import DeliveryFailed, DeliveryRefused, NotDelivered
 from krt.delivery.looking import Looking
 from krt.delivery.order import Delivery, DeliveryResult, End
 from krt.delivery.progress import Progress
 from krt.delivery.pruning import Pruning
-from krt.delivery.reporting import planned, reported
+from krt.delivery.reporting import planned, reported, unanswered
 from krt.delivery.run import Run
 from krt.delivery.step import Step, steps_of
 from krt.delivery.stored_inventory import StoredInventory
@@ -84,8 +84,7 @@ async def _apply(run: Run, order: Delivery, steps: tuple[Step, ...]) -> None:
 
 def _late(run: Run, seconds: float) -> NotDelivered:
     if not run.progress.has_begun:
-        run.progress.skip_unbegun("nothing was written")
-        return DeliveryDenied(f"nothing was written: the API server has not answered all calls in {seconds:g} s")
+        return unanswered(run.progress, "nothing was written", seconds)
     late = f"not ready within {seconds:g} s"
     run.progress.fail_unsettled(late)
     run.progress.skip_unbegun("not applied in time")

@@ -8,11 +8,11 @@ from krt.cluster.discovery import Discovery
 from krt.cluster.transport import Transport
 from krt.core.delivery.delivery_report import Show
 from krt.delivery.asking import patiently
-from krt.delivery.errors import DeliveryDenied, DeliveryFailed
+from krt.delivery.errors import DeliveryFailed
 from krt.delivery.order import DeliveryResult, End, Removal
 from krt.delivery.progress import Progress
 from krt.delivery.pruning import Pruning
-from krt.delivery.reporting import planned, reported
+from krt.delivery.reporting import planned, reported, unanswered
 from krt.delivery.run import Run
 from krt.delivery.stored_inventory import StoredInventory
 
@@ -46,9 +46,7 @@ async def _destroy(run: Run, order: Removal) -> End:
         await pruning.prune()
     if order.is_dry_run:
         if deadline.cancelled_caught:
-            run.progress.skip_unbegun("nothing was deleted")
-            late = f"the API server has not answered all calls in {order.timeout_seconds:g} s"
-            raise DeliveryDenied(f"nothing was deleted: {late}")
+            raise unanswered(run.progress, "nothing was deleted", order.timeout_seconds)
         return planned(run.progress)
     if pruning:
         await _note(run, pruning)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from krt.core.report.report import EventState
-from krt.delivery.errors import NotDelivered
+from krt.delivery.errors import DeliveryDenied, NotDelivered
 from krt.delivery.order import DeliveryResult, End
 from krt.delivery.progress import Progress
 from krt.errors import ClusterError
@@ -16,6 +16,12 @@ _STATES = {End.READY: EventState.READY, End.PLANNED: EventState.DONE}
 def planned(progress: Progress) -> End:
     """The end of a dry-run whose calls were all answered."""
     return End.DENIED if progress.has_failed() else End.PLANNED
+
+
+def unanswered(progress: Progress, left: str, seconds: float) -> DeliveryDenied:
+    """The error for calls that were not all answered in time. `left` says that the cluster is as it was."""
+    progress.skip_unbegun(left)
+    return DeliveryDenied(f"{left}: the API server has not answered all calls in {seconds:g} s")
 
 
 async def reported(progress: Progress, work: Callable[[], Awaitable[End]]) -> DeliveryResult:
