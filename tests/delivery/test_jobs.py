@@ -16,7 +16,9 @@ from tests.fakes.polling import until_on_trio_clock
 
 pytestmark = pytest.mark.apiserver
 
-WRITES = ["create", "patch", "delete"]
+CORE = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}
+SEEING = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get"]}
+WRITING = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "patch", "delete"]}
 
 
 def a_job(cluster: Cluster, image: str = "ghcr.io/acme/migrate:1", **spec: Any) -> Body:
@@ -98,9 +100,7 @@ async def test_a_new_version_waits_for_a_job_that_runs(cluster: Cluster, kubelet
 
 async def test_a_job_that_krt_can_no_longer_see_is_not_deleted_for_a_new_version(cluster: Cluster) -> None:
     """It may still run. Seen to fail: krt deleted it, and created the new one."""
-    core = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}
-    seeing, writing = ({"apiGroups": ["batch"], "resources": ["jobs"], "verbs": verbs} for verbs in (["get"], WRITES))
-    deployer = await cluster.server.account(cluster.namespace, "deployer", [core, seeing, writing])
+    deployer = await cluster.server.account(cluster.namespace, "deployer", [CORE, SEEING, WRITING])
     await cluster.deliver(a_job(cluster), waits=False)
     before, replaced = await uid_of(cluster), []
     async with cluster.by(deployer.kubeconfig) as blinded:
@@ -111,7 +111,7 @@ async def test_a_job_that_krt_can_no_longer_see_is_not_deleted_for_a_new_version
         async with trio.open_nursery() as nursery:
             nursery.start_soon(deliver)
             await until_on_trio_clock(lambda: "the version before still runs: " in str(blinded.shown[-1:]))
-            await cluster.server.apply(*grant("deployer", cluster.namespace, [core, writing]))
+            await cluster.server.apply(*grant("deployer", cluster.namespace, [CORE, WRITING]))
     assert replaced[0].end is End.FAILED
     assert reasons(replaced[0])["migrate"].startswith("the version before may still run; krt may neither watch nor")
     assert await uid_of(cluster) == before
@@ -122,9 +122,7 @@ async def test_where_krt_can_no_longer_see_whether_a_job_is_gone_nothing_is_appl
 ) -> None:
     """Seen to fail: the new version was applied to the object that was still going."""
     kubelet.decide(Succeeded())
-    core = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}
-    seeing, writing = ({"apiGroups": ["batch"], "resources": ["jobs"], "verbs": verbs} for verbs in (["get"], WRITES))
-    deployer = await cluster.server.account(cluster.namespace, "deployer", [core, seeing, writing])
+    deployer = await cluster.server.account(cluster.namespace, "deployer", [CORE, SEEING, WRITING])
     await cluster.deliver(a_job(cluster))
     job = ("-n", cluster.namespace, "patch", "job", "migrate", "--type=merge", "-p")
     await cluster.server.kubectl(*job, '{"metadata": {"finalizers": ["example.com/held"]}}')
@@ -137,7 +135,7 @@ async def test_where_krt_can_no_longer_see_whether_a_job_is_gone_nothing_is_appl
         async with trio.open_nursery() as nursery:
             nursery.start_soon(deliver)
             await until_on_trio_clock(partial(_is_going, cluster))
-            await cluster.server.apply(*grant("deployer", cluster.namespace, [core, writing]))
+            await cluster.server.apply(*grant("deployer", cluster.namespace, [CORE, WRITING]))
     assert replaced[0].end is End.FAILED
     assert "its deletion has begun; krt may neither watch nor read it" in str(replaced[0].report)
     assert "immutable" not in str(replaced[0].report)
@@ -227,10 +225,17 @@ async def test_where_krt_may_not_watch_it_asks_and_says_so_once(cluster: Cluster
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "patch"]},
     ]
     account = await cluster.server.account(cluster.namespace, "deployer", rules)
-    kubelet.decide(Ready())
+    made = []
     async with cluster.by(account.kubeconfig) as limited:
-        two = [a_deployment(name, namespace=cluster.namespace) for name in ("web", "other")]
-        made = await limited.deliver(*two)
-        assert made.end is End.READY, reasons(made)
+
+        async def deliver() -> None:
+            two = [a_deployment(name, namespace=cluster.namespace) for name in ("web", "other")]
+            made.append(await limited.deliver(*two))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(deliver)
+            await until_on_trio_clock(lambda: "may not watch" in str(limited.shown))  # else pods may be ready before it
+            kubelet.decide(Ready())
+        assert made[0].end is End.READY, reasons(made[0])
     problems = [each.clusters[0].reason for each in limited.shown if each.clusters[0].reason]
     assert {each for each in problems if "may not watch" in str(each)}
